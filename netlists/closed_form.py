@@ -1,0 +1,75 @@
+"""The ramp in closed form: what the column would do by its equations, for thousands of chips at once.
+
+It predicts, it never measures: it places the probes of `ramp_column.transition_deck`, checks ngspice, and is
+a million times faster. Nothing that is reported as simulated comes from here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .parameters import RampCircuit
+from .program import CALIBRATION, RampProgram
+from .ramp_column import Chips
+
+
+def transition_levels(
+    program: RampProgram, circuit: RampCircuit, chips: Chips, *, first_order: bool = True
+) -> np.ndarray:
+    """Transition levels of each chip, volts.
+
+    Parameters
+    ----------
+    first_order : bool
+        False: charge over capacitance only, ``V_cm + V_os + sum(v G w) / C_f`` (Yang et al. 2025), with
+        ``v = v_read +- V_os``: the op-amp's offset moves the virtual ground that the cells see.
+        True: adds to first order the op-amp's finite gain (the virtual ground moves by ``-V_out / a0``), its
+        bandwidth (a slope ``s`` at the output needs ``s / (2 pi gbw)`` at the input, which the cell's voltage
+        lacks, but for the time constant after the pulse's start) and the reset switch's charge.
+
+    Returns
+    -------
+    ndarray (n, 2**bits - 1)
+        Ramp level after each step plus the comparator's offset. No delays, no slew limit.
+    """
+    c_f = program.feedback_capacitance(circuit)
+    v_os = (circuit.opamp_offset + np.asarray(chips.opamp_offset, float))[:, None]
+    g, width, sign = chips.conductance, program.width * circuit.t_pulse, program.polarity
+    drive = circuit.v_read + sign * v_os
+    omega = 2 * np.pi * circuit.gbw
+    out = np.broadcast_to(v_os, (len(chips), 1))
+    if first_order:
+        lost = g / (c_f * omega + g)
+        tau = (c_f + circuit.c_in) / (c_f * omega + g)
+        drive = drive * (1 - lost * (1 - tau / width * -np.expm1(-width / tau)))
+        out = out + circuit.c_inject * circuit.v_dd / c_f
+    # One packet of charge per cell, in the order of the slots; the packets of one slot add.
+    packet = sign * g * width * drive / c_f
+    per_slot = np.zeros((len(chips), program.n_slots))
+    np.add.at(per_slot, (slice(None), program.slot), packet)
+    level = out + np.cumsum(per_slot, axis=1)
+    if first_order:
+        before = np.concatenate([np.broadcast_to(out, (len(chips), 1)), level[:, :-1]], axis=1)
+        middle = 0.5 * (before + level)
+        slot_g = np.zeros_like(per_slot)
+        np.add.at(slot_g, (slice(None), program.slot), g * width)
+        level = level - np.cumsum(slot_g * middle, axis=1) / (c_f * circuit.a0)
+    last_slot = np.array([program.slot[program.step == k].max() for k in range(1, program.n_steps)])
+    offset = circuit.comparator_offset + np.asarray(chips.comparator_offset, float)
+    return circuit.v_cm + level[:, last_slot] + offset[:, None]
+
+
+def to_input_units(volts: np.ndarray, program: RampProgram, circuit: RampCircuit) -> np.ndarray:
+    """V_mac or a transition level in the activation's input units: ``(V - v_cm) / volts_per_unit``."""
+    return (np.asarray(volts) - circuit.v_cm) / program.volts_per_unit(circuit)
+
+
+def to_volts(x: np.ndarray, program: RampProgram, circuit: RampCircuit) -> np.ndarray:
+    """The V_mac that stands for ``x`` in the activation's input units, volts."""
+    return circuit.v_cm + np.asarray(x) * program.volts_per_unit(circuit)
+
+
+def total_calibration(program: RampProgram) -> float:
+    """Charge of the calibration cells in conductance-pulse units, siemens (times t_pulse), signed."""
+    cal = program.step == CALIBRATION
+    return float(np.sum((program.conductance * program.width * program.polarity)[cal]))

@@ -1,0 +1,69 @@
+"""Decks: SPICE text plus what was put into it, ready for any runner; and the subcircuit library behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from .errors import InputError, ToolkitError
+
+
+@dataclass(frozen=True)
+class Deck:
+    """A SPICE netlist with one analysis.
+
+    Attributes
+    ----------
+    circuit : str
+        Title, subcircuits, elements, analysis, saves; no ``.end``.
+    control : str
+        ngspice commands that run the analysis, measure and print; used by plain ``ngspice -b`` only.
+    """
+
+    circuit: str
+    control: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole deck, as `write` puts it on disk: runs unchanged in ``ngspice -b deck.cir``."""
+        control = f".control\n{self.control.rstrip()}\n.endc\n" if self.control else ""
+        return f"{self.circuit.rstrip()}\n{control}.end\n"
+
+    @property
+    def sha256(self) -> str:
+        """Hash of `text`, for provenance."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def write(self, path: str | Path) -> Path:
+        """Write `text` to ``path`` (complete or not at all); `ToolkitError` names a folder that can't be written."""
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(self.text)
+            os.replace(temporary, path)
+        except OSError as e:
+            temporary.unlink(missing_ok=True)
+            raise ToolkitError(f"{path}: cannot be written ({e.strerror})") from None
+        return path
+
+
+def subcircuit(name: str) -> str:
+    """SPICE text of one built-in ``.subckt`` block, with the blocks its header says it needs before it.
+
+    Raises
+    ------
+    InputError
+        If there is no such block; the message lists those there are.
+    """
+    folder = resources.files("netlists") / "circuits"
+    file = folder / f"{name}.cir"
+    if not re.fullmatch(r"\w+", name) or not file.is_file():
+        known = ", ".join(sorted(p.name.removesuffix(".cir") for p in folder.iterdir() if p.name.endswith(".cir")))
+        raise InputError(f"subcircuit {name!r}: unknown; built in are {known}")
+    text = file.read_text()
+    needs = re.search(r"^\* needs:\s*(.+)$", text, re.MULTILINE)
+    return "".join(subcircuit(n.strip()) for n in needs.group(1).split(",")) + text if needs else text

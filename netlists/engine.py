@@ -1,0 +1,94 @@
+"""Run decks through PySpice's shared library, in this process; and trust nothing that it does not prove.
+
+ngspice returns 0 for many things that went wrong: a deck it refused leaves the previous circuit in place, and
+`run` then returns that circuit's data. So every run is checked: the circuit must have loaded, nothing that
+ngspice printed may be an error, each vector asked for must be there, and time must have reached its end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from .deck import Deck
+from .errors import SimulationError
+from .pyspice import NgSpice, failure, shared_instance
+
+RELEASE_EVERY = 100
+_runs = 0
+
+
+def simulate(deck: Deck, vectors: Sequence[str]) -> dict[str, np.ndarray]:
+    """Run a deck's transient and return ``time`` and the vectors asked for.
+
+    Parameters
+    ----------
+    deck : Deck
+        Its ``control`` block is not run; the ``.tran`` card is.
+    vectors : sequence of str
+        Node names as in ``.save v(name)``, without the ``v()``.
+
+    Returns
+    -------
+    dict of ndarray, each shape (points,)
+        Volts; ``time`` in seconds. Copies: they stay valid after the next run.
+
+    Raises
+    ------
+    SimulationError
+        With ngspice's own message, if the deck does not load, the analysis stops early or a vector is missing.
+    ToolkitError
+        If ngspice itself is missing.
+    """
+    global _runs
+    ngspice = shared_instance()
+    try:
+        return _run(ngspice, deck, vectors)
+    finally:
+        _clean(ngspice)
+        _runs += 1
+        if _runs % RELEASE_EVERY == 0:
+            ngspice.release_history()
+
+
+def _run(ngspice: NgSpice, deck: Deck, vectors: Sequence[str]) -> dict[str, np.ndarray]:
+    try:
+        ngspice.load_circuit(deck.circuit.rstrip() + "\n.end")
+    except Exception as e:
+        raise failure(ngspice, f"ngspice did not accept the deck ({type(e).__name__})") from None
+    if ngspice.failed:
+        raise failure(ngspice, "ngspice did not accept the deck")
+    try:
+        ngspice.run()
+    except Exception as e:
+        raise failure(ngspice, f"the simulation failed ({type(e).__name__})") from None
+    plot_name = ngspice.last_plot
+    if not plot_name.startswith("tran"):
+        raise failure(ngspice, "the simulation produced no transient")
+    plot = ngspice.plot(None, plot_name)
+    try:
+        data = {name: np.array(plot[name]._data, float) for name in ("time", *vectors)}
+    except KeyError as e:
+        raise failure(ngspice, f"the simulation did not produce the vector {e.args[0]!r}") from None
+    stop = _stop_time(deck)
+    if len(data["time"]) < 2 or data["time"][-1] < stop * (1 - 1e-9):
+        raise failure(ngspice, f"the simulation stopped at {data['time'][-1]:.4g} s of {stop:.4g} s")
+    return data
+
+
+def _stop_time(deck: Deck) -> float:
+    match = re.search(r"^\.tran\s+\S+\s+(\S+)", deck.circuit, re.MULTILINE | re.IGNORECASE)
+    if match is None:
+        raise SimulationError("the deck has no .tran analysis")
+    return float(match.group(1))
+
+
+def _clean(ngspice: NgSpice) -> None:
+    """Remove circuit and plots: ngspice keeps both otherwise, and a later bad deck would return old data."""
+    for command in ("remcirc", "destroy all"):
+        try:
+            ngspice.exec_command(command)
+        except Exception:  # noqa: S110 - a deck that never loaded leaves nothing to remove, and ngspice says so
+            pass

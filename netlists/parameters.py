@@ -1,0 +1,92 @@
+"""Electrical parameters of the ramp converter: typed, immutable, each with unit, meaning and source."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from .errors import InputError
+
+LEVELS = ("ideal", "macro")
+"""Levels of circuit detail that can be simulated."""
+
+
+def _p(default: float, unit: str, text: str, source: str, minimum: float = 0.0) -> Any:
+    return field(default=default, metadata={"unit": unit, "text": text, "source": source, "minimum": minimum})
+
+
+@dataclass(frozen=True)
+class RampCircuit:
+    """Everything about the converter that is not the ramp program; SI units.
+
+    Each field's metadata holds unit, meaning and source; `describe` lists them. Fields that only the
+    op-amp and comparator macro-models use have no effect at level ``ideal``.
+    """
+
+    v_read: float = _p(0.2, "V", "read voltage across a selected cell", "Yang et al. 2025 Fig. 3", 1e-6)
+    v_cm: float = _p(0.9, "V", "analog ground (common mode)", "assumption: half of v_dd")
+    v_dd: float = _p(1.8, "V", "supply and clock swing", "assumption: 130 nm core supply", 1e-3)
+    v_swing: float = _p(1.0, "V", "span of the ramp, first level to last; sets C_f", "assumption", 1e-3)
+    t_pulse: float = _p(16e-9, "s", "longest select pulse of a ramp cell", "assumption: integrator settles within 0.1 LSB", 1e-12)
+    t_settle: float = _p(4e-9, "s", "end of the longest pulse to the end of the clock period", "assumption", 1e-12)
+    t_edge: float = _p(0.1e-9, "s", "rise and fall time of clocks and pulses", "assumption", 1e-13)
+    t_reset: float = _p(20e-9, "s", "integrator reset before a conversion", "assumption", 1e-12)
+    t_aperture: float = _p(0.2e-9, "s", "latching instant before the end of the period", "assumption", 1e-13)
+    a0: float = _p(1e4, "V/V", "op-amp open-loop gain", "assumption: 80 dB", 1.0)
+    gbw: float = _p(1e9, "Hz", "op-amp gain-bandwidth product", "assumption", 1.0)
+    slew: float = _p(200e6, "V/s", "op-amp slew rate", "assumption", 1.0)
+    opamp_offset: float = _p(0.0, "V", "op-amp input offset", "nominal chip", -math.inf)
+    c_in: float = _p(100e-15, "F", "capacitance on the summing node", "assumption")
+    r_reset: float = _p(200.0, "ohm", "on-resistance of the reset switch", "assumption", 1e-3)
+    c_inject: float = _p(0.5e-15, "F", "gate-channel capacitance of the reset switch", "assumption")
+    comparator_offset: float = _p(0.0, "V", "comparator input offset", "nominal chip", -math.inf)
+    comparator_gain: float = _p(20.0, "V/V", "comparator input stage gain", "assumption", 1e-3)
+    comparator_tau: float = _p(0.3e-9, "s", "comparator time constant (delay)", "assumption", 1e-15)
+    comparator_limit: float = _p(0.9, "V", "comparator output limit", "assumption", 1e-6)
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            low = f.metadata["minimum"]
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise InputError(f"{f.name}={value!r}: must be a finite number ({f.metadata['unit']})")
+            if value < low:
+                raise InputError(f"{f.name}={value:g}: must be {low:g} or more ({f.metadata['unit']})")
+        if self.t_aperture + self.t_edge >= self.t_settle:
+            raise InputError(
+                f"t_settle={self.t_settle:g} s: must be longer than t_aperture + t_edge = {self.t_aperture + self.t_edge:g} s"
+            )
+        if self.v_read >= min(self.v_cm, self.v_dd - self.v_cm):
+            raise InputError(f"v_read={self.v_read:g}: the drive lines v_cm +- v_read must stay within 0..v_dd = {self.v_dd:g} V")
+
+    @property
+    def t_step(self) -> float:
+        """Clock period of one ramp step, seconds."""
+        return self.t_pulse + self.t_settle
+
+    def with_(self, **changes: float) -> RampCircuit:
+        """A copy with some fields changed; unknown names raise `InputError`."""
+        known = {f.name for f in fields(self)}
+        if unknown := sorted(set(changes) - known):
+            raise InputError(f"circuit parameter {unknown[0]!r}: unknown; allowed are {', '.join(sorted(known))}")
+        return replace(self, **changes)
+
+    def as_dict(self) -> dict[str, float]:
+        """Plain dictionary of all values, for manifests."""
+        return asdict(self)
+
+    @classmethod
+    def describe(cls) -> list[dict[str, Any]]:
+        """One row per parameter: name, default, unit, meaning, source."""
+        return [
+            {"name": f.name, "default": f.default, "unit": f.metadata["unit"], "meaning": f.metadata["text"],
+             "source": f.metadata["source"]}
+            for f in fields(cls)
+        ]
+
+
+def check_level(level: str) -> None:
+    """Raise `InputError` unless ``level`` can be simulated."""
+    if level not in LEVELS:
+        raise InputError(f"level={level!r}: unknown; allowed are {', '.join(LEVELS)}")
