@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .parameters import RampCircuit
-from .program import CALIBRATION, RampProgram
+from .program import RampProgram
 from .ramp_column import Chips
 
 
@@ -30,7 +30,7 @@ def transition_levels(
     Returns
     -------
     ndarray (n, 2**bits - 1)
-        Ramp level after each step plus the comparator's offset. No delays, no slew limit.
+        Ramp level after each step plus the comparator's offset and, where drawn, noise. No delays, no slew limit.
     """
     c_f = program.feedback_capacitance(circuit)
     v_os = (circuit.opamp_offset + np.asarray(chips.opamp_offset, float))[:, None]
@@ -56,7 +56,8 @@ def transition_levels(
         level = level - np.cumsum(slot_g * middle, axis=1) / (c_f * circuit.a0)
     last_slot = np.array([program.slot[program.step == k].max() for k in range(1, program.n_steps)])
     offset = circuit.comparator_offset + np.asarray(chips.comparator_offset, float)
-    return circuit.v_cm + level[:, last_slot] + offset[:, None]
+    noise = 0.0 if chips.comparator_noise is None else chips.comparator_noise[:, :-1]
+    return circuit.v_cm + level[:, last_slot] + offset[:, None] + noise
 
 
 def to_input_units(volts: np.ndarray, program: RampProgram, circuit: RampCircuit) -> np.ndarray:
@@ -68,8 +69,3 @@ def to_volts(x: np.ndarray, program: RampProgram, circuit: RampCircuit) -> np.nd
     """The V_mac that stands for ``x`` in the activation's input units, volts."""
     return circuit.v_cm + np.asarray(x) * program.volts_per_unit(circuit)
 
-
-def total_calibration(program: RampProgram) -> float:
-    """Charge of the calibration cells in conductance-pulse units, siemens (times t_pulse), signed."""
-    cal = program.step == CALIBRATION
-    return float(np.sum((program.conductance * program.width * program.polarity)[cal]))

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import truncnorm
 
+from . import memristor
 from .errors import InputError
+
+_FLOOR = 0.1
+"""Smallest conductance an error may leave a cell with, as a part of ``g_hrs``: a cell never conducts backwards."""
+
+_TABLES = ("read_sigma_shape", "program_sigma_shape", "relaxation_times", "relaxation_sigma_fit")
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,20 @@ class DeviceProfile:
         Read noise, one draw a cell and conversion, siemens.
     stuck_off_rate, stuck_on_rate : float
         Probability that a cell is stuck at ``g_hrs`` or at ``g_max``.
+    iv_curvature : float
+        b of ``I = G (V + b V^3)``, V^-2.
+    read_sigma_shape : tuple of (conductance, factor)
+        Read noise by state, as multiples of ``read_sigma`` at increasing conductances (siemens), linear between them;
+        empty: ``read_sigma`` at every state.
+    fit_conductance : float
+        Conductance that the two polynomial fits below are normalised to, siemens.
+    program_sigma_shape : tuple of float
+        Programming sigma by state, as a multiple of ``program_sigma``: coefficients c_i of
+        ``sum c_i (G / fit_conductance)^i``; empty: ``program_sigma`` at every state.
+    relaxation_times : tuple of float
+        Seconds after programming at which the deviation from the target is known; empty: no data.
+    relaxation_sigma_fit : tuple of tuples of float
+        Total deviation at those times, siemens: a polynomial in ``G / fit_conductance`` each.
     source : dict
         Where each figure comes from.
     """
@@ -44,11 +64,17 @@ class DeviceProfile:
     read_sigma: float
     stuck_off_rate: float = 0.0
     stuck_on_rate: float = 0.0
+    iv_curvature: float = 0.0
+    read_sigma_shape: tuple[tuple[float, ...], ...] = ()
+    fit_conductance: float = 0.0
+    program_sigma_shape: tuple[float, ...] = ()
+    relaxation_times: tuple[float, ...] = ()
+    relaxation_sigma_fit: tuple[tuple[float, ...], ...] = ()
     source: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            if f.name in ("name", "source"):
+            if f.name in ("name", "source", *_TABLES):
                 continue
             value = getattr(self, f.name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
@@ -62,6 +88,52 @@ class DeviceProfile:
             raise InputError(f"device profile {self.name}: program_window=0 with program_sigma > 0 leaves no error to draw")
         if self.stuck_off_rate + self.stuck_on_rate > 1:
             raise InputError(f"device profile {self.name}: stuck_off_rate + stuck_on_rate is above 1")
+        for name in _TABLES:
+            object.__setattr__(self, name, self._table(name))
+        self._check_tables()
+
+    def _table(self, name: str) -> tuple:
+        """A table field as tuples of floats: TOML gives lists."""
+        value, rows = getattr(self, name), name in ("read_sigma_shape", "relaxation_sigma_fit")
+        kind = "a list of lists of finite numbers" if rows else "a list of finite numbers"
+        try:
+            table = tuple(tuple(float(v) for v in row) for row in value) if rows else tuple(float(v) for v in value)
+        except (TypeError, ValueError):
+            raise InputError(f"device profile {self.name}: {name}={value!r}: must be {kind}") from None
+        if not all(np.all(np.isfinite(row)) for row in table):
+            raise InputError(f"device profile {self.name}: {name}={value!r}: must be {kind}")
+        return table
+
+    def _check_tables(self) -> None:
+        where = f"device profile {self.name}: "
+        shape = self.read_sigma_shape
+        if any(len(row) != 2 or row[0] <= 0 or row[1] < 0 for row in shape) or not _increasing([row[0] for row in shape]):
+            rule = "must be pairs of an increasing conductance (siemens) and a factor, 0 or more"
+            raise InputError(f"{where}read_sigma_shape={shape}: {rule}")
+        times, fits = self.relaxation_times, self.relaxation_sigma_fit
+        if len(times) != len(fits) or len(times) == 1 or any(len(c) == 0 for c in fits):
+            raise InputError(
+                f"{where}relaxation_times has {len(times)} entries, relaxation_sigma_fit {len(fits)}: "
+                "must be as many, at least two or none, each fit with a coefficient"
+            )
+        if any(t <= 0 for t in times) or not _increasing(times):
+            raise InputError(f"{where}relaxation_times={times}: must be above 0 and increasing (seconds)")
+        if (self.program_sigma_shape or fits) and self.fit_conductance < self.g_max:
+            raise InputError(
+                f"{where}fit_conductance={self.fit_conductance:g}: the fits must reach g_max = {self.g_max:g} S (siemens)"
+            )
+
+    def program_sigma_at(self, target: np.ndarray) -> np.ndarray:
+        """Programming sigma before truncation at each target (any shape, siemens)."""
+        if not self.program_sigma_shape:
+            return np.full(np.shape(target), self.program_sigma)
+        return self.program_sigma * memristor.polynomial_sigma(target, self.program_sigma_shape, self.fit_conductance)
+
+    def read_sigma_at(self, conductance: np.ndarray) -> np.ndarray:
+        """Read noise at each conductance (any shape, siemens)."""
+        if not self.read_sigma_shape:
+            return np.full(np.shape(conductance), self.read_sigma)
+        return self.read_sigma * memristor.interpolated_sigma(conductance, self.read_sigma_shape)
 
     def programmed(self, target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Conductances after write-verify of ``target`` (any shape, siemens): one draw per cell.
@@ -69,19 +141,39 @@ class DeviceProfile:
         Source of the model: truncated Gaussian around the target, ReADC (doi 10.1038/s41467-025-65233-w).
         """
         target = np.asarray(target, float)
-        # One uniform per cell whatever the sigma, so that a sweep of sigma keeps the same underlying draws.
-        u = rng.uniform(size=target.shape)
-        if self.program_sigma == 0:
-            return target.copy()
-        limit = self.program_window / self.program_sigma
-        error = self.program_sigma * truncnorm.ppf(u, -limit, limit)
-        return np.maximum(target + error, 0.1 * self.g_hrs)
+        # Drawn whatever the sigma, so that a sweep of sigma keeps the same underlying draws.
+        error = memristor.truncated_gaussian(self.program_sigma_at(target), self.program_window, target.shape, rng)
+        return target.copy() if self.program_sigma == 0 else np.maximum(target + error, _FLOOR * self.g_hrs)
+
+    def relaxed(self, conductance: np.ndarray, target: np.ndarray, time: float, rng: np.random.Generator) -> np.ndarray:
+        """Conductances ``time`` seconds after programming (any shape, siemens): one draw per cell.
+
+        Source and assumptions: `netlists.memristor.relaxation_sigma`.
+
+        Raises
+        ------
+        InputError
+            If the profile has no relaxation data, or ``time`` is before the first of them.
+        """
+        if not self.relaxation_times:
+            raise InputError(f"device profile {self.name}: has no relaxation data; give relaxation_times and relaxation_sigma_fit")
+        sigma = memristor.relaxation_sigma(target, time, self.relaxation_times, self.relaxation_sigma_fit, self.fit_conductance)
+        return np.maximum(np.asarray(conductance, float) + sigma * rng.standard_normal(np.shape(conductance)), _FLOOR * self.g_hrs)
+
+    def read(self, conductance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Conductances as one conversion sees them, read noise included (any shape, siemens): one draw per cell."""
+        noise = self.read_sigma_at(conductance) * rng.standard_normal(np.shape(conductance))
+        return np.maximum(np.asarray(conductance, float) + noise, _FLOOR * self.g_hrs)
 
     def stuck(self, conductance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Replace stuck cells: OFF to ``g_hrs``, ON to ``g_max`` (any shape, siemens)."""
-        u = rng.uniform(size=np.shape(conductance))
-        out = np.where(u < self.stuck_off_rate, self.g_hrs, conductance)
-        return np.where(u > 1.0 - self.stuck_on_rate, self.g_max, out)
+        return memristor.stuck_at(
+            conductance, off_rate=self.stuck_off_rate, on_rate=self.stuck_on_rate, g_off=self.g_hrs, g_on=self.g_max, rng=rng
+        )
+
+
+def _increasing(values: Sequence[float]) -> bool:
+    return bool(np.all(np.diff(values) > 0))
 
 
 def profile_names() -> list[str]:

@@ -8,12 +8,15 @@ ngspice printed may be an error, each vector asked for must be there, and time m
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from .deck import Deck
-from .errors import SimulationError
+from .errors import InputError, SimulationError
 from .pyspice import NgSpice, failure, shared_instance
 
 RELEASE_EVERY = 100
@@ -44,13 +47,30 @@ def simulate(deck: Deck, vectors: Sequence[str]) -> dict[str, np.ndarray]:
     """
     global _runs
     ngspice = shared_instance()
+    with _interrupt_afterwards():
+        try:
+            return _run(ngspice, deck, vectors)
+        finally:
+            _clean(ngspice)
+            _runs += 1
+            if _runs % RELEASE_EVERY == 0:
+                ngspice.release_history()
+
+
+@contextmanager
+def _interrupt_afterwards() -> Iterator[None]:
+    """Hold Ctrl-C back until ngspice has returned: raised inside one of its callbacks it would be lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[tuple] = []
+    before = signal.signal(signal.SIGINT, lambda *args: held.append(args))
     try:
-        return _run(ngspice, deck, vectors)
+        yield
     finally:
-        _clean(ngspice)
-        _runs += 1
-        if _runs % RELEASE_EVERY == 0:
-            ngspice.release_history()
+        signal.signal(signal.SIGINT, before)
+    if held and callable(before):
+        before(*held[0])
 
 
 def _run(ngspice: NgSpice, deck: Deck, vectors: Sequence[str]) -> dict[str, np.ndarray]:
@@ -82,7 +102,18 @@ def _stop_time(deck: Deck) -> float:
     match = re.search(r"^\.tran\s+\S+\s+(\S+)", deck.circuit, re.MULTILINE | re.IGNORECASE)
     if match is None:
         raise SimulationError("the deck has no .tran analysis")
-    return float(match.group(1))
+    return spice_number(match.group(1))
+
+
+_SCALE = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "": 1.0}
+
+
+def spice_number(text: str) -> float:
+    """A SPICE number with its scale suffix: ``1u``, ``2.5Meg``, ``10ns``; `InputError` if it is none."""
+    match = re.fullmatch(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|mil|[tgkmunpf]?)[a-z]*", text.lower())
+    if match is None:
+        raise InputError(f"{text!r}: is not a SPICE number")
+    return float(match.group(1)) * _SCALE[match.group(2)]
 
 
 def _clean(ngspice: NgSpice) -> None:

@@ -240,8 +240,8 @@ def _does_not_fit(name: str, bits: int, steps: np.ndarray, profile: DeviceProfil
 def _scheme_figures(program: RampProgram, profile: DeviceProfile) -> dict[str, float]:
     """What a scheme costs: error from programming after one-point calibration, read noise, cells, time."""
     circuit = RampCircuit()
-    error = step_error_lsb(program, profile.program_sigma)
-    noise = step_error_lsb(program, profile.read_sigma, from_start=True)
+    error = step_error_lsb(program, profile.program_sigma_at(program.conductance))
+    noise = step_error_lsb(program, profile.read_sigma_at(program.conductance), from_start=True)
     return {
         "error_rms_lsb": float(np.sqrt(np.mean(error**2))),
         "read_noise_rms_lsb": float(np.sqrt(np.mean(noise**2))),
@@ -251,13 +251,13 @@ def _scheme_figures(program: RampProgram, profile: DeviceProfile) -> dict[str, f
     }
 
 
-def step_error_lsb(program: RampProgram, sigma: float, *, from_start: bool = False) -> np.ndarray:
+def step_error_lsb(program: RampProgram, sigma: float | np.ndarray, *, from_start: bool = False) -> np.ndarray:
     """Closed-form sigma of each threshold when every cell has an independent conductance error.
 
     Parameters
     ----------
-    sigma : float
-        Standard deviation of one cell, siemens.
+    sigma : float or ndarray (cells,)
+        Standard deviation of each cell, siemens.
     from_start : bool
         False: only cells between the calibration point x = 0 and the threshold count (an error that one-point
         calibration removes at x = 0). True: every cell passed counts, calibration cells included.
@@ -274,7 +274,7 @@ def step_error_lsb(program: RampProgram, sigma: float, *, from_start: bool = Fal
             passed = program.step <= k
         else:
             passed = (program.step > min(k, k_cal)) & (program.step <= max(k, k_cal))
-        variance[i] = np.sum((sigma * program.width[passed]) ** 2)
+        variance[i] = np.sum((np.broadcast_to(sigma, program.width.shape) * program.width)[passed] ** 2)
     return np.sqrt(variance) / program.unit_charge / program.lsb
 
 

@@ -1,0 +1,103 @@
+"""Tell comparator offset, comparator noise and read noise apart, from one noisy conversion a chip.
+
+The difference between a level met by another column in one noisy conversion and the chip's own noise-free level is
+Gaussian with covariance ``2 s_o^2 11' + s_c^2 I + s_r^2 M``: the offsets of two comparators, a new draw of comparator
+noise at every decision, and the read noise of all cells passed so far: ``M[k, k']`` sums their squared weights.
+Only M grows along the ramp, so the three variances can be told apart. They are fitted by maximum likelihood with
+Fisher scoring; the standard errors are those of the inverse Fisher information.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlists.devices import DeviceProfile
+from netlists.program import RampProgram
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A fitted value with its standard error, same unit."""
+
+    value: float
+    stderr: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} +- {self.stderr:.2g}"
+
+
+@dataclass(frozen=True)
+class NoiseFit:
+    """Standard deviations, activation input units except ``read_noise`` (siemens, as ``DeviceProfile.read_sigma``)."""
+
+    comparator_offset: Estimate
+    comparator_noise: Estimate
+    read_noise: Estimate
+
+
+def read_noise_shape(program: RampProgram, profile: DeviceProfile) -> np.ndarray:
+    """Covariance of the transition levels per unit of ``profile.read_sigma``, shape (2**bits - 1,) squared.
+
+    Level k has collected the noise of every cell selected up to step k, calibration cells included, each with the
+    profile's dependence on its state; input units^2 / S^2.
+    """
+    k = np.arange(1, program.n_steps)
+    state = profile.read_sigma_at(program.conductance) / profile.read_sigma if profile.read_sigma else 1.0
+    weight = (program.width * state / program.unit_charge) ** 2
+    passed = np.array([np.sum(weight[program.step <= i]) for i in k])
+    return passed[np.minimum.outer(k, k) - 1]
+
+
+def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfile, *, iterations: int = 200) -> NoiseFit:
+    """Fit the three variances.
+
+    Parameters
+    ----------
+    difference : ndarray (n, 2**bits - 1)
+        Level in the noisy conversion minus the chip's own level, input units; no NaN.
+
+    Returns
+    -------
+    NoiseFit
+        A variance that the data put at zero is zero, its error that of the variance's square root at the bound.
+    """
+    n, levels = difference.shape
+    scatter = difference.T @ difference / n
+    parts = np.array([2 * np.ones((levels, levels)), np.eye(levels), read_noise_shape(program, profile)])
+    scale = max(np.trace(scatter) / levels, 0.0)
+    if scale < 1e-24:
+        zero = Estimate(0.0, 0.0)
+        return NoiseFit(zero, zero, zero)
+    # Work in units in which the three parts are comparable; start from equal shares.
+    units = np.array([scale / np.mean(np.diag(p)) for p in parts])
+    parts = parts * units[:, None, None]
+    theta = np.full(3, 1.0 / 3.0)
+    floor = 1e-12
+    information = np.eye(3)
+    for _ in range(iterations):
+        inverse = np.linalg.inv(np.tensordot(theta, parts, 1))
+        whitened = inverse @ parts
+        information = 0.5 * n * np.einsum("aij,bji->ab", whitened, whitened)
+        gradient = 0.5 * n * (np.einsum("aij,ji->a", whitened, inverse @ scatter) - np.einsum("aii->a", whitened))
+        free = ~((theta <= floor) & (gradient < 0))
+        step = np.zeros(3)
+        step[free] = np.linalg.lstsq(information[np.ix_(free, free)], gradient[free], rcond=None)[0]
+        new = np.maximum(theta + step, floor)
+        # At least one part must keep the covariance invertible.
+        new[1] = max(new[1], 1e-9)
+        if np.max(np.abs(new - theta)) < 1e-10:
+            theta = new
+            break
+        theta = new
+    variance = theta * units
+    errors = np.sqrt(np.diag(np.linalg.pinv(information))) * units
+    return NoiseFit(*(_root(v, e, f * u) for v, e, f, u in zip(variance, errors, (floor, 1e-9, floor), units, strict=True)))
+
+
+def _root(variance: float, stderr: float, bound: float) -> Estimate:
+    if variance <= bound * 1.001:
+        return Estimate(0.0, float(np.sqrt(stderr)))
+    sigma = float(np.sqrt(variance))
+    return Estimate(sigma, float(stderr / (2 * sigma)))

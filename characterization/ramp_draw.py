@@ -1,0 +1,77 @@
+"""The ramps of drawn chips, as a network evaluator needs them: transition levels, comparator offsets, conversion noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlists.activations import get_activation
+from netlists.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class RampDraw:
+    """Ramps of one activation on a number of chips, everything in the activation's input units.
+
+    Attributes
+    ----------
+    activation : str
+    bits : int
+        Resolution; not limited to what a ramp column can hold, so that the limit of fine steps can be computed.
+    thresholds : ndarray (chips, 2**bits - 1)
+        Level of each ramp step against which a column is compared; not necessarily increasing.
+    column_offset : ndarray (chips, columns)
+        Offset of each column's comparator, added to the thresholds. A single column stands for all columns.
+    noise_sigma : ndarray, scalar or (2**bits - 1,)
+        Input-referred rms noise of one conversion at each threshold.
+
+    Raises
+    ------
+    InputError
+        Unknown activation, wrong shape, a value that is not finite, a negative noise.
+    """
+
+    activation: str
+    bits: int
+    thresholds: np.ndarray
+    column_offset: np.ndarray
+    noise_sigma: np.ndarray
+
+    def __post_init__(self) -> None:
+        get_activation(self.activation)
+        if isinstance(self.bits, bool) or not isinstance(self.bits, (int, np.integer)) or not 1 <= self.bits <= 24:
+            raise InputError(f"bits={self.bits}: must be a whole number from 1 to 24")
+        levels = 2**self.bits - 1
+        for name in ("thresholds", "column_offset", "noise_sigma"):
+            array = np.array(getattr(self, name), dtype=np.float64)
+            if len(bad := np.argwhere(~np.isfinite(array))):
+                raise InputError(f"{name}[{', '.join(map(str, bad[0]))}]={array[tuple(bad[0])]}: must be finite")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        if self.thresholds.ndim != 2 or self.thresholds.shape[1] != levels or len(self.thresholds) == 0:
+            raise InputError(f"thresholds: have shape {self.thresholds.shape}, must be (chips, {levels}) at {self.bits} bits")
+        chips = len(self.thresholds)
+        if self.column_offset.ndim != 2 or len(self.column_offset) != chips or self.column_offset.shape[1] == 0:
+            raise InputError(
+                f"column_offset: has shape {self.column_offset.shape}, must be ({chips}, columns), one row for each chip"
+            )
+        if self.noise_sigma.shape not in ((), (levels,)):
+            raise InputError(f"noise_sigma: has shape {self.noise_sigma.shape}, must be a single number or ({levels},)")
+        if np.any(self.noise_sigma < 0):
+            raise InputError(f"noise_sigma={self.noise_sigma.min():g}: an rms value cannot be negative")
+
+    @classmethod
+    def ideal(cls, activation: str, bits: int) -> RampDraw:
+        """One chip that is exactly as designed: the activation's own thresholds, no offset, no noise."""
+        thresholds = get_activation(activation).thresholds(bits)
+        return cls(activation, bits, thresholds[None], np.zeros((1, 1)), np.zeros(()))
+
+    @property
+    def n_chips(self) -> int:
+        return len(self.thresholds)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether conversions are noisy at any threshold."""
+        return bool(np.any(self.noise_sigma > 0))

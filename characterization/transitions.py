@@ -1,0 +1,137 @@
+"""Measure transition levels in ngspice: place the probes, simulate, look whether they bracket, and again if not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netlists.closed_form import transition_levels
+from netlists.deck import Deck
+from netlists.engine import simulate
+from netlists.errors import SimulationError
+from netlists.parameters import RampCircuit
+from netlists.program import RampProgram
+from netlists.ramp_column import Chips, timing, transition_deck
+
+SPAN = 2e-3
+"""Half distance of the two probes around the guess, volts: well inside the comparator's linear range."""
+MAX_PASSES = 12
+REACH = 32
+"""An unbracketed probe moves by at most this many spans a pass."""
+
+
+@dataclass
+class Measured:
+    """Transition levels of n chips.
+
+    Attributes
+    ----------
+    volts : ndarray (n, 2**bits - 1)
+        NaN in the rows of chips that failed.
+    status : list of str
+        "ok", "not converged" or "not bracketed".
+    message : list of str
+        ngspice's own words, or where the search ended; empty when ok.
+    passes : int
+        Transients run.
+    """
+
+    volts: np.ndarray
+    status: list[str]
+    message: list[str]
+    passes: int = field(default=0)
+
+
+def measure(
+    program: RampProgram,
+    circuit: RampCircuit,
+    chips: Chips,
+    *,
+    level: str = "macro",
+    cells: str = "selected",
+    guess: np.ndarray | None = None,
+    span: float = SPAN,
+) -> Measured:
+    """Transition levels T[k], the V_mac at which the latched code changes from k-1 to k, each from ngspice.
+
+    All chips share one transient. Where the two probes around a level do not bracket it, they move and the transient
+    runs again. A deck that ngspice fails on is halved until the chips at fault stand alone.
+
+    Parameters
+    ----------
+    guess : ndarray (n, 2**bits - 1), optional
+        First place of the probes, volts; the closed form by default. It decides the number of passes, not the result.
+
+    Raises
+    ------
+    ToolkitError
+        If ngspice is missing. A chip that fails is reported in ``status``, not raised.
+    """
+    if guess is None:
+        guess = transition_levels(program, circuit, chips, first_order=level != "ideal")
+    result = Measured(np.full((len(chips), len(program.x)), np.nan), ["ok"] * len(chips), [""] * len(chips))
+    _measure_rows(program, circuit, chips, np.arange(len(chips)), np.array(guess, float), span, level, cells, result)
+    return result
+
+
+def _measure_rows(
+    program: RampProgram, circuit: RampCircuit, chips: Chips, rows: np.ndarray, guess: np.ndarray, span: float,
+    level: str, cells: str, result: Measured,
+) -> None:
+    subset = _take(chips, rows)
+    probe = guess[rows].copy()
+    low, high = np.full(probe.shape, -np.inf), np.full(probe.shape, np.inf)
+    volts = np.full(probe.shape, np.nan)
+    for _ in range(MAX_PASSES):
+        deck = transition_deck(program, circuit, subset, probe, span=span, level=level, cells=cells)
+        try:
+            above, below = _probe_outputs(deck, program, circuit, len(rows))
+        except SimulationError as e:
+            if len(rows) == 1:
+                result.status[rows[0]], result.message[rows[0]] = "not converged", str(e)
+            else:
+                for half in np.array_split(rows, 2):
+                    _measure_rows(program, circuit, chips, half, guess, span, level, cells, result)
+            return
+        result.passes += 1
+        found = (above > 0) & (below < 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = span * (above + below) / (above - below)
+        volts = np.where(found & np.isnan(volts), probe + step, volts)
+        if not np.isnan(volts).any():
+            break
+        # ``above`` is the output with V_mac below the guess: still negative means the level is lower, and so on.
+        up, down = ~found & (below >= 0), ~found & (above <= 0)
+        low[up] = np.maximum(low, probe + span)[up]
+        high[down] = np.minimum(high, probe - span)[down]
+        secant = np.where(np.isfinite(step), step, np.inf)
+        move = np.where(up, np.clip(secant, 2 * span, REACH * span), np.where(down, np.clip(secant, -REACH * span, -2 * span), 0.0))
+        target = probe + move
+        inside = (target > low) & (target < high)
+        middle = np.where(np.isfinite(low) & np.isfinite(high), 0.5 * (low + high), target)
+        probe = np.where(np.isnan(volts), np.where(inside, target, middle), probe)
+    for i, row in enumerate(rows):
+        missing = np.flatnonzero(np.isnan(volts[i]))
+        if len(missing):
+            k = missing[0]
+            result.status[row] = "not bracketed"
+            result.message[row] = (
+                f"transition level {k + 1} (and {len(missing) - 1} more) not bracketed after {MAX_PASSES} passes; last probe at {probe[i, k]:.6g} V"
+            )
+        else:
+            result.volts[row] = volts[i]
+
+
+def _probe_outputs(deck: Deck, program: RampProgram, circuit: RampCircuit, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Comparator outputs at the latching instants with V_mac below and above the guess, shapes (n, 2**bits - 1)."""
+    names = [f"y{p}{i}" for p in "ab" for i in range(n)]
+    data = simulate(deck, ["com", *names])
+    at = timing(program, circuit).latch[:-1]
+    values = np.array([np.interp(at, data["time"], data[name] - data["com"]) for name in names])
+    return values[:n], values[n:]
+
+
+def _take(chips: Chips, rows: np.ndarray) -> Chips:
+    noise = None if chips.comparator_noise is None else chips.comparator_noise[rows]
+    return Chips(chips.conductance[rows], chips.opamp_offset[rows], chips.comparator_offset[rows], noise)

@@ -1,0 +1,143 @@
+"""Hold a fitted model against fresh SPICE samples that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import joblib
+import numpy as np
+from scipy.stats import norm
+
+from netlists.closed_form import to_input_units, to_volts
+from netlists.engine import simulate
+from netlists.errors import InputError
+from netlists.ramp_column import conversion_deck
+
+from .figures import codes, inl_input
+from .montecarlo import BATCH, check_counts, measure_batch, simulate_run
+from .plan import RampPlan
+from .ramp_model import RampModel
+
+INPUTS_PER_CHIP = 16
+REFERENCE_REPEATS = 200
+
+
+def validate(
+    model: RampModel, samples: int, seed: int, *, jobs: int = 1, conversions: int = 16, progress: bool = True
+) -> dict[str, Any]:
+    """Compare a model with new chips drawn and simulated with another seed.
+
+    Parameters
+    ----------
+    samples : int
+        Chips whose transition levels are measured in SPICE, at least 8.
+    conversions : int
+        Chips (at most ``samples``) that also convert 16 random inputs each to codes in SPICE, through comparators,
+        latches and counters.
+
+    Returns
+    -------
+    dict
+        ``rms_dt_lsb``, ``p99_dt_lsb``: difference between the model's and SPICE's distribution of each level, taken
+        quantile by quantile, in LSB; ``*_expected`` are the same for chips drawn from the model itself, i.e. what
+        sampling alone gives; ``mean_error_lsb``, ``sigma_error_lsb``: largest over k; ``codes_equal``,
+        ``codes_within_1``: fraction of SPICE codes that the behavioural converter gives for the chip's own levels;
+        ``codes_equal_mean``: the same with the model's mean levels in place of the chip's own.
+
+    Raises
+    ------
+    InputError
+        The seed the model was fitted with, or too few samples.
+    """
+    check_counts(samples, jobs)
+    if samples < 8:
+        raise InputError(f"samples={samples}: validation needs 8 or more")
+    if seed == model.ramp_plan.seed:
+        raise InputError(f"seed={seed}: the model was fitted with it; held-out chips need another")
+    plan = RampPlan(**{**model.ramp_plan.__dict__, "seed": seed})
+    run = simulate_run(plan, samples, jobs=jobs, progress=progress)
+    levels = run.levels(calibrated=True)
+    good = levels[np.isfinite(levels).all(axis=1)]
+    if len(good) < 8:
+        raise InputError(f"samples={len(good)} that worked, of {samples}: validation needs 8 or more")
+    difference = quantile_difference(good, model)
+    expected = _expected(model, len(good), np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 0))))
+    sigma = np.sqrt(np.diag(model.covariance))
+    converted = _conversions(model, plan, min(conversions, samples), jobs)
+    equal = converted["spice"] == converted["own"]
+    return {
+        "samples": samples, "failed": run.failed, "seed": seed,
+        "rms_dt_lsb": float(np.sqrt(np.mean(difference**2))),
+        "p99_dt_lsb": float(np.quantile(np.abs(difference), 0.99)),
+        "rms_dt_lsb_expected": expected[0],
+        "p99_dt_lsb_expected": expected[1],
+        "mean_error_lsb": float(np.max(np.abs(good.mean(axis=0) - model.mean) / model.lsb)),
+        "sigma_error_lsb": float(np.max(np.abs(good.std(axis=0, ddof=1) - sigma) / model.lsb)),
+        "max_inl_lsb_mean": float(np.mean(np.max(np.abs(inl_input(good, model.program)), axis=1))),
+        "conversions": int(equal.size), "conversion_failures": int(converted["failed"]),
+        "codes_equal": float(equal.mean()) if equal.size else 0.0,
+        "codes_within_1": float((np.abs(converted["spice"] - converted["own"]) <= 1).mean()) if equal.size else 0.0,
+        "codes_equal_mean": float((converted["spice"] == converted["mean"]).mean()) if equal.size else 0.0,
+    }
+
+
+def quantile_difference(levels: np.ndarray, model: RampModel) -> np.ndarray:
+    """Sorted levels of each k minus the model's quantiles, shape (n, 2**bits - 1), LSB."""
+    n = len(levels)
+    z = norm.ppf((np.arange(n) + 0.5) / n)[:, None]
+    return (np.sort(levels, axis=0) - (model.mean + z * np.sqrt(np.diag(model.covariance)))) / model.lsb
+
+
+def _expected(model: RampModel, n: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Median rms and p99 of `quantile_difference` for ``n`` chips that the model itself drew."""
+    rows = []
+    for _ in range(REFERENCE_REPEATS):
+        d = quantile_difference(model.sample_levels(n, rng), model)
+        rows.append((np.sqrt(np.mean(d**2)), np.quantile(np.abs(d), 0.99)))
+    rms, p99 = np.median(np.array(rows), axis=0)
+    return float(rms), float(p99)
+
+
+def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dict[str, Any]:
+    """SPICE codes of random inputs beside the behavioural ones."""
+    groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
+    halves = [h for g in groups for h in np.array_split(g, 2) if len(h)]
+    parts = joblib.Parallel(n_jobs=min(jobs, len(halves)))(joblib.delayed(_convert)(plan, h) for h in halves)
+    x, own, spice = (np.concatenate([p[i] for p in parts]) for i in range(3))
+    ok = np.isfinite(own).all(axis=1)
+    x, own, spice = x[ok], own[ok], spice[ok]
+    return {"spice": spice, "own": codes(x, own), "mean": codes(x, np.broadcast_to(model.mean, own.shape)), "failed": int((~ok).sum())}
+
+
+def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs, own transition levels and SPICE codes of some calibrated chips."""
+    program, circuit = plan.program(), plan.circuit
+    batch = measure_batch(plan, program, samples, conversions=False)
+    low, high = program.x[0] - program.lsb[0], program.x[-1] + program.lsb[-1]
+    x = np.array([
+        np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(int(i), 99))).uniform(low, high, INPUTS_PER_CHIP)
+        for i in samples
+    ])
+    levels = to_input_units(batch.after.volts, program, circuit)
+    good = np.flatnonzero([s == "ok" for s in batch.after.status])
+    spice = np.full(x.shape, -1)
+    if len(good):
+        drawn = batch.drawn.chips(batch.conductance)
+        chips = type(drawn)(drawn.conductance[good], drawn.opamp_offset[good], drawn.comparator_offset[good])
+        spice[good] = convert(plan, chips, to_volts(x[good], program, circuit))
+    return x, levels, spice
+
+
+def convert(plan: RampPlan, chips: Any, v_mac: np.ndarray) -> np.ndarray:
+    """Codes from ngspice of inputs ``v_mac`` (n, m), volts, on ``n`` chips: comparators, latches and counters.
+
+    Raises
+    ------
+    SimulationError
+        If the transient fails.
+    """
+    deck = conversion_deck(plan.program(), plan.circuit, chips, v_mac, level=plan.level, cells=plan.cells)
+    names = [f"code{i}_{j}" for i in range(v_mac.shape[0]) for j in range(v_mac.shape[1])]
+    data = simulate(deck, names)
+    return np.rint([data[name][-1] for name in names]).astype(int).reshape(v_mac.shape)

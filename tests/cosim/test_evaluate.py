@@ -1,0 +1,278 @@
+"""The evaluator against an LSTM and a ramp converter written out as loops, and what must not change its answers."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from characterization.ramp_draw import RampDraw
+from cosim.evaluate import evaluate, ramp_codes, ramp_converter
+from cosim.networks import LSTMNetwork
+from cosim.tasks import SequenceSet
+from netlists.errors import InputError
+
+N_IN, N_HIDDEN, N_CLASSES = 3, 5, 4
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def loop_lstm(network, sequence, g_sigmoid=sigmoid, g_tanh=math.tanh):
+    """Class scores of one sequence, number by number, from the LSTM equations."""
+    w, n_in, n = network.weights.tolist(), network.n_in, network.n_hidden
+    h, c = [0.0] * n, [0.0] * n
+    for x in sequence.tolist():
+        row = [*x, *h, 1.0]
+
+        def z(column, row=row):
+            return sum(value * w[r][column] for r, value in enumerate(row))
+
+        i = [g_sigmoid(z(j)) for j in range(n)]
+        f = [g_sigmoid(z(n + j)) for j in range(n)]
+        a = [g_tanh(z(2 * n + j)) for j in range(n)]
+        o = [g_sigmoid(z(3 * n + j)) for j in range(n)]
+        c = [f[j] * c[j] + i[j] * a[j] for j in range(n)]
+        h = [o[j] * math.tanh(c[j]) for j in range(n)]
+    assert len(w) == n_in + n + 1
+    return [sum(v * network.readout[r, k] for r, v in enumerate([*h, 1.0])) for k in range(network.n_classes)]
+
+
+def loop_scores(network, sequences, **g):
+    return np.array([loop_lstm(network, x[:n], **g) for x, n in zip(sequences.inputs, sequences.lengths, strict=True)])
+
+
+@pytest.fixture(scope="module")
+def network():
+    rng = np.random.default_rng(7)
+    weights = rng.normal(0, 0.8, (N_IN + N_HIDDEN + 1, 4 * N_HIDDEN))
+    return LSTMNetwork(weights, rng.normal(0, 1, (N_HIDDEN + 1, N_CLASSES)))
+
+
+def make_sequences(seed=8, n=20, longest=9):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, longest + 1, n)
+    return SequenceSet.from_list([rng.normal(0, 1, (k, N_IN)) for k in lengths], rng.integers(0, N_CLASSES, n))
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    return make_sequences()
+
+
+def fine(activation, bits):
+    """An ideal ramp of any resolution, from the inverse itself."""
+    k = np.arange(1, 2**bits)
+    p = k / 2**bits
+    x = np.log(p / (1 - p)) if activation == "sigmoid" else np.arctanh(2 * p - 1)
+    return RampDraw(activation, bits, x[None], np.zeros((1, 1)), 0.0)
+
+
+def drawn(activation, bits=4, chips=6, noise=0.05, offset=0.1, seed=1):
+    rng = np.random.default_rng(seed)
+    ideal = RampDraw.ideal(activation, bits).thresholds
+    columns = N_HIDDEN * (3 if activation == "sigmoid" else 1)
+    levels = ideal + 0.2 * rng.standard_normal((chips, ideal.shape[1]))
+    return RampDraw(activation, bits, levels, offset * rng.standard_normal((chips, columns)), noise)
+
+
+def test_float_is_the_lstm_equations(network, sequences):
+    result = evaluate(network, sequences)
+    expected = loop_scores(network, sequences)
+    np.testing.assert_allclose(result.scores[0], expected, atol=1e-12)
+    np.testing.assert_array_equal(result.predictions[0], expected.argmax(axis=1))
+    assert result.accuracy[0] == np.mean(expected.argmax(axis=1) == sequences.labels)
+
+
+@pytest.mark.parametrize("bits", [1, 3, 5, 8, 12])
+def test_ideal_ramps_are_the_lstm_equations_with_rounded_gates(network, sequences, bits):
+    def rounded(g, low, high):
+        step = (high - low) / 2**bits
+        return lambda x: low + (math.ceil((g(x) - low) / step) - 0.5) * step
+
+    ramps = {"sigmoid": fine("sigmoid", bits), "tanh": fine("tanh", bits)}
+    expected = loop_scores(network, sequences, g_sigmoid=rounded(sigmoid, 0, 1), g_tanh=rounded(math.tanh, -1, 1))
+    np.testing.assert_allclose(evaluate(network, sequences, **ramps).scores[0], expected, atol=1e-12)
+
+
+def test_ideal_draw_is_the_inverse_of_the_activation(network, sequences):
+    for bits in range(1, 9):
+        built_in = evaluate(network, sequences, sigmoid=RampDraw.ideal("sigmoid", bits), tanh=RampDraw.ideal("tanh", bits))
+        own = evaluate(network, sequences, sigmoid=fine("sigmoid", bits), tanh=fine("tanh", bits))
+        np.testing.assert_allclose(built_in.scores, own.scores, atol=1e-12)
+
+
+def test_fine_ramps_come_to_the_float_lstm(network, sequences):
+    expected = loop_scores(network, sequences)
+    error = {}
+    for bits in (8, 12, 16):
+        result = evaluate(network, sequences, sigmoid=fine("sigmoid", bits), tanh=fine("tanh", bits))
+        error[bits] = np.abs(result.scores[0] - expected).max()
+        # A gate is wrong by up to half a step; nine steps of recurrence and the readout multiply that.
+        assert error[bits] < 30 * 2.0**-bits
+    assert error[16] < error[12] / 8 < error[8] / 64
+
+
+def test_one_ramp_alone_leaves_the_other_activation_exact(network, sequences):
+    only_tanh = evaluate(network, sequences, tanh=RampDraw.ideal("tanh", 3)).scores
+    both = evaluate(network, sequences, sigmoid=fine("sigmoid", 20), tanh=RampDraw.ideal("tanh", 3)).scores
+    np.testing.assert_allclose(only_tanh, both, atol=1e-4)
+
+
+def first_trip(levels, x, offset=0.0):
+    """The converter step by step: count until the comparator trips."""
+    code = 0
+    for level in levels:
+        if level + offset >= x:
+            break
+        code += 1
+    return code
+
+
+# Multiples of 1/8: offsets add without rounding, and inputs that equal a level occur.
+eighths = st.integers(-40, 40).map(lambda k: k / 8)
+
+
+@given(arrays(float, st.integers(1, 40), elements=eighths), arrays(float, 30, elements=eighths))
+def test_codes_are_those_of_the_first_trip_whether_the_ramp_rises_or_dips(levels, x):
+    np.testing.assert_array_equal(ramp_codes(levels, x), [first_trip(levels, v) for v in x])
+
+
+@given(arrays(float, (2, 7), elements=eighths), arrays(float, (2, 4), elements=eighths), arrays(float, (5, 2), elements=eighths))
+def test_each_column_compares_with_its_own_offset_on_its_own_chip(levels, offsets, x):
+    draw = RampDraw("tanh", 3, levels, offsets, 0.0)
+    values = -1 + (np.arange(8) + 0.5) / 4
+    for chip in range(2):
+        expected = [[values[first_trip(levels[chip], row[j], offsets[chip, 1 + j])] for j in range(2)] for row in x]
+        np.testing.assert_array_equal(ramp_converter(draw, chip, None)(x, slice(1, 3)), expected)
+
+
+def test_columns_of_the_sigmoid_ramps_are_i_f_o(network, sequences):
+    """An offset lowers what its column sees: the same as a smaller bias of that column."""
+    n = N_HIDDEN
+    rng = np.random.default_rng(3)
+    offset = {"sigmoid": rng.normal(0, 1, 3 * n), "tanh": rng.normal(0, 1, n)}
+    ramps = {}
+    for name, row in offset.items():
+        ideal = RampDraw.ideal(name, 5)
+        ramps[name] = RampDraw(name, 5, ideal.thresholds, row[None], 0.0)
+    weights = network.weights.copy()
+    weights[-1] -= np.concatenate([offset["sigmoid"][: 2 * n], offset["tanh"], offset["sigmoid"][2 * n :]])
+    biased = LSTMNetwork(weights, network.readout)
+    ideal = evaluate(biased, sequences, sigmoid=RampDraw.ideal("sigmoid", 5), tanh=RampDraw.ideal("tanh", 5))
+    np.testing.assert_allclose(evaluate(network, sequences, **ramps).scores, ideal.scores, atol=1e-12)
+
+
+@pytest.mark.parametrize("distance", [-1.5, -0.3, 0.0, 0.7, 2.0])
+def test_noise_trips_as_often_as_the_normal_distribution_says(distance):
+    sigma, level, n = 0.2, 0.3, 40_000
+    draw = RampDraw("sigmoid", 1, [[level]], [[0.0]], sigma)
+    out = ramp_converter(draw, 0, np.random.default_rng(5))(np.full((n, 1), level + distance * sigma), slice(0, 1))
+    expected = 0.5 * math.erfc(-distance / math.sqrt(2))
+    assert abs(np.mean(out == 0.75) - expected) < 5 * math.sqrt(0.25 / n)
+
+
+def test_noise_is_that_of_the_step_that_trips():
+    draw = RampDraw("sigmoid", 2, [[-10.0, 0.0, 10.0]], [[0.0]], np.array([0.0, 1.0, 0.0]))
+    convert = ramp_converter(draw, 0, np.random.default_rng(5))
+    quiet = convert(np.full((1000, 1), -10.01), slice(0, 1))
+    noisy = convert(np.full((1000, 1), -0.01), slice(0, 1))
+    assert np.unique(quiet).tolist() == [0.125]
+    assert np.unique(noisy).tolist() == [0.375, 0.625]
+
+
+def test_a_chip_depends_on_its_draws_and_the_seed_alone(network, sequences):
+    ramps = {"sigmoid": drawn("sigmoid"), "tanh": drawn("tanh", seed=2)}
+    every = evaluate(network, sequences, **ramps, rng=np.random.default_rng(4)).scores
+    assert len({a.tobytes() for a in every}) == 6
+    for chips in ([3], [5, 0, 3], range(4)):
+        some = evaluate(network, sequences, **ramps, rng=np.random.default_rng(4), chips=chips).scores
+        np.testing.assert_array_equal(some, every[list(chips)])
+    fewer = {k: RampDraw(r.activation, r.bits, r.thresholds[:2], r.column_offset[:2], r.noise_sigma) for k, r in ramps.items()}
+    np.testing.assert_array_equal(evaluate(network, sequences, **fewer, rng=np.random.default_rng(4)).scores, every[:2])
+
+
+def test_without_noise_chips_may_change_places(network, sequences):
+    order = np.array([4, 1, 5, 0, 2, 3])
+    draws = [drawn("sigmoid", noise=0.0), drawn("tanh", seed=2, noise=0.0)]
+    moved = [RampDraw(r.activation, r.bits, r.thresholds[order], r.column_offset[order], 0.0) for r in draws]
+    before = evaluate(network, sequences, sigmoid=draws[0], tanh=draws[1]).scores
+    after = evaluate(network, sequences, sigmoid=moved[0], tanh=moved[1]).scores
+    np.testing.assert_array_equal(after, before[order])
+
+
+def test_same_seed_same_answer_and_noise_matters(network, sequences):
+    ramps = {"sigmoid": drawn("sigmoid"), "tanh": drawn("tanh", seed=2)}
+    runs = [evaluate(network, sequences, **ramps, rng=np.random.default_rng(s)).scores for s in (1, 1, 2)]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert np.any(runs[0] != runs[2])
+
+
+def test_one_chip_of_either_ramp_serves_all_chips_of_the_other(network, sequences):
+    sigmoid_ramps, ideal = drawn("sigmoid", noise=0.0), RampDraw.ideal("tanh", 4)
+    repeated = RampDraw("tanh", 4, np.repeat(ideal.thresholds, 6, axis=0), np.zeros((6, N_HIDDEN)), 0.0)
+    one = evaluate(network, sequences, sigmoid=sigmoid_ramps, tanh=ideal)
+    assert one.accuracy.shape == (6,)
+    np.testing.assert_array_equal(one.scores, evaluate(network, sequences, sigmoid=sigmoid_ramps, tanh=repeated).scores)
+
+
+def test_no_offset_and_no_noise_is_the_ideal_ramp(network, sequences):
+    ideal = {name: RampDraw.ideal(name, 4) for name in ("sigmoid", "tanh")}
+    still = {
+        name: RampDraw(name, 4, np.repeat(r.thresholds, 3, axis=0), np.zeros((3, k * N_HIDDEN)), np.zeros(15))
+        for (name, r), k in zip(ideal.items(), (3, 1), strict=True)
+    }
+    expected = evaluate(network, sequences, **ideal).scores[0]
+    for scores in evaluate(network, sequences, **still, rng=np.random.default_rng(1)).scores:
+        np.testing.assert_array_equal(scores, expected)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([None, 3, 5]))
+def test_neither_order_nor_company_nor_padding_changes_an_answer(seed, bits):
+    rng = np.random.default_rng(seed)
+    network = LSTMNetwork(rng.normal(0, 0.8, (N_IN + N_HIDDEN + 1, 4 * N_HIDDEN)), rng.normal(0, 1, (N_HIDDEN + 1, N_CLASSES)))
+    sequences = make_sequences(seed + 1, n=12)
+    ramps = {} if bits is None else {name: RampDraw.ideal(name, bits) for name in ("sigmoid", "tanh")}
+    expected = evaluate(network, sequences, **ramps).scores[0]
+
+    order = rng.permutation(12)
+    np.testing.assert_allclose(evaluate(network, sequences.select(order), **ramps).scores[0], expected[order], atol=1e-12)
+    np.testing.assert_allclose(evaluate(network, sequences.select(order[:5]), **ramps).scores[0], expected[order[:5]], atol=1e-12)
+    padded = np.full((12, sequences.inputs.shape[1] + 4, N_IN), 1e3)
+    padded[:, :-4] = np.where((np.arange(padded.shape[1] - 4) < sequences.lengths[:, None])[..., None], sequences.inputs, -1e3)
+    longer = SequenceSet(padded, sequences.lengths, sequences.labels)
+    np.testing.assert_allclose(evaluate(network, longer, **ramps).scores[0], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sigmoid": RampDraw.ideal("tanh", 4)}, "sigmoid: was given ramps of 'tanh'"),
+        ({"tanh": RampDraw.ideal("softsign", 4)}, "tanh: was given ramps of 'softsign'"),
+        (
+            {"sigmoid": RampDraw("sigmoid", 1, [[0.0]], np.zeros((1, 5)), 0.0)},
+            "sigmoid: column_offset has 5 columns, this network has 15",
+        ),
+        ({"tanh": RampDraw("tanh", 1, [[0.0]], np.zeros((1, 15)), 0.0)}, "tanh: column_offset has 15 columns, this network has 5"),
+        ({"sigmoid": drawn("sigmoid", chips=3), "rng": np.random.default_rng(1)}, "3 and 6 chips"),
+        ({}, "rng=None: these conversions are noisy"),
+        ({"chips": [0, 6], "rng": np.random.default_rng(1)}, "chips: 6 is not among the 6"),
+        ({"chips": [-1], "rng": np.random.default_rng(1)}, "chips: -1 is not among"),
+        ({"chips": [], "rng": np.random.default_rng(1)}, "chips: the list is empty"),
+    ],
+)
+def test_bad_input_is_named(network, sequences, change, message):
+    ramps = {"sigmoid": drawn("sigmoid"), "tanh": drawn("tanh")}
+    with pytest.raises(InputError, match=message):
+        evaluate(network, sequences, **(ramps | change))
+
+
+def test_sequences_that_do_not_fit_the_network_are_named(network, sequences):
+    with pytest.raises(InputError, match="have 2 features, the network takes 3"):
+        evaluate(network, SequenceSet(np.zeros((1, 4, 2)), np.array([4]), np.array([0])))
+    with pytest.raises(InputError, match="have label 4, the network has 4 classes"):
+        evaluate(network, SequenceSet(np.zeros((1, 4, 3)), np.array([4]), np.array([4])))
