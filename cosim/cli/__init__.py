@@ -1,0 +1,5 @@
+"""The command line ``cosim``."""
+
+from .app import main
+
+__all__ = ["main"]

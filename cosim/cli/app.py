@@ -1,0 +1,67 @@
+"""The application: one entry point, one way to answer, one way to fail.
+
+Answers go to stdout, as text or with ``--json`` as one JSON value; progress and errors go to stderr. Exit code 2 is bad
+use, 1 a failure, 130 an interruption.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from netlists.errors import InputError, ToolkitError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="From a SPICE netlist of an in-memory ramp converter to the accuracy of a recurrent network.\n\n"
+    "Start with `cosim doctor`, then `cosim study demo`.",
+)
+study_app = typer.Typer(no_args_is_help=True, help="Whole studies: simulate, fit, evaluate and write a report.")
+netlist_app = typer.Typer(no_args_is_help=True, help="Write SPICE decks that also run in plain `ngspice -b`.")
+app.add_typer(study_app, name="study")
+app.add_typer(netlist_app, name="netlist")
+
+
+def answer(data: Any, text: str, as_json: bool) -> None:
+    """Print the answer of a command: machine-readable or for reading."""
+    print(json.dumps(data, indent=1, allow_nan=False) if as_json else text)
+
+
+def note(text: str) -> None:
+    """A line about what is going on, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _guarded(run: Callable[[], Any]) -> int:
+    try:
+        run()
+    except InputError as e:
+        note(f"error: {e}")
+        return 2
+    except ToolkitError as e:
+        note(f"error: {e}")
+        return 1
+    except KeyboardInterrupt:
+        note("interrupted: finished samples are kept; the same command goes on from there")
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) went away; there is nobody left to tell.
+        sys.stderr.close()
+        return 1
+    except SystemExit as e:
+        return e.code if isinstance(e.code, int) else int(e.code is not None)
+    return 0
+
+
+def main() -> None:
+    """Entry point of the ``cosim`` command."""
+    from . import circuits, models, networks, studies  # noqa: F401 - they register their commands
+
+    sys.exit(_guarded(app))

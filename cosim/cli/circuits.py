@@ -1,0 +1,79 @@
+"""Commands around the circuit: doctor, netlist."""
+
+from __future__ import annotations
+
+import typer
+
+from characterization.montecarlo import nominal_deck
+from characterization.plan import DEFAULT_PROFILE
+
+from ..doctor import examine
+from . import options as o
+from .app import answer, app, netlist_app
+
+
+@app.command()
+def doctor(json: o.Json = False) -> None:
+    """Say which versions were found, what is missing and how to get it.
+
+    Example: cosim doctor
+    """
+    checks = examine()
+    lines = [
+        f"{'ok' if c.ok else 'MISSING' if c.required else 'no':<8}{c.name:<20}{c.found}{'  -> ' + c.remedy if c.remedy else ''}"
+        for c in checks
+    ]
+    missing = [c.name for c in checks if c.required and not c.ok]
+    lines.append(f"missing: {', '.join(missing)}" if missing else "everything needed is here")
+    answer({"ok": not missing, "checks": [vars(c) for c in checks]}, "\n".join(lines), json)
+    if missing:
+        raise typer.Exit(1)
+
+
+@netlist_app.command("ramp")
+def ramp(
+    out: o.Out,
+    activation: o.Activation = "sigmoid",
+    bits: o.Bits = 5,
+    profile: o.Profile = DEFAULT_PROFILE,
+    scheme: o.Scheme = "auto",
+    calibration_cells: o.CalibrationCells = 5,
+    level: o.Level = "macro",
+    cells: o.Cells = "selected",
+    set_: o.Set = None,
+    json: o.Json = False,
+) -> None:
+    """Write the ramp converter of a nominal chip as a deck that prints its transition levels.
+
+    Example: cosim netlist ramp --activation sigmoid --bits 5 --out deck.cir && ngspice -b deck.cir
+    """
+    plan = o.plan_from(
+        activation,
+        bits,
+        profile=profile,
+        scheme=scheme,
+        calibration_cells=calibration_cells,
+        level=level,
+        cells=cells,
+        settings=set_,
+    )
+    deck, program = nominal_deck(plan), plan.program()
+    deck.write(out)
+    data = {
+        "path": str(out),
+        "sha256": deck.sha256,
+        "activation": activation,
+        "bits": bits,
+        "level": level,
+        "scheme": program.scheme,
+        "cells": program.n_cells,
+        "conversion_time_s": program.conversion_time(plan.circuit),
+        "volts_per_unit": program.volts_per_unit(plan.circuit),
+        "c_f": program.feedback_capacitance(plan.circuit),
+        "alternatives": program.alternatives,
+    }
+    text = (
+        f"{out}: {activation}, {bits} bits, level {level}, scheme {program.scheme}, {program.n_cells} cells, "
+        f"conversion {data['conversion_time_s'] * 1e9:.0f} ns, C_f {data['c_f'] * 1e12:.3g} pF; run it with `ngspice -b {out}`"
+    )
+    answer(data, text, json)

@@ -1,0 +1,63 @@
+"""What is installed, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+import joblib
+
+from characterization.provenance import PACKAGES
+from netlists.errors import ToolkitError
+from netlists.pyspice import INSTALL_HINT, MINIMUM_VERSION, find_executable_version, find_library, shared_instance
+
+KLU_VERSION = 44
+"""First ngspice of the versions known here whose ``.options klu`` works."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: what was found, whether it will do, and what to do if not."""
+
+    name: str
+    found: str
+    ok: bool
+    remedy: str = ""
+    required: bool = True
+
+
+def examine() -> list[Check]:
+    """Look at Python, packages, both ngspice runners, data and workers; changes nothing."""
+    python_ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    checks = [Check("python", sys.version.split()[0], python_ok, "" if python_ok else "use Python 3.11, 3.12 or 3.13")]
+    for name in PACKAGES:
+        try:
+            checks.append(Check(name, version(name), True))
+        except PackageNotFoundError:
+            checks.append(Check(name, "missing", False, f"pip install {name}"))
+    program = find_executable_version()
+    good = program is not None and program >= MINIMUM_VERSION
+    checks.append(
+        Check(
+            "ngspice program", str(program or "missing"), good, "" if good else f"needs {MINIMUM_VERSION} or newer: {INSTALL_HINT}"
+        )
+    )
+    try:
+        library = shared_instance()
+        checks.append(Check("ngspice library", f"{library.ngspice_version} ({find_library()})", True))
+        checks.append(
+            Check("XSPICE code models", "yes" if library.has_xspice else "no", bool(library.has_xspice), "", required=False)
+        )
+        klu = (library.ngspice_version or 0) >= KLU_VERSION
+        checks.append(Check("KLU solver", "yes" if klu else f"no (comes with ngspice {KLU_VERSION})", klu, "", required=False))
+    except ToolkitError as e:
+        checks.append(Check("ngspice library", "missing or unusable", False, str(e)))
+    vowels = find_spec("aeon") is not None
+    checks.append(Check("task vowels", "ships with aeon" if vowels else "missing", vowels, "" if vowels else "pip install aeon"))
+    checks.append(
+        Check("workers", f"{joblib.cpu_count()} cores usable, OMP_THREAD_LIMIT={os.environ.get('OMP_THREAD_LIMIT')}", True)
+    )
+    return checks

@@ -1,0 +1,101 @@
+"""The nominal chip: both ngspice runners on one deck, the ramp's waveform, and what separates it from the equation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from characterization.montecarlo import nominal_deck
+from characterization.plan import RampPlan
+from characterization.provenance import make_folder
+from characterization.transitions import SPAN, measure
+from netlists.batch import read_transitions, run_batch
+from netlists.closed_form import transition_levels
+from netlists.engine import simulate
+from netlists.errors import SimulationError
+from netlists.parameters import RampCircuit
+from netlists.ramp_column import Chips, timing, transition_deck
+
+REMAINDER = (
+    ("finite gain", {"a0": 1e9}),
+    ("finite bandwidth", {"gbw": 100e9}),
+    ("slew limit", {"slew": 1e12}),
+    ("charge injection of the reset switch", {"c_inject": 0.0}),
+    ("capacitance of the summing node", {"c_in": 0.0}),
+    ("comparator delay", {"comparator_tau": 1e-12}),
+)
+"""Each imperfection of the macro level, and what takes it away."""
+
+
+def compare_runners(plan: RampPlan, path: Path) -> dict[str, Any]:
+    """Write the nominal deck, run it in the shared library and in plain ``ngspice -b``, and compare transition levels.
+
+    Raises
+    ------
+    SimulationError
+        If either runner fails on the nominal chip.
+    """
+    deck, program = nominal_deck(plan), plan.program()
+    make_folder(path.parent)
+    deck.write(path)
+    printed, _, _ = read_transitions(run_batch(path))
+    shared = _levels(plan, plan.circuit)
+    difference = np.abs(printed[0] - shared) / np.abs(shared)
+    closed = transition_levels(program, plan.circuit, Chips.nominal(program), first_order=False)[0]
+    lsb = program.lsb * program.volts_per_unit(plan.circuit)
+    return {
+        "max_relative_difference_of_runners": float(difference.max()),
+        "max_difference_from_equation_lsb": float(np.max(np.abs(shared - closed) / lsb)),
+    }
+
+
+def remainder(plan: RampPlan) -> pd.DataFrame:
+    """What separates the nominal chip in ngspice from ``V_cm + v_read / C_f * sum(G w)``, cause by cause.
+
+    Each row takes one imperfection away and says how far that moves the transition levels; the last takes all away and
+    says what is left.
+    """
+    program = plan.program()
+    lsb = program.lsb * program.volts_per_unit(plan.circuit)
+    nominal = _levels(plan, plan.circuit)
+    equation = transition_levels(program, plan.circuit, Chips.nominal(program), first_order=False)[0]
+    first_order = transition_levels(program, plan.circuit, Chips.nominal(program))[0]
+    rows = [("all together (ngspice minus equation)", nominal - equation)]
+    perfect: dict[str, float] = {}
+    for name, change in REMAINDER:
+        rows.append((name, nominal - _levels(plan, plan.circuit.with_(**change))))
+        perfect |= change
+    rows.append(("left when all of these are taken away", _levels(plan, plan.circuit.with_(**perfect)) - equation))
+    rows.append(("left beside the equation with first-order terms", nominal - first_order))
+    return pd.DataFrame(
+        [
+            {
+                "cause": name,
+                "max_lsb": float(np.max(np.abs(d / lsb))),
+                "at_k": int(np.argmax(np.abs(d / lsb))) + 1,
+                "rms_lsb": float(np.sqrt(np.mean((d / lsb) ** 2))),
+            }
+            for name, d in rows
+        ]
+    )
+
+
+def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
+    """``time``, ``ramp`` and sampled ``v_mac`` of the nominal chip, seconds and volts, with the latching instants ``latch``."""
+    program, circuit = plan.program(), plan.circuit
+    chips = Chips.nominal(program)
+    guess = transition_levels(program, circuit, chips)
+    deck = transition_deck(program, circuit, chips, guess, span=SPAN, level=plan.level, cells=plan.cells, save=("ramp0", "mac0"))
+    data = simulate(deck, ["ramp0", "mac0"])
+    return {"time": data["time"], "ramp": data["ramp0"], "v_mac": data["mac0"], "latch": timing(program, circuit).latch}
+
+
+def _levels(plan: RampPlan, circuit: RampCircuit) -> np.ndarray:
+    program = plan.program()
+    measured = measure(program, circuit, Chips.nominal(program), level=plan.level, cells=plan.cells)
+    if measured.status[0] != "ok":
+        raise SimulationError(f"the nominal {plan.activation} ramp at {plan.bits} bits: {measured.status[0]}", measured.message[0])
+    return measured.volts[0]
