@@ -18,7 +18,8 @@ def error_at(point: float, x: np.ndarray, program: RampProgram) -> np.ndarray:
 
 
 def one_point_targets(
-    program: RampProgram, profile: DeviceProfile, conductance: np.ndarray, x: np.ndarray, *, point: float = 0.0
+    program: RampProgram, profile: DeviceProfile, conductance: np.ndarray, x: np.ndarray, *, point: float = 0.0,
+    stuck: np.ndarray | None = None,
 ) -> np.ndarray:
     """New targets of the calibration cells that move the ramp onto ``point``.
 
@@ -32,6 +33,8 @@ def one_point_targets(
         Verified conductances, siemens.
     x : ndarray (n, 2**bits - 1)
         Transition levels measured before calibration, activation input units; rows with NaN are left alone.
+    stuck : ndarray of bool (n, cells), optional
+        Cells that write-verify found not to move: they are given nothing.
 
     Returns
     -------
@@ -44,7 +47,8 @@ def one_point_targets(
         weight = program.polarity[cell] * program.width[cell]
         old = conductance[:, cell]
         new = np.clip(old + np.nan_to_num(rest) / weight, profile.g_min, profile.g_max)
-        moved = (np.abs(new - old) > 0) & np.isfinite(rest) & (np.abs(rest) > 1e-12 * program.unit_charge)
+        movable = True if stuck is None else ~stuck[:, cell]
+        moved = movable & (np.abs(new - old) > 0) & np.isfinite(rest) & (np.abs(rest) > 1e-12 * program.unit_charge)
         targets[moved, cell] = new[moved]
         rest = np.where(moved, rest - (new - old) * weight, rest)
     return targets

@@ -34,8 +34,8 @@ from netlists.ramp_column import Chips, transition_deck
 from .calibration import one_point_targets
 from .plan import RampPlan
 from .provenance import make_folder, read_json, versions, write_atomic, write_json
-from .sampling import DrawnChips, draw, reprogram
-from .transitions import SPAN, Measured, measure
+from .sampling import DrawnChips, draw, reprogram, stuck_cells
+from .transitions import Measured, measure, probe_span
 
 BATCH = 16
 TABLES = ("transitions", "conversions", "samples")
@@ -90,18 +90,21 @@ class Calibrated:
 
 def measure_batch(plan: RampPlan, program: RampProgram, samples: np.ndarray, *, conversions: bool = True) -> Calibrated:
     """Draw, measure, calibrate and measure again the chips with the given sample numbers."""
-    circuit, options = plan.circuit, {"level": plan.level, "cells": plan.cells}
+    circuit = plan.circuit
     drawn = draw(plan, program, samples)
-    before = measure(program, circuit, drawn.chips(), **options)
+    before = measure(program, circuit, drawn.chips(), level=plan.level, cells=plan.cells)
     x = to_input_units(before.volts, program, circuit)
-    conductance = reprogram(plan, program, drawn, one_point_targets(program, plan.profile, drawn.conductance, x))
-    chips = drawn.chips(conductance)
-    closed = transition_levels(program, circuit, chips, first_order=plan.level != "ideal")
-    after = measure(program, circuit, chips, **options, guess=closed)
+    targets = one_point_targets(program, plan.profile, drawn.conductance, x, stuck=stuck_cells(plan, program, samples))
+    conductance = reprogram(plan, program, drawn, targets)
+    after = measure(program, circuit, drawn.chips(conductance), level=plan.level, cells=plan.cells)
     if conversions:
-        noisy = measure(program, circuit, drawn.conversions(conductance, plan.profile), **options)
+        noisy = measure(program, circuit, drawn.conversions(conductance, plan.profile), level=plan.level, cells=plan.cells)
     else:
         noisy = Measured(np.full_like(after.volts, np.nan), ["not measured"] * len(drawn.samples), [""] * len(drawn.samples))
+    # What could not be measured was not calibrated either: its later levels are not those of a calibrated chip.
+    for i in np.flatnonzero([s != "ok" for s in before.status]):
+        for measured in (after, noisy):
+            measured.volts[i], measured.status[i], measured.message[i] = np.nan, "not calibrated", ""
     return Calibrated(drawn, conductance, before, after, noisy)
 
 
@@ -210,7 +213,7 @@ def characterize(plan: RampPlan, samples: int, out: str | Path, *, jobs: int = 1
         for batch, failures, _ in _parallel(plan, todo, jobs, str(folder)):
             failed += failures
             bar.update(_count([batch], samples))
-            bar.set_postfix(failed=failed)
+            bar.set_postfix(failed=failed, refresh=False)
     run = _read_parts(plan, folder, samples)
     for name in TABLES:
         write_atomic(folder / f"{name}.parquet", getattr(run, name).to_parquet)
@@ -248,6 +251,8 @@ def load_run(folder: str | Path) -> Run:
     manifest = read_json(folder / "manifest.json", "run manifest")
     if not isinstance(manifest, dict) or manifest.get("schema") != MANIFEST_SCHEMA:
         raise InputError(f"{folder}/manifest.json: schema={manifest.get('schema') if isinstance(manifest, dict) else None!r}, must be {MANIFEST_SCHEMA}")
+    if "plan" not in manifest:
+        raise InputError(f"{folder}/manifest.json: has no plan; characterize again")
     if manifest.get("state") != "complete":
         raise InputError(f"{folder}: the run is not finished; run `cosim characterize` with the same options to complete it")
     plan = RampPlan.from_dict(manifest["plan"])
@@ -304,4 +309,4 @@ def nominal_deck(plan: RampPlan, *, cells: str | None = None):
     program = plan.program()
     chips = Chips.nominal(program)
     guess = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
-    return transition_deck(program, plan.circuit, chips, guess, span=SPAN, level=plan.level, cells=cells or plan.cells)
+    return transition_deck(program, plan.circuit, chips, guess, span=probe_span(plan.circuit), level=plan.level, cells=cells or plan.cells)

@@ -42,6 +42,7 @@ class Variation:
             value = getattr(self, f.name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
                 raise InputError(f"variation {f.name}={value!r}: must be a finite number, 0 or more (volts)")
+            object.__setattr__(self, f.name, float(value))
 
     @classmethod
     def none(cls) -> Variation:
@@ -101,6 +102,8 @@ class RampPlan:
         InputError
             Missing or unknown field, or a value that is not allowed.
         """
+        if not isinstance(data, dict):
+            raise InputError(f"plan: must be a table of fields, got {type(data).__name__}")
         try:
             parts = dict(data)
             parts["profile"] = DeviceProfile(**parts["profile"])

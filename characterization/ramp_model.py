@@ -6,7 +6,7 @@ import warnings
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
@@ -20,19 +20,29 @@ from .plan import RampPlan
 from .provenance import read_json, versions, write_json
 from .ramp_draw import RampDraw
 
-SCHEMA = "nladc-cosim/ramp-model"
-SCHEMA_VERSION = 1
+SCHEMA: Final = "nladc-cosim/ramp-model"
+SCHEMA_VERSION: Final = 1
 MINIMUM_SAMPLES = 8
+_FITTED_UNITS = {"comparator_offset": "input units", "comparator_noise": "input units", "read_noise": "S"}
 
 
 def _finite_array(value: Any) -> np.ndarray:
-    array = np.asarray(value, dtype=float)
+    try:
+        array = np.asarray(value, dtype=float)
+    except TypeError:
+        raise ValueError("is not a list of numbers") from None
     if not np.all(np.isfinite(array)):
         raise ValueError("holds a value that is not finite")
     return array
 
 
 Array = Annotated[np.ndarray, BeforeValidator(_finite_array), PlainSerializer(lambda a: a.tolist())]
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """A matrix whose product with its transpose is the covariance; negative eigenvalues (rounding) count as zero."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
 class FittedValue(BaseModel):
@@ -98,8 +108,13 @@ class RampModel(BaseModel):
             raise ValueError(str(e)) from None
         if (plan.activation, plan.bits) != (self.activation, self.bits):
             raise ValueError(f"plan: is for {plan.activation} {plan.bits} bit, the model for {self.activation} {self.bits} bit")
-        if not np.allclose(self.x_ideal, plan.program().x):
+        if not np.allclose(self.x_ideal, self.program.x):
             raise ValueError(f"x_ideal: are not the thresholds of {self.activation} at {self.bits} bits")
+        if not np.allclose(self.lsb, self.program.lsb):
+            raise ValueError(f"lsb: are not the steps between the thresholds of {self.activation} at {self.bits} bits")
+        for name, unit in _FITTED_UNITS.items():
+            if getattr(self, name).unit != unit:
+                raise ValueError(f"{name}: unit={getattr(self, name).unit!r}, must be {unit!r}")
         return self
 
     @cached_property
@@ -161,21 +176,23 @@ class RampModel(BaseModel):
     def sample_levels(self, n: int, rng: np.random.Generator, *, calibrated: bool = True) -> np.ndarray:
         """Transition levels of ``n`` new chips, shape (n, 2**bits - 1), input units."""
         mean, covariance = (self.mean, self.covariance) if calibrated else (self.mean_before, self.covariance_before)
-        values, vectors = np.linalg.eigh(covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        return mean + rng.standard_normal((n, len(mean))) @ root.T
+        return mean + rng.standard_normal((n, len(mean))) @ _root(covariance).T
 
     def sample(self, n_chips: int, n_columns: int, rng: np.random.Generator, *, calibrated: bool = True) -> RampDraw:
         """Draw chips with ``n_columns`` columns each.
 
-        A column's offset is relative to the comparator that calibrated the ramp, which has one of its own. Chip i does
-        not depend on how many chips are drawn: each has its own spawned stream.
+        A column's offset is relative to the comparator that calibrated the ramp, which has one of its own. Levels before
+        calibration hold the offset of the comparator that measured them: the columns have theirs in its place. Chip i
+        does not depend on how many chips are drawn: each has its own spawned stream.
         """
+        sigma = self.comparator_offset.value
+        mean = self.mean if calibrated else self.mean_before
+        root = _root(self.covariance if calibrated else self.covariance_before - sigma**2)
         levels, offsets = [], []
         for child in rng.spawn(n_chips):
-            levels.append(self.sample_levels(1, child, calibrated=calibrated)[0])
-            draws = self.comparator_offset.value * child.standard_normal(n_columns + 1)
-            offsets.append(draws[1:] - draws[0])
+            levels.append(mean + root @ child.standard_normal(len(mean)))
+            draws = sigma * child.standard_normal(n_columns + 1)
+            offsets.append(draws[1:] - draws[0] if calibrated else draws[1:])
         return RampDraw(self.activation, self.bits, np.array(levels), np.array(offsets), self.noise_sigma)
 
     def report(self) -> str:

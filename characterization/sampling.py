@@ -79,17 +79,17 @@ def reprogram(plan: RampPlan, program: RampProgram, drawn: DrawnChips, targets: 
     ndarray (n, cells), siemens
     """
     out = drawn.conductance.copy()
+    stuck = stuck_cells(plan, program, drawn.samples)
     cal = np.flatnonzero(program.step == CALIBRATION)
     for row, i in enumerate(drawn.samples):
         rng = stream(plan.seed, int(i), "reprogramming")
         written = plan.profile.programmed(np.where(np.isnan(targets[row]), program.conductance, targets[row])[cal], rng)
-        stuck = _stuck_cells(plan, program, int(i))[cal]
-        use = ~np.isnan(targets[row][cal]) & ~stuck
+        use = ~np.isnan(targets[row][cal]) & ~stuck[row, cal]
         out[row, cal[use]] = written[use]
     return out
 
 
-def _stuck_cells(plan: RampPlan, program: RampProgram, sample: int) -> np.ndarray:
-    """Which cells of a sample are stuck, shape (cells,): the same draws as in `draw`."""
-    marked = plan.profile.stuck(np.full(program.n_cells, np.nan), stream(plan.seed, sample, "stuck"))
-    return ~np.isnan(marked)
+def stuck_cells(plan: RampPlan, program: RampProgram, samples: np.ndarray) -> np.ndarray:
+    """Which cells of the samples are stuck, shape (n, cells): the same draws as in `draw`."""
+    unknown = np.full(program.n_cells, np.nan)
+    return ~np.isnan([plan.profile.stuck(unknown, stream(plan.seed, int(i), "stuck")) for i in samples])

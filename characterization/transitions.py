@@ -15,10 +15,17 @@ from netlists.program import RampProgram
 from netlists.ramp_column import Chips, timing, transition_deck
 
 SPAN = 2e-3
-"""Half distance of the two probes around the guess, volts: well inside the comparator's linear range."""
+"""Largest half distance of the two probes around the guess, volts."""
+CELLS_A_DECK = 1024
+"""Chips share a transient up to so many cells: a longer one would keep Ctrl-C waiting."""
 MAX_PASSES = 12
 REACH = 32
 """An unbracketed probe moves by at most this many spans a pass."""
+
+
+def probe_span(circuit: RampCircuit) -> float:
+    """Half distance of the probes, volts: `SPAN`, or less where the comparator would limit, for the level is interpolated."""
+    return min(SPAN, 0.1 * circuit.comparator_limit / circuit.comparator_gain)
 
 
 @dataclass
@@ -51,17 +58,19 @@ def measure(
     level: str = "macro",
     cells: str = "selected",
     guess: np.ndarray | None = None,
-    span: float = SPAN,
+    span: float | None = None,
 ) -> Measured:
     """Transition levels T[k], the V_mac at which the latched code changes from k-1 to k, each from ngspice.
 
-    All chips share one transient. Where the two probes around a level do not bracket it, they move and the transient
+    Chips share a transient. Where the two probes around a level do not bracket it, they move and the transient
     runs again. A deck that ngspice fails on is halved until the chips at fault stand alone.
 
     Parameters
     ----------
     guess : ndarray (n, 2**bits - 1), optional
         First place of the probes, volts; the closed form by default. It decides the number of passes, not the result.
+    span : float, optional
+        Half distance of the probes, volts; `probe_span` by default.
 
     Raises
     ------
@@ -70,8 +79,13 @@ def measure(
     """
     if guess is None:
         guess = transition_levels(program, circuit, chips, first_order=level != "ideal")
+    if span is None:
+        span = probe_span(circuit)
     result = Measured(np.full((len(chips), len(program.x)), np.nan), ["ok"] * len(chips), [""] * len(chips))
-    _measure_rows(program, circuit, chips, np.arange(len(chips)), np.array(guess, float), span, level, cells, result)
+    size = max(1, CELLS_A_DECK // program.n_cells)
+    for first in range(0, len(chips), size):
+        rows = np.arange(first, min(first + size, len(chips)))
+        _measure_rows(program, circuit, chips, rows, np.array(guess, float), span, level, cells, result)
     return result
 
 

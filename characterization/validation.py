@@ -53,6 +53,8 @@ def validate(
     check_counts(samples, jobs)
     if samples < 8:
         raise InputError(f"samples={samples}: validation needs 8 or more")
+    if isinstance(conversions, bool) or not isinstance(conversions, int) or conversions < 1:
+        raise InputError(f"conversions={conversions!r}: must be a whole number, 1 or more")
     if seed == model.ramp_plan.seed:
         raise InputError(f"seed={seed}: the model was fitted with it; held-out chips need another")
     plan = RampPlan(**{**model.ramp_plan.__dict__, "seed": seed})

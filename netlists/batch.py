@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -51,11 +52,17 @@ def read_transitions(printed: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     SimulationError
         If the printed text has no complete table of transition levels.
     """
-    rows = [line.split()[1:] for line in printed.splitlines() if line.startswith("transition ")]
+    found = {
+        (name, int(chip), int(k)): float(value)
+        for name, chip, k, value in re.findall(r"^(t|x|bracketed)_(\d+)_(\d+) = (\S+)", printed, re.MULTILINE)
+    }
+    chips, levels = (max((key[i] for key in found), default=0) for i in (1, 2))
     try:
-        table = np.array([[float(v) for v in row] for row in rows])
-        chips, levels = int(table[:, 0].max()) + 1, int(table[:, 1].max())
-        cube = table.reshape(chips, levels, 5)
-    except (ValueError, IndexError):
-        raise SimulationError("ngspice -b printed no complete table of transition levels", printed[-2000:]) from None
-    return cube[:, :, 2], cube[:, :, 3], cube[:, :, 4] > 0
+        volts, x, bracketed = (
+            np.array([[found[name, i, k] for k in range(1, levels + 1)] for i in range(chips + 1)]) for name in ("t", "x", "bracketed")
+        )
+    except KeyError as e:
+        raise SimulationError(f"ngspice -b printed no value {e.args[0]}", printed[-2000:]) from None
+    if levels == 0:
+        raise SimulationError("ngspice -b printed no transition levels", printed[-2000:])
+    return volts, x, bracketed > 0

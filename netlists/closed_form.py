@@ -46,13 +46,13 @@ def transition_levels(
     # One packet of charge per cell, in the order of the slots; the packets of one slot add.
     packet = sign * g * width * drive / c_f
     per_slot = np.zeros((len(chips), program.n_slots))
-    np.add.at(per_slot, (slice(None), program.slot), packet)
+    np.add.at(per_slot.T, program.slot, packet.T)
     level = out + np.cumsum(per_slot, axis=1)
     if first_order:
         before = np.concatenate([np.broadcast_to(out, (len(chips), 1)), level[:, :-1]], axis=1)
         middle = 0.5 * (before + level)
         slot_g = np.zeros_like(per_slot)
-        np.add.at(slot_g, (slice(None), program.slot), g * width)
+        np.add.at(slot_g.T, program.slot, (g * width).T)
         level = level - np.cumsum(slot_g * middle, axis=1) / (c_f * circuit.a0)
     last_slot = np.array([program.slot[program.step == k].max() for k in range(1, program.n_steps)])
     offset = circuit.comparator_offset + np.asarray(chips.comparator_offset, float)

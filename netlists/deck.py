@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -46,7 +47,8 @@ class Deck:
             temporary.write_text(self.text)
             os.replace(temporary, path)
         except OSError as e:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise ToolkitError(f"{path}: cannot be written ({e.strerror})") from None
         return path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 
@@ -79,6 +79,7 @@ class DeviceProfile:
             value = getattr(self, f.name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
                 raise InputError(f"device profile {self.name}: {f.name}={value}: must be a finite number, 0 or more")
+            object.__setattr__(self, f.name, float(value))
         if not 0 < self.g_hrs <= self.g_min < self.g_max:
             raise InputError(
                 f"device profile {self.name}: g_hrs={self.g_hrs:g} g_min={self.g_min:g} g_max={self.g_max:g}: "
@@ -122,6 +123,13 @@ class DeviceProfile:
             raise InputError(
                 f"{where}fit_conductance={self.fit_conductance:g}: the fits must reach g_max = {self.g_max:g} S (siemens)"
             )
+
+    def without_variation(self) -> DeviceProfile:
+        """The same conductance range with perfect cells: no error, noise or stuck cell."""
+        return replace(
+            self, program_sigma=0.0, program_window=0.0, read_sigma=0.0, stuck_off_rate=0.0, stuck_on_rate=0.0, relaxation_times=(),
+            relaxation_sigma_fit=(),
+        )
 
     def program_sigma_at(self, target: np.ndarray) -> np.ndarray:
         """Programming sigma before truncation at each target (any shape, siemens)."""

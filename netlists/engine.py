@@ -69,8 +69,9 @@ def _interrupt_afterwards() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if held and callable(before):
-        before(*held[0])
+        # Also when ngspice failed: whoever handles that failure would go on working.
+        if held and callable(before):
+            before(*held[0])
 
 
 def _run(ngspice: NgSpice, deck: Deck, vectors: Sequence[str]) -> dict[str, np.ndarray]:

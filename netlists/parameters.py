@@ -53,6 +53,10 @@ class RampCircuit:
                 raise InputError(f"{f.name}={value!r}: must be a finite number ({f.metadata['unit']})")
             if value < low:
                 raise InputError(f"{f.name}={value:g}: must be {low:g} or more ({f.metadata['unit']})")
+            # 1 and 1.0 are the same circuit and must have the same hash.
+            object.__setattr__(self, f.name, float(value))
+        if self.t_reset <= 4 * self.t_edge:
+            raise InputError(f"t_reset={self.t_reset:g} s: must be longer than 4 t_edge = {4 * self.t_edge:g} s")
         if self.t_aperture + self.t_edge >= self.t_settle:
             raise InputError(
                 f"t_settle={self.t_settle:g} s: must be longer than t_aperture + t_edge = {self.t_aperture + self.t_edge:g} s"

@@ -122,7 +122,7 @@ class RampProgram:
 
     def volts_per_unit(self, circuit: RampCircuit) -> float:
         """Scale of V_mac and V_ramp, volts per activation input unit."""
-        return circuit.v_read * circuit.t_pulse * self.unit_charge / self.feedback_capacitance(circuit)
+        return float(circuit.v_read * circuit.t_pulse * self.unit_charge / self.feedback_capacitance(circuit))
 
     def feedback_capacitance(self, circuit: RampCircuit) -> float:
         """C_f that makes the ramp span ``circuit.v_swing`` at the nominal read voltage of 0.2 V, farads.
@@ -131,7 +131,7 @@ class RampProgram:
         """
         ramp = self.step != CALIBRATION
         total = float(np.sum((self.conductance * self.width * self.polarity)[ramp]))
-        return RampCircuit.__dataclass_fields__["v_read"].default * circuit.t_pulse * total / circuit.v_swing
+        return RampCircuit().v_read * circuit.t_pulse * total / circuit.v_swing
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary: arrays become lists."""

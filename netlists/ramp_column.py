@@ -103,7 +103,16 @@ class Chips:
 
 
 def pwl(times: np.ndarray, values: np.ndarray) -> str:
-    """A PWL source's text from breakpoints, shapes (n,) each; long lists go over continuation lines."""
+    """A PWL source's text from breakpoints, shapes (n,) each; long lists go over continuation lines.
+
+    Raises
+    ------
+    InputError
+        If time does not increase: two edges of a clock overlap.
+    """
+    if np.any(np.diff(times) <= 0):
+        at = times[1:][np.diff(times) <= 0][0]
+        raise InputError(f"two clock edges overlap at {at:.4g} s: t_edge is too long for t_settle, t_pulse or t_reset")
     pairs = [f"{t:.9g} {v:.12g}" for t, v in zip(times, values, strict=True)]
     lines = [" ".join(pairs[i : i + 8]) for i in range(0, len(pairs), 8)]
     return "PWL(" + "\n+ ".join(lines) + ")"
@@ -172,7 +181,8 @@ def _add_select_lines(c: Circuit, program: RampProgram, circuit: RampCircuit) ->
     c.V("drvn", "drvn", c.gnd, f"DC {circuit.v_cm + circuit.v_read!r}")
     for m in range(program.n_cells):
         t0 = clock.slot_start[program.slot[m]]
-        t1 = t0 + program.width[m] * circuit.t_pulse
+        # A switch conducts as soon as its line leaves 0, for the whole of both edges: the pulse is one edge shorter.
+        t1 = t0 + program.width[m] * circuit.t_pulse - circuit.t_edge
         c.V(f"sel{m}", f"sel{m}", c.gnd, pwl(*pulses(np.array([t0]), np.array([t1]), np.array([circuit.v_dd]), circuit.t_edge)))
 
 
@@ -209,6 +219,7 @@ def transition_deck(
     level: str = "macro",
     cells: str = "selected",
     title: str | None = None,
+    save: Sequence[str] = (),
 ) -> Deck:
     """Deck that measures every transition level of every chip in one transient.
 
@@ -221,12 +232,14 @@ def transition_deck(
     level : {"ideal", "macro"}
     cells : {"selected", "switch"}
         One element per column whose conductance is that of the selected cell, or each cell with its switch.
+    save : sequence of str
+        More nodes to save, such as ``ramp0``.
 
     Returns
     -------
     Deck
         Saves ``ya<i>`` and ``yb<i>``: the comparator outputs with V_mac at ``guess -+ span``. In plain
-        ``ngspice -b`` it prints ``k``, the level in volts and in input units, and the codes below and above.
+        ``ngspice -b`` it prints each level in volts and in input units, and whether the probes enclosed it.
 
     Raises
     ------
@@ -256,8 +269,8 @@ def transition_deck(
         for probe, shift in (("a", -span), ("b", span)):
             c.V(f"probe{probe}{i}", f"mac{probe}{i}", f"mac{i}", f"DC {shift!r}")
             c.X(f"cmp{probe}{i}", f"comparator_{level}", seen, f"mac{probe}{i}", f"y{probe}{i}", "com", **params)
-    nodes = " ".join(f"v(ya{i}) v(yb{i})" for i in range(len(chips)))
-    analysis = [OPTIONS, *_wrapped(".save", nodes + " v(com)"), f".tran {circuit.t_pulse / 4!r} {clock.stop!r} 0 {circuit.t_pulse / 4!r}"]
+    nodes = " ".join([*(f"v(ya{i}) v(yb{i})" for i in range(len(chips))), "v(com)", *(f"v({n})" for n in save)])
+    analysis = [OPTIONS, *_wrapped(".save", nodes), f".tran {circuit.t_pulse / 4!r} {clock.stop!r} 0 {circuit.t_pulse / 4!r}"]
     return Deck(f"{c}\n" + "\n".join(analysis) + "\n", _transition_control(program, circuit, chips, clock, guess, span))
 
 
@@ -271,17 +284,19 @@ def _transition_control(
     program: RampProgram, circuit: RampCircuit, chips: Chips, clock: Timing, guess: np.ndarray, span: float
 ) -> str:
     scale = program.volts_per_unit(circuit)
-    lines = ["set numdgt=14", "run", "echo columns: chip k transition_level_V transition_level_x bracketed"]
+    lines = ["set numdgt=14", "run", "echo t_CHIP_K is transition level K in volts, x_CHIP_K in input units, bracketed_CHIP_K whether the probes enclose it"]
     for i in range(len(chips)):
         for k in range(1, program.n_steps):
             at = f"{clock.latch[k - 1]:.12g}"
             lines += [
-                f"meas tran a find v(ya{i},com) at={at}",
-                f"meas tran b find v(yb{i},com) at={at}",
+                f"meas tran a find v(ya{i}) at={at}",
+                f"meas tran b find v(yb{i}) at={at}",
+                f"let a = a - {circuit.v_cm!r}",
+                f"let b = b - {circuit.v_cm!r}",
                 f"let t_{i}_{k} = {float(guess[i, k - 1])!r} + {span!r} * (a + b) / (a - b)",
                 f"let x_{i}_{k} = (t_{i}_{k} - {circuit.v_cm!r}) / {scale!r}",
-                "let bracketed = (a gt 0) * (b lt 0)",
-                f'echo transition {i} {k} "$&t_{i}_{k}" "$&x_{i}_{k}" "$&bracketed"',
+                f"let bracketed_{i}_{k} = (a gt 0) * (b lt 0)",
+                f"print t_{i}_{k} x_{i}_{k} bracketed_{i}_{k}",
             ]
     return "\n".join([*lines, "quit"])
 
