@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -39,9 +39,12 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _guarded(run: Callable[[], Any]) -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command (the process's own arguments by default) and return its exit code."""
+    from . import circuits, models, networks, studies  # noqa: F401 - they register their commands
+
     try:
-        run()
+        app(args=arguments)
     except InputError as e:
         note(f"error: {e}")
         return 2
@@ -62,6 +65,4 @@ def _guarded(run: Callable[[], Any]) -> int:
 
 def main() -> None:
     """Entry point of the ``cosim`` command."""
-    from . import circuits, models, networks, studies  # noqa: F401 - they register their commands
-
-    sys.exit(_guarded(app))
+    sys.exit(run())
