@@ -1,0 +1,211 @@
+"""Measure every transistor-level block (SKY130) and write what came out: summary.json and tables.
+
+Nominal figures, all corners with the extremes of temperature and supply, mismatch statistics. Nothing here is
+typed in: `characterization.macro_fit` turns the summary into the macro-models' parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from netlists import pdk
+from netlists.bench import run_bench
+from netlists.bench_decks import access_deck
+from netlists.errors import InputError
+from netlists.pdk import CORNERS, Conditions
+
+from .blocks_comparator import (
+    COMMON_MODES,
+    measure_comparator,
+    measure_comparator_delay,
+    measure_offsets,
+    measure_strongarm,
+)
+from .blocks_ota import measure_integrator, measure_ota
+from .provenance import versions, write_atomic, write_json
+
+WIDTHS = (0.42e-6, 0.5e-6, 1e-6, 2e-6, 4e-6, 8e-6)
+EXTREMES = ((-40.0, 1.62), (-40.0, 1.98), (27.0, 1.8), (125.0, 1.62), (125.0, 1.98))
+"""Temperature (C) and supply (V) of the corner runs."""
+
+
+@dataclass(frozen=True)
+class AccessResistance:
+    """On-resistance (ohm) of an access transistor of ``width`` (m) at gate level ``select`` and source voltage ``source`` (V)."""
+
+    corner: str
+    temperature: float
+    width: float
+    length: float
+    select: float
+    source: float
+    r_on: float
+
+
+def measure_access(
+    conditions: Conditions | None = None,
+    widths: Sequence[float] = WIDTHS,
+    *,
+    length: float = 0.15e-6,
+    selects: Sequence[float] = (1.8, 2.5),
+    sources: Sequence[float] = (0.0, 0.7, 0.9),
+    v_ds: float = 0.02,
+) -> list[AccessResistance]:
+    """R_on of ``nfet_01v8`` at a small drain-source voltage, from one ``.op``; sizes in metres.
+
+    Source 0 V is how transistors are usually quoted; 0.7 V and 0.9 V are where a cell sits whose summing node is at
+    v_cm = 0.9 V. 2.5 V is a boosted select line (assumption: it leaves 1.6..1.8 V across the gate oxide).
+    """
+    at = conditions or Conditions()
+    for w in widths:
+        pdk.check_geometry("nmos_sky130", w=w, length=length)
+    count = len(selects) * len(sources) * len(widths)
+    names = [f"current{j}" for j in range((count + 31) // 32)]
+    run = run_bench(access_deck(at, widths, length=length, selects=selects, sources=sources, v_ds=v_ds), names)
+    r_on = iter(v_ds / -np.concatenate([run[n][0, 1:] for n in names]))
+    return [
+        AccessResistance(at.corner, at.temperature, w, length, select, source, float(next(r_on)))
+        for select in selects
+        for source in sources
+        for w in widths
+    ]
+
+
+def _at(conditions: Conditions) -> tuple[list[dict], list[dict], list[dict], list[dict], list[dict]]:
+    """Everything that is measured at each corner: one row of OTA, integrator; rows of comparator and both delay tables."""
+    comparator = measure_comparator(conditions)
+    middle = next(c for c in comparator if c.common_mode == COMMON_MODES[1])
+    overdrives = (1e-3, 10e-3, 100e-3)
+    delays, kick = measure_comparator_delay(conditions, overdrives, offset=middle.offset)
+    latch, latch_kick = measure_strongarm(conditions, overdrives)
+    kicks = [{"block": "comparator_sky130", **asdict(kick)}, {"block": "strongarm_sky130", **asdict(latch_kick)}]
+    tables = [{"block": b, **asdict(d)} for b, rows in (("comparator_sky130", delays), ("strongarm_sky130", latch)) for d in rows]
+    return (
+        [asdict(measure_ota(conditions))],
+        [asdict(measure_integrator(conditions))],
+        [asdict(c) for c in comparator],
+        tables,
+        kicks,
+    )
+
+
+def measure_blocks(
+    out: str | Path,
+    *,
+    samples: int = 300,
+    seed: int = 1,
+    corners: Sequence[str] = CORNERS,
+    extremes: Sequence[tuple[float, float]] = EXTREMES,
+    jobs: int = 1,
+    progress: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Measure all blocks and write ``summary.json`` and CSV tables into ``out``.
+
+    Parameters
+    ----------
+    samples : int
+        Mismatch samples of each block and, for the comparator, of each input common mode.
+    seed : int
+        Of the generator that draws the ngspice seeds.
+    corners, extremes : sequences
+        Process corners, and (temperature in C, supply in V) pairs; all combinations are run.
+    jobs : int
+        ngspice processes at a time.
+    progress : callable
+        Told what is being measured.
+
+    Returns
+    -------
+    dict
+        What ``summary.json`` holds. Tables: ``ota``, ``integrator``, ``comparator``, ``delay``, ``kickback`` (over corners),
+        ``offset_samples``, ``offsets``, ``access``.
+
+    Raises
+    ------
+    InputError, SimulationError, ToolkitError
+        Bad settings, a failing bench, no PDK or no ngspice: before anything is written.
+    """
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
+        raise InputError(f"samples={samples!r}: must be a whole number, 2 or more")
+    models = pdk.provenance()
+    points = [Conditions(c, t, v) for c in corners for t, v in extremes]
+    nominal = Conditions()
+    progress("nominal figures")
+    ota, integrator, comparator = measure_ota(nominal), measure_integrator(nominal), measure_comparator(nominal)
+    middle = next(c for c in comparator if c.common_mode == nominal.v_cm)
+    delays, kick = measure_comparator_delay(nominal, offset=middle.offset)
+    latch, latch_kick = measure_strongarm(nominal)
+    access = [asdict(r) for c in ("tt", "ss", "ff") for r in measure_access(Conditions(c))]
+
+    progress(f"{len(points)} corners")
+    parts = list(zip(*Parallel(n_jobs=jobs)(delayed(_at)(p) for p in points), strict=True))
+    corner_tables = {
+        name: _flat(part) for name, part in zip(("ota", "integrator", "comparator", "delay", "kickback"), parts, strict=True)
+    }
+
+    rng = np.random.default_rng(seed)
+    wanted = [("comparator_sky130", v) for v in COMMON_MODES] + [("ota_sky130", nominal.v_cm), ("strongarm_sky130", nominal.v_cm)]
+    offsets, drawn = [], []
+    for block, v in wanted:
+        progress(f"{samples} mismatch samples of {block} at a common mode of {v:g} V")
+        statistics, values = measure_offsets(block, samples, rng, nominal, common_mode=v)
+        offsets.append(asdict(statistics))
+        drawn += [{"block": block, "common_mode": v, "sample": i, "offset": float(x)} for i, x in enumerate(values)]
+
+    summary = {
+        "conditions": asdict(nominal),
+        "ota": asdict(ota),
+        "integrator": asdict(integrator),
+        "comparator": [asdict(c) for c in comparator],
+        "comparator_delay": [asdict(d) for d in delays],
+        "comparator_kickback": asdict(kick),
+        "strongarm_delay": [asdict(d) for d in latch],
+        "strongarm_kickback": asdict(latch_kick),
+        "offsets": offsets,
+        "access": [r for r in access if r["corner"] == nominal.corner],
+        "corners": _extremes(corner_tables),
+        "settings": {"samples": samples, "seed": seed, "corners": list(corners), "extremes": [list(e) for e in extremes]},
+        "models": models,
+        "versions": versions(),
+    }
+    folder = Path(out)
+    tables = {**corner_tables, "offset_samples": drawn, "offsets": offsets, "access": access}
+    for name, rows in tables.items():
+        text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
+        write_atomic(folder / f"{name}.csv", partial(Path.write_text, data=text))
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _flat(parts: Iterable[Iterable[dict]]) -> list[dict]:
+    return [row for part in parts for row in part]
+
+
+def _extremes(tables: dict[str, list[dict]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Smallest and largest value of each figure over the corners, with where it is."""
+    out: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, rows in tables.items():
+        frame = pd.DataFrame(rows)
+        where = [c for c in ("corner", "temperature", "v_dd", "common_mode", "overdrive", "block") if c in frame]
+        groups = frame.groupby("block") if "block" in frame else [(name, frame)]
+        for block, group in groups:
+            figures = group.drop(columns=where).select_dtypes("number")
+            key = name if block == name else f"{name} {block}"
+            out[key] = {}
+            for figure in figures:
+                low, high = group.loc[group[figure].idxmin()], group.loc[group[figure].idxmax()]
+                out[key][figure] = {
+                    "min": float(low[figure]),
+                    "min_at": {c: low[c] for c in where},
+                    "max": float(high[figure]),
+                    "max_at": {c: high[c] for c in where},
+                }
+    return out

@@ -1,0 +1,294 @@
+"""Measured figures of the transistor-level comparators (SKY130): offset, delay, noise, kickback, power; mismatch statistics."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.stats import chi2, t
+
+from netlists.bench import mismatch_tables, run_bench
+from netlists.bench_decks_comparator import (
+    comparator_ac_deck,
+    comparator_step_deck,
+    feedback_mismatch_deck,
+    strongarm_mismatch_deck,
+    strongarm_step_deck,
+)
+from netlists.errors import InputError, SimulationError
+from netlists.pdk import Conditions
+
+from .blocks_ota import crossing
+
+OVERDRIVES = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3)
+COMMON_MODES = (0.4, 0.9, 1.4)
+# Larger decks do not pay: ngspice's parsing grows faster than the number of instances.
+CHUNK = 16
+
+
+@dataclass(frozen=True)
+class ComparatorFigures:
+    """What the comparator benches give at one input common mode; SI units.
+
+    Attributes
+    ----------
+    offset : float
+        Systematic input offset, V (without mismatch; adds to inp).
+    gain, bandwidth : float
+        Small-signal gain at the trip point, V/V, and its -3 dB frequency, Hz.
+    noise : float
+        Input-referred rms noise, V: ngspice ``.noise`` at the trip point, output density integrated 100 Hz..100 GHz,
+        divided by the DC gain.
+    power_trip, power_low, power_high : float
+        Supply power at the trip point and 50 mV below and above it, W.
+    """
+
+    corner: str
+    temperature: float
+    v_dd: float
+    common_mode: float
+    offset: float
+    gain: float
+    bandwidth: float
+    noise: float
+    power_trip: float
+    power_low: float
+    power_high: float
+
+
+@dataclass(frozen=True)
+class Delay:
+    """One line of a delay table: seconds from the input step (comparator) or the clock edge (StrongARM) to the decision."""
+
+    corner: str
+    temperature: float
+    v_dd: float
+    overdrive: float
+    delay_rise: float
+    delay_fall: float
+
+
+@dataclass(frozen=True)
+class Kickback:
+    """Disturbance of inputs held on ``c_hold``, volts.
+
+    Attributes
+    ----------
+    peak : float
+        Largest excursion: of the held input (comparator), of the difference of both (StrongARM).
+    common : float
+        Largest excursion of their mean (StrongARM; for the comparator, with one held input, equal to ``peak``).
+    left : float
+        What is left at the end of the bench.
+    energy : float
+        Supply energy of one decision, J: of the bench's two.
+    """
+
+    corner: str
+    temperature: float
+    v_dd: float
+    c_hold: float
+    peak: float
+    common: float
+    left: float
+    energy: float
+
+
+@dataclass(frozen=True)
+class OffsetStatistics:
+    """Input offsets of ``n`` instances with foundry mismatch.
+
+    Attributes
+    ----------
+    mean, sigma : float
+        Volts.
+    mean_low, mean_high, sigma_low, sigma_high : float
+        Confidence interval (Student t; chi-square, which takes the offsets as Gaussian).
+    confidence : float
+    seeds : tuple of int
+        ngspice seeds of the decks. The draws are ngspice's own (gauss in the foundry models): the same seed and
+        ngspice version draw them again, another version may not.
+    """
+
+    block: str
+    corner: str
+    temperature: float
+    v_dd: float
+    common_mode: float
+    n: int
+    mean: float
+    mean_low: float
+    mean_high: float
+    sigma: float
+    sigma_low: float
+    sigma_high: float
+    confidence: float
+    seeds: tuple[int, ...]
+    draws: str = "ngspice gauss draws of the foundry mismatch models (section *_mm)"
+
+
+def measure_comparator(
+    conditions: Conditions | None = None, common_modes: tuple[float, ...] = COMMON_MODES
+) -> list[ComparatorFigures]:
+    """Small-signal figures, one entry per input common mode, from one ngspice run."""
+    at = conditions or Conditions()
+    tables = ["trip", "idle", "ac", *(f"noise{k}" for k in range(len(common_modes)))]
+    run = run_bench(comparator_ac_deck(at, common_modes), tables)
+    out = []
+    for k, v in enumerate(common_modes):
+        f, response = run["ac"][:, 0], np.hypot(run["ac"][:, 1 + 2 * k], run["ac"][:, 2 + 2 * k])
+        density = run[f"noise{k}"]
+        noise = np.sqrt(np.trapezoid(density[:, 1] ** 2, density[:, 0])) / response[0]
+        supply = [-run["trip"][0, 2 + 2 * k], -run["idle"][0, 1 + 2 * k], -run["idle"][0, 2 + 2 * k]]
+        out.append(
+            ComparatorFigures(
+                at.corner,
+                at.temperature,
+                at.v_dd,
+                v,
+                float(run["trip"][0, 1 + 2 * k]),
+                float(response[0]),
+                crossing(f, response, response[0] / np.sqrt(2)),
+                float(noise),
+                *(float(i * at.v_dd) for i in supply),
+            )
+        )
+    return out
+
+
+def measure_comparator_delay(
+    conditions: Conditions | None = None,
+    overdrives: tuple[float, ...] = OVERDRIVES,
+    *,
+    offset: float = 0.0,
+    common_mode: float = 0.9,
+    c_hold: float = 1e-12,
+) -> tuple[list[Delay], Kickback]:
+    """Delay against overdrive from 100 mV on the other side, and kickback on a held input.
+
+    Parameters
+    ----------
+    offset : float
+        Systematic offset at this common mode (`ComparatorFigures.offset`), volts: overdrives count from the trip point.
+
+    Raises
+    ------
+    SimulationError
+        If a comparator did not decide within 25 ns.
+    """
+    at = conditions or Conditions()
+    deck = comparator_step_deck(at, overdrives, offset=offset, common_mode=common_mode, c_hold=c_hold)
+    run = run_bench(deck, ["rise", "fall", "kick"])
+    delays = []
+    for k, overdrive in enumerate(overdrives):
+        rise, fall = (crossing(run[n][:, 0], run[n][:, 1 + k], at.v_cm, after=5e-9, last=True) - 5e-9 for n in ("rise", "fall"))
+        if not np.isfinite(rise + fall):
+            raise SimulationError(f"the comparator at {at} did not decide within 25 ns at an overdrive of {overdrive:g} V")
+        delays.append(Delay(at.corner, at.temperature, at.v_dd, overdrive, rise, fall))
+    time, held, _, current = run["kick"].T
+    moved = held - held[0]
+    peak = float(np.max(np.abs(moved)))
+    energy = -at.v_dd * float(np.trapezoid(current, time)) / 2
+    return delays, Kickback(at.corner, at.temperature, at.v_dd, c_hold, peak, peak, float(moved[-1]), energy)
+
+
+def measure_strongarm(
+    conditions: Conditions | None = None,
+    overdrives: tuple[float, ...] = (1e-4, *OVERDRIVES),
+    *,
+    common_mode: float = 0.9,
+    c_hold: float = 1e-12,
+) -> tuple[list[Delay], Kickback]:
+    """Delay from the clock edge against overdrive, kickback on held inputs 10 mV apart, energy of a decision."""
+    at = conditions or Conditions()
+    run = run_bench(strongarm_step_deck(at, overdrives, common_mode=common_mode, c_hold=c_hold), ["high", "low", "kick"])
+    delays = []
+    for k, overdrive in enumerate(overdrives):
+        rise, fall = (
+            crossing(run[n][:, 0], sign * run[n][:, 1 + k], at.v_dd / 2, after=2e-9) - 2.025e-9
+            for n, sign in (("high", 1), ("low", -1))
+        )
+        if not np.isfinite(rise + fall):
+            raise SimulationError(f"the StrongARM latch at {at} did not decide at an overdrive of {overdrive:g} V")
+        delays.append(Delay(at.corner, at.temperature, at.v_dd, overdrive, rise, fall))
+    time, p, n, current = run["kick"].T
+    difference, mean = (p - n) - (p[0] - n[0]), (p + n) / 2 - (p[0] + n[0]) / 2
+    energy = -at.v_dd * float(np.trapezoid(current, time)) / 2
+    figures = (float(np.max(np.abs(difference))), float(np.max(np.abs(mean))), float(difference[-1]), energy)
+    return delays, Kickback(at.corner, at.temperature, at.v_dd, c_hold, *figures)
+
+
+def offset_statistics(
+    block: str,
+    offsets: np.ndarray,
+    conditions: Conditions,
+    common_mode: float,
+    seeds: tuple[int, ...] = (),
+    confidence: float = 0.95,
+) -> OffsetStatistics:
+    """Mean and sigma of offsets (n,), volts, with confidence intervals."""
+    offsets = np.asarray(offsets, float)
+    n = len(offsets)
+    if n < 2 or not np.all(np.isfinite(offsets)):
+        raise InputError(f"offsets: need at least 2 finite values, got {n}")
+    mean, sigma = float(offsets.mean()), float(offsets.std(ddof=1))
+    tail = (1 - confidence) / 2
+    half = float(t.ppf(1 - tail, n - 1)) * sigma / np.sqrt(n)
+    low, high = (sigma * float(np.sqrt((n - 1) / chi2.ppf(q, n - 1))) for q in (1 - tail, tail))
+    at = conditions
+    return OffsetStatistics(
+        block,
+        at.corner,
+        at.temperature,
+        at.v_dd,
+        common_mode,
+        n,
+        mean,
+        mean - half,
+        mean + half,
+        sigma,
+        low,
+        high,
+        confidence,
+        seeds,
+    )
+
+
+def measure_offsets(
+    block: str, n: int, rng: np.random.Generator, conditions: Conditions | None = None, *, common_mode: float = 0.9
+) -> tuple[OffsetStatistics, np.ndarray]:
+    """Offsets of ``n`` instances of a block with foundry mismatch, in decks of 16.
+
+    Parameters
+    ----------
+    block : {"comparator_sky130", "ota_sky130", "strongarm_sky130"}
+    rng : numpy.random.Generator
+        Draws one ngspice seed per deck.
+
+    Returns
+    -------
+    OffsetStatistics
+    offsets : ndarray (n,)
+        Volts, as they add to the positive input.
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 2:
+        raise InputError(f"n={n!r}: offset statistics need a whole number of samples, 2 or more")
+    at = conditions or Conditions()
+    sizes = [min(CHUNK, n - j) for j in range(0, n, CHUNK)]
+    seeds = tuple(int(s) for s in rng.integers(1, 2**31 - 1, size=len(sizes)))
+    parts = []
+    for size, seed in zip(sizes, seeds, strict=True):
+        tables = mismatch_tables("trip", size)
+        if block == "strongarm_sky130":
+            run = run_bench(strongarm_mismatch_deck(at, size, seed, common_mode=common_mode), tables)
+            parts += [-run[name][-1, 1:] for name in tables]
+        else:
+            run = run_bench(feedback_mismatch_deck(block, at, size, seed, common_mode=common_mode), tables)
+            parts += [run[name][0, 1:] for name in tables]
+    offsets = np.concatenate(parts)
+    return offset_statistics(block, offsets, at, common_mode, seeds), offsets
+
+
+def rows(results: list) -> list[dict]:
+    """Plain dictionaries of a list of result dataclasses, for a table."""
+    return [asdict(r) for r in results]

@@ -1,0 +1,130 @@
+"""From measured transistor-level blocks to the parameters of the macro-models: a fit, and a data file with its sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from netlists.errors import InputError
+from netlists.parameters import RampCircuit
+
+from .provenance import write_atomic
+
+MACRO_FILE = Path(__file__).resolve().parent.parent / "netlists" / "data" / "macro_sky130.toml"
+
+
+def macro_delay(overdrive: np.ndarray, gain: float, tau: float, limit: float) -> np.ndarray:
+    """Delay of ``comparator_macro`` from full saturation on the other side, seconds.
+
+    The output obeys tau dy/dt = limit tanh(gain v / limit) - y and starts at -limit, so it passes 0 after
+    tau ln(1 + 1 / tanh(gain v / limit)).
+    """
+    return tau * np.log1p(1 / np.tanh(gain * np.asarray(overdrive, float) / limit))
+
+
+def fit_comparator(overdrive: np.ndarray, delay: np.ndarray, limit: float) -> dict[str, float]:
+    """Gain and time constant of ``comparator_macro`` from a delay table, least squares of the logarithm.
+
+    Returns
+    -------
+    dict
+        ``gain``, ``tau`` with their standard errors ``gain_error``, ``tau_error``, and ``worst``, the largest relative
+        error of the fitted delay.
+    """
+    overdrive, delay = np.asarray(overdrive, float), np.asarray(delay, float)
+    if overdrive.shape != delay.shape or overdrive.ndim != 1 or len(overdrive) < 3 or not np.all((overdrive > 0) & (delay > 0)):
+        raise InputError(
+            f"delay table: needs 3 or more overdrives with delays, all above 0; got shapes {overdrive.shape}, {delay.shape}"
+        )
+
+    def residual(p: np.ndarray) -> np.ndarray:
+        return np.log(macro_delay(overdrive, float(np.exp(p[0])), float(np.exp(p[1])), limit) / delay)
+
+    fit = least_squares(residual, np.log([20.0, delay.min() / np.log(2)]))
+    gain, tau = (float(v) for v in np.exp(fit.x))
+    covariance = np.linalg.inv(fit.jac.T @ fit.jac) * 2 * fit.cost / (len(delay) - 2)
+    errors = np.sqrt(np.diag(covariance)) * [gain, tau]
+    worst = float(np.max(np.abs(np.expm1(residual(fit.x)))))
+    return {"gain": gain, "gain_error": float(errors[0]), "tau": tau, "tau_error": float(errors[1]), "worst": worst}
+
+
+def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Macro-model parameters from the summary of `characterization.blocks.measure_blocks`.
+
+    Returns
+    -------
+    dict
+        ``circuit``: fields of `RampCircuit` (checked by making one); ``statistics``: sigmas of chip-to-chip and of noise draws,
+        volts; ``fit``: how well the comparator's two parameters describe its delays; ``source``: what each value is.
+
+    Raises
+    ------
+    InputError
+        If the summary lacks a figure, or a value cannot be a macro-model parameter.
+    """
+    try:
+        ota, integrator, nominal = summary["ota"], summary["integrator"], summary["conditions"]
+        comparator = next(c for c in summary["comparator"] if abs(c["common_mode"] - nominal["v_cm"]) < 1e-9)
+        overdrive = np.array([d["overdrive"] for d in summary["comparator_delay"]])
+        delay = np.array([(d["delay_rise"] + d["delay_fall"]) / 2 for d in summary["comparator_delay"]])
+        sigma = {s["block"]: s["sigma"] for s in summary["offsets"] if abs(s["common_mode"] - nominal["v_cm"]) < 1e-9}
+        limit = min(nominal["v_cm"], nominal["v_dd"] - nominal["v_cm"])
+        fit = fit_comparator(overdrive, delay, limit)
+        circuit = {
+            "a0": ota["gain"],
+            "gbw": ota["gbw"],
+            "slew": min(ota["slew_rise"], ota["slew_fall"]),
+            "r_reset": integrator["r_reset"],
+            "c_inject": abs(integrator["c_inject"]),
+            "comparator_gain": fit["gain"],
+            "comparator_tau": fit["tau"],
+            "comparator_limit": limit,
+        }
+        statistics = {
+            "opamp_offset_sigma": sigma["ota_sky130"],
+            "comparator_offset_sigma": sigma["comparator_sky130"],
+            "comparator_noise_sigma": comparator["noise"],
+        }
+    except (KeyError, StopIteration, TypeError) as e:
+        raise InputError(f"the summary of the measured blocks lacks {e}: write it with measure_blocks") from None
+    RampCircuit().with_(**circuit)
+    source = {
+        "a0": "open-loop DC gain at v_cm, .ac",
+        "gbw": "a0 times the -3 dB frequency, .ac",
+        "slew": "the slower of the two 20-80 % slopes of a 0.8 V step, .tran",
+        "r_reset": "reset switch at v_cm, .op",
+        "c_inject": "size of the output step when the switch opens, times c_f / v_dd, .tran",
+        "comparator_gain": "fit of the delays of comparator_macro to those of comparator_sky130 (not the small-signal DC gain)",
+        "comparator_tau": "the same fit",
+        "comparator_limit": "distance of the nearer supply rail from v_cm",
+        "opamp_offset_sigma": "foundry mismatch, ota_sky130",
+        "comparator_offset_sigma": "foundry mismatch, comparator_sky130 at v_cm",
+        "comparator_noise_sigma": "output noise density integrated 100 Hz..100 GHz over DC gain, .noise at the trip point",
+    }
+    return {"circuit": circuit, "statistics": statistics, "fit": fit, "source": source}
+
+
+def write_macro_parameters(summary: dict[str, Any], path: str | Path = MACRO_FILE) -> Path:
+    """Write `macro_parameters` as TOML with the conditions and versions they were measured with."""
+    found = macro_parameters(summary)
+    at = {k: summary["conditions"][k] for k in ("corner", "temperature", "v_dd", "v_cm")}
+    sections = {
+        "conditions": at,
+        **{k: found[k] for k in ("circuit", "statistics", "fit", "source")},
+        "models": summary["models"],
+        "versions": {k: v for k, v in summary["versions"].items() if v is not None},
+    }
+    lines = ["# Macro-model parameters, SI units, measured on the transistor-level blocks. Written by `cosim blocks`; do not edit."]
+    for name, values in sections.items():
+        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
+    return write_atomic(Path(path), lambda p: p.write_text("\n".join(lines) + "\n"))
+
+
+def _toml(value: float | str) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    # Five digits: the measured figures are no better, and ngspice builds differ in the last ones.
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

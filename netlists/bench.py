@@ -1,0 +1,81 @@
+"""Run a test bench with plain ``ngspice -b`` and read back the tables it writes.
+
+A bench is a `Deck` whose control block runs any analyses (``op``, ``ac``, ``noise``, ``dc``, ``tran``) and writes
+its vectors with ``wrdata NAME.txt ...`` after ``set wr_singlescale``.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import pdk
+from .batch import run_batch
+from .deck import Deck, subcircuit
+from .errors import SimulationError
+
+OPTIONS = ".options reltol=1e-4 abstol=1e-13 vntol=1e-7 chgtol=1e-16 gmin=1e-15\n"
+CONTROL = "set wr_singlescale\nset numdgt=10\n"
+
+
+def blocks(*names: str) -> str:
+    """SPICE text of several built-in blocks with all they need, each once."""
+    text = "".join(subcircuit(name) for name in names)
+    return "".join(dict.fromkeys(re.findall(r".*?^\.ends[^\n]*\n", text, re.DOTALL | re.MULTILINE)))
+
+
+def header(title: str, conditions: pdk.Conditions, *names: str, mismatch: bool = False, seed: int | None = None) -> str:
+    """First lines of a SKY130 bench: title, models, blocks, temperature, analog ground ``com``.
+
+    Each circuit of a bench has its own supply source, so that its current can be told from the others'.
+    """
+    draws = f".options seed={seed}\n" if seed is not None else ""
+    return (
+        f"{title}\n{pdk.lib_card(conditions.corner, mismatch=mismatch)}\n{draws}{blocks(*names)}"
+        f".temp {conditions.temperature!r}\nvcom com 0 {conditions.v_cm!r}\n"
+    )
+
+
+def run_bench(deck: Deck, tables: Sequence[str], *, timeout: float = 600.0) -> dict[str, np.ndarray]:
+    """Run a SKY130 bench and return the tables it wrote.
+
+    Returns
+    -------
+    dict of ndarray, each shape (points, columns)
+        Column 0 is the scale (time, frequency, swept value); a complex vector takes two columns, real and imaginary.
+
+    Raises
+    ------
+    SimulationError
+        If ngspice reports an error, or a table is missing, empty or not finite.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        path = deck.write(Path(folder) / "bench.cir")
+        (path.parent / ".spiceinit").write_text(pdk.spiceinit())
+        printed = run_batch(path, timeout=timeout)
+        out = {}
+        for name in tables:
+            try:
+                out[name] = np.loadtxt(path.parent / f"{name}.txt", ndmin=2)
+            except (OSError, ValueError):
+                raise SimulationError(f"the bench wrote no table {name!r}", printed[-2000:]) from None
+            if not out[name].size or not np.all(np.isfinite(out[name])):
+                raise SimulationError(f"the bench's table {name!r} is empty or not finite", printed[-2000:])
+    return out
+
+
+def table(name: str, vectors: Sequence[str], analysis: str) -> str:
+    """Control block that writes many vectors as one table; ngspice cuts a command line at about 1,000 characters."""
+    lines = [f"{CONTROL}{analysis}"]
+    for j in range(0, len(vectors), 32):
+        lines.append(f"wrdata {name}{j // 32}.txt " + " ".join(vectors[j : j + 32]))
+    return "\n".join([*lines, "quit"])
+
+
+def mismatch_tables(name: str, n: int) -> list[str]:
+    """Names of the tables that `table` splits ``n`` vectors into, 32 each."""
+    return [f"{name}{j}" for j in range((n + 31) // 32)]

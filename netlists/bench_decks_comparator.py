@@ -1,0 +1,199 @@
+"""Test benches of the transistor-level comparators: what is connected, driven and written. Nothing is evaluated here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .bench import CONTROL, OPTIONS, header, table
+from .deck import Deck
+from .errors import InputError
+from .pdk import Conditions
+from .ramp_column import pulses, pwl
+
+
+def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (0.4, 0.9, 1.4)) -> Deck:
+    """Comparator at its trip point (output fed back to the negative input at DC): trip point, gain, noise, supply current.
+
+    Returns
+    -------
+    Deck
+        Tables ``trip`` (per common mode: v(inn) - v(inp), which is the input offset; supply current), ``ac`` (the outputs),
+        ``noise0``, ``noise1``... (output noise density, V/sqrt(Hz)), ``idle`` (for each common mode: supply current at 50 mV
+        below and above the trip point).
+    """
+    text = header("SKY130 comparator bench: small signal", conditions, "comparator_sky130") + OPTIONS
+    for k, v in enumerate(common_modes):
+        text += (
+            f"vdd{k} vdd{k} 0 {conditions.v_dd!r}\nvin{k} inp{k} 0 dc {v!r} ac 1\n"
+            f"x{k} inp{k} inn{k} out{k} com vdd{k} 0 comparator_sky130\nl{k} out{k} inn{k} 1e9\nc{k} inn{k} 0 1e9\n"
+        )
+        for side, shift in (("l", -0.05), ("h", 0.05)):
+            text += (
+                f"vd{side}{k} vd{side}{k} 0 {conditions.v_dd!r}\nvi{side}{k} in{side}{k} 0 {v + shift!r}\n"
+                f"xi{side}{k} in{side}{k} inp{k} o{side}{k} com vd{side}{k} 0 comparator_sky130\n"
+            )
+    n = range(len(common_modes))
+    control = f"{CONTROL}op\nwrdata trip.txt " + " ".join(f"v(inn{k},inp{k}) i(vdd{k})" for k in n)
+    control += "\nwrdata idle.txt " + " ".join(f"i(vdl{k}) i(vdh{k})" for k in n)
+    control += "\nac dec 20 100 100g\nwrdata ac.txt " + " ".join(f"v(out{k})" for k in n) + "\n"
+    for k in n:
+        control += f"noise v(out{k}) vin{k} dec 20 100 100g\nsetplot previous\nwrdata noise{k}.txt onoise_spectrum\n"
+    return Deck(text, control + "quit")
+
+
+def comparator_step_deck(
+    conditions: Conditions,
+    overdrives: Sequence[float],
+    *,
+    offset: float = 0.0,
+    start: float = 0.1,
+    common_mode: float = 0.9,
+    c_load: float = 20e-15,
+    c_hold: float = 1e-12,
+) -> Deck:
+    """Comparator driven from ``start`` on one side of its trip point to each overdrive on the other; and kickback.
+
+    Parameters
+    ----------
+    overdrives : sequence of float
+        Volts beyond the trip point, above 0.
+    offset : float
+        v(inn) - v(inp) at the trip point, from `comparator_ac_deck`: overdrives count from there.
+    c_load : float
+        Load of the output, farads (assumption: the counter's latch).
+    c_hold : float
+        Capacitor that holds the negative input in the kickback circuit, farads (assumption: a held V_mac).
+
+    Returns
+    -------
+    Deck
+        Tables ``rise`` and ``fall`` (outputs, one column per overdrive; input step at 5 ns in 20 ps) and ``kick`` (held
+        input while the other input steps by 0.2 V through it in 1 ns at 5 ns and back at 15 ns; the output; supply current).
+    """
+    if not len(overdrives) or min(overdrives) <= 0:
+        raise InputError(f"overdrives={list(overdrives)}: must be above 0 (volts)")
+    text = header("SKY130 comparator bench: steps", conditions, "comparator_sky130") + OPTIONS
+    text += f"vdd vdd 0 {conditions.v_dd!r}\nvref ref 0 {common_mode!r}\n"
+    for name, sign in (("r", 1), ("f", -1)):
+        for k, od in enumerate(overdrives):
+            v0, v1 = common_mode - offset - sign * start, common_mode - offset + sign * od
+            text += (
+                f"v{name}{k} in{name}{k} 0 pwl(0 {v0!r} 4.99n {v0!r} 5.01n {v1!r})\n"
+                f"x{name}{k} in{name}{k} ref out{name}{k} com vdd 0 comparator_sky130\nc{name}{k} out{name}{k} 0 {c_load!r}\n"
+            )
+    text += (
+        f"vddk vddk 0 {conditions.v_dd!r}\nvk ink 0 pwl(0 {common_mode - 0.1!r} 5n {common_mode - 0.1!r} 6n {common_mode + 0.1!r} "
+        f"15n {common_mode + 0.1!r} 16n {common_mode - 0.1!r})\nckh held 0 {c_hold!r}\nrkh held ref 1e9\n"
+        f"xk ink held outk com vddk 0 comparator_sky130\nck outk 0 {c_load!r}\n"
+    )
+    cols = range(len(overdrives))
+    control = f"{CONTROL}tran 20p 30n 0 50p\n"
+    control += "wrdata rise.txt " + " ".join(f"v(outr{k})" for k in cols) + "\n"
+    control += "wrdata fall.txt " + " ".join(f"v(outf{k})" for k in cols) + "\nwrdata kick.txt v(held) v(outk) i(vddk)\nquit"
+    return Deck(text, control)
+
+
+def feedback_mismatch_deck(block: str, conditions: Conditions, n: int, seed: int, *, common_mode: float = 0.9) -> Deck:
+    """``n`` comparators or OTAs, each with its own foundry mismatch, with the output tied to the negative input.
+
+    Parameters
+    ----------
+    block : {"comparator_sky130", "ota_sky130"}
+    seed : int
+        Of ngspice's own draws (``.options seed``).
+
+    Returns
+    -------
+    Deck
+        Tables of `mismatch_tables`: one row, v(inn) - v(inp) of each, which is its input offset, after the scale.
+    """
+    ports = {"comparator_sky130": "com vdd 0", "ota_sky130": "vdd 0"}
+    if block not in ports:
+        raise InputError(f"block={block!r}: unknown; allowed are {', '.join(ports)}")
+    _check_samples(n)
+    text = header(f"SKY130 mismatch bench: {block}", conditions, block, mismatch=True, seed=seed) + OPTIONS
+    text += f"vdd vdd 0 {conditions.v_dd!r}\nvin inp 0 {common_mode!r}\n"
+    for k in range(n):
+        text += f"x{k} inp t{k} t{k} {ports[block]} {block}\n"
+    return Deck(text, table("trip", [f"v(t{k},inp)" for k in range(n)], "op"))
+
+
+def _check_samples(n: int) -> None:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise InputError(f"n={n!r}: mismatch samples must be a whole number, 1 or more")
+
+
+def strongarm_step_deck(
+    conditions: Conditions, overdrives: Sequence[float], *, common_mode: float = 0.9, c_load: float = 10e-15, c_hold: float = 1e-12
+) -> Deck:
+    """StrongARM latch: one decision at each overdrive, both ways, and kickback on held inputs.
+
+    Returns
+    -------
+    Deck
+        Tables ``high`` and ``low`` (v(outp) - v(outn), one column per overdrive; clock rises at 2 ns in 50 ps and falls at
+        7 ns), ``kick`` (the two held inputs, 10 mV apart, and the supply current of that latch; two clock periods of 10 ns).
+    """
+    if not len(overdrives) or min(overdrives) <= 0:
+        raise InputError(f"overdrives={list(overdrives)}: must be above 0 (volts)")
+    v_dd = conditions.v_dd
+    text = header("SKY130 StrongARM bench: steps", conditions, "strongarm_sky130") + OPTIONS
+    text += f"vdd vdd 0 {v_dd!r}\nvref ref 0 {common_mode!r}\nvclk clk 0 pulse(0 {v_dd!r} 2n 50p 50p 4.95n 10n)\n"
+    for name, sign in (("h", 1), ("l", -1)):
+        for k, od in enumerate(overdrives):
+            text += (
+                f"v{name}{k} in{name}{k} ref {sign * od!r}\n"
+                f"x{name}{k} in{name}{k} ref p{name}{k} n{name}{k} clk vdd 0 strongarm_sky130\n"
+                f"cp{name}{k} p{name}{k} 0 {c_load!r}\ncn{name}{k} n{name}{k} 0 {c_load!r}\n"
+            )
+    text += (
+        f"vddk vddk 0 {v_dd!r}\nvkp kp ref 10m\nrkp kp hp 1e9\nrkn ref hn 1e9\nchp hp 0 {c_hold!r}\nchn hn 0 {c_hold!r}\n"
+        f"xk hp hn pk nk clk vddk 0 strongarm_sky130\ncpk pk 0 {c_load!r}\ncnk nk 0 {c_load!r}\n"
+    )
+    cols = range(len(overdrives))
+    control = f"{CONTROL}tran 10p 22n 0 20p\n"
+    for file, name in (("high", "h"), ("low", "l")):
+        control += f"wrdata {file}.txt " + " ".join(f"v(p{name}{k},n{name}{k})" for k in cols) + "\n"
+    return Deck(text, control + "wrdata kick.txt v(hp) v(hn) i(vddk)\nquit")
+
+
+def strongarm_mismatch_deck(
+    conditions: Conditions,
+    n: int,
+    seed: int,
+    *,
+    common_mode: float = 0.9,
+    span: float = 0.064,
+    bits: int = 10,
+    period: float = 3e-9,
+) -> Deck:
+    """``n`` StrongARM latches with foundry mismatch; each finds its own trip point by successive approximation.
+
+    After each decision the input of each latch moves by ``span / 2**j`` against it: the steps are charges put on a
+    capacitor by a current whose sign is the decision; an ideal buffer keeps kickback from it. The
+    last input is within ``span / 2**bits`` of the trip point.
+
+    Returns
+    -------
+    Deck
+        Tables of `mismatch_tables`: v(inp) - v(inn) of each latch over time; the last row is minus its input offset.
+    """
+    _check_samples(n)
+    v_dd, edge = conditions.v_dd, 50e-12
+    text = header("SKY130 StrongARM bench: mismatch", conditions, "strongarm_sky130", mismatch=True, seed=seed) + OPTIONS
+    text += f"vdd vdd 0 {v_dd!r}\nvref ref 0 {common_mode!r}\n"
+    text += f"vclk clk 0 pulse(0 {v_dd!r} {period / 2!r} {edge} {edge} {period / 2 - edge!r} {period!r})\n"
+    # The step of decision j is applied in the second half of the clock's high time, once the decision is there.
+    start = (np.arange(bits) + 0.75) * period
+    stop = start + 0.15 * period
+    height = span / 2.0 ** np.arange(1, bits + 1) / (stop - start)
+    text += f"vstep step 0 {pwl(*pulses(start, stop, height * 1e-9, edge))}\n"
+    for k in range(n):
+        text += (
+            f"x{k} in{k} ref p{k} n{k} clk vdd 0 strongarm_sky130\ne{k} in{k} ref z{k} 0 1\n"
+            f"b{k} z{k} 0 i={{1e-3*v(step)*tanh(10*(v(p{k})-v(n{k})))}}\nc{k} z{k} 0 1p\nr{k} z{k} 0 1e12\n"
+        )
+    end = bits * period + edge
+    return Deck(text, table("trip", [f"v(in{k},ref)" for k in range(n)], f"tran 0.1n {end:.12g}"))
