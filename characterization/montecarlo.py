@@ -154,12 +154,24 @@ def _work(plan: RampPlan, batch: int, folder: str | None, parent: int) -> tuple[
 
 
 def _parallel(plan: RampPlan, batches: list[int], jobs: int, folder: str | None) -> Iterator[tuple]:
-    """Results of batches as they finish; whatever goes wrong, no worker is left behind."""
-    calls: Iterable = (joblib.delayed(_work)(plan, b, folder, os.getpid()) for b in batches)
+    """Results of batches as they finish."""
+    yield from in_workers((joblib.delayed(_work)(plan, b, folder, os.getpid()) for b in batches), jobs)
+
+
+def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
+    """Results of ``joblib.delayed`` calls as they finish; whatever goes wrong, no worker is left behind.
+
+    Raises
+    ------
+    ToolkitError
+        A worker was killed.
+    """
     try:
         yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch=2 * jobs, batch_size=1)(calls)
     except TerminatedWorkerError:
-        raise ToolkitError("a worker process was killed (out of memory?): finished samples are kept; run the same command again") from None
+        raise ToolkitError(
+            "a worker process was killed (out of memory?): run the same command again; a stored run keeps its finished samples"
+        ) from None
     except BaseException:
         if jobs > 1:
             get_reusable_executor().shutdown(wait=False, kill_workers=True)
@@ -290,7 +302,8 @@ def _open_manifest(plan: RampPlan, folder: Path) -> dict[str, Any]:
             different = RampPlan.from_dict(old["plan"]).differences(plan)
             raise InputError(f"{folder}: holds a run of another plan ({'; '.join(different)}); choose another --out")
         return {k: v for k, v in old.items() if k not in ("state", "failed", "jobs", "simulated_now", "wall_seconds")}
-    if any(folder.iterdir()):
+    # A run that was killed while it wrote its first manifest left no more than that.
+    if any(not p.match(".manifest.json.*.tmp") for p in folder.iterdir()):
         raise InputError(f"{folder}: is not empty and holds no run; choose another --out")
     program = plan.program()
     return {

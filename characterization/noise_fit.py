@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlists.devices import DeviceProfile
+from netlists.errors import InputError
 from netlists.program import RampProgram
 
 
@@ -62,8 +63,15 @@ def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfi
     -------
     NoiseFit
         A variance that the data put at zero is zero, its error that of the variance's square root at the bound.
+
+    Raises
+    ------
+    InputError
+        At 1 bit: a single level has one variance, which is the sum of the three.
     """
     n, levels = difference.shape
+    if levels < 2:
+        raise InputError("bits=1: one transition level cannot tell offset, comparator noise and read noise apart; take 2 bits or more")
     scatter = difference.T @ difference / n
     parts = np.array([2 * np.ones((levels, levels)), np.eye(levels), read_noise_shape(program, profile)])
     scale = max(np.trace(scatter) / levels, 0.0)
@@ -83,7 +91,7 @@ def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfi
         gradient = 0.5 * n * (np.einsum("aij,ji->a", whitened, inverse @ scatter) - np.einsum("aii->a", whitened))
         free = ~((theta <= floor) & (gradient < 0))
         step = np.zeros(3)
-        step[free] = np.linalg.lstsq(information[np.ix_(free, free)], gradient[free], rcond=None)[0]
+        step[free] = _inverse(information[np.ix_(free, free)]) @ gradient[free]
         new = np.maximum(theta + step, floor)
         # At least one part must keep the covariance invertible.
         new[1] = max(new[1], 1e-9)
@@ -92,8 +100,14 @@ def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfi
             break
         theta = new
     variance = theta * units
-    errors = np.sqrt(np.diag(np.linalg.pinv(information))) * units
+    errors = np.sqrt(np.diag(_inverse(information))) * units
     return NoiseFit(*(_root(v, e, f * u) for v, e, f, u in zip(variance, errors, (floor, 1e-9, floor), units, strict=True)))
+
+
+def _inverse(information: np.ndarray) -> np.ndarray:
+    """Pseudo-inverse of an information matrix, scaled to ones on its diagonal first: its entries span many decades."""
+    scale = np.sqrt(np.diag(information))
+    return np.linalg.pinv(information / np.outer(scale, scale), hermitian=True) / np.outer(scale, scale)
 
 
 def _root(variance: float, stderr: float, bound: float) -> Estimate:

@@ -84,6 +84,9 @@ class RampPlan:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InputError(f"seed={self.seed!r}: must be a whole number, 0 or more")
         self.program()
+        # NumPy's whole numbers are allowed, but have no place in JSON.
+        for name in ("bits", "n_calibration"):
+            object.__setattr__(self, name, int(getattr(self, name)))
 
     def program(self) -> RampProgram:
         """The ramp program; the same at every call."""

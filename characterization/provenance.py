@@ -72,5 +72,5 @@ def read_json(path: Path, what: str) -> Any:
         raise InputError(f"{path}: there is no such {what}") from None
     except OSError as e:
         raise InputError(f"{path}: the {what} cannot be read ({e.strerror})") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as e:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as e:
         raise InputError(f"{path}: not a valid {what} ({e})") from None

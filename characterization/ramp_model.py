@@ -107,7 +107,9 @@ class RampModel(BaseModel):
         except InputError as e:
             raise ValueError(str(e)) from None
         if (plan.activation, plan.bits) != (self.activation, self.bits):
-            raise ValueError(f"plan: is for {plan.activation} {plan.bits} bit, the model for {self.activation} {self.bits} bit")
+            raise ValueError(
+                f"activation, bits: the model says {self.activation} {self.bits} bit, its plan {plan.activation} {plan.bits} bit"
+            )
         if not np.allclose(self.x_ideal, self.program.x):
             raise ValueError(f"x_ideal: are not the thresholds of {self.activation} at {self.bits} bits")
         if not np.allclose(self.lsb, self.program.lsb):

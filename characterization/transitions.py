@@ -119,11 +119,13 @@ def _measure_rows(
         up, down = ~found & (below >= 0), ~found & (above <= 0)
         low[up] = np.maximum(low, probe + span)[up]
         high[down] = np.minimum(high, probe - span)[down]
-        secant = np.where(np.isfinite(step), step, np.inf)
-        move = np.where(up, np.clip(secant, 2 * span, REACH * span), np.where(down, np.clip(secant, -REACH * span, -2 * span), 0.0))
-        target = probe + move
+        # The secant's length; where the comparator limits it has none, or only rounding's sign.
+        move = np.clip(np.nan_to_num(np.abs(step), nan=np.inf, posinf=np.inf), 2 * span, REACH * span)
+        target = probe + np.where(up, move, np.where(down, -move, 0.0))
         inside = (target > low) & (target < high)
-        middle = np.where(np.isfinite(low) & np.isfinite(high), 0.5 * (low + high), target)
+        enclosed = np.isfinite(low) & np.isfinite(high)
+        middle = target.copy()
+        middle[enclosed] = 0.5 * (low[enclosed] + high[enclosed])
         probe = np.where(np.isnan(volts), np.where(inside, target, middle), probe)
     for i, row in enumerate(rows):
         missing = np.flatnonzero(np.isnan(volts[i]))

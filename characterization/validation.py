@@ -15,7 +15,7 @@ from netlists.errors import InputError
 from netlists.ramp_column import conversion_deck
 
 from .figures import codes, inl_input
-from .montecarlo import BATCH, check_counts, measure_batch, simulate_run
+from .montecarlo import BATCH, check_counts, in_workers, measure_batch, simulate_run
 from .plan import RampPlan
 from .ramp_model import RampModel
 
@@ -105,15 +105,16 @@ def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dic
     """SPICE codes of random inputs beside the behavioural ones."""
     groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
     halves = [h for g in groups for h in np.array_split(g, 2) if len(h)]
-    parts = joblib.Parallel(n_jobs=min(jobs, len(halves)))(joblib.delayed(_convert)(plan, h) for h in halves)
-    x, own, spice = (np.concatenate([p[i] for p in parts]) for i in range(3))
+    calls = (joblib.delayed(_convert)(plan, h) for h in halves)
+    parts = sorted(in_workers(calls, min(jobs, len(halves))), key=lambda part: part[0])
+    x, own, spice = (np.concatenate([p[i] for p in parts]) for i in (1, 2, 3))
     ok = np.isfinite(own).all(axis=1)
     x, own, spice = x[ok], own[ok], spice[ok]
     return {"spice": spice, "own": codes(x, own), "mean": codes(x, np.broadcast_to(model.mean, own.shape)), "failed": int((~ok).sum())}
 
 
-def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inputs, own transition levels and SPICE codes of some calibrated chips."""
+def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """First sample, inputs, own transition levels and SPICE codes of some calibrated chips."""
     program, circuit = plan.program(), plan.circuit
     batch = measure_batch(plan, program, samples, conversions=False)
     low, high = program.x[0] - program.lsb[0], program.x[-1] + program.lsb[-1]
@@ -128,7 +129,7 @@ def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarra
         drawn = batch.drawn.chips(batch.conductance)
         chips = type(drawn)(drawn.conductance[good], drawn.opamp_offset[good], drawn.comparator_offset[good])
         spice[good] = convert(plan, chips, to_volts(x[good], program, circuit))
-    return x, levels, spice
+    return int(samples[0]), x, levels, spice
 
 
 def convert(plan: RampPlan, chips: Any, v_mac: np.ndarray) -> np.ndarray:

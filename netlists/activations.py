@@ -104,5 +104,5 @@ def get_activation(name: str) -> Activation:
     """Look an activation up by name; `InputError` lists the known ones."""
     try:
         return ACTIVATIONS[name]
-    except KeyError:
+    except (KeyError, TypeError):
         raise InputError(f"activation={name!r}: unknown; this toolkit has {', '.join(ACTIVATIONS)}") from None

@@ -9,14 +9,26 @@ from __future__ import annotations
 import numpy as np
 
 from .parameters import RampCircuit
-from .program import RampProgram
+from .program import CALIBRATION, RampProgram
 from .ramp_column import Chips
 
 
 def transition_levels(
     program: RampProgram, circuit: RampCircuit, chips: Chips, *, first_order: bool = True
 ) -> np.ndarray:
-    """Transition levels of each chip, volts.
+    """Transition levels of each chip, volts, shape (n, 2**bits - 1).
+
+    The ramp's level after each step plus the comparator's offset and, where drawn, noise. No delays, no slew limit.
+    Parameters as for `ramp_levels`.
+    """
+    ramp = ramp_levels(program, circuit, chips, first_order=first_order)[:, 1:-1]
+    offset = circuit.comparator_offset + np.asarray(chips.comparator_offset, float)
+    noise = 0.0 if chips.comparator_noise is None else chips.comparator_noise[:, :-1]
+    return circuit.v_cm + ramp + offset[:, None] + noise
+
+
+def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, first_order: bool = True) -> np.ndarray:
+    """Level of each chip's ramp above analog ground: after calibration and after each ramp step, volts.
 
     Parameters
     ----------
@@ -29,8 +41,7 @@ def transition_levels(
 
     Returns
     -------
-    ndarray (n, 2**bits - 1)
-        Ramp level after each step plus the comparator's offset and, where drawn, noise. No delays, no slew limit.
+    ndarray (n, 2**bits + 1)
     """
     c_f = program.feedback_capacitance(circuit)
     v_os = (circuit.opamp_offset + np.asarray(chips.opamp_offset, float))[:, None]
@@ -54,10 +65,8 @@ def transition_levels(
         slot_g = np.zeros_like(per_slot)
         np.add.at(slot_g.T, program.slot, (g * width).T)
         level = level - np.cumsum(slot_g * middle, axis=1) / (c_f * circuit.a0)
-    last_slot = np.array([program.slot[program.step == k].max() for k in range(1, program.n_steps)])
-    offset = circuit.comparator_offset + np.asarray(chips.comparator_offset, float)
-    noise = 0.0 if chips.comparator_noise is None else chips.comparator_noise[:, :-1]
-    return circuit.v_cm + level[:, last_slot] + offset[:, None] + noise
+    steps = [CALIBRATION, *range(1, program.n_steps + 1)]
+    return level[:, [program.slot[program.step == k].max() for k in steps]]
 
 
 def to_input_units(volts: np.ndarray, program: RampProgram, circuit: RampCircuit) -> np.ndarray:

@@ -179,7 +179,7 @@ def program_ramp(
     InputError
         Unknown activation or scheme, bits out of range, or a conductance range that cannot hold the steps.
     """
-    act = get_activation(activation) if isinstance(activation, str) else activation
+    act = activation if isinstance(activation, Activation) else get_activation(activation)
     x = np.asarray(act.thresholds(bits), float)
     if not np.all(np.isfinite(x)) or np.any(np.diff(x) <= 0):
         raise InputError(f"activation {act.name}: its {bits}-bit thresholds are not finite and increasing")

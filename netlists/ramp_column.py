@@ -177,13 +177,14 @@ def _add_ramp(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, ch
 def _add_select_lines(c: Circuit, program: RampProgram, circuit: RampCircuit) -> None:
     """Drive and select lines of the switch cells, shared by all chips of a deck."""
     clock = timing(program, circuit)
+    # A switch conducts as soon as its line leaves 0, for the whole of both edges: the edges are steep, the pulse one edge shorter.
+    edge = circuit.t_edge / 10
     c.V("drvp", "drvp", c.gnd, f"DC {circuit.v_cm - circuit.v_read!r}")
     c.V("drvn", "drvn", c.gnd, f"DC {circuit.v_cm + circuit.v_read!r}")
     for m in range(program.n_cells):
         t0 = clock.slot_start[program.slot[m]]
-        # A switch conducts as soon as its line leaves 0, for the whole of both edges: the pulse is one edge shorter.
-        t1 = t0 + program.width[m] * circuit.t_pulse - circuit.t_edge
-        c.V(f"sel{m}", f"sel{m}", c.gnd, pwl(*pulses(np.array([t0]), np.array([t1]), np.array([circuit.v_dd]), circuit.t_edge)))
+        t1 = t0 + program.width[m] * circuit.t_pulse - edge
+        c.V(f"sel{m}", f"sel{m}", c.gnd, pwl(*pulses(np.array([t0]), np.array([t1]), np.array([circuit.v_dd]), edge)))
 
 
 def _comparator_params(circuit: RampCircuit, chips: Chips, i: int, level: str) -> dict[str, str]:

@@ -1,0 +1,72 @@
+"""Programs that allow for the integrator they run on.
+
+An op-amp of finite bandwidth takes part of the read voltage away from the selected cell, the more the more
+conductance it has, and finite gain makes a charge leak back. To first order both are known before anything is
+built (`closed_form`), so the targets can be set such that the ramp is right with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .closed_form import ramp_levels
+from .errors import InputError
+from .parameters import RampCircuit
+from .program import CALIBRATION, RampProgram
+from .ramp_column import Chips
+
+_ITERATIONS = 30
+_TOLERANCE = 1e-9
+
+
+def compensate(program: RampProgram, circuit: RampCircuit) -> RampProgram:
+    """Change a program's targets such that the first-order ramp of a nominal chip meets every threshold.
+
+    The ramp's scale in volts gives way where a conductance would pass g_max: `RampProgram.unit_charge` shrinks.
+
+    Raises
+    ------
+    InputError
+        If a target would leave the conductance range of the program, or the integrator is too slow to compensate.
+    """
+    # Levels where the ramp has to be: the start before step 1, then each threshold, then the level that ends the conversion.
+    low = min(program.g_min, float(program.conductance.min()))
+    wanted = np.concatenate([[program.start], program.x, [2 * program.x[-1] - (program.x[-2] if len(program.x) > 1 else program.start)]])
+    base = _base(program)
+    for _ in range(_ITERATIONS):
+        levels = ramp_levels(program, circuit, Chips.nominal(program))[0]
+        scale = program.volts_per_unit(circuit)
+        ratio = np.append(wanted[0] * scale / levels[0], np.diff(wanted) * scale / np.diff(levels))
+        if np.max(np.abs(ratio - 1)) < _TOLERANCE:
+            break
+        if not np.all((ratio > 0.5) & (ratio < 2)):
+            raise _too_slow(circuit)
+        swing = (program.conductance - base) * ratio[np.where(program.step == CALIBRATION, 0, program.step)]
+        shrink = min(1.0, float(np.min((program.g_max - base)[swing > 0] / swing[swing > 0])))
+        program = replace(program, conductance=base + swing * shrink, unit_charge=program.unit_charge * shrink)
+    else:
+        raise _too_slow(circuit)
+    if program.conductance.min() < low * (1 - 1e-9):
+        raise InputError(
+            f"allowing for the integrator takes a cell to {program.conductance.min():g} S, below the {low:g} S of its range; "
+            "take a longer t_pulse, a faster op-amp or another scheme"
+        )
+    return program
+
+
+def _base(program: RampProgram) -> np.ndarray:
+    """What stays of each cell's conductance, shape (cells,): all of a cell that another in its clock period outweighs, and as much of that other."""
+    base = np.zeros(program.n_cells)
+    ramp = program.step != CALIBRATION
+    for cell in np.flatnonzero(ramp & (program.polarity < 0)):
+        base[ramp & (program.slot == program.slot[cell])] = program.conductance[cell]
+    return base
+
+
+def _too_slow(circuit: RampCircuit) -> InputError:
+    return InputError(
+        f"gbw={circuit.gbw:g} Hz, a0={circuit.a0:g}: the integrator is too slow or too weak for t_pulse={circuit.t_pulse:g} s; "
+        "take a longer t_pulse or a better op-amp"
+    )

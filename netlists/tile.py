@@ -1,0 +1,250 @@
+"""A tile: crossbar, PWM drivers, one integrator a column, shared ramps, one comparator a column.
+
+    inputs -> pulse widths -> crossbar columns -> V_mac, held -> ramp passes V_mac -> codes
+
+Signed weights are pairs of rows (`differential_pairs`, layout ``rows``), so that a column's current is a weight column's
+whole result and needs one integrator:
+
+    V_mac,j = V_cm + v_read / C_f * sum_i (G+_ij - G-_ij) * T_i
+
+Columns share ramps by groups (an LSTM's gates take a sigmoid ramp, its candidate a tanh ramp). C_f puts V_mac on the scale
+of its group's ramp: `RampProgram.volts_per_unit` volts per unit of the pre-activation x = sum_i w_ij u_i.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .array_solver import ArraySolver
+from .crossbar import Crossbar
+from .devices import DeviceProfile
+from .differential_pairs import weights_to_pairs
+from .errors import InputError
+from .parameters import RampCircuit
+from .program import RampProgram
+from .pwm import Pwm
+from .ramp_column import Chips
+
+LEVELS = ("ideal", "macro", "sky130")
+ARRAYS = ("reduced", "mesh", "ideal")
+R_HOLD_IDEAL = 1e-3
+"""On-resistance of ``hold_switch_ideal``, ohm."""
+
+
+def check_choice(level: str, array: str) -> None:
+    """Raise `InputError` unless level and array model exist."""
+    for name, value, allowed in (("level", level, LEVELS), ("array", array, ARRAYS)):
+        if value not in allowed:
+            raise InputError(f"{name}={value!r}: unknown; allowed are {', '.join(allowed)}")
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnGroup:
+    """Columns that share a ramp.
+
+    Attributes
+    ----------
+    program : RampProgram
+    columns : tuple of int
+    chip : Chips, optional
+        The one drawn ramp column of the group (``len(chip) == 1``); default as programmed.
+    """
+
+    program: RampProgram
+    columns: tuple[int, ...]
+    chip: Chips = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(int(j) for j in self.columns))
+        if self.chip is None:
+            object.__setattr__(self, "chip", Chips.nominal(self.program))
+        if len(self.chip) != 1:
+            raise InputError(f"chip: holds {len(self.chip)} ramps; a group of columns shares one")
+        self.chip.check(self.program)
+        if self.chip.comparator_noise is not None:
+            raise InputError("chip: comparator_noise belongs to the columns' comparators; a tile's deck has none")
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """Everything about a tile that is not its inputs; SI units, immutable.
+
+    Attributes
+    ----------
+    crossbar : Crossbar (2 R, C)
+        Rows 2i and 2i+1 hold the positive and the negative cells of input i; wires, drivers and sense resistors are its.
+    scale : float
+        Siemens per unit of weight.
+    groups : tuple of ColumnGroup
+        Every column is in exactly one.
+    circuit : RampCircuit
+        Integrators and comparators, those of the ramps and those of the columns.
+    pwm : Pwm
+    input_max : float
+        Input value of the largest code, in the units of which x = sum w u is made.
+    opamp_offset, comparator_offset : ndarray (C,)
+        Of each column's integrator and comparator, volts, added to those of ``circuit``; default 0.
+    r_hold : float
+        On-resistance of the switch that separates column and integrator after the MAC, ohm (levels above ``ideal``).
+        Assumption.
+    tau_driver : float
+        Time constant of a row driver's edges at level ``macro``, seconds. Assumption.
+
+    Raises
+    ------
+    InputError
+        Shapes, columns that are missing, not there or in two groups, values that cannot be.
+    """
+
+    crossbar: Crossbar
+    scale: float
+    groups: tuple[ColumnGroup, ...]
+    circuit: RampCircuit = RampCircuit()
+    pwm: Pwm = Pwm()
+    input_max: float = 1.0
+    opamp_offset: np.ndarray = field(default=None)  # type: ignore[assignment]
+    comparator_offset: np.ndarray = field(default=None)  # type: ignore[assignment]
+    r_hold: float = 1.0
+    tau_driver: float = 0.1e-9
+
+    def __post_init__(self) -> None:
+        if self.crossbar.rows % 2:
+            raise InputError(f"crossbar: has {self.crossbar.rows} rows; a tile needs pairs of rows")
+        for name in ("scale", "input_max", "r_hold", "tau_driver"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not (math.isfinite(value) and value > 0):
+                raise InputError(f"{name}={value!r}: must be finite and above 0")
+            object.__setattr__(self, name, float(value))
+        for name in ("opamp_offset", "comparator_offset"):
+            given = getattr(self, name)
+            value = np.zeros(self.columns) if given is None else np.array(given, float)
+            if value.shape != (self.columns,) or not np.all(np.isfinite(value)):
+                raise InputError(f"{name}: must be finite with shape ({self.columns},), has shape {value.shape}")
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "groups", tuple(self.groups))
+        taken: set[int] = set()
+        for group in self.groups:
+            for j in group.columns:
+                if not 0 <= j < self.columns:
+                    raise InputError(f"column {j}: the tile has columns 0..{self.columns - 1}")
+                if j in taken:
+                    raise InputError(f"column {j}: is in a group twice")
+                taken.add(j)
+        if missing := sorted(set(range(self.columns)) - taken):
+            raise InputError(f"column {missing[0]}: is in no group; each column needs a ramp")
+
+    @classmethod
+    def from_weights(
+        cls,
+        weights: npt.ArrayLike,
+        profile: DeviceProfile,
+        groups: Sequence[tuple[RampProgram, Sequence[int]]],
+        *,
+        w_max: float | None = None,
+        wires: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> Tile:
+        """A tile as programmed without error.
+
+        Parameters
+        ----------
+        weights : array_like (inputs, columns)
+        groups : sequence of (program, columns)
+        w_max : float, optional
+            Weight that takes the whole conductance range; default the largest magnitude.
+        wires : dict, optional
+            Fields of `Crossbar` other than the conductances, such as ``r_row``.
+        **settings
+            Fields of `Tile`.
+        """
+        pairs = weights_to_pairs(weights, profile, layout="rows", w_max=w_max)
+        crossbar = Crossbar(pairs.conductance, **(wires or {}))
+        return cls(crossbar, pairs.scale, tuple(ColumnGroup(p, tuple(c)) for p, c in groups), **settings)
+
+    @property
+    def inputs(self) -> int:
+        return self.crossbar.rows // 2
+
+    @property
+    def columns(self) -> int:
+        return self.crossbar.cols
+
+    def group_of(self, column: int) -> int:
+        """Number of the group a column is in."""
+        return next(g for g, group in enumerate(self.groups) if column in group.columns)
+
+    def hold_resistance(self, level: str) -> float:
+        """On-resistance of the hold switch, ohm."""
+        return R_HOLD_IDEAL if level == "ideal" else self.r_hold
+
+    def charge_capacitance(self) -> np.ndarray:
+        """C_f by charge alone, shape (C,), farads: an ideal integrator on ideal wires has V_mac in the ramp's units."""
+        full = self.circuit.v_read * self.scale * self.pwm.max_code * self.pwm.periods * self.pwm.t_unit / self.input_max
+        out = np.empty(self.columns)
+        for group in self.groups:
+            out[list(group.columns)] = full / group.program.volts_per_unit(self.circuit)
+        return out
+
+    def feedback_capacitance(self, level: str = "macro") -> np.ndarray:
+        """C_f of each column, shape (C,), farads; the same in all columns of a group.
+
+        Above level ``ideal`` it makes good what the integrator itself loses. While its output moves at a rate s its summing
+        node is s / (2 pi gbw) off, which drives charge into the conductance S of the whole column; the hold switch drops
+        its part too. With the group's mean S,
+
+            C_f = (C_charge - S / (2 pi gbw)) / (1 + r_hold S)
+
+        What the wires, drivers and sense resistors drop is not made good.
+
+        Raises
+        ------
+        InputError
+            If nothing is left: the op-amp is too slow for the array and the unit time.
+        """
+        charge = self.charge_capacitance()
+        if level == "ideal":
+            return charge
+        omega = 2 * math.pi * self.circuit.gbw
+        column_sum = self.crossbar.cell_conductance.sum(axis=0)
+        out = np.empty(self.columns)
+        for group in self.groups:
+            at = list(group.columns)
+            if not at:
+                continue
+            mean = float(column_sum[at].mean())
+            out[at] = (charge[at] - mean / omega) / (1 + self.r_hold * mean)
+            if out[at[0]] < 0.1 * charge[at[0]]:
+                raise InputError(
+                    f"gbw={self.circuit.gbw:g} Hz: too slow to integrate columns of {mean:.3g} S in pulses of t_unit={self.pwm.t_unit:g} s "
+                    f"(C_f of {charge[at[0]]:.3g} F by charge would have to be {out[at[0]]:.3g} F); raise t_unit or gbw"
+                )
+        return out
+
+    def array(self, array: str = "reduced") -> Crossbar:
+        """The crossbar a deck or closed form sees: ``ideal`` leaves out wires, drivers and sense resistors."""
+        if array == "ideal":
+            return self.crossbar.with_(r_row=0.0, r_col=0.0, r_driver=0.0, r_sense=0.0, c_row=0.0, c_col=0.0)
+        return self.crossbar
+
+    @cached_property
+    def _solvers(self) -> dict[str, ArraySolver]:
+        return {}
+
+    def solver(self, array: str = "reduced") -> ArraySolver:
+        """The array's solver, factored once."""
+        kind = "ideal" if array == "ideal" else "wired"
+        if kind not in self._solvers:
+            self._solvers[kind] = ArraySolver(self.array(array))
+        return self._solvers[kind]
+
+    def with_(self, **changes: Any) -> Tile:
+        """A copy with some fields changed."""
+        return replace(self, **changes)

@@ -1,0 +1,104 @@
+"""The tile in closed form: V_mac and codes from the exact transfer matrix, for many input vectors at once.
+
+With its rows held by their drivers the array is a linear network that does not change in time, so that charges obey the
+same equations as currents. For each column, with phi the time integral of its summing node over the MAC,
+
+    charge into C_f:   -(C_f + (C_f + C_in)/a0) dV = [B Phi - L phi]        B, L: array behind the hold switches
+    op-amp:            phi = v_os T - dV / (2 pi gbw) - integral(V) / a0
+
+Phi is the volt-seconds of the rows, B the transfer matrix, L the columns' own conductances. Exact but for the integral of V,
+which a0 divides (taken of the answer without it), for slewing, and for the charge of the hold switch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .closed_form import transition_levels
+from .tile import Tile, check_choice
+
+IDEAL_GAIN = 1e6
+"""Gain of the amplifier in ``integrator_ideal``."""
+
+
+@dataclass(frozen=True, eq=False)
+class TileResult:
+    """What a tile makes of input vectors.
+
+    Attributes
+    ----------
+    v_mac : ndarray (..., k)
+        Held integrator outputs of the chosen columns, volts.
+    code : ndarray of int (..., k)
+    """
+
+    v_mac: np.ndarray
+    code: np.ndarray
+
+
+def predict(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", array: str = "reduced") -> TileResult:
+    """V_mac and codes of all columns for input codes of shape (..., inputs).
+
+    At level ``sky130`` it takes the macro-model's parameters.
+
+    Raises
+    ------
+    InputError
+        Inputs, level or array that cannot be.
+    """
+    v_mac = mac_voltages(tile, inputs, level=level, array=array)
+    return TileResult(v_mac, codes(tile, v_mac, level=level))
+
+
+def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", array: str = "reduced") -> np.ndarray:
+    """Held integrator outputs of all columns, shape (..., C), volts, for input codes of shape (..., inputs)."""
+    check_choice(level, array)
+    pwm, circuit = tile.pwm, tile.circuit
+    c = pwm.check_codes(inputs, tile.inputs)
+    # Row voltages against V_cm times time: the positive row of a positive input goes down.
+    drive = circuit.v_read * np.stack([-pwm.pulse_time(c), pwm.pulse_time(c)], axis=-1).reshape(*c.shape[:-1], tile.crossbar.rows)
+    rest = np.repeat(pwm.duration - pwm.pulse_middle(c), 2, axis=-1)
+
+    rows = tile.crossbar.rows
+    w = tile.solver(array).port_conductance
+    own = np.diag(w[rows:].sum(axis=1)) - w[rows:, rows:]
+    behind = np.eye(tile.columns) + tile.hold_resistance(level) * own
+    transfer, own = np.linalg.solve(behind, w[rows:, :rows]), np.linalg.solve(behind, own)
+
+    c_f = tile.feedback_capacitance(level)
+    ideal = level == "ideal"
+    a0, c_in, omega = (IDEAL_GAIN, 0.0, math.inf) if ideal else (circuit.a0, circuit.c_in, 2 * math.pi * circuit.gbw)
+    v_os = circuit.opamp_offset + tile.opamp_offset
+    injected = 0.0 if ideal else circuit.c_inject * circuit.v_dd / c_f
+    time = pwm.duration
+
+    held = np.diag(c_f + (c_f + c_in) / a0) + own / omega
+    start = v_os + injected
+    change = -np.linalg.solve(held, (drive @ transfer.T - own @ (v_os * time))[..., None])[..., 0]
+    area = -np.linalg.solve(held, ((drive * rest) @ transfer.T - own @ (v_os * time**2 / 2))[..., None])[..., 0] + start * time
+    change = change - np.linalg.solve(held, (area / a0 @ own.T)[..., None])[..., 0]
+    return circuit.v_cm + start + change
+
+
+def thresholds(tile: Tile, column: int, *, level: str = "macro") -> np.ndarray:
+    """V_mac at which a column's code changes, shape (2**bits - 1,), volts."""
+    group = tile.groups[tile.group_of(column)]
+    levels = transition_levels(group.program, tile.circuit, group.chip, first_order=level != "ideal")[0]
+    return levels + tile.comparator_offset[column]
+
+
+def codes(tile: Tile, v_mac: npt.ArrayLike, *, level: str = "macro") -> np.ndarray:
+    """Codes of held integrator outputs of all columns, shape (..., C)."""
+    v = np.asarray(v_mac, float)
+    out = np.zeros(v.shape, int)
+    for j in range(tile.columns):
+        group = tile.groups[tile.group_of(j)]
+        # Counting stops at the first step that passes V_mac, whatever the order of the levels after it.
+        climbed = np.maximum.accumulate(thresholds(tile, j, level=level))
+        steps = np.append(0, np.cumsum(group.program.code_step))
+        out[..., j] = steps[np.searchsorted(climbed, v[..., j], side="right")]
+    return out

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from characterization.figures import codes, dnl, inl_input, inl_output, is_monotonic, linear_inl_dnl
+from netlists.errors import InputError
+from netlists.program import program_ramp
+
+
+def test_definitions_by_hand(profile):
+    """2-bit sigmoid: x = -ln 3, 0, ln 3; both inner steps are ln 3, slopes 3/16, 1/4, 3/16."""
+    program = program_ramp("sigmoid", 2, profile)
+    ln3 = np.log(3.0)
+    x = program.x + np.array([0.1, -0.2, 0.3])
+    np.testing.assert_allclose(inl_input(x, program), np.array([0.1, -0.2, 0.3]) / ln3)
+    np.testing.assert_allclose(inl_output(x, program), np.array([0.1 * 3 / 16, -0.2 / 4, 0.3 * 3 / 16]) * 4)
+    np.testing.assert_allclose(dnl(x, program), np.array([-0.3, 0.5]) / ln3)
+
+
+def test_output_inl_of_tanh_counts_its_range_of_two(profile):
+    program = program_ramp("tanh", 1, profile)
+    np.testing.assert_allclose(inl_output(program.x + 0.1, program), [0.1 * 1.0 / (2 / 2)], atol=1e-12)
+
+
+def test_no_offset_or_gain_is_removed(program3):
+    np.testing.assert_allclose(inl_input(program3.x + 0.1, program3), 0.1 / program3.lsb)
+    np.testing.assert_allclose(dnl(1.1 * program3.x, program3), 0.1)
+    np.testing.assert_allclose(inl_input(program3.x, program3), 0.0, atol=1e-15)
+
+
+def test_shapes_and_wrong_number_of_levels(program3):
+    many = np.tile(program3.x, (5, 2, 1))
+    assert inl_input(many, program3).shape == inl_output(many, program3).shape == (5, 2, 7)
+    assert dnl(many, program3).shape == (5, 2, 6)
+    for figure in (inl_input, inl_output, dnl):
+        with pytest.raises(InputError, match=r"transition levels: last axis is \(6,\), must be \(7,\) for 3 bits"):
+            figure(np.zeros(6), program3)
+
+
+def test_monotonic():
+    np.testing.assert_array_equal(is_monotonic([[0, 1, 2], [0, 2, 1], [0, 0, 1]]), [True, False, False])
+
+
+def test_end_point_line_of_a_known_bow():
+    """Levels k + a k (n - k): the end-point line is k, the INL the parabola, DNL its steps."""
+    n, a = 16, 0.01
+    k = np.arange(n + 1)
+    inl, steps = linear_inl_dnl(5.0 + 0.25 * (k + a * k * (n - k)))
+    np.testing.assert_allclose(inl, a * k * (n - k), atol=1e-12)
+    np.testing.assert_allclose(steps, a * np.diff(k * (n - k)), atol=1e-12)
+
+
+def test_best_fit_line_of_a_known_bow():
+    """The least-squares line of a symmetric parabola is its mean: INL sums to 0 and is orthogonal to k."""
+    n, a = 16, 0.01
+    k = np.arange(n + 1)
+    bow = a * k * (n - k)
+    inl, _ = linear_inl_dnl(5.0 + 0.25 * (k + bow), fit="best")
+    np.testing.assert_allclose(inl, bow - bow.mean(), atol=1e-10)
+    end, _ = linear_inl_dnl(5.0 + 0.25 * (k + bow))
+    assert np.abs(inl).max() < np.abs(end).max()
+
+
+@pytest.mark.parametrize("fit", ["endpoint", "best"])
+def test_a_straight_line_has_no_inl(fit):
+    inl, steps = linear_inl_dnl(np.linspace(-3, 7, 31), fit=fit)
+    np.testing.assert_allclose(inl, 0, atol=1e-9)
+    np.testing.assert_allclose(steps, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("levels", [[1.0, 2.0], [[1.0, 2.0, 3.0]], [1.0, np.nan, 2.0]])
+def test_too_few_levels(levels):
+    with pytest.raises(InputError, match="levels: need at least 3 finite"):
+        linear_inl_dnl(np.array(levels))
+
+
+def test_unknown_line():
+    with pytest.raises(InputError, match="fit='middle': unknown; allowed are endpoint, best"):
+        linear_inl_dnl(np.arange(4.0), fit="middle")
+
+
+def literal_code(v, levels):
+    """What the hardware does: raise the ramp step by step, stop at the first that reaches the input."""
+    code = 0
+    for level in levels:
+        if level >= v:
+            return code
+        code += 1
+    return code
+
+
+numbers = st.floats(-10, 10)
+
+
+@given(arrays(float, st.tuples(st.integers(1, 3), st.integers(1, 9)), elements=numbers), st.data())
+def test_codes_are_those_of_a_literal_ramp(levels, data):
+    inputs = data.draw(arrays(float, (len(levels), 5), elements=numbers | st.sampled_from(sorted(levels.ravel().tolist()))))
+    expected = [[literal_code(v, row) for v in x] for x, row in zip(inputs, levels, strict=True)]
+    np.testing.assert_array_equal(codes(inputs, levels), expected)
+
+
+def test_codes_broadcast():
+    levels = np.array([[0.0, 1.0, 2.0], [0.5, 0.2, 3.0]])
+    np.testing.assert_array_equal(codes(np.array([-1.0, 0.4, 1.5, 9.0]), levels), [[0, 1, 2, 3], [0, 0, 2, 3]])

@@ -1,0 +1,140 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import characterization.transitions as transitions
+from characterization.figures import codes
+from characterization.transitions import SPAN, measure, probe_span
+from characterization.validation import convert
+from netlists.closed_form import to_input_units, to_volts, transition_levels
+from netlists.errors import SimulationError
+from netlists.parameters import RampCircuit
+from netlists.ramp_column import Chips
+
+
+def lsb_volts(program, circuit):
+    return program.lsb * program.volts_per_unit(circuit)
+
+
+@pytest.mark.parametrize("level", ["ideal", "macro"])
+@pytest.mark.parametrize("shift", [0.1, -0.1, 0.013, -0.5])
+def test_probes_that_start_far_away_end_at_the_same_level(level, shift, program3, circuit, drawn_chips):
+    chips = drawn_chips(program3, 2)
+    near = measure(program3, circuit, chips, level=level)
+    far = measure(program3, circuit, chips, level=level, guess=transition_levels(program3, circuit, chips) + shift)
+    assert near.status == far.status == ["ok", "ok"]
+    assert far.passes > near.passes == 1
+    assert np.abs((far.volts - near.volts) / lsb_volts(program3, circuit)).max() < 1e-3
+
+
+def test_each_probe_may_start_anywhere(program3, circuit, drawn_chips):
+    chips = drawn_chips(program3, 3)
+    guess = transition_levels(program3, circuit, chips) + np.random.default_rng(0).uniform(-0.1, 0.1, (3, 7))
+    near, far = measure(program3, circuit, chips), measure(program3, circuit, chips, guess=guess)
+    assert np.abs((far.volts - near.volts) / lsb_volts(program3, circuit)).max() < 1e-3
+
+
+def test_random_inputs_convert_to_the_codes_of_the_measured_levels(plan3, program3, drawn_chips):
+    """A second way through the circuit: constant V_mac, latch and counter, against the levels of sampled V_mac."""
+    circuit, chips = plan3.circuit, drawn_chips(program3, 4)
+    levels = measure(program3, circuit, chips).volts
+    low, high = to_volts(program3.x[[0, -1]], program3, circuit)
+    v_mac = np.random.default_rng(2).uniform(low - 0.1, high + 0.1, (4, 12))
+    clear = np.abs(v_mac[:, :, None] - levels[:, None, :]).min(axis=2) > 0.01 * lsb_volts(program3, circuit).min()
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(convert(plan3, chips, v_mac)[clear], codes(v_mac, levels)[clear])
+
+
+def test_codes_of_a_ramp_that_is_not_monotonic(plan3, program3):
+    """Decision noise that puts level 4 below level 3: the counter stops at the first trip."""
+    noise = np.zeros((1, 8))
+    noise[0, 3] = -1.3 * lsb_volts(program3, plan3.circuit)[2]
+    chips = replace(Chips.nominal(program3), comparator_noise=noise)
+    levels = measure(program3, plan3.circuit, chips).volts
+    assert levels[0, 3] < levels[0, 2]
+    v_mac = np.sort(np.concatenate([levels - 2e-3, levels + 2e-3], axis=1))
+    np.testing.assert_array_equal(convert(plan3, chips, v_mac), codes(v_mac, levels))
+
+
+@pytest.mark.parametrize("gain", [5.0, 200.0, 2000.0])
+def test_the_comparators_gain_does_not_move_the_levels(gain, program3, circuit, drawn_chips):
+    """Probes that the comparator limits would give the guess back: they come closer instead."""
+    chips = drawn_chips(program3, 2)
+    other = circuit.with_(comparator_gain=gain)
+    guess = transition_levels(program3, circuit, chips) + 0.7e-3
+    a, b = measure(program3, circuit, chips), measure(program3, other, chips, guess=guess)
+    assert b.status == ["ok", "ok"]
+    assert np.abs((a.volts - b.volts) / lsb_volts(program3, circuit)).max() < 5e-3
+
+
+def test_probe_span():
+    assert probe_span(RampCircuit()) == SPAN
+    assert probe_span(RampCircuit(comparator_gain=1000.0)) == pytest.approx(0.1 * 0.9 / 1000)
+
+
+def test_a_chip_that_ngspice_fails_on_stands_alone(monkeypatch, program3, circuit, drawn_chips):
+    chips = drawn_chips(program3, 5)
+    good = measure(program3, circuit, chips)
+    offset = repr(float(chips.opamp_offset[3]))
+    real = transitions.simulate
+
+    def fails_on_chip_3(deck, vectors):
+        if f"v_os={offset}" in deck.circuit:
+            raise SimulationError("the simulation failed", "timestep too small")
+        return real(deck, vectors)
+
+    monkeypatch.setattr(transitions, "simulate", fails_on_chip_3)
+    found = measure(program3, circuit, chips)
+    assert found.status == ["ok", "ok", "ok", "not converged", "ok"]
+    assert found.message[3] == "the simulation failed\nngspice: timestep too small"
+    assert not any(found.message[:3])
+    assert np.isnan(found.volts[3]).all()
+    others = [0, 1, 2, 4]
+    assert np.abs((found.volts - good.volts)[others] / lsb_volts(program3, circuit)).max() < 1e-3
+
+
+def test_a_chip_that_really_cannot_be_simulated(program3, circuit, drawn_chips):
+    """A conductance of 1e300 S in one chip: whatever ngspice says, it is reported and the others are measured."""
+    chips = drawn_chips(program3, 4)
+    good = measure(program3, circuit, chips)
+    chips.conductance[2, 7] = 1e300
+    with np.errstate(all="ignore"):
+        found = measure(program3, circuit, chips, guess=transition_levels(program3, circuit, drawn_chips(program3, 4)))
+    assert found.status[2] != "ok"
+    assert found.message[2]
+    assert np.isnan(found.volts[2]).all()
+    others = [0, 1, 3]
+    assert [found.status[i] for i in others] == ["ok"] * 3
+    assert np.abs((found.volts - good.volts)[others] / lsb_volts(program3, circuit)).max() < 1e-3
+
+
+def test_a_level_out_of_reach_is_reported_not_guessed(program3, circuit):
+    chips = Chips.nominal(program3)
+    guess = transition_levels(program3, circuit, chips)
+    guess[0, 4] += 5.0
+    found = measure(program3, circuit, chips, guess=guess)
+    assert found.status == ["not bracketed"]
+    assert found.message[0].startswith("transition level 5 (and 0 more) not bracketed after 12 passes")
+    assert np.isnan(found.volts).all()
+
+
+def test_levels_do_not_depend_on_the_neighbours_in_the_deck(program3, circuit, drawn_chips):
+    chips = drawn_chips(program3, 6)
+    together = measure(program3, circuit, chips).volts
+    alone = measure(program3, circuit, Chips(chips.conductance[[4]], chips.opamp_offset[[4]], chips.comparator_offset[[4]])).volts
+    assert np.abs((together[4] - alone[0]) / lsb_volts(program3, circuit)).max() < 1e-3
+
+
+def test_many_cells_are_cut_into_several_decks(monkeypatch, program3, circuit, drawn_chips):
+    chips = drawn_chips(program3, 5)
+    whole = measure(program3, circuit, chips)
+    monkeypatch.setattr(transitions, "CELLS_A_DECK", 2 * program3.n_cells)
+    cut = measure(program3, circuit, chips)
+    assert (whole.passes, cut.passes) == (1, 3)
+    assert np.abs((whole.volts - cut.volts) / lsb_volts(program3, circuit)).max() < 1e-3
+
+
+def test_nominal_levels_are_near_the_thresholds(program3, circuit):
+    x = to_input_units(measure(program3, circuit, Chips.nominal(program3)).volts, program3, circuit)
+    assert np.abs((x - program3.x) / program3.lsb).max() < 0.05

@@ -1,0 +1,100 @@
+"""The second runner on the same decks."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from netlists.batch import read_transitions, run_batch
+from netlists.closed_form import to_input_units, transition_levels
+from netlists.deck import Deck
+from netlists.engine import simulate
+from netlists.errors import SimulationError, ToolkitError
+from netlists.program import program_ramp
+from netlists.ramp_column import Chips, conversion_deck, timing, transition_deck
+
+SPAN = 2e-3
+
+
+def both_runners(program, circuit, chips, folder, **options):
+    guess = transition_levels(program, circuit, chips, first_order=options.get("level") != "ideal")
+    deck = transition_deck(program, circuit, chips, guess, span=SPAN, **options)
+    volts, x, bracketed = read_transitions(run_batch(deck.write(folder / "deck.cir")))
+    assert bracketed.all()
+    data = simulate(deck, ["com", *(f"y{p}{i}" for p in "ab" for i in range(len(chips)))])
+    at = timing(program, circuit).latch[:-1]
+    a, b = (np.array([np.interp(at, data["time"], data[f"y{p}{i}"] - data["com"]) for i in range(len(chips))]) for p in "ab")
+    return volts, x, guess + SPAN * (a + b) / (a - b)
+
+
+@pytest.mark.parametrize(
+    ("bits", "scheme", "level", "cells"),
+    [(5, "auto", "macro", "selected"), (4, "differential", "macro", "switch"), (3, "split", "ideal", "selected")],
+)
+def test_plain_ngspice_prints_the_same_levels(bits, scheme, level, cells, tmp_path, profile, circuit):
+    program = program_ramp("sigmoid", bits, profile, scheme=scheme)
+    volts, x, shared = both_runners(program, circuit, Chips.nominal(program), tmp_path, level=level, cells=cells)
+    np.testing.assert_allclose(volts, shared, rtol=1e-6)
+    np.testing.assert_allclose(x, to_input_units(volts, program, circuit), rtol=1e-9, atol=1e-9)
+
+
+def test_plain_ngspice_on_several_chips(tmp_path, program3, circuit, drawn_chips):
+    volts, _, shared = both_runners(program3, circuit, drawn_chips(program3, 5, noise=1e-3), tmp_path)
+    assert volts.shape == (5, 7)
+    np.testing.assert_allclose(volts, shared, rtol=1e-6)
+
+
+def test_probes_that_miss_are_printed_as_not_bracketed(tmp_path, program3, circuit):
+    chips = Chips.nominal(program3)
+    guess = transition_levels(program3, circuit, chips)
+    guess[0, 2] += 0.01
+    deck = transition_deck(program3, circuit, chips, guess, span=SPAN)
+    _, _, bracketed = read_transitions(run_batch(deck.write(tmp_path / "deck.cir")))
+    np.testing.assert_array_equal(np.flatnonzero(~bracketed[0]), [2])
+
+
+def test_conversions_in_plain_ngspice(tmp_path, program3, circuit):
+    chips = Chips.nominal(program3)
+    v_mac = transition_levels(program3, circuit, chips)[:, [0, 3, 6]] + 0.02
+    printed = run_batch(conversion_deck(program3, circuit, chips, v_mac).write(tmp_path / "codes.cir"))
+    rows = [line.split()[1:] for line in printed.splitlines() if line.startswith("conversion ")]
+    assert [round(float(r[3])) for r in rows] == [1, 4, 7]
+    np.testing.assert_allclose([float(r[2]) for r in rows], v_mac[0])
+
+
+def test_a_bad_deck_keeps_what_ngspice_said(tmp_path):
+    path = Deck("* bad\nv1 a 0 1\nx1 a 0 nothing_like_it\n.tran 1n 1u\n", "run\nquit").write(tmp_path / "bad.cir")
+    with pytest.raises(SimulationError, match=r"ngspice -b bad\.cir failed") as e:
+        run_batch(path)
+    assert "nothing_like_it" in e.value.ngspice_message or "subckt" in e.value.ngspice_message
+
+
+def test_a_missing_program_is_named(tmp_path):
+    with pytest.raises(ToolkitError, match=r"the program 'ngspice-none' was not found: install it with `apt-get"):
+        run_batch(Deck("* t").write(tmp_path / "t.cir"), executable="ngspice-none")
+
+
+def test_a_run_that_takes_too_long(tmp_path):
+    path = Deck("* long\nv1 a 0 sin(0 1 1meg)\nr1 a 0 1k\n.tran 1p 1m\n", "run\nquit").write(tmp_path / "long.cir")
+    with pytest.raises(SimulationError, match=r"long\.cir took longer than 0\.2 s"):
+        run_batch(path, timeout=0.2)
+
+
+@pytest.mark.parametrize(
+    "printed", ["", "transition 0 1 0.9", "transition 0 1 0.9 0.0 1\ntransition 0 3 0.9 0.0 1", "transition a b c d e"]
+)
+def test_an_incomplete_table_is_refused(printed):
+    with pytest.raises(SimulationError, match="ngspice -b printed no "):
+        read_transitions(printed)
+
+
+def test_the_program_runs_where_the_deck_is(tmp_path, monkeypatch):
+    seen = {}
+
+    def run(command, **options):
+        seen.update(options, command=command)
+        return subprocess.CompletedProcess(command, 0, "fine", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert run_batch(tmp_path / "deck.cir") == "fine"
+    assert (seen["command"], seen["cwd"]) == (["ngspice", "-b", "deck.cir"], tmp_path)

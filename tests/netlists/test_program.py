@@ -1,0 +1,198 @@
+import json
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from netlists.activations import ACTIVATIONS, Activation, get_activation
+from netlists.devices import DeviceProfile, load_profile
+from netlists.errors import InputError
+from netlists.parameters import RampCircuit
+from netlists.program import CALIBRATION, SCHEMES, program_ramp, step_error_lsb
+
+
+def levels_by_charge(program):
+    """Level before the first ramp step and after each step, by adding up the cells' charges one by one."""
+    out = []
+    for k in range(program.n_steps + 1):
+        charge = 0.0
+        for m in range(program.n_cells):
+            if program.step[m] == CALIBRATION or program.step[m] <= k:
+                charge += program.polarity[m] * program.conductance[m] * program.width[m]
+        out.append(charge / program.unit_charge)
+    return np.array(out)
+
+
+def check_program(program, profile):
+    levels = levels_by_charge(program)
+    scale = np.abs(levels).max()
+    assert levels[0] == pytest.approx(program.start, abs=1e-9 * scale)
+    np.testing.assert_allclose(levels[1:-1], program.x, rtol=0, atol=1e-9 * scale)
+    assert levels[-1] > levels[-2]
+    low = profile.g_hrs if program.scheme == "hrs" else profile.g_min
+    ramp = program.step != CALIBRATION
+    assert np.all(program.conductance[ramp] >= low * (1 - 1e-9))
+    assert np.all(program.conductance[~ramp] >= profile.g_min * (1 - 1e-9))
+    assert np.all(program.conductance <= profile.g_max * (1 + 1e-9))
+    assert np.all(program.width > 0)
+    assert np.all(program.width[ramp] <= 1)
+    # Steps and slots follow each other; every step has a slot of its own.
+    steps = [set(program.slot[program.step == k]) for k in range(1, program.n_steps + 1)]
+    assert all(max(a) < min(b) for a, b in pairwise(steps))
+    assert max(program.slot[~ramp]) < min(steps[0])
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_charge_reproduces_the_thresholds(name, scheme, bits, profile):
+    try:
+        program = program_ramp(name, bits, profile, scheme=scheme)
+    except InputError as refused:
+        message = str(refused)
+        assert f"cannot hold the steps of a {bits}-bit {name} ramp" in message
+        return
+    assert program.scheme == scheme
+    np.testing.assert_array_equal(program.x, get_activation(name).thresholds(bits))
+    np.testing.assert_array_equal(program.code_step, 1)
+    check_program(program, profile)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("bits", [3, 4, 5])
+def test_the_default_device_holds_every_activation_at_3_to_5_bits(name, bits, profile):
+    check_program(program_ramp(name, bits, profile), profile)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    g_hrs=st.floats(1e-6, 5e-5),
+    low=st.floats(1.0, 10.0),
+    span=st.floats(1.5, 50.0),
+    bits=st.integers(1, 6),
+    name=st.sampled_from(sorted(ACTIVATIONS)),
+    scheme=st.sampled_from(SCHEMES),
+    cells=st.integers(1, 8),
+)
+def test_any_device_range(g_hrs, low, span, bits, name, scheme, cells):
+    p = DeviceProfile("drawn", g_hrs * low, g_hrs * low * span, g_hrs, 0.0, 0.0, 0.0)
+    try:
+        program = program_ramp(name, bits, p, scheme=scheme, n_calibration=cells)
+    except InputError:
+        assume(False)
+    check_program(program, p)
+    assert len(program.calibration_cells) == cells
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_auto_takes_the_scheme_with_the_least_error(name, profile):
+    program = program_ramp(name, 5, profile)
+    table = program.alternatives
+    assert set(table) <= set(SCHEMES)
+    assert table[program.scheme]["error_rms_lsb"] == min(row["error_rms_lsb"] for row in table.values())
+
+
+def test_five_bit_steps_span_5_8_to_1(profile):
+    steps = np.diff(program_ramp("sigmoid", 5, profile).x)
+    assert steps.max() / steps.min() == pytest.approx(5.80, abs=0.01)
+
+
+@pytest.mark.parametrize("cells", [1, 2, 5, 12])
+def test_number_of_calibration_cells(cells, profile):
+    program = program_ramp("sigmoid", 5, profile, n_calibration=cells)
+    assert len(program.calibration_cells) == cells
+    assert program.n_cells == 32 + cells
+    check_program(program, profile)
+
+
+def test_lsb_is_the_local_step(profile):
+    program = program_ramp("tanh", 3, profile)
+    np.testing.assert_allclose(program.lsb[:-1], np.diff(program.x))
+    assert program.lsb[-1] == program.lsb[-2]
+    assert program_ramp("sigmoid", 1, profile).lsb == pytest.approx(0.5 / 0.25)
+
+
+def test_capacitor_makes_the_ramp_span_the_swing(profile):
+    for scheme in SCHEMES:
+        program = program_ramp("sigmoid", 4, profile, scheme=scheme)
+        circuit = RampCircuit(v_swing=0.8)
+        span = levels_by_charge(program)[-1] - levels_by_charge(program)[0]
+        assert span * program.volts_per_unit(circuit) == pytest.approx(0.8)
+        # The capacitor does not follow a sweep of the read voltage: the scale does.
+        halved = circuit.with_(v_read=0.1)
+        assert program.feedback_capacitance(halved) == program.feedback_capacitance(circuit)
+        assert program.volts_per_unit(halved) == pytest.approx(program.volts_per_unit(circuit) / 2)
+
+
+def test_error_of_thresholds_against_monte_carlo(profile):
+    program = program_ramp("sigmoid", 3, profile)
+    rng = np.random.default_rng(3)
+    error = 2e-6 * rng.standard_normal((20_000, program.n_cells)) * program.width * program.polarity / program.unit_charge
+    shift = np.array([error[:, program.step <= k].sum(axis=1) for k in range(1, 8)]).T
+    np.testing.assert_allclose(shift.std(axis=0) / program.lsb, step_error_lsb(program, 2e-6, from_start=True), rtol=0.03)
+    calibrated = shift - shift[:, [3]]
+    np.testing.assert_allclose(calibrated.std(axis=0) / program.lsb, step_error_lsb(program, 2e-6), rtol=0.03, atol=1e-12)
+
+
+def test_conversion_time(profile):
+    program, circuit = program_ramp("sigmoid", 5, profile), RampCircuit()
+    ramp_slots = program.step != CALIBRATION
+    expected = circuit.t_reset + 32 * circuit.t_step
+    expected += sum(max(w, 1.0) * circuit.t_pulse + circuit.t_settle for w in program.width[~ramp_slots])
+    assert program.conversion_time(circuit) == pytest.approx(expected)
+
+
+def test_dictionary_is_ready_for_json(program3):
+    data = json.loads(json.dumps(program3.as_dict()))
+    assert data["x"] == program3.x.tolist()
+
+
+def test_range_that_cannot_hold_the_steps():
+    narrow = DeviceProfile("narrow", 99e-6, 100e-6, 98e-6, 0.0, 0.0, 0.0)
+    with pytest.raises(InputError) as e:
+        program_ramp("sigmoid", 5, narrow, scheme="hrs")
+    text = str(e.value)
+    assert "narrow (99-100 uS) cannot hold the steps of a 5-bit sigmoid ramp (largest to smallest 5.8 to 1)" in text
+    assert "Take fewer bits, another scheme or a wider profile" in text
+
+
+def test_errors_larger_than_a_step_rule_a_scheme_out(profile):
+    coarse = replace(profile, program_sigma=1e-3, program_window=1e-2)
+    with pytest.raises(InputError, match=r"cannot hold the steps.*programming error of .* LSB rms"):
+        program_ramp("sigmoid", 5, coarse)
+
+
+@pytest.mark.parametrize("bits", [0, 9, 2.5, True, "3", None])
+def test_bad_bits(bits, profile):
+    with pytest.raises(InputError, match=r"bits=.*1\.\.8 bits"):
+        program_ramp("sigmoid", bits, profile)
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "message"), [("gelu?", "auto", "activation='gelu\\?': unknown"), ("tanh", "fast", "scheme='fast'")]
+)
+def test_unknown_names(name, scheme, message, profile):
+    with pytest.raises(InputError, match=message):
+        program_ramp(name, 3, profile, scheme=scheme)
+
+
+@pytest.mark.parametrize("n", [0, 33, 2.5, True])
+def test_bad_number_of_calibration_cells(n, profile):
+    with pytest.raises(InputError, match=r"n_calibration=.*1\.\.32"):
+        program_ramp("sigmoid", 3, profile, n_calibration=n)
+
+
+def test_function_whose_inverse_is_not_finite(profile):
+    flat = Activation("flat", np.tanh, lambda y: np.full_like(y, math.nan), np.ones_like, -1.0, 1.0)
+    with pytest.raises(InputError, match="activation flat: its 3-bit thresholds are not finite and increasing"):
+        program_ramp(flat, 3, profile)
+
+
+@pytest.mark.parametrize("name", ["yang-0-150", "rram-milo-50-225"])
+def test_other_built_in_devices_hold_5_bits(name):
+    p = load_profile(name)
+    check_program(program_ramp("sigmoid", 5, p), p)

@@ -1,0 +1,262 @@
+"""The converter's decks against closed forms, finer time steps, other cells, and literal conversions."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from netlists.closed_form import to_input_units, to_volts, transition_levels
+from netlists.deck import Deck
+from netlists.engine import simulate
+from netlists.errors import InputError
+from netlists.parameters import RampCircuit
+from netlists.program import program_ramp
+from netlists.ramp_column import OPTIONS, Chips, conversion_deck, pulses, pwl, stairs, timing, transition_deck
+
+SPAN = 2e-3
+# Largest |T - x_k| at level ideal, any of the programs below: 8.5e-5 LSB measured.
+IDEAL = 1e-3
+
+
+def levels_of(deck, program, circuit, n, guess, span=SPAN):
+    """Transition levels (volts) from a transition deck, read the plain way: the probes must bracket."""
+    data = simulate(deck, ["com", *(f"y{p}{i}" for i in range(n) for p in "ab")])
+    at = timing(program, circuit).latch[:-1]
+    out = np.empty((n, len(program.x)))
+    for i in range(n):
+        a, b = (np.interp(at, data["time"], data[f"y{p}{i}"] - data["com"]) for p in "ab")
+        assert np.all(a > 0)
+        assert np.all(b < 0)
+        out[i] = guess[i] + span * (a + b) / (a - b)
+    return out
+
+
+def measured(program, circuit, chips, *, level="macro", cells="selected", change=lambda text: text, shift=0.0):
+    guess = transition_levels(program, circuit, chips, first_order=level == "macro") + shift
+    deck = transition_deck(program, circuit, chips, guess, span=SPAN, level=level, cells=cells)
+    return levels_of(Deck(change(deck.circuit)), program, circuit, len(chips), guess)
+
+
+def in_lsb(volts, program, circuit):
+    return volts / program.volts_per_unit(circuit) / program.lsb
+
+
+CASES = [(a, b, "auto") for a in ("sigmoid", "tanh") for b in (3, 4, 5)] + [
+    (a, 4, s) for a in ("sigmoid", "tanh") for s in ("pulse", "hrs", "differential", "split")
+]
+
+
+@pytest.mark.parametrize(("activation", "bits", "scheme"), CASES)
+def test_level_ideal_reproduces_the_thresholds(activation, bits, scheme, profile, circuit):
+    program = program_ramp(activation, bits, profile, scheme=scheme)
+    volts = measured(program, circuit, Chips.nominal(program), level="ideal")
+    error = (to_input_units(volts, program, circuit) - program.x) / program.lsb
+    assert np.abs(error).max() < IDEAL
+
+
+@pytest.mark.parametrize("name", ["softsign", "softplus", "elu", "selu", "identity"])
+def test_level_ideal_of_the_other_activations(name, profile, circuit):
+    program = program_ramp(name, 3, profile)
+    volts = measured(program, circuit, Chips.nominal(program), level="ideal")
+    assert np.abs((to_input_units(volts, program, circuit) - program.x) / program.lsb).max() < IDEAL
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_level_macro_agrees_with_the_closed_form(activation, profile, circuit):
+    program = program_ramp(activation, 5, profile)
+    chips = Chips.nominal(program)
+    volts = measured(program, circuit, chips)
+    for first_order, tolerance in ((False, 0.05), (True, 0.005)):
+        rest = volts - transition_levels(program, circuit, chips, first_order=first_order)
+        assert np.abs(in_lsb(rest, program, circuit)).max() < tolerance
+
+
+def test_drawn_chips_agree_with_the_closed_form(program3, circuit, drawn_chips):
+    chips = drawn_chips(program3, 8, noise=1e-3)
+    rest = measured(program3, circuit, chips) - transition_levels(program3, circuit, chips)
+    assert np.abs(in_lsb(rest, program3, circuit)).max() < 0.005
+
+
+@pytest.mark.parametrize("scheme", ["pulse", "differential"])
+def test_time_steps_are_fine_enough(scheme, profile, circuit, drawn_chips):
+    program = program_ramp("sigmoid", 4, profile, scheme=scheme)
+    chips = drawn_chips(program, 2)
+
+    def finer(text):
+        assert OPTIONS in text
+        text = text.replace(OPTIONS, ".options reltol=1e-6 abstol=1e-12 trtol=1")
+        return re.sub(r"^\.tran \S+ (\S+) 0 \S+", r".tran 0.05n \1 0 0.05n", text, flags=re.MULTILINE)
+
+    coarse, fine = (measured(program, circuit, chips, change=c) for c in (lambda text: text, finer))
+    assert np.abs(in_lsb(coarse - fine, program, circuit)).max() < 1e-3
+
+
+def test_selected_and_switched_cells_give_the_same_levels(profile, circuit, drawn_chips):
+    # ngspice's first time step in a switch's edge sees half of it: 0.0017 LSB measured (pulse), 0.0004-0.0006 (others).
+    for level in ("ideal", "macro"):
+        for scheme in ("pulse", "hrs", "differential", "split"):
+            program = program_ramp("sigmoid", 4, profile, scheme=scheme)
+            chips = drawn_chips(program, 2)
+            a, b = (measured(program, circuit, chips, level=level, cells=cells) for cells in ("selected", "switch"))
+            assert np.abs(in_lsb(a - b, program, circuit)).max() < 3e-3, (level, scheme)
+
+
+@pytest.mark.parametrize("level", ["ideal", "macro"])
+def test_comparator_text_decides_the_levels(level, program3, circuit, drawn_chips):
+    """An offset of +1 mV on the comparator's ramp input lets it trip 1 mV higher: every level moves by +1 mV."""
+    chips = drawn_chips(program3, 2)
+
+    def changed(text):
+        new = text.replace("-v(inn)+v_os)", "-v(inn)+v_os+1m)", 1)
+        assert new != text
+        return new
+
+    def comparator(text):
+        head, name, rest = text.partition(f".subckt comparator_{level}")
+        return head + name + changed(name + rest)[len(name) :]
+
+    moved = measured(program3, circuit, chips, level=level, change=comparator) - measured(program3, circuit, chips, level=level)
+    np.testing.assert_allclose(moved, 1e-3, atol=2e-6)
+
+
+@pytest.mark.parametrize("offset", [1e-3, -1e-3])
+def test_comparator_offset_parameter_moves_every_level(offset, program3, circuit):
+    chips = Chips.nominal(program3)
+    # The probes stay where they were, so that ngspice alone can move the answer.
+    guess = transition_levels(program3, circuit, chips)
+    other = circuit.with_(comparator_offset=offset)
+    a = levels_of(transition_deck(program3, circuit, chips, guess, span=SPAN), program3, circuit, 1, guess)
+    b = levels_of(transition_deck(program3, other, chips, guess, span=SPAN), program3, other, 1, guess)
+    np.testing.assert_allclose(b - a, offset, atol=2e-6)
+
+
+def test_chip_offset_and_noise_move_the_levels_they_belong_to(program3, circuit):
+    nominal = Chips.nominal(program3)
+    noise = 1e-3 * np.arange(8.0)[None]
+    volts = measured(program3, circuit, replace(nominal, comparator_offset=np.array([2e-3]), comparator_noise=noise))
+    np.testing.assert_allclose(volts - measured(program3, circuit, nominal), 2e-3 + noise[:, :-1], atol=2e-6)
+
+
+def test_opamp_offset_moves_ramp_and_read_voltage(program3, circuit):
+    """Cells that are off draw nothing: 2 mV of offset give 2 mV and 1 % of each step, not V_os times all cells."""
+    shifted = replace(Chips.nominal(program3), opamp_offset=np.array([2e-3]))
+    volts = measured(program3, circuit, shifted, level="ideal")
+    scale = program3.volts_per_unit(circuit)
+    up = program3.polarity > 0
+    charge = program3.conductance * program3.width / program3.unit_charge
+    lifted = np.array([charge[up & (program3.step <= k)].sum() for k in range(1, 8)])
+    lowered = np.array([charge[~up & (program3.step <= k)].sum() for k in range(1, 8)])
+    expected = 0.9 + 2e-3 + scale * (lifted * (1 + 0.01) - lowered * (1 - 0.01))
+    np.testing.assert_allclose(volts[0], expected, atol=5e-6)
+
+
+def test_measured_levels_agree_with_literal_conversions(program3, circuit, drawn_chips):
+    """A constant V_mac just below level k gives code k - 1, just above it code k."""
+    chips = drawn_chips(program3, 2)
+    levels = measured(program3, circuit, chips)
+    assert np.all(np.diff(levels) > 0)
+    margin = 0.02 * program3.lsb * program3.volts_per_unit(circuit)
+    v_mac = np.concatenate([levels - margin, levels + margin], axis=1)
+    data = simulate(conversion_deck(program3, circuit, chips, v_mac), [f"code{i}_{j}" for i in range(2) for j in range(14)])
+    codes = np.array([[data[f"code{i}_{j}"][-1] for j in range(14)] for i in range(2)])
+    np.testing.assert_allclose(codes, np.round(codes), atol=0.1)
+    expected = np.concatenate([np.arange(7), np.arange(1, 8)])
+    np.testing.assert_array_equal(np.rint(codes), [expected, expected])
+
+
+@pytest.mark.parametrize("cells", ["selected", "switch"])
+def test_inputs_beyond_the_ramp_give_the_outermost_codes(cells, program3, circuit):
+    v_mac = to_volts(np.array([[program3.x[0] - 3, program3.x[-1] + 3]]), program3, circuit)
+    data = simulate(conversion_deck(program3, circuit, Chips.nominal(program3), v_mac, cells=cells), ["code0_0", "code0_1"])
+    assert [round(data[n][-1]) for n in ("code0_0", "code0_1")] == [0, 7]
+
+
+def test_pulse_area_is_exact():
+    t, v = pulses(np.array([1.0, 3.0]), np.array([1.7, 3.2]), np.array([2.0, 5.0]), 0.1)
+    assert np.trapezoid(v, t) == pytest.approx(2.0 * 0.7 + 5.0 * 0.2)
+    assert v[0] == v[-1] == 0
+
+
+def test_stairs_hold_the_value_before_each_edge():
+    t, v = stairs(np.array([1.0, 2.0]), np.array([3.0, 4.0]), 0.1)
+    np.testing.assert_allclose(np.interp([0.5, 1.5, 2.05, 2.5], t, v), [3.0, 3.0, 3.5, 4.0])
+
+
+def test_long_pwl_stays_below_the_line_limit():
+    text = pwl(np.arange(1000) * 1e-9, np.random.default_rng(0).standard_normal(1000))
+    assert max(map(len, text.splitlines())) < 1000
+
+
+def test_edges_that_overlap_are_refused():
+    with pytest.raises(InputError, match="two clock edges overlap at 1 s"):
+        pwl(np.array([0.0, 2.0, 1.0]), np.zeros(3))
+
+
+def test_no_line_of_a_deck_is_cut(profile, circuit):
+    program = program_ramp("sigmoid", 5, profile)
+    chips = Chips.nominal(program, 16)
+    deck = transition_deck(program, circuit, chips, transition_levels(program, circuit, chips), span=SPAN)
+    assert max(map(len, deck.text.splitlines())) < 1000
+
+
+def test_timing(program3, circuit):
+    clock = timing(program3, circuit)
+    assert np.all(np.diff(clock.slot_end) > 0)
+    np.testing.assert_allclose(clock.slot_start[1:], clock.slot_end[:-1])
+    np.testing.assert_allclose(clock.latch[-1], clock.slot_end[-1] - circuit.t_aperture)
+    assert clock.slot_end[-1] == pytest.approx(program3.conversion_time(circuit))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -1e-6])
+def test_impossible_conductance_names_chip_and_cell(value, program3, circuit):
+    g = np.tile(program3.conductance, (3, 1))
+    g[1, 4] = value
+    chips = Chips(g, np.zeros(3), np.zeros(3))
+    with pytest.raises(InputError, match=re.escape(f"conductance[1, 4]={value}: must be finite and above 0")):
+        transition_deck(program3, circuit, chips, np.zeros((3, 7)), span=SPAN)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("conductance", np.ones((2, 3)), r"conductance: has shape \(2, 3\), must be \(2, 13\)"),
+        ("opamp_offset", np.zeros(3), r"opamp_offset: has shape \(3,\), must be \(2,\)"),
+        ("comparator_offset", np.array([0.0, np.nan]), r"comparator_offset\[1\]=nan"),
+        ("comparator_noise", np.zeros((2, 7)), r"comparator_noise: has shape \(2, 7\), must be \(2, 8\)"),
+        ("comparator_noise", np.full((2, 8), np.inf), r"comparator_noise\[0, 0\]=inf"),
+    ],
+)
+def test_bad_chips(field, value, message, program3, circuit):
+    chips = replace(Chips.nominal(program3, 2), **{field: value})
+    with pytest.raises(InputError, match=message):
+        conversion_deck(program3, circuit, chips, np.full((2, 1), 0.9))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"guess": np.zeros((1, 6))}, r"guess: .*shape \(1, 7\), got shape \(1, 6\)"),
+        ({"guess": np.full((1, 7), np.nan)}, "guess: must be finite"),
+        ({"span": 0.0}, "span=0.0: must be above 0"),
+        ({"span": np.nan}, "span=nan: must be above 0"),
+        ({"level": "sky"}, "level='sky': unknown"),
+        ({"cells": "mos"}, "cells='mos': unknown; allowed are selected, switch"),
+    ],
+)
+def test_bad_options(options, message, program3, circuit):
+    good = {"guess": np.full((1, 7), 0.9), "span": SPAN}
+    with pytest.raises(InputError, match=message):
+        transition_deck(program3, circuit, Chips.nominal(program3), **(good | options))
+
+
+@pytest.mark.parametrize("v_mac", [np.zeros(3), np.zeros((2, 3)), np.array([[np.nan]])])
+def test_bad_inputs_of_conversions(v_mac, program3, circuit):
+    with pytest.raises(InputError, match=r"v_mac: must be finite with shape \(1, m\)"):
+        conversion_deck(program3, circuit, Chips.nominal(program3), v_mac)
+
+
+def test_edges_longer_than_the_shortest_pulse(profile):
+    program, slow = program_ramp("sigmoid", 5, profile), RampCircuit(t_edge=3e-9)
+    with pytest.raises(InputError, match=r"t_edge=3e-09 s: the shortest select pulse, 4e-09 s, must be at least twice as long"):
+        transition_deck(program, slow, Chips.nominal(program), np.full((1, 31), 0.9), span=SPAN)
