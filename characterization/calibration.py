@@ -18,8 +18,14 @@ def error_at(point: float, x: np.ndarray, program: RampProgram) -> np.ndarray:
 
 
 def one_point_targets(
-    program: RampProgram, profile: DeviceProfile, conductance: np.ndarray, x: np.ndarray, *, point: float = 0.0,
+    program: RampProgram,
+    profile: DeviceProfile,
+    conductance: np.ndarray,
+    x: np.ndarray,
+    *,
+    point: float = 0.0,
     stuck: np.ndarray | None = None,
+    share: np.ndarray | None = None,
 ) -> np.ndarray:
     """New targets of the calibration cells that move the ramp onto ``point``.
 
@@ -35,6 +41,8 @@ def one_point_targets(
         Transition levels measured before calibration, activation input units; rows with NaN are left alone.
     stuck : ndarray of bool (n, cells), optional
         Cells that write-verify found not to move: they are given nothing.
+    share : ndarray (n, cells), optional
+        Share of its charge that a cell delivers (`netlists.closed_form.charge_share`); all by default.
 
     Returns
     -------
@@ -44,7 +52,8 @@ def one_point_targets(
     targets = np.full(conductance.shape, np.nan)
     rest = -error_at(point, x, program) * program.unit_charge
     for cell in program.calibration_cells:
-        weight = program.polarity[cell] * program.width[cell]
+        # A change of conductance loses its share twice: the cell's own current, and its load on the op-amp.
+        weight = program.polarity[cell] * program.width[cell] * (1.0 if share is None else share[:, cell] ** 2)
         old = conductance[:, cell]
         new = np.clip(old + np.nan_to_num(rest) / weight, profile.g_min, profile.g_max)
         movable = True if stuck is None else ~stuck[:, cell]

@@ -25,7 +25,7 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from netlists.closed_form import to_input_units, transition_levels
+from netlists.closed_form import charge_share, to_input_units, transition_levels
 from netlists.errors import InputError, ToolkitError
 from netlists.program import RampProgram
 from netlists.pyspice import shared_instance
@@ -94,7 +94,8 @@ def measure_batch(plan: RampPlan, program: RampProgram, samples: np.ndarray, *, 
     drawn = draw(plan, program, samples)
     before = measure(program, circuit, drawn.chips(), level=plan.level, cells=plan.cells)
     x = to_input_units(before.volts, program, circuit)
-    targets = one_point_targets(program, plan.profile, drawn.conductance, x, stuck=stuck_cells(plan, program, samples))
+    share = None if plan.level == "ideal" else charge_share(program, circuit, drawn.conductance)
+    targets = one_point_targets(program, plan.profile, drawn.conductance, x, stuck=stuck_cells(plan, program, samples), share=share)
     conductance = reprogram(plan, program, drawn, targets)
     after = measure(program, circuit, drawn.chips(conductance), level=plan.level, cells=plan.cells)
     if conversions:
@@ -124,12 +125,18 @@ def _tables(plan: RampPlan, program: RampProgram, batch: Calibrated) -> dict[str
     measured = (batch.before, batch.after, batch.conversion)
     status = [next((m.status[i] for m in measured if m.status[i] != "ok"), "ok") for i in range(n)]
     message = ["; ".join(m.message[i] for m in measured if m.message[i]) for i in range(n)]
-    samples = pd.DataFrame({
-        "sample": batch.drawn.samples, "seed": plan.seed, "status": status, "message": message,
-        "opamp_offset": batch.drawn.opamp_offset, "comparator_offset": batch.drawn.comparator_offset,
-        "column_offset": batch.drawn.column_offset,
-        "cells_reprogrammed": (batch.conductance != batch.drawn.conductance).sum(axis=1),
-    })
+    samples = pd.DataFrame(
+        {
+            "sample": batch.drawn.samples,
+            "seed": plan.seed,
+            "status": status,
+            "message": message,
+            "opamp_offset": batch.drawn.opamp_offset,
+            "comparator_offset": batch.drawn.comparator_offset,
+            "column_offset": batch.drawn.column_offset,
+            "cells_reprogrammed": (batch.conductance != batch.drawn.conductance).sum(axis=1),
+        }
+    )
     order = ["sample", "k", "x_ideal", "x", "calibrated", "status"]
     return {"transitions": transitions[order], "conversions": pd.DataFrame(rows(batch.conversion)), "samples": samples}
 
@@ -181,8 +188,13 @@ def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
 def _bar(plan: RampPlan, samples: int, done: int, show: bool) -> tqdm:
     """Progress on stderr: samples, rate, time left; a line every ten seconds where stderr is not a terminal."""
     return tqdm(
-        total=samples, initial=done, unit=" samples", desc=f"{plan.activation} {plan.bits} bit", disable=not show,
-        smoothing=0.1, mininterval=0.2 if sys.stderr.isatty() else 10.0,
+        total=samples,
+        initial=done,
+        unit=" samples",
+        desc=f"{plan.activation} {plan.bits} bit",
+        disable=not show,
+        smoothing=0.1,
+        mininterval=0.2 if sys.stderr.isatty() else 10.0,
     )
 
 
@@ -230,10 +242,18 @@ def characterize(plan: RampPlan, samples: int, out: str | Path, *, jobs: int = 1
     for name in TABLES:
         write_atomic(folder / f"{name}.parquet", getattr(run, name).to_parquet)
     seconds = time.perf_counter() - started
-    _write_manifest(folder, manifest | {
-        "state": "complete", "samples": samples, "failed": run.failed, "jobs": jobs,
-        "simulated_now": _count(todo, samples), "wall_seconds": round(seconds, 3),
-    })
+    _write_manifest(
+        folder,
+        manifest
+        | {
+            "state": "complete",
+            "samples": samples,
+            "failed": run.failed,
+            "jobs": jobs,
+            "simulated_now": _count(todo, samples),
+            "wall_seconds": round(manifest.get("wall_seconds", 0.0) + (seconds if todo else 0.0), 3),
+        },
+    )
     return run
 
 
@@ -261,8 +281,9 @@ def load_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     manifest = read_json(folder / "manifest.json", "run manifest")
-    if not isinstance(manifest, dict) or manifest.get("schema") != MANIFEST_SCHEMA:
-        raise InputError(f"{folder}/manifest.json: schema={manifest.get('schema') if isinstance(manifest, dict) else None!r}, must be {MANIFEST_SCHEMA}")
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if schema != MANIFEST_SCHEMA:
+        raise InputError(f"{folder}/manifest.json: schema={schema!r}, must be {MANIFEST_SCHEMA}")
     if "plan" not in manifest:
         raise InputError(f"{folder}/manifest.json: has no plan; characterize again")
     if manifest.get("state") != "complete":
@@ -298,17 +319,24 @@ def _open_manifest(plan: RampPlan, folder: Path) -> dict[str, Any]:
         old = read_json(path, "run manifest")
         if not isinstance(old, dict) or "plan" not in old:
             raise InputError(f"{path}: is not a run manifest; choose an empty folder")
+        if old.get("batch") != BATCH or old.get("schema") != MANIFEST_SCHEMA:
+            raise InputError(f"{folder}: was written by another version of this toolkit; choose another --out")
         if old.get("plan_sha256") != plan.sha256:
             different = RampPlan.from_dict(old["plan"]).differences(plan)
             raise InputError(f"{folder}: holds a run of another plan ({'; '.join(different)}); choose another --out")
-        return {k: v for k, v in old.items() if k not in ("state", "failed", "jobs", "simulated_now", "wall_seconds")}
+        return {k: v for k, v in old.items() if k not in ("state", "failed", "jobs", "simulated_now")}
     # A run that was killed while it wrote its first manifest left no more than that.
     if any(not p.match(".manifest.json.*.tmp") for p in folder.iterdir()):
         raise InputError(f"{folder}: is not empty and holds no run; choose another --out")
     program = plan.program()
     return {
-        "schema": MANIFEST_SCHEMA, "plan": plan.as_dict(), "plan_sha256": plan.sha256, "batch": BATCH,
-        "deck_sha256": nominal_deck(plan).sha256, "scheme": program.scheme, "versions": versions(),
+        "schema": MANIFEST_SCHEMA,
+        "plan": plan.as_dict(),
+        "plan_sha256": plan.sha256,
+        "batch": BATCH,
+        "deck_sha256": nominal_deck(plan).sha256,
+        "scheme": program.scheme,
+        "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -322,4 +350,6 @@ def nominal_deck(plan: RampPlan, *, cells: str | None = None):
     program = plan.program()
     chips = Chips.nominal(program)
     guess = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
-    return transition_deck(program, plan.circuit, chips, guess, span=probe_span(plan.circuit), level=plan.level, cells=cells or plan.cells)
+    return transition_deck(
+        program, plan.circuit, chips, guess, span=probe_span(plan.circuit), level=plan.level, cells=cells or plan.cells
+    )

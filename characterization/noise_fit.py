@@ -71,7 +71,9 @@ def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfi
     """
     n, levels = difference.shape
     if levels < 2:
-        raise InputError("bits=1: one transition level cannot tell offset, comparator noise and read noise apart; take 2 bits or more")
+        raise InputError(
+            "bits=1: one transition level cannot tell offset, comparator noise and read noise apart; take 2 bits or more"
+        )
     scatter = difference.T @ difference / n
     parts = np.array([2 * np.ones((levels, levels)), np.eye(levels), read_noise_shape(program, profile)])
     scale = max(np.trace(scatter) / levels, 0.0)

@@ -8,9 +8,10 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from netlists.compensation import compensate
 from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit, check_level
+from netlists.parameters import MEASURED_STATISTICS, RampCircuit, check_level
 from netlists.program import RampProgram, program_ramp
 from netlists.ramp_column import CELL_STYLES
 
@@ -24,18 +25,19 @@ class Variation:
     Attributes
     ----------
     opamp_offset : float
-        Integrator op-amp input offset, volts, one draw a chip. Assumption: 1 mV.
+        Integrator op-amp input offset, volts, one draw a chip.
     comparator_offset : float
-        Comparator input offset, volts, one draw a column. Assumption: 3 mV.
+        Comparator input offset, volts, one draw a column.
     comparator_noise : float
-        Comparator input-referred noise, volts rms, one draw a decision. Assumption: 0.5 mV.
+        Comparator input-referred noise, volts rms, one draw a decision.
 
+    The defaults were measured on the transistor-level blocks (`netlists.parameters.MEASURED_STATISTICS`).
     Programming error, stuck cells and read noise belong to the device profile.
     """
 
-    opamp_offset: float = 1e-3
-    comparator_offset: float = 3e-3
-    comparator_noise: float = 0.5e-3
+    opamp_offset: float = MEASURED_STATISTICS["opamp_offset_sigma"]
+    comparator_offset: float = MEASURED_STATISTICS["comparator_offset_sigma"]
+    comparator_noise: float = MEASURED_STATISTICS["comparator_noise_sigma"]
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -89,8 +91,9 @@ class RampPlan:
             object.__setattr__(self, name, int(getattr(self, name)))
 
     def program(self) -> RampProgram:
-        """The ramp program; the same at every call."""
-        return program_ramp(self.activation, self.bits, self.profile, scheme=self.scheme, n_calibration=self.n_calibration)
+        """The ramp program, allowing for the integrator it runs on but at level ``ideal``; the same at every call."""
+        program = program_ramp(self.activation, self.bits, self.profile, scheme=self.scheme, n_calibration=self.n_calibration)
+        return program if self.level == "ideal" else compensate(program, self.circuit, self.profile)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary of every value."""
@@ -124,7 +127,9 @@ class RampPlan:
     def differences(self, other: RampPlan) -> list[str]:
         """Fields in which two plans differ, as ``name: mine != theirs``."""
         mine, theirs = _flat(self.as_dict()), _flat(other.as_dict())
-        return [f"{k}: {mine.get(k)!r} != {theirs.get(k)!r}" for k in sorted(set(mine) | set(theirs)) if mine.get(k) != theirs.get(k)]
+        return [
+            f"{k}: {mine.get(k)!r} != {theirs.get(k)!r}" for k in sorted(set(mine) | set(theirs)) if mine.get(k) != theirs.get(k)
+        ]
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

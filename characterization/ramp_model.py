@@ -143,20 +143,36 @@ class RampModel(BaseModel):
         good = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1) & np.isfinite(noisy).all(axis=1)
         if good.sum() < MINIMUM_SAMPLES:
             raise InputError(f"samples={int(good.sum())} that worked, of {len(good)}: a model needs {MINIMUM_SAMPLES} or more")
+        unit = f"input units of {program.activation}; 1 unit = {program.volts_per_unit(run.plan.circuit):.6g} V"
         noise = fit_noise((noisy - after)[good], program, run.plan.profile)
         return cls(
-            units={"transition levels": f"input units of {program.activation}", "read_noise": "S", "comparator_offset, comparator_noise":
-                   f"input units of {program.activation}; 1 unit = {program.volts_per_unit(run.plan.circuit):.6g} V"},
-            activation=program.activation, bits=program.bits, samples=int(good.sum()), failed=int((~good).sum()),
-            x_ideal=program.x, lsb=program.lsb,
-            mean=after[good].mean(axis=0), covariance=np.atleast_2d(np.cov(after[good].T)),
-            mean_before=before[good].mean(axis=0), covariance_before=np.atleast_2d(np.cov(before[good].T)),
+            units={
+                "transition levels": f"input units of {program.activation}",
+                "read_noise": "S",
+                "comparator_offset, comparator_noise": unit,
+            },
+            activation=program.activation,
+            bits=program.bits,
+            samples=int(good.sum()),
+            failed=int((~good).sum()),
+            x_ideal=program.x,
+            lsb=program.lsb,
+            mean=after[good].mean(axis=0),
+            covariance=np.atleast_2d(np.cov(after[good].T)),
+            mean_before=before[good].mean(axis=0),
+            covariance_before=np.atleast_2d(np.cov(before[good].T)),
             comparator_offset=FittedValue.of(noise.comparator_offset, "input units"),
             comparator_noise=FittedValue.of(noise.comparator_noise, "input units"),
             read_noise=FittedValue.of(noise.read_noise, "S"),
             plan=run.plan.as_dict(),
-            provenance={"plan_sha256": run.plan.sha256, "deck_sha256": nominal_deck(run.plan).sha256, "seed": run.plan.seed,
-                        "scheme": program.scheme, "versions": versions(), "created": datetime.now(UTC).isoformat(timespec="seconds")},
+            provenance={
+                "plan_sha256": run.plan.sha256,
+                "deck_sha256": nominal_deck(run.plan).sha256,
+                "seed": run.plan.seed,
+                "scheme": program.scheme,
+                "versions": versions(),
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
         )
 
     @property
@@ -203,13 +219,15 @@ class RampModel(BaseModel):
         sigma_before = np.sqrt(np.diag(self.covariance_before)) / self.lsb
         shift = (self.mean - self.x_ideal) / self.lsb
         worst = int(np.argmax(sigma))
+        plan = self.ramp_plan
         lines = [
-            f"ramp model: {self.activation}, {self.bits} bits, level {self.ramp_plan.level}, profile {self.ramp_plan.profile.name}, "
-            f"scheme {self.program.scheme}",
+            f"ramp model: {self.activation}, {self.bits} bits, level {plan.level}, profile {plan.profile.name},"
+            f" scheme {self.program.scheme}",
             f"  samples               {self.samples} ({self.failed} failed, not used)",
-            f"  mean - ideal          max |{np.max(np.abs(shift)):.4f}| LSB (standard error up to {np.max(self.mean_stderr / self.lsb):.4f})",
-            f"  sigma of a level      max {sigma[worst]:.4f} +- {self.sigma_stderr[worst] / self.lsb[worst]:.4f} LSB at k = {worst + 1}; "
-            f"before calibration max {sigma_before.max():.4f} LSB",
+            f"  mean - ideal          max |{np.max(np.abs(shift)):.4f}| LSB"
+            f" (standard error up to {np.max(self.mean_stderr / self.lsb):.4f})",
+            f"  sigma of a level      max {sigma[worst]:.4f} +- {self.sigma_stderr[worst] / self.lsb[worst]:.4f} LSB"
+            f" at k = {worst + 1}; before calibration max {sigma_before.max():.4f} LSB",
             f"  comparator offset     {self._fitted(self.comparator_offset)} input units",
             f"  comparator noise      {self._fitted(self.comparator_noise)} input units rms",
             f"  read noise            {self._fitted(self.read_noise)} S rms a cell, mean over states",
@@ -217,8 +235,9 @@ class RampModel(BaseModel):
         if self.validation:
             v = self.validation
             lines.append(
-                f"  held out              {v['samples']} samples, seed {v['seed']}: rms dT {v['rms_dt_lsb']:.4f}, p99 {v['p99_dt_lsb']:.4f} LSB; "
-                f"codes equal {100 * v['codes_equal']:.2f} %, within 1 {100 * v['codes_within_1']:.2f} %"
+                f"  held out              {v['samples']} samples, seed {v['seed']}: rms dT {v['rms_dt_lsb']:.4f},"
+                f" p99 {v['p99_dt_lsb']:.4f} LSB; codes equal {100 * v['codes_equal']:.2f} %,"
+                f" within 1 {100 * v['codes_within_1']:.2f} %"
             )
         else:
             lines.append("  held out              not validated yet: run `cosim validate`")

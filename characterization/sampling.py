@@ -12,7 +12,16 @@ from netlists.ramp_column import Chips
 
 from .plan import RampPlan
 
-_SOURCES = ("programming", "stuck", "opamp_offset", "comparator_offset", "column_offset", "reprogramming", "read_noise", "comparator_noise")
+_SOURCES = (
+    "programming",
+    "stuck",
+    "opamp_offset",
+    "comparator_offset",
+    "column_offset",
+    "reprogramming",
+    "read_noise",
+    "comparator_noise",
+)
 
 
 def stream(seed: int, sample: int, source: str) -> np.random.Generator:
@@ -54,14 +63,16 @@ def draw(plan: RampPlan, program: RampProgram, samples: np.ndarray) -> DrawnChip
     for i in np.asarray(samples, int):
         rng = {s: stream(plan.seed, int(i), s) for s in _SOURCES if s != "reprogramming"}
         g = profile.stuck(profile.programmed(program.conductance, rng["programming"]), rng["stuck"])
-        rows.append((
-            g,
-            v.opamp_offset * rng["opamp_offset"].standard_normal(),
-            v.comparator_offset * rng["comparator_offset"].standard_normal(),
-            v.comparator_offset * rng["column_offset"].standard_normal(),
-            rng["read_noise"].standard_normal(cells),
-            v.comparator_noise * rng["comparator_noise"].standard_normal(steps),
-        ))
+        rows.append(
+            (
+                g,
+                v.opamp_offset * rng["opamp_offset"].standard_normal(),
+                v.comparator_offset * rng["comparator_offset"].standard_normal(),
+                v.comparator_offset * rng["column_offset"].standard_normal(),
+                rng["read_noise"].standard_normal(cells),
+                v.comparator_noise * rng["comparator_noise"].standard_normal(steps),
+            )
+        )
     columns = [np.array(c) for c in zip(*rows, strict=True)]
     return DrawnChips(np.asarray(samples, int), *columns)
 

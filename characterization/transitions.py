@@ -90,8 +90,15 @@ def measure(
 
 
 def _measure_rows(
-    program: RampProgram, circuit: RampCircuit, chips: Chips, rows: np.ndarray, guess: np.ndarray, span: float,
-    level: str, cells: str, result: Measured,
+    program: RampProgram,
+    circuit: RampCircuit,
+    chips: Chips,
+    rows: np.ndarray,
+    guess: np.ndarray,
+    span: float,
+    level: str,
+    cells: str,
+    result: Measured,
 ) -> None:
     subset = _take(chips, rows)
     probe = guess[rows].copy()
@@ -133,7 +140,8 @@ def _measure_rows(
             k = missing[0]
             result.status[row] = "not bracketed"
             result.message[row] = (
-                f"transition level {k + 1} (and {len(missing) - 1} more) not bracketed after {MAX_PASSES} passes; last probe at {probe[i, k]:.6g} V"
+                f"transition level {k + 1} (and {len(missing) - 1} more) not bracketed"
+                f" after {MAX_PASSES} passes; last probe at {probe[i, k]:.6g} V"
             )
         else:
             result.volts[row] = volts[i]

@@ -272,6 +272,7 @@ def _summary(
         "level": "macro",
         "scheme": {f"{a}{b}": plan.program().scheme for (a, b), plan in plans.items()},
         "conversion_time_s": {f"{a}{b}": plan.program().conversion_time(plan.circuit) for (a, b), plan in plans.items()},
+        "variation": asdict(plans["sigmoid", 5].variation),
         "volts_per_unit_sigmoid5": program.volts_per_unit(plans["sigmoid", 5].circuit),
         "decks": [
             {"deck": f"decks/{a}{b}.cir", "sha256": nominal_deck(p).sha256, "plan_sha256": p.sha256, **r}

@@ -13,7 +13,7 @@ from characterization.plan import RampPlan
 from characterization.provenance import make_folder
 from characterization.transitions import SPAN, measure
 from netlists.batch import read_transitions, run_batch
-from netlists.closed_form import transition_levels
+from netlists.closed_form import to_volts, transition_levels
 from netlists.engine import simulate
 from netlists.errors import SimulationError
 from netlists.parameters import RampCircuit
@@ -44,32 +44,37 @@ def compare_runners(plan: RampPlan, path: Path) -> dict[str, Any]:
     printed, _, _ = read_transitions(run_batch(path))
     shared = _levels(plan, plan.circuit)
     difference = np.abs(printed[0] - shared) / np.abs(shared)
-    closed = transition_levels(program, plan.circuit, Chips.nominal(program), first_order=False)[0]
+    closed = transition_levels(program, plan.circuit, Chips.nominal(program))[0]
     lsb = program.lsb * program.volts_per_unit(plan.circuit)
     return {
         "max_relative_difference_of_runners": float(difference.max()),
-        "max_difference_from_equation_lsb": float(np.max(np.abs(shared - closed) / lsb)),
+        "max_difference_from_closed_form_lsb": float(np.max(np.abs(shared - closed) / lsb)),
     }
 
 
 def remainder(plan: RampPlan) -> pd.DataFrame:
-    """What separates the nominal chip in ngspice from ``V_cm + v_read / C_f * sum(G w)``, cause by cause.
+    """How far the nominal chip in ngspice is from its target and from the closed form, and why, cause by cause.
 
-    Each row takes one imperfection away and says how far that moves the transition levels; the last takes all away and
-    says what is left.
+    Each row in the middle takes one imperfection away and says how far that moves the transition levels; the last
+    takes all away and compares with the equation that knows none of them.
     """
     program = plan.program()
     lsb = program.lsb * program.volts_per_unit(plan.circuit)
     nominal = _levels(plan, plan.circuit)
     equation = transition_levels(program, plan.circuit, Chips.nominal(program), first_order=False)[0]
     first_order = transition_levels(program, plan.circuit, Chips.nominal(program))[0]
-    rows = [("all together (ngspice minus equation)", nominal - equation)]
+    rows = [
+        ("ngspice minus target x_k", nominal - to_volts(program.x, program, plan.circuit)),
+        ("ngspice minus closed form", nominal - first_order),
+        ("ngspice minus V_cm + v_read / C_f sum(G w) alone", nominal - equation),
+    ]
     perfect: dict[str, float] = {}
     for name, change in REMAINDER:
         rows.append((name, nominal - _levels(plan, plan.circuit.with_(**change))))
         perfect |= change
-    rows.append(("left when all of these are taken away", _levels(plan, plan.circuit.with_(**perfect)) - equation))
-    rows.append(("left beside the equation with first-order terms", nominal - first_order))
+    rows.append(
+        ("without all of these, minus V_cm + v_read / C_f sum(G w)", _levels(plan, plan.circuit.with_(**perfect)) - equation)
+    )
     return pd.DataFrame(
         [
             {
@@ -94,6 +99,7 @@ def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
 
 
 def _levels(plan: RampPlan, circuit: RampCircuit) -> np.ndarray:
+    """Transition levels of the plan's nominal chip in ngspice on a circuit that may differ from the plan's, volts."""
     program = plan.program()
     measured = measure(program, circuit, Chips.nominal(program), level=plan.level, cells=plan.cells)
     if measured.status[0] != "ok":

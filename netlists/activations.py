@@ -85,16 +85,34 @@ def _selu_inverse(y: np.ndarray) -> np.ndarray:
 _ALL = (
     Activation("sigmoid", expit, logit, lambda x: expit(x) * expit(-x), 0.0, 1.0),
     Activation("tanh", np.tanh, np.arctanh, lambda x: 1.0 - np.tanh(x) ** 2, -1.0, 1.0),
-    Activation("softsign", lambda x: x / (1.0 + np.abs(x)), lambda y: y / (1.0 - np.abs(y)),
-               lambda x: (1.0 + np.abs(x)) ** -2.0, -1.0, 1.0),
+    Activation(
+        "softsign", lambda x: x / (1.0 + np.abs(x)), lambda y: y / (1.0 - np.abs(y)), lambda x: (1.0 + np.abs(x)) ** -2.0, -1.0, 1.0
+    ),
     Activation("softplus", lambda x: np.logaddexp(0.0, x), lambda y: y + np.log(-np.expm1(-y)), expit, 0.0, 4.0),
-    Activation("elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))), _elu_inverse,
-               lambda x: np.exp(np.minimum(x, 0.0)), -1.0, 3.0),
-    Activation("selu", _selu, _selu_inverse,
-               lambda x: SELU_SCALE * np.where(x > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(x, 0.0))),
-               -SELU_SCALE * SELU_ALPHA, 3.0),
-    Activation("identity", lambda x: np.asarray(x, float), lambda y: np.asarray(y, float),
-               lambda x: np.ones_like(np.asarray(x, float)), -1.0, 1.0),
+    Activation(
+        "elu",
+        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))),
+        _elu_inverse,
+        lambda x: np.exp(np.minimum(x, 0.0)),
+        -1.0,
+        3.0,
+    ),
+    Activation(
+        "selu",
+        _selu,
+        _selu_inverse,
+        lambda x: SELU_SCALE * np.where(x > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(x, 0.0))),
+        -SELU_SCALE * SELU_ALPHA,
+        3.0,
+    ),
+    Activation(
+        "identity",
+        lambda x: np.asarray(x, float),
+        lambda y: np.asarray(y, float),
+        lambda x: np.ones_like(np.asarray(x, float)),
+        -1.0,
+        1.0,
+    ),
 )
 
 ACTIVATIONS: dict[str, Activation] = {a.name: a for a in _ALL}

@@ -25,7 +25,12 @@ def run_batch(path: str | Path, *, executable: str = "ngspice", timeout: float =
     path = Path(path).resolve()
     try:
         done = subprocess.run(
-            [executable, "-b", path.name], cwd=path.parent, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
+            [executable, "-b", path.name],
+            cwd=path.parent,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError:
         raise ToolkitError(f"the program {executable!r} was not found: {INSTALL_HINT}") from None
@@ -59,7 +64,8 @@ def read_transitions(printed: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     chips, levels = (max((key[i] for key in found), default=0) for i in (1, 2))
     try:
         volts, x, bracketed = (
-            np.array([[found[name, i, k] for k in range(1, levels + 1)] for i in range(chips + 1)]) for name in ("t", "x", "bracketed")
+            np.array([[found[name, i, k] for k in range(1, levels + 1)] for i in range(chips + 1)])
+            for name in ("t", "x", "bracketed")
         )
     except KeyError as e:
         raise SimulationError(f"ngspice -b printed no value {e.args[0]}", printed[-2000:]) from None

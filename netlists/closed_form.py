@@ -13,9 +13,7 @@ from .program import CALIBRATION, RampProgram
 from .ramp_column import Chips
 
 
-def transition_levels(
-    program: RampProgram, circuit: RampCircuit, chips: Chips, *, first_order: bool = True
-) -> np.ndarray:
+def transition_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, first_order: bool = True) -> np.ndarray:
     """Transition levels of each chip, volts, shape (n, 2**bits - 1).
 
     The ramp's level after each step plus the comparator's offset and, where drawn, noise. No delays, no slew limit.
@@ -47,12 +45,9 @@ def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, fir
     v_os = (circuit.opamp_offset + np.asarray(chips.opamp_offset, float))[:, None]
     g, width, sign = chips.conductance, program.width * circuit.t_pulse, program.polarity
     drive = circuit.v_read + sign * v_os
-    omega = 2 * np.pi * circuit.gbw
     out = np.broadcast_to(v_os, (len(chips), 1))
     if first_order:
-        lost = g / (c_f * omega + g)
-        tau = (c_f + circuit.c_in) / (c_f * omega + g)
-        drive = drive * (1 - lost * (1 - tau / width * -np.expm1(-width / tau)))
+        drive = drive * charge_share(program, circuit, g)
         out = out + circuit.c_inject * circuit.v_dd / c_f
     # One packet of charge per cell, in the order of the slots; the packets of one slot add.
     packet = sign * g * width * drive / c_f
@@ -69,6 +64,14 @@ def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, fir
     return level[:, [program.slot[program.step == k].max() for k in steps]]
 
 
+def charge_share(program: RampProgram, circuit: RampCircuit, conductance: np.ndarray) -> np.ndarray:
+    """Share of each cell's charge ``v_read G w`` that an op-amp of finite bandwidth lets it deliver, shape of ``conductance``."""
+    c_f, width = program.feedback_capacitance(circuit), program.width * circuit.t_pulse
+    load = c_f * 2 * np.pi * circuit.gbw + conductance
+    tau = (c_f + circuit.c_in) / load
+    return 1 - conductance / load * (1 - tau / width * -np.expm1(-width / tau))
+
+
 def to_input_units(volts: np.ndarray, program: RampProgram, circuit: RampCircuit) -> np.ndarray:
     """V_mac or a transition level in the activation's input units: ``(V - v_cm) / volts_per_unit``."""
     return (np.asarray(volts) - circuit.v_cm) / program.volts_per_unit(circuit)
@@ -77,4 +80,3 @@ def to_input_units(volts: np.ndarray, program: RampProgram, circuit: RampCircuit
 def to_volts(x: np.ndarray, program: RampProgram, circuit: RampCircuit) -> np.ndarray:
     """The V_mac that stands for ``x`` in the activation's input units, volts."""
     return circuit.v_cm + np.asarray(x) * program.volts_per_unit(circuit)
-

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from .closed_form import ramp_levels
+from .devices import DeviceProfile
 from .errors import InputError
 from .parameters import RampCircuit
 from .program import CALIBRATION, RampProgram
@@ -21,7 +22,7 @@ _ITERATIONS = 30
 _TOLERANCE = 1e-9
 
 
-def compensate(program: RampProgram, circuit: RampCircuit) -> RampProgram:
+def compensate(program: RampProgram, circuit: RampCircuit, profile: DeviceProfile) -> RampProgram:
     """Change a program's targets such that the first-order ramp of a nominal chip meets every threshold.
 
     The ramp's scale in volts gives way where a conductance would pass g_max: `RampProgram.unit_charge` shrinks.
@@ -32,8 +33,10 @@ def compensate(program: RampProgram, circuit: RampCircuit) -> RampProgram:
         If a target would leave the conductance range of the program, or the integrator is too slow to compensate.
     """
     # Levels where the ramp has to be: the start before step 1, then each threshold, then the level that ends the conversion.
-    low = min(program.g_min, float(program.conductance.min()))
-    wanted = np.concatenate([[program.start], program.x, [2 * program.x[-1] - (program.x[-2] if len(program.x) > 1 else program.start)]])
+    low = profile.g_hrs if program.scheme == "hrs" else profile.g_min
+    wanted = np.concatenate(
+        [[program.start], program.x, [2 * program.x[-1] - (program.x[-2] if len(program.x) > 1 else program.start)]]
+    )
     base = _base(program)
     for _ in range(_ITERATIONS):
         levels = ramp_levels(program, circuit, Chips.nominal(program))[0]
@@ -57,7 +60,10 @@ def compensate(program: RampProgram, circuit: RampCircuit) -> RampProgram:
 
 
 def _base(program: RampProgram) -> np.ndarray:
-    """What stays of each cell's conductance, shape (cells,): all of a cell that another in its clock period outweighs, and as much of that other."""
+    """What stays of each cell's conductance, shape (cells,).
+
+    Of a differential pair, the whole cell that lowers the ramp and as much of its partner; of others nothing.
+    """
     base = np.zeros(program.n_cells)
     ramp = program.step != CALIBRATION
     for cell in np.flatnonzero(ramp & (program.polarity < 0)):

@@ -127,7 +127,13 @@ class DeviceProfile:
     def without_variation(self) -> DeviceProfile:
         """The same conductance range with perfect cells: no error, noise or stuck cell."""
         return replace(
-            self, program_sigma=0.0, program_window=0.0, read_sigma=0.0, stuck_off_rate=0.0, stuck_on_rate=0.0, relaxation_times=(),
+            self,
+            program_sigma=0.0,
+            program_window=0.0,
+            read_sigma=0.0,
+            stuck_off_rate=0.0,
+            stuck_on_rate=0.0,
+            relaxation_times=(),
             relaxation_sigma_fit=(),
         )
 

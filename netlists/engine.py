@@ -11,7 +11,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 
@@ -106,7 +106,19 @@ def _stop_time(deck: Deck) -> float:
     return spice_number(match.group(1))
 
 
-_SCALE = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "": 1.0}
+_SCALE = {
+    "t": 1e12,
+    "g": 1e9,
+    "meg": 1e6,
+    "k": 1e3,
+    "mil": 25.4e-6,
+    "m": 1e-3,
+    "u": 1e-6,
+    "n": 1e-9,
+    "p": 1e-12,
+    "f": 1e-15,
+    "": 1.0,
+}
 
 
 def spice_number(text: str) -> float:
@@ -120,7 +132,6 @@ def spice_number(text: str) -> float:
 def _clean(ngspice: NgSpice) -> None:
     """Remove circuit and plots: ngspice keeps both otherwise, and a later bad deck would return old data."""
     for command in ("remcirc", "destroy all"):
-        try:
+        # A deck that never loaded leaves nothing to remove, and ngspice says so.
+        with suppress(Exception):
             ngspice.exec_command(command)
-        except Exception:  # noqa: S110 - a deck that never loaded leaves nothing to remove, and ngspice says so
-            pass

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import resources
 from typing import Any
 
 from .errors import InputError
@@ -12,8 +14,18 @@ LEVELS = ("ideal", "macro")
 """Levels of circuit detail that can be simulated."""
 
 
+_MEASURED = tomllib.loads((resources.files("netlists") / "data" / "macro_sky130.toml").read_text())
+MEASURED_STATISTICS: dict[str, float] = _MEASURED["statistics"]
+"""Standard deviations of the transistor-level blocks (volts): what ``cosim blocks`` measured, as the macro defaults below."""
+
+
 def _p(default: float, unit: str, text: str, source: str, minimum: float = 0.0) -> Any:
     return field(default=default, metadata={"unit": unit, "text": text, "source": source, "minimum": minimum})
+
+
+def _m(name: str, unit: str, text: str, minimum: float) -> Any:
+    source = "measured on the SKY130 blocks, tt, 27 C, by `cosim blocks` (results/blocks)"
+    return _p(_MEASURED["circuit"][name], unit, text, source, minimum)
 
 
 @dataclass(frozen=True)
@@ -29,21 +41,21 @@ class RampCircuit:
     v_dd: float = _p(1.8, "V", "supply and clock swing", "assumption: 130 nm core supply", 1e-3)
     v_swing: float = _p(1.0, "V", "span of the ramp, first level to last; sets C_f", "assumption", 1e-3)
     t_pulse: float = _p(16e-9, "s", "longest select pulse of a ramp cell", "assumption: integrator settles within 0.1 LSB", 1e-12)
-    t_settle: float = _p(4e-9, "s", "end of the longest pulse to the end of the clock period", "assumption", 1e-12)
+    t_settle: float = _p(16e-9, "s", "end of the longest pulse to the end of the clock period", "assumption", 1e-12)
     t_edge: float = _p(0.1e-9, "s", "rise and fall time of clocks and pulses", "assumption", 1e-13)
-    t_reset: float = _p(20e-9, "s", "integrator reset before a conversion", "assumption", 1e-12)
+    t_reset: float = _p(40e-9, "s", "integrator reset before a conversion", "assumption", 1e-12)
     t_aperture: float = _p(0.2e-9, "s", "latching instant before the end of the period", "assumption", 1e-13)
-    a0: float = _p(1e4, "V/V", "op-amp open-loop gain", "assumption: 80 dB", 1.0)
-    gbw: float = _p(1e9, "Hz", "op-amp gain-bandwidth product", "assumption", 1.0)
-    slew: float = _p(200e6, "V/s", "op-amp slew rate", "assumption", 1.0)
+    a0: float = _m("a0", "V/V", "op-amp open-loop gain", 1.0)
+    gbw: float = _m("gbw", "Hz", "op-amp gain-bandwidth product", 1.0)
+    slew: float = _m("slew", "V/s", "op-amp slew rate", 1.0)
     opamp_offset: float = _p(0.0, "V", "op-amp input offset", "nominal chip", -math.inf)
     c_in: float = _p(100e-15, "F", "capacitance on the summing node", "assumption")
-    r_reset: float = _p(200.0, "ohm", "on-resistance of the reset switch", "assumption", 1e-3)
-    c_inject: float = _p(0.5e-15, "F", "gate-channel capacitance of the reset switch", "assumption")
+    r_reset: float = _m("r_reset", "ohm", "on-resistance of the reset switch", 1e-3)
+    c_inject: float = _m("c_inject", "F", "gate-channel capacitance of the reset switch", 0.0)
     comparator_offset: float = _p(0.0, "V", "comparator input offset", "nominal chip", -math.inf)
-    comparator_gain: float = _p(20.0, "V/V", "comparator input stage gain", "assumption", 1e-3)
-    comparator_tau: float = _p(0.3e-9, "s", "comparator time constant (delay)", "assumption", 1e-15)
-    comparator_limit: float = _p(0.9, "V", "comparator output limit", "assumption", 1e-6)
+    comparator_gain: float = _m("comparator_gain", "V/V", "comparator input stage gain, fitted to its delays", 1e-3)
+    comparator_tau: float = _m("comparator_tau", "s", "comparator time constant (delay)", 1e-15)
+    comparator_limit: float = _m("comparator_limit", "V", "comparator output limit", 1e-6)
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -84,8 +96,13 @@ class RampCircuit:
     def describe(cls) -> list[dict[str, Any]]:
         """One row per parameter: name, default, unit, meaning, source."""
         return [
-            {"name": f.name, "default": f.default, "unit": f.metadata["unit"], "meaning": f.metadata["text"],
-             "source": f.metadata["source"]}
+            {
+                "name": f.name,
+                "default": f.default,
+                "unit": f.metadata["unit"],
+                "meaning": f.metadata["text"],
+                "source": f.metadata["source"],
+            }
             for f in fields(cls)
         ]
 

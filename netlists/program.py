@@ -203,14 +203,21 @@ def program_ramp(
             reasons[name] = str(e)
             continue
         programs[name] = RampProgram(
-            activation=act.name, bits=int(bits), scheme=name, profile=profile.name, x=x,
+            activation=act.name,
+            bits=int(bits),
+            scheme=name,
+            profile=profile.name,
+            x=x,
             code_step=np.ones(len(x), int),
             conductance=np.concatenate([cal.conductance, ramp.conductance]),
             width=np.concatenate([cal.width, ramp.width]),
             polarity=np.concatenate([cal.polarity, ramp.polarity]),
             slot=np.concatenate([cal.slot, ramp.slot + cal.slot.max() + 1]),
             step=np.concatenate([cal.step, ramp.step]),
-            unit_charge=ramp.unit_charge, start=start, g_min=profile.g_min, g_max=profile.g_max,
+            unit_charge=ramp.unit_charge,
+            start=start,
+            g_min=profile.g_min,
+            g_max=profile.g_max,
         )
     if not programs:
         raise _does_not_fit(act.name, bits, steps, profile, reasons)
@@ -270,10 +277,7 @@ def step_error_lsb(program: RampProgram, sigma: float | np.ndarray, *, from_star
     variance = np.zeros(len(program.x))
     for i in range(len(program.x)):
         k = i + 1
-        if from_start:
-            passed = program.step <= k
-        else:
-            passed = (program.step > min(k, k_cal)) & (program.step <= max(k, k_cal))
+        passed = program.step <= k if from_start else (program.step > min(k, k_cal)) & (program.step <= max(k, k_cal))
         variance[i] = np.sum((np.broadcast_to(sigma, program.width.shape) * program.width)[passed] ** 2)
     return np.sqrt(variance) / program.unit_charge / program.lsb
 
@@ -291,7 +295,9 @@ def _calibration_cells(start: float, unit_charge: float, n: int, profile: Device
     rest = charge - fine * mid
     width = np.ceil(rest / (coarse * mid) * WIDTH_GRID) / WIDTH_GRID
     if width <= 0 or rest / (coarse * width) < profile.g_min:
-        raise InputError(f"the start at x = {start:.4g} is too close to 0 for {n} calibration cells of at least {profile.g_min:g} S")
+        raise InputError(
+            f"the start at x = {start:.4g} is too close to 0 for {n} calibration cells of at least {profile.g_min:g} S"
+        )
     g = np.full(coarse, rest / (coarse * width))
     w = np.full(coarse, width)
     if fine:
@@ -314,7 +320,9 @@ def _pulse_cells(steps: np.ndarray, profile: DeviceProfile) -> _Cells:
 def _hrs_cells(steps: np.ndarray, profile: DeviceProfile) -> _Cells:
     g = profile.g_max * steps / steps.max()
     if g.min() < profile.g_hrs:
-        raise InputError(f"the smallest step needs {g.min() * 1e6:.3g} uS, below the high-resistance state of {profile.g_hrs * 1e6:g} uS")
+        raise InputError(
+            f"the smallest step needs {g.min() * 1e6:.3g} uS, below the high-resistance state of {profile.g_hrs * 1e6:g} uS"
+        )
     n = len(steps)
     return _Cells(g, np.ones(n), np.ones(n, int), np.arange(n), np.arange(1, n + 1), profile.g_max / steps.max())
 
@@ -325,8 +333,12 @@ def _differential_cells(steps: np.ndarray, profile: DeviceProfile) -> _Cells:
     n = len(steps)
     slots = np.arange(n)
     return _Cells(
-        np.concatenate([g_plus, np.full(n, profile.g_min)]), np.ones(2 * n), np.repeat([1, -1], n),
-        np.concatenate([slots, slots]), np.concatenate([slots + 1, slots + 1]), span / steps.max(),
+        np.concatenate([g_plus, np.full(n, profile.g_min)]),
+        np.ones(2 * n),
+        np.repeat([1, -1], n),
+        np.concatenate([slots, slots]),
+        np.concatenate([slots + 1, slots + 1]),
+        span / steps.max(),
     )
 
 

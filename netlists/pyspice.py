@@ -42,7 +42,12 @@ def find_library() -> str | None:
     if sys.platform == "darwin":
         places = ["/opt/homebrew/lib/libngspice*.dylib", "/usr/local/lib/libngspice*.dylib"]
     else:
-        places = ["/usr/lib/*/libngspice.so.0", "/usr/lib64/libngspice.so.0", "/usr/lib/libngspice.so.0", "/usr/local/lib/libngspice.so*"]
+        places = [
+            "/usr/lib/*/libngspice.so.0",
+            "/usr/lib64/libngspice.so.0",
+            "/usr/lib/libngspice.so.0",
+            "/usr/local/lib/libngspice.so*",
+        ]
     for pattern in places:
         if found := sorted(glob.glob(pattern)):
             return found[0]

@@ -99,7 +99,9 @@ class Chips:
             bad = np.argwhere(~np.isfinite(a) | ((a <= 0) if name == "conductance" else False))
             if len(bad):
                 where = ", ".join(map(str, bad[0]))
-                raise InputError(f"{name}[{where}]={a[tuple(bad[0])]}: must be finite" + (" and above 0" if name == "conductance" else ""))
+                raise InputError(
+                    f"{name}[{where}]={a[tuple(bad[0])]}: must be finite" + (" and above 0" if name == "conductance" else "")
+                )
 
 
 def pwl(times: np.ndarray, values: np.ndarray) -> str:
@@ -118,7 +120,9 @@ def pwl(times: np.ndarray, values: np.ndarray) -> str:
     return "PWL(" + "\n+ ".join(lines) + ")"
 
 
-def pulses(start: np.ndarray, stop: np.ndarray, height: np.ndarray, edge: float, base: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def pulses(
+    start: np.ndarray, stop: np.ndarray, height: np.ndarray, edge: float, base: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Breakpoints of non-overlapping trapezoidal pulses.
 
     Each rises from ``start`` and is back at ``base`` by ``stop + edge``, so that its area above the base is
@@ -141,7 +145,12 @@ def _common(title: str, blocks: Sequence[str], program: RampProgram, circuit: Ra
     c.raw_spice = "\n".join(subcircuit(b).rstrip() for b in blocks)
     c.V("com", "com", c.gnd, f"DC {circuit.v_cm!r}")
     t = circuit.t_reset - circuit.t_edge
-    c.V("rst", "rst", c.gnd, pwl(np.array([0.0, t - 2 * circuit.t_edge, t - circuit.t_edge]), np.array([circuit.v_dd, circuit.v_dd, 0.0])))
+    c.V(
+        "rst",
+        "rst",
+        c.gnd,
+        pwl(np.array([0.0, t - 2 * circuit.t_edge, t - circuit.t_edge]), np.array([circuit.v_dd, circuit.v_dd, 0.0])),
+    )
     return c
 
 
@@ -169,8 +178,14 @@ def _add_ramp(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, ch
     offset = circuit.opamp_offset + float(chips.opamp_offset[i])
     shared = {"c_f": repr(program.feedback_capacitance(circuit)), "v_os": repr(offset), "v_dd": repr(circuit.v_dd)}
     if level == "macro":
-        shared |= {"a0": repr(circuit.a0), "gbw": repr(circuit.gbw), "slew": repr(circuit.slew), "c_in": repr(circuit.c_in),
-                   "r_rst": repr(circuit.r_reset), "c_inj": repr(circuit.c_inject)}
+        shared |= {
+            "a0": repr(circuit.a0),
+            "gbw": repr(circuit.gbw),
+            "slew": repr(circuit.slew),
+            "c_in": repr(circuit.c_in),
+            "r_rst": repr(circuit.r_reset),
+            "c_inj": repr(circuit.c_inject),
+        }
     c.X(f"int{i}", f"integrator_{level}", f"sum{i}", f"ramp{i}", "com", "rst", **shared)
 
 
@@ -257,7 +272,9 @@ def transition_deck(
     style = ["ramp_cells_selected" if cells == "selected" else "ramp_cell_switch"]
     c = _common(
         title or f"ramp converter, {program.activation}, {program.bits} bits, level {level}: transition levels",
-        [*style, f"integrator_{level}", f"comparator_{level}"], program, circuit,
+        [*style, f"integrator_{level}", f"comparator_{level}"],
+        program,
+        circuit,
     )
     if cells == "switch":
         _add_select_lines(c, program, circuit)
@@ -285,7 +302,11 @@ def _transition_control(
     program: RampProgram, circuit: RampCircuit, chips: Chips, clock: Timing, guess: np.ndarray, span: float
 ) -> str:
     scale = program.volts_per_unit(circuit)
-    lines = ["set numdgt=14", "run", "echo t_CHIP_K is transition level K in volts, x_CHIP_K in input units, bracketed_CHIP_K whether the probes enclose it"]
+    lines = [
+        "set numdgt=14",
+        "run",
+        "echo t_CHIP_K is transition level K in volts, x_CHIP_K in input units, bracketed_CHIP_K whether the probes enclose it",
+    ]
     for i in range(len(chips)):
         for k in range(1, program.n_steps):
             at = f"{clock.latch[k - 1]:.12g}"
@@ -336,7 +357,9 @@ def conversion_deck(
     style = ["ramp_cells_selected" if cells == "selected" else "ramp_cell_switch"]
     c = _common(
         f"ramp converter, {program.activation}, {program.bits} bits, level {level}: codes",
-        [*style, f"integrator_{level}", f"comparator_{level}", "latch_macro", "counter_macro"], program, circuit,
+        [*style, f"integrator_{level}", f"comparator_{level}", "latch_macro", "counter_macro"],
+        program,
+        circuit,
     )
     if cells == "switch":
         _add_select_lines(c, program, circuit)
@@ -360,10 +383,15 @@ def conversion_deck(
             c.X(f"cnt{tag}", "counter_macro", f"q{tag}", "step", f"code{tag}", t_cnt=repr(t_count))
     tags = [f"{i}_{j}" for i in range(len(chips)) for j in range(v_mac.shape[1])]
     stop = clock.stop + 2 * t_count
-    analysis = [OPTIONS, *_wrapped(".save", " ".join(f"v(code{t})" for t in tags)),
-                f".tran {circuit.t_pulse / 4!r} {stop!r} 0 {circuit.t_pulse / 4!r}"]
+    analysis = [
+        OPTIONS,
+        *_wrapped(".save", " ".join(f"v(code{t})" for t in tags)),
+        f".tran {circuit.t_pulse / 4!r} {stop!r} 0 {circuit.t_pulse / 4!r}",
+    ]
     control = ["set numdgt=14", "run", "echo columns: chip converter v_mac_V code"]
     for tag, v in zip(tags, v_mac.ravel(), strict=True):
-        control += [f"meas tran c find v(code{tag}) at={stop - edge:.12g}", f'echo conversion {tag.replace("_", " ")} {float(v)!r} "$&c"']
+        control += [
+            f"meas tran c find v(code{tag}) at={stop - edge:.12g}",
+            f'echo conversion {tag.replace("_", " ")} {float(v)!r} "$&c"',
+        ]
     return Deck(f"{c}\n" + "\n".join(analysis) + "\n", "\n".join([*control, "quit"]))
-

@@ -8,7 +8,8 @@ from characterization.montecarlo import measure_batch
 from characterization.plan import RampPlan
 from characterization.sampling import stuck_cells
 from characterization.transitions import measure
-from netlists.closed_form import to_input_units
+from netlists.closed_form import charge_share, to_input_units
+from netlists.compensation import compensate
 from netlists.program import CALIBRATION, program_ramp
 from netlists.ramp_column import Chips
 
@@ -48,12 +49,14 @@ def test_after_calibration_the_error_at_zero_is_that_of_the_cells_written(plan3,
 
 @pytest.mark.parametrize("scheme", ["pulse", "differential", "split"])
 def test_without_programming_error_calibration_is_exact(scheme, profile, circuit):
-    program = program_ramp("tanh", 3, profile, scheme=scheme)
+    program = compensate(program_ramp("tanh", 3, profile, scheme=scheme), circuit, profile)
     chips = replace(
         Chips.nominal(program, 3), comparator_offset=np.array([-8e-3, 5e-3, 0.0]), opamp_offset=np.array([2e-3, -1e-3, 1e-3])
     )
     before = levels(program, circuit, chips)
-    targets = one_point_targets(program, profile, chips.conductance, before)
+    targets = one_point_targets(
+        program, profile, chips.conductance, before, share=charge_share(program, circuit, chips.conductance)
+    )
     after = levels(program, circuit, replace(chips, conductance=np.where(np.isnan(targets), chips.conductance, targets)))
     assert np.abs(error_at(0.0, before, program)).max() > 0.01
     assert np.abs(error_at(0.0, after, program)).max() < REST * np.abs(error_at(0.0, before, program)).max()
@@ -67,7 +70,8 @@ def test_a_column_with_a_cell_stuck_off_is_rescued(cell, program3, profile, circ
     stuck = np.zeros(chips.conductance.shape, bool)
     stuck[0, cell] = True
     before = levels(program3, circuit, chips)
-    targets = one_point_targets(program3, profile, chips.conductance, before, stuck=stuck)
+    share = charge_share(program3, circuit, chips.conductance)
+    targets = one_point_targets(program3, profile, chips.conductance, before, stuck=stuck, share=share)
     assert np.isnan(targets[stuck]).all()
     after = levels(program3, circuit, replace(chips, conductance=np.where(np.isnan(targets), chips.conductance, targets)))
     assert abs(error_at(0.0, before, program3)[0]) > 0.1 * program3.lsb[3]

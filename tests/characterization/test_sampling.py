@@ -5,6 +5,7 @@ import pytest
 
 from characterization.plan import RampPlan, Variation
 from characterization.sampling import draw, reprogram, stream, stuck_cells
+from netlists.parameters import MEASURED_STATISTICS
 
 ARRAYS = ("conductance", "opamp_offset", "comparator_offset", "column_offset", "read_noise", "comparator_noise")
 
@@ -35,7 +36,12 @@ def test_taking_a_source_out_changes_no_other(plan3, program3):
 
 def test_statistics_of_what_is_drawn(plan3, program3):
     d = draw(plan3, program3, np.arange(2000))
-    for name, sigma in (("opamp_offset", 1e-3), ("comparator_offset", 3e-3), ("column_offset", 3e-3), ("comparator_noise", 5e-4)):
+    for name, sigma in (
+        ("opamp_offset", MEASURED_STATISTICS["opamp_offset_sigma"]),
+        ("comparator_offset", MEASURED_STATISTICS["comparator_offset_sigma"]),
+        ("column_offset", MEASURED_STATISTICS["comparator_offset_sigma"]),
+        ("comparator_noise", MEASURED_STATISTICS["comparator_noise_sigma"]),
+    ):
         a = getattr(d, name)
         assert a.std() == pytest.approx(sigma, rel=4 / np.sqrt(2 * a.size))
         assert abs(a.mean()) < 4 * sigma / np.sqrt(a.size)

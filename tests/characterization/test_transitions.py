@@ -137,4 +137,5 @@ def test_many_cells_are_cut_into_several_decks(monkeypatch, program3, circuit, d
 
 def test_nominal_levels_are_near_the_thresholds(program3, circuit):
     x = to_input_units(measure(program3, circuit, Chips.nominal(program3)).volts, program3, circuit)
-    assert np.abs((x - program3.x) / program3.lsb).max() < 0.05
+    # Without allowing for the op-amp's bandwidth: its 1.6 % add up over the ramp.
+    assert 0.05 < np.abs((x - program3.x) / program3.lsb).max() < 0.25
