@@ -29,7 +29,7 @@ SCHEMES = ("pulse", "hrs", "differential", "split")
 CALIBRATION = -1
 """Value of ``RampProgram.step`` for calibration cells."""
 
-FINE_WIDTH = 0.5
+FINE_WIDTH = 0.75
 """Pulse width of the first calibration cell, which trims, in full pulses; the others share the rest."""
 WIDTH_GRID = 8
 """Sub-clock periods in a full pulse (doubled up to 64 where the conductance range needs it)."""
