@@ -26,16 +26,17 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from netlists.closed_form import charge_share, to_input_units, transition_levels
-from netlists.errors import InputError, ToolkitError
+from netlists.deck import Deck
+from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.program import RampProgram
 from netlists.pyspice import shared_instance
-from netlists.ramp_column import Chips, transition_deck
+from netlists.ramp_column import Blocks, Chips, transition_deck
 
 from .calibration import one_point_targets
 from .plan import RampPlan
 from .provenance import make_folder, read_json, versions, write_atomic, write_json
 from .sampling import DrawnChips, draw, reprogram, stuck_cells
-from .transitions import Measured, measure, probe_span
+from .transitions import RESOLUTION, WIDE_SPAN, Measured, measure, probe_span
 
 BATCH = 16
 TABLES = ("transitions", "conversions", "samples")
@@ -92,14 +93,21 @@ def measure_batch(plan: RampPlan, program: RampProgram, samples: np.ndarray, *, 
     """Draw, measure, calibrate and measure again the chips with the given sample numbers."""
     circuit = plan.circuit
     drawn = draw(plan, program, samples)
-    before = measure(program, circuit, drawn.chips(), level=plan.level, cells=plan.cells)
+    before = measure(program, circuit, drawn.chips(), level=plan.level, cells=plan.cells, comparator=plan.comparator)
     x = to_input_units(before.volts, program, circuit)
     share = None if plan.level == "ideal" else charge_share(program, circuit, drawn.conductance)
     targets = one_point_targets(program, plan.profile, drawn.conductance, x, stuck=stuck_cells(plan, program, samples), share=share)
     conductance = reprogram(plan, program, drawn, targets)
-    after = measure(program, circuit, drawn.chips(conductance), level=plan.level, cells=plan.cells)
+    after = measure(program, circuit, drawn.chips(conductance), level=plan.level, cells=plan.cells, comparator=plan.comparator)
     if conversions:
-        noisy = measure(program, circuit, drawn.conversions(conductance, plan.profile), level=plan.level, cells=plan.cells)
+        noisy = measure(
+            program,
+            circuit,
+            drawn.conversions(conductance, plan.profile),
+            level=plan.level,
+            cells=plan.cells,
+            comparator=plan.comparator,
+        )
     else:
         noisy = Measured(np.full_like(after.volts, np.nan), ["not measured"] * len(drawn.samples), [""] * len(drawn.samples))
     # What could not be measured was not calibrated either: its later levels are not those of a calibrated chip.
@@ -345,11 +353,30 @@ def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     write_json(folder / "manifest.json", manifest)
 
 
-def nominal_deck(plan: RampPlan, *, cells: str | None = None):
-    """The transition deck of one chip exactly as programmed: what `cosim netlist ramp` writes and reports hash."""
+def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
+    """The transition deck of one chip exactly as programmed: what `cosim netlist ramp` writes and reports hash.
+
+    Parameters
+    ----------
+    locate : bool
+        Measure first, and put the probes `RESOLUTION` around each level, for a comparator that only tells the side: the
+        deck then shows by its brackets where the levels are.
+
+    Raises
+    ------
+    SimulationError
+        If the levels were to be located and could not be.
+    """
     program = plan.program()
     chips = Chips.nominal(program)
+    blocks = Blocks(plan.level, plan.cells, plan.comparator)
     guess = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
+    span = probe_span(plan.circuit) if blocks.linear else WIDE_SPAN
+    if locate and not blocks.linear:
+        measured = measure(program, plan.circuit, chips, level=plan.level, cells=plan.cells, comparator=plan.comparator)
+        if measured.status[0] != "ok":
+            raise SimulationError(f"the nominal {plan.activation} ramp: {measured.status[0]}", measured.message[0])
+        guess, span = measured.volts, RESOLUTION
     return transition_deck(
-        program, plan.circuit, chips, guess, span=probe_span(plan.circuit), level=plan.level, cells=cells or plan.cells
+        program, plan.circuit, chips, guess, span=span, level=plan.level, cells=plan.cells, comparator=plan.comparator
     )

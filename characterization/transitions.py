@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netlists.closed_form import transition_levels
-from netlists.deck import Deck
 from netlists.engine import simulate
 from netlists.errors import SimulationError
 from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
-from netlists.ramp_column import Chips, timing, transition_deck
+from netlists.ramp_column import Blocks, Chips, timing, transition_deck
+from netlists.user_subcircuit import UserSubcircuit
 
 SPAN = 2e-3
 """Largest half distance of the two probes around the guess, volts."""
 CELLS_A_DECK = 1024
 """Chips share a transient up to so many cells: a longer one would keep Ctrl-C waiting."""
 MAX_PASSES = 12
+WIDE_SPAN = 10e-3
+"""The same for comparators that only tell the side, which the closed form knows less well."""
+RESOLUTION = 50e-6
+"""Width to which the bracket of a comparator that is not linear is cut, volts; the level is its middle."""
 REACH = 32
 """An unbracketed probe moves by at most this many spans a pass."""
 
@@ -57,103 +61,130 @@ def measure(
     *,
     level: str = "macro",
     cells: str = "selected",
+    comparator: UserSubcircuit | None = None,
     guess: np.ndarray | None = None,
     span: float | None = None,
 ) -> Measured:
     """Transition levels T[k], the V_mac at which the latched code changes from k-1 to k, each from ngspice.
 
     Chips share a transient. Where the two probes around a level do not bracket it, they move and the transient
-    runs again. A deck that ngspice fails on is halved until the chips at fault stand alone.
+    runs again. A linear comparator's two outputs then give the level by interpolation; one that only tells the side
+    (level ``sky130``, or a user's own) has the bracket cut to a third again and again, down to `RESOLUTION`. A deck that
+    ngspice fails on is halved until the chips at fault stand alone.
 
     Parameters
     ----------
+    level, cells, comparator
+        Fields of `netlists.ramp_column.Blocks`.
     guess : ndarray (n, 2**bits - 1), optional
         First place of the probes, volts; the closed form by default. It decides the number of passes, not the result.
     span : float, optional
-        Half distance of the probes, volts; `probe_span` by default.
+        Half distance of the probes, volts; `probe_span` or `WIDE_SPAN` by default.
 
     Raises
     ------
     ToolkitError
-        If ngspice is missing. A chip that fails is reported in ``status``, not raised.
+        If ngspice, or at level ``sky130`` the models, are missing. A chip that fails is reported in ``status``, not raised.
     """
     if guess is None:
         guess = transition_levels(program, circuit, chips, first_order=level != "ideal")
+    blocks = Blocks(level, cells, comparator)
     if span is None:
-        span = probe_span(circuit)
+        span = probe_span(circuit) if blocks.linear else WIDE_SPAN
+    search = _Search(program, circuit, blocks, span)
     result = Measured(np.full((len(chips), len(program.x)), np.nan), ["ok"] * len(chips), [""] * len(chips))
     size = max(1, CELLS_A_DECK // program.n_cells)
     for first in range(0, len(chips), size):
         rows = np.arange(first, min(first + size, len(chips)))
-        _measure_rows(program, circuit, chips, rows, np.array(guess, float), span, level, cells, result)
+        search.run(chips, rows, np.array(guess, float), result)
     return result
 
 
-def _measure_rows(
-    program: RampProgram,
-    circuit: RampCircuit,
-    chips: Chips,
-    rows: np.ndarray,
-    guess: np.ndarray,
-    span: float,
-    level: str,
-    cells: str,
-    result: Measured,
-) -> None:
-    subset = _take(chips, rows)
-    probe = guess[rows].copy()
-    low, high = np.full(probe.shape, -np.inf), np.full(probe.shape, np.inf)
-    volts = np.full(probe.shape, np.nan)
-    for _ in range(MAX_PASSES):
-        deck = transition_deck(program, circuit, subset, probe, span=span, level=level, cells=cells)
+@dataclass(frozen=True)
+class _Search:
+    """Where transition levels are looked for, and with what."""
+
+    program: RampProgram
+    circuit: RampCircuit
+    blocks: Blocks
+    span: float
+
+    def run(self, chips: Chips, rows: np.ndarray, guess: np.ndarray, result: Measured) -> None:
+        """Fill some rows of ``result``; where ngspice fails, half of them at a time."""
         try:
-            above, below = _probe_outputs(deck, program, circuit, len(rows))
+            volts, probe = self._bracket(_take(chips, rows), guess[rows], result)
+            if not self.blocks.linear:
+                volts = self._narrow(_take(chips, rows), volts, result)
         except SimulationError as e:
             if len(rows) == 1:
                 result.status[rows[0]], result.message[rows[0]] = "not converged", str(e)
             else:
                 for half in np.array_split(rows, 2):
-                    _measure_rows(program, circuit, chips, half, guess, span, level, cells, result)
+                    self.run(chips, half, guess, result)
             return
+        for i, row in enumerate(rows):
+            missing = np.flatnonzero(np.isnan(volts[i]))
+            if len(missing):
+                k = missing[0]
+                result.status[row] = "not bracketed"
+                result.message[row] = (
+                    f"transition level {k + 1} (and {len(missing) - 1} more) not bracketed"
+                    f" after {MAX_PASSES} passes; last probe at {probe[i, k]:.6g} V"
+                )
+            else:
+                result.volts[row] = volts[i]
+
+    def _bracket(self, chips: Chips, guess: np.ndarray, result: Measured) -> tuple[np.ndarray, np.ndarray]:
+        """Levels (NaN where no pair of probes ever enclosed one; the middle of the pair for a comparator that is not linear)."""
+        probe, span = guess.copy(), self.span
+        low, high = np.full(probe.shape, -np.inf), np.full(probe.shape, np.inf)
+        volts = np.full(probe.shape, np.nan)
+        for _ in range(MAX_PASSES):
+            above, below = self._outputs(chips, probe, span, result)
+            found = (above > 0) & (below < 0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = span * (above + below) / (above - below)
+            volts = np.where(found & np.isnan(volts), probe + (step if self.blocks.linear else 0.0), volts)
+            if not np.isnan(volts).any():
+                break
+            # ``above`` is the output with V_mac below the guess: still negative means the level is lower, and so on.
+            up, down = ~found & (below >= 0), ~found & (above <= 0)
+            low[up] = np.maximum(low, probe + span)[up]
+            high[down] = np.minimum(high, probe - span)[down]
+            # The secant's length; where the comparator limits it has none, or only rounding's sign.
+            move = np.clip(np.nan_to_num(np.abs(step), nan=np.inf, posinf=np.inf), 2 * span, REACH * span)
+            target = probe + np.where(up, move, np.where(down, -move, 0.0))
+            inside = (target > low) & (target < high)
+            enclosed = np.isfinite(low) & np.isfinite(high)
+            middle = target.copy()
+            middle[enclosed] = 0.5 * (low[enclosed] + high[enclosed])
+            probe = np.where(np.isnan(volts), np.where(inside, target, middle), probe)
+        return volts, probe
+
+    def _narrow(self, chips: Chips, volts: np.ndarray, result: Measured) -> np.ndarray:
+        """Cut brackets of ``volts -+ span`` to a third until they are as narrow as `RESOLUTION`; their middles."""
+        low, high, width = volts - self.span, volts + self.span, 2 * self.span
+        while width > RESOLUTION:
+            middle, span = 0.5 * (low + high), width / 6
+            # Chips without a bracket keep their probes at the guess: they are reported, and must not stop the others.
+            above, below = self._outputs(chips, np.where(np.isnan(middle), self.circuit.v_cm, middle), span, result)
+            low = np.where(below >= 0, middle + span, np.where(above > 0, middle - span, low))
+            high = np.where(above <= 0, middle - span, np.where(below < 0, middle + span, high))
+            width /= 3
+        return 0.5 * (low + high)
+
+    def _outputs(self, chips: Chips, probe: np.ndarray, span: float, result: Measured) -> tuple[np.ndarray, np.ndarray]:
+        """Comparator outputs at the latching instants with V_mac below and above the probe, shapes (n, 2**bits - 1)."""
+        b = self.blocks
+        deck = transition_deck(
+            self.program, self.circuit, chips, probe, span=span, level=b.level, cells=b.cells, comparator=b.comparator
+        )
+        names = [f"y{p}{i}" for p in "ab" for i in range(len(chips))]
+        data = simulate(deck, ["com", *names])
         result.passes += 1
-        found = (above > 0) & (below < 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            step = span * (above + below) / (above - below)
-        volts = np.where(found & np.isnan(volts), probe + step, volts)
-        if not np.isnan(volts).any():
-            break
-        # ``above`` is the output with V_mac below the guess: still negative means the level is lower, and so on.
-        up, down = ~found & (below >= 0), ~found & (above <= 0)
-        low[up] = np.maximum(low, probe + span)[up]
-        high[down] = np.minimum(high, probe - span)[down]
-        # The secant's length; where the comparator limits it has none, or only rounding's sign.
-        move = np.clip(np.nan_to_num(np.abs(step), nan=np.inf, posinf=np.inf), 2 * span, REACH * span)
-        target = probe + np.where(up, move, np.where(down, -move, 0.0))
-        inside = (target > low) & (target < high)
-        enclosed = np.isfinite(low) & np.isfinite(high)
-        middle = target.copy()
-        middle[enclosed] = 0.5 * (low[enclosed] + high[enclosed])
-        probe = np.where(np.isnan(volts), np.where(inside, target, middle), probe)
-    for i, row in enumerate(rows):
-        missing = np.flatnonzero(np.isnan(volts[i]))
-        if len(missing):
-            k = missing[0]
-            result.status[row] = "not bracketed"
-            result.message[row] = (
-                f"transition level {k + 1} (and {len(missing) - 1} more) not bracketed"
-                f" after {MAX_PASSES} passes; last probe at {probe[i, k]:.6g} V"
-            )
-        else:
-            result.volts[row] = volts[i]
-
-
-def _probe_outputs(deck: Deck, program: RampProgram, circuit: RampCircuit, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Comparator outputs at the latching instants with V_mac below and above the guess, shapes (n, 2**bits - 1)."""
-    names = [f"y{p}{i}" for p in "ab" for i in range(n)]
-    data = simulate(deck, ["com", *names])
-    at = timing(program, circuit).latch[:-1]
-    values = np.array([np.interp(at, data["time"], data[name] - data["com"]) for name in names])
-    return values[:n], values[n:]
+        at = timing(self.program, self.circuit).latch[:-1]
+        values = np.array([np.interp(at, data["time"], data[name] - data["com"]) for name in names])
+        return values[: len(chips)], values[len(chips) :]
 
 
 def _take(chips: Chips, rows: np.ndarray) -> Chips:

@@ -41,7 +41,8 @@ def validate(
     dict
         ``rms_dt_lsb``, ``p99_dt_lsb``: difference between the model's and SPICE's distribution of each level, taken
         quantile by quantile, in LSB; ``*_expected`` are the same for chips drawn from the model itself, i.e. what
-        sampling alone gives (median; ``*_expected_p95`` its 95 % quantile); ``mean_error_lsb``, ``sigma_error_lsb``: largest over k; ``codes_equal``,
+        sampling alone gives (median; ``*_expected_p95`` its 95 % quantile); ``mean_error_lsb``, ``sigma_error_lsb``:
+        largest over k; ``codes_equal``,
         ``codes_within_1``: fraction of SPICE codes that the behavioural converter gives for the chip's own levels;
         ``codes_equal_mean``: the same with the model's mean levels in place of the chip's own.
 
@@ -161,7 +162,9 @@ def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray) -> np.ndarray:
     SimulationError
         If the transient fails.
     """
-    deck = conversion_deck(plan.program(), plan.circuit, chips, v_mac, level=plan.level, cells=plan.cells)
+    deck = conversion_deck(
+        plan.program(), plan.circuit, chips, v_mac, level=plan.level, cells=plan.cells, comparator=plan.comparator
+    )
     names = [f"code{i}_{j}" for i in range(v_mac.shape[0]) for j in range(v_mac.shape[1])]
     data = simulate(deck, names)
     return np.rint([data[name][-1] for name in names]).astype(int).reshape(v_mac.shape)

@@ -93,7 +93,17 @@ def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
     program, circuit = plan.program(), plan.circuit
     chips = Chips.nominal(program)
     guess = transition_levels(program, circuit, chips)
-    deck = transition_deck(program, circuit, chips, guess, span=SPAN, level=plan.level, cells=plan.cells, save=("ramp0", "mac0"))
+    deck = transition_deck(
+        program,
+        circuit,
+        chips,
+        guess,
+        span=SPAN,
+        level=plan.level,
+        cells=plan.cells,
+        comparator=plan.comparator,
+        save=("ramp0", "mac0"),
+    )
     data = simulate(deck, ["ramp0", "mac0"])
     return {"time": data["time"], "ramp": data["ramp0"], "v_mac": data["mac0"], "latch": timing(program, circuit).latch}
 
@@ -101,7 +111,7 @@ def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
 def _levels(plan: RampPlan, circuit: RampCircuit) -> np.ndarray:
     """Transition levels of the plan's nominal chip in ngspice on a circuit that may differ from the plan's, volts."""
     program = plan.program()
-    measured = measure(program, circuit, Chips.nominal(program), level=plan.level, cells=plan.cells)
+    measured = measure(program, circuit, Chips.nominal(program), level=plan.level, cells=plan.cells, comparator=plan.comparator)
     if measured.status[0] != "ok":
         raise SimulationError(f"the nominal {plan.activation} ramp at {plan.bits} bits: {measured.status[0]}", measured.message[0])
     return measured.volts[0]

@@ -6,7 +6,6 @@ its vectors with ``wrdata NAME.txt ...`` after ``set wr_singlescale``.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,17 +14,11 @@ import numpy as np
 
 from . import pdk
 from .batch import run_batch
-from .deck import Deck, subcircuit
+from .deck import Deck, subcircuits
 from .errors import SimulationError
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-13 vntol=1e-7 chgtol=1e-16 gmin=1e-15\n"
 CONTROL = "set wr_singlescale\nset numdgt=10\n"
-
-
-def blocks(*names: str) -> str:
-    """SPICE text of several built-in blocks with all they need, each once."""
-    text = "".join(subcircuit(name) for name in names)
-    return "".join(dict.fromkeys(re.findall(r".*?^\.ends[^\n]*\n", text, re.DOTALL | re.MULTILINE)))
 
 
 def header(title: str, conditions: pdk.Conditions, *names: str, mismatch: bool = False, seed: int | None = None) -> str:
@@ -35,7 +28,7 @@ def header(title: str, conditions: pdk.Conditions, *names: str, mismatch: bool =
     """
     draws = f".options seed={seed}\n" if seed is not None else ""
     return (
-        f"{title}\n{pdk.lib_card(conditions.corner, mismatch=mismatch)}\n{draws}{blocks(*names)}"
+        f"{title}\n{pdk.lib_card(conditions.corner, mismatch=mismatch)}\n{draws}{subcircuits(*names)}"
         f".temp {conditions.temperature!r}\nvcom com 0 {conditions.v_cm!r}\n"
     )
 

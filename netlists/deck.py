@@ -23,10 +23,13 @@ class Deck:
         Title, subcircuits, elements, analysis, saves; no ``.end``.
     control : str
         ngspice commands that run the analysis, measure and print; used by plain ``ngspice -b`` only.
+    settings : tuple of str
+        ngspice variables that the shared library holds while it loads and runs the deck (``netlists.pdk.SETTINGS``).
     """
 
     circuit: str
     control: str = ""
+    settings: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -51,6 +54,12 @@ class Deck:
                 temporary.unlink()
             raise ToolkitError(f"{path}: cannot be written ({e.strerror})") from None
         return path
+
+
+def subcircuits(*names: str) -> str:
+    """SPICE text of several built-in blocks with all they need, each once."""
+    text = "".join(subcircuit(name) for name in names)
+    return "".join(dict.fromkeys(re.findall(r".*?^\.ends[^\n]*\n", text, re.DOTALL | re.MULTILINE)))
 
 
 def subcircuit(name: str) -> str:

@@ -49,9 +49,13 @@ def simulate(deck: Deck, vectors: Sequence[str]) -> dict[str, np.ndarray]:
     ngspice = shared_instance()
     with _interrupt_afterwards():
         try:
+            for setting in deck.settings:
+                ngspice.exec_command(f"set {setting}")
             return _run(ngspice, deck, vectors)
         finally:
             _clean(ngspice)
+            for setting in deck.settings:
+                ngspice.exec_command(f"unset {setting.partition('=')[0]}")
             _runs += 1
             if _runs % RELEASE_EVERY == 0:
                 ngspice.release_history()

@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import InputError
 
-LEVELS = ("ideal", "macro")
+LEVELS = ("ideal", "macro", "sky130")
 """Levels of circuit detail that can be simulated."""
 
 
@@ -40,8 +40,12 @@ class RampCircuit:
     v_cm: float = _p(0.9, "V", "analog ground (common mode)", "assumption: half of v_dd")
     v_dd: float = _p(1.8, "V", "supply and clock swing", "assumption: 130 nm core supply", 1e-3)
     v_swing: float = _p(1.0, "V", "span of the ramp, first level to last; sets C_f", "assumption", 1e-3)
-    t_pulse: float = _p(16e-9, "s", "longest select pulse of a ramp cell", "assumption: integrator settles within 0.1 LSB", 1e-12)
-    t_settle: float = _p(16e-9, "s", "end of the longest pulse to the end of the clock period", "assumption", 1e-12)
+    t_pulse: float = _p(
+        16e-9, "s", "longest select pulse of a ramp cell", "assumption: the nominal ramp meets its levels to 0.01 LSB", 1e-12
+    )
+    t_settle: float = _p(
+        16e-9, "s", "end of the longest pulse to the end of the clock period", "assumption: eight comparator time constants", 1e-12
+    )
     t_edge: float = _p(0.1e-9, "s", "rise and fall time of clocks and pulses", "assumption", 1e-13)
     t_reset: float = _p(40e-9, "s", "integrator reset before a conversion", "assumption", 1e-12)
     t_aperture: float = _p(0.2e-9, "s", "latching instant before the end of the period", "assumption", 1e-13)

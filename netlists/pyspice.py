@@ -16,6 +16,7 @@ PySpice's subprocess mode (whose raw-file reader breaks on NumPy 2.3) is not use
 
 from __future__ import annotations
 
+import contextlib
 import ctypes.util
 import glob
 import logging
@@ -23,6 +24,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from typing import Any
 
@@ -38,7 +40,7 @@ INSTALL_HINT = (
 def find_library() -> str | None:
     """Path or soname of the ngspice shared library: ``NGSPICE_LIBRARY_PATH`` if set, else the system's."""
     if path := os.environ.get("NGSPICE_LIBRARY_PATH"):
-        return path
+        return os.path.abspath(path) if os.path.exists(path) else path
     if sys.platform == "darwin":
         places = ["/opt/homebrew/lib/libngspice*.dylib", "/usr/local/lib/libngspice*.dylib"]
     else:
@@ -56,7 +58,7 @@ def find_library() -> str | None:
 
 _library = find_library()
 if _library:
-    os.environ.setdefault("NGSPICE_LIBRARY_PATH", _library)
+    os.environ["NGSPICE_LIBRARY_PATH"] = _library
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)
 logging.getLogger("PySpice.Spice.NgSpice.Shared.NgSpiceShared").setLevel(logging.CRITICAL + 1)
@@ -112,7 +114,9 @@ def _load() -> NgSpice | Exception:
     if find_library() is None:
         return ToolkitError(f"the ngspice shared library was not found: {INSTALL_HINT}, or set NGSPICE_LIBRARY_PATH")
     try:
-        instance = NgSpice.new_instance()
+        # ngspice runs the commands of a .spiceinit in the current folder as it loads: it gets an empty one.
+        with tempfile.TemporaryDirectory(prefix="ngspice-") as empty, contextlib.chdir(empty):
+            instance = NgSpice.new_instance()
     except Exception as e:
         return ToolkitError(
             f"the ngspice shared library {find_library()} could not be loaded ({e}): {INSTALL_HINT}, or set NGSPICE_LIBRARY_PATH"

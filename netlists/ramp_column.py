@@ -15,11 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .deck import Deck, subcircuit
+from . import pdk
+from .deck import Deck, subcircuits
 from .errors import InputError
 from .parameters import RampCircuit, check_level
 from .program import RampProgram
 from .pyspice import Circuit
+from .user_subcircuit import UserSubcircuit
 
 CELL_STYLES = ("selected", "switch")
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
@@ -140,10 +142,59 @@ def stairs(start: np.ndarray, value: np.ndarray, edge: float) -> tuple[np.ndarra
     return np.append(0.0, t), np.append(value[0], v)
 
 
-def _common(title: str, blocks: Sequence[str], program: RampProgram, circuit: RampCircuit) -> Circuit:
+@dataclass(frozen=True)
+class Blocks:
+    """Which block stands in each place of the converter.
+
+    Attributes
+    ----------
+    level : {"ideal", "macro", "sky130"}
+        Level of circuit detail. At ``sky130`` the transistors are nominal (corner tt); mismatch enters as drawn offsets.
+    cells : {"selected", "switch"}
+        One element per column whose conductance is that of the selected cell, or each cell with its switch.
+    comparator : UserSubcircuit or None
+        A comparator that takes the place of the level's own.
+    """
+
+    level: str = "macro"
+    cells: str = "selected"
+    comparator: UserSubcircuit | None = None
+
+    def __post_init__(self) -> None:
+        check_level(self.level)
+        if self.cells not in CELL_STYLES:
+            raise InputError(f"cells={self.cells!r}: unknown; allowed are {', '.join(CELL_STYLES)}")
+
+    @property
+    def linear(self) -> bool:
+        """Whether the comparator's output is a voltage that tells how far the ramp is from V_mac, not only on which side."""
+        return self.comparator is None and self.level != "sky130"
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        return pdk.SETTINGS if self.level == "sky130" else ()
+
+    @property
+    def supplied(self) -> bool:
+        """Whether any block has supply ports."""
+        return self.level == "sky130" or (self.comparator is not None and "vdd" in self.comparator.ports)
+
+    def text(self, *more: str) -> str:
+        """SPICE text of models and subcircuits."""
+        names = ["ramp_cells_selected" if self.cells == "selected" else "ramp_cell_switch", f"integrator_{self.level}"]
+        if self.comparator is None:
+            names.append(f"comparator_{self.level}")
+        models = pdk.lib_card() + "\n" if self.level == "sky130" else ""
+        own = self.comparator.text if self.comparator else ""
+        return (models + subcircuits(*names, *more) + own).rstrip()
+
+
+def _common(title: str, text: str, circuit: RampCircuit, blocks: Blocks) -> Circuit:
     c = Circuit(title)
-    c.raw_spice = "\n".join(subcircuit(b).rstrip() for b in blocks)
+    c.raw_spice = text
     c.V("com", "com", c.gnd, f"DC {circuit.v_cm!r}")
+    if blocks.supplied:
+        c.V("dd", "vdd", c.gnd, f"DC {circuit.v_dd!r}")
     t = circuit.t_reset - circuit.t_edge
     c.V(
         "rst",
@@ -154,7 +205,7 @@ def _common(title: str, blocks: Sequence[str], program: RampProgram, circuit: Ra
     return c
 
 
-def _add_ramp(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, chips: Chips, level: str, cells: str) -> None:
+def _add_ramp(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, chips: Chips, blocks: Blocks) -> None:
     """Memristor column and integrator of chip ``i``; its ramp is node ``ramp<i>``."""
     clock = timing(program, circuit)
     start = clock.slot_start[program.slot]
@@ -164,7 +215,7 @@ def _add_ramp(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, ch
             f"t_edge={circuit.t_edge:g} s: the shortest select pulse, {np.min(stop - start):g} s, must be at least twice as long"
         )
     g = chips.conductance[i]
-    if cells == "selected":
+    if blocks.cells == "selected":
         for name, sign in (("selp", 1), ("seln", -1)):
             use = np.flatnonzero(program.polarity == sign)
             if len(use):
@@ -176,17 +227,16 @@ def _add_ramp(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, ch
             drive = "drvp" if program.polarity[m] == 1 else "drvn"
             c.X(f"cell{i}_{m}", "ramp_cell_switch", drive, f"sum{i}", f"sel{m}", g=repr(float(g[m])), v_dd=repr(circuit.v_dd))
     offset = circuit.opamp_offset + float(chips.opamp_offset[i])
-    shared = {"c_f": repr(program.feedback_capacitance(circuit)), "v_os": repr(offset), "v_dd": repr(circuit.v_dd)}
-    if level == "macro":
-        shared |= {
-            "a0": repr(circuit.a0),
-            "gbw": repr(circuit.gbw),
-            "slew": repr(circuit.slew),
-            "c_in": repr(circuit.c_in),
-            "r_rst": repr(circuit.r_reset),
-            "c_inj": repr(circuit.c_inject),
-        }
-    c.X(f"int{i}", f"integrator_{level}", f"sum{i}", f"ramp{i}", "com", "rst", **shared)
+    values = {"c_f": program.feedback_capacitance(circuit), "v_os": offset}
+    if blocks.level != "ideal":
+        values["c_in"] = circuit.c_in
+    if blocks.level == "macro":
+        values |= {"a0": circuit.a0, "gbw": circuit.gbw, "slew": circuit.slew, "r_rst": circuit.r_reset, "c_inj": circuit.c_inject}
+    if blocks.level != "sky130":
+        values["v_dd"] = circuit.v_dd
+    supply = ("vdd", c.gnd) if blocks.level == "sky130" else ()
+    parameters = {name: repr(value) for name, value in values.items()}
+    c.X(f"int{i}", f"integrator_{blocks.level}", f"sum{i}", f"ramp{i}", "com", "rst", *supply, **parameters)
 
 
 def _add_select_lines(c: Circuit, program: RampProgram, circuit: RampCircuit) -> None:
@@ -202,11 +252,23 @@ def _add_select_lines(c: Circuit, program: RampProgram, circuit: RampCircuit) ->
         c.V(f"sel{m}", f"sel{m}", c.gnd, pwl(*pulses(np.array([t0]), np.array([t1]), np.array([circuit.v_dd]), edge)))
 
 
-def _comparator_params(circuit: RampCircuit, chips: Chips, i: int, level: str) -> dict[str, str]:
-    params = {"v_os": repr(circuit.comparator_offset + float(chips.comparator_offset[i])), "gain": repr(circuit.comparator_gain)}
-    if level == "macro":
-        params |= {"tau": repr(circuit.comparator_tau), "v_sat": repr(circuit.comparator_limit)}
-    return params
+def _add_comparator(
+    c: Circuit, tag: str, chip: int, circuit: RampCircuit, chips: Chips, blocks: Blocks, inp: str, inn: str, out: str
+) -> None:
+    """The comparator of one column of chip ``chip``, with its offset."""
+    offset = circuit.comparator_offset + float(chips.comparator_offset[chip])
+    values = {"v_os": offset, "gain": circuit.comparator_gain, "tau": circuit.comparator_tau, "v_sat": circuit.comparator_limit}
+    if blocks.comparator is None:
+        takes = {"ideal": ("v_os", "gain"), "macro": tuple(values), "sky130": ("v_os",)}[blocks.level]
+        supply = ("vdd", c.gnd) if blocks.level == "sky130" else ()
+        c.X(f"cmp{tag}", f"comparator_{blocks.level}", inp, inn, out, "com", *supply, **{k: repr(values[k]) for k in takes})
+        return
+    own = blocks.comparator
+    if "v_os" not in own.params:
+        c.V(f"os{tag}", f"inp{tag}", inp, f"DC {offset!r}")
+        inp = f"inp{tag}"
+    nodes = own.nodes({"inp": inp, "inn": inn, "out": out, "com": "com", "vdd": "vdd", "vss": str(c.gnd)})
+    c.X(f"cmp{tag}", own.name, *nodes, **own.accepted({k: repr(v) for k, v in values.items()}))
 
 
 def _noisy_input(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, chips: Chips) -> str:
@@ -218,13 +280,6 @@ def _noisy_input(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit,
     return f"rampn{i}"
 
 
-def _check(program: RampProgram, chips: Chips, level: str, cells: str) -> None:
-    check_level(level)
-    chips.check(program)
-    if cells not in CELL_STYLES:
-        raise InputError(f"cells={cells!r}: unknown; allowed are {', '.join(CELL_STYLES)}")
-
-
 def transition_deck(
     program: RampProgram,
     circuit: RampCircuit,
@@ -234,6 +289,7 @@ def transition_deck(
     span: float,
     level: str = "macro",
     cells: str = "selected",
+    comparator: UserSubcircuit | None = None,
     title: str | None = None,
     save: Sequence[str] = (),
 ) -> Deck:
@@ -245,9 +301,8 @@ def transition_deck(
         Where V_mac sits in the clock period of step k, volts.
     span : float
         Half distance of the two probes around the guess, volts.
-    level : {"ideal", "macro"}
-    cells : {"selected", "switch"}
-        One element per column whose conductance is that of the selected cell, or each cell with its switch.
+    level, cells, comparator
+        Fields of `Blocks`.
     save : sequence of str
         More nodes to save, such as ``ramp0``.
 
@@ -262,34 +317,30 @@ def transition_deck(
     InputError
         Shapes, level, cell style or parameters that cannot be.
     """
-    _check(program, chips, level, cells)
+    blocks = Blocks(level, cells, comparator)
+    chips.check(program)
     guess = np.asarray(guess, float)
     if guess.shape != (len(chips), len(program.x)) or not np.all(np.isfinite(guess)):
         raise InputError(f"guess: must be finite with shape {(len(chips), len(program.x))}, got shape {guess.shape}")
     if not span > 0:
         raise InputError(f"span={span}: must be above 0 (volts)")
     clock = timing(program, circuit)
-    style = ["ramp_cells_selected" if cells == "selected" else "ramp_cell_switch"]
-    c = _common(
-        title or f"ramp converter, {program.activation}, {program.bits} bits, level {level}: transition levels",
-        [*style, f"integrator_{level}", f"comparator_{level}"],
-        program,
-        circuit,
-    )
-    if cells == "switch":
+    title = title or f"ramp converter, {program.activation}, {program.bits} bits, level {blocks.level}: transition levels"
+    c = _common(title, blocks.text(), circuit, blocks)
+    if blocks.cells == "switch":
         _add_select_lines(c, program, circuit)
     for i in range(len(chips)):
-        _add_ramp(c, i, program, circuit, chips, level, cells)
+        _add_ramp(c, i, program, circuit, chips, blocks)
         # After the last transition V_mac stays: the step that ends the conversion is not measured.
         c.V(f"mac{i}", f"mac{i}", c.gnd, pwl(*stairs(clock.step_start[:-1], guess[i], circuit.t_edge)))
         seen = _noisy_input(c, i, program, circuit, chips)
-        params = _comparator_params(circuit, chips, i, level)
         for probe, shift in (("a", -span), ("b", span)):
             c.V(f"probe{probe}{i}", f"mac{probe}{i}", f"mac{i}", f"DC {shift!r}")
-            c.X(f"cmp{probe}{i}", f"comparator_{level}", seen, f"mac{probe}{i}", f"y{probe}{i}", "com", **params)
+            _add_comparator(c, f"{probe}{i}", i, circuit, chips, blocks, seen, f"mac{probe}{i}", f"y{probe}{i}")
     nodes = " ".join([*(f"v(ya{i}) v(yb{i})" for i in range(len(chips))), "v(com)", *(f"v({n})" for n in save)])
     analysis = [OPTIONS, *_wrapped(".save", nodes), f".tran {circuit.t_pulse / 4!r} {clock.stop!r} 0 {circuit.t_pulse / 4!r}"]
-    return Deck(f"{c}\n" + "\n".join(analysis) + "\n", _transition_control(program, circuit, chips, clock, guess, span))
+    control = _transition_control(program, circuit, chips, clock, guess, span)
+    return Deck(f"{c}\n" + "\n".join(analysis) + "\n", control, blocks.settings)
 
 
 def _wrapped(head: str, words: str) -> list[str]:
@@ -331,6 +382,7 @@ def conversion_deck(
     *,
     level: str = "macro",
     cells: str = "selected",
+    comparator: UserSubcircuit | None = None,
 ) -> Deck:
     """Deck that converts constant inputs to codes: a bank of comparators, latches and counters on each ramp.
 
@@ -349,19 +401,15 @@ def conversion_deck(
     InputError
         Shapes, level, cell style or parameters that cannot be.
     """
-    _check(program, chips, level, cells)
+    blocks = Blocks(level, cells, comparator)
+    chips.check(program)
     v_mac = np.asarray(v_mac, float)
     if v_mac.ndim != 2 or len(v_mac) != len(chips) or not np.all(np.isfinite(v_mac)):
         raise InputError(f"v_mac: must be finite with shape ({len(chips)}, m), got shape {v_mac.shape}")
     clock = timing(program, circuit)
-    style = ["ramp_cells_selected" if cells == "selected" else "ramp_cell_switch"]
-    c = _common(
-        f"ramp converter, {program.activation}, {program.bits} bits, level {level}: codes",
-        [*style, f"integrator_{level}", f"comparator_{level}", "latch_macro", "counter_macro"],
-        program,
-        circuit,
-    )
-    if cells == "switch":
+    title = f"ramp converter, {program.activation}, {program.bits} bits, level {blocks.level}: codes"
+    c = _common(title, blocks.text("latch_macro", "counter_macro"), circuit, blocks)
+    if blocks.cells == "switch":
         _add_select_lines(c, program, circuit)
     edge = circuit.t_edge
     # The latch follows for half the settling time and decides; the counter reads it at the start of the next period.
@@ -372,13 +420,12 @@ def conversion_deck(
     count_at = clock.latch[: len(program.x)] + circuit.t_aperture + edge
     c.V("step", "step", c.gnd, pwl(*pulses(count_at, count_at + t_count, program.code_step.astype(float), edge)))
     for i in range(len(chips)):
-        _add_ramp(c, i, program, circuit, chips, level, cells)
+        _add_ramp(c, i, program, circuit, chips, blocks)
         seen = _noisy_input(c, i, program, circuit, chips)
-        params = _comparator_params(circuit, chips, i, level)
         for j in range(v_mac.shape[1]):
             tag = f"{i}_{j}"
             c.V(f"mac{tag}", f"mac{tag}", c.gnd, f"DC {float(v_mac[i, j])!r}")
-            c.X(f"cmp{tag}", f"comparator_{level}", seen, f"mac{tag}", f"y{tag}", "com", **params)
+            _add_comparator(c, tag, i, circuit, chips, blocks, seen, f"mac{tag}", f"y{tag}")
             c.X(f"lat{tag}", "latch_macro", f"y{tag}", "clk", f"q{tag}", "com", v_dd=repr(circuit.v_dd))
             c.X(f"cnt{tag}", "counter_macro", f"q{tag}", "step", f"code{tag}", t_cnt=repr(t_count))
     tags = [f"{i}_{j}" for i in range(len(chips)) for j in range(v_mac.shape[1])]
@@ -394,4 +441,4 @@ def conversion_deck(
             f"meas tran c find v(code{tag}) at={stop - edge:.12g}",
             f'echo conversion {tag.replace("_", " ")} {float(v)!r} "$&c"',
         ]
-    return Deck(f"{c}\n" + "\n".join(analysis) + "\n", "\n".join([*control, "quit"]))
+    return Deck(f"{c}\n" + "\n".join(analysis) + "\n", "\n".join([*control, "quit"]), blocks.settings)

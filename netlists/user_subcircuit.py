@@ -1,0 +1,167 @@
+"""A user's own comparator or op-amp: a ``.subckt`` of a SPICE file, checked and ready to take the place of a built-in block."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from .deck_safety import DEFINITIONS, NOTHING, Permissions, check_circuit_card
+from .errors import InputError
+from .outside_deck import read_cards
+from .spice_cards import Card, words
+
+ROLES = {"comparator": ("inp", "inn", "out", "com"), "opamp": ("inp", "inn", "out", "com")}
+"""Ports that each role needs; the built-in blocks of these names say in their headers what each port is."""
+
+SUPPLIES = ("vdd", "vss")
+"""Ports a block may have besides those of its role."""
+
+
+@dataclass(frozen=True)
+class UserSubcircuit:
+    """A checked subcircuit.
+
+    Attributes
+    ----------
+    name : str
+        Its name, lower case.
+    text : str
+        Everything its file defines (subcircuits, models, parameters), SPICE text without comments.
+    ports : tuple of str
+        What each of its ports is, in its own order: names of the role's ports, ``vdd``, ``vss``.
+    params : tuple of str
+        Names of the parameters it declares, lower case.
+    """
+
+    name: str
+    text: str
+    ports: tuple[str, ...]
+    params: tuple[str, ...]
+
+    def nodes(self, connections: Mapping[str, str]) -> list[str]:
+        """Nodes of an instance in the order of its ports.
+
+        Parameters
+        ----------
+        connections : mapping
+            Node of each port of the role and of the supplies; those it has no port for are left out.
+
+        Raises
+        ------
+        InputError
+            If it has a supply port for which no node is given.
+        """
+        if missing := [p for p in self.ports if p not in connections]:
+            raise InputError(
+                f"subcircuit {self.name}: port {missing[0]!r} has no node here; connected are {', '.join(connections)}"
+            )
+        return [connections[p] for p in self.ports]
+
+    def accepted(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Those of the values that it declares as parameters; the others it does not have."""
+        return {name: value for name, value in values.items() if name in self.params}
+
+
+def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) -> UserSubcircuit:
+    """Read ``FILE:NAME`` and check that the subcircuit can play a role.
+
+    Ports are matched by name when all of the role's names are there, in any order; when none of them is there the ports
+    are taken in the role's order. Supply ports ``vdd`` and ``vss`` may stand anywhere.
+
+    Parameters
+    ----------
+    where : str
+        Such as ``mycomp.cir:mycomp``.
+    role : {"comparator", "opamp"}
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read or holds what is not allowed, a name that is not in it, and ports that do not
+        fit, by name.
+    """
+    if role not in ROLES:
+        raise InputError(f"role {role!r}: unknown; allowed are {', '.join(ROLES)}")
+    file, separator, name = where.rpartition(":")
+    if not (separator and file and re.fullmatch(r"[\w.$\-]+", name)):
+        raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")
+    name = name.lower()
+    found = read_cards(file, allowed, title=False)
+    definitions = _definitions(found, allowed)
+    if name not in definitions:
+        raise InputError(f"{role} {where!r}: {file} has no .subckt {name}; it has {', '.join(definitions) or 'none'}")
+    if taken := sorted(set(definitions) & _built_in()):
+        raise definitions[taken[0]].refused("a built-in block has this name: give the subcircuit another one")
+    card = definitions[name]
+    ports, params = _header(card)
+    return UserSubcircuit(name, "\n".join(c.lines for c in found) + "\n", _match(ports, role, card), params)
+
+
+def _definitions(found: list[Card], allowed: Permissions) -> dict[str, Card]:
+    """Head of each outermost ``.subckt``, after checking every card of the file."""
+    heads: dict[str, Card] = {}
+    open_: list[Card] = []
+    for card in found:
+        if card.control:
+            raise card.refused("a subcircuit's file may hold no commands: take the control block out")
+        check_circuit_card(card, allowed)
+        if card.word == ".subckt":
+            head = words(card.text)
+            if len(head) < 2:
+                raise card.refused("has no name: written as .subckt NAME PORT ... PARAMETER=VALUE ...")
+            if not open_:
+                if head[1].lower() in heads:
+                    raise card.refused(f"a second subcircuit of this name; the first is in line {heads[head[1].lower()].line}")
+                heads[head[1].lower()] = card
+            open_.append(card)
+        elif card.word == ".ends":
+            if not open_:
+                raise card.refused("ends a subcircuit that no .subckt began")
+            open_.pop()
+        elif not open_ and card.word not in DEFINITIONS:
+            raise card.refused(
+                "stands outside every .subckt; a subcircuit's file holds .subckt, .model, .param and .func alone, and no title line"
+            )
+    if open_:
+        raise open_[-1].refused("is never closed: it needs .ends")
+    return heads
+
+
+def _header(card: Card) -> tuple[list[str], tuple[str, ...]]:
+    """Ports and parameter names of a ``.subckt`` line, lower case."""
+    ports: list[str] = []
+    params: list[str] = []
+    for word in words(re.sub(r"\bparams\s*:", " ", card.text, flags=re.IGNORECASE))[2:]:
+        name, equals, _ = word.lower().partition("=")
+        if equals:
+            params.append(name)
+        elif params:
+            raise card.refused(f"{word!r} after the parameters: ports come first, parameters are NAME=VALUE")
+        else:
+            ports.append(name)
+    if twice := [p for i, p in enumerate(ports) if p in ports[:i]]:
+        raise card.refused(f"port {twice[0]!r} is there twice")
+    return ports, tuple(params)
+
+
+def _match(ports: list[str], role: str, card: Card) -> tuple[str, ...]:
+    """The role's name of each port."""
+    needed = ROLES[role]
+    signals = [p for p in ports if p not in SUPPLIES]
+    takes = f"a {role} has the ports {' '.join(needed)}, and may have {' '.join(SUPPLIES)}"
+    named = [p for p in signals if p in needed]
+    if not named and len(signals) == len(needed):
+        names = iter(needed)
+        return tuple(p if p in SUPPLIES else next(names) for p in ports)
+    if missing := [p for p in needed if p not in signals]:
+        raise card.refused(f"port {missing[0]!r} is missing: {takes}")
+    if extra := [p for p in signals if p not in needed]:
+        raise card.refused(f"port {extra[0]!r} is unknown: {takes}")
+    return tuple(ports)
+
+
+def _built_in() -> set[str]:
+    folder = resources.files("netlists") / "circuits"
+    return {p.name.removesuffix(".cir") for p in folder.iterdir() if p.name.endswith(".cir")}
