@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PDK := $(VENV)/.pdk
 CHECKERS := $(VENV)/.checkers
 
-.PHONY: help setup pdk demo test test-slow bench lint clean
+.PHONY: help setup pdk demo test test-slow docs bench lint clean
 
 help:
 	@echo "make setup      create .venv, install the package, and ngspice where it is missing"
@@ -15,6 +15,7 @@ help:
 	@echo "make demo       run the main job, netlist to accuracy, and say where the report is"
 	@echo "make test       run the tests"
 	@echo "make test-slow  run the checks that take longer than the tests"
+	@echo "make docs       draw the pictures and refresh the tables of docs/circuits.md"
 	@echo "make bench      measure speed; ratios against other tools in the same run"
 	@echo "make lint       style, types and layers"
 	@echo "make clean      remove .venv and the runs (results/ stays)"
@@ -47,6 +48,9 @@ test: setup $(PDK) $(CHECKERS)
 
 test-slow: setup $(PDK) $(CHECKERS)
 	$(BIN)/python -m pytest -m slow tests
+
+docs: setup $(PDK)
+	$(BIN)/python docs/draw_circuits.py
 
 bench: setup $(CHECKERS)
 	$(BIN)/python benchmarks/array.py
