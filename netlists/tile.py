@@ -27,22 +27,23 @@ from .crossbar import Crossbar
 from .devices import DeviceProfile
 from .differential_pairs import weights_to_pairs
 from .errors import InputError
-from .parameters import RampCircuit
+from .parameters import RampCircuit, check_level
 from .program import RampProgram
 from .pwm import Pwm
 from .ramp_column import Chips
 
-LEVELS = ("ideal", "macro", "sky130")
 ARRAYS = ("reduced", "mesh", "ideal")
 R_HOLD_IDEAL = 1e-3
 """On-resistance of ``hold_switch_ideal``, ohm."""
+GATE_OHM_UM = 2.22e3
+"""On-resistance times NMOS width of ``transmission_gate_sky130`` at 0.9 V, ohm um; measured with ngspice, tt, 27 C, 1.8 V."""
 
 
 def check_choice(level: str, array: str) -> None:
     """Raise `InputError` unless level and array model exist."""
-    for name, value, allowed in (("level", level, LEVELS), ("array", array, ARRAYS)):
-        if value not in allowed:
-            raise InputError(f"{name}={value!r}: unknown; allowed are {', '.join(allowed)}")
+    check_level(level)
+    if array not in ARRAYS:
+        raise InputError(f"array={array!r}: unknown; allowed are {', '.join(ARRAYS)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +60,21 @@ class ColumnGroup:
 
     program: RampProgram
     columns: tuple[int, ...]
-    chip: Chips = field(default=None)  # type: ignore[assignment]
+    chip: Chips | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", tuple(int(j) for j in self.columns))
-        if self.chip is None:
-            object.__setattr__(self, "chip", Chips.nominal(self.program))
-        if len(self.chip) != 1:
-            raise InputError(f"chip: holds {len(self.chip)} ramps; a group of columns shares one")
-        self.chip.check(self.program)
-        if self.chip.comparator_noise is not None:
+        ramp = self.ramp
+        if len(ramp) != 1:
+            raise InputError(f"chip: holds {len(ramp)} ramps; a group of columns shares one")
+        ramp.check(self.program)
+        if ramp.comparator_noise is not None:
             raise InputError("chip: comparator_noise belongs to the columns' comparators; a tile's deck has none")
+
+    @property
+    def ramp(self) -> Chips:
+        """The ramp column that is simulated."""
+        return Chips.nominal(self.program) if self.chip is None else self.chip
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +95,10 @@ class Tile:
     input_max : float
         Input value of the largest code, in the units of which x = sum w u is made.
     opamp_offset, comparator_offset : ndarray (C,)
-        Of each column's integrator and comparator, volts, added to those of ``circuit``; default 0.
+        Of each column's integrator and comparator, volts, added to those of ``circuit``; empty, the default: 0.
     r_hold : float
-        On-resistance of the switch that separates column and integrator after the MAC, ohm (levels above ``ideal``).
-        Assumption.
+        On-resistance of the switch that separates column and integrator after the MAC, ohm (levels above ``ideal``); at level
+        sky130 it sets the width of a transmission gate. Assumption: 440 um of it.
     tau_driver : float
         Time constant of a row driver's edges at level ``macro``, seconds. Assumption.
 
@@ -106,12 +111,12 @@ class Tile:
     crossbar: Crossbar
     scale: float
     groups: tuple[ColumnGroup, ...]
-    circuit: RampCircuit = RampCircuit()
-    pwm: Pwm = Pwm()
+    circuit: RampCircuit = field(default_factory=RampCircuit)
+    pwm: Pwm = field(default_factory=Pwm)
     input_max: float = 1.0
-    opamp_offset: np.ndarray = field(default=None)  # type: ignore[assignment]
-    comparator_offset: np.ndarray = field(default=None)  # type: ignore[assignment]
-    r_hold: float = 1.0
+    opamp_offset: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    comparator_offset: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    r_hold: float = 5.0
     tau_driver: float = 0.1e-9
 
     def __post_init__(self) -> None:
@@ -119,12 +124,16 @@ class Tile:
             raise InputError(f"crossbar: has {self.crossbar.rows} rows; a tile needs pairs of rows")
         for name in ("scale", "input_max", "r_hold", "tau_driver"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not (math.isfinite(value) and value > 0):
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float, np.floating))
+                or not (math.isfinite(value) and value > 0)
+            ):
                 raise InputError(f"{name}={value!r}: must be finite and above 0")
             object.__setattr__(self, name, float(value))
         for name in ("opamp_offset", "comparator_offset"):
-            given = getattr(self, name)
-            value = np.zeros(self.columns) if given is None else np.array(given, float)
+            given = np.array(getattr(self, name), float)
+            value = given if given.size else np.zeros(self.columns)
             if value.shape != (self.columns,) or not np.all(np.isfinite(value)):
                 raise InputError(f"{name}: must be finite with shape ({self.columns},), has shape {value.shape}")
             value.setflags(write=False)
@@ -223,13 +232,22 @@ class Tile:
             out[at] = (charge[at] - mean / omega) / (1 + self.r_hold * mean)
             if out[at[0]] < 0.1 * charge[at[0]]:
                 raise InputError(
-                    f"gbw={self.circuit.gbw:g} Hz: too slow to integrate columns of {mean:.3g} S in pulses of t_unit={self.pwm.t_unit:g} s "
+                    f"gbw={self.circuit.gbw:g} Hz: too slow for columns of {mean:.3g} S and pulses of t_unit={self.pwm.t_unit:g} s "
                     f"(C_f of {charge[at[0]]:.3g} F by charge would have to be {out[at[0]]:.3g} F); raise t_unit or gbw"
                 )
         return out
 
+    def mac_window(self) -> tuple[float, float, float]:
+        """When the hold switches close, the first PWM period starts and the hold switches open, seconds."""
+        closed = self.circuit.t_reset
+        start = closed + 5 * self.circuit.t_edge
+        return closed, start, start + self.pwm.duration
+
     def array(self, array: str = "reduced") -> Crossbar:
-        """The crossbar a deck or closed form sees: ``ideal`` leaves out wires, drivers and sense resistors."""
+        """The crossbar that a closed form or a deck with ideal row sources sees.
+
+        ``ideal`` leaves out wires, drivers and sense resistors.
+        """
         if array == "ideal":
             return self.crossbar.with_(r_row=0.0, r_col=0.0, r_driver=0.0, r_sense=0.0, c_row=0.0, c_col=0.0)
         return self.crossbar

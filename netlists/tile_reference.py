@@ -61,7 +61,8 @@ def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", arr
     c = pwm.check_codes(inputs, tile.inputs)
     # Row voltages against V_cm times time: the positive row of a positive input goes down.
     drive = circuit.v_read * np.stack([-pwm.pulse_time(c), pwm.pulse_time(c)], axis=-1).reshape(*c.shape[:-1], tile.crossbar.rows)
-    rest = np.repeat(pwm.duration - pwm.pulse_middle(c), 2, axis=-1)
+    closed, start_time, opened = tile.mac_window()
+    rest = np.repeat(opened - start_time - pwm.pulse_middle(c), 2, axis=-1)
 
     rows = tile.crossbar.rows
     w = tile.solver(array).port_conductance
@@ -74,7 +75,7 @@ def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", arr
     a0, c_in, omega = (IDEAL_GAIN, 0.0, math.inf) if ideal else (circuit.a0, circuit.c_in, 2 * math.pi * circuit.gbw)
     v_os = circuit.opamp_offset + tile.opamp_offset
     injected = 0.0 if ideal else circuit.c_inject * circuit.v_dd / c_f
-    time = pwm.duration
+    time = opened - closed
 
     held = np.diag(c_f + (c_f + c_in) / a0) + own / omega
     start = v_os + injected
@@ -87,7 +88,7 @@ def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", arr
 def thresholds(tile: Tile, column: int, *, level: str = "macro") -> np.ndarray:
     """V_mac at which a column's code changes, shape (2**bits - 1,), volts."""
     group = tile.groups[tile.group_of(column)]
-    levels = transition_levels(group.program, tile.circuit, group.chip, first_order=level != "ideal")[0]
+    levels = transition_levels(group.program, tile.circuit, group.ramp, first_order=level != "ideal")[0]
     return levels + tile.comparator_offset[column]
 
 
