@@ -4,7 +4,7 @@ Where to look:
 
 ==================  =====================================================================================
 the ramp            `activations`, `devices`, `memristor`, `program`, `compensation`, `closed_form`,
-                    `parameters`, `ramp_column`
+                    `parameters`, `waveforms`, `ramp_column`
 the array           `crossbar`, `crossbar_deck`, `differential_pairs`; `array_solver` and its parts
                     `nodal_network`, `port_conductance`; `reduction`
 the tile            `pwm`, `tile`, `tile_deck`, `tile_reference`, `level_blocks`

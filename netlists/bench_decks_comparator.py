@@ -10,7 +10,7 @@ from .bench import CONTROL, OPTIONS, header, table
 from .deck import Deck
 from .errors import InputError
 from .pdk import Conditions
-from .ramp_column import pulses, pwl
+from .waveforms import pulses, pwl
 
 
 def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (0.4, 0.9, 1.4)) -> Deck:

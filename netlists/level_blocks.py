@@ -14,27 +14,36 @@ def call(name: str, block: str, nodes: str, level: str, values: dict[str, float]
     return " ".join([f"x{name}", ports, f"{block}_{level}", *(f"{key}={float(value)!r}" for key, value in values.items())])
 
 
-def integrator(name: str, nodes: str, level: str, circuit: RampCircuit, *, c_f: float, offset: float) -> str:
-    """Integrator card; ``nodes`` are sum, out, com, rst. ``offset`` is the whole input offset, volts."""
+def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: float) -> dict[str, float]:
+    """Parameters of ``integrator_<level>``; ``offset`` is the whole input offset, volts."""
     values = {"c_f": c_f, "v_os": offset}
     if level != "sky130":
         values["v_dd"] = circuit.v_dd
-    else:
+    if level != "ideal":
         values["c_in"] = circuit.c_in
     if level == "macro":
-        values |= {"a0": circuit.a0, "gbw": circuit.gbw, "slew": circuit.slew, "c_in": circuit.c_in,
-                   "r_rst": circuit.r_reset, "c_inj": circuit.c_inject}  # fmt: skip
-    return call(name, "integrator", nodes, level, values)
+        values |= {"a0": circuit.a0, "gbw": circuit.gbw, "slew": circuit.slew, "r_rst": circuit.r_reset, "c_inj": circuit.c_inject}
+    return values
 
 
-def comparator(name: str, nodes: str, level: str, circuit: RampCircuit, *, offset: float) -> str:
-    """Comparator card; ``nodes`` are inp, inn, out, com."""
+def comparator_values(level: str, circuit: RampCircuit, *, offset: float) -> dict[str, float]:
+    """Parameters of ``comparator_<level>``; ``offset`` is the whole input offset, volts."""
     values = {"v_os": offset}
     if level != "sky130":
         values["gain"] = circuit.comparator_gain
     if level == "macro":
         values |= {"tau": circuit.comparator_tau, "v_sat": circuit.comparator_limit}
-    return call(name, "comparator", nodes, level, values)
+    return values
+
+
+def integrator(name: str, nodes: str, level: str, circuit: RampCircuit, *, c_f: float, offset: float) -> str:
+    """Integrator card; ``nodes`` are sum, out, com, rst."""
+    return call(name, "integrator", nodes, level, integrator_values(level, circuit, c_f=c_f, offset=offset))
+
+
+def comparator(name: str, nodes: str, level: str, circuit: RampCircuit, *, offset: float) -> str:
+    """Comparator card; ``nodes`` are inp, inn, out, com."""
+    return call(name, "comparator", nodes, level, comparator_values(level, circuit, offset=offset))
 
 
 def pwm_driver(name: str, nodes: str, level: str, circuit: RampCircuit, *, tau: float, width: float = 0.0) -> str:

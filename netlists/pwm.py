@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
-from .ramp_column import pulses
+from .waveforms import pulses
 
 MAX_BITS = 12
 
@@ -111,7 +111,7 @@ class Pwm:
         return 0.5 * np.abs(np.asarray(codes)) * self.t_unit + 0.5 * (self.periods - 1) * self.period
 
     def breakpoints(self, code: int, start: float, height: float, edge: float) -> tuple[np.ndarray, np.ndarray]:
-        """Breakpoints (times, volts) of one code's pulse line, for `ramp_column.pwl`.
+        """Breakpoints (times, volts) of one code's pulse line, for `waveforms.pwl`.
 
         Every pulse begins with its period and rises and falls within ``edge``; its area is exactly
         ``height * |code| * t_unit``. A code of 0 has the one breakpoint (0, 0).

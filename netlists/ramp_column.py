@@ -15,13 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import pdk
+from . import level_blocks, pdk
 from .deck import Deck, subcircuits
 from .errors import InputError
 from .parameters import RampCircuit, check_level
 from .program import RampProgram
 from .pyspice import Circuit
 from .user_subcircuit import UserSubcircuit
+from .waveforms import pulses, pwl, stairs
 
 CELL_STYLES = ("selected", "switch")
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
@@ -104,42 +105,6 @@ class Chips:
                 raise InputError(
                     f"{name}[{where}]={a[tuple(bad[0])]}: must be finite" + (" and above 0" if name == "conductance" else "")
                 )
-
-
-def pwl(times: np.ndarray, values: np.ndarray) -> str:
-    """A PWL source's text from breakpoints, shapes (n,) each; long lists go over continuation lines.
-
-    Raises
-    ------
-    InputError
-        If time does not increase: two edges of a clock overlap.
-    """
-    if np.any(np.diff(times) <= 0):
-        at = times[1:][np.diff(times) <= 0][0]
-        raise InputError(f"two clock edges overlap at {at:.4g} s: t_edge is too long for t_settle, t_pulse or t_reset")
-    pairs = [f"{t:.9g} {v:.12g}" for t, v in zip(times, values, strict=True)]
-    lines = [" ".join(pairs[i : i + 8]) for i in range(0, len(pairs), 8)]
-    return "PWL(" + "\n+ ".join(lines) + ")"
-
-
-def pulses(
-    start: np.ndarray, stop: np.ndarray, height: np.ndarray, edge: float, base: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Breakpoints of non-overlapping trapezoidal pulses.
-
-    Each rises from ``start`` and is back at ``base`` by ``stop + edge``, so that its area above the base is
-    exactly ``height * (stop - start)``.
-    """
-    t = np.stack([start, start + edge, stop, stop + edge], axis=1).ravel()
-    v = np.stack([np.full_like(height, base), height, height, np.full_like(height, base)], axis=1).ravel()
-    return np.append(0.0, t), np.append(base, v)
-
-
-def stairs(start: np.ndarray, value: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
-    """Breakpoints of a staircase that moves to ``value[i]`` within ``edge`` after ``start[i]``."""
-    t = np.stack([start, start + edge], axis=1).ravel()
-    v = np.stack([np.append(value[0], value[:-1]), value], axis=1).ravel()
-    return np.append(0.0, t), np.append(value[0], v)
 
 
 @dataclass(frozen=True)
@@ -227,13 +192,7 @@ def _add_ramp(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, ch
             drive = "drvp" if program.polarity[m] == 1 else "drvn"
             c.X(f"cell{i}_{m}", "ramp_cell_switch", drive, f"sum{i}", f"sel{m}", g=repr(float(g[m])), v_dd=repr(circuit.v_dd))
     offset = circuit.opamp_offset + float(chips.opamp_offset[i])
-    values = {"c_f": program.feedback_capacitance(circuit), "v_os": offset}
-    if blocks.level != "ideal":
-        values["c_in"] = circuit.c_in
-    if blocks.level == "macro":
-        values |= {"a0": circuit.a0, "gbw": circuit.gbw, "slew": circuit.slew, "r_rst": circuit.r_reset, "c_inj": circuit.c_inject}
-    if blocks.level != "sky130":
-        values["v_dd"] = circuit.v_dd
+    values = level_blocks.integrator_values(blocks.level, circuit, c_f=program.feedback_capacitance(circuit), offset=offset)
     supply = ("vdd", c.gnd) if blocks.level == "sky130" else ()
     parameters = {name: repr(value) for name, value in values.items()}
     c.X(f"int{i}", f"integrator_{blocks.level}", f"sum{i}", f"ramp{i}", "com", "rst", *supply, **parameters)
@@ -257,18 +216,18 @@ def _add_comparator(
 ) -> None:
     """The comparator of one column of chip ``chip``, with its offset."""
     offset = circuit.comparator_offset + float(chips.comparator_offset[chip])
-    values = {"v_os": offset, "gain": circuit.comparator_gain, "tau": circuit.comparator_tau, "v_sat": circuit.comparator_limit}
     if blocks.comparator is None:
-        takes = {"ideal": ("v_os", "gain"), "macro": tuple(values), "sky130": ("v_os",)}[blocks.level]
+        values = level_blocks.comparator_values(blocks.level, circuit, offset=offset)
         supply = ("vdd", c.gnd) if blocks.level == "sky130" else ()
-        c.X(f"cmp{tag}", f"comparator_{blocks.level}", inp, inn, out, "com", *supply, **{k: repr(values[k]) for k in takes})
+        parameters = {name: repr(value) for name, value in values.items()}
+        c.X(f"cmp{tag}", f"comparator_{blocks.level}", inp, inn, out, "com", *supply, **parameters)
         return
-    own = blocks.comparator
+    own, macro = blocks.comparator, level_blocks.comparator_values("macro", circuit, offset=offset)
     if "v_os" not in own.params:
         c.V(f"os{tag}", f"inp{tag}", inp, f"DC {offset!r}")
         inp = f"inp{tag}"
     nodes = own.nodes({"inp": inp, "inn": inn, "out": out, "com": "com", "vdd": "vdd", "vss": str(c.gnd)})
-    c.X(f"cmp{tag}", own.name, *nodes, **own.accepted({k: repr(v) for k, v in values.items()}))
+    c.X(f"cmp{tag}", own.name, *nodes, **own.accepted({k: repr(v) for k, v in macro.items()}))
 
 
 def _noisy_input(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, chips: Chips) -> str:

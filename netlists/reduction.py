@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .array_solver import ArraySolver
 from .crossbar_deck import chosen_columns, continued, ports
@@ -96,7 +97,9 @@ def summing_node_resistance(gbw: float, c_f: float) -> float:
     return 1.0 / (2.0 * math.pi * gbw * c_f)
 
 
-def reduce_columns(solver: ArraySolver, columns: Sequence[int] | None = None, *, termination: float = 0.0) -> ReducedNetwork:
+def reduce_columns(
+    solver: ArraySolver, columns: Sequence[int] | None = None, *, termination: npt.ArrayLike = 0.0
+) -> ReducedNetwork:
     """Reduced network of some columns of a linear crossbar.
 
     Parameters
@@ -105,8 +108,9 @@ def reduce_columns(solver: ArraySolver, columns: Sequence[int] | None = None, *,
         Factored once; reduces to as many choices of columns as wanted.
     columns : sequence of int, optional
         Default all.
-    termination : float
-        Resistance from the terminal of each column that was not chosen to analog ground, ohm; 0 joins them.
+    termination : array_like
+        Resistance from the terminal of each column that was not chosen to analog ground, one for all or shape (C,), ohm;
+        0 joins them.
 
     Raises
     ------
@@ -125,20 +129,24 @@ def reduce_columns(solver: ArraySolver, columns: Sequence[int] | None = None, *,
             f"c_row={crossbar.c_row:g} c_col={crossbar.c_col:g}: the reduced network holds no wire capacitance; reduce "
             "crossbar.with_(c_row=0, c_col=0) and put a column's capacitance on its summing node, or simulate the mesh"
         )
-    if not (math.isfinite(termination) and termination >= 0):
-        raise InputError(f"termination={termination}: must be finite and 0 or more (ohm)")
+    load = np.asarray(termination, float)
+    if load.shape not in ((), (crossbar.cols,)) or not np.all(np.isfinite(load) & (load >= 0)):
+        raise InputError(f"termination={termination}: must be finite and 0 or more (ohm), one value or {crossbar.cols}")
     chosen = chosen_columns(crossbar, columns)
     rows = crossbar.rows
     kept = np.concatenate([np.arange(rows), rows + np.array(chosen)])
-    rest = rows + np.setdiff1d(np.arange(crossbar.cols), chosen)
+    others = np.setdiff1d(np.arange(crossbar.cols), chosen)
+    load = np.broadcast_to(load, (crossbar.cols,))[others]
+    loaded, joined = rows + others[load > 0], rows + others[load == 0]
     w = solver.port_conductance
-    between, to_ground = w[np.ix_(kept, kept)], w[np.ix_(kept, rest)].sum(axis=1)
-    if termination > 0 and len(rest):
+    between, to_ground = w[np.ix_(kept, kept)], w[np.ix_(kept, joined)].sum(axis=1)
+    if len(loaded):
         # Kron reduction once more, of the terminals behind their resistors.
-        nodes = np.diag(w[rest].sum(axis=1) + 1.0 / termination) - w[np.ix_(rest, rest)]
-        through = np.linalg.solve(nodes, w[np.ix_(rest, kept)])
-        between = between + w[np.ix_(kept, rest)] @ through
-        to_ground = through.sum(axis=0) / termination
+        ground = 1.0 / load[load > 0]
+        nodes = np.diag(w[loaded].sum(axis=1) + ground) - w[np.ix_(loaded, loaded)]
+        through = np.linalg.solve(nodes, w[np.ix_(loaded, kept)])
+        between = between + w[np.ix_(kept, loaded)] @ through
+        to_ground = to_ground + (ground + w[np.ix_(loaded, joined)].sum(axis=1)) @ through
         np.fill_diagonal(between, 0.0)
     return ReducedNetwork(
         columns=tuple(chosen),

@@ -18,10 +18,11 @@ from .deck import Deck, subcircuits
 from .engine import simulate
 from .errors import InputError, SimulationError
 from .parameters import RampCircuit
-from .ramp_column import OPTIONS, pulses, pwl, timing
+from .ramp_column import OPTIONS, timing
 from .reduction import reduce_columns, summing_node_resistance
 from .tile import GATE_OHM_UM, Tile, check_choice
 from .tile_reference import TileResult
+from .waveforms import pulses, pwl
 
 
 def ramp_circuit(tile: Tile) -> RampCircuit:
@@ -55,7 +56,7 @@ def tile_deck(
         Columns that are simulated with integrator and converter; default all. The others load the rows.
     termination : array_like, optional
         Resistance from each other column's terminal to analog ground, one for all or (C,), ohm; default that of the
-        integrator it has, `summing_node_resistance`, and its hold switch. The reduced network takes their mean conductance.
+        integrator it has, `summing_node_resistance`, and its hold switch.
     klu : bool, optional
         Write ``.options klu``; default: where the ``ngspice`` on the path has it.
     corner : str
@@ -170,8 +171,7 @@ def _array(tile: Tile, level: str, array: str, chosen: list[int], c_f: np.ndarra
             continued(["xarray", *ports(tile.crossbar.rows, seen), "crossbar_mesh"]),
             *(f"rload{j} c{j} com {float(load[j])!r}" for j in held),
         ]
-    mean = 0.0 if not len(others) or np.any(load[others] == 0) else 1.0 / float(np.mean(1.0 / load[others]))
-    network = reduce_columns(bare.solver(array), chosen, termination=mean)
+    network = reduce_columns(bare.solver(array), chosen, termination=load)
     return [
         # Transistor drivers are no ideal sources: what flows between rows moves them.
         network.subcircuit(ideal_sources=level != "sky130").rstrip(),

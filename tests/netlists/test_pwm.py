@@ -9,7 +9,8 @@ from netlists.deck import Deck, subcircuit
 from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.pwm import Pwm
-from netlists.ramp_column import OPTIONS, pwl
+from netlists.ramp_column import OPTIONS
+from netlists.waveforms import pwl
 
 
 @given(st.integers(2, 12), st.integers(1, 4), st.floats(1e-9, 1e-7), st.data())

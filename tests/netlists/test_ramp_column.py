@@ -13,7 +13,8 @@ from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
-from netlists.ramp_column import OPTIONS, Chips, conversion_deck, pulses, pwl, stairs, timing, transition_deck
+from netlists.ramp_column import OPTIONS, Chips, conversion_deck, timing, transition_deck
+from netlists.waveforms import pulses, pwl, stairs
 
 SPAN = 2e-3
 # Largest |T - x_k| at level ideal, any of the programs below: 8.5e-5 LSB measured.

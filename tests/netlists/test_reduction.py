@@ -14,8 +14,10 @@ from netlists.crossbar_deck import continued, mesh_subcircuit, ports
 from netlists.deck import Deck, subcircuit
 from netlists.engine import simulate
 from netlists.errors import InputError
-from netlists.ramp_column import OPTIONS, pulses, pwl
+from netlists.parameters import RampCircuit
+from netlists.ramp_column import OPTIONS
 from netlists.reduction import reduce_columns, summing_node_resistance
+from netlists.waveforms import pulses, pwl
 
 V_CM, V_READ, V_DD, T_RESET, T_BIT, EDGE = 0.9, 0.2, 1.8, 20e-9, 2e-9, 0.1e-9
 LSB = 1.0 / 32
@@ -79,7 +81,7 @@ def test_unchosen_columns_behind_their_integrators_input_resistance(columns):
     mesh = integrator_outputs(crossbar, range(32), widths, mesh_subcircuit(crossbar), "crossbar_mesh")[list(columns)]
     c_f = float((crossbar.conductance * widths[:, None]).sum(axis=0).max()) * V_READ * T_BIT
     error = {}
-    for termination in (0.0, summing_node_resistance(500e6, c_f)):  # 500 MHz: the integrator's default
+    for termination in (0.0, summing_node_resistance(RampCircuit().gbw, c_f)):
         block = reduce_columns(ArraySolver(crossbar), columns, termination=termination).subcircuit(ideal_sources=True)
         network = integrator_outputs(crossbar, columns, widths, block, "crossbar_reduced")
         error[termination > 0] = np.abs(network - mesh).max()
