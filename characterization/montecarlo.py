@@ -28,9 +28,10 @@ from tqdm import tqdm
 from netlists.closed_form import charge_share, to_input_units, transition_levels
 from netlists.deck import Deck
 from netlists.errors import InputError, SimulationError, ToolkitError
+from netlists.level_blocks import Blocks
 from netlists.program import RampProgram
 from netlists.pyspice import shared_instance
-from netlists.ramp_column import Blocks, Chips, transition_deck
+from netlists.ramp_column import Chips, transition_deck
 
 from .calibration import one_point_targets
 from .plan import RampPlan
@@ -93,12 +94,16 @@ def measure_batch(plan: RampPlan, program: RampProgram, samples: np.ndarray, *, 
     """Draw, measure, calibrate and measure again the chips with the given sample numbers."""
     circuit = plan.circuit
     drawn = draw(plan, program, samples)
-    before = measure(program, circuit, drawn.chips(), level=plan.level, cells=plan.cells, comparator=plan.comparator)
+    before = measure(
+        program, circuit, drawn.chips(), level=plan.level, cells=plan.cells, comparator=plan.comparator, opamp=plan.opamp
+    )
     x = to_input_units(before.volts, program, circuit)
     share = None if plan.level == "ideal" else charge_share(program, circuit, drawn.conductance)
     targets = one_point_targets(program, plan.profile, drawn.conductance, x, stuck=stuck_cells(plan, program, samples), share=share)
     conductance = reprogram(plan, program, drawn, targets)
-    after = measure(program, circuit, drawn.chips(conductance), level=plan.level, cells=plan.cells, comparator=plan.comparator)
+    after = measure(
+        program, circuit, drawn.chips(conductance), level=plan.level, cells=plan.cells, comparator=plan.comparator, opamp=plan.opamp
+    )
     if conversions:
         noisy = measure(
             program,
@@ -107,6 +112,7 @@ def measure_batch(plan: RampPlan, program: RampProgram, samples: np.ndarray, *, 
             level=plan.level,
             cells=plan.cells,
             comparator=plan.comparator,
+            opamp=plan.opamp,
         )
     else:
         noisy = Measured(np.full_like(after.volts, np.nan), ["not measured"] * len(drawn.samples), [""] * len(drawn.samples))
@@ -369,14 +375,24 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
     """
     program = plan.program()
     chips = Chips.nominal(program)
-    blocks = Blocks(plan.level, plan.cells, plan.comparator)
+    blocks = Blocks(plan.level, plan.cells, plan.comparator, plan.opamp)
     guess = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
     span = probe_span(plan.circuit) if blocks.linear else WIDE_SPAN
     if locate and not blocks.linear:
-        measured = measure(program, plan.circuit, chips, level=plan.level, cells=plan.cells, comparator=plan.comparator)
+        measured = measure(
+            program, plan.circuit, chips, level=plan.level, cells=plan.cells, comparator=plan.comparator, opamp=plan.opamp
+        )
         if measured.status[0] != "ok":
             raise SimulationError(f"the nominal {plan.activation} ramp: {measured.status[0]}", measured.message[0])
         guess, span = measured.volts, RESOLUTION
     return transition_deck(
-        program, plan.circuit, chips, guess, span=span, level=plan.level, cells=plan.cells, comparator=plan.comparator
+        program,
+        plan.circuit,
+        chips,
+        guess,
+        span=span,
+        level=plan.level,
+        cells=plan.cells,
+        comparator=plan.comparator,
+        opamp=plan.opamp,
     )

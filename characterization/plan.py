@@ -11,9 +11,9 @@ from typing import Any
 from netlists.compensation import compensate
 from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
+from netlists.level_blocks import Blocks
 from netlists.parameters import MEASURED_STATISTICS, RampCircuit
 from netlists.program import RampProgram, program_ramp
-from netlists.ramp_column import Blocks
 from netlists.user_subcircuit import UserSubcircuit
 
 DEFAULT_PROFILE = "taox-100-400"
@@ -63,8 +63,8 @@ class RampPlan:
     profile : DeviceProfile
     circuit : RampCircuit
     variation : Variation
-    level, cells, comparator
-        Level of circuit detail, how the memristor column is written, and a comparator of one's own, as in
+    level, cells, comparator, opamp
+        Level of circuit detail, how the memristor column is written, and a comparator and op-amp of one's own, as in
         `netlists.ramp_column.Blocks`.
     seed : int
         Sample i is a function of (seed, i) and of this plan.
@@ -80,10 +80,11 @@ class RampPlan:
     level: str = "macro"
     cells: str = "selected"
     comparator: UserSubcircuit | None = None
+    opamp: UserSubcircuit | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        Blocks(self.level, self.cells, self.comparator)
+        Blocks(self.level, self.cells, self.comparator, self.opamp)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InputError(f"seed={self.seed!r}: must be a whole number, 0 or more")
         self.program()
@@ -116,9 +117,9 @@ class RampPlan:
             parts["profile"] = DeviceProfile(**parts["profile"])
             parts["circuit"] = RampCircuit(**parts["circuit"])
             parts["variation"] = Variation(**parts["variation"])
-            if parts.get("comparator") is not None:
-                own = parts["comparator"]
-                parts["comparator"] = UserSubcircuit(own["name"], own["text"], tuple(own["ports"]), tuple(own["params"]))
+            for name in ("comparator", "opamp"):
+                if (own := parts.get(name)) is not None:
+                    parts[name] = UserSubcircuit(own["name"], own["text"], tuple(own["ports"]), tuple(own["params"]))
             return cls(**parts)
         except (KeyError, TypeError) as e:
             raise InputError(f"plan: missing, unknown or malformed field ({e})") from None

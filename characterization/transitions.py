@@ -9,9 +9,10 @@ import numpy as np
 from netlists.closed_form import transition_levels
 from netlists.engine import simulate
 from netlists.errors import SimulationError
+from netlists.level_blocks import Blocks
 from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
-from netlists.ramp_column import Blocks, Chips, timing, transition_deck
+from netlists.ramp_column import Chips, timing, transition_deck
 from netlists.user_subcircuit import UserSubcircuit
 
 SPAN = 2e-3
@@ -62,6 +63,7 @@ def measure(
     level: str = "macro",
     cells: str = "selected",
     comparator: UserSubcircuit | None = None,
+    opamp: UserSubcircuit | None = None,
     guess: np.ndarray | None = None,
     span: float | None = None,
 ) -> Measured:
@@ -74,7 +76,7 @@ def measure(
 
     Parameters
     ----------
-    level, cells, comparator
+    level, cells, comparator, opamp
         Fields of `netlists.ramp_column.Blocks`.
     guess : ndarray (n, 2**bits - 1), optional
         First place of the probes, volts; the closed form by default. It decides the number of passes, not the result.
@@ -88,7 +90,7 @@ def measure(
     """
     if guess is None:
         guess = transition_levels(program, circuit, chips, first_order=level != "ideal")
-    blocks = Blocks(level, cells, comparator)
+    blocks = Blocks(level, cells, comparator, opamp)
     if span is None:
         span = probe_span(circuit) if blocks.linear else WIDE_SPAN
     search = _Search(program, circuit, blocks, span)
@@ -177,7 +179,15 @@ class _Search:
         """Comparator outputs at the latching instants with V_mac below and above the probe, shapes (n, 2**bits - 1)."""
         b = self.blocks
         deck = transition_deck(
-            self.program, self.circuit, chips, probe, span=span, level=b.level, cells=b.cells, comparator=b.comparator
+            self.program,
+            self.circuit,
+            chips,
+            probe,
+            span=span,
+            level=b.level,
+            cells=b.cells,
+            comparator=b.comparator,
+            opamp=b.opamp,
         )
         names = [f"y{p}{i}" for p in "ab" for i in range(len(chips))]
         data = simulate(deck, ["com", *names])

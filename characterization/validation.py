@@ -163,7 +163,7 @@ def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray) -> np.ndarray:
         If the transient fails.
     """
     deck = conversion_deck(
-        plan.program(), plan.circuit, chips, v_mac, level=plan.level, cells=plan.cells, comparator=plan.comparator
+        plan.program(), plan.circuit, chips, v_mac, level=plan.level, cells=plan.cells, comparator=plan.comparator, opamp=plan.opamp
     )
     names = [f"code{i}_{j}" for i in range(v_mac.shape[0]) for j in range(v_mac.shape[1])]
     data = simulate(deck, names)

@@ -102,6 +102,7 @@ def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
         level=plan.level,
         cells=plan.cells,
         comparator=plan.comparator,
+        opamp=plan.opamp,
         save=("ramp0", "mac0"),
     )
     data = simulate(deck, ["ramp0", "mac0"])
@@ -111,7 +112,9 @@ def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
 def _levels(plan: RampPlan, circuit: RampCircuit) -> np.ndarray:
     """Transition levels of the plan's nominal chip in ngspice on a circuit that may differ from the plan's, volts."""
     program = plan.program()
-    measured = measure(program, circuit, Chips.nominal(program), level=plan.level, cells=plan.cells, comparator=plan.comparator)
+    measured = measure(
+        program, circuit, Chips.nominal(program), level=plan.level, cells=plan.cells, comparator=plan.comparator, opamp=plan.opamp
+    )
     if measured.status[0] != "ok":
         raise SimulationError(f"the nominal {plan.activation} ramp at {plan.bits} bits: {measured.status[0]}", measured.message[0])
     return measured.volts[0]

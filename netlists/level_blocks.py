@@ -1,11 +1,76 @@
-"""How each block is called at each level of detail: one SPICE card with the ports and parameters that level has."""
+"""Which block stands in each place at each level of detail, and how it is called: its ports, its parameters."""
 
 from __future__ import annotations
 
-from .parameters import RampCircuit
+from dataclasses import dataclass
+
+from . import pdk
+from .deck import subcircuits
+from .errors import InputError
+from .parameters import RampCircuit, check_level
+from .user_subcircuit import UserSubcircuit, integrator_around
 
 SUPPLY = "vdd"
 """Node of the supply; only blocks of level ``sky130`` have supply ports (``vdd 0`` after the others)."""
+
+
+CELL_STYLES = ("selected", "switch")
+"""How the memristor column of a ramp is written; see `Blocks`."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Which block stands in each place of the converter.
+
+    Attributes
+    ----------
+    level : {"ideal", "macro", "sky130"}
+        Level of circuit detail. At ``sky130`` the transistors are nominal (corner tt); mismatch enters as drawn offsets.
+    cells : {"selected", "switch"}
+        One element per column whose conductance is that of the selected cell, or each cell with its switch.
+    comparator, opamp : UserSubcircuit or None
+        A comparator, and an op-amp of the integrator, that take the place of the level's own.
+    """
+
+    level: str = "macro"
+    cells: str = "selected"
+    comparator: UserSubcircuit | None = None
+    opamp: UserSubcircuit | None = None
+
+    def __post_init__(self) -> None:
+        check_level(self.level)
+        if self.cells not in CELL_STYLES:
+            raise InputError(f"cells={self.cells!r}: unknown; allowed are {', '.join(CELL_STYLES)}")
+        if self.opamp is not None and self.level != "macro":
+            raise InputError(f"level={self.level!r}: an op-amp of your own takes the place of the macro-model; use level macro")
+
+    @property
+    def linear(self) -> bool:
+        """Whether the comparator's output is a voltage that tells how far the ramp is from V_mac, not only on which side."""
+        return self.comparator is None and self.level != "sky130"
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        return pdk.SETTINGS if self.level == "sky130" else ()
+
+    @property
+    def supplied(self) -> bool:
+        """Whether any block has supply ports."""
+        return self.level == "sky130" or any(b is not None and "vdd" in b.ports for b in (self.comparator, self.opamp))
+
+    def text(self, *more: str) -> str:
+        """SPICE text of models and subcircuits."""
+        names = ["ramp_cells_selected" if self.cells == "selected" else "ramp_cell_switch"]
+        if self.opamp is None:
+            names.append(f"integrator_{self.level}")
+        if self.comparator is None:
+            names.append(f"comparator_{self.level}")
+        models = pdk.lib_card() + "\n" if self.level == "sky130" else ""
+        own = integrator_around(self.opamp) if self.opamp else ""
+        # Both may come from one file.
+        if self.comparator and self.comparator.text not in own:
+            own = self.comparator.text + own
+        return (models + subcircuits(*names, *more) + own).rstrip()
 
 
 def call(name: str, block: str, nodes: str, level: str, values: dict[str, float]) -> str:

@@ -15,16 +15,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import level_blocks, pdk
-from .deck import Deck, subcircuits
+from . import level_blocks
+from .deck import Deck
 from .errors import InputError
-from .parameters import RampCircuit, check_level
+from .level_blocks import Blocks
+from .parameters import RampCircuit
 from .program import RampProgram
 from .pyspice import Circuit
 from .user_subcircuit import UserSubcircuit
 from .waveforms import pulses, pwl, stairs
 
-CELL_STYLES = ("selected", "switch")
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
 # stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing.
 OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7"
@@ -107,53 +107,6 @@ class Chips:
                 )
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """Which block stands in each place of the converter.
-
-    Attributes
-    ----------
-    level : {"ideal", "macro", "sky130"}
-        Level of circuit detail. At ``sky130`` the transistors are nominal (corner tt); mismatch enters as drawn offsets.
-    cells : {"selected", "switch"}
-        One element per column whose conductance is that of the selected cell, or each cell with its switch.
-    comparator : UserSubcircuit or None
-        A comparator that takes the place of the level's own.
-    """
-
-    level: str = "macro"
-    cells: str = "selected"
-    comparator: UserSubcircuit | None = None
-
-    def __post_init__(self) -> None:
-        check_level(self.level)
-        if self.cells not in CELL_STYLES:
-            raise InputError(f"cells={self.cells!r}: unknown; allowed are {', '.join(CELL_STYLES)}")
-
-    @property
-    def linear(self) -> bool:
-        """Whether the comparator's output is a voltage that tells how far the ramp is from V_mac, not only on which side."""
-        return self.comparator is None and self.level != "sky130"
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        return pdk.SETTINGS if self.level == "sky130" else ()
-
-    @property
-    def supplied(self) -> bool:
-        """Whether any block has supply ports."""
-        return self.level == "sky130" or (self.comparator is not None and "vdd" in self.comparator.ports)
-
-    def text(self, *more: str) -> str:
-        """SPICE text of models and subcircuits."""
-        names = ["ramp_cells_selected" if self.cells == "selected" else "ramp_cell_switch", f"integrator_{self.level}"]
-        if self.comparator is None:
-            names.append(f"comparator_{self.level}")
-        models = pdk.lib_card() + "\n" if self.level == "sky130" else ""
-        own = self.comparator.text if self.comparator else ""
-        return (models + subcircuits(*names, *more) + own).rstrip()
-
-
 def _common(title: str, text: str, circuit: RampCircuit, blocks: Blocks) -> Circuit:
     c = Circuit(title)
     c.raw_spice = text
@@ -193,9 +146,12 @@ def _add_ramp(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, ch
             c.X(f"cell{i}_{m}", "ramp_cell_switch", drive, f"sum{i}", f"sel{m}", g=repr(float(g[m])), v_dd=repr(circuit.v_dd))
     offset = circuit.opamp_offset + float(chips.opamp_offset[i])
     values = level_blocks.integrator_values(blocks.level, circuit, c_f=program.feedback_capacitance(circuit), offset=offset)
-    supply = ("vdd", c.gnd) if blocks.level == "sky130" else ()
+    if blocks.opamp is not None:
+        block, supply = "integrator_user", ["vdd" if "vdd" in blocks.opamp.ports else c.gnd, c.gnd]
+    else:
+        block, supply = f"integrator_{blocks.level}", ["vdd", c.gnd] if blocks.level == "sky130" else []
     parameters = {name: repr(value) for name, value in values.items()}
-    c.X(f"int{i}", f"integrator_{blocks.level}", f"sum{i}", f"ramp{i}", "com", "rst", *supply, **parameters)
+    c.X(f"int{i}", block, f"sum{i}", f"ramp{i}", "com", "rst", *supply, **parameters)
 
 
 def _add_select_lines(c: Circuit, program: RampProgram, circuit: RampCircuit) -> None:
@@ -249,6 +205,7 @@ def transition_deck(
     level: str = "macro",
     cells: str = "selected",
     comparator: UserSubcircuit | None = None,
+    opamp: UserSubcircuit | None = None,
     title: str | None = None,
     save: Sequence[str] = (),
 ) -> Deck:
@@ -260,7 +217,7 @@ def transition_deck(
         Where V_mac sits in the clock period of step k, volts.
     span : float
         Half distance of the two probes around the guess, volts.
-    level, cells, comparator
+    level, cells, comparator, opamp
         Fields of `Blocks`.
     save : sequence of str
         More nodes to save, such as ``ramp0``.
@@ -276,7 +233,7 @@ def transition_deck(
     InputError
         Shapes, level, cell style or parameters that cannot be.
     """
-    blocks = Blocks(level, cells, comparator)
+    blocks = Blocks(level, cells, comparator, opamp)
     chips.check(program)
     guess = np.asarray(guess, float)
     if guess.shape != (len(chips), len(program.x)) or not np.all(np.isfinite(guess)):
@@ -342,6 +299,7 @@ def conversion_deck(
     level: str = "macro",
     cells: str = "selected",
     comparator: UserSubcircuit | None = None,
+    opamp: UserSubcircuit | None = None,
 ) -> Deck:
     """Deck that converts constant inputs to codes: a bank of comparators, latches and counters on each ramp.
 
@@ -360,7 +318,7 @@ def conversion_deck(
     InputError
         Shapes, level, cell style or parameters that cannot be.
     """
-    blocks = Blocks(level, cells, comparator)
+    blocks = Blocks(level, cells, comparator, opamp)
     chips.check(program)
     v_mac = np.asarray(v_mac, float)
     if v_mac.ndim != 2 or len(v_mac) != len(chips) or not np.all(np.isfinite(v_mac)):

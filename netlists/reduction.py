@@ -131,7 +131,7 @@ def reduce_columns(
         )
     load = np.asarray(termination, float)
     if load.shape not in ((), (crossbar.cols,)) or not np.all(np.isfinite(load) & (load >= 0)):
-        raise InputError(f"termination={termination}: must be finite and 0 or more (ohm), one value or {crossbar.cols}")
+        raise InputError(f"termination={load}: must be finite and 0 or more (ohm), one value or {crossbar.cols}")
     chosen = chosen_columns(crossbar, columns)
     rows = crossbar.rows
     kept = np.concatenate([np.arange(rows), rows + np.array(chosen)])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
+from .deck import subcircuit
 from .deck_safety import DEFINITIONS, NOTHING, Permissions, check_circuit_card
 from .errors import InputError
 from .outside_deck import read_cards
@@ -62,6 +63,21 @@ class UserSubcircuit:
     def accepted(self, values: Mapping[str, str]) -> dict[str, str]:
         """Those of the values that it declares as parameters; the others it does not have."""
         return {name: value for name, value in values.items() if name in self.params}
+
+
+def integrator_around(opamp: UserSubcircuit) -> str:
+    """SPICE text of ``integrator_user``: integrator_macro with another op-amp, ports ``sum out com rst vdd vss``.
+
+    An op-amp without a parameter ``v_os`` gets its offset from a source in series with its input.
+    """
+    text = subcircuit("integrator_macro")
+    block = text[text.index(".subckt integrator_macro") :].replace("integrator_macro", "integrator_user")
+    nodes = opamp.nodes({"inp": "ref", "inn": "sum", "out": "out", "com": "com", "vdd": "vdd", "vss": "vss"})
+    passed = opamp.accepted({name: f"{{{name}}}" for name in ("a0", "gbw", "slew", "v_os")})
+    offset = "0" if "v_os" in passed else "{v_os}"
+    card = " ".join(["x1", *nodes, opamp.name, *(f"{name}={value}" for name, value in passed.items())])
+    block = re.sub(r"^x1 .*$", f"vos ref com {offset}\n{card}", block, flags=re.MULTILINE)
+    return opamp.text + block.replace("sum out com rst params:", "sum out com rst vdd vss params:")
 
 
 def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) -> UserSubcircuit:

@@ -41,6 +41,7 @@ def ramp(
     level: o.Level = "macro",
     cells: o.Cells = "selected",
     comparator: o.Comparator = None,
+    opamp: o.Opamp = None,
     allow_files: o.AllowFiles = False,
     set_: o.Set = None,
     json: o.Json = False,
@@ -59,6 +60,7 @@ def ramp(
         cells=cells,
         settings=set_,
         comparator=comparator,
+        opamp=opamp,
         allow_files=allow_files,
     )
     deck, program = nominal_deck(plan, locate=True), plan.program()

@@ -32,7 +32,13 @@ Comparator = Annotated[
         metavar="FILE:NAME", help="A comparator of your own: a .subckt with ports inp inn out com (vdd, vss if it needs them)."
     ),
 ]
-AllowFiles = Annotated[bool, typer.Option("--allow-files", help="Let the file of --comparator include files outside its folder.")]
+Opamp = Annotated[
+    str | None,
+    typer.Option(metavar="FILE:NAME", help="An op-amp of your own for the integrator; ports inp inn out com (vdd, vss)."),
+]
+AllowFiles = Annotated[
+    bool, typer.Option("--allow-files", help="Let the files of --comparator and --opamp include files outside its folder.")
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a circuit parameter, SI units; may be repeated.")
 ]
@@ -78,10 +84,11 @@ def plan_from(
     no_variation: bool = False,
     seed: int = 0,
     comparator: str | None = None,
+    opamp: str | None = None,
     allow_files: bool = False,
 ) -> RampPlan:
     """The plan that a command's options describe."""
-    device = load_profile(profile)
+    device, allowed = load_profile(profile), Permissions(files=allow_files)
     variation = Variation()
     if no_variation:
         device = device.without_variation()
@@ -96,6 +103,7 @@ def plan_from(
         n_calibration=calibration_cells,
         level=level,
         cells=cells,
-        comparator=None if comparator is None else load_user_subcircuit(comparator, "comparator", Permissions(files=allow_files)),
+        comparator=None if comparator is None else load_user_subcircuit(comparator, "comparator", allowed),
+        opamp=None if opamp is None else load_user_subcircuit(opamp, "opamp", allowed),
         seed=seed,
     )

