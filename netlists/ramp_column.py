@@ -186,6 +186,17 @@ def _add_comparator(
     c.X(f"cmp{tag}", own.name, *nodes, **own.accepted({k: repr(v) for k, v in macro.items()}))
 
 
+def _add_latch_and_counter(c: Circuit, tag: str, circuit: RampCircuit, t_count: float, *, transistors: bool) -> None:
+    """Latch and counter of one converter: comparator output ``y<tag>`` to ``code<tag>``."""
+    if transistors:
+        c.X(f"lat{tag}", "latch_sky130", f"y{tag}", "clk", f"q{tag}", "com", "vdd", c.gnd)
+        bits = [f"b{n}_{tag}" for n in range(5)]
+        c.X(f"cnt{tag}", "counter_sky130", f"q{tag}", "step", "rst", *bits, f"code{tag}", "vdd", c.gnd, v_dd=repr(circuit.v_dd))
+    else:
+        c.X(f"lat{tag}", "latch_macro", f"y{tag}", "clk", f"q{tag}", "com", v_dd=repr(circuit.v_dd))
+        c.X(f"cnt{tag}", "counter_macro", f"q{tag}", "step", f"code{tag}", t_cnt=repr(t_count))
+
+
 def _noisy_input(c: Circuit, i: int, program: RampProgram, circuit: RampCircuit, chips: Chips) -> str:
     """Node the comparators of chip ``i`` see as the ramp: with the decision's noise in series when there is any."""
     if chips.comparator_noise is None:
@@ -311,7 +322,8 @@ def conversion_deck(
     Returns
     -------
     Deck
-        Saves ``code<i>_<j>``; the last value is the code, 1 V = 1 code.
+        Saves ``code<i>_<j>``; the last value is the code, 1 V = 1 code. At level ``sky130`` latch and counter are
+        transistors too.
 
     Raises
     ------
@@ -325,7 +337,11 @@ def conversion_deck(
         raise InputError(f"v_mac: must be finite with shape ({len(chips)}, m), got shape {v_mac.shape}")
     clock = timing(program, circuit)
     title = f"ramp converter, {program.activation}, {program.bits} bits, level {blocks.level}: codes"
-    c = _common(title, blocks.text("latch_macro", "counter_macro"), circuit, blocks)
+    transistors = blocks.level == "sky130"
+    if transistors and (program.bits > 5 or np.any(program.code_step != 1)):
+        raise InputError(f"bits={program.bits}: the counter of level sky130 counts up, to 5 bits; take fewer bits or level macro")
+    digital = "sky130" if transistors else "macro"
+    c = _common(title, blocks.text(f"latch_{digital}", f"counter_{digital}"), circuit, blocks)
     if blocks.cells == "switch":
         _add_select_lines(c, program, circuit)
     edge = circuit.t_edge
@@ -335,7 +351,8 @@ def conversion_deck(
     c.V("clk", "clk", c.gnd, pwl(np.append(0.0, t[3:]), np.append(circuit.v_dd, v[3:])))
     t_count = circuit.t_settle / 4
     count_at = clock.latch[: len(program.x)] + circuit.t_aperture + edge
-    c.V("step", "step", c.gnd, pwl(*pulses(count_at, count_at + t_count, program.code_step.astype(float), edge)))
+    height = program.code_step * (circuit.v_dd if transistors else 1.0)
+    c.V("step", "step", c.gnd, pwl(*pulses(count_at, count_at + t_count, height, edge)))
     for i in range(len(chips)):
         _add_ramp(c, i, program, circuit, chips, blocks)
         seen = _noisy_input(c, i, program, circuit, chips)
@@ -343,8 +360,7 @@ def conversion_deck(
             tag = f"{i}_{j}"
             c.V(f"mac{tag}", f"mac{tag}", c.gnd, f"DC {float(v_mac[i, j])!r}")
             _add_comparator(c, tag, i, circuit, chips, blocks, seen, f"mac{tag}", f"y{tag}")
-            c.X(f"lat{tag}", "latch_macro", f"y{tag}", "clk", f"q{tag}", "com", v_dd=repr(circuit.v_dd))
-            c.X(f"cnt{tag}", "counter_macro", f"q{tag}", "step", f"code{tag}", t_cnt=repr(t_count))
+            _add_latch_and_counter(c, tag, circuit, t_count, transistors=transistors)
     tags = [f"{i}_{j}" for i in range(len(chips)) for j in range(v_mac.shape[1])]
     stop = clock.stop + 2 * t_count
     analysis = [

@@ -10,6 +10,7 @@ import pytest
 from characterization.montecarlo import measure_batch, nominal_deck
 from characterization.plan import RampPlan
 from characterization.transitions import RESOLUTION, measure
+from characterization.validation import convert
 from netlists import pdk
 from netlists.batch import read_transitions, run_batch
 from netlists.closed_form import to_input_units, transition_levels
@@ -17,7 +18,7 @@ from netlists.compensation import compensate
 from netlists.deck import subcircuit
 from netlists.errors import InputError, ToolkitError
 from netlists.program import program_ramp
-from netlists.ramp_column import Chips
+from netlists.ramp_column import Chips, conversion_deck
 from netlists.user_subcircuit import load_user_subcircuit
 
 HARD = """.subckt mine inn com out inp params: av=5000
@@ -118,6 +119,19 @@ def test_transistor_level_is_near_the_macro_level(program, circuit):
     x = to_input_units(found.volts[0], program, circuit)
     assert np.abs((x - program.x) / program.lsb).max() < 0.1
     np.testing.assert_allclose(found.volts[1] - found.volts[0], 20e-3, atol=3e-3)
+
+
+def test_codes_of_the_transistor_level_change_at_its_levels():
+    """Comparator, latch and counter of transistors: constant inputs 3 mV below and above each level give k - 1 and k."""
+    plan = RampPlan("sigmoid", 2, level="sky130")
+    program = plan.program()
+    chips = Chips.nominal(program)
+    levels = measure(program, plan.circuit, chips, level="sky130").volts[0]
+    codes = convert(plan, chips, np.concatenate([levels - 3e-3, levels + 3e-3])[None])
+    np.testing.assert_array_equal(codes[0], [0, 1, 2, 1, 2, 3])
+    wide = RampPlan("sigmoid", 6).program()
+    with pytest.raises(InputError, match="to 5 bits"):
+        conversion_deck(wide, plan.circuit, Chips.nominal(wide), [[0.9]], level="sky130")
 
 
 @pytest.mark.slow
