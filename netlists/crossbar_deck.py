@@ -7,6 +7,7 @@ network (`netlists.reduction`): one can stand in for the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
@@ -14,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .crossbar import Crossbar, port_voltages
-from .deck import Deck
+from .deck import Deck, subcircuits
 from .errors import InputError
+from .pdk import SETTINGS, check_geometry, lib_card
 from .pyspice import find_executable_version
 
 KLU_SINCE = 44
@@ -60,19 +62,51 @@ def ports(rows: int, columns: Sequence[int]) -> list[str]:
     return [*(f"r{i}" for i in range(rows)), *(f"c{j}" for j in columns), "com"]
 
 
-def mesh_subcircuit(crossbar: Crossbar, columns: Sequence[int] | None = None, *, name: str = "crossbar_mesh") -> str:
+@dataclass(frozen=True)
+class AccessTransistor:
+    """The transistor of each 1T1R cell on the SKY130 models, all selected.
+
+    Attributes
+    ----------
+    width : float
+        Gate width, micrometres; length 0.15 um.
+    r_on : float
+        On-resistance at the verifying read, ohm, which a cell's verified conductance includes; measured by `cosim blocks` at
+        tt, 27 C with the source at 0 V (results/blocks/access.csv).
+    select : float
+        Select voltage, volts.
+    """
+
+    width: float = 2.0
+    r_on: float = 395.561
+    select: float = 1.8
+
+
+def mesh_subcircuit(
+    crossbar: Crossbar,
+    columns: Sequence[int] | None = None,
+    *,
+    name: str = "crossbar_mesh",
+    access: AccessTransistor | None = None,
+) -> str:
     """Every cell, wire segment, driver and sense resistor of a crossbar as a ``.subckt``.
 
     Parameters
     ----------
+    access : AccessTransistor, optional
+        Cells are memristors with this transistor (block ``access_sky130``, gates on the global node ``select``); default
+        resistors or I-V curves, with the crossbar's ``r_access`` in series.
     columns : sequence of int, optional
         Columns whose terminals are ports; the terminals of the others are joined to ``com``. Default all.
 
     Raises
     ------
     InputError
-        A column that is not there, or twice.
+        A column that is not there, or twice; curvature or ``r_access`` together with transistors, or a cell that conducts more
+        than its transistor.
     """
+    if access is not None:
+        _check_access(crossbar, access)
     chosen = chosen_columns(crossbar, columns)
     terminal = [f"c{j}" if j in chosen else "com" for j in range(crossbar.cols)]
 
@@ -85,6 +119,7 @@ def mesh_subcircuit(crossbar: Crossbar, columns: Sequence[int] | None = None, *,
     rows, cols = range(crossbar.rows), range(crossbar.cols)
     lines = [
         f"* {name} - {crossbar.rows} x {crossbar.cols} crossbar, {crossbar.cell}, every wire segment",
+        *([".global select"] if access else []),
         "* ports:  r<i>  source of row i    c<j>  terminal of column j    com  analog ground (unchosen columns)",
         continued([f".subckt {name}", *ports(crossbar.rows, chosen)]),
     ]
@@ -94,7 +129,7 @@ def mesh_subcircuit(crossbar: Crossbar, columns: Sequence[int] | None = None, *,
         lines += _line(f"c{j}", terminal[j], [col_node(i, j) for i in rows], crossbar.r_col, crossbar.col_end, crossbar.sensed)
     for i in rows:
         for j in cols:
-            lines += _cell(crossbar, i, j, row_node(i, j), col_node(i, j))
+            lines += _cell(crossbar, i, j, row_node(i, j), col_node(i, j), access)
             if crossbar.c_row > 0:
                 lines.append(f"cr{i}_{j} {row_node(i, j)} com {crossbar.c_row!r}")
             if crossbar.c_col > 0:
@@ -113,8 +148,26 @@ def _line(tag: str, port: str, nodes: list[str], r_wire: float, r_end: float, en
     return out
 
 
-def _cell(crossbar: Crossbar, i: int, j: int, row: str, col: str) -> list[str]:
+def _check_access(crossbar: Crossbar, access: AccessTransistor) -> None:
+    if not crossbar.linear or crossbar.r_access > 0:
+        raise InputError(
+            f"curvature={crossbar.curvature:g} r_access={crossbar.r_access:g}: cells with transistors are resistors; set both to 0"
+        )
+    check_geometry("nmos_sky130", w=access.width * 1e-6, length=0.15e-6)
+    too_much = np.argwhere(crossbar.conductance * access.r_on >= 1)
+    if len(too_much):
+        i, j = too_much[0]
+        raise InputError(
+            f"row {i}, column {j}: {crossbar.conductance[i, j]:g} S with a transistor of {access.r_on:g} ohm in it leaves nothing "
+            "for the memristor; take a wider gate"
+        )
+
+
+def _cell(crossbar: Crossbar, i: int, j: int, row: str, col: str, access: AccessTransistor | None) -> list[str]:
     out = []
+    if access is not None:
+        g = float(crossbar.conductance[i, j])
+        return [f"xc{i}_{j} {row} {col} select 0 access_sky130 g={g!r} r_on={access.r_on!r} w={access.width!r}"]
     if crossbar.r_access > 0:
         out.append(f"ra{i}_{j} {row} m{i}_{j} {crossbar.r_access!r}")
         row = f"m{i}_{j}"
@@ -126,7 +179,12 @@ def _cell(crossbar: Crossbar, i: int, j: int, row: str, col: str) -> list[str]:
 
 
 def operating_point_deck(
-    crossbar: Crossbar, v: npt.ArrayLike, terminal: npt.ArrayLike | None = None, *, klu: bool | None = None
+    crossbar: Crossbar,
+    v: npt.ArrayLike,
+    terminal: npt.ArrayLike | None = None,
+    *,
+    klu: bool | None = None,
+    access: AccessTransistor | None = None,
 ) -> Deck:
     """Deck that prints every column current for one input vector: ``i(vc<j>)``, ampere out of the crossbar.
 
@@ -138,11 +196,15 @@ def operating_point_deck(
         Voltage each column's terminal is held at; default 0 V.
     klu : bool, optional
         Write ``.options klu``; default: where the ``ngspice`` on the path has it (`has_klu`).
+    access : AccessTransistor, optional
+        As for `mesh_subcircuit`.
 
     Raises
     ------
     InputError
         Shapes or values, named by row or column.
+    ToolkitError
+        Transistors without the SKY130 models.
     """
     v = port_voltages(v, crossbar.rows, "v", "row")
     u = port_voltages(np.zeros(crossbar.cols) if terminal is None else terminal, crossbar.cols, "terminal", "column")
@@ -151,14 +213,17 @@ def operating_point_deck(
     names = ports(crossbar.rows, range(crossbar.cols))
     lines = [
         f"wired crossbar {crossbar.rows} x {crossbar.cols}: column currents",
-        mesh_subcircuit(crossbar).rstrip(),
+        *([lib_card(), subcircuits("access_sky130").rstrip(), f"vselect select 0 DC {access.select!r}"] if access else []),
+        mesh_subcircuit(crossbar, access=access).rstrip(),
         *(f"vr{i} r{i} 0 DC {float(x)!r}" for i, x in enumerate(v)),
         *(f"vc{j} c{j} 0 DC {float(x)!r}" for j, x in enumerate(u)),
         continued(["x1", *names[:-1], "0", "crossbar_mesh"]),
         # Tolerances on the error of Newton's iteration; a linear mesh is solved directly and does not depend on them.
-        ".options reltol=1e-10 abstol=1e-16 vntol=1e-14 gmin=1e-18 itl1=500",
+        ".options reltol=1e-10 abstol=1e-16 vntol=1e-14 gmin=1e-18 itl1=500"
+        if access is None
+        else ".options reltol=1e-6 abstol=1e-14",
         *([".options klu"] if (has_klu() if klu is None else klu) else []),
         ".op",
     ]
     control = ["set numdgt=15", "op", *(f"print i(vc{j})" for j in range(crossbar.cols)), "quit"]
-    return Deck("\n".join(lines) + "\n", "\n".join(control))
+    return Deck("\n".join(lines) + "\n", "\n".join(control), SETTINGS if access else ())

@@ -12,7 +12,7 @@ from characterization.plan import DEFAULT_PROFILE
 from netlists.array_solver import ArraySolver
 from netlists.compensation import compensate
 from netlists.crossbar import Crossbar
-from netlists.crossbar_deck import chosen_columns, operating_point_deck
+from netlists.crossbar_deck import AccessTransistor, chosen_columns, operating_point_deck
 from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
 from netlists.parameters import RampCircuit, check_level
@@ -33,7 +33,9 @@ TanhColumns = Annotated[
     int, typer.Option(help="How many columns, the last ones, take the tanh ramp; default a quarter, as in an LSTM.")
 ]
 TileLevel = Annotated[str, typer.Option(help="Level of circuit detail: ideal, macro or sky130.")]
-CrossbarLevel = Annotated[str, typer.Option(help="ideal (no wires, drivers and sense resistors) or macro.")]
+CrossbarLevel = Annotated[
+    str, typer.Option(help="ideal (no wires, drivers and sense resistors), macro, or sky130 (access transistors).")
+]
 Array = Annotated[str, typer.Option(help="The array: reduced (exact and fast), mesh (every wire segment) or ideal (no wires).")]
 Wire = Annotated[float, typer.Option(help="Wire resistance of a segment, along rows and columns, ohm.")]
 Driver = Annotated[float, typer.Option(help="Output resistance of a row driver, ohm; at level sky130 it sets the driver's size.")]
@@ -80,8 +82,7 @@ def crossbar(
 
     Example: cosim netlist crossbar --rows 16 --columns 16 --out crossbar.cir && ngspice -b crossbar.cir
     """
-    if level not in ("ideal", "macro"):
-        raise InputError(f"level={level!r}: a crossbar alone has the levels ideal and macro; transistors come with `netlist tile`")
+    check_level(level)
     device, rng = load_profile(profile), np.random.default_rng(seed)
     wires: dict[str, Any] = {"r_row": r_wire, "r_col": r_wire, "r_driver": r_driver, "r_sense": r_sense}
     if level == "ideal":
@@ -89,7 +90,8 @@ def crossbar(
     array = Crossbar(rng.uniform(device.g_min, device.g_max, (rows, columns)), curvature=curvature, **wires)
     v_read = RampCircuit().v_read
     voltage = rng.uniform(-v_read, v_read, rows)
-    deck = operating_point_deck(array, voltage)
+    access = AccessTransistor() if level == "sky130" else None
+    deck = operating_point_deck(array, voltage, access=access)
     deck.write(out)
     current = ArraySolver(array).column_currents(voltage)
     data = {

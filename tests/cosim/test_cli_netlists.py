@@ -27,6 +27,17 @@ def test_crossbar_prints_the_solvers_currents(level, tmp_path, capsys):
     np.testing.assert_allclose([float(i) for _, i in printed], data["solver_currents"], rtol=1e-9)
 
 
+def test_crossbar_of_transistors_is_near_the_solver(tmp_path, capsys):
+    """Verified conductances include the transistor: at 0.2 V its own curvature leaves a few per cent."""
+    deck = tmp_path / "crossbar.cir"
+    data = said(capsys, "crossbar", "--rows", 6, "--columns", 5, "--level", "sky130", "--out", deck)
+    printed = [float(i) for i in re.findall(r"^i\(vc\d+\) = (\S+)", run_batch(deck), re.MULTILINE)]
+    assert len(printed) == 5
+    largest = np.abs(data["solver_currents"]).max()
+    np.testing.assert_allclose(printed, data["solver_currents"], atol=0.05 * largest)
+    assert np.abs(np.subtract(printed, data["solver_currents"])).max() > 1e-6 * largest
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -60,7 +71,7 @@ def test_the_seed_decides(tmp_path, capsys):
         (("tile", "--chosen", "0-99"), "--chosen '0-99': the tile has columns 0..31"),
         (("tile", "--tanh-columns", "40"), "tanh_columns=40: must be 0..32"),
         (("tile", "--level", "sky130"), "r_driver=0: at level sky130"),
-        (("crossbar", "--level", "sky130"), "a crossbar alone has the levels ideal and macro"),
+        (("crossbar", "--level", "spice"), "level='spice': unknown"),
         (("column", "--n-in", "1"), "n_in=1"),
         (("column", "--t-unit", "1e-10"), "too slow"),
     ],

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import tempfile
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from netlists.array_solver import ArraySolver
 from netlists.batch import run_batch
 from netlists.crossbar import Crossbar
-from netlists.crossbar_deck import KLU_SINCE, has_klu, mesh_subcircuit, operating_point_deck
+from netlists.crossbar_deck import KLU_SINCE, AccessTransistor, has_klu, mesh_subcircuit, operating_point_deck
 from netlists.deck import Deck
 from netlists.devices import load_profile
 from netlists.differential_pairs import weights_to_pairs
@@ -167,6 +168,29 @@ def test_wire_capacitance_charges_as_an_rc_circuit():
     wave = simulate(Deck("\n".join(lines) + "\n"), ["x1.c0_0"])
     t, v = wave["time"], wave["x1.c0_0"]
     np.testing.assert_allclose(v, np.where(t > 1e-12, 0.1 * (1.0 - np.exp(-(t - 0.5e-12) / tau)), v), atol=1e-5)
+
+
+def test_cells_with_access_transistors_are_their_verified_conductance():
+    """One cell at a small voltage: memristor and transistor together are g to 1 %."""
+    deck = operating_point_deck(Crossbar([[2e-4]]), [0.02], access=AccessTransistor())
+    with tempfile.TemporaryDirectory() as folder:
+        printed = run_batch(deck.write(f"{folder}/cell.cir"))
+    current = float(re.search(r"^i\(vc0\) = (\S+)", printed, re.MULTILINE).group(1))
+    assert current == pytest.approx(0.02 * 2e-4, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("crossbar", "access", "message"),
+    [
+        (Crossbar(G, curvature=0.5), AccessTransistor(), "curvature=0.5"),
+        (Crossbar(G, r_access=10.0), AccessTransistor(), "r_access=10"),
+        (Crossbar(with_cell(3e-3)), AccessTransistor(), "row 2, column 1: 0.003 S"),
+        (Crossbar(G), AccessTransistor(width=0.1), "the models cover"),
+    ],
+)
+def test_access_transistors_that_cannot_be(crossbar, access, message):
+    with pytest.raises(InputError, match=message):
+        mesh_subcircuit(crossbar, access=access)
 
 
 @pytest.mark.parametrize(

@@ -97,20 +97,20 @@ def test_an_edge_of_clk_toggles_and_reset_wins_whatever_clk_is():
     t0, period = 1e-9, 2e-9
     rise = t0 + period * np.arange(9)
     # A short reset in a low phase of clk and one in a high phase: each finds q high, and is over before the next rising edge.
-    resets = np.array([rise[2] + 1.3e-9, rise[5] + 0.3e-9])
+    resets = np.array([rise[2] + 1.3e-9, rise[5] + 0.45e-9])
     times, levels = pulses(resets, resets + 4e-10, np.zeros(2), EDGE, base=v)
     clr = pwl(np.concatenate([[0.0, 0.5e-9, 0.5e-9 + EDGE], times[1:]]), np.concatenate([[0.0, 0.0, v], levels[1:]]))
     circuit = f"vclk clk 0 {train(rise, 1e-9, v)}\nvclr clr 0 {clr}\nx1 clk clr q qn vdd 0 toggle_sky130\n"
     got = run(circuit, Conditions(), ["q", "qn"], rise[-1] + period)
-    instants = np.sort(np.concatenate([[0.9e-9], rise + 0.9e-9, resets + 0.3e-9, resets - 0.01e-9]))
+    instants = np.sort(np.concatenate([[0.9e-9], rise + 0.9e-9, resets + 0.38e-9, resets - 0.01e-9]))
     want = []
     for t in instants:
         since = max([0.0, *resets[resets < t]])
         want.append(np.sum((rise > since) & (rise < t)) % 2)
     want = np.array(want)
     assert 0 < want.sum() < len(want)
-    np.testing.assert_allclose(at(got, "q", instants), want * v, atol=0.02 * v)
-    np.testing.assert_allclose(at(got, "qn", instants), (1 - want) * v, atol=0.02 * v)
+    np.testing.assert_allclose(at(got, "q", instants), want * v, atol=0.05 * v)
+    np.testing.assert_allclose(at(got, "qn", instants), (1 - want) * v, atol=0.05 * v)
 
 
 def test_the_counter_counts_every_pulse_from_0_to_31_as_the_macro_counter_does():
