@@ -29,7 +29,8 @@ class Blocks:
     cells : {"selected", "switch"}
         One element per column whose conductance is that of the selected cell, or each cell with its switch.
     comparator, opamp : UserSubcircuit or None
-        A comparator, and an op-amp of the integrator, that take the place of the level's own.
+        A comparator, and an op-amp of the integrator, that take the place of the level's own. At ``sky130`` the latch reads
+        the comparator against an inverter's threshold: its output must swing from rail to rail.
     """
 
     level: str = "macro"

@@ -338,8 +338,12 @@ def conversion_deck(
     clock = timing(program, circuit)
     title = f"ramp converter, {program.activation}, {program.bits} bits, level {blocks.level}: codes"
     transistors = blocks.level == "sky130"
-    if transistors and (program.bits > 5 or np.any(program.code_step != 1)):
-        raise InputError(f"bits={program.bits}: the counter of level sky130 counts up, to 5 bits; take fewer bits or level macro")
+    if transistors and program.bits > 5:
+        raise InputError(f"bits={program.bits}: the counter of level sky130 counts to 5 bits; take 1..5 bits or level macro")
+    if transistors and np.any(program.code_step != 1):
+        raise InputError(
+            f"{program.activation}: its code goes down too, and the counter of level sky130 only counts up; take level macro"
+        )
     digital = "sky130" if transistors else "macro"
     c = _common(title, blocks.text(f"latch_{digital}", f"counter_{digital}"), circuit, blocks)
     if blocks.cells == "switch":
