@@ -21,6 +21,8 @@ from .ramp_model import RampModel
 
 INPUTS_PER_CHIP = 16
 REFERENCE_REPEATS = 200
+WHOLE = 0.25
+"""How far a counter may end from a whole number: each count loses up to 1e-3."""
 
 
 def validate(
@@ -160,11 +162,16 @@ def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray) -> np.ndarray:
     Raises
     ------
     SimulationError
-        If the transient fails.
+        If the transient fails, or a counter ends anywhere but at a code.
     """
     deck = conversion_deck(
         plan.program(), plan.circuit, chips, v_mac, level=plan.level, cells=plan.cells, comparator=plan.comparator, opamp=plan.opamp
     )
     names = [f"code{i}_{j}" for i in range(v_mac.shape[0]) for j in range(v_mac.shape[1])]
     data = simulate(deck, names)
-    return np.rint([data[name][-1] for name in names]).astype(int).reshape(v_mac.shape)
+    last = np.array([data[name][-1] for name in names])
+    code = np.rint(last)
+    bad = np.flatnonzero((np.abs(last - code) > WHOLE) | (code < 0) | (code >= 2**plan.bits))
+    if len(bad):
+        raise SimulationError(f"{names[bad[0]]} ended at {last[bad[0]]:.6g} V: not a code of {plan.bits} bits")
+    return code.astype(int).reshape(v_mac.shape)

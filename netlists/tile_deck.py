@@ -58,7 +58,8 @@ def tile_deck(
         Resistance from each other column's terminal to analog ground, one for all or (C,), ohm; default that of the
         integrator it has, `summing_node_resistance`, and its hold switch.
     klu : bool, optional
-        Write ``.options klu``; default: where the ``ngspice`` on the path has it.
+        Write ``.options klu``; default: for the full mesh, where the ``ngspice`` on the path has it. Without the mesh KLU
+        gains nothing, and in ngspice 44 it returned counters at 3e8 V, or no time step, for small decks of latches.
     corner : str
         Process corner of level sky130.
 
@@ -92,7 +93,7 @@ def tile_deck(
             lines += _converters(tile, g, members, level)
             stop = max(stop, timing(group.program, ramp_circuit(tile)).stop + tile.circuit.t_settle / 2)
     step = tile.circuit.t_pulse / 4
-    lines += [OPTIONS, *([".options klu"] if (has_klu() if klu is None else klu) else [])]
+    lines += [OPTIONS, *([".options klu"] if (array == "mesh" and has_klu() if klu is None else klu) else [])]
     lines += [continued([".save", *(f"v({n}{j})" for j in chosen for n in ("mac", "code"))]), f".tran {step!r} {stop!r} 0 {step!r}"]
     return Deck("\n".join(lines) + "\n", _control(tile, chosen, stop), pdk.SETTINGS if level == "sky130" else ())
 

@@ -88,7 +88,7 @@ def test_the_latch_follows_while_clk_is_high_and_holds_what_it_saw_when_clk_fell
     instants = np.concatenate([fall - 0.2e-9, fall + 1.4e-9, fall[:-1] + period / 2 + 0.7e-9])
     want = np.concatenate([before, before, after[:-1]])
     assert {(a, b) for a, b in zip(before, after, strict=True)} == {(0, 0), (0, 1), (1, 0), (1, 1)}
-    np.testing.assert_allclose(at(got, "q", instants), want * v, atol=0.02 * v)
+    np.testing.assert_allclose(at(got, "q", instants), want * v, atol=0.1 * v)
     np.testing.assert_array_equal(at(got, "qm", instants) > 0.5, want == 1)
 
 
@@ -127,7 +127,7 @@ def test_the_counter_counts_every_pulse_from_0_to_31_as_the_macro_counter_does()
     np.testing.assert_allclose(at(got, "codea", instants), count % 32, atol=0.05)
     np.testing.assert_allclose(at(got, "macroa", instants), count, atol=0.05)
     for i, b in enumerate(bits):
-        np.testing.assert_allclose(at(got, b, instants), v * ((count >> i) & 1), atol=0.02 * v)
+        np.testing.assert_allclose(at(got, b, instants), v * ((count >> i) & 1), atol=0.1 * v)
 
 
 def test_the_first_pulse_with_q_high_stops_the_count_until_reset():
