@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -11,16 +15,61 @@ from characterization.provenance import read_json, write_atomic
 from netlists.errors import InputError
 from netlists.parameters import RampCircuit
 
+from .page import Page, cell, percent
+
+PAGES = {
+    "loop": "cosim.loop",
+    "budget": "cosim.budget",
+    "optimize": "cosim.optimize",
+    "models": "cosim.studies.models",
+    "error-sources": "cosim.studies.error_sources",
+    "nladc-calibration": "cosim.studies.nladc_calibration",
+    "vread": "cosim.studies.vread",
+    "stuck": "cosim.studies.stuck",
+    "activations": "cosim.studies.activations",
+    "kws-bits": "cosim.studies.kws_bits",
+    "lm-bits": "cosim.studies.lm_bits",
+    "cost": "cosim.studies.cost",
+}
+"""Module of each study; its function ``page`` makes a `Page` of a folder. They draw, which is slow to load."""
+
 
 def write_report(folder: Path) -> Path:
-    """Write ``report.html`` from ``summary.json`` and ``pictures/`` in the same folder.
+    """Write ``report.html`` from ``summary.json``, tables and ``pictures/`` in the same folder.
 
     Raises
     ------
     InputError
-        If one of them is missing.
+        If one of them is missing, or the folder is not a study's.
     """
+    folder = Path(folder)
     summary = read_json(folder / "summary.json", "study summary")
+    name = summary.get("study") if isinstance(summary, dict) else None
+    if name == "demo":
+        text = _render("demo.html.j2", folder / "pictures", s=summary, parameters=RampCircuit.describe())
+    elif name in PAGES:
+        page: Callable[[Path], Page] = import_module(PAGES[name]).page
+        text = _render("study.html.j2", folder / "pictures", s=summary, page=page(folder), command=command(summary), folder=folder)
+    else:
+        raise InputError(f"{folder / 'summary.json'}: study={name!r}: unknown; there are demo, {', '.join(PAGES)}")
+    return write_atomic(folder / "report.html", lambda p: p.write_text(text))
+
+
+def command(summary: dict[str, Any]) -> str:
+    """The command that makes a study's folder: the one it names, or that of its settings where they differ from the preset."""
+    if "command" in summary:
+        return str(summary["command"])
+    line = f"cosim study {summary['study']}"
+    study = getattr(import_module(PAGES[summary["study"]]), "STUDY", None)
+    if study is not None:
+        standard = study.settings().model_dump(mode="json")
+        for name, value in summary["settings"].items():
+            if name in standard and value != standard[name]:
+                line += f" --set '{name}={json.dumps(value)}'"
+    return line
+
+
+def _render(template: str, pictures: Path, **values: Any) -> str:
     environment = Environment(
         loader=PackageLoader("cosim"),
         autoescape=select_autoescape(default=True),
@@ -28,14 +77,9 @@ def write_report(folder: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = lambda v: f"{100 * v:.2f} %"
-    environment.filters["table"] = _cell
-    page = environment.get_template(f"{summary['study']}.html.j2").render(
-        s=summary,
-        picture=lambda name: _embedded(folder / "pictures" / f"{name}.png"),
-        parameters=RampCircuit.describe(),
-    )
-    return write_atomic(folder / "report.html", lambda p: p.write_text(page))
+    environment.filters |= {"percent": percent, "cell": cell, "listed": _listed}
+    picture = lambda title: _embedded(pictures / f"{title}.png")  # noqa: E731 - a function of the template
+    return environment.get_template(template).render(picture=picture, **values)
 
 
 def _embedded(path: Path) -> str:
@@ -45,10 +89,6 @@ def _embedded(path: Path) -> str:
         raise InputError(f"{path}: the picture cannot be read ({e.strerror}); run the study again") from None
 
 
-def _cell(value: object) -> str:
-    """A number as a reader wants it: four significant digits, whole numbers whole."""
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "-"}[value]
-    if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e6 else f"{value:.4g}"
-    return str(value)
+def _listed(value: object) -> str:
+    """A setting on one line."""
+    return ", ".join(_listed(v) for v in value) if isinstance(value, list) else cell(value)

@@ -55,6 +55,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         models,
         netlists,
         networks,
+        report,
         runs,
         simulate,
         studies,

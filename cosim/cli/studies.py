@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from characterization.plan import DEFAULT_PROFILE
 
 from . import options as o
 from .app import answer, note, study_app
@@ -40,90 +39,6 @@ def demo(
         for row in summary["accuracy"]
     ]
     answer(summary, "\n".join([*text, f"report: {out / 'report.html'}"]), json)
-
-
-@study_app.command()
-def vread(
-    out: o.Out = Path("results/vread"),
-    samples: Annotated[int, typer.Option(help="Chips of each activation.")] = 64,
-    bits: o.Bits = 5,
-    seed: o.Seed = 1,
-    jobs: o.Jobs = 0,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
-) -> None:
-    """Read voltage from 0.15 to 0.25 V: a ramp made in memory follows it, one from a fixed reference does not.
-
-    Example: cosim study vread
-    """
-    from ..studies.vread import run_vread_study
-
-    summary = run_vread_study(out, bits=bits, samples=samples, seed=seed, jobs=o.workers(jobs), progress=not quiet)
-    text = [
-        f"{row['activation']}, {row['converter']}, {row['v_read']:g} V: mean max |INL| {row['max_inl_lsb']:.3f} LSB,"
-        f" gain {row['gain']:.4f}"
-        for row in summary["figures"]
-    ]
-    answer(summary, "\n".join([*text, f"picture: {out / 'pictures' / 'vread.png'}"]), json)
-
-
-@study_app.command()
-def stuck(
-    out: o.Out = Path("results/stuck"),
-    work: Work = Path("runs/stuck"),
-    samples: Annotated[int, typer.Option(help="Chips of each point.")] = 128,
-    activation: o.Activation = "sigmoid",
-    bits: o.Bits = 5,
-    profile: o.Profile = DEFAULT_PROFILE,
-    seed: o.Seed = 1,
-    jobs: o.Jobs = 0,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
-) -> None:
-    """Yield against cells stuck at OFF and the number of calibration cells, after one-point calibration and after trimming.
-
-    Example: cosim study stuck
-    """
-    from ..studies.stuck import run_stuck_study
-
-    summary = run_stuck_study(
-        out,
-        work,
-        activation=activation,
-        bits=bits,
-        samples=samples,
-        seed=seed,
-        profile=profile,
-        jobs=o.workers(jobs),
-        progress=not quiet,
-    )
-    text = [
-        f"{row['calibration']}, {row['cells']} cells, {100 * row['stuck_off_rate']:g} % stuck:"
-        f" {100 * row['yield']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f} %) within {row['limit_lsb']:g} LSB"
-        for row in summary["yield"]
-    ]
-    answer(summary, "\n".join([*text, f"picture: {out / 'pictures' / 'stuck.png'}"]), json)
-
-
-@study_app.command()
-def activations(
-    out: o.Out = Path("results/activations"),
-    jobs: o.Jobs = 0,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
-) -> None:
-    """Gallery of activations: compiled at 3 to 8 bits, and the 5-bit transfer curve of the nominal chip in ngspice.
-
-    Example: cosim study activations
-    """
-    from ..studies.activations import run_activations_study
-
-    summary = run_activations_study(out, jobs=o.workers(jobs), progress=not quiet)
-    text = [
-        f"{name}: {'not measured' if error is None else f'{error:.3f} LSB'}"
-        for name, error in summary["spice_max_error_lsb"].items()
-    ]
-    answer(summary, "\n".join([*text, f"picture: {out / 'gallery.png'}"]), json)
 
 
 @study_app.command()
@@ -166,3 +81,50 @@ def error_sources(
     tasks = tuple(task or ["voices"])
     summary = run_error_sources(out, tasks=tasks, chips=chips, seed=seed, threads=o.workers(jobs), progress=not quiet, say=note)
     answer(summary, f"{describe(summary)}\ntables and pictures: {out}", json)
+
+
+QUESTIONS = {
+    "nladc-calibration": "Ramps before and after bias calibration: as programmed, with stuck cells, with high programming error.",
+    "vread": "Read voltage from 0.15 to 0.25 V: a ramp made in memory follows it, one from a fixed reference does not.",
+    "activations": "Gallery of activations: compiled at 3 to 8 bits, and the 5-bit transfer curve of the nominal chip in ngspice.",
+    "stuck": "Yield against cells stuck at OFF and the number of calibration cells, one-point calibration and trimming.",
+    "kws-bits": "Accuracy of keyword spotting against bits, with and without weight noise and fitted chips, by training.",
+    "lm-bits": "Bits per character of a language model against bits, with and without weight noise and fitted chips.",
+    "cost": "Energy, latency and area beside the published table; sweeps, and accuracy against energy.",
+}
+"""Studies with settings and a preset, and what each answers."""
+
+
+def _register(name: str, question: str) -> None:
+    def command(
+        preset: Annotated[Path | None, typer.Option(help="Settings as a TOML file, like those in cosim/studies.")] = None,
+        set_: Annotated[
+            list[str] | None,
+            typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; values as in TOML; may be repeated."),
+        ] = None,
+        settings: Annotated[bool, typer.Option("--settings", help="Print the settings with what they mean, and stop.")] = False,
+        out: Annotated[
+            Path | None, typer.Option(help="Where to write; results/NAME by default. A stopped study goes on there.")
+        ] = None,
+        jobs: o.Jobs = 0,
+        quiet: o.Quiet = False,
+        json: o.Json = False,
+    ) -> None:
+        from ..report import PAGES
+        from ..studies.study import Run, Study, describe_settings, load_settings
+
+        study: Study = import_module(PAGES[name]).STUDY
+        chosen = load_settings(study.settings, preset, set_ or [])
+        if settings:
+            answer(chosen.model_dump(mode="json"), describe_settings(chosen), json)
+            return
+        folder = out or Path("results") / name
+        summary = study.run(chosen, folder, Run(o.workers(jobs), not quiet, note))
+        answer(summary, f"{study.describe(summary)}\nreport: {folder / 'report.html'}", json)
+
+    command.__doc__ = f"{question}\n\nExample: cosim study {name}"
+    study_app.command(name)(command)
+
+
+for _name, _question in QUESTIONS.items():
+    _register(_name, _question)

@@ -1,0 +1,26 @@
+"""``cosim report``: the page of a study again, from its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options as o
+from .app import answer, app
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished study, such as results/demo.")],
+    json: o.Json = False,
+) -> None:
+    """Write the report of a study again, from the files in its folder; nothing is simulated.
+
+    Example: cosim report results/demo
+    """
+    from ..report import write_report
+
+    page = write_report(folder)
+    answer({"report": str(page)}, f"report: {page}", json)

@@ -1,0 +1,130 @@
+"""What a study is: settings that a TOML file can give, and a run that writes a folder. Its page is made of that folder alone."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from tqdm import tqdm
+
+from netlists.errors import InputError
+
+PRESETS = Path(__file__).parent
+
+
+class StudySettings(BaseModel):
+    """Base of a study's settings: no field but those declared, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a study runs, which changes no number.
+
+    Attributes
+    ----------
+    jobs : int
+        Worker processes or threads.
+    progress : bool
+        Whether to draw progress bars.
+    say : callable
+        Takes a line about what is going on.
+    """
+
+    jobs: int = 1
+    progress: bool = True
+    say: Callable[[str], None] = lambda _: None
+
+    def bar(self, items: Sequence[Any], unit: str, title: str) -> Any:
+        """The items with a progress bar."""
+        return tqdm(items, unit=f" {unit}", desc=title, disable=not self.progress)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study.
+
+    Attributes
+    ----------
+    name : str
+        Of the command, the preset and the folder under results/.
+    settings : type of StudySettings
+    run : callable
+        From settings, output folder and `Run` to what ``summary.json`` holds, which it has written with tables and pictures.
+    describe : callable
+        From the summary to a few lines for the terminal.
+    """
+
+    name: str
+    settings: type[StudySettings]
+    run: Callable[[Any, Path, Run], dict[str, Any]]
+    describe: Callable[[dict[str, Any]], str]
+
+    @property
+    def preset(self) -> Path:
+        return PRESETS / f"{self.name}.toml"
+
+
+def load_settings(model: type[StudySettings], preset: Path | None = None, changes: Sequence[str] = ()) -> Any:
+    """Settings of a study: its defaults, changed by a preset file and then by ``NAME=VALUE``.
+
+    Parameters
+    ----------
+    model : type of StudySettings
+    preset : Path or None
+        TOML; one table of settings.
+    changes : sequence of str
+        A value is written as in TOML; a word needs no quotes: ``samples=64``, ``tasks=["voices"]``, ``task=voices``.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, an unknown name, a value that does not fit; the message names the field.
+    """
+    values: dict[str, Any] = {} if preset is None else _read(Path(preset))
+    for change in changes:
+        name, separator, text = change.partition("=")
+        if not separator:
+            raise InputError(f"--set {change!r}: must be NAME=VALUE; the names are {', '.join(model.model_fields)}")
+        values[name.strip()] = _value(text.strip())
+    try:
+        # Through JSON, where a list is how a tuple is written.
+        return model.model_validate_json(json.dumps(values, default=str))
+    except ValidationError as e:
+        first = e.errors()[0]
+        field = ".".join(str(p) for p in first["loc"]) or "settings"
+        if first["type"] == "extra_forbidden":
+            raise InputError(f"{field}: unknown; the names are {', '.join(model.model_fields)}") from None
+        raise InputError(f"{field}={first['input']!r}: {first['msg']}") from None
+
+
+def describe_settings(settings: StudySettings) -> str:
+    """Names, values and meanings, a line each."""
+    rows = [
+        (f"{n}={json.dumps(v)}", type(settings).model_fields[n].description or "")
+        for n, v in settings.model_dump(mode="json").items()
+    ]
+    width = max(len(r) for r, _ in rows)
+    return "\n".join(f"{r:<{width}}  {text}".rstrip() for r, text in rows)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as e:
+        raise InputError(f"{path}: the preset cannot be read ({e.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise InputError(f"{path}: not a valid TOML file ({e})") from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
