@@ -87,7 +87,6 @@ def validate(
     sigma = np.sqrt(np.diag(model.covariance))
     converted = _conversions(model, plan, min(conversions, samples), jobs)
     equal = converted["spice"] == converted["own"]
-    reference = model.sample_levels(MODEL_CHIPS, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 1))))
     noisy = (run.conversion_levels() - levels)[np.isfinite(levels).all(axis=1)]
     rms = np.sqrt(np.mean(difference**2, axis=0))
     return {
@@ -107,8 +106,7 @@ def validate(
         "codes_within_1": float((np.abs(converted["spice"] - converted["own"]) <= 1).mean()) if equal.size else 0.0,
         "codes_equal_mean": float((converted["spice"] == converted["mean"]).mean()) if equal.size else 0.0,
         "ks": {
-            "max_inl": _two_samples(*(np.abs(inl_input(x, model.program)).max(axis=1) for x in (good, reference))),
-            "offset": _two_samples(*(error_at(0.0, x, model.program) for x in (good, reference))),
+            **level_tests(good, model, seed),
             "noise": _noise_test(noisy[np.isfinite(noisy).all(axis=1)], model),
         },
         "where": {
@@ -117,6 +115,23 @@ def validate(
             "conditions": str(plan.conditions),
             "v_read": plan.circuit.v_read,
         },
+    }
+
+
+def level_tests(levels: np.ndarray, model: RampModel, seed: int) -> dict[str, dict[str, Any]]:
+    """Kolmogorov-Smirnov tests of max |INL| (``max_inl``) and of the error at input 0 (``offset``) against the model's own chips.
+
+    Parameters
+    ----------
+    levels : ndarray (chips, levels)
+        Of calibrated chips, input units, finite.
+    seed : int
+        Of the `MODEL_CHIPS` chips that stand for the model.
+    """
+    reference = model.sample_levels(MODEL_CHIPS, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 1))))
+    return {
+        "max_inl": _two_samples(*(np.abs(inl_input(x, model.program)).max(axis=1) for x in (levels, reference))),
+        "offset": _two_samples(*(error_at(0.0, x, model.program) for x in (levels, reference))),
     }
 
 

@@ -19,7 +19,7 @@ from characterization.ramp_model import RampModel
 from characterization.recalibrate import recalibrate
 from characterization.sampling import draw
 from characterization.transitions import measure
-from characterization.validation import INPUTS_PER_CHIP, validate
+from characterization.validation import INPUTS_PER_CHIP, level_tests, validate
 from netlists.closed_form import to_input_units
 
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
@@ -27,7 +27,8 @@ from .transistors import simulate_both_levels, what_macro_misses
 
 ACTIVATIONS = ("sigmoid", "tanh")
 HELD_OUT_SEED_OFFSET = 1000
-TRANSISTOR_CHIPS = {3: (208, 8), 5: (16, 0)}
+FURTHER_SETS = 8
+TRANSISTOR_CHIPS = {3: (208, 8), 5: (208, 0)}
 """Chips at level ``sky130`` by bits, and how many of them are calibrated too: 4 s of one core a chip at 3 bits, 12 s at 5."""
 _CALIBRATION_BATCH = 64
 
@@ -41,6 +42,7 @@ def run_models_study(
     samples: int = 16_384,
     held_out: int = 1250,
     conversions: int = 1250,
+    further_sets: int = FURTHER_SETS,
     transistor_chips: Mapping[int, tuple[int, int]] = TRANSISTOR_CHIPS,
     calibration_chips: int = 256,
     seed: int = 1,
@@ -57,6 +59,9 @@ def run_models_study(
         Chips that each model is fitted to, and fresh chips it is held against.
     conversions : int
         Of the fresh chips, those that also convert 16 inputs each to codes.
+    further_sets : int
+        Further sets of as many fresh chips, whose levels alone are held against the model: whether a test that one set fails
+        was chance. 0: none.
     transistor_chips : mapping of bits to (chips, of them calibrated)
         Sigmoid ramps at level ``sky130``.
     calibration_chips : int
@@ -64,12 +69,13 @@ def run_models_study(
     """
     check_counts(samples, jobs, held_out=held_out, conversions=conversions, calibration_chips=calibration_chips)
     out, work = make_folder(Path(out)), make_folder(Path(work))
-    held = {}
+    held, sets = {}, []
     for i, name in enumerate(activations):
         # A tanh ramp is the sigmoid's in other units: with the same seed it would repeat the same chips.
         plan = RampPlan(name, bits, seed=seed + i)
         model = validated_model(plan, samples, held_out, conversions, work, jobs=jobs, progress=progress)
         model.save(out / f"{name}{bits}.json")
+        sets += further_tests(model, further_sets, held_out, work, jobs=jobs, progress=progress)
         held[name] = {**(model.validation or {}), "tail": model.after.shift.kind, "structure": model.after.evidence["structure"]}
     transistors, levels = {}, []
     for count, (chips, calibrated) in transistor_chips.items():
@@ -78,6 +84,8 @@ def run_models_study(
         found, table = what_macro_misses(both, work / "transistors")
         transistors[str(count)] = found
         levels.append(table.assign(bits=count))
+    further = pd.DataFrame(sets, columns=["activation", "set", "seed", "chips", "test", "statistic", "p_value"])
+    write_atomic(out / "fresh_sets.csv", lambda p: further.to_csv(p, index=False, float_format="%.6g"))
     plan = RampPlan("sigmoid", bits, seed=seed)
     procedures = calibration_table(plan, calibration_chips, work)
     write_atomic(out / "calibration.csv", lambda p: procedures.to_csv(p, index=False, float_format="%.6g"))
@@ -88,6 +96,7 @@ def run_models_study(
         "held_out": held_out,
         "seed": seed,
         "macro": held,
+        "further_sets": further.to_dict("records"),
         "sky130": transistors,
         "calibration": procedures.to_dict("records"),
         "versions": versions(),
@@ -118,6 +127,26 @@ def validated_model(
     model = model.model_copy(update={"validation": found})
     model.save(path)
     return model
+
+
+def further_tests(model: RampModel, sets: int, chips: int, work: Path, *, jobs: int, progress: bool) -> list[dict[str, Any]]:
+    """Kolmogorov-Smirnov tests of further sets of fresh chips, a row a set and test, and of all these sets together (set 0)."""
+    plan = model.ramp_plan
+    found: list[np.ndarray] = []
+    rows: list[dict[str, Any]] = []
+    first = plan.seed + 2 * HELD_OUT_SEED_OFFSET
+    for i in range(sets):
+        fresh = replace(plan, seed=first + 10 * i, conversions=False)
+        run = characterize(fresh, chips, work / f"{plan.name}{plan.bits}-fresh-{i + 1}", jobs=jobs, progress=progress)
+        levels = run.levels(calibrated=True)
+        found.append(levels[np.isfinite(levels).all(axis=1)])
+    groups = [(0, first, np.concatenate(found))] if found else []
+    groups += [(i + 1, first + 10 * i, levels) for i, levels in enumerate(found)]
+    for number, seed, levels in groups:
+        for test, result in level_tests(levels, model, seed).items():
+            row = {"activation": plan.name, "set": number, "seed": seed, "chips": len(levels), "test": test}
+            rows.append(row | {"statistic": result["statistic"], "p_value": result["p_value"]})
+    return rows
 
 
 def calibration_table(plan: RampPlan, chips: int, work: Path) -> pd.DataFrame:

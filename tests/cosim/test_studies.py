@@ -108,6 +108,7 @@ def small(tmp_path_factory):
             bits=3,
             samples=16,
             held_out=8,
+            further_sets=2,
             transistor_chips={},
             calibration_chips=4,
             progress=False,
@@ -131,6 +132,11 @@ def test_study_of_the_models(small):
     for name in CALIBRATIONS[1:]:
         assert rows[name]["offset_sigma_after_lsb"] < 0.3 * rows[name]["offset_sigma_before_lsb"]
         assert rows[name]["writes_mean"] >= 1
+    sets = pd.DataFrame(summary["further_sets"])
+    assert sets.groupby("test")["chips"].apply(list).to_dict() == {"max_inl": [16, 8, 8], "offset": [16, 8, 8]}
+    assert len(set(sets["seed"]) - {1, held["seed"]}) == 2
+    assert sets["p_value"].between(0, 1).all()
+    pd.testing.assert_frame_equal(pd.read_csv(folder / "out" / "fresh_sets.csv"), sets, rtol=1e-5)
     assert "sigmoid, 3 bits, macro: 128 codes" in models.describe_models(summary)
 
 
