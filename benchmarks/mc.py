@@ -126,7 +126,8 @@ def our_batch(first: int, n: int) -> tuple[np.ndarray, float, float, int, int]:
     del ngspice.run
     if set(measured.status) != {"ok"}:
         raise SystemExit(f"samples from {first} on: {measured.status}, {measured.message}")
-    return measured.volts, inside, time.perf_counter() - start, os.getpid(), psutil.Process().memory_info().rss
+    total = time.perf_counter() - start
+    return measured.volts, inside, total, os.getpid(), psutil.Process().memory_info().rss
 
 
 def ours(first: int, n: int, jobs: int, batch: int = BATCH) -> list[tuple[np.ndarray, float, float, int, int]]:

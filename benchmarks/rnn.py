@@ -4,8 +4,8 @@ The keyword network of the field, an LSTM of 32 units on 49 steps of 40 features
 5-bit ramps, own thresholds for each column and chip: without noise, with conversion noise, and with effective weights of wired
 arrays. The character network, 2,016 units with a projection to 504 and an embedding of 128, reads a text on one chip with
 noise. Chips are drawn, and array networks factored, before the clock starts. The runs take turns, so that a slow spell of the
-machine meets all of them; figures are medians. PyTorch's float LSTM runs in the same turns where it is installed; its ratio is
-null elsewhere.
+machine meets all of them; figures are medians. PyTorch's float LSTM, and aihwkit's analog LSTM with the noise of its own
+`InferenceRPUConfig` (one chip), run in the same turns where they are installed; their ratios are null elsewhere.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import resource
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
@@ -91,7 +92,25 @@ def keyword_runs(rng: np.random.Generator) -> dict[str, Callable[[], object]]:
         with torch.inference_mode():
             module(batch)
 
-    return work | {"torch": run_torch}
+    work["torch"] = run_torch
+    if find_spec("aihwkit"):
+        work["aihwkit"] = aihwkit_run(inputs)
+    return work
+
+
+def aihwkit_run(inputs: np.ndarray) -> Callable[[], object]:
+    import torch
+    from aihwkit.nn import AnalogLSTMCell, AnalogRNN
+    from aihwkit.simulator.configs import InferenceRPUConfig
+
+    module = AnalogRNN(AnalogLSTMCell, FEATURES, HIDDEN, bias=True, rpu_config=InferenceRPUConfig()).eval()
+    batch = torch.tensor(inputs.transpose(1, 0, 2).copy(), dtype=torch.float32)
+
+    def run() -> None:
+        with torch.inference_mode():
+            module(batch)
+
+    return run
 
 
 def character_run(rng: np.random.Generator) -> Callable[[], object]:
@@ -120,6 +139,7 @@ def measure(repeats: int) -> dict[str, Any]:
         "seq_chips_per_s_ir_drop": speed["ir_drop"],
         "ratio_ir_drop": speed["ir_drop"] / speed["quiet"],
         "ratio_vs_torch_float": speed["quiet"] * keywords["torch"] / SEQUENCES if "torch" in keywords else None,
+        "ratio_vs_aihwkit": speed["noise"] * keywords["aihwkit"] / SEQUENCES if "aihwkit" in keywords else None,
         "chars_per_s_2016": (TEXT - 1) / text["text"],
         # Seconds of processor time, which another job on the same cores disturbs less.
         "seq_chips_per_cpu_s": pairs / busy["quiet"],
@@ -132,7 +152,8 @@ def measure(repeats: int) -> dict[str, Any]:
         "repeats": repeats,
         "cores": joblib.cpu_count(),
         "machine": platform.machine(),
-        "versions": {name: version(name) for name in ("numpy", "numba")} | {"python": platform.python_version()},
+        "versions": {name: version(name) for name in ("numpy", "numba", "torch", "aihwkit") if find_spec(name)}
+        | {"python": platform.python_version()},
     }
 
 
