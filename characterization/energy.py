@@ -1,0 +1,267 @@
+"""Energy from SPICE: currents of supplies and drive lines, integrated over the transient, held against V I t and C V^2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netlists.bench_energy import EnergyBench, driver_bench, mac_bench, ramp_bench, switch_bench
+from netlists.devices import DeviceProfile, load_profile
+from netlists.engine import simulate, simulate_draws
+from netlists.errors import InputError
+from netlists.parameters import RampCircuit
+from netlists.program import RampProgram, program_ramp
+from netlists.pwm import Pwm
+
+from .provenance import write_atomic
+
+CODES = (15, -11, 8, -6, 4, -3, 2, 0)
+"""Input codes of the measured MAC, 5 bits: magnitudes from the largest to none, both signs."""
+PAIRS_US = (
+    (250.0, 100.0),
+    (100.0, 180.0),
+    (400.0, 100.0),
+    (100.0, 130.0),
+    (160.0, 100.0),
+    (100.0, 300.0),
+    (220.0, 100.0),
+    (100.0, 100.0),
+)
+"""Conductances of the positive and the negative cell of each input, microsiemens."""
+C_F_MAC = 40e-12
+"""Feedback capacitor of the measured MAC, farads: V_mac stays within 0.2 V of analog ground."""
+V_MACS = (0.6, 0.9, 1.2)
+"""Comparator inputs over which latch, counter and comparator are averaged, volts: early, middle and late codes."""
+DRIVER_WIDTH, SWITCH_WIDTH = 50.0, 444.0
+"""Gate widths of driver and hold switch, micrometres."""
+BIAS = {"integrator": 26 * 20e-6, "comparator": 60e-6}
+"""Currents that ota_sky130 and comparator_sky130 are biased with, amperes: i_ref, tail 5 i_ref and output 20 i_ref of 20 uA;
+two references of 10 uA and tails of twice that."""
+GATE_CAPACITANCE = 8.4e-3
+"""Of an area of gate oxide, F/m^2: 4.1 nm of silicon dioxide."""
+GATE_AREA = {"latch and counter": 27.6e-12, "driver": 268.8e-12, "hold switch": 379.2e-12}
+"""Gate area of the blocks whose energy is charging gates, m^2: sum of W L over netlists/circuits."""
+
+
+@dataclass(frozen=True)
+class BlockEnergy:
+    """Energy of one block over one part of a transient.
+
+    Attributes
+    ----------
+    block, level, window : str
+    v_read : float
+        Volts.
+    energy : float
+        Joules drawn from the block's sources.
+    time : float
+        Length of the window, seconds.
+    bound : float
+        Closed form that it is held against, joules.
+    rule : str
+        What the bound is: ``equal``, ``at least`` or ``at most``, and its formula.
+    condition : str
+        What the block did.
+    sag : float
+        How far below ``equal`` is allowed, as a part of it: an op-amp of finite bandwidth lets the summing node follow the drive
+        line while charge flows, and the cells see that much less than V_read.
+    """
+
+    block: str
+    level: str
+    window: str
+    v_read: float
+    energy: float
+    time: float
+    bound: float
+    rule: str
+    condition: str
+    sag: float = 0.0
+
+    @property
+    def power(self) -> float:
+        """Mean power, watts."""
+        return self.energy / self.time
+
+    @property
+    def within(self) -> bool:
+        """Whether the bound holds; ``equal`` to 0.1 % and the sag."""
+        if self.rule.startswith("equal"):
+            return 0.999 - self.sag <= self.energy / self.bound <= 1.001
+        return self.energy >= self.bound if self.rule.startswith("at least") else self.energy <= self.bound
+
+    def as_row(self) -> dict[str, Any]:
+        """For tables and JSON."""
+        return asdict(self) | {"power": self.power, "within": self.within}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> BlockEnergy:
+        """What `as_row` was made of."""
+        return cls(**{f.name: row[f.name] for f in fields(cls)})
+
+
+def integrate(bench: EnergyBench, waves: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
+    """Energy of each block in each window of a bench, joules.
+
+    ``E = - integral (v - v_0) i dt`` over the block's sources: ngspice counts the current that flows into a source's positive
+    terminal, and v_0 is analog ground for the drive lines of cells.
+
+    Parameters
+    ----------
+    waves : mapping
+        What `engine.simulate` gives for the bench's deck and vectors.
+    """
+    t, out = waves["time"], {}
+    for block, sources in bench.sources.items():
+        power = np.sum([-(waves[s] - bench.volts.get(s, 0.0)) * waves[f"{s}#branch"] for s in sources], axis=0)
+        total = np.append(0.0, np.cumsum(0.5 * (power[1:] + power[:-1]) * np.diff(t)))
+        for window, (start, stop) in bench.windows.items():
+            out[block, window] = float(np.interp(stop, t, total) - np.interp(start, t, total))
+    return out
+
+
+def run(bench: EnergyBench) -> dict[tuple[str, str], float]:
+    """Simulate a bench and integrate it; errors as `engine.simulate`."""
+    return integrate(bench, simulate(bench.deck, bench.vectors))
+
+
+def measure_mac(level: str, circuit: RampCircuit) -> list[BlockEnergy]:
+    """A column of eight inputs in its MAC: energy of the cells, and at level sky130 of the integrator."""
+    bench, pwm = _mac(level, circuit), Pwm()
+    cells = _mac_cells(circuit, pwm)
+    found = run(bench)
+    condition = f"{len(CODES)} inputs of {pwm.n_in} bits, {pwm.duration * 1e9:.0f} ns"
+    sag = _sag(level, circuit, 1e-6 * float(np.sum(PAIRS_US)) / C_F_MAC)
+    out = [_row("cells", level, "mac", circuit, found, bench, cells, "equal: V^2 G t", condition, sag)]
+    if level == "sky130":
+        out += [_biased("integrator", w, circuit, found, bench, condition) for w in ("mac", "hold")]
+    return out
+
+
+def measure_ramp(level: str, circuit: RampCircuit, program: RampProgram, v_mac: float) -> list[BlockEnergy]:
+    """A ramp conversion: cells of the ramp column, and at level sky130 integrator, comparator, latch and counter."""
+    bench = ramp_bench(level, program, circuit, v_mac)
+    found = run(bench)
+    charge = program.conductance * program.width * circuit.t_pulse
+    condition = f"{program.activation}, {program.bits} bits, V_mac {v_mac:g} V"
+    sag = _sag(level, circuit, float(program.conductance.max()) / program.feedback_capacitance(circuit))
+    out = []
+    for window, cells in (("calibration", program.step < 0), ("ramp", program.step >= 0)):
+        expected = circuit.v_read**2 * float(charge[cells].sum())
+        out.append(_row("ramp cells", level, window, circuit, found, bench, expected, "equal: V^2 G t", condition, sag))
+    if level == "sky130":
+        out += [_biased(block, "ramp", circuit, found, bench, condition) for block in ("integrator", "comparator")]
+        for block in ("latch and counter", "clocks"):
+            gates = program.n_steps * GATE_AREA["latch and counter"] * GATE_CAPACITANCE * circuit.v_dd**2
+            rule = "at most: C V^2 of every gate, each step"
+            out.append(_row(block, level, "ramp", circuit, found, bench, gates, rule, condition))
+    return out
+
+
+def measure_gates(circuit: RampCircuit) -> list[BlockEnergy]:
+    """Row driver, two pulses, and hold switch, closed and opened once, at level sky130."""
+    out = []
+    for block, window, bench, pulses in (
+        ("driver", "pulses", driver_bench(circuit, width=DRIVER_WIDTH), 2),
+        ("hold switch", "pulse", switch_bench(circuit, width=SWITCH_WIDTH), 1),
+    ):
+        bound = pulses * GATE_AREA[block] * GATE_CAPACITANCE * circuit.v_dd**2
+        rule = "at most: C V^2 of every gate, each pulse"
+        out.append(_row(block, "sky130", window, circuit, run(bench), bench, bound, rule, f"{pulses} pulse(s), no load"))
+    return out
+
+
+def measure_mismatch(circuit: RampCircuit, seeds: Sequence[int]) -> list[BlockEnergy]:
+    """The MAC of `measure_mac` at level sky130 on chips of foundry mismatch, one for each seed of ngspice."""
+    bench, out = _mac("sky130", circuit, mismatch=True), []
+    for seed, waves in zip(seeds, simulate_draws(bench.deck, bench.vectors, seeds), strict=True):
+        out.append(_biased("integrator", "mac", circuit, integrate(bench, waves), bench, f"mismatch, seed {seed}"))
+    return out
+
+
+def measured_figures(rows: Sequence[BlockEnergy]) -> dict[str, tuple[float, str]]:
+    """Figures of the cost model from measured rows: value and unit by name.
+
+    Raises
+    ------
+    InputError
+        A block was not measured at level sky130.
+    """
+
+    def mean(block: str, value: Callable[[BlockEnergy], float]) -> float:
+        found = [value(r) for r in rows if r.level == "sky130" and r.block == block and not r.condition.startswith("mismatch")]
+        if not found:
+            raise InputError(f"rows: hold no {block!r} at level sky130")
+        return float(np.mean(found))
+
+    circuit = RampCircuit()
+
+    def a_step(row: BlockEnergy) -> float:
+        return row.energy / (row.time / circuit.t_step)
+
+    return {
+        "integrator_power": (mean("integrator", lambda r: r.power), "W"),
+        "comparator_power": (mean("comparator", lambda r: r.power), "W"),
+        "counter_energy": (mean("latch and counter", a_step), "J a ramp step"),
+        "clock_energy": (mean("clocks", a_step), "J a ramp step"),
+        "driver_energy": (mean("driver", lambda r: r.energy / 2), "J a pulse"),
+        "hold_switch_energy": (mean("hold switch", lambda r: r.energy), "J a conversion"),
+    }
+
+
+def write_measured(figures: Mapping[str, tuple[float, str]], path: Path) -> Path:
+    """Write figures as the TOML file that the cost model reads."""
+    head = "# Energies of the SKY130 blocks (tt, 27 C, 1.8 V), from ngspice. Written by `cosim study cost`; do not edit.\n"
+    tables = (f'\n[{name}]\nvalue = {value:.5g}\nunit = "{unit}"\n' for name, (value, unit) in figures.items())
+    return write_atomic(path, lambda p: p.write_text(head + "".join(tables)))
+
+
+def default_program(bits: int, profile: DeviceProfile | None = None) -> RampProgram:
+    """The sigmoid ramp that is measured."""
+    return program_ramp("sigmoid", bits, profile or load_profile("taox-100-400"))
+
+
+def _mac(level: str, circuit: RampCircuit, *, mismatch: bool = False) -> EnergyBench:
+    pairs = 1e-6 * np.array(PAIRS_US)
+    return mac_bench(level, circuit, Pwm(), np.array(CODES), pairs, c_f=C_F_MAC, mismatch=mismatch)
+
+
+def _mac_cells(circuit: RampCircuit, pwm: Pwm) -> float:
+    time = np.abs(pwm.pulse_time(np.array(CODES)))
+    return float(circuit.v_read**2 * np.sum(1e-6 * np.array(PAIRS_US).sum(axis=1) * time))
+
+
+def _row(
+    block: str,
+    level: str,
+    window: str,
+    circuit: RampCircuit,
+    found: Mapping[tuple[str, str], float],
+    bench: EnergyBench,
+    bound: float,
+    rule: str,
+    condition: str,
+    sag: float = 0.0,
+) -> BlockEnergy:
+    start, stop = bench.windows[window]
+    return BlockEnergy(block, level, window, circuit.v_read, found[block, window], stop - start, bound, rule, condition, sag)
+
+
+def _sag(level: str, circuit: RampCircuit, rate: float) -> float:
+    """Part of V_read by which the summing node follows: ``G / (C_f 2 pi gbw)``, ``rate`` being G / C_f (1/s).
+
+    Twice that at level sky130 (assumption): its output stage's own resistance adds to it.
+    """
+    return {"ideal": 0.0, "macro": 1.0, "sky130": 2.0}[level] * rate / (2 * np.pi * circuit.gbw)
+
+
+def _biased(block: str, window: str, circuit: RampCircuit, found: Mapping, bench: EnergyBench, condition: str) -> BlockEnergy:
+    """A block that its bias current keeps busy: it takes at least V I t."""
+    start, stop = bench.windows[window]
+    bound = circuit.v_dd * BIAS[block] * (stop - start)
+    # Bias mirrors leave a few per cent of what they should carry.
+    return _row(block, "sky130", window, circuit, found, bench, 0.9 * bound, "at least: 0.9 V I t of the bias", condition)

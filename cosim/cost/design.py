@@ -1,0 +1,184 @@
+"""A design whose cost is asked for: resolution, voltages, clocks, cells, arrays, node, converter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from netlists.checks import is_number
+from netlists.errors import InputError
+from netlists.parameters import MEASURED_STATISTICS, RampCircuit
+from netlists.pwm import Pwm
+
+from .scaling import check_node
+
+CONVERTERS = ("ramp", "conventional")
+_CIRCUIT, _PWM = RampCircuit(), Pwm()
+
+
+@dataclass(frozen=True)
+class Design:
+    """Everything about the hardware that its cost depends on; SI units.
+
+    The defaults are those of the simulated circuit at level ``sky130``: 130 nm, 1.8 V, its clocks.
+
+    Attributes
+    ----------
+    bits : int
+        Of the converters, 1..8.
+    n_in : int
+        Of the pulse-width modulated inputs, sign included, 2..12.
+    v_read : float
+        Read voltage, volts.
+    v_swing : float
+        Span of the ramp, volts. Assumption of `RampCircuit`.
+    t_step : float
+        Clock period of a ramp step, seconds.
+    t_pulse_share : float
+        Longest select pulse of a ramp cell as a part of ``t_step``.
+    t_unit, t_gap, t_reset : float
+        Pulse length of one input code, rest after the longest pulse, reset of the integrators, seconds.
+    g_min, g_max : float
+        Conductance range, siemens.
+    mean_input : float
+        Mean magnitude of an input as a part of the largest. Assumption: 0.25.
+    weight_range : float
+        Weight that takes the whole conductance range; sets C_f and its area. Assumption: 2.
+    max_rows, max_columns : int or None
+        Largest array, in weights; None: one array for each matrix.
+    calibration_cells : int
+        Of each ramp column.
+    comparator_offset : float
+        Offset (sigma) that the comparators are sized for, volts. Gate area, and with it area and power, go as its inverse square.
+        Source of the area: Pelgrom et al., IEEE JSSC 24, 1433 (1989); that power follows is an assumption.
+    charge_loss : float
+        Largest part of a column's charge that its op-amp's bandwidth may take before C_f makes it good; wide columns get larger
+        op-amps for it. Assumption: 0.25, as the simulated tile of 72 inputs (`netlists.pwm.Pwm`).
+    node : float
+        Nanometres, 7..130.
+    v_dd : float or None
+        Supply of the node's circuits, volts; None: 1.8 V at 130 nm, as simulated, and the nominal supply elsewhere.
+    converter : {"ramp", "conventional"}
+        Bent ramps made in memory, or a linear ramp and digital activation units.
+    activation_units : int
+        Parallel activation units of the conventional converter.
+    activation_cycles : int
+        Clock cycles of an activation in such a unit. Derived from Yang et al. 2025, Fig. 1: 2 to 4 (see docs/cost.md).
+    lanes : int
+        Hidden units whose digital products are computed at the same time.
+    t_clock : float
+        Digital clock, seconds.
+    state_bits : int
+        Of states and digital products.
+
+    Raises
+    ------
+    InputError
+        A value that cannot be; the message names it.
+    """
+
+    bits: int = 5
+    n_in: int = 5
+    v_read: float = 0.2
+    v_swing: float = 1.0
+    t_step: float = _CIRCUIT.t_step
+    t_pulse_share: float = 0.5
+    t_unit: float = _PWM.t_unit
+    t_gap: float = _PWM.t_gap
+    t_reset: float = _CIRCUIT.t_reset
+    g_min: float = 100e-6
+    g_max: float = 400e-6
+    mean_input: float = 0.25
+    weight_range: float = 2.0
+    max_rows: int | None = None
+    max_columns: int | None = None
+    calibration_cells: int = 5
+    comparator_offset: float = MEASURED_STATISTICS["comparator_offset_sigma"]
+    charge_loss: float = 0.25
+    node: float = 130.0
+    v_dd: float | None = None
+    converter: str = "ramp"
+    activation_units: int = 32
+    activation_cycles: int = 3
+    lanes: int = 32
+    t_clock: float = 1e-9
+    state_bits: int = 8
+
+    def __post_init__(self) -> None:
+        for name, least, most in _WHOLE:
+            value = getattr(self, name)
+            if value is None and name.startswith("max_"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise InputError(f"{name}={value!r}: must be a whole number {least}..{most}")
+        for name, low, high in _REAL:
+            value = getattr(self, name)
+            if value is None and name == "v_dd":
+                continue
+            if not is_number(value) or not low < value <= high:
+                raise InputError(f"{name}={value!r}: must be above {low:g} and at most {high:g}")
+        if not self.g_min < self.g_max:
+            raise InputError(f"g_min={self.g_min:g}: must be below g_max={self.g_max:g} (siemens)")
+        if self.converter not in CONVERTERS:
+            raise InputError(f"converter={self.converter!r}: unknown; allowed are {', '.join(CONVERTERS)}")
+        check_node(self.node)
+
+    def with_(self, **changes: Any) -> Design:
+        """A copy with some fields changed; unknown names raise `InputError`."""
+        known = [f.name for f in fields(self)]
+        if unknown := sorted(set(changes) - set(known)):
+            raise InputError(f"design parameter {unknown[0]!r}: unknown; allowed are {', '.join(known)}")
+        return replace(self, **changes)
+
+    @property
+    def max_code(self) -> int:
+        """Largest magnitude of an input code."""
+        return 2 ** (self.n_in - 1) - 1
+
+    @property
+    def t_mac(self) -> float:
+        """Longest input pulse and the rest after it, seconds."""
+        return self.max_code * self.t_unit + self.t_gap
+
+    @property
+    def t_ramp(self) -> float:
+        """Calibration and all steps of a ramp, seconds."""
+        return (2**self.bits + self.calibration_cells) * self.t_step
+
+    def pair_conductance(self, mean_weight: float) -> float:
+        """Mean conductance of the two cells of a weight together, siemens.
+
+        The cell of the weight's sign gets ``g_min + (g_max - g_min) |w| / w_max``, the other ``g_min``
+        (`netlists.differential_pairs`).
+        """
+        return 2 * self.g_min + (self.g_max - self.g_min) * mean_weight
+
+
+_WHOLE = (
+    ("bits", 1, 8),
+    ("n_in", 2, 12),
+    ("max_rows", 1, 10**6),
+    ("max_columns", 1, 10**6),
+    ("calibration_cells", 1, 32),
+    ("activation_units", 1, 10**6),
+    ("activation_cycles", 1, 1000),
+    ("lanes", 1, 10**6),
+    ("state_bits", 1, 32),
+)
+_REAL = (
+    ("v_read", 0.0, 2.0),
+    ("v_swing", 0.0, 2.0),
+    ("t_step", 0.0, 1.0),
+    ("t_pulse_share", 0.0, 1.0),
+    ("t_unit", 0.0, 1.0),
+    ("t_gap", 0.0, 1.0),
+    ("t_reset", 0.0, 1.0),
+    ("g_min", 0.0, 1.0),
+    ("g_max", 0.0, 1.0),
+    ("mean_input", 0.0, 1.0),
+    ("weight_range", 0.0, 1e6),
+    ("comparator_offset", 0.0, 1.0),
+    ("charge_loss", 0.0, 1.0),
+    ("v_dd", 0.0, 5.0),
+    ("t_clock", 0.0, 1.0),
+)

@@ -1,0 +1,73 @@
+"""Electrical quantities of an array on a design, in closed form: energy of cells, capacitors, size of op-amps."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from itertools import pairwise
+
+from netlists.devices import load_profile
+from netlists.parameters import RampCircuit
+from netlists.program import program_ramp
+
+from .design import Design
+from .scaling import SIMULATED_NODE
+from .shape import ArrayShape
+
+
+def mac_cell_energy(array: ArrayShape, design: Design) -> float:
+    """Energy of all cells of an array in one multiply-accumulate, joules: ``V_read^2 G t`` summed over pairs at the mean input."""
+    time = design.mean_input * design.max_code * design.t_unit
+    return array.rows * array.columns * design.v_read**2 * design.pair_conductance(array.mean_weight) * time
+
+
+def ramp_cell_energy(activation: str, design: Design) -> float:
+    """Energy of the cells of one ramp column in a conversion, joules: ``V_read^2 sum G w t``, calibration cells included."""
+    steps, start = _ramp_steps(activation, design.bits)
+    return design.v_read**2 * _full_pulse(design) * (sum(steps) + abs(start)) / max(steps)
+
+
+def ramp_capacitance(activation: str, design: Design) -> float:
+    """C_f that makes a ramp span ``v_swing``, farads (`RampProgram.feedback_capacitance`)."""
+    steps, _ = _ramp_steps(activation, design.bits)
+    return design.v_read * _full_pulse(design) * sum(steps) / max(steps) / design.v_swing
+
+
+def integration_capacitance(activation: str, design: Design) -> float:
+    """C_f that puts V_mac on the scale of the ramp, farads (`netlists.tile.Tile.charge_capacitance`), inputs of up to 1.
+
+    ``C_f = v_read scale t_max / (volts per unit)`` with ``scale = (g_max - g_min) / weight_range``.
+    """
+    charge = design.v_read * (design.g_max - design.g_min) / design.weight_range * design.max_code * design.t_unit
+    return charge * sum(_ramp_steps(activation, design.bits)[0]) / design.v_swing
+
+
+def opamp_size(array: ArrayShape, design: Design) -> float:
+    """How many times the measured op-amp a column's op-amp is, in bandwidth and with it in power and gate area.
+
+    A column of conductance S loses ``S / (2 pi gbw C_f)`` of its charge (`netlists.tile.Tile.feedback_capacitance`); the op-amp is
+    as large as keeps that at ``charge_loss``, and never smaller than the measured one. Speed goes as 1 / node (assumption).
+    """
+    gbw = RampCircuit().gbw * SIMULATED_NODE / design.node
+    column = array.rows * design.pair_conductance(array.mean_weight)
+    loss = column / (2 * math.pi * gbw * column_capacitance(array, design))
+    return max(1.0, loss / design.charge_loss)
+
+
+def column_capacitance(array: ArrayShape, design: Design) -> float:
+    """C_f of a column, mean over the array's ramps, farads. A linear ramp spans what the bent ones span."""
+    return sum(integration_capacitance(a, design) for a in array.activations) / len(array.activations)
+
+
+def _full_pulse(design: Design) -> float:
+    """Conductance times time of the largest ramp step: a cell of g_max and a full pulse."""
+    return design.g_max * design.t_pulse_share * design.t_step
+
+
+@lru_cache(maxsize=512)
+def _ramp_steps(activation: str, bits: int) -> tuple[tuple[float, ...], float]:
+    """Steps of a ramp and where it starts, input units; they do not depend on the cells."""
+    program = program_ramp(activation, bits, load_profile("taox-100-400"))
+    x = [program.start, *program.x.tolist()]
+    steps = [b - a for a, b in pairwise(x)]
+    return (*steps, steps[-1]), float(program.start)

@@ -1,0 +1,110 @@
+"""Energy, time and area of a network on a design, term by term."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from .design import Design
+from .electrical import opamp_size, ramp_capacitance
+from .shape import NetworkShape
+from .terms import INFERENCE, STEP, Term, array_terms, digital_terms
+
+__all__ = ["NetworkCost", "network_cost", "opamp_size", "ramp_capacitance"]
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """What a network costs on a design; SI units.
+
+    Attributes
+    ----------
+    terms : tuple of Term
+    steps : int
+        Time steps of an inference.
+    operations : int
+        Of a time step: two for each weight.
+    conversions : int
+        Columns converted in a time step.
+    """
+
+    terms: tuple[Term, ...]
+    steps: int
+    operations: int
+    conversions: int
+
+    @property
+    def step_energy(self) -> float:
+        """Of a time step, joules."""
+        return math.fsum(t.energy for t in self.terms if t.per == STEP)
+
+    @property
+    def step_time(self) -> float:
+        """Of a time step, seconds."""
+        return math.fsum(t.time for t in self.terms if t.per == STEP)
+
+    @property
+    def conversion_energy(self) -> float:
+        """Of a converted column, all that its time step takes included, joules."""
+        return self.step_energy / self.conversions
+
+    @property
+    def energy(self) -> float:
+        """Of an inference, joules."""
+        return self.steps * self.step_energy + math.fsum(t.energy for t in self.terms if t.per == INFERENCE)
+
+    @property
+    def latency(self) -> float:
+        """Of an inference, seconds."""
+        return self.steps * self.step_time + math.fsum(t.time for t in self.terms if t.per == INFERENCE)
+
+    @property
+    def area(self) -> float:
+        """Square metres."""
+        return math.fsum(t.area for t in self.terms)
+
+    @property
+    def power(self) -> float:
+        """While the network runs, watts."""
+        return self.step_energy / self.step_time
+
+    @property
+    def tops(self) -> float:
+        """Operations on the arrays in a second, 10^12."""
+        return self.operations / self.step_time * 1e-12
+
+    @property
+    def tops_per_watt(self) -> float:
+        return self.operations / self.step_energy * 1e-12
+
+    @property
+    def tops_per_mm2(self) -> float:
+        return self.tops / (self.area * 1e6)
+
+    def table(self) -> pd.DataFrame:
+        """One row a term."""
+        return pd.DataFrame([asdict(t) for t in self.terms])
+
+
+def network_cost(shape: NetworkShape, design: Design) -> NetworkCost:
+    """What a network costs on a design; a pure function.
+
+    Parameters
+    ----------
+    shape : NetworkShape
+        ``NetworkShape.of(network, steps)`` or `lstm_shape`.
+    design : Design
+
+    Returns
+    -------
+    NetworkCost
+    """
+    terms: list[Term] = []
+    for array in shape.arrays:
+        terms += array_terms(array, design)
+    terms += digital_terms(shape.digital, design, STEP, "cell")
+    terms += digital_terms(shape.readout, design, INFERENCE, "readout")
+    columns = sum(a.columns for a in shape.arrays)
+    return NetworkCost(tuple(terms), shape.steps, shape.operations, columns)

@@ -1,0 +1,204 @@
+"""The shape of a network as its cost sees it: rows, columns and ramps of each array, and the digital work of a time step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlists.errors import InputError
+
+from ..cells import LSTM, Cell
+from ..networks import Network
+
+MEAN_WEIGHT = 0.15
+"""Mean magnitude of a weight as a part of the largest, where no weights are given. Assumption."""
+
+
+@dataclass(frozen=True)
+class ArrayShape:
+    """One weight matrix on the crossbar.
+
+    Attributes
+    ----------
+    name : str
+    rows, columns : int
+        In weights: each is a pair of cells.
+    activations : tuple of str
+        What its ramps follow, each once: so many ramp columns an array takes.
+    mean_weight : float
+        Mean magnitude of its weights as a part of the largest.
+    """
+
+    name: str
+    rows: int
+    columns: int
+    activations: tuple[str, ...] = ("sigmoid", "tanh")
+    mean_weight: float = MEAN_WEIGHT
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "columns"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"array {self.name}: {name}={value!r}: must be a whole number, 1 or more")
+        if not self.activations:
+            raise InputError(f"array {self.name}: activations: is empty; a column needs a ramp to be converted by")
+        if not 0 <= self.mean_weight <= 1:
+            raise InputError(f"array {self.name}: mean_weight={self.mean_weight!r}: must be 0..1")
+
+
+@dataclass(frozen=True)
+class DigitalWork:
+    """What a time step leaves to the digital part.
+
+    Attributes
+    ----------
+    units : int
+        Hidden units; they are computed ``Design.lanes`` at a time.
+    multiplications, additions, activations, words : int
+        Products, sums, activations of digital values (such as tanh(c)), and words of state that are read and written.
+    """
+
+    units: int = 0
+    multiplications: int = 0
+    additions: int = 0
+    activations: int = 0
+    words: int = 0
+
+    def __add__(self, other: DigitalWork) -> DigitalWork:
+        return DigitalWork(*(getattr(self, n) + getattr(other, n) for n in self.__dataclass_fields__))
+
+
+NO_WORK = DigitalWork()
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """Arrays that are used one after the other in each time step, and digital work.
+
+    Attributes
+    ----------
+    arrays : tuple of ArrayShape
+    digital : DigitalWork
+        Of a time step.
+    steps : int
+        Time steps of an inference.
+    readout : DigitalWork
+        After the last step, once an inference.
+    """
+
+    arrays: tuple[ArrayShape, ...]
+    digital: DigitalWork = NO_WORK
+    steps: int = 1
+    readout: DigitalWork = NO_WORK
+
+    def __post_init__(self) -> None:
+        if not self.arrays:
+            raise InputError("arrays: is empty; a network has at least one array")
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
+            raise InputError(f"steps={self.steps!r}: must be a whole number, 1 or more")
+
+    @property
+    def weights(self) -> int:
+        """Weights on the arrays."""
+        return sum(a.rows * a.columns for a in self.arrays)
+
+    @property
+    def operations(self) -> int:
+        """Operations of a time step: a multiplication and an addition for each weight, as Table 1 counts them."""
+        return 2 * self.weights
+
+    @classmethod
+    def of(cls, network: Network, steps: int) -> NetworkShape:
+        """Shape of a network with its weights' magnitudes; ``steps`` time steps an inference.
+
+        Raises
+        ------
+        InputError
+            A kind of cell whose digital work is not known here.
+        """
+        arrays, digital = [], NO_WORK
+        for i, layer in enumerate(network.layers):
+            for weights in layer.directions:
+                arrays += _arrays(layer.cell, f"layer {i}", weights)
+                digital += digital_work(layer.cell)
+        rows, classes = network.readout.shape
+        product = DigitalWork(units=classes, multiplications=(rows - 1) * classes, additions=(rows - 1) * classes)
+        # A network that reads symbols answers at every step.
+        if network.embedding is not None:
+            return cls(tuple(arrays), digital + product, steps)
+        return cls(tuple(arrays), digital, steps, product)
+
+
+def lstm_shape(
+    n_in: int,
+    n_hidden: int,
+    *,
+    bias: bool = True,
+    n_projection: int | None = None,
+    on_array: bool = False,
+    steps: int = 1,
+    mean_weight: float = MEAN_WEIGHT,
+) -> NetworkShape:
+    """One LSTM layer without readout.
+
+    Parameters
+    ----------
+    bias : bool
+        Whether a row of the array drives biases.
+    n_projection : int, optional
+        Rows of the output's projection; ``on_array`` puts it on a second array with linear ramps, else it is digital.
+
+    Raises
+    ------
+    InputError
+        Sizes that cannot be.
+    """
+    cell = LSTM(n_in, n_hidden, n_projection=n_projection, projection_full_scale=1.0 if n_projection and on_array else None)
+    arrays = tuple(
+        ArrayShape(m.name, m.shape[0] - (m.bias and not bias), m.shape[1], _activations(m.gates), mean_weight)
+        for m in cell.matrices
+        if not m.digital
+    )
+    return NetworkShape(arrays, digital_work(cell), steps)
+
+
+def digital_work(cell: Cell) -> DigitalWork:
+    """Digital work of one step of a cell, from its equations.
+
+    Per unit: LSTM ``c = f c + i a``, ``h = o tanh(c)``: 3 products, 1 sum, 1 activation. GRU ``h = n + z (h - n)``: 1 product,
+    2 sums, and for the reset gate 1 product, with ``reset="after"`` also 1 sum and a digital tanh. Words: states and gates.
+
+    Raises
+    ------
+    InputError
+        Other kinds of cell.
+    """
+    n, gates = cell.n_hidden, sum(m.shape[1] for m in cell.matrices if not m.digital)
+    words = gates + 2 * sum(cell.state_sizes.values())
+    if cell.kind in ("lstm", "diagonal-lstm"):
+        per_unit, activations = (3, 1), n
+    elif cell.kind in ("gru", "diagonal-gru"):
+        after = getattr(cell, "reset", "") == "after"
+        per_unit, activations = (2, 2 + after), n * after
+    elif cell.kind == "vanilla":
+        per_unit, activations = (0, 0), 0
+    else:
+        raise InputError(f"cell {cell.kind!r}: its digital work is not known here; known are lstm, gru, vanilla and diagonal ones")
+    product = sum(m.shape[0] * m.shape[1] for m in cell.matrices if m.digital)
+    return DigitalWork(n, per_unit[0] * n + product, per_unit[1] * n + product, activations, words)
+
+
+def _arrays(cell: Cell, name: str, weights: Mapping[str, np.ndarray]) -> list[ArrayShape]:
+    out = []
+    for m in cell.matrices:
+        if not m.digital:
+            w = np.abs(weights[m.name])
+            mean = float(w.mean() / (w.max() or 1.0))
+            out.append(ArrayShape(f"{name}: {m.name}", *m.shape, _activations(m.gates), mean))
+    return out
+
+
+def _activations(gates: tuple) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(g.activation for g in gates))
