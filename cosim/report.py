@@ -66,6 +66,8 @@ def command(summary: dict[str, Any]) -> str:
         for name, value in summary["settings"].items():
             if name in standard and value != standard[name]:
                 line += f" --set '{name}={json.dumps(value)}'"
+    if summary["study"] == "error-sources":
+        line += "".join(f" --task {name}" for name in summary["tasks"])
     return line
 
 

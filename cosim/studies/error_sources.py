@@ -23,9 +23,11 @@ from ..hardware import Arrays, Hardware, LinearAdc
 from ..networks import LSTMNetwork
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
 from ..pwm_inputs import PwmInputs
+from ..report import write_report
 from ..statistics import accuracy_interval
 from ..tasks import Task, load_task
 from ..training import TrainingSettings, train_task
+from .error_sources_page import page as page
 
 BITS = (5, 4, 3)
 THRESHOLD_NOISE = (0.5, 1.0)
@@ -199,6 +201,7 @@ def run_error_sources(
         "wall_seconds": round(time.perf_counter() - start, 1),
     }
     write_json(out / "summary.json", summary)
+    write_report(out)
     return summary
 
 

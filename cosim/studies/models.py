@@ -23,6 +23,8 @@ from characterization.validation import INPUTS_PER_CHIP, level_tests, validate
 from netlists.closed_form import to_input_units
 
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
+from ..report import write_report
+from .models_page import page as page
 from .transistors import simulate_both_levels, what_macro_misses
 
 ACTIVATIONS = ("sigmoid", "tanh")
@@ -106,6 +108,7 @@ def run_models_study(
         write_atomic(out / "sky130_levels.csv", lambda p: everything.to_csv(p, index=False, float_format="%.6g"))
         draw_levels(out / "pictures" / "sky130", everything)
     write_json(out / "summary.json", summary)
+    write_report(out)
     return summary
 
 

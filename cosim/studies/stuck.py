@@ -7,7 +7,7 @@ neighbours. All chips are simulated in ngspice at level macro; the points of a c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -15,97 +15,104 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from characterization.chip_statistics import max_inl
 from characterization.estimators import CONFIDENCE, proportion_interval
 from characterization.montecarlo import characterize, check_counts
-from characterization.plan import RampPlan
-from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.plan import DEFAULT_PROFILE, RampPlan
+from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
 from netlists.devices import load_profile
 
+from ..page import Page, Section, percent
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
+from ..report import write_report
+from .fields import Counts, Numbers, Words
+from .parts import Parts
+from .published import Beside, beside, published
+from .study import Run, Study, StudySettings
+from .tables import read_table
 
-RATES = (0.0, 0.01, 0.02, 0.05)
-CELLS = (3, 5, 8)
-CALIBRATIONS = ("one-point", "trim")
-LIMITS = (0.5, 1.0)
-"""Largest input-referred |INL| of a chip that passes, LSB."""
+
+class Settings(StudySettings):
+    """What is simulated."""
+
+    activation: str = Field("sigmoid", description="function of the ramp")
+    bits: int = Field(5, ge=1, le=8, description="resolution")
+    samples: int = Field(128, ge=1, description="chips of each point, all of them in ngspice")
+    seed: int = Field(1, ge=0, description="of the chips")
+    profile: str = Field(DEFAULT_PROFILE, description="device profile, or a TOML file of one's own")
+    rates: Numbers = Field((0.0, 0.01, 0.02, 0.05), min_length=1, description="probability that a cell is stuck at OFF")
+    cells: Counts = Field((3, 5, 8), min_length=1, description="calibration cells of the column")
+    calibrations: Words = Field(("one-point", "trim"), min_length=1, description="procedures")
+    limits: Numbers = Field((0.5, 1.0), min_length=1, description="largest |INL| of a chip that passes, input LSB")
 
 
-def run_stuck_study(
-    out: Path,
-    work: Path,
-    *,
-    activation: str = "sigmoid",
-    bits: int = 5,
-    samples: int = 128,
-    seed: int = 1,
-    profile: str = "taox-100-400",
-    rates: Sequence[float] = RATES,
-    cells: Sequence[int] = CELLS,
-    jobs: int = 1,
-    progress: bool = True,
-) -> dict[str, Any]:
-    """Simulate every point and write ``yield.csv``, ``chips.parquet``, a picture and ``summary.json``.
+def run_stuck_study(settings: Settings, out: Path, run: Run) -> dict[str, Any]:
+    """Simulate every point; write ``yield.csv``, ``chips.parquet``, a picture and ``summary.json``.
 
-    Parameters
-    ----------
-    work : path
-        Folder of the Monte Carlo runs; a stopped study goes on from there.
-    samples : int
-        Chips of each point, all of them in ngspice. One that fails to simulate does not pass.
-    rates : sequence of float
-        Probability that a cell is stuck at OFF.
-    cells : sequence of int
-        Calibration cells of the column.
+    A chip that fails to simulate does not pass.
     """
-    check_counts(samples, jobs)
+    check_counts(settings.samples, run.jobs)
+    start = time.perf_counter()
+    device = load_profile(settings.profile)
+    points = [
+        (
+            {"calibration": calibration, "cells": count, "stuck_off_rate": rate},
+            RampPlan(
+                settings.activation,
+                settings.bits,
+                seed=settings.seed,
+                profile=replace(device, stuck_off_rate=rate),
+                n_calibration=count,
+                calibration=calibration,
+                conversions=False,
+            ),
+        )
+        for calibration in settings.calibrations
+        for count in settings.cells
+        for rate in settings.rates
+    ]
     out = make_folder(Path(out))
-    device = load_profile(profile)
+    parts = Parts(out, settings.model_dump(mode="json"))
     rows, chips, plans = [], [], {}
-    for calibration in CALIBRATIONS:
-        for count in cells:
-            for rate in rates:
-                plan = RampPlan(
-                    activation,
-                    bits,
-                    seed=seed,
-                    profile=replace(device, stuck_off_rate=rate),
-                    n_calibration=count,
-                    calibration=calibration,
-                    conversions=False,
-                )
-                name = f"{calibration}-{count}-{rate:g}"
-                plans[name] = plan.sha256
-                run = characterize(plan, samples, Path(work) / name, jobs=jobs, progress=progress)
-                point = {"calibration": calibration, "cells": count, "stuck_off_rate": rate}
-                inl = {
-                    "before": max_inl(run.levels(calibrated=False), plan.program()),
-                    "after": max_inl(run.levels(calibrated=True), plan.program()),
-                }
-                chips.append(pd.DataFrame({**point, "sample": np.arange(samples), **{f"max_inl_{k}": v for k, v in inl.items()}}))
-                rows += [point | yield_row(inl["after"], limit) for limit in LIMITS]
+    for point, plan in points:
+        name = f"{point['calibration']}-{point['cells']}-{point['stuck_off_rate']:g}"
+        plans[name] = plan.sha256
+        chip_run = characterize(plan, settings.samples, parts.file(name), jobs=run.jobs, progress=run.progress)
+        inl = {
+            "before": max_inl(chip_run.levels(calibrated=False), plan.program()),
+            "after": max_inl(chip_run.levels(calibrated=True), plan.program()),
+        }
+        columns = {"sample": np.arange(settings.samples), **{f"max_inl_{k}": v for k, v in inl.items()}}
+        chips.append(pd.DataFrame(point | columns))
+        rows += [point | yield_row(inl["after"], limit) for limit in settings.limits]
     table = pd.DataFrame(rows)
     everyone = pd.concat(chips, ignore_index=True)
     write_atomic(out / "yield.csv", lambda p: table.to_csv(p, index=False, float_format="%.6g"))
     write_atomic(out / "chips.parquet", everyone.to_parquet)
-    draw(out / "pictures" / "stuck", table, f"{activation}, {bits} bits, {samples} chips a point, ngspice level macro")
+    title = f"{settings.activation}, {settings.bits} bits, {settings.samples} chips a point, ngspice level macro"
+    draw(out / "pictures" / "stuck", table, title)
     summary = {
-        "study": "stuck",
-        "activation": activation,
-        "bits": bits,
+        "study": STUDY.name,
+        "settings": settings.model_dump(mode="json"),
+        "activation": settings.activation,
+        "bits": settings.bits,
         "level": "macro",
-        "profile": profile,
-        "samples": samples,
+        "profile": settings.profile,
+        "samples": settings.samples,
         "failed": int(everyone["max_inl_after"].isna().sum()),
-        "seed": seed,
+        "seed": settings.seed,
         "confidence": CONFIDENCE,
-        "limits_lsb": list(LIMITS),
+        "limits_lsb": list(settings.limits),
         "yield": rows,
         "plans": plans,
         "versions": versions(),
+        "wall_seconds": round(time.perf_counter() - start, 1),
     }
     write_json(out / "summary.json", summary)
+    write_report(out)
+    parts.done()
     return summary
 
 
@@ -151,3 +158,90 @@ def draw(path: Path, table: pd.DataFrame, title: str) -> None:
     axes[0, 0].legend(fontsize=8)
     figure.suptitle(f"{title}; 95 % Clopper-Pearson intervals", fontsize=10)
     save_figure(figure, path)
+
+
+def page(folder: Path) -> Page:
+    """The page of a results folder, from ``summary.json`` and ``yield.csv``."""
+    s = read_json(folder / "summary.json", "study summary")
+    columns = [
+        "calibration",
+        "cells",
+        "stuck_off_rate",
+        "limit_lsb",
+        "passed",
+        "chips",
+        "yield",
+        "low",
+        "high",
+        "median_max_inl_lsb",
+    ]
+    table = read_table(folder, "yield.csv", columns)
+    tight, loose = table["limit_lsb"].min(), table["limit_lsb"].max()
+    calibrations, rates = list(dict.fromkeys(table["calibration"])), sorted(table["stuck_off_rate"].unique())
+    cells = 5 if 5 in set(table["cells"]) else int(table["cells"].iloc[0])
+    # The smallest rate above zero: cells stuck now and then.
+    rate = next((r for r in rates if r > 0), rates[0])
+
+    def share(calibration: str, stuck: float, limit: float) -> str:
+        use = (table["calibration"] == calibration) & (table["cells"] == cells) & (table["stuck_off_rate"] == stuck)
+        return percent(float(table[use & (table["limit_lsb"] == limit)]["yield"].iloc[0]), 0)
+
+    found = [
+        f"{c} {' and '.join(f'{share(c, r, tight)} with {100 * r:g} % of cells stuck' for r in (rate, rates[-1]))}"
+        for c in calibrations
+    ]
+    lead = (
+        f"Chips within {tight:g} LSB after calibration, {cells} calibration cells: {'; '.join(found)}. A stuck ramp cell loses a "
+        "step. One-point calibration moves the ramp as a whole and cannot give it back, with however many calibration cells; "
+        "trimming shares the step out over its neighbours."
+    )
+    highlights = [
+        (share(c, rate, limit), f"{c}, {100 * rate:g} % stuck, {limit:g} LSB") for limit in (tight, loose) for c in calibrations
+    ]
+    shown = pd.DataFrame(
+        {
+            "calibration": table["calibration"],
+            "calibration cells": table["cells"],
+            "stuck at OFF": [percent(r, 1) for r in table["stuck_off_rate"]],
+            "limit (LSB)": table["limit_lsb"],
+            "passed": [f"{p} of {n}" for p, n in zip(table["passed"], table["chips"], strict=True)],
+            "yield": [percent(y, 1) for y in table["yield"]],
+            "95 % interval": [f"{percent(a, 1)} to {percent(b, 1)}" for a, b in zip(table["low"], table["high"], strict=True)],
+            "max |INL|, median (LSB)": table["median_max_inl_lsb"],
+        }
+    )
+    first = calibrations[0]
+    ours = Beside(
+        published("calibration-rescues"),
+        f"{first}, {100 * rate:g} % stuck: {share(first, rate, tight)} of chips within {tight:g} LSB, "
+        f"{share(first, rate, loose)} within {loose:g} LSB",
+        False,
+        "the paper shows columns that were rescued; no number, rate or limit of it is known to us. Ours are simulated chips",
+    )
+    sections = [
+        Section(
+            "Yield",
+            picture="stuck",
+            caption="Each point is its own set of chips in ngspice; the points of a calibration share the draws of their chips.",
+            table=shown,
+            notes=[
+                f"{s['activation']}, {s['bits']} bits, level {s['level']}, profile {s['profile']}, seed {s['seed']}; "
+                f"Clopper-Pearson intervals. Chips that failed to simulate, which do not pass: {s['failed']}.",
+                "The rates are assumptions, to be swept: no rate of stuck cells is published for these memristors.",
+            ],
+        ),
+        Section("Beside the paper", table=beside([ours])),
+    ]
+    return Page("Cells stuck at OFF: what calibration can do", lead, highlights, sections)
+
+
+def describe(summary: dict[str, Any]) -> str:
+    """The summary for reading."""
+    return "\n".join(
+        f"{row['calibration']}, {row['cells']} cells, {100 * row['stuck_off_rate']:g} % stuck:"
+        f" {100 * row['yield']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f} %) within {row['limit_lsb']:g} LSB"
+        for row in summary["yield"]
+    )
+
+
+STUDY = Study("stuck", Settings, run_stuck_study, describe)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
 
 from characterization.plan import CALIBRATIONS, RampPlan
 from characterization.ramp_model import RampModel
@@ -19,81 +18,11 @@ from characterization.sampling import draw
 from characterization.transitions import measure
 from characterization.validation import convert
 from cosim.cli.app import run
-from cosim.studies import models, stuck, transistors
-from cosim.studies.vread import V_READ, run_vread_study
+from cosim.studies import models, transistors
 from netlists.closed_form import to_input_units, to_volts, transition_levels
 from netlists.errors import InputError
 from netlists.level_blocks import MACRO
 from netlists.ramp_column import Chips, timing
-
-
-@pytest.fixture(scope="module")
-def vread(tmp_path_factory):
-    out = tmp_path_factory.mktemp("vread")
-    return out, run_vread_study(out, activations=["sigmoid"], bits=3, samples=6, progress=False)
-
-
-def test_the_in_memory_ramp_follows_the_read_voltage_and_a_fixed_one_does_not(vread):
-    _, summary = vread
-    assert summary["failed"] == 0
-    rows = {(row["converter"], row["v_read"]): row for row in summary["figures"]}
-    assert len(rows) == 2 * len(V_READ)
-    for v in V_READ:
-        assert rows["in memory", v]["gain"] == pytest.approx(1, abs=0.01)
-        # A ramp that stays spans more of what the array then means: exactly the ratio of the voltages.
-        assert rows["fixed reference", v]["gain"] == pytest.approx(rows["fixed reference", 0.2]["gain"] * 0.2 / v)
-    assert rows["in memory", 0.2] == {**rows["fixed reference", 0.2], "converter": "in memory"}
-    for v in (0.15, 0.25):
-        assert rows["fixed reference", v]["max_inl_lsb"] > 5 * rows["in memory", v]["max_inl_lsb"]
-
-
-def test_the_study_of_the_read_voltage_writes_its_files(vread):
-    out, summary = vread
-    assert json.loads((out / "summary.json").read_text()) == summary
-    assert len(pd.read_csv(out / "figures.csv")) == len(summary["figures"])
-    assert len(pd.read_parquet(out / "levels.parquet")) == 2 * len(V_READ) * 6 * 7
-    for name in ("vread.png", "vread.svg"):
-        assert (out / "pictures" / name).stat().st_size > 10_000
-
-
-@pytest.mark.parametrize(("passed", "n"), [(0, 5), (3, 5), (5, 5), (50, 64)])
-def test_yield_has_the_exact_interval(passed, n):
-    worst = np.r_[np.full(passed, 0.5), np.full(n - passed, 0.51)]
-    row = stuck.yield_row(worst, 0.5)
-    exact = binomtest(passed, n).proportion_ci(method="exact")
-    assert row["yield"] == passed / n
-    assert (row["low"], row["high"]) == pytest.approx((exact.low, exact.high), abs=1e-9)
-
-
-def test_a_chip_that_failed_does_not_pass():
-    row = stuck.yield_row(np.array([0.1, np.nan, 0.2]), 0.5)
-    assert (row["passed"], row["chips"]) == (2, 3)
-    assert row["median_max_inl_lsb"] == pytest.approx(0.15)
-    assert stuck.yield_row(np.array([np.nan]), 0.5)["median_max_inl_lsb"] is None
-
-
-def test_stuck_cells_cost_yield_and_the_study_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(stuck, "CALIBRATIONS", ("trim",))
-
-    def study():
-        return stuck.run_stuck_study(
-            tmp_path / "out", tmp_path / "work", bits=3, samples=8, rates=(0.0, 0.3), cells=(3,), progress=False
-        )
-
-    summary = study()
-    rows = {(r["calibration"], r["stuck_off_rate"], r["limit_lsb"]): r["yield"] for r in summary["yield"]}
-    for calibration in stuck.CALIBRATIONS:
-        assert rows[calibration, 0.0, 1.0] == 1.0
-        assert rows[calibration, 0.3, 0.5] < 0.5
-        assert rows[calibration, 0.3, 0.5] <= rows[calibration, 0.3, 1.0]
-    chips = pd.read_parquet(tmp_path / "out" / "chips.parquet")
-    assert chips["max_inl_after"].notna().all()
-    assert len(chips) == 2 * 8
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("chunks/*")}
-    assert before
-    assert study() == summary
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("chunks/*")} == before
-    assert (tmp_path / "out" / "pictures" / "stuck.png").stat().st_size > 10_000
 
 
 @pytest.fixture(scope="module")
@@ -259,13 +188,11 @@ def cosim(capsys, *arguments):
 
 
 def test_study_on_the_command_line(tmp_path, capsys):
-    code, out, _ = cosim(
-        capsys,
-        *("study", "vread", "--bits", "2", "--samples", "2", "--jobs", "1", "--quiet", "--json", "--out", str(tmp_path / "v")),
-    )
+    arguments = ("--set", "bits=2", "--set", "samples=2", "--jobs", "1", "--quiet", "--json", "--out", str(tmp_path / "v"))
+    code, out, _ = cosim(capsys, "study", "vread", *arguments)
     assert code == 0
     assert json.loads(out) == json.loads((tmp_path / "v" / "summary.json").read_text())
-    for name in ("stuck", "activations", "models"):
+    for name in ("vread", "stuck", "activations", "models", "nladc-calibration"):
         code, out, _ = cosim(capsys, "study", name, "--help")
         assert code == 0
         assert f"Example: cosim study {name}" in out
