@@ -8,11 +8,8 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from .design import Design
-from .electrical import opamp_size, ramp_capacitance
 from .shape import NetworkShape
 from .terms import INFERENCE, STEP, Term, array_terms, digital_terms
-
-__all__ = ["NetworkCost", "network_cost", "opamp_size", "ramp_capacitance"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,204 @@
+"""What a design costs a network in accuracy: drawn chips against floating point, on the same sequences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+
+from netlists.devices import DeviceProfile
+from netlists.differential_pairs import weights_to_pairs
+from netlists.errors import InputError
+from netlists.program import program_ramp
+from netlists.pwm import Pwm
+
+from ..budget.columns import column_gains
+from ..cells import Matrix
+from ..comparison import accuracy_change
+from ..cost import Design, NetworkShape
+from ..cost.electrical import opamp_size
+from ..evaluate import evaluate
+from ..hardware import Arrays, Hardware, Ramp
+from ..networks import Layer, Network
+from ..pwm_inputs import PwmInputs
+from ..tasks import SequenceSet, Task
+from ..training.train import split
+from .ramps import drawn_ramp, ramp_plan
+from .space import circuit_of, device_of, scaled_matrices
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Accuracy lost against floating point, mean over chips.
+
+    Attributes
+    ----------
+    accuracy, exact : float
+        Mean over the chips, and of floating point.
+    loss, low, high : float
+        Their difference and its 95 % interval over sequences; the chips are these.
+    chips_low, chips_high : float
+        95 % interval over chips; the sequences are these.
+    """
+
+    accuracy: float
+    exact: float
+    loss: float
+    low: float
+    high: float
+    chips_low: float
+    chips_high: float
+
+    def as_dict(self) -> dict[str, float]:
+        """For tables and JSON."""
+        return asdict(self)
+
+
+def held_out_sequences(task: Task, network: Network) -> SequenceSet:
+    """Sequences that neither trained the network nor test it: the task's validation set, or what the training held out.
+
+    Raises
+    ------
+    InputError
+        A task without a validation set, and a network that does not say what its training held out.
+    """
+    if task.validation is not None:
+        return task.validation
+    about = network.metadata
+    fraction = about.settings.get("validation_fraction")
+    if about.seed is not None and isinstance(fraction, (int, float)) and fraction > 0:
+        # The first thing that a training draws: the same sequences again.
+        held = split(task.train, float(fraction), np.random.default_rng(about.seed))[1]
+        if held is not None:
+            return held
+    raise InputError(
+        f"task {task.name}: has no validation set, and the network does not say what its training held out; "
+        "a search must not look at the test set: train the network with `cosim train`"
+    )
+
+
+def converted_columns(network: Network) -> dict[str, int]:
+    """Columns that a ramp of each activation converts."""
+    out: dict[str, int] = {}
+    for layer in network.layers:
+        for _ in layer.directions:
+            for m in layer.cell.matrices:
+                for g in () if m.digital else m.gates:
+                    out[g.activation] = out.get(g.activation, 0) + m.width
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A network on sequences.
+
+    Attributes
+    ----------
+    network : Network
+    data : SequenceSet
+    profile : DeviceProfile
+        Cells of the weights and of the ramps.
+    r_wire : float
+        Ohm a cell along rows and columns.
+    threads : int
+    """
+
+    network: Network
+    data: SequenceSet
+    profile: DeviceProfile
+    r_wire: float
+    threads: int = 1
+
+    @cached_property
+    def exact(self) -> np.ndarray:
+        """Which sequences floating point gets right, ndarray of bool (sequences,)."""
+        return evaluate(self.network, self.data, dtype=np.float64, threads=self.threads).correct[0]
+
+    def hardware(self, design: Design, ramps: Mapping[str, Ramp]) -> Hardware:
+        """Ramps, arrays and inputs of a design; tanh(c) and its like come from digital tables."""
+        assert design.max_rows is not None
+        arrays = Arrays(
+            device_of(design, self.profile),
+            max_rows=2 * design.max_rows,
+            max_columns=design.max_columns,
+            r_row=self.r_wire,
+            r_col=self.r_wire,
+        )
+        # The ramps are those of this read voltage already.
+        return Hardware(ramps=ramps, state_unit="table", state_bits=design.state_bits, arrays=arrays, pwm=PwmInputs(design.n_in))
+
+    def loss(self, design: Design, ramps: Mapping[str, Ramp], chips: int, seed: int) -> Loss:
+        """Loss on chips with given ramps, drawn ones or fitted models; chips 0.. of a seed, the same for every design."""
+        network = loaded_network(self.network, design, self.profile)
+        hardware = self.hardware(design, ramps)
+        rng = np.random.default_rng(seed)
+        # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
+        correct = evaluate(network, self.data, hardware, chips, rng, dtype=np.float64, threads=self.threads).correct
+        change = accuracy_change(correct, self.exact)
+        o = change.over_chips
+        assert o.low is not None
+        assert o.high is not None
+        return Loss(float(correct.mean()), float(self.exact.mean()), -change.value, -change.high, -change.low, -o.high, -o.low)
+
+    def predicted(self, design: Design, chips: int, seed: int) -> Loss:
+        """Loss with ramps in closed form.
+
+        Raises
+        ------
+        InputError
+            A design that cannot be built.
+        """
+        ramps: dict[str, Ramp] = {}
+        for position, (activation, columns) in enumerate(sorted(converted_columns(self.network).items())):
+            # Ramps of two activations must not share their errors.
+            plan = ramp_plan(activation, design, self.profile, ramp_seed(seed, position))
+            ramps[activation] = drawn_ramp(plan, chips, columns, np.random.default_rng([seed, 1, position]))
+        return self.loss(design, ramps, chips, seed)
+
+
+def ramp_seed(seed: int, position: int) -> int:
+    """Seed of the chips of one activation's ramp."""
+    return int(np.random.SeedSequence([seed, 0, position]).generate_state(1)[0])
+
+
+def loaded_network(network: Network, design: Design, profile: DeviceProfile) -> Network:
+    """The network with the gains that finite bandwidth and gain of the integrators give its columns.
+
+    A column with more conductance than the mean of its ramp's group loses more charge (`cosim.budget.columns.column_gains`).
+    """
+    device, shapes = device_of(design, profile), NetworkShape.of(network, 1).arrays
+    matrices = scaled_matrices(network, PwmInputs(design.n_in))
+    gained = iter(
+        [
+            weights * _column_gains(m, weights * scale[:, None], design, device, opamp_size(shape, design))
+            for (m, weights, scale), shape in zip(matrices, shapes, strict=True)
+        ]
+    )
+    layers = []
+    for layer in network.layers:
+        directions = [{m.name: p[m.name] if m.digital else next(gained) for m in layer.cell.matrices} for p in layer.directions]
+        layers.append(Layer(layer.cell, *directions))
+    return Network(tuple(layers), network.readout, network.embedding, network.metadata)
+
+
+def _column_gains(m: Matrix, scaled: np.ndarray, design: Design, device: DeviceProfile, size: float) -> np.ndarray:
+    """Gain of each column of a matrix, shape (columns,).
+
+    ``scaled`` weights see inputs of up to 1; op-amps are ``size`` times as fast as the measured one.
+    """
+    circuit, pwm = circuit_of(design), Pwm(design.n_in, design.t_unit, design.t_gap)
+    opamp = {"integrator_gain": 1 / circuit.a0, "integrator_settling": 1 / (2 * math.pi * circuit.gbw * size)}
+    pairs = weights_to_pairs(scaled, device, layout="rows")
+    load = np.where(np.repeat(m.connected(), 2, axis=0), pairs.conductance, 0.0).sum(axis=0)
+    charge = circuit.v_read * pairs.scale * pwm.max_code * pwm.periods * pwm.t_unit
+    out = np.ones(scaled.shape[1])
+    for kind in dict.fromkeys((g.activation, g.full_scale) for g in m.gates):
+        columns = np.repeat([(g.activation, g.full_scale) == kind for g in m.gates], m.width)
+        program = program_ramp(kind[0], design.bits, device, n_calibration=design.calibration_cells)
+        # Volts of a pre-activation: a gate's ramp is in units of its full scale.
+        volts = program.volts_per_unit(circuit) / kind[1]
+        out[columns] = column_gains(load[columns], charge / volts, pwm.duration, opamp)
+    return out

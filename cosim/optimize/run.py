@@ -1,0 +1,337 @@
+"""The whole job: search on validation sequences, confirm in SPICE, report on test sequences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from tqdm import tqdm
+
+from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
+from netlists.devices import load_profile
+from netlists.errors import InputError
+
+from ..cost import Design, NetworkShape, network_cost
+from ..cost.terms import STEP
+from ..networks import Network
+from ..report import write_report
+from ..studies.parts import Parts
+from ..studies.study import Run, StudySettings
+from ..tasks import load_task
+from ..tasks.registry import info
+from .bench import Bench, Loss, converted_columns, held_out_sequences
+from .confirm import Simulated, simulated_ramps
+from .pictures import draw_front, draw_importances
+from .search import Row, front, importances, main_effects, optuna, run_search
+from .space import Point, Space, design_of, variables
+
+OBJECTIVES = ("energy", "latency", "area", "edp")
+JUDGED = {"mean": "loss", "chips": "chips_high", "sequences": "high"}
+"""What must not be above the limit: the mean over chips, or the upper end of its 95 % interval over chips or sequences."""
+SPICE = ".parts/spice"
+"""Where simulations lie until all is done."""
+COST_SAMPLES = 2048
+"""Designs over the grid whose costs say which variables matter."""
+FRESH = 1
+"""Added to the seed for chips that the search has not seen."""
+
+
+class OptimizeSettings(StudySettings):
+    """What a design search is asked."""
+
+    task: str = Field(description="classification task")
+    network: str = Field(description="network file")
+    max_loss: float = Field(ge=0, le=0.5, description="largest loss of accuracy against floating point")
+    objective: Literal["energy", "latency", "area", "edp"] = Field("energy", description="what is minimised, per inference")
+    judge: Literal["mean", "chips", "sequences"] = Field("mean", description="what must be within the limit: `run.JUDGED`")
+    trials: int = Field(60, ge=2, le=100_000, description="designs that are tried, the default design first")
+    chips: int = Field(8, ge=2, le=1000, description="chips of each design in the search")
+    fixed: dict[str, float] = Field(default_factory=dict, description="variables that are not searched, SI units")
+    profile: str = Field("taox-100-400", description="device profile")
+    r_wire: float = Field(1.0, ge=0, description="wire resistance of a cell along rows and columns, ohm")
+    samples: int = Field(64, ge=8, description="chips of each ramp that confirm a design in SPICE")
+    confirm_chips: int = Field(16, ge=2, description="fresh chips that the confirmation runs the network on")
+    tries: int = Field(3, ge=1, le=20, description="designs along the front that are taken to SPICE")
+    seed: int = Field(1, ge=0, description="of chips and of the search")
+
+
+class Job:
+    """One search: the network, its sequences, the space, and what a design costs and loses."""
+
+    def __init__(self, settings: OptimizeSettings, run: Run, work: Path) -> None:
+        if info(settings.task).kind != "sequences":
+            raise InputError(f"task {settings.task!r}: is a text; a design search takes a classification task such as voices")
+        self.settings, self.run, self.work = settings, run, work
+        self._simulated: dict[int, dict[str, Simulated]] = {}
+        self.network = Network.load(settings.network)
+        trained_on = self.network.metadata.task
+        if trained_on not in ("", settings.task):
+            raise InputError(f"{settings.network}: was trained on task {trained_on!r}, not on {settings.task!r}")
+        self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
+        self.validation = Bench(self.network, held_out_sequences(self.task, self.network), self.profile, settings.r_wire, run.jobs)
+        self.space = Space(variables(self.profile), settings.fixed)
+        steps = round(float(np.mean(self.validation.data.lengths)))
+        self.shape = NetworkShape.of(self.network, steps)
+
+    @cached_property
+    def test(self) -> Bench:
+        """Sequences that nothing is chosen on."""
+        return Bench(self.network, self.task.test, self.profile, self.settings.r_wire, self.run.jobs)
+
+    def design(self, point: Mapping[str, float]) -> Design:
+        return design_of(point, self.profile, self.network)
+
+    def costs(self, point: Mapping[str, float]) -> dict[str, float]:
+        """What an inference takes: joules, seconds, square metres, joule seconds."""
+        cost = network_cost(self.shape, self.design(point))
+        return {"energy": cost.energy, "latency": cost.latency, "area": cost.area, "edp": cost.energy * cost.latency}
+
+    def objective(self, point: Mapping[str, float]) -> float:
+        """What is minimised."""
+        return self.costs(point)[self.settings.objective]
+
+    def blocks(self, point: Mapping[str, float]) -> list[dict[str, Any]]:
+        """Energy of an inference (joules) and area (square metres) of each block, the one that takes most first."""
+        table = network_cost(self.shape, self.design(point)).table()
+        table["energy"] *= np.where(table["per"] == STEP, self.shape.steps, 1)
+        found = table.groupby("block")[["energy", "area"]].sum().sort_values("energy", ascending=False)
+        return found.reset_index().to_dict("records")
+
+    def evaluate(self, point: Point) -> Row:
+        """A trial's row."""
+        row: Row = {**point, **self.costs(point)}
+        try:
+            loss = self.validation.predicted(self.design(point), self.settings.chips, self.settings.seed)
+        except InputError as e:
+            return row | dict.fromkeys(Loss.__dataclass_fields__) | {"reason": str(e)}
+        return row | loss.as_dict() | {"reason": ""}
+
+    def simulated(self, row: Row) -> dict[str, Simulated]:
+        """The ramps of a trial in SPICE, on chips that the search has not seen."""
+        s, trial = self.settings, row["trial"]
+        if trial not in self._simulated:
+            self.run.say(f"SPICE: trial {trial}, {s.samples} chips of each ramp")
+            self._simulated[trial] = simulated_ramps(
+                self.design(row),
+                list(converted_columns(self.network)),
+                self.profile,
+                samples=s.samples,
+                seed=s.seed + FRESH,
+                folder=self.work,
+                jobs=self.run.jobs,
+                progress=self.run.progress,
+            )
+        return self._simulated[trial]
+
+    def losses(self, row: Row, bench: Bench) -> Row:
+        """Loss on fresh chips: ``predicted`` by the closed form, ``confirmed`` with models fitted to SPICE."""
+        design, chips, seed = self.design(row), self.settings.confirm_chips, self.settings.seed + FRESH
+        models = {activation: s.model for activation, s in self.simulated(row).items()}
+        return {
+            "predicted": bench.predicted(design, chips, seed).as_dict(),
+            "confirmed": bench.loss(design, models, chips, seed).as_dict(),
+        }
+
+
+def run_optimize(settings: OptimizeSettings, out: Path, run: Run, command: str) -> dict[str, Any]:
+    """Search, confirm, report; write ``trials.csv``, ``front.csv``, ``importances.csv``, models, pictures and ``summary.json``.
+
+    Parameters
+    ----------
+    command : str
+        The command line, for the report.
+
+    Returns
+    -------
+    dict
+        What ``summary.json`` holds.
+
+    Raises
+    ------
+    InputError
+        A task, network, variable or value that does not fit.
+    ToolkitError
+        Optuna or ngspice is missing. Finished trials and simulations are kept; the same command goes on.
+    """
+    optuna()
+    start = time.perf_counter()
+    job = Job(settings, run, Path(out) / SPICE)
+    out = make_folder(Path(out))
+    stored = settings.model_dump(mode="json") | {"network": sha256_of(Path(settings.network))}
+    parts = Parts(out, stored)
+    judged = JUDGED[settings.judge]
+
+    most = min(settings.trials, job.space.size)
+    run.say(
+        f"search: {most} of {job.space.size} designs, {settings.chips} chips each, {len(job.validation.data)} validation sequences"
+    )
+    with tqdm(total=most, unit=" designs", desc="search", disable=not run.progress) as bar:
+        rows = run_search(
+            job.space,
+            job.evaluate,
+            parts,
+            trials=settings.trials,
+            seed=settings.seed,
+            objective=settings.objective,
+            judged=judged,
+            max_loss=settings.max_loss,
+            done=lambda _: bar.update(),
+        )
+    if all(row["loss"] is None for row in rows):
+        raise InputError(f"no design can be built; the default design: {rows[0]['reason']}")
+    for row in rows:
+        row["within"] = row[judged] is not None and row[judged] <= settings.max_loss
+    best = front(rows, settings.objective, judged)
+
+    unmeasured: list[Row] = []
+    tries = _confirm(job, best, judged, parts, unmeasured)
+    chosen = next((t for t in tries if t["confirmed"]), None)
+    run.say("test sequences")
+    compared = _compare(job, {"default": rows[0], "chosen": chosen or (tries[-1] if tries else None)}, parts, unmeasured)
+    if chosen is not None:
+        for activation, ramp in job.simulated(chosen).items():
+            ramp.model.save(out / "models" / f"{activation}.json")
+
+    shares = {
+        settings.objective: main_effects(job.space, job.objective, COST_SAMPLES, np.random.default_rng(settings.seed)),
+        "loss": importances(job.space, rows, "loss", settings.seed),
+    }
+    table = [{"target": t, "variable": v, "importance": share} for t, found in shares.items() for v, share in found.items()]
+    tables = {
+        "trials": pd.DataFrame(rows),
+        "front": pd.DataFrame([r | {"confirmed": _verdict(r, tries)} for r in best]),
+        "importances": pd.DataFrame(table, columns=["target", "variable", "importance"]),
+    }
+    for name, table in tables.items():
+        write_atomic(out / f"{name}.csv", lambda p, table=table: table.to_csv(p, index=False))  # type: ignore[misc]
+    draw_front(out / "pictures" / "front", rows, best, tries, settings.objective, judged, settings.max_loss)
+    draw_importances(out / "pictures" / "importance", tables["importances"], settings.objective)
+    summary = {
+        "study": "optimize",
+        "command": command,
+        "settings": settings.model_dump(mode="json"),
+        "seed": settings.seed,
+        "variables": [
+            {
+                "name": v.name,
+                "what": v.what,
+                "unit": v.unit,
+                "shown": v.shown,
+                "grid": list(v.grid),
+                "fixed": v.name in job.space.fixed,
+            }
+            for v in job.space.variables
+        ],
+        "network_sha256": stored["network"],
+        "validation_sequences": len(job.validation.data),
+        "test_sequences": len(job.test.data),
+        "steps": job.shape.steps,
+        "designs": job.space.size,
+        "trials": len(rows),
+        "built": sum(r["loss"] is not None for r in rows),
+        "within": sum(r["within"] for r in rows),
+        "confirmed": chosen is not None,
+        "winner": chosen and {v.name: chosen[v.name] for v in job.space.variables},
+        "tries": tries,
+        "unmeasured": unmeasured,
+        "compared": compared,
+        "tasks": {settings.task: str(job.task.provenance)},
+        "versions": versions() | {"optuna": optuna().__version__},
+        "wall_seconds": round(time.perf_counter() - start, 1),
+    }
+    write_json(out / "summary.json", summary)
+    write_report(out)
+    parts.done()
+    return summary
+
+
+def _confirm(job: Job, found: list[Row], judged: str, parts: Parts, unmeasured: list[Row]) -> list[Row]:
+    """Take designs along the front to SPICE, the cheapest within the limit first, until one holds on the validation sequences.
+
+    One whose chips SPICE cannot measure goes to ``unmeasured``.
+    """
+    tries: list[Row] = []
+    for row in [r for r in found if r["within"]][: job.settings.tries]:
+        if not _measurable(job, row, unmeasured):
+            continue
+        losses = parts.rows(f"confirm-{row['trial']:04d}", lambda row=row: [job.losses(row, job.validation)])[0]  # type: ignore[misc]
+        ramps, loss = job.simulated(row).values(), losses["confirmed"][judged]
+        tries.append(
+            row
+            | {
+                "validation": losses,
+                "ramps": [r.row for r in ramps],
+                "failures": [f for r in ramps for f in r.failures],
+                "confirmed": loss <= job.settings.max_loss,
+            }
+        )
+        if tries[-1]["confirmed"]:
+            break
+        job.run.say(f"SPICE: trial {row['trial']} loses {100 * loss:.2f} %: not confirmed")
+    return tries
+
+
+def _measurable(job: Job, row: Row, unmeasured: list[Row]) -> bool:
+    """Whether enough chips of a trial can be simulated; if not, it is noted, and said."""
+    try:
+        job.simulated(row)
+    except InputError as e:
+        unmeasured.append({"trial": row["trial"], "reason": str(e)})
+        job.run.say(f"SPICE: trial {row['trial']} cannot be measured: {e}")
+        return False
+    return True
+
+
+def _compare(job: Job, designs: Mapping[str, Row | None], parts: Parts, unmeasured: list[Row]) -> list[Row]:
+    """Designs side by side on the test sequences; nothing is chosen by them. One that cannot be built or measured is left out."""
+    out = []
+    for name, row in designs.items():
+        if row is None or row["loss"] is None or not _measurable(job, row, unmeasured):
+            continue
+        losses = parts.rows(f"test-{row['trial']:04d}", lambda row=row: [job.losses(row, job.test)])[0]  # type: ignore[misc]
+        out.append(
+            {
+                "name": name,
+                "trial": row["trial"],
+                "point": {v.name: row[v.name] for v in job.space.variables},
+                **{k: row[k] for k in OBJECTIVES},
+                "test": losses,
+                "blocks": job.blocks(row),
+                "failures": [f for r in job.simulated(row).values() for f in r.failures],
+            }
+        )
+    return out
+
+
+def _verdict(row: Row, tries: list[dict[str, Any]]) -> bool | None:
+    """Whether SPICE confirmed a design; None: it was not simulated."""
+    return next((t["confirmed"] for t in tries if t["trial"] == row["trial"]), None)
+
+
+def describe(summary: Mapping[str, Any]) -> str:
+    """A few lines for the terminal."""
+    settings, shown = summary["settings"], {v["name"]: v for v in summary["variables"]}
+    limit = f"{100 * settings['max_loss']:g} %"
+    lines = [f"{summary['trials']} designs of {summary['designs']}, {summary['within']} within {limit} of floating point"]
+    if not summary["within"]:
+        lines.append(f"none is within {limit}: allow more loss, try more designs, or train the network with noise")
+    for t in summary["tries"]:
+        predicted, confirmed = (100 * t["validation"][k]["loss"] for k in ("predicted", "confirmed"))
+        verdict = "confirmed" if t["confirmed"] else "not confirmed"
+        lines.append(f"trial {t['trial']}: predicted loss {predicted:+.2f} %, with SPICE ramps {confirmed:+.2f} %: {verdict}")
+    for c in summary["compared"]:
+        test = c["test"]["confirmed"]
+        values = [f"{n} {value * shown[n]['shown']:.4g} {shown[n]['unit']}".rstrip() for n, value in c["point"].items()]
+        lines += [
+            f"{c['name']}: {', '.join(values)}",
+            f"    {c['energy'] * 1e6:.3g} uJ, {c['latency'] * 1e6:.3g} us, {c['area'] * 1e6:.3g} mm2; test accuracy "
+            f"{test['accuracy']:.4f}, float {test['exact']:.4f}, loss {100 * test['loss']:+.2f} % "
+            f"({100 * test['low']:+.2f}..{100 * test['high']:+.2f})",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,252 @@
+"""`cosim optimize` as a whole: ngspice on a few chips, interruption, confirmation, pages made without simulating."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from characterization.montecarlo import simulate_run
+from cosim.cli.app import run as run_command
+from cosim.cli.optimize import command_line
+from cosim.optimize import confirm
+from cosim.optimize.pictures import draw_front, draw_importances
+from cosim.optimize.run import OBJECTIVES, Job, OptimizeSettings, describe, run_optimize
+from cosim.optimize.search import front
+from cosim.report import write_report
+from cosim.studies.study import Run
+from cosim.tasks import load_task
+from cosim.training import TrainingSettings, train_task
+from netlists.errors import InputError
+
+QUIET = Run(jobs=1, progress=False)
+FIXED = {"bits": 2, "t_step": 16e-9, "v_read": 0.2, "n_in": 5, "array_size": 32, "g_max": 400e-6}
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    path = tmp_path_factory.mktemp("networks") / "digits.npz"
+    train_task(load_task("digits"), seed=4, settings=TrainingSettings(n_hidden=8, epochs=6)).save(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def simulate_here(monkeypatch):
+    """ngspice in this process: starting workers takes longer than these chips."""
+    monkeypatch.setattr(confirm, "characterize", lambda plan, samples, folder, **_: simulate_run(plan, samples, progress=False))
+
+
+def settings(network, **changes):
+    values = {
+        "task": "digits", "network": str(network), "max_loss": 0.3, "trials": 4, "chips": 2, "samples": 10, "confirm_chips": 2,
+        "fixed": FIXED, "r_wire": 0.0,
+    }  # fmt: skip
+    return OptimizeSettings.model_validate(values | changes)
+
+
+@pytest.fixture(scope="module")
+def finished(network, tmp_path_factory):
+    """Folder and summary of one search."""
+    folder = tmp_path_factory.mktemp("search")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confirm, "characterize", lambda plan, samples, folder, **_: simulate_run(plan, samples, progress=False))
+        summary = run_optimize(settings(network), folder, QUIET, "cosim optimize --task digits")
+    return folder, summary
+
+
+def test_what_is_written(finished):
+    folder, summary = finished
+    assert json.loads((folder / "summary.json").read_text()) == summary
+    assert summary["study"] == "optimize"
+    trials, front = pd.read_csv(folder / "trials.csv"), pd.read_csv(folder / "front.csv")
+    assert len(trials) == summary["trials"] == 4
+    assert trials.loc[0, "calibration_cells"] == 5
+    assert (trials["edp"] - trials["energy"] * trials["latency"]).abs().max() < 1e-12 * trials["edp"].max()
+    assert summary["within"] == int((trials["loss"] <= 0.3).sum()) == int(trials["within"].sum())
+    assert not (folder / ".parts").exists()
+    assert {p.name for p in (folder / "pictures").iterdir()} == {
+        f"{n}.{k}" for n in ("front", "importance") for k in ("png", "svg")
+    }
+    if summary["confirmed"]:
+        winner = front[front["confirmed"] == True]  # noqa: E712 - a column of True, False and nothing
+        assert winner["energy"].tolist() == [trials[trials["within"]]["energy"].min()]
+        assert {p.name for p in (folder / "models").iterdir()} == {"sigmoid.json", "tanh.json"}
+
+
+def test_the_confirmed_loss_comes_from_ramps_that_ngspice_measured(finished):
+    _, summary = finished
+    (first, *_) = summary["tries"]
+    assert [(r["activation"], r["samples"], r["failed"]) for r in first["ramps"]] == [("sigmoid", 10, 0), ("tanh", 10, 0)]
+    assert all(0 < r["model_rms_lsb"] < 0.05 < r["conversion_time"] * 1e9 for r in first["ramps"])
+    assert first["confirmed"] == (first["validation"]["confirmed"]["loss"] <= 0.3)
+    assert [c["name"] for c in summary["compared"]] == ["default", "chosen"]
+    assert summary["compared"][0]["test"]["confirmed"]["exact"] == summary["compared"][1]["test"]["confirmed"]["exact"]
+
+
+def test_the_page_is_made_without_simulating(finished, monkeypatch):
+    folder, summary = finished
+    (folder / "report.html").unlink()
+
+    def never(*_, **__):
+        raise AssertionError("simulates")
+
+    monkeypatch.setattr(confirm, "characterize", never)
+    monkeypatch.setattr(Job, "__init__", never)
+    text = write_report(folder).read_text()
+    for words in ("Confirmed in SPICE", "cosim optimize --task digits", "calibration_cells", "No sample failed"):
+        assert words in text
+    assert "uJ" in describe(summary)
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_a_job_that_was_stopped_goes_on(network, finished, tmp_path, monkeypatch, after):
+    """Stopped between two losses, in the search or at the confirmation: the numbers are those of the job that ran through."""
+    calls, losses, evaluate = 0, Job.losses, Job.evaluate
+
+    def counted(method):
+        def call(self, *arguments):
+            nonlocal calls
+            calls += 1
+            if calls == after + 2:
+                raise KeyboardInterrupt
+            return method(self, *arguments)
+
+        return call
+
+    monkeypatch.setattr(Job, "losses", counted(losses))
+    monkeypatch.setattr(Job, "evaluate", counted(evaluate))
+    with pytest.raises(KeyboardInterrupt):
+        run_optimize(settings(network), tmp_path, QUIET, "cosim optimize --task digits")
+    assert not (tmp_path / "summary.json").exists()
+    again = run_optimize(settings(network), tmp_path, QUIET, "cosim optimize --task digits")
+    different = {k for k in again if again[k] != finished[1][k]}
+    assert different <= {"wall_seconds"}
+
+
+def test_other_settings_do_not_go_on(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(Job, "losses", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run_optimize(settings(network), tmp_path, QUIET, "")
+    with pytest.raises(InputError, match="chips: 2 there, 3 now"):
+        run_optimize(settings(network, chips=3), tmp_path, QUIET, "")
+
+
+def test_one_that_fails_in_spice_hands_on_to_the_next_of_the_front(network, tmp_path, monkeypatch):
+    """Costs and losses are made up here, and nothing is simulated: trial n costs n more and loses 1 % less than the one before."""
+
+    def evaluate(self, point):
+        n = seen.setdefault(tuple(point.values()), len(seen))
+        loss = dict.fromkeys(("accuracy", "exact", "low", "high", "chips_low", "chips_high"), 0.5)
+        return {
+            **point,
+            "energy": 1e-6 * (1 + n),
+            "latency": 1e-6,
+            "area": 1e-6,
+            "edp": 1e-12,
+            **loss,
+            "loss": 0.1 - 0.01 * n,
+            "reason": "",
+        }
+
+    def losses(self, row, bench):
+        one = dict.fromkeys(("accuracy", "exact", "low", "high", "chips_low", "chips_high"), 0.5) | {"loss": row["loss"] + 0.015}
+        return {"predicted": one, "confirmed": one}
+
+    seen = {}
+    monkeypatch.setattr(Job, "evaluate", evaluate)
+    monkeypatch.setattr(Job, "losses", losses)
+    monkeypatch.setattr(Job, "simulated", lambda self, row: {})
+    # Losses are 10, 9, 8, 7 ... %, in SPICE 1.5 % more: of those within 8.2 %, trial 4 is the first to hold.
+    summary = run_optimize(settings(network, trials=8, max_loss=0.082), tmp_path / "a", QUIET, "")
+    assert [(t["trial"], t["confirmed"]) for t in summary["tries"]] == [(2, False), (3, False), (4, True)]
+    assert summary["confirmed"]
+    assert summary["compared"][1]["trial"] == 4
+    seen.clear()
+    # With two tries there is no winner, and the page shows the last one tried.
+    summary = run_optimize(settings(network, trials=8, max_loss=0.082, tries=2), tmp_path / "b", QUIET, "")
+    assert [t["confirmed"] for t in summary["tries"]] == [False, False]
+    assert (summary["confirmed"], summary["winner"], summary["compared"][1]["trial"]) == (False, None, 3)
+    assert "confirm none of the 2" in (tmp_path / "b" / "report.html").read_text()
+
+
+def test_designs_that_ngspice_cannot_measure_are_named(network, tmp_path, monkeypatch):
+    def fails(self, row):
+        raise InputError("samples=3 that worked, of 10: a model needs 8 or more")
+
+    monkeypatch.setattr(Job, "simulated", fails)
+    summary = run_optimize(settings(network, trials=2), tmp_path, QUIET, "")
+    assert (summary["confirmed"], summary["tries"], summary["compared"]) == (False, [], [])
+    assert {u["trial"] for u in summary["unmeasured"]} <= {0, 1}
+    assert "cannot be measured: samples=3 that worked" in (tmp_path / "report.html").read_text()
+
+
+def test_a_device_that_no_ramp_fits_is_an_error(network, tmp_path):
+    with pytest.raises(InputError, match="no design can be built; the default design: "):
+        run_optimize(settings(network, fixed=FIXED | {"t_step": 2e-9, "v_read": 0.4, "g_max": 4e-4}), tmp_path, QUIET, "")
+
+
+def test_no_design_within_the_limit_is_said(network, tmp_path):
+    one = settings(network, max_loss=0.0, judge="sequences", trials=2)
+    summary = run_optimize(one, tmp_path, QUIET, "")
+    assert (summary["within"], summary["confirmed"], summary["winner"], summary["tries"]) == (0, False, None, [])
+    assert "none is within 0 %" in describe(summary)
+    assert "No design is within the limit" in (tmp_path / "report.html").read_text()
+
+
+def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, monkeypatch):
+    found = {}
+
+    def remember(settings, out, run, command):
+        found[command] = settings
+        return {
+            "settings": settings.model_dump(),
+            "variables": [],
+            "trials": 0,
+            "designs": 0,
+            "within": 0,
+            "tries": [],
+            "compared": [],
+        }
+
+    monkeypatch.setattr("cosim.optimize.run.run_optimize", remember)
+    line = ["optimize", "--task", "digits", "--network", str(network), "--max-loss", "0.7%", "--objective", "edp", "--trials", "9",
+            "--fix", "bits=5", "--fix", "t_step=16e-9", "--judge", "chips", "--out", str(tmp_path), "--json"]  # fmt: skip
+    assert run_command(line) == 0
+    ((command, first),) = found.items()
+    assert run_command([*command.split()[1:], "--json"]) == 0
+    assert list(found) == [command]
+    assert found[command] == first
+    assert first.fixed == {"bits": 5.0, "t_step": 16e-9}
+    assert command == command_line(first, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--max-loss", "0.5"], "--max-loss 0.5: would be 50 %"),
+        (["--objective", "beauty"], "--objective beauty: Input should be 'energy'"),
+        (["--trials", "1"], "--trials 1: Input should be greater than or equal to 2"),
+        (["--fix", "bits"], "--fix 'bits': must be NAME=VALUE"),
+        (["--fix", "colour=3"], "--fix colour: unknown; the variables are bits"),
+        (["--task", "sotu"], "task 'sotu': is a text"),
+        (["--task", "vowels"], "was trained on task 'digits', not on 'vowels'"),
+        (["--profile", "gold"], "profile='gold': unknown"),
+    ],
+)
+def test_bad_use_is_one_clear_line(network, tmp_path, capsys, options, words):
+    line = ["optimize", "--task", "digits", "--network", str(network), "--out", str(tmp_path), "--quiet", *options]
+    assert run_command(line) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_has_a_picture(tmp_path, objective):
+    rows = [{"trial": n, objective: 1e-6 * (9 - n), "loss": None if n == 3 else 0.002 * n} for n in range(6)]
+    tries = [rows[2] | {"validation": {"confirmed": {"loss": 0.006}}, "confirmed": False}]
+    draw_front(tmp_path / "front", rows, front(rows, objective, "loss"), tries, objective, "loss", 0.005)
+    assert (tmp_path / "front.png").read_bytes()[:4] == b"\x89PNG"
+    # Nothing could be built, nothing is within the limit: still a picture.
+    draw_front(tmp_path / "none", [r | {"loss": None} for r in rows], [], [], objective, "loss", 0.0)
+    draw_importances(tmp_path / "importance", pd.DataFrame(columns=["target", "variable", "importance"]), objective)
+    assert (tmp_path / "none.svg").exists()
