@@ -7,9 +7,10 @@ the ramp            `activations`, `devices`, `memristor`, `program`, `compensat
                     `parameters`, `waveforms`, `ramp_clock`, `ramp_column`
 the array           `crossbar`, `crossbar_deck`, `differential_pairs`; `array_solver` and its parts
                     `nodal_network`, `port_conductance`; `reduction`
-the tile            `pwm`, `tile`, `tile_deck`, `tile_reference`, `level_blocks`
+the tile            `pwm`, `tile`, `tile_deck`, `tile_reference`, `level_blocks`; columns one by one, with
+                    inputs from outside: `replay_deck`
 programming cells   `switching`, `write_verify_deck`
-transistors         `pdk`, `bench`, `bench_decks`, `bench_decks_comparator`
+transistors         `pdk`, `bench`, `bench_decks`, `bench_decks_comparator`, `bench_energy`
 running decks       `deck`, `engine` (PySpice's shared library), `batch` (plain ``ngspice -b``), `pyspice`
 decks of others     `outside_deck`, `spice_cards`, `deck_safety`, `analysis`, `simulate`, `user_subcircuit`
 errors              `errors`, `checks`

@@ -1,0 +1,13 @@
+"""Co-simulation: a network runs on test sequences, and ngspice does the conversions of chosen columns at every step.
+
+==================  =====================================================================================
+what is asked       `settings`
+the chip            `chip` draws it and measures its levels, `ramp`, `column` (integrators)
+in the loop         `path` (the datapath, a network over time), `simulators` (ngspice, the model; stored)
+what comes of it    `run` does all of it; `agreement` (tables), `pictures`, `page`
+==================  =====================================================================================
+"""
+
+from .page import page
+
+__all__ = ["page"]

@@ -1,0 +1,398 @@
+"""The chip that both sides run on: drawn cells, ramps and offsets, and its transition levels measured in ngspice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from characterization.plan import RampPlan
+from characterization.provenance import write_atomic
+from characterization.recalibrate import recalibrate
+from characterization.sampling import draw
+from characterization.transitions import measure
+from netlists.closed_form import to_input_units, transition_levels
+from netlists.crossbar import Crossbar
+from netlists.devices import DeviceProfile, load_profile
+from netlists.differential_pairs import weights_to_pairs
+from netlists.errors import InputError, ToolkitError
+from netlists.pwm import Pwm
+from netlists.ramp_column import Chips
+from netlists.tile import ColumnGroup, Tile
+
+from ..cells import Matrix
+from ..chip import Chip, ChipCell, ChipMatrix, Converted, draw_chip
+from ..converters import Converters
+from ..hardware import Hardware
+from ..networks import Network
+from ..pwm_inputs import PwmInputs
+from ..weights import OPEN
+from .column import measure_integrators
+from .ramp import Ramp
+from .settings import SKY130_COLUMNS_A_GATE, LoopSettings
+
+LOOP = 7
+"""First of the numbers that make a random stream of the loop."""
+EXPECTED_WELL = 1e-3
+"""Half distance of the probes around an expected level of a comparator that only tells the side, volts."""
+
+
+class Source(IntEnum):
+    """What a random stream is for."""
+
+    CELLS, STUCK, OPAMP, COMPARATOR, NOISE, SEQUENCES, DRIVE = range(7)
+
+
+@dataclass(frozen=True, eq=False)
+class LoopArray:
+    """One weight matrix on the chip.
+
+    Attributes
+    ----------
+    key : str
+        ``layer.direction.matrix``.
+    number : int
+        Of its random streams.
+    matrix : Matrix
+    row_scale : ndarray (rows,)
+        Input that takes the longest pulse.
+    tile : Tile
+        Cells, the offsets of integrators and comparators, and a group of columns for each activation.
+    chosen : ndarray of int (k,)
+        Columns that ngspice simulates, increasing.
+    levels : tuple of ndarray
+        Transition levels of each column, (thresholds,) in the order of the ramp's steps, units of its pre-activation.
+    """
+
+    key: str
+    number: int
+    matrix: Matrix
+    row_scale: np.ndarray
+    tile: Tile
+    chosen: np.ndarray
+    levels: tuple[np.ndarray, ...]
+
+    def gate_of(self, column: int) -> str:
+        return self.matrix.gates[column // self.matrix.width].name
+
+    def full_scale(self, column: int) -> float:
+        return self.matrix.gates[column // self.matrix.width].full_scale
+
+    def activation_of(self, column: int) -> str:
+        return self.matrix.gates[column // self.matrix.width].activation
+
+    @property
+    def difference(self) -> np.ndarray:
+        """``G+ - G-``, shape (inputs, columns), siemens."""
+        g = self.tile.crossbar.conductance
+        return g[0::2] - g[1::2]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """What the columns compute, shape (rows, columns)."""
+        return self.difference / self.tile.scale / self.row_scale[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class LoopChip:
+    """A chip as ngspice and as the evaluator see it.
+
+    Attributes
+    ----------
+    settings : LoopSettings
+    ramps : dict of Ramp
+        By activation.
+    arrays : dict of LoopArray
+        By ``layer.direction.matrix``; those that are not computed digitally.
+    evaluator : Chip
+        The same weights, and converters with these levels.
+    noise_sigma : float
+        Rms noise of a comparator's decision, volts; 0: none.
+    """
+
+    settings: LoopSettings
+    ramps: dict[str, Ramp]
+    arrays: dict[str, LoopArray]
+    evaluator: Chip
+    noise_sigma: float
+
+    def noise(self, array: LoopArray, columns: np.ndarray, step: int, identities: np.ndarray) -> np.ndarray:
+        """Noise of each decision, volts, shape (columns, sequences, steps of the longest ramp).
+
+        It depends on the seed, the array, the step, the sequence and the column alone.
+        """
+        steps = max(r.program.n_steps for r in self.ramps.values())
+        out = np.empty((len(columns), len(identities), steps))
+        for i, sequence in enumerate(identities):
+            rng = stream(self.settings, Source.NOISE, array.number, step, int(sequence))
+            out[:, i] = self.noise_sigma * rng.standard_normal((array.tile.columns, steps))[columns]
+        return out
+
+    def passed(self, array: LoopArray, columns: np.ndarray, x: np.ndarray, step: int, identities: np.ndarray | None) -> np.ndarray:
+        """The model: thresholds that pre-activations ``x`` (columns, sequences) pass, int of the same shape."""
+        noise = None if identities is None or self.noise_sigma == 0 else self.noise(array, columns, step, identities)
+        out = np.empty(x.shape, int)
+        for i, j in enumerate(columns):
+            levels = np.maximum.accumulate(array.levels[j])
+            if noise is None:
+                out[i] = np.searchsorted(levels, x[i], side="left")
+                continue
+            ramp = self.ramps[array.activation_of(j)]
+            moved = array.levels[j] + noise[i, :, : len(levels)] * (array.full_scale(j) / ramp.volts_per_unit)
+            out[i] = np.sum(x[i][:, None] > np.maximum.accumulate(moved, axis=1), axis=1)
+        return out
+
+    def thresholds(self, array: LoopArray, column: int, step: int, identity: int) -> np.ndarray:
+        """Levels that decide one conversion of the model, (thresholds,), never decreasing; units of the pre-activation."""
+        levels = array.levels[column]
+        if self.noise_sigma > 0:
+            noise = self.noise(array, np.array([column]), step, np.array([identity]))[0, 0, : len(levels)]
+            levels = levels + noise * (array.full_scale(column) / self.ramps[array.activation_of(column)].volts_per_unit)
+        return np.maximum.accumulate(levels)
+
+
+def loop_hardware(settings: LoopSettings) -> Hardware:
+    """What the evaluator runs on, but for what is measured."""
+    return Hardware(bits=settings.bits, pwm=PwmInputs(settings.pwm_bits))
+
+
+def make_chip(network: Network, settings: LoopSettings, store: Path | None = None) -> LoopChip:
+    """Draw the chip of the settings' seed and measure its transition levels.
+
+    Parameters
+    ----------
+    store : Path or None
+        Where the measured levels are kept (.npz): a chip that was measured is not measured again.
+
+    Raises
+    ------
+    InputError
+        Gates or columns that the network does not have.
+    ToolkitError
+        A level that ngspice could not find.
+    """
+    hardware = loop_hardware(settings)
+    bare = draw_chip(network, hardware, 0, settings.seed, np.float64)
+    profile = load_profile(settings.profile)
+    kept = Kept(store)
+    activations = dict.fromkeys(
+        g.activation for layer in network.layers for m in layer.cell.matrices if not m.digital for g in m.gates
+    )
+    ramps = {a: _ramp(a, i, settings, profile, kept) for i, a in enumerate(activations)}
+    arrays: dict[str, LoopArray] = {}
+    for depth, layer in enumerate(bare.layers):
+        for direction, cell in enumerate(layer):
+            for name, m in cell.matrices.items():
+                if m.matrix.digital:
+                    continue
+                key = f"{depth}.{direction}.{name}"
+                given = network.layers[depth].directions[direction][name]
+                arrays[key] = _array(key, len(arrays), m, given, settings, profile, ramps, kept)
+    if not any(len(a.chosen) for a in arrays.values()):
+        asked = f"gates={settings.gates}" if settings.columns is None else f"columns={settings.columns}"
+        raise InputError(f"{asked}: are not among the network's converted columns; nothing would be simulated")
+    kept.write()
+    layers = tuple(
+        tuple(_with_arrays(cell, f"{d}.{e}", arrays, ramps) for e, cell in enumerate(layer)) for d, layer in enumerate(bare.layers)
+    )
+    first = next(iter(ramps.values()))
+    sigma = first.plan.variation.comparator_noise if settings.noise else 0.0
+    return LoopChip(settings, ramps, arrays, replace(bare, layers=layers), sigma)
+
+
+def stream(settings: LoopSettings, source: Source, *number: int) -> np.random.Generator:
+    """The random stream of one source; none of those that draw the ramps' chips, whose keys are shorter."""
+    return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(LOOP, source, *number)))
+
+
+def _normal(settings: LoopSettings, source: Source, number: int, sigma: float, n: int) -> np.ndarray:
+    return sigma * stream(settings, source, number).standard_normal(n)
+
+
+class Kept:
+    """What was measured, by name; read from a file if it is there, and written to it once all is measured.
+
+    Parameters
+    ----------
+    store : Path or None
+    """
+
+    def __init__(self, store: Path | None) -> None:
+        self._store = store
+        self._arrays: dict[str, np.ndarray] = {}
+        self._complete = store is not None and store.exists()
+        if self._complete and store is not None:
+            with np.load(store, allow_pickle=False) as data:
+                self._arrays = {name: data[name] for name in data.files}
+
+    def array(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """The array of this name; computed if it is not there."""
+        if name not in self._arrays:
+            self._arrays[name] = compute()
+        return self._arrays[name]
+
+    def write(self) -> None:
+        if self._store is not None and not self._complete:
+            write_atomic(self._store, self._save)
+
+    def _save(self, path: Path) -> None:
+        with open(path, "wb") as f:
+            np.savez(f, **self._arrays)  # type: ignore[arg-type]
+
+
+def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, kept: Kept) -> Ramp:
+    """Ramp number ``number`` of the chip: drawn, measured, calibrated."""
+    plan = RampPlan(activation, settings.bits, profile=profile, level=settings.level, seed=settings.seed, conversions=False)
+    program, circuit = plan.program(), plan.circuit
+
+    def calibrated() -> np.ndarray:
+        """Conductances, op-amp offset and expected levels in one row."""
+        drawn = draw(plan, program, np.array([number]))
+        before = measure(program, circuit, drawn.chips(), blocks=plan.blocks)
+        if before.status[0] != "ok":
+            raise ToolkitError(f"the {activation} ramp of seed {settings.seed}: {before.status[0]} ({before.message[0]})")
+        written = recalibrate(plan, program, drawn, to_input_units(before.volts, program, circuit), _not_needed).conductance
+        chips = drawn.chips(written)
+        moved = transition_levels(program, circuit, chips) - transition_levels(program, circuit, drawn.chips())
+        return np.concatenate([chips.conductance[0], chips.opamp_offset, before.volts[0] + moved[0] - chips.comparator_offset[0]])
+
+    row = kept.array(f"ramp {activation}", calibrated)
+    cells = program.n_cells
+    return Ramp(plan, program, Chips(row[None, :cells], row[cells : cells + 1], np.zeros(1)), row[cells + 1 :])
+
+
+def _not_needed(conductance: np.ndarray) -> np.ndarray:
+    raise InputError("calibration: a one-point calibration needs no measurement on the way")
+
+
+def _array(
+    key: str,
+    number: int,
+    m: ChipMatrix,
+    weights: np.ndarray,
+    settings: LoopSettings,
+    profile: DeviceProfile,
+    ramps: dict[str, Ramp],
+    kept: Kept,
+) -> LoopArray:
+    matrix = m.matrix
+    assert m.ranges is not None
+    scale = np.ones(len(weights))
+    scale[: len(weights) - matrix.bias] = np.repeat(m.ranges, [n for _, n in matrix.parts])
+    pairs = weights_to_pairs(weights * scale[:, None], profile, layout="rows")
+    g = profile.programmed(pairs.conductance, stream(settings, Source.CELLS, number))
+    g = profile.stuck(g, stream(settings, Source.STUCK, number))
+    g = np.where(np.repeat(matrix.connected(), 2, axis=0), g, OPEN)
+    columns = g.shape[1]
+    of = [gate.activation for gate in matrix.gates for _ in range(matrix.width)]
+    variation = next(iter(ramps.values())).plan.variation
+    tile = Tile(
+        Crossbar(g, r_row=0.0, r_col=0.0),
+        pairs.scale,
+        tuple(
+            ColumnGroup(ramps[a].program, tuple(j for j in range(columns) if of[j] == a), ramps[a].column) for a in sorted(set(of))
+        ),
+        circuit=next(iter(ramps.values())).plan.circuit,
+        pwm=Pwm(n_in=settings.pwm_bits),
+        opamp_offset=_normal(settings, Source.OPAMP, number, variation.opamp_offset, columns),
+        comparator_offset=_normal(settings, Source.COMPARATOR, number, variation.comparator_offset, columns),
+    )
+    chosen = choose_columns(matrix, settings)
+    volts: dict[int, np.ndarray] = {}
+    for group in tile.groups:
+        ramp = ramps[next(of[j] for j in group.columns)]
+        volts |= _levels(f"{key} {ramp.program.activation}", ramp, tile, group.columns, chosen, kept)
+    levels = [
+        matrix.gates[j // matrix.width].full_scale * to_input_units(volts[j], ramps[of[j]].program, tile.circuit)
+        for j in range(columns)
+    ]
+    if settings.scope != "converter":
+        rng = stream(settings, Source.DRIVE, number)
+        line = kept.array(f"{key} lines", lambda: measure_integrators(tile, ramps, of, chosen, rng, bias=matrix.bias))
+        for j, (offset, gain) in zip(chosen, line, strict=True):
+            # The model knows a column's integrator as a line: a level is where the line reaches it.
+            levels[j] = (levels[j] - offset) / gain
+    return LoopArray(key, number, matrix, scale, tile, chosen, tuple(levels))
+
+
+def choose_columns(matrix: Matrix, settings: LoopSettings) -> np.ndarray:
+    """Columns of a matrix that ngspice simulates, increasing; none if the gates asked for are not its own."""
+    n = len(matrix.gates) * matrix.width
+    named = [g.name for g in matrix.gates]
+    if settings.columns is not None:
+        if bad := [j for j in settings.columns if not 0 <= j < n]:
+            raise InputError(f"columns: {bad[0]} is not among the columns of matrix {matrix.name}, 0..{n - 1}")
+        columns = np.array(sorted(settings.columns))
+    elif settings.level == "sky130":
+        each = min(SKY130_COLUMNS_A_GATE, matrix.width)
+        columns = np.array([g * matrix.width + i * (matrix.width // each) for g in range(len(named)) for i in range(each)])
+    else:
+        columns = np.arange(n)
+    if settings.gates is None:
+        return columns
+    return columns[[named[j // matrix.width] in settings.gates for j in columns]]
+
+
+def _levels(name: str, ramp: Ramp, tile: Tile, columns: tuple[int, ...], chosen: np.ndarray, kept: Kept) -> dict[int, np.ndarray]:
+    """Levels of the columns on a ramp, volts: measured where they are simulated, elsewhere the ramp's own plus the offset."""
+    own = [j for j in columns if j in chosen]
+
+    def measured() -> np.ndarray:
+        """Levels of the simulated columns and, last, of a column without offset."""
+        offset = np.append(tile.comparator_offset[own], 0.0)
+        chips = Chips(
+            np.repeat(ramp.column.conductance, len(offset), axis=0), np.repeat(ramp.column.opamp_offset, len(offset)), offset
+        )
+        guess = ramp.expected + offset[:, None]
+        span = None if ramp.plan.blocks.linear else EXPECTED_WELL
+        found = measure(ramp.program, ramp.plan.circuit, chips, blocks=ramp.plan.blocks, guess=guess, span=span)
+        if bad := [i for i, s in enumerate(found.status) if s != "ok"]:
+            where = "its own levels" if bad[0] == len(own) else f"column {own[bad[0]]}"
+            raise ToolkitError(f"{name} ramp, {where}: {found.status[bad[0]]} ({found.message[bad[0]]})")
+        return found.volts
+
+    volts = kept.array(f"{name} levels", measured)
+    out = {j: volts[-1] + tile.comparator_offset[j] for j in columns}
+    return out | dict(zip(own, volts, strict=False))
+
+
+def _with_arrays(cell: ChipCell, key: str, arrays: dict[str, LoopArray], ramps: dict[str, Ramp]) -> ChipCell:
+    """The evaluator's cell with the drawn weights and the measured levels."""
+    matrices = {}
+    for name, m in cell.matrices.items():
+        array = arrays.get(f"{key}.{name}")
+        if array is None:
+            matrices[name] = m
+            continue
+        banks = []
+        for j in range(array.tile.columns):
+            values = array.full_scale(j) * ramps[array.activation_of(j)].program.values
+            banks.append(Converters.build(array.levels[j][None], np.zeros(()), values, _NO_KEYS, np.float64))
+        sums = (replace(m.sums[0], weights=np.ascontiguousarray(array.weights.T)),)
+        units = (Converted(slice(0, array.tile.columns), Converters.join(banks, _NO_KEYS)),)
+        matrices[name] = replace(m, sums=sums, units=units)
+    return replace(cell, matrices=matrices)
+
+
+_NO_KEYS = np.zeros((0, 2), np.uint32)
+
+
+def describe_chip(chip: LoopChip) -> dict[str, Any]:
+    """What was drawn, for the summary."""
+    return {
+        "arrays": [
+            {
+                "array": a.key,
+                "columns": a.tile.columns,
+                "simulated": len(a.chosen),
+                "cells": int(a.tile.crossbar.conductance.size),
+                "offset_rms_v": float(np.sqrt(np.mean(a.tile.comparator_offset**2))),
+            }
+            for a in chip.arrays.values()
+        ],
+        "ramps": sorted(chip.ramps),
+    }

@@ -1,0 +1,128 @@
+"""The columns' integrators: what drives them, and what the model knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from netlists.engine import simulate
+from netlists.errors import InputError, SimulationError
+from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
+from netlists.tile import Tile
+
+from .ramp import Ramp
+
+DRIVES = 12
+"""Random input vectors that an integrator's line is fitted to."""
+
+
+def column_charge(tile: Tile, columns: np.ndarray, drive: np.ndarray) -> ColumnCharge:
+    """What drives the integrators of some columns, each with its own input vector.
+
+    Parameters
+    ----------
+    columns : ndarray of int (m,)
+    drive : ndarray of int (inputs, m)
+        Codes of the pulse widths.
+    """
+    g = tile.crossbar.cell_conductance
+    difference = (g[0::2] - g[1::2])[:, columns]
+    units = np.arange(1, tile.pwm.max_code + 1)
+    # Current of the rows whose pulses are k units long or longer.
+    on = np.sign(drive)[None] * (np.abs(drive)[None] >= units[:, None, None])
+    closed, start, opened = tile.mac_window()
+    return ColumnCharge(
+        current=tile.circuit.v_read * np.einsum("uim,im->mu", on, difference),
+        conductance=g.sum(axis=0)[columns],
+        c_f=tile.feedback_capacitance("macro")[columns],
+        opamp_offset=tile.opamp_offset[columns],
+        r_hold=tile.r_hold,
+        closed=closed,
+        start=start,
+        opened=opened,
+        t_unit=tile.pwm.t_unit,
+    )
+
+
+def measure_integrators(
+    tile: Tile,
+    ramps: Mapping[str, Ramp],
+    activations: Sequence[str],
+    columns: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    bias: bool,
+) -> np.ndarray:
+    """Offset (input units) and gain of each column's integrator, from V_mac of random input vectors in ngspice.
+
+    Parameters
+    ----------
+    activations : sequence of str
+        Of every column of the tile.
+    columns : ndarray of int (columns,)
+    bias : bool
+        Whether the last input is a bias, which always has the longest pulse.
+
+    Returns
+    -------
+    ndarray (columns, 2)
+        Least-squares line of ``(V_mac - v_cm) / volts_per_unit`` over ``x = sum w u``.
+
+    Raises
+    ------
+    SimulationError
+        If ngspice fails.
+    """
+    if tile.pwm.periods != 1:
+        raise InputError(f"periods={tile.pwm.periods}: columns are replayed with one period of pulse widths")
+    out = np.empty((len(columns), 2))
+    for activation, ramp in ramps.items():
+        own = np.array([j for j in columns if activations[j] == activation], int)
+        if len(own) == 0:
+            continue
+        spread = tile.pwm.max_code / 3
+        drive = np.clip(np.rint(rng.normal(0, spread, (tile.inputs, DRIVES))), -tile.pwm.max_code, tile.pwm.max_code).astype(int)
+        if bias:
+            drive[-1] = tile.pwm.max_code
+        many, codes = np.repeat(own, DRIVES), np.tile(drive, len(own))
+        charge = column_charge(tile, many, codes)
+        v_mac = _held(tile, ramp, charge)
+        difference = (tile.crossbar.conductance[0::2] - tile.crossbar.conductance[1::2])[:, own]
+        x = (difference.T @ drive) / (tile.scale * tile.pwm.max_code)
+        y = (v_mac.reshape(x.shape) - tile.circuit.v_cm) / ramp.volts_per_unit
+        for i, j in enumerate(own):
+            # Inputs that drive the integrator out of its range say nothing about its line.
+            inside = np.abs(y[i] * ramp.volts_per_unit) < 0.6
+            if inside.sum() < 3:
+                raise SimulationError(f"column {j}: {inside.sum()} of {DRIVES} random inputs stay within 0.6 V of analog ground")
+            gain, offset = np.polyfit(x[i][inside], y[i][inside], 1)
+            out[np.flatnonzero(columns == j)[0]] = offset, gain
+    return out
+
+
+def _held(tile: Tile, ramp: Ramp, charge: ColumnCharge) -> np.ndarray:
+    """Held V_mac of each column, volts."""
+    m = len(charge.conductance)
+    out = np.empty(m)
+    for first in range(0, m, 96):
+        some = slice(first, min(first + 96, m))
+        part = ColumnCharge(
+            charge.current[some],
+            charge.conductance[some],
+            charge.c_f[some],
+            charge.opamp_offset[some],
+            charge.r_hold,
+            charge.closed,
+            charge.start,
+            charge.opened,
+            charge.t_unit,
+        )
+        n = some.stop - some.start
+        replay = Replay(part, np.zeros(n))
+        nodes = [f"mac{j}" for j in range(n)]
+        deck = replay_deck(ramp.program, ramp.plan.circuit, ramp.column, replay, counters=False, save=nodes)
+        data = simulate(deck, [*saved_vectors(n, counters=False), *nodes])
+        at = charge.opened + tile.circuit.t_settle
+        out[some] = [np.interp(at, data["time"], data[name]) for name in nodes]
+    return out

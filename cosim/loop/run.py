@@ -1,0 +1,257 @@
+"""Run a co-simulation: the same sequences through the model alone and with ngspice in the loop, and what to make of both."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from characterization.provenance import make_folder, versions, write_atomic, write_json
+from netlists.errors import InputError
+
+from ..forward import padded
+from ..networks import Network
+from ..report import write_report
+from ..statistics import accuracy_interval, paired_difference
+from ..studies.parts import Parts
+from ..tasks import SequenceSet, Task
+from . import agreement as agree
+from . import pictures
+from .chip import LoopChip, Source, describe_chip, loop_hardware, make_chip, stream
+from .path import Converted, Trajectory, Who, run_loop_network
+from .settings import ON_FAILURE, LoopSettings
+from .simulators import Answer, Simulator, SpiceSimulator, Stored
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """The chosen test sequences, side by side, longest first.
+
+    Attributes
+    ----------
+    numbers : ndarray of int (sequences,)
+        Their numbers in the task's test set.
+    x : ndarray (steps, features, lanes)
+    active : ndarray of int (steps,)
+    labels : ndarray of int (sequences,)
+    """
+
+    numbers: np.ndarray
+    x: np.ndarray
+    active: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def counters(self) -> np.ndarray:
+        """Their numbers, shape (lanes,)."""
+        out = np.zeros(self.x.shape[2], np.uint32)
+        out[: len(self.numbers)] = self.numbers
+        return out
+
+
+def choose_sequences(test: SequenceSet, settings: LoopSettings) -> Sequences:
+    """Sequences of the settings' seed; all of them if the test set has no more.
+
+    Raises
+    ------
+    InputError
+        More than there are.
+    """
+    if settings.utterances > len(test):
+        raise InputError(f"utterances={settings.utterances}: the test set has {len(test)} sequences")
+    numbers = np.sort(stream(settings, Source.SEQUENCES, 0).permutation(len(test))[: settings.utterances])
+    some = test.select(numbers)
+    order, active = some.packing()
+    x = np.zeros((len(active), test.n_features, padded(len(numbers))))
+    x[:, :, : len(numbers)] = some.inputs[order, : len(active)].transpose(1, 2, 0)
+    pwm = loop_hardware(settings).pwm
+    assert pwm is not None
+    return Sequences(numbers[order], pwm.quantize(x, pwm.input_range), active, some.labels[order])
+
+
+def run_loop(
+    network: Network,
+    task: Task,
+    settings: LoopSettings,
+    out: Path,
+    *,
+    jobs: int = 1,
+    on_failure: str = "stop",
+    progress: bool = True,
+    say: Callable[[str], None] = lambda _: None,
+    command: str = "",
+    simulator: Callable[[LoopChip], Simulator] | None = None,
+) -> dict[str, Any]:
+    """Co-simulate, and write summary, tables, pictures and report into ``out``.
+
+    A loop that was stopped goes on where it was: the same call, the same folder, the same numbers.
+
+    Parameters
+    ----------
+    jobs : int
+        Worker processes.
+    on_failure : {"stop", "model"}
+        What happens in a closed loop where ngspice fails.
+    command : str
+        For the report.
+    simulator : callable, optional
+        Makes the simulator of a chip, in place of ngspice.
+
+    Returns
+    -------
+    dict
+        What ``summary.json`` holds.
+
+    Raises
+    ------
+    InputError
+        A network that does not fit the task, gates or columns that it does not have, a folder of another loop.
+    SimulationError
+        A closed loop met a conversion that ngspice could not do.
+    """
+    if on_failure not in ON_FAILURE:
+        raise InputError(f"on_failure={on_failure!r}: unknown; allowed are {', '.join(ON_FAILURE)}")
+    if task.name != settings.task:
+        raise InputError(f"task={settings.task!r}: the data is of task {task.name!r}")
+    network.check(task.test)
+    begun = time.perf_counter()
+    make_folder(out)
+    parts = Parts(out, settings.as_dict() | {"network": network_digest(network)})
+    sequences = choose_sequences(task.test, settings)
+    say(f"chip: drawing cells, measuring the levels of its columns in ngspice, level {settings.level}")
+    chip = make_chip(network, settings, parts.file("chip.npz"))
+    chosen = {key: len(a.chosen) for key, a in chip.arrays.items()}
+    # A backward direction meets each step once, as a forward one does.
+    total = int(sum(chosen.values()) * sequences.active.sum())
+    steps = len(sequences.active)
+    say(f"{settings.utterances} sequences, {steps} steps, {sum(chosen.values())} columns: {total} conversions in ngspice")
+
+    model_codes: list[Converted] = []
+    alone = _run(network, chip, sequences, Who(), model_codes.append)
+    spice_codes: list[Converted] = []
+    made = (simulator or (lambda c: SpiceSimulator(c, jobs)))(chip)
+    with tqdm(total=total, unit=" conversions", desc=f"{settings.mode} loop, {settings.level}", disable=not progress) as bar:
+
+        def tell(answer: Answer, there: bool) -> None:
+            if there:
+                # What an earlier run did is not to count in the rate: the bar shows what is left.
+                bar.total -= answer.codes.size
+                bar.refresh()
+            else:
+                bar.update(answer.codes.size)
+
+        who = Who(Stored(made, parts.file, tell), settings.mode == "closed", on_failure)
+        looped = _run(network, chip, sequences, who, spice_codes.append)
+
+    tables = {
+        "steps": agree.steps_table(spice_codes),
+        "disagreements": agree.disagreements_table(chip, spice_codes),
+        "failures": agree.failures_table(chip, spice_codes),
+    }
+    if settings.mode == "closed":
+        tables["travel"] = agree.travel_table(spice_codes, model_codes, looped, alone, sequences.active)
+    # Of a closed loop that the folder may have held before.
+    (out / "travel.csv").unlink(missing_ok=True)
+    for name, table in tables.items():
+        write_atomic(out / f"{name}.csv", partial(table.to_csv, index=False))
+    summary = {
+        "study": "loop",
+        "command": command,
+        "settings": settings.as_dict(),
+        "seed": settings.seed,
+        "on_failure": on_failure,
+        **_answers(settings, sequences, alone, looped),
+        **agree.agreement(tables["steps"], tables["disagreements"]),
+        **_speed(spice_codes),
+        **_travelled(tables.get("travel"), len(sequences.numbers)),
+        "steps": steps,
+        "sequences": sequences.numbers.tolist(),
+        "chip": describe_chip(chip),
+        "network": {"cells": [layer.cell.describe() for layer in network.layers], "sha256": network_digest(network)},
+        "tasks": {task.name: str(task.provenance)},
+        "versions": versions(),
+        "wall_seconds": time.perf_counter() - begun,
+    }
+    write_json(out / "summary.json", summary)
+    pictures.draw(out)
+    write_report(out)
+    parts.done()
+    return summary
+
+
+def _run(network: Network, chip: LoopChip, s: Sequences, who: Who, tell: Callable[[Converted], None]) -> Trajectory:
+    return run_loop_network(network, chip, s.x, s.active, s.counters, who, tell)
+
+
+def network_digest(network: Network) -> str:
+    """SHA-256 of a network's weights."""
+    digest = hashlib.sha256()
+    for layer in network.layers:
+        for parameters in layer.directions:
+            for name in sorted(parameters):
+                digest.update(np.ascontiguousarray(parameters[name]).tobytes())
+    digest.update(np.ascontiguousarray(network.readout).tobytes())
+    return digest.hexdigest()
+
+
+def _answers(settings: LoopSettings, s: Sequences, alone: Trajectory, looped: Trajectory) -> dict[str, Any]:
+    """Accuracy of the model and, in a closed loop, of ngspice, and their difference on the same sequences."""
+    model = alone.scores.argmax(axis=1) == s.labels
+    out: dict[str, Any] = {"metric": "accuracy", "metric_model": float(model.mean()), "metric_spice": None, "paired": None}
+    own = accuracy_interval(int(model.sum()), len(model))
+    out["metric_model_interval"] = [own.low, own.high]
+    if settings.mode == "closed":
+        spice = looped.scores.argmax(axis=1) == s.labels
+        d = paired_difference(spice, model)
+        out["metric_spice"] = float(spice.mean())
+        out["paired"] = {
+            "difference": d.value,
+            "low": d.low,
+            "high": d.high,
+            "p": d.p,
+            "only_spice": d.only_first,
+            "only_model": d.only_second,
+            # The closed loop's accuracy less the difference's interval: where the model's must lie.
+            "model_from": out["metric_spice"] - d.high,
+            "model_to": out["metric_spice"] - d.low,
+            "model_within": bool(d.low <= 0.0 <= d.high),
+        }
+        out["answers_equal"] = float(np.mean(alone.scores.argmax(axis=1) == looped.scores.argmax(axis=1)))
+    return out
+
+
+def _speed(converted: list[Converted]) -> dict[str, Any]:
+    answers = [c.answer for c in converted if c.answer is not None]
+    wall, busy = sum(a.wall for a in answers), sum(a.busy for a in answers)
+    n = sum(a.codes.size for a in answers)
+    return {
+        "retried": sum(a.retried for a in answers),
+        "spice_seconds": wall,
+        "seconds_per_conversion": wall / n,
+        "worker_seconds_per_conversion": busy / n,
+        "conversions_per_second": n / wall if wall > 0 else None,
+    }
+
+
+def _travelled(travel: pd.DataFrame | None, sequences: int) -> dict[str, Any]:
+    """How many sequences met a disagreement, and how far apart the loops were at most and at the end."""
+    if travel is None:
+        return {}
+    if travel.empty:
+        return {"sequences_apart": 0, "sequences_alike": sequences, "distance_largest": 0.0, "distance_last": 0.0}
+    last = travel.sort_values("step").groupby("sequence")["distance"].last()
+    n = travel["sequence"].nunique()
+    return {
+        "sequences_apart": int(n),
+        "sequences_alike": int(sequences - n),
+        "distance_largest": float(travel["distance"].max()),
+        "distance_last": float(last.mean()),
+    }

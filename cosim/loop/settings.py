@@ -1,0 +1,88 @@
+"""What a co-simulation runs: settings, checked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from netlists.errors import InputError
+
+MODES = ("closed", "shadow")
+LEVELS = ("macro", "sky130")
+SCOPES = ("converter", "column", "tile")
+ON_FAILURE = ("stop", "model")
+SKY130_COLUMNS_A_GATE = 2
+"""Columns of each gate that are simulated at level ``sky130`` if none are named."""
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """Everything that decides a co-simulation's numbers.
+
+    Attributes
+    ----------
+    task : str
+    bits : int
+        Of the ramps, 1..8.
+    mode : {"closed", "shadow"}
+        Whose codes make the next state: ngspice's, or the model's with ngspice beside it.
+    level : {"macro", "sky130"}
+    scope : {"converter", "column", "tile"}
+        What ngspice simulates: the conversion of a held V_mac; a column's integrator too, driven by the charge of its cells; or the
+        tile, that is row drivers, every cell of the columns, integrators, ramps and converters with latches.
+    latches : bool
+        Whether latches and counters are in the deck. Without them the comparators' outputs at the latching instants decide.
+    noise : bool
+        Whether each decision has its own noise of the comparator, the same for ngspice and for the model.
+    utterances : int
+        Test sequences, drawn from the seed.
+    gates : tuple of str or None
+        Gates that are simulated; None: all.
+    columns : tuple of int or None
+        Columns of each matrix that are simulated; None: all of those gates, at level ``sky130`` `SKY130_COLUMNS_A_GATE` of each.
+    pwm_bits : int
+        Of inputs and states, sign included.
+    profile : str
+        Device profile of weights and ramps.
+    seed : int
+        Decides the chip, the sequences and the noise.
+    """
+
+    task: str
+    bits: int = 5
+    mode: str = "closed"
+    level: str = "macro"
+    scope: str = "converter"
+    latches: bool = False
+    noise: bool = False
+    utterances: int = 20
+    gates: tuple[str, ...] | None = None
+    columns: tuple[int, ...] | None = None
+    pwm_bits: int = 5
+    profile: str = "taox-100-400"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("mode", MODES), ("level", LEVELS), ("scope", SCOPES)):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name}={getattr(self, name)!r}: unknown; allowed are {', '.join(allowed)}")
+        for name, low in (("utterances", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+                raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")
+        if self.level == "sky130" and (self.latches or self.scope != "converter"):
+            asked = "latches=True" if self.latches else f"scope={self.scope!r}"
+            raise InputError(f"{asked}: at level sky130 the comparators' decisions on held inputs are simulated; take level macro")
+        if self.noise and self.scope == "tile":
+            raise InputError("noise=True: the deck of a whole tile has none; take scope 'column' or 'converter'")
+        if self.scope == "tile" and not self.latches:
+            # They are in the tile's deck, whoever asks.
+            object.__setattr__(self, "latches", True)
+        for name in ("gates", "columns"):
+            value = getattr(self, name)
+            if value is not None and (len(value) == 0 or len(set(value)) != len(value)):
+                raise InputError(f"{name}={value}: must name at least one, each once")
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

@@ -1,0 +1,320 @@
+"""Who turns pre-activations into codes: ngspice, in decks of many columns over worker processes, or the model.
+
+Every answer of ngspice is kept on disk (`Stored`), so that a loop that was stopped goes on with the same codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import joblib
+import numpy as np
+
+from characterization.provenance import write_atomic
+from characterization.workers import in_workers
+from netlists import tile_deck
+from netlists.closed_form import to_volts
+from netlists.engine import simulate
+from netlists.errors import InputError, SimulationError
+from netlists.level_blocks import Blocks
+from netlists.parameters import RampCircuit
+from netlists.program import RampProgram
+from netlists.ramp_column import Chips
+from netlists.replay_deck import ColumnCharge, Replay, codes, replay_deck, saved_vectors
+from netlists.tile import Tile
+
+from .chip import LoopArray, LoopChip
+from .column import column_charge
+from .settings import LoopSettings
+
+FAILED = -1
+"""Code of a conversion that ngspice could not do."""
+
+
+class Step(NamedTuple):
+    """What the chosen columns of an array convert at one step.
+
+    Attributes
+    ----------
+    array : LoopArray
+    number : int
+        Of the step.
+    x : ndarray (columns, sequences)
+        Pre-activations of the chosen columns.
+    drive : ndarray of int (inputs, sequences)
+        Pulse widths of all rows.
+    identities : ndarray of int (sequences,)
+    """
+
+    array: LoopArray
+    number: int
+    x: np.ndarray
+    drive: np.ndarray
+    identities: np.ndarray
+
+
+class Failure(NamedTuple):
+    """A conversion without a code: its place among the step's (chosen column, sequence), and ngspice's message."""
+
+    row: int
+    sequence: int
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Codes of a step.
+
+    Attributes
+    ----------
+    codes : ndarray of int (columns, sequences)
+        `FAILED` where there is none.
+    failures : list of Failure
+    retried : int
+        Conversions that failed alone and were tried once more, with shorter steps.
+    wall, busy : float
+        Seconds that went by, and that workers spent.
+    """
+
+    codes: np.ndarray
+    failures: list[Failure] = field(default_factory=list)
+    retried: int = 0
+    wall: float = 0.0
+    busy: float = 0.0
+
+
+class Simulator(Protocol):
+    def answer(self, step: Step) -> Answer: ...
+
+
+class ModelSimulator:
+    """The behavioural converter with the chip's own levels: what ngspice is held against."""
+
+    def __init__(self, chip: LoopChip) -> None:
+        self.chip = chip
+
+    def answer(self, step: Step) -> Answer:
+        array = step.array
+        passed = self.chip.passed(array, array.chosen, step.x, step.number, step.identities)
+        out = [self.chip.ramps[array.activation_of(j)].program.codes[p] for j, p in zip(array.chosen, passed, strict=True)]
+        return Answer(np.array(out))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Conversions that share a deck: everything a worker needs."""
+
+    places: np.ndarray
+    program: RampProgram
+    circuit: RampCircuit
+    ramp: Chips
+    blocks: Blocks
+    replay: Replay
+    counters: bool
+
+
+@dataclass(frozen=True, eq=False)
+class TileBatch:
+    """One input vector of a whole tile, of which some columns are converted."""
+
+    places: np.ndarray
+    tile: Tile
+    drive: np.ndarray
+    columns: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What became of a batch."""
+
+    places: np.ndarray
+    codes: np.ndarray
+    messages: dict[int, str]
+    retried: int
+    seconds: float
+
+
+class SpiceSimulator:
+    """ngspice.
+
+    Parameters
+    ----------
+    jobs : int
+        Worker processes, one ngspice each; they stay between steps. 1 is this process.
+    runner : {"shared", "batch"}
+        As for `netlists.engine.simulate`; whole tiles take the first.
+    """
+
+    def __init__(self, chip: LoopChip, jobs: int = 1, runner: str = "shared") -> None:
+        self.chip, self.jobs, self.runner = chip, jobs, runner
+
+    def answer(self, step: Step) -> Answer:
+        begun = time.perf_counter()
+        out = np.full(step.x.shape, FAILED)
+        failures, retried, busy = [], 0, 0.0
+        for part in self._run(list(self.batches(step))):
+            rows, sequences = np.unravel_index(part.places, out.shape)
+            out[rows, sequences] = part.codes
+            failures += [Failure(int(rows[i]), int(sequences[i]), message) for i, message in part.messages.items()]
+            retried += part.retried
+            busy += part.seconds
+        # Workers finish in any order.
+        return Answer(out, sorted(failures), retried, time.perf_counter() - begun, busy)
+
+    def _run(self, batches: list[Batch | TileBatch]) -> Iterator[Done]:
+        if self.jobs == 1:
+            yield from (convert(b, self.runner) for b in batches)
+        else:
+            yield from in_workers((joblib.delayed(convert)(b, self.runner) for b in batches), self.jobs)
+
+    def batches(self, step: Step) -> Iterator[Batch | TileBatch]:
+        """Decks of a step: the columns of one ramp, of all sequences; or the tile, a sequence at a time."""
+        array, settings = step.array, self.chip.settings
+        if settings.scope == "tile":
+            places = np.arange(step.x.size).reshape(step.x.shape)
+            for sequence, own in enumerate(places.T):
+                yield TileBatch(own, array.tile, step.drive[:, sequence], array.chosen)
+            return
+        noise = None
+        if self.chip.noise_sigma > 0:
+            noise = self.chip.noise(array, array.chosen, step.number, step.identities)
+        for activation, ramp in self.chip.ramps.items():
+            rows = np.flatnonzero([array.activation_of(j) == activation for j in array.chosen])
+            if len(rows) == 0:
+                continue
+            places = (rows[:, None] * step.x.shape[1] + np.arange(step.x.shape[1])).ravel()
+            # Every worker has its share, of decks that are not too large.
+            size = min(deck_size(settings), max(-(-len(places) // self.jobs), 1))
+            for first in range(0, len(places), size):
+                some = places[first : first + size]
+                row, sequence = np.unravel_index(some, step.x.shape)
+                column = array.chosen[row]
+                v_mac: np.ndarray | ColumnCharge
+                if settings.scope == "column":
+                    v_mac = column_charge(array.tile, column, step.drive[:, sequence])
+                else:
+                    scale = np.array([array.full_scale(j) for j in column])
+                    v_mac = to_volts(step.x[row, sequence] / scale, ramp.program, ramp.plan.circuit)
+                own = None if noise is None else noise[row, sequence, : ramp.program.n_steps]
+                replay = Replay(v_mac, array.tile.comparator_offset[column], own)
+                yield Batch(some, ramp.program, ramp.plan.circuit, ramp.column, ramp.plan.blocks, replay, settings.latches)
+
+
+def deck_size(settings: LoopSettings) -> int:
+    """Conversions in a deck: about a second of ngspice, and for latches few, whose time grows faster than their number."""
+    if settings.latches or settings.level == "sky130":
+        return 32
+    return 96 if settings.scope == "column" else 256
+
+
+def convert(batch: Batch | TileBatch, runner: str = "shared") -> Done:
+    """Codes of a batch, in this process."""
+    return _convert_tile(batch) if isinstance(batch, TileBatch) else _convert_columns(batch, runner)
+
+
+def _convert_tile(batch: TileBatch) -> Done:
+    """Codes of a tile. Where its deck fails, no column has one."""
+    begun = time.perf_counter()
+    out, messages = np.full(len(batch.places), FAILED), dict[int, str]()
+    try:
+        out[:] = tile_deck.convert(batch.tile, batch.drive, columns=batch.columns.tolist()).code
+    except SimulationError as e:
+        messages = dict.fromkeys(range(len(out)), str(e))
+    return Done(batch.places, out, messages, 0, time.perf_counter() - begun)
+
+
+def _convert_columns(batch: Batch, runner: str) -> Done:
+    """Codes of columns; what ngspice fails on is halved until conversions stand alone, and each tried once with shorter steps."""
+    begun = time.perf_counter()
+    out, messages, retried = np.full(len(batch.places), FAILED), dict[int, str](), 0
+    todo = [(np.arange(len(batch.places)), False)]
+    while todo:
+        use, tight = todo.pop()
+        replay = take(batch.replay, use)
+        try:
+            deck = replay_deck(
+                batch.program, batch.circuit, batch.ramp, replay, blocks=batch.blocks, counters=batch.counters, tight=tight
+            )
+            data = simulate(deck, saved_vectors(len(use), counters=batch.counters), runner)
+            out[use] = codes(batch.program, batch.circuit, data, replay, counters=batch.counters)
+        except SimulationError as e:
+            if len(use) > 1:
+                todo += [(half, False) for half in np.array_split(use, 2)]
+            elif tight:
+                messages[int(use[0])] = str(e)
+            else:
+                retried += 1
+                todo.append((use, True))
+    return Done(batch.places, out, messages, retried, time.perf_counter() - begun)
+
+
+def take(replay: Replay, rows: np.ndarray) -> Replay:
+    """Some of the conversions."""
+    v = replay.v_mac
+    if isinstance(v, ColumnCharge):
+        parts = (v.current[rows], v.conductance[rows], v.c_f[rows], v.opamp_offset[rows])
+        v = ColumnCharge(*parts, v.r_hold, v.closed, v.start, v.opened, v.t_unit)
+    else:
+        v = v[rows]
+    return Replay(v, replay.offset[rows], None if replay.noise is None else replay.noise[rows])
+
+
+class Stored:
+    """A simulator whose answers are kept, one file a step.
+
+    Parameters
+    ----------
+    place : callable
+        From a name to the file's path.
+    tell : callable
+        Told of each answer: the answer, and whether it was there already.
+    """
+
+    def __init__(self, inner: Simulator, place: Callable[[str], Path], tell: Callable[[Answer, bool], None]) -> None:
+        self.inner, self.place, self.tell = inner, place, tell
+
+    def answer(self, step: Step) -> Answer:
+        path = self.place(f"step-{step.array.key}-{step.number:04d}.npz")
+        asked = hashlib.sha256(np.ascontiguousarray(step.x).tobytes()).hexdigest()
+        if path.exists():
+            answer = _read(path, asked)
+            self.tell(answer, True)
+            return answer
+        answer = self.inner.answer(step)
+        write_atomic(path, lambda p: _write(p, answer, asked))
+        self.tell(answer, False)
+        return answer
+
+
+def _write(path: Path, answer: Answer, asked: str) -> None:
+    places = np.array([(f.row, f.sequence) for f in answer.failures], int).reshape(-1, 2)
+    with open(path, "wb") as f:
+        np.savez_compressed(
+            f,
+            codes=answer.codes.astype(np.int16),
+            failed=places,
+            messages=np.array([f.message for f in answer.failures], str),
+            figures=np.array([answer.retried, answer.wall, answer.busy]),
+            asked=np.array(asked),
+        )
+
+
+def _read(path: Path, asked: str) -> Answer:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            stored = {name: data[name] for name in data.files}
+        if str(stored["asked"]) != asked:
+            raise InputError(
+                f"{path}: holds the codes of other pre-activations: this machine or its libraries compute other last bits than "
+                f"those the loop began on; go on there, or delete {path.parent}"
+            )
+        failures = [Failure(int(r), int(s), str(m)) for (r, s), m in zip(stored["failed"], stored["messages"], strict=True)]
+        retried, wall, busy = stored["figures"].tolist()
+        return Answer(stored["codes"].astype(int), failures, int(retried), wall, busy)
+    except (OSError, ValueError, KeyError) as e:
+        raise InputError(f"{path}: not a step of this loop ({e}); delete it and start again") from None

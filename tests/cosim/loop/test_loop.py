@@ -1,0 +1,243 @@
+"""The loop against the evaluator, and ngspice against the chip's own thresholds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import cosim.loop.simulators as simulators
+from cosim.cells import make_cell
+from cosim.converters import Converters
+from cosim.evaluate import evaluate
+from cosim.loop.chip import choose_columns, make_chip
+from cosim.loop.path import Who, run_loop_network
+from cosim.loop.run import choose_sequences
+from cosim.loop.settings import LoopSettings
+from cosim.loop.simulators import ModelSimulator, SpiceSimulator, Step
+from cosim.networks import Layer, Network
+from netlists.engine import simulate
+from netlists.errors import InputError, SimulationError
+from netlists.tile_reference import mac_voltages
+
+
+def run(network, chip, some, who, tell=lambda _: None):
+    return run_loop_network(network, chip, some.x, some.active, some.counters, who, tell)
+
+
+def steps_of(network, chip, some):
+    """Every step of the model's own run."""
+    told = []
+    run(network, chip, some, Who(), told.append)
+    return told
+
+
+def test_a_loop_that_the_model_leads_is_the_evaluator(network, task, chip, some):
+    """Two datapaths on the same chip: scores to the last bit."""
+    hardware = chip.evaluator.hardware
+    expected = evaluate(
+        network, task.test.select(some.numbers), hardware, [chip.evaluator], engine="numpy", dtype=np.float64, threads=1
+    )
+    for who in (Who(), Who(ModelSimulator(chip), leads=True), Who(ModelSimulator(chip))):
+        np.testing.assert_array_equal(run(network, chip, some, who).scores, expected.scores[0])
+
+
+def deep(kind, directions, layers, **options):
+    """A network of several layers, read in one or both directions."""
+    rng, n_in, out = np.random.default_rng(5), 2, []
+    for _ in range(layers):
+        cell = make_cell({"kind": kind, "n_in": n_in, "n_hidden": 3, **options})
+        out.append(Layer(cell, *(cell.initial_parameters(rng) for _ in range(directions))))
+        n_in = out[-1].n_out
+    return Network(tuple(out), rng.normal(0, 1, (n_in + 1, 3)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "directions", "layers", "options"),
+    [("lstm", 2, 2, {}), ("gru", 1, 2, {}), ("lstm", 1, 1, {"n_projection": 2, "projection_full_scale": 2.0})],
+)
+def test_other_networks_loop_as_the_evaluator_runs_them(task, make, kind, directions, layers, options):
+    net, settings = deep(kind, directions, layers, **options), make(columns=(0, 1), utterances=3)
+    chip, some = make_chip(net, settings), choose_sequences(task.test, settings)
+    expected = evaluate(
+        net, task.test.select(some.numbers), chip.evaluator.hardware, [chip.evaluator], engine="numpy", dtype=np.float64, threads=1
+    )
+    told = []
+    found = run(net, chip, some, Who(ModelSimulator(chip), leads=True), told.append)
+    np.testing.assert_array_equal(found.scores, expected.scores[0])
+    assert {c.step.array.key for c in told} == set(chip.arrays)
+    # One step of each array in ngspice as well.
+    for step in {c.step.array.key: c.step for c in told}.values():
+        assert np.mean(SpiceSimulator(chip).answer(step).codes == ModelSimulator(chip).answer(step).codes) > 0.8
+
+
+def test_the_evaluators_chip_computes_with_the_drawn_cells(network, chip):
+    array = chip.arrays["0.0.weights"]
+    programmed = network.layers[0].forward["weights"]
+    assert 0 < np.abs(array.weights - programmed).max() < 0.2
+    # With all inputs at their longest pulses, an ideal column holds the sum of its weights.
+    codes = np.full(array.tile.inputs, array.tile.pwm.max_code)
+    volts = mac_voltages(array.tile.with_(opamp_offset=np.zeros(12)), codes, level="ideal", array="ideal")
+    unit = np.array([chip.ramps[array.activation_of(j)].volts_per_unit for j in range(array.tile.columns)])
+    x = (array.weights * array.row_scale[:, None]).sum(axis=0)
+    np.testing.assert_allclose((volts - 0.9) / unit, x, atol=2e-3 * np.abs(x).max())
+
+
+def test_ngspice_gives_the_codes_of_the_chips_own_thresholds(network, chip, some):
+    """All columns and sequences of a step, away from the thresholds by a hundredth of an LSB."""
+    step = steps_of(network, chip, some)[1].step
+    array = step.array
+    own = [
+        Converters.build(array.levels[j][None], np.zeros(()), np.arange(8.0), np.zeros((0, 2), np.uint32), np.float64)
+        for j in array.chosen
+    ]
+    bank = Converters.join(own, np.zeros((0, 2), np.uint32))
+    expected = bank.codes(step.x, step.identities.astype(np.uint32), step.number)
+    found = SpiceSimulator(chip).answer(step)
+    clear = np.array([[np.abs(v - array.levels[j]).min() > 0.01 for v in row] for j, row in zip(array.chosen, step.x, strict=True)])
+    assert clear.mean() > 0.8
+    np.testing.assert_array_equal(found.codes[clear], expected[clear])
+    assert np.all(np.abs(found.codes - expected) <= 1)
+    assert not found.failures
+
+
+def test_both_runners_and_any_number_of_decks_give_the_same_codes(network, chip, some, monkeypatch):
+    step = steps_of(network, chip, some)[0].step
+    shared = SpiceSimulator(chip).answer(step)
+    np.testing.assert_array_equal(SpiceSimulator(chip, runner="batch").answer(step).codes, shared.codes)
+    monkeypatch.setattr(simulators, "deck_size", lambda _: 5)
+    np.testing.assert_array_equal(SpiceSimulator(chip).answer(step).codes, shared.codes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"latches": True},
+        {"noise": True},
+        {"scope": "column"},
+        {"gates": ("f", "a"), "noise": True},
+        {"scope": "tile", "utterances": 1, "columns": (0, 3, 7)},
+    ],
+)
+def test_every_kind_of_loop_agrees_with_its_model(network, task, make, change):
+    settings = make(**change)
+    chip, some = make_chip(network, settings), choose_sequences(task.test, settings)
+    told = []
+    run(network, chip, some, Who(SpiceSimulator(chip)), told.append)
+    apart = np.concatenate([(c.answer.codes - c.model).ravel() for c in told])
+    assert len(apart) == len(chip.arrays["0.0.weights"].chosen) * some.active.sum()
+    assert np.all(np.abs(apart) <= 1)
+    assert np.mean(apart == 0) > (0.99 if settings.scope == "converter" else 0.9)
+
+
+def test_noise_depends_on_sequence_and_column_alone(network, make):
+    chip = make_chip(network, make(noise=True))
+    array = chip.arrays["0.0.weights"]
+    both = chip.noise(array, np.array([1, 4]), 3, np.array([5, 9]))
+    np.testing.assert_array_equal(chip.noise(array, np.array([4]), 3, np.array([9])), both[1:, 1:])
+    assert abs(both.std() / chip.noise_sigma - 1) < 0.5
+    level = chip.thresholds(array, 4, 3, 9)
+    x = np.array([[0.5 * (level[2] + level[3])]])
+    assert chip.passed(array, np.array([4]), x, 3, np.array([9]))[0, 0] == 3
+
+
+def test_columns_that_are_not_simulated_have_the_ramps_levels_and_their_own_offset(network, make, chip):
+    few = make_chip(network, make(columns=(1, 6)))
+    every, some = chip.arrays["0.0.weights"], few.arrays["0.0.weights"]
+    np.testing.assert_array_equal(some.chosen, [1, 6])
+    for j in range(12):
+        # Measured in ngspice column by column, or once for the ramp: 20 uV of 100 mV and more.
+        unit = chip.ramps[every.activation_of(j)].volts_per_unit
+        np.testing.assert_allclose(some.levels[j], every.levels[j], atol=2e-4 / unit)
+
+
+def test_choice_of_columns(network, make):
+    matrix = network.layers[0].cell.matrices[0]
+    assert choose_columns(matrix, make()).tolist() == list(range(12))
+    assert choose_columns(matrix, make(gates=("f",))).tolist() == [3, 4, 5]
+    assert choose_columns(matrix, make(gates=("f",), columns=(11, 4))).tolist() == [4]
+    assert choose_columns(matrix, make(level="sky130")).tolist() == [0, 1, 3, 4, 6, 7, 9, 10]
+    with pytest.raises(InputError, match=r"columns: 12 is not among the columns of matrix weights, 0\.\.11"):
+        choose_columns(matrix, make(columns=(12,)))
+    with pytest.raises(InputError, match="nothing would be simulated"):
+        make_chip(network, make(gates=("z",)))
+
+
+def test_sequences_are_drawn_from_the_seed(task, make):
+    a, b = (choose_sequences(task.test, make(seed=s, utterances=3)) for s in (1, 2))
+    assert sorted(a.numbers) != sorted(b.numbers)
+    assert np.all(np.diff(a.active) <= 0)
+    np.testing.assert_array_equal(a.labels, task.test.labels[a.numbers])
+    with pytest.raises(InputError, match="the test set has 6 sequences"):
+        choose_sequences(task.test, make(utterances=7))
+
+
+def test_a_deck_that_fails_is_halved_until_the_fault_stands_alone(network, chip, some, monkeypatch):
+    """ngspice is made to fail on every deck that holds one offset; the others keep their codes."""
+    step = steps_of(network, chip, some)[0].step
+    expected = SpiceSimulator(chip).answer(step)
+    bad = f"v_os={float(step.array.tile.comparator_offset[2])!r}"
+    tight = []
+
+    def failing(deck, vectors, runner):
+        if bad in deck.circuit:
+            tight.append("method=gear" in deck.circuit)
+            raise SimulationError("the simulation failed", "timestep too small")
+        return simulate(deck, vectors, runner)
+
+    monkeypatch.setattr(simulators, "simulate", failing)
+    found = SpiceSimulator(chip).answer(step)
+    assert [(f.row, f.sequence) for f in found.failures] == [(2, 0), (2, 1)]
+    assert all("timestep too small" in f.message for f in found.failures)
+    assert found.retried == tight.count(True) == 2
+    assert np.all(found.codes[2] == simulators.FAILED)
+    others = np.arange(12) != 2
+    np.testing.assert_array_equal(found.codes[others], expected.codes[others])
+
+
+def test_a_tile_that_fails_has_no_code_in_any_column(network, task, make, monkeypatch):
+    settings = make(scope="tile", columns=(0, 7))
+    chip, some = make_chip(network, settings), choose_sequences(task.test, settings)
+
+    def failing(*args, **options):
+        raise SimulationError("the simulation failed", "timestep too small")
+
+    step = steps_of(network, chip, some)[0].step
+    monkeypatch.setattr("netlists.tile_deck.simulate", failing)
+    found = SpiceSimulator(chip).answer(step)
+    assert np.all(found.codes == simulators.FAILED)
+    assert [(f.row, f.sequence) for f in found.failures] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_a_code_that_the_ramp_does_not_have_is_an_error(network, chip, some):
+    class Wild(ModelSimulator):
+        def answer(self, step: Step):
+            answer = super().answer(step)
+            answer.codes[0, 0] = 7
+            return answer
+
+    ramp = chip.ramps["sigmoid"]
+    short = replace(
+        chip, ramps=chip.ramps | {"sigmoid": replace(ramp, program=replace(ramp.program, codes=np.minimum(ramp.program.codes, 6)))}
+    )
+    with pytest.raises(SimulationError, match=r"column 0 of array 0\.0\.weights counted to 7"):
+        run(network, short, some, Who(Wild(short), leads=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mode": "open"}, "mode='open': unknown; allowed are closed, shadow"),
+        ({"level": "ideal"}, "allowed are macro, sky130"),
+        ({"scope": "chip"}, "allowed are converter, column, tile"),
+        ({"scope": "tile", "noise": True}, "the deck of a whole tile has none"),
+        ({"utterances": 0}, "utterances=0: must be a whole number, 1 or more"),
+        ({"seed": -1}, "seed=-1"),
+        ({"columns": ()}, "must name at least one"),
+        ({"columns": (1, 1)}, "each once"),
+        ({"level": "sky130", "latches": True}, "take level macro"),
+        ({"level": "sky130", "scope": "column"}, "take level macro"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        LoopSettings(**({"task": "tiny"} | changes))
