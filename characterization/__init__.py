@@ -15,6 +15,7 @@ model of a ramp     `ramp_model`; `level_distribution`, `shift_distribution`, `n
                     held against SPICE: `validation`; for other tools: `export`
 models of the rest  `compact`: comparator, integrator, MAC column, crossbar, the composed column
 transistor level    `blocks`, `blocks_ota`, `blocks_comparator`, `comparator_offset`, `macro_fit`
+energy              `energy`: of conversions and pulses, from the currents of a transient
 programming         `write_verify`
 files, versions     `provenance`
 ==================  =====================================================================================

@@ -9,7 +9,11 @@ what they run on       `hardware`; `chip` draws one: `weights` on arrays, `conve
 running them           `evaluate`; `forward` walks through layers and steps, `chip_path` and `kernels`
                        compute on a chip, `pwm_inputs` rounds inputs
 what to make of it     `comparison` sets float, ideal and drawn chips side by side, with `statistics`
-whole jobs             `demo` (with `nominal`, `schematic`, `report`), `studies`; `plots` draws
+SPICE in the loop      `loop`
+what limits it         `budget`: what each error source costs
+what it costs          `cost`: energy, time, area; `optimize` searches designs
+whole jobs             `demo` (with `nominal`, `schematic`), `studies`; `plots` draws, `page` and `report`
+                       make a folder's page
 command ``cosim``      `cli`; `doctor` looks at the installation
 =====================  ==================================================================================
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,12 @@ class Effective:
 
 
 def effective_weights(
-    weights: np.ndarray, connected: np.ndarray, row_scale: np.ndarray, arrays: Arrays, rng: np.random.Generator
+    weights: np.ndarray,
+    connected: np.ndarray,
+    row_scale: np.ndarray,
+    arrays: Arrays,
+    rng: np.random.Generator,
+    seen_as: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Effective:
     """Program a matrix, read it back through its wires.
 
@@ -46,6 +52,8 @@ def effective_weights(
         Crossings that have cells.
     row_scale : ndarray (rows,)
         Input that takes the longest pulse; a row's cells hold the weight times this.
+    seen_as : callable or None
+        From the conductances of drawn cells, siemens, to those that reads see, same shape: what verification has not seen.
 
     Notes
     -----
@@ -63,6 +71,8 @@ def effective_weights(
         g = arrays.profile.relaxed(g, pairs.conductance, arrays.drift_time, drift)
     g = arrays.profile.stuck(g, stuck)
     axis = 0 if arrays.layout == "rows" else 1
+    if seen_as is not None:
+        g = seen_as(g)
     cells = np.repeat(connected, 2, axis=axis)
     g = np.where(cells, g, OPEN)
     blocks = _row_blocks(len(g), arrays)

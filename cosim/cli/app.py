@@ -47,14 +47,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command (the process's own arguments by default) and return its exit code."""
     from . import (  # noqa: F401 - they register their commands
         blocks,
+        budget,
         circuits,
         estimate,
         evaluate,
         export,
         figures,
+        loop,
         models,
         netlists,
         networks,
+        optimize,
         report,
         runs,
         simulate,

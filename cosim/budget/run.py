@@ -1,0 +1,244 @@
+"""The error budget of a network: what each source costs alone, what all but it cost, its share of the total, its tolerance."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, ValidationError
+
+from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
+from netlists.devices import load_profile
+from netlists.errors import InputError
+from netlists.parameters import RampCircuit
+
+from ..comparison import Change, accuracy_change
+from ..networks import Network
+from ..report import write_report
+from ..statistics import chip_interval
+from ..studies.parts import Parts
+from ..studies.study import Run, StudySettings
+from ..tasks import load_task
+from ..tasks.registry import info
+from . import shapley
+from .bench import Bench
+from .chips import Builder
+from .pictures import draw_tolerances, draw_waterfall
+from .sources import GROUPS, check_amounts, default_amounts, source
+from .tolerance_table import tolerance_tables
+
+
+class BudgetSettings(StudySettings):
+    """What a budget is drawn up for."""
+
+    network: str = Field(description="Network file")
+    task: str = Field(description="Classification task")
+    bits: int = Field(default=5, ge=1, le=8, description="bits of the ramps")
+    chips: int = Field(default=8, ge=2, le=1024, description="chips, the same for every set of sources")
+    permutations: int = Field(default=64, ge=4, le=4096, multiple_of=2, description="orders of the sources, reverses included")
+    seed: int = Field(default=1, ge=0, description="of chips, orders and resampling")
+    max_loss: float = Field(default=0.01, gt=0, lt=1, description="loss of accuracy that tolerances allow")
+    profile: str = Field(default="taox-100-400", description="device profile of the cells")
+    array_rows: int = Field(default=64, ge=2, description="cells along a column of an array")
+    array_columns: int = Field(default=64, ge=2, description="cells along a row of an array")
+    amounts: dict[str, float] = Field(
+        default_factory=dict, description="amounts in place of the defaults, SI units; 0 leaves a source out"
+    )
+
+
+def budget_settings(**values: Any) -> BudgetSettings:
+    """Settings; `InputError` names the field that does not fit."""
+    try:
+        return BudgetSettings(**values)
+    except ValidationError as e:
+        first = e.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{name}={first['input']!r}: {first['msg']}") from None
+
+
+def run_budget(settings: BudgetSettings, out: Path, run: Run) -> dict[str, Any]:
+    """Write ``sources.csv``, ``shapley.csv``, ``groups.csv``, ``tolerances.csv``, ``losses.csv``, pictures, summary and page.
+
+    Returns
+    -------
+    dict
+        What ``summary.json`` holds.
+
+    Raises
+    ------
+    InputError
+        A network that the task does not fit or that has no budget, a source or an amount that cannot be, a folder with the parts of
+        a stopped budget of other settings.
+    """
+    start = time.perf_counter()
+    path = Path(settings.network)
+    network = Network.load(path)
+    if network.metadata.task not in ("", settings.task):
+        raise InputError(f"{path}: was trained on task {network.metadata.task!r}, not on {settings.task!r}")
+    if info(settings.task).kind != "sequences":
+        raise InputError(f"task {settings.task!r}: is a text; a budget is drawn up for classification tasks")
+    task = load_task(settings.task)
+    profile, circuit = load_profile(settings.profile), RampCircuit()
+    amounts = default_amounts(profile, circuit, settings.bits) | settings.amounts
+    check_amounts(amounts, profile)
+    rows, columns = settings.array_rows, settings.array_columns
+    builder = Builder(network, profile, settings.bits, settings.seed, circuit, array_rows=rows, array_columns=columns)
+    if amounts["ramp_bits"] not in (0, settings.bits):
+        raise InputError(f"ramp_bits={amounts['ramp_bits']:g}: the ramps have {settings.bits} bits; give --bits, or ramp_bits=0")
+    if not any(amounts.values()):
+        raise InputError("amounts: all are 0; a budget needs a source")
+    out = make_folder(Path(out))
+    parts = Parts(out, settings.model_dump(mode="json") | {"network_sha256": sha256_of(path)})
+    bench = Bench(builder, task.test, settings.chips, amounts, parts, run.jobs)
+    rng = dict(zip(("orders", "shares", "groups", "tolerances"), np.random.default_rng(settings.seed).spawn(4), strict=True))
+
+    sources = _losses(bench, run)
+    shares, everything = _shares(bench, settings.permutations, rng["orders"], rng["shares"], run)
+    groups = _groups(bench, run)
+    tolerances, losses = tolerance_tables(bench, settings.max_loss, rng["tolerances"], run)
+    tables = {"sources": sources, "shapley": shares, "groups": groups, "tolerances": tolerances, "losses": losses}
+    for name, table in tables.items():
+        write_atomic(out / f"{name}.csv", partial(table.to_csv, index=False, float_format="%.8g"))
+    draw_waterfall(out / "pictures" / "waterfall", shares, everything)
+    draw_tolerances(out / "pictures" / "tolerances", tolerances, losses, settings.max_loss)
+    summary = {
+        "study": "budget",
+        "command": _command(settings),
+        "settings": settings.model_dump(mode="json"),
+        "seed": settings.seed,
+        **everything,
+        "test_sequences": len(task.test),
+        "network_sha256": sha256_of(path),
+        "sources": _rows(sources),
+        "shapley": _rows(shares),
+        "groups": _rows(groups),
+        "tolerances": _rows(tolerances),
+        "tasks": {task.name: str(task.provenance)},
+        "versions": versions(with_ngspice=False),
+        "wall_seconds": round(time.perf_counter() - start, 1),
+    }
+    write_json(out / "summary.json", summary)
+    write_report(out)
+    parts.done()
+    return summary
+
+
+def _losses(bench: Bench, run: Run) -> pd.DataFrame:
+    """Loss of each source alone against none, and of all sources against all but it."""
+    none, everything, rows = bench.coalition(0), bench.coalition(bench.everything), []
+    for i, name in enumerate(run.bar(bench.names, "source", "alone and all but one")):
+        s, amount = source(name), bench.amounts[name]
+        alone, rest = bench.coalition(1 << i), bench.coalition(bench.everything ^ 1 << i)
+        row: dict[str, Any] = {"source": name, "label": s.label, "amount": amount, "shown": s.display(amount)}
+        row |= {"what": s.what, "origin": s.origin, "accuracy_alone": float(alone.mean())}
+        row |= _loss("alone", accuracy_change(alone, none))
+        row["accuracy_without"] = float(rest.mean())
+        rows.append(row | _loss("added", accuracy_change(everything, rest)))
+    return pd.DataFrame(rows)
+
+
+def _loss(name: str, change: Change) -> dict[str, float | None]:
+    """A loss is a change of accuracy with the other sign."""
+    o = change.over_chips
+    ends = {"loss": change.value, "low": change.high, "high": change.low, "chips_low": o.high, "chips_high": o.low}
+    # 0 minus 0 is 0, without a sign.
+    return {f"{name}_{k}": None if v is None else 0.0 - v for k, v in ends.items()}
+
+
+def _shares(
+    bench: Bench, permutations: int, orders: np.random.Generator, resampling: np.random.Generator, run: Run
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Shapley shares of the total loss with intervals, largest first, and accuracies with no source and with all."""
+    drawn = shapley.orders(len(bench.names), permutations // 2, orders)
+    masks = dict.fromkeys(mask for order in drawn for mask in shapley.coalitions(order))
+    for mask in run.bar(list(masks), "set", "sets of sources"):
+        bench.coalition(mask)
+    found = shapley.sampled_shares(drawn, lambda mask: -bench.coalition(mask).astype(np.float32))
+    low, high = shapley.resampled_interval(found.pairs, resampling)
+    sampling_low, sampling_high = found.sampling_interval()
+    value = found.value.mean(axis=(1, 2), dtype=np.float64)
+    table = pd.DataFrame(
+        {
+            "source": bench.names,
+            "label": [source(n).label for n in bench.names],
+            "share": value,
+            "low": low,
+            "high": high,
+            "sampling_low": sampling_low,
+            "sampling_high": sampling_high,
+        }
+    ).sort_values("share", ascending=False, kind="stable")
+    none, everything = bench.coalition(0), bench.coalition(bench.everything)
+    change = accuracy_change(everything, none)
+    figures = {
+        "float": float(none.mean()),
+        "everything": float(everything.mean()),
+        "total": _loss("total", change),
+        "sets_of_sources": len(masks),
+        "accuracy_of_chips": everything.mean(axis=1).tolist(),
+    }
+    return table, figures
+
+
+def _groups(bench: Bench, run: Run) -> pd.DataFrame:
+    """Exact Shapley shares of the parts of the circuit, each switched on as a whole; intervals over test items and chips."""
+    index = {name: i for i, name in enumerate(bench.names)}
+    bits = {g: sum(1 << index[n] for n in names if n in index) for g, names in GROUPS.items()}
+    bits = {g: b for g, b in bits.items() if b}
+
+    def mask(groups: int) -> int:
+        return sum(b for i, b in enumerate(bits.values()) if groups >> i & 1)
+
+    for groups in run.bar(range(2 ** len(bits)), "set", "parts of the circuit"):
+        bench.coalition(mask(groups))
+    each = shapley.exact_shares(len(bits), lambda groups: -bench.coalition(mask(groups)).astype(float))
+    rows = []
+    for group, loss in zip(bits, each, strict=True):
+        names = [source(n).label for n in GROUPS[group] if n in index]
+        row: dict[str, Any] = {"part": group, "sources": ", ".join(names), "share": float(loss.mean())}
+        for kind, values in (("items", loss.mean(axis=0)), ("chips", loss.mean(axis=1))):
+            # One number an item, or a chip: Student's t serves both.
+            interval = chip_interval(values)
+            row |= {f"{kind}_low": interval.low, f"{kind}_high": interval.high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as strict JSON takes them."""
+    clean = table.astype(object).where(table.notna(), None)
+    return [{k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()} for row in clean.to_dict("records")]
+
+
+def _command(settings: BudgetSettings) -> str:
+    """The command that makes the same folder."""
+    line = f"cosim budget --task {settings.task} --network {settings.network}"
+    for name, field in BudgetSettings.model_fields.items():
+        value = getattr(settings, name)
+        if field.is_required() or name == "amounts" or value == field.default:
+            continue
+        line += f" --{name.replace('_', '-')} {value}"
+    return line + "".join(f" --set {name}={value:g}" for name, value in settings.amounts.items())
+
+
+def describe(summary: dict[str, Any]) -> str:
+    """For reading: the total, the shares, the tolerances."""
+    total = summary["total"]
+    lines = [
+        f"{summary['settings']['task']}: float {summary['float']:.4f}, everything on {summary['everything']:.4f}: loss "
+        f"{total['total_loss']:.4f} ({total['total_low']:.4f}..{total['total_high']:.4f} on the same sequences)",
+        "share of it and tolerance alone:",
+    ]
+    tolerances = {row["source"]: row for row in summary["tolerances"]}
+    limit = summary["settings"]["max_loss"]
+    for row in summary["shapley"]:
+        t = tolerances[row["source"]]
+        lines.append(
+            f"  {row['label']:20s} {row['share']:+.4f} ({row['low']:+.4f}..{row['high']:+.4f})   {100 * limit:g} %: {t['text']} "
+            f"(has {t['shown']})"
+        )
+    return "\n".join(lines)
