@@ -1,0 +1,56 @@
+"""What a network is evaluated on at one resolution: ideal ramps, weights with errors, fitted chips, and all of it together."""
+
+from __future__ import annotations
+
+from netlists.devices import load_profile
+
+from ..hardware import Arrays, Hardware
+from ..pwm_inputs import PwmInputs
+from ..training import HardwareAware
+from .bits_models import Models, ramps
+from .bits_settings import BitsSettings
+
+FLOAT = "float"
+FLOAT_WEIGHTS = "float, weight noise"
+IDEAL = "ideal ramps"
+WEIGHTS = "ideal ramps, weight noise"
+FITTED = "fitted chips"
+FITTED_WEIGHTS = "fitted chips, weight noise"
+ALL = "fitted chips, weight noise, pulse widths"
+
+Conditions = dict[str, Hardware]
+
+
+def float_conditions(settings: BitsSettings) -> Conditions:
+    """Exact activations, on exact weights and on arrays with programming error and read noise."""
+    return {FLOAT: Hardware(), FLOAT_WEIGHTS: Hardware(arrays=_arrays(settings))}
+
+
+def conditions(settings: BitsSettings, models: Models, bits: int) -> Conditions:
+    """Converters of one resolution. Fitted chips have the spread of the ramp, and offset and noise of each column's comparator."""
+    arrays, fitted = _arrays(settings), ramps(models, bits)
+    return {
+        IDEAL: Hardware(bits=bits),
+        WEIGHTS: Hardware(bits=bits, arrays=arrays),
+        FITTED: Hardware(ramps=fitted),
+        FITTED_WEIGHTS: Hardware(ramps=fitted, arrays=arrays),
+        ALL: Hardware(ramps=fitted, arrays=arrays, pwm=PwmInputs(settings.pwm_bits)),
+        **{threshold(s): Hardware(bits=bits, threshold_noise=s) for s in settings.threshold_noise},
+    }
+
+
+def threshold(noise: float) -> str:
+    """Name of the condition with an error of each threshold of each column."""
+    return f"ideal ramps, threshold noise {noise:g} LSB"
+
+
+def training_hardware(settings: BitsSettings, models: Models, bits: int) -> HardwareAware:
+    """What hardware-aware training disturbs a forward pass with: a fitted chip, pulse widths, noise of weights and thresholds."""
+    hardware = Hardware(
+        ramps=ramps(models, bits), pwm=PwmInputs(settings.pwm_bits), threshold_noise=settings.training_threshold_noise
+    )
+    return HardwareAware(hardware, settings.weight_noise)
+
+
+def _arrays(settings: BitsSettings) -> Arrays:
+    return Arrays(load_profile(settings.profile))
