@@ -140,6 +140,7 @@ def measure(repeats: int) -> dict[str, Any]:
         "ratio_ir_drop": speed["ir_drop"] / speed["quiet"],
         "ratio_vs_torch_float": speed["quiet"] * keywords["torch"] / SEQUENCES if "torch" in keywords else None,
         "ratio_vs_aihwkit": speed["noise"] * keywords["aihwkit"] / SEQUENCES if "aihwkit" in keywords else None,
+        "ratio_vs_aihwkit_ours_without_noise": speed["quiet"] * keywords["aihwkit"] / SEQUENCES if "aihwkit" in keywords else None,
         "chars_per_s_2016": (TEXT - 1) / text["text"],
         # Seconds of processor time, which another job on the same cores disturbs less.
         "seq_chips_per_cpu_s": pairs / busy["quiet"],

@@ -4,6 +4,7 @@
 ``train_step_2016_s``: a gradient step of a language model with an embedding of 128, LSTM 2016, projection 504 and 50 characters,
 64 streams of 64 characters, Adam included. ``ratio_train_vs_torch``: how many times as long torch takes for the same step with
 a custom cell in a Python loop, same batch, same threads, alternating with ours in one process; missing without torch.
+``products_2016_s``: the matrix products of that step and nothing else, NumPy's ``matmul`` on all cores: no step can be shorter.
 """
 
 from __future__ import annotations
@@ -79,6 +80,26 @@ def step_of_text() -> Callable[[], None]:
     return run
 
 
+def products_of_text() -> Callable[[], None]:
+    """The matrix products of the same step: forward, backward, and one for the gradient of each matrix."""
+    rng = np.random.default_rng(3)
+    shapes = ((4 * HIDDEN, EMBEDDING + PROJECTION + 1), (PROJECTION, HIDDEN + 1))
+    small: list[tuple[np.ndarray, np.ndarray]] = []
+    large: list[tuple[np.ndarray, np.ndarray]] = []
+    for rows, columns in shapes:
+        weights = rng.standard_normal((rows, columns), np.float32)
+        small.append((weights, rng.standard_normal((columns, STREAMS), np.float32)))
+        small.append((np.ascontiguousarray(weights.T), rng.standard_normal((rows, STREAMS), np.float32)))
+        times = STREAMS * WINDOW
+        large.append((rng.standard_normal((rows, times), np.float32), rng.standard_normal((times, columns), np.float32)))
+
+    def run() -> None:
+        for a, b in small * WINDOW + large:
+            np.matmul(a, b)
+
+    return run
+
+
 def step_of_torch() -> Callable[[], None]:
     """The same step in torch: a custom cell in a Python loop, its gradients by autograd, AdamW."""
     import torch
@@ -132,13 +153,14 @@ def _windows(rng: np.random.Generator) -> Iterator[Any]:
 def measure(repeats: int, *, torch: bool = True) -> dict[str, Any]:
     """All figures; medians, and the shortest times beside them."""
     epochs = timed(repeats, epoch=epoch_of_sequences())["epoch"]
-    work = {"ours": step_of_text()} | ({"torch": step_of_torch()} if torch else {})
+    work = {"ours": step_of_text(), "products": products_of_text()} | ({"torch": step_of_torch()} if torch else {})
     steps = timed(repeats, **work)
     out = {
         "train_epoch_s": median(epochs),
         "train_epoch_shortest_s": min(epochs),
         "train_step_2016_s": median(steps["ours"]),
         "train_step_2016_shortest_s": min(steps["ours"]),
+        "products_2016_s": median(steps["products"]),
     }
     if torch:
         out["torch_step_2016_s"] = median(steps["torch"])

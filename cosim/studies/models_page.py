@@ -43,8 +43,8 @@ def page(folder: Path) -> Page:
         sections.append(
             Section(
                 "Further sets of fresh chips",
-                ["Whether a test that one set fails was chance: the same tests on further sets."],
-                table=_further(read_table(folder, "fresh_sets.csv", ["activation", "test", "p_value"])),
+                ["Whether a test that one set fails was chance: the same tests on further sets, and on all their chips together."],
+                table=_further(read_table(folder, "fresh_sets.csv", ["activation", "set", "chips", "test", "p_value"])),
             )
         )
     if transistors:
@@ -101,18 +101,23 @@ def _held_out(macro: dict[str, Any]) -> pd.DataFrame:
 
 
 def _further(sets: pd.DataFrame) -> pd.DataFrame:
-    rows = sets.groupby(["activation", "test"], sort=False)["p_value"]
-    return pd.DataFrame(
-        {
-            "ramp": [key[0] for key, _ in rows],
-            "test": [str(key[1]).replace("_", " ") for key, _ in rows],
-            "sets": [len(p) for _, p in rows],
-            "below p = 0.01": [int((p < 0.01).sum()) for _, p in rows],
-            "below p = 0.05": [int((p < 0.05).sum()) for _, p in rows],
-            "smallest p": [float(p.min()) for _, p in rows],
-            "median p": [float(p.median()) for _, p in rows],
-        }
-    )
+    rows = []
+    for (ramp, test), tests in sets.groupby(["activation", "test"], sort=False):
+        p = tests.loc[tests["set"] > 0, "p_value"]
+        together = tests[tests["set"] == 0].iloc[0]
+        rows.append(
+            {
+                "ramp": ramp,
+                "test": str(test).replace("_", " "),
+                "sets": len(p),
+                "below p = 0.01": int((p < 0.01).sum()),
+                "smallest p": float(p.min()),
+                "median p": float(p.median()),
+                "chips in all sets": int(together["chips"]),
+                "p of these": float(together["p_value"]),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _transistors(transistors: dict[str, Any], levels: pd.DataFrame) -> pd.DataFrame:
