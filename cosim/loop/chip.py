@@ -175,6 +175,7 @@ def make_chip(network: Network, settings: LoopSettings, store: Path | None = Non
     ToolkitError
         A level that ngspice could not find.
     """
+    check_columns(network, settings)
     hardware = loop_hardware(settings)
     bare = draw_chip(network, hardware, 0, settings.seed, np.float64)
     profile = load_profile(settings.profile)
@@ -192,9 +193,6 @@ def make_chip(network: Network, settings: LoopSettings, store: Path | None = Non
                 key = f"{depth}.{direction}.{name}"
                 given = network.layers[depth].directions[direction][name]
                 arrays[key] = _array(key, len(arrays), m, given, settings, profile, ramps, kept)
-    if not any(len(a.chosen) for a in arrays.values()):
-        asked = f"gates={settings.gates}" if settings.columns is None else f"columns={settings.columns}"
-        raise InputError(f"{asked}: are not among the network's converted columns; nothing would be simulated")
     kept.write()
     layers = tuple(
         tuple(_with_arrays(cell, f"{d}.{e}", arrays, ramps) for e, cell in enumerate(layer)) for d, layer in enumerate(bare.layers)
@@ -317,6 +315,18 @@ def _array(
             # The model knows a column's integrator as a line: a level is where the line reaches it.
             levels[j] = (levels[j] - offset) / gain
     return LoopArray(key, number, matrix, scale, tile, chosen, tuple(levels))
+
+
+def check_columns(network: Network, settings: LoopSettings) -> None:
+    """Raise `InputError` if a gate or column asked for is not the network's, or if nothing would be simulated."""
+    matrices = [m for layer in network.layers for m in layer.cell.matrices if not m.digital]
+    gates = dict.fromkeys(g.name for m in matrices for g in m.gates)
+    if bad := [g for g in settings.gates or () if g not in gates]:
+        raise InputError(f"gate {bad[0]!r}: the network has no such converted gate; it has {', '.join(gates)}")
+    if not any(len(choose_columns(m, settings)) for m in matrices):
+        raise InputError(
+            f"columns={settings.columns}, gates={settings.gates}: have no column in common; nothing would be simulated"
+        )
 
 
 def choose_columns(matrix: Matrix, settings: LoopSettings) -> np.ndarray:

@@ -25,7 +25,7 @@ from ..studies.parts import Parts
 from ..tasks import SequenceSet, Task
 from . import agreement as agree
 from . import pictures
-from .chip import LoopChip, Source, describe_chip, loop_hardware, make_chip, stream
+from .chip import LoopChip, Source, check_columns, describe_chip, loop_hardware, make_chip, stream
 from .path import Converted, Trajectory, Who, run_loop_network
 from .settings import ON_FAILURE, LoopSettings
 from .simulators import Answer, Simulator, SpiceSimulator, Stored
@@ -122,6 +122,7 @@ def run_loop(
     if task.name != settings.task:
         raise InputError(f"task={settings.task!r}: the data is of task {task.name!r}")
     network.check(task.test)
+    check_columns(network, settings)
     begun = time.perf_counter()
     make_folder(out)
     parts = Parts(out, settings.as_dict() | {"network": network_digest(network)})

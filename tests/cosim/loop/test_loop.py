@@ -158,8 +158,10 @@ def test_choice_of_columns(network, make):
     assert choose_columns(matrix, make(level="sky130")).tolist() == [0, 1, 3, 4, 6, 7, 9, 10]
     with pytest.raises(InputError, match=r"columns: 12 is not among the columns of matrix weights, 0\.\.11"):
         choose_columns(matrix, make(columns=(12,)))
+    with pytest.raises(InputError, match="gate 'z': the network has no such"):
+        make_chip(network, make(gates=("f", "z")))
     with pytest.raises(InputError, match="nothing would be simulated"):
-        make_chip(network, make(gates=("z",)))
+        make_chip(network, make(gates=("f",), columns=(0,)))
 
 
 def test_sequences_are_drawn_from_the_seed(task, make):
