@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from characterization.plan import RampPlan
-from characterization.provenance import write_atomic
 from characterization.recalibrate import recalibrate
 from characterization.sampling import draw
 from characterization.transitions import measure
@@ -32,6 +30,7 @@ from ..networks import Network
 from ..pwm_inputs import PwmInputs
 from ..weights import OPEN
 from .column import measure_integrators
+from .kept import Kept
 from .ramp import Ramp
 from .settings import SKY130_COLUMNS_A_GATE, LoopSettings
 
@@ -209,37 +208,6 @@ def stream(settings: LoopSettings, source: Source, *number: int) -> np.random.Ge
 
 def _normal(settings: LoopSettings, source: Source, number: int, sigma: float, n: int) -> np.ndarray:
     return sigma * stream(settings, source, number).standard_normal(n)
-
-
-class Kept:
-    """What was measured, by name; read from a file if it is there, and written to it once all is measured.
-
-    Parameters
-    ----------
-    store : Path or None
-    """
-
-    def __init__(self, store: Path | None) -> None:
-        self._store = store
-        self._arrays: dict[str, np.ndarray] = {}
-        self._complete = store is not None and store.exists()
-        if self._complete and store is not None:
-            with np.load(store, allow_pickle=False) as data:
-                self._arrays = {name: data[name] for name in data.files}
-
-    def array(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
-        """The array of this name; computed if it is not there."""
-        if name not in self._arrays:
-            self._arrays[name] = compute()
-        return self._arrays[name]
-
-    def write(self) -> None:
-        if self._store is not None and not self._complete:
-            write_atomic(self._store, self._save)
-
-    def _save(self, path: Path) -> None:
-        with open(path, "wb") as f:
-            np.savez(f, **self._arrays)  # type: ignore[arg-type]
 
 
 def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, kept: Kept) -> Ramp:
