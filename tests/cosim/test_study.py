@@ -1,0 +1,113 @@
+"""What studies share: settings and presets, finished parts, published figures, the command of a folder."""
+
+from importlib import import_module
+
+import pytest
+
+from cosim.cli.studies import QUESTIONS
+from cosim.report import PAGES, command
+from cosim.studies.parts import Parts
+from cosim.studies.published import Beside, beside, published
+from cosim.studies.study import StudySettings, describe_settings, load_settings
+from netlists.errors import InputError
+
+
+class Settings(StudySettings):
+    samples: int = 3
+    tasks: tuple[str, ...] = ("voices",)
+    sigma: float = 1.0
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_presets_hold_the_defaults(name):
+    study = import_module(PAGES[name]).STUDY
+    assert study.name == name
+    assert load_settings(study.settings, study.preset) == study.settings()
+
+
+def test_changes_come_after_the_preset(tmp_path):
+    preset = tmp_path / "mine.toml"
+    preset.write_text('samples = 5\ntasks = ["digits"]\n')
+    found = load_settings(Settings, preset, ["samples=7", "sigma=2"])
+    assert found == Settings(samples=7, tasks=("digits",), sigma=2.0)
+    assert "samples=7" in describe_settings(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("samples=x", "samples='x'"),
+        ("samples=1.5", "samples=1.5"),
+        ("other=1", "other: unknown; the names are samples, tasks, sigma"),
+        ("samples", "must be NAME=VALUE"),
+        ("sigma=nan", "finite"),
+        ("tasks=3", "tasks=3"),
+    ],
+)
+def test_settings_that_cannot_be(change, message):
+    with pytest.raises(InputError, match=message):
+        load_settings(Settings, None, [change])
+
+
+@pytest.mark.parametrize("content", [b"samples = ", b"\xff"])
+def test_presets_that_cannot_be_read(tmp_path, content):
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"bad\.toml: not a valid TOML file"):
+        load_settings(Settings, path)
+    with pytest.raises(InputError, match="cannot be read"):
+        load_settings(Settings, tmp_path / "none.toml")
+
+
+def test_a_part_is_computed_once_and_an_interrupted_one_again(tmp_path):
+    parts, calls = Parts(tmp_path, {"seed": 1}), []
+
+    def interrupted():
+        calls.append("interrupted")
+        raise KeyboardInterrupt
+
+    def rows():
+        calls.append("rows")
+        return [{"a": 0.1, "b": None}]
+
+    with pytest.raises(KeyboardInterrupt):
+        parts.rows("first", interrupted)
+    assert parts.rows("first", rows) == Parts(tmp_path, {"seed": 1}).rows("first", interrupted) == [{"a": 0.1, "b": None}]
+    assert calls == ["interrupted", "rows"]
+    with pytest.raises(ValueError, match="JSON"):
+        parts.rows("second", lambda: [{"a": float("nan")}])
+    assert not parts.file("second.json").exists()
+    parts.done()
+    assert not (tmp_path / ".parts").exists()
+
+
+def test_parts_of_other_settings_are_refused_with_the_difference(tmp_path):
+    Parts(tmp_path, {"seed": 1, "bits": 5})
+    with pytest.raises(InputError, match=r"\(seed: 1 there, 2 now\)"):
+        Parts(tmp_path, {"seed": 2, "bits": 5})
+
+
+@pytest.mark.parametrize("name", ["../out", "", "a/b", ".hidden"])
+def test_names_of_parts_stay_in_the_folder(tmp_path, name):
+    with pytest.raises(InputError, match="letters, digits"):
+        Parts(tmp_path, {}).file(name)
+
+
+def test_published_figures_beside_ours():
+    figure = published("lm-bpc")
+    assert (figure.number, figure.unit) == (1.349, "bits per character")
+    table = beside([Beside(figure, 1.729, False, "another text")])
+    assert table.iloc[0]["published"] == "1.349"
+    assert table.iloc[0]["ours"] == "1.729"
+    with pytest.raises(InputError, match="unknown"):
+        published("nothing")
+    with pytest.raises(InputError, match="gives no number"):
+        _ = published("vread-range").number
+
+
+def test_the_command_of_a_folder_names_what_differs_from_the_preset():
+    settings = import_module(PAGES["vread"]).STUDY.settings().model_dump(mode="json")
+    assert command({"study": "vread", "settings": settings}) == "cosim study vread"
+    changed = command({"study": "vread", "settings": settings | {"samples": 4}})
+    assert changed == "cosim study vread --set 'samples=4'"
+    assert command({"study": "loop", "command": "cosim loop --seed 3"}) == "cosim loop --seed 3"
