@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import least_squares
 
 from netlists.errors import InputError
 from netlists.parameters import RampCircuit
 
+from .compact.fitting import fit_curve, fitted
 from .provenance import write_atomic
 
 MACRO_FILE = Path(__file__).resolve().parent.parent / "netlists" / "data" / "macro_sky130.toml"
@@ -41,15 +41,14 @@ def fit_comparator(overdrive: np.ndarray, delay: np.ndarray, limit: float) -> di
             f"delay table: needs 3 or more overdrives with delays, all above 0; got shapes {overdrive.shape}, {delay.shape}"
         )
 
-    def residual(p: np.ndarray) -> np.ndarray:
-        return np.log(macro_delay(overdrive, float(np.exp(p[0])), float(np.exp(p[1])), limit) / delay)
+    def model(v: np.ndarray, gain: float, tau: float) -> np.ndarray:
+        return np.log(macro_delay(v, gain, tau, limit))
 
-    fit = least_squares(residual, np.log([20.0, delay.min() / np.log(2)]))
-    gain, tau = (float(v) for v in np.exp(fit.x))
-    covariance = np.linalg.inv(fit.jac.T @ fit.jac) * 2 * fit.cost / (len(delay) - 2)
-    errors = np.sqrt(np.diag(covariance)) * [gain, tau]
-    worst = float(np.max(np.abs(np.expm1(residual(fit.x)))))
-    return {"gain": gain, "gain_error": float(errors[0]), "tau": tau, "tau_error": float(errors[1]), "worst": worst}
+    start = {"gain": 20.0, "tau": delay.min() / np.log(2)}
+    fit = fit_curve(model, overdrive, np.log(delay), start, positive=("gain", "tau"))
+    gain, tau = fitted(fit, {"gain": "", "tau": "s"}).values()
+    worst = float(np.max(np.abs(np.expm1(fit.residual))))
+    return {"gain": gain.value, "gain_error": gain.stderr, "tau": tau.value, "tau_error": tau.stderr, "worst": worst}
 
 
 def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:

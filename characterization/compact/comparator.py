@@ -24,7 +24,7 @@ from ..model_file import Fitted
 from .compact_model import CompactModel, source
 from .delay import DelayLaw
 from .distributions import Distribution, OffsetDraw
-from .fitting import fit_linear, fit_probit
+from .fitting import fit_linear, fit_probit, fitted
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,12 +141,12 @@ class ComparatorModel(CompactModel):
         if s.slope.size:
             # A slow triangle's loop is the hysteresis; a fast one adds the way the input goes during two delays.
             loop = fit_linear(np.stack([np.ones(len(s.slope)), s.slope], axis=1), s.loop, ("hysteresis", "delay"))
-            hysteresis = Fitted.of(loop.values[0], loop.stderr[0], "V")
+            hysteresis = fitted(loop, {"hysteresis": "V"})["hysteresis"]
         if s.difference.size:
             law = fit_linear(
                 np.stack([np.ones(len(s.difference)), -np.log(np.abs(s.difference))], axis=1), s.resolved, ("latch_t0", "latch_tau")
             )
-            t0, tau = (Fitted.of(v, e, "s") for v, e in zip(law.values, law.stderr, strict=True))
+            t0, tau = fitted(law, {"latch_t0": "s", "latch_tau": "s"}).values()
         return cls(
             level=s.level,
             offset=Distribution.fit(s.offset, rng) if s.offset.size else Distribution.given(0.0, 0.0),

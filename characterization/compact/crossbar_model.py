@@ -29,7 +29,7 @@ from netlists.errors import InputError
 
 from ..model_file import Fitted
 from .compact_model import CompactModel, source
-from .fitting import fit_likelihood, fit_linear
+from .fitting import fit_curve, fit_likelihood, fitted
 
 _ERRORS = ("program_sigma", "read_sigma", "iv_curvature")
 
@@ -139,24 +139,21 @@ class CrossbarModel(CompactModel):
             Samples that cannot be: shapes, errors beyond the programming window, a voltage of 0.
         """
         s = samples
-        fitted: dict[str, Fitted] = {}
+        found: dict[str, Fitted] = {}
         if len(s.target):
-            fitted["program_sigma"] = _program_sigma(np.asarray(s.programmed) - s.target, np.asarray(s.target), profile)
+            found["program_sigma"] = _program_sigma(np.asarray(s.programmed) - s.target, np.asarray(s.target), profile)
         if len(s.reads):
-            fitted["read_sigma"] = _read_sigma(np.asarray(s.reads, float), profile)
+            found["read_sigma"] = _read_sigma(np.asarray(s.reads, float), profile)
         if len(s.voltage):
             v, i = np.asarray(s.voltage, float), np.asarray(s.current, float)
             if v.shape != i.shape or np.any(v == 0):
                 raise InputError(f"voltage, current: have shapes {v.shape}, {i.shape}; must be alike, without a voltage of 0")
-            line = fit_linear(np.stack([np.ones(len(v)), v**2], axis=1), i / v, ("conductance", "curvature"))
-            g, gb = line.values
-            # b is a ratio: its error by the first-order rule, covariance included.
-            slope = np.array([-gb / g**2, 1 / g])
-            error = float(np.sqrt(max(slope @ line.covariance @ slope, 0.0)))
-            fitted["iv_curvature"] = Fitted.of(gb / g, error, "1/V^2")
-        values: dict[str, Any] = {name: f.value for name, f in fitted.items()}
+            start = {"conductance": float(np.mean(i / v)), "iv_curvature": 1.0}
+            curve = fit_curve(lambda v, g, b: g * (1 + b * v**2), v, i / v, start)
+            found |= fitted(curve, {"iv_curvature": "1/V^2"})
+        values: dict[str, Any] = {name: f.value for name, f in found.items()}
         changed = replace(profile, **values)
-        return cls(level=s.level, profile=changed, fitted=fitted, provenance=source(samples=s.about), **settings)
+        return cls(level=s.level, profile=changed, fitted=found, provenance=source(samples=s.about), **settings)
 
     def without_curvature(self) -> CrossbarModel:
         """The same array with cells that obey Ohm's law."""

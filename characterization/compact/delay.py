@@ -19,7 +19,7 @@ from netlists.errors import InputError, ToolkitError
 
 from ..model_file import Fitted
 from .compact_model import Part
-from .fitting import Fit, fit_curve
+from .fitting import fit_curve, fitted
 
 LAWS = ("limited", "logarithmic", "power")
 V_REFERENCE = 10e-3
@@ -36,21 +36,17 @@ def _shape(law: str, v: Any, third: float) -> Any:
     return (V_REFERENCE / v) ** third
 
 
-def _fit(law: str, v: np.ndarray, t: np.ndarray) -> Fit:
+def _fit(law: str, v: np.ndarray, t: np.ndarray) -> list[Fitted]:
     """Values t0, tau and v0 or n; relative errors, as delays span decades."""
-    scale, spread = float(t.min()), float(np.ptp(t))
-    slope = spread / float(np.ptp(np.log(v)))
-    start = {"limited": [0.0, slope, v.max()], "logarithmic": [0.5 * scale, slope, v.max()], "power": [0.5 * scale, slope, 0.4]}[
-        law
-    ]
+    slope = float(np.ptp(t)) / float(np.ptp(np.log(v)))
+    start = (0.5 * float(t.min()), slope, 0.4 if law == "power" else v.max())
+    names = _NAMES[law]
 
     def model(x: np.ndarray, t0: float, tau: float, third: float) -> np.ndarray:
-        return t0 * scale + np.exp(tau) * _shape(law, x, np.exp(third))
+        return t0 + tau * _shape(law, x, third)
 
-    fit = fit_curve(model, v, t, [start[0] / scale, np.log(start[1]), np.log(start[2])], sigma=t, names=_NAMES[law])
-    values = np.array([fit.values[0] * scale, *np.exp(fit.values[1:])])
-    slopes = np.array([scale, *values[1:]])
-    return Fit(values, fit.covariance * np.outer(slopes, slopes), fit.residual_sigma)
+    fit = fit_curve(model, v, t, dict(zip(names, start, strict=True)), sigma=t, positive=names[1:])
+    return list(fitted(fit, {n: _UNITS[n] for n in names}).values())
 
 
 def _left_out(law: str, v: np.ndarray, t: np.ndarray) -> float:
@@ -58,13 +54,13 @@ def _left_out(law: str, v: np.ndarray, t: np.ndarray) -> float:
     errors = []
     for k in range(1, len(v) - 1):
         try:
-            fit = _fit(law, np.delete(v, k), np.delete(t, k))
+            t0, tau, third = _fit(law, np.delete(v, k), np.delete(t, k))
         except (InputError, ToolkitError):
             return np.inf
         # A power near 0 with a negative t0 is a logarithm in disguise, which ends in nonsense outside the data.
-        if fit.values[0] < -2 * fit.stderr[0]:
+        if t0.value < -2 * t0.stderr:
             return np.inf
-        errors.append((fit.values[0] + fit.values[1] * _shape(law, v[k], fit.values[2])) / t[k] - 1)
+        errors.append((t0.value + tau.value * _shape(law, v[k], third.value)) / t[k] - 1)
     return float(np.sqrt(np.mean(np.square(errors))))
 
 
@@ -129,9 +125,8 @@ class DelayLaw(Part):
         if not errors:
             raise InputError("delay table: no law fits it; look for delays that do not fall with the overdrive")
         chosen = law or min(errors, key=errors.__getitem__)
-        fit = _fit(chosen, v, t)
-        fitted = [Fitted.of(a, b, _UNITS[n]) for a, b, n in zip(fit.values, fit.stderr, _NAMES[chosen], strict=True)]
-        return cls(law=chosen, t0=fitted[0], tau=fitted[1], third=fitted[2], left_out=errors)
+        t0, tau, third = _fit(chosen, v, t)
+        return cls(law=chosen, t0=t0, tau=tau, third=third, left_out=errors)
 
     def delay(self, overdrive: npt.ArrayLike) -> np.ndarray:
         """Seconds until a decision at overdrives (any shape, volts); infinite at 0 and below."""

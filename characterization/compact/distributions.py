@@ -75,7 +75,7 @@ def fit_family(values: np.ndarray, family: str) -> Fit:
         n = _shape_of(family, p)
         found.append(n)
         slope.append(n * (1 - n / _MOST_DEGREES) if family == "student_t" else 1.0)
-    return Fit(np.array(found), fit.covariance * np.outer(slope, slope), np.nan)
+    return Fit(np.array(found), fit.stderr * slope)
 
 
 def held_out(values: np.ndarray, family: str, folds: list[np.ndarray]) -> np.ndarray:

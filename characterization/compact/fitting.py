@@ -1,21 +1,23 @@
-"""Least squares and maximum likelihood with standard errors.
-
-Standard errors are those of the linearised problem: residual variance times the inverse of J'J for least squares (Seber
-and Wild, Nonlinear Regression, 1989, section 5.1), the inverse observed information for maximum likelihood.
-"""
+"""Least squares by lmfit; maximum likelihood with standard errors from the inverse observed information."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import least_squares, minimize
+from scipy.optimize import minimize
 from scipy.special import log_ndtr
 
 from netlists.errors import InputError, ToolkitError
+
+from ..model_file import Fitted
+
+if TYPE_CHECKING:
+    from lmfit import Parameters
+    from lmfit.minimizer import MinimizerResult
 
 _SINGULAR = 1e-12
 _LARGE = 1e100
@@ -23,45 +25,38 @@ _LARGE = 1e100
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Result of a fit.
-
-    Attributes
-    ----------
-    values, stderr : ndarray (p,)
-    covariance : ndarray (p, p)
-    residual_sigma : float
-        Standard deviation of the residuals, ``sqrt(sum r^2 / (n - p))``; nan for maximum likelihood.
-    """
+    """Result of a maximum-likelihood fit: values and standard errors, each of shape (p,)."""
 
     values: np.ndarray
-    covariance: np.ndarray
-    residual_sigma: float
-
-    @property
-    def stderr(self) -> np.ndarray:
-        return np.sqrt(np.diag(self.covariance))
+    stderr: np.ndarray
 
 
 def fit_curve(
     model: Callable[..., np.ndarray],
     x: npt.ArrayLike,
     y: npt.ArrayLike,
-    start: npt.ArrayLike,
+    start: Mapping[str, float],
     *,
     sigma: npt.ArrayLike = 1.0,
-    names: tuple[str, ...] = (),
-) -> Fit:
-    """Nonlinear least squares of ``y = model(x, *parameters)``.
+    positive: Collection[str] = (),
+) -> MinimizerResult:
+    """Nonlinear least squares of ``y = model(x, *parameters)`` by lmfit.
 
     Parameters
     ----------
     x, y : array_like (n,)
         ``x`` may have any shape that ``model`` takes.
-    start : array_like (p,)
+    start : mapping of str to float
+        Parameters by name, in the order that ``model`` takes them. One that starts at 0 should be of order one.
     sigma : array_like, broadcast to (n,)
         Relative size of each point's error; only ratios count, the scale is taken from the residuals.
-    names : tuple of str
-        Of the parameters, for messages.
+    positive : collection of str
+        Parameters above 0, searched by their logarithm.
+
+    Returns
+    -------
+    lmfit.minimizer.MinimizerResult
+        ``params[name].value`` and ``.stderr``; ``redchi`` is the variance of the residuals. `lmfit.fit_report` prints it.
 
     Raises
     ------
@@ -70,61 +65,76 @@ def fit_curve(
     ToolkitError
         The search did not converge.
     """
-    x, y, start = np.asarray(x, float), np.asarray(y, float), np.asarray(start, float)
-    names = names or tuple(f"parameter {i}" for i in range(len(start)))
+    # Here, as it takes a second to load.
+    from lmfit import Minimizer, Parameters
+
+    x, y, first = np.asarray(x, float), np.asarray(y, float), np.array(list(start.values()), float)
     if y.ndim != 1 or len(y) <= len(start):
         raise InputError(f"y: has shape {y.shape}; a fit of {len(start)} parameters needs more points than that, in one row")
-    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y)) and np.all(np.isfinite(start))):
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y)) and np.all(np.isfinite(first))):
         raise InputError("x, y, start: hold a value that is not finite")
     weight = 1.0 / np.broadcast_to(np.asarray(sigma, float), y.shape)
+    parameters = Parameters()
+    for name, value in start.items():
+        if name in positive:
+            parameters.add(f"log_{name}", np.log(value))
+            parameters.add(name, expr=f"exp(log_{name})")
+        else:
+            parameters.add(name, value)
+    searched = [name for name in parameters if parameters[name].vary]
 
-    def residual(p: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            r = (model(x, *p) - y) * weight
+    def residual(p: Parameters) -> np.ndarray:
+        r = (model(x, *(p[name].value for name in start)) - y) * weight
         # A step into a region where the model overflows must look bad, not stop the search.
         return np.clip(np.where(np.isfinite(r), r, _LARGE), -_LARGE, _LARGE)
 
-    # SciPy's own differences take steps of 6e-6 whatever the size of a parameter below 1, and vanishing ones for one near 0.
-    least = 1e-3 * np.where(start == 0, 1.0, np.abs(start))
+    # MINPACK's own differences vanish for a parameter near 0, and SciPy's are 6e-6 whatever the size of one below 1.
+    least = {name: 1e-3 * (abs(parameters[name].value) or 1.0) for name in searched}
 
-    def jacobian(p: np.ndarray) -> np.ndarray:
-        step = np.finfo(float).eps ** (1 / 3) * np.maximum(np.abs(p), least)
-        return np.stack([(residual(p + h) - residual(p - h)) / (2 * h.sum()) for h in np.diag(step)], axis=1)
+    def jacobian(p: Parameters) -> np.ndarray:
+        columns = []
+        for name in searched:
+            at = p[name].value
+            step = np.finfo(float).eps ** (1 / 3) * max(abs(at), least[name])
+            p[name].value = at + step
+            above = residual(p)
+            p[name].value = at - step
+            columns.append((above - residual(p)) / (2 * step))
+            p[name].value = at
+        return np.stack(columns, axis=1)
 
-    common: dict[str, Any] = {"jac": jacobian, "x_scale": "jac"}
-    found = least_squares(residual, start, xtol=1e-14, ftol=1e-14, gtol=1e-14, max_nfev=4000, **common)
-    # A second search from the first one's end: scaled anew it leaves flat valleys that stopped the first one.
-    found = least_squares(residual, found.x, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15, **common)
-    if found.status <= 0:
-        raise ToolkitError(f"the fit did not converge ({found.message}); start it nearer to the answer")
-    dof = len(y) - len(start)
-    variance = 2 * found.cost / dof
-    return Fit(found.x, _inverse(found.jac.T @ found.jac, names) * variance, float(np.sqrt(variance)))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        search = Minimizer(residual, parameters, Dfun=jacobian)
+        found = search.least_squares(x_scale="jac", xtol=1e-14, ftol=1e-14, gtol=1e-14)
+        # A second search from the first one's end: scaled anew it leaves flat valleys that stopped the first one.
+        found = search.leastsq(found.params, xtol=1e-15, ftol=1e-15, gtol=1e-15)
+        if not found.success:
+            raise ToolkitError(f"the fit did not converge ({found.message}); start it nearer to the answer")
+        columns = jacobian(found.params)
+    # Refuses what lmfit would give no errors, or huge ones.
+    _inverse(columns.T @ columns, tuple(start))
+    return found
 
 
-def fit_linear(design: npt.ArrayLike, y: npt.ArrayLike, names: tuple[str, ...]) -> Fit:
-    """Linear least squares of ``y = design @ values``.
+def fit_linear(design: npt.ArrayLike, y: npt.ArrayLike, names: tuple[str, ...]) -> MinimizerResult:
+    """Linear least squares of ``y = design @ values``, with the result and the errors of `fit_curve`.
 
     Parameters
     ----------
     design : array_like (n, p)
     y : array_like (n,)
-
-    Raises
-    ------
-    InputError
-        Shapes, values that are not finite, or columns of the design that depend on each other.
     """
     a, y = np.asarray(design, float), np.asarray(y, float)
-    if a.ndim != 2 or y.shape != a.shape[:1] or a.shape[0] <= a.shape[1] or a.shape[1] != len(names):
-        raise InputError(f"design: has shape {a.shape}, y {y.shape}: need (n, {len(names)}) and (n,), n above {len(names)}")
-    if not (np.all(np.isfinite(a)) and np.all(np.isfinite(y))):
-        raise InputError("design, y: hold a value that is not finite")
-    scale = np.linalg.norm(a, axis=0)
-    inverse = _inverse(a.T @ a, names)
-    values = np.linalg.lstsq(a / scale, y, rcond=None)[0] / scale
-    variance = float(np.sum((y - a @ values) ** 2) / (len(y) - a.shape[1]))
-    return Fit(values, inverse * variance, float(np.sqrt(variance)))
+    if a.ndim != 2 or y.shape != a.shape[:1] or a.shape[1] != len(names):
+        raise InputError(f"design: has shape {a.shape}, y {y.shape}: need (n, {len(names)}) and (n,)")
+    length = np.linalg.norm(a, axis=0)
+    start = np.linalg.norm(y) / np.where(length > 0, length, 1.0)
+    return fit_curve(lambda a, *values: a @ np.array(values), a, y, dict(zip(names, start, strict=True)))
+
+
+def fitted(result: MinimizerResult, units: Mapping[str, str]) -> dict[str, Fitted]:
+    """Parameters of a fit by name, of those whose units are given."""
+    return {name: Fitted.of(result.params[name].value, result.params[name].stderr, unit) for name, unit in units.items()}
 
 
 def fit_likelihood(negative: Callable[[np.ndarray], float], start: npt.ArrayLike, names: tuple[str, ...]) -> Fit:
@@ -139,7 +149,7 @@ def fit_likelihood(negative: Callable[[np.ndarray], float], start: npt.ArrayLike
     """
     start = np.asarray(start, float)
     found = minimize(negative, start, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 4000})
-    return Fit(found.x, _inverse(_hessian(negative, found.x), names), float("nan"))
+    return Fit(found.x, np.sqrt(np.diag(_inverse(_hessian(negative, found.x), names))))
 
 
 def fit_probit(drive: npt.ArrayLike, tripped: npt.ArrayLike, trials: npt.ArrayLike) -> Fit:
@@ -180,7 +190,7 @@ def fit_probit(drive: npt.ArrayLike, tripped: npt.ArrayLike, trials: npt.ArrayLi
     fit = fit_likelihood(negative, [0.0, 0.0], ("trip point", "noise"))
     sigma = spread * np.exp(fit.values[1])
     slope = np.array([spread, sigma])
-    return Fit(np.array([centre + spread * fit.values[0], sigma]), fit.covariance * np.outer(slope, slope), float("nan"))
+    return Fit(np.array([centre + spread * fit.values[0], sigma]), fit.stderr * slope)
 
 
 def _hessian(function: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-3) -> np.ndarray:

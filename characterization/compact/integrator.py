@@ -12,6 +12,7 @@ either side, or no clip where left-out samples are predicted better without.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,11 +24,14 @@ from netlists.errors import InputError, ToolkitError
 from ..model_file import Fitted
 from .compact_model import CompactModel, Part, source
 from .distributions import Distribution, OffsetDraw
-from .fitting import Fit, fit_curve
+from .fitting import fit_curve, fitted
 
-_SETTLED = ("v_os", "gain_error")
-_CLIPPED = (*_SETTLED, "low", "high", "sharpness")
-_SLOW = ("droop", "leak")
+_CLIP = {"low": "V", "high": "V", "sharpness": ""}
+_UNITS = {
+    "linear": {"pedestal": "V", "gain_error": "", "droop": "V/s", "leak": "1/s"},
+    "clipped": {"pedestal": "V", "gain_error": "", **_CLIP, "droop": "V/s", "leak": "1/s"},
+}
+"""Parameters of the settled output, in the order that `_settled` takes them."""
 RESOLUTION = 1e-6
 """Error below which two models of the output are alike, volts."""
 SETTLED = 20e-9
@@ -45,7 +49,7 @@ def soft_clip(x: npt.ArrayLike, low: float, high: float, sharpness: float) -> np
 class Clip(Part):
     """Soft limits of the output, volts below and above analog ground, and how sharp they are."""
 
-    UNITS: ClassVar[dict[str, str]] = {"low": "V", "high": "V", "sharpness": ""}
+    UNITS: ClassVar[dict[str, str]] = _CLIP
     low: Fitted
     high: Fitted
     sharpness: Fitted
@@ -157,7 +161,7 @@ class IntegratorModel(CompactModel):
                 except (InputError, ToolkitError):
                     errors.append(np.array([np.inf]))
                     break
-                errors.append(_settled(kind, held[:, out], *fit.values) - held_out[out])
+                errors.append(_settled(kind, held[:, out], *(f.value for f in fit.values())) - held_out[out])
             left_out[kind] = float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
         left_out = {kind: e for kind, e in left_out.items() if np.isfinite(e)}
         if "linear" not in left_out and "clipped" not in left_out:
@@ -167,20 +171,12 @@ class IntegratorModel(CompactModel):
         clipped = linear > RESOLUTION and left_out.get("clipped", np.inf) < 0.9 * linear
         kind = "clipped" if clipped else "linear"
         fit = _fit(kind, held, held_out)
-        names = (_CLIPPED if clipped else _SETTLED) + _SLOW
-        value = {n: (v, e) for n, v, e in zip(names, fit.values, fit.stderr, strict=True)}
         early = ~late & (x[1] != 0)
-        lag = _fit_lag(x[:, early], y[early] - _settled(kind, x[:, early], *fit.values))
-        value |= {n: (v, e) for n, v, e in zip(("lag", "tau"), lag.values, lag.stderr, strict=True)}
-        clip = None
-        if clipped:
-            clip = Clip(
-                low=Fitted.of(*value["low"], "V"), high=Fitted.of(*value["high"], "V"), sharpness=Fitted.of(*value["sharpness"], "")
-            )
-        rest: dict[str, Any] = {n: Fitted.of(*value[n], cls.UNITS[n]) for n in ("gain_error", "lag", "tau", *_SLOW)}
+        lag = _fit_lag(x[:, early], y[early] - _settled(kind, x[:, early], *(f.value for f in fit.values())))
+        clip = Clip(**{name: fit.pop(name) for name in _CLIP}) if clipped else None
+        rest: dict[str, Any] = fit | lag
         return cls(
             level=s.level,
-            pedestal=Fitted.of(*value["v_os"], "V"),
             offset=Distribution.fit(s.offset, rng) if len(s.offset) else Distribution.given(0.0, 0.0),
             clip=clip,
             left_out=left_out,
@@ -233,7 +229,7 @@ class IntegratorModel(CompactModel):
 
 
 def _settled(kind: str, x: np.ndarray, *p: float) -> np.ndarray:
-    """Settled output for x (3, n) = charge, current, time; p as named in `_SETTLED` or `_CLIPPED`, then `_SLOW`."""
+    """Settled output for x (3, n) = charge, current, time; p as named in `_UNITS`."""
     u, _, t = x
     held = (1 + p[1]) * u
     if kind == "clipped":
@@ -241,30 +237,18 @@ def _settled(kind: str, x: np.ndarray, *p: float) -> np.ndarray:
     return p[0] + held + t * (p[-2] + p[-1] * u)
 
 
-def _fit(kind: str, x: np.ndarray, y: np.ndarray) -> Fit:
-    """Parameters of `_settled`, SI units; those that must be above 0 are searched by their logarithm."""
-    logs, unit = {"low", "high", "sharpness"}, {"droop": 1e3, "leak": 1e3}
-    names = (_CLIPPED if kind == "clipped" else _SETTLED) + _SLOW
-    size = np.abs(x[0]).max()
-    start = {"v_os": 0.0, "gain_error": 0.0, "low": 1.2 * size, "high": 1.2 * size, "sharpness": 8.0, "droop": 0.0, "leak": 0.0}
-
-    def physical(q: np.ndarray) -> list[float]:
-        return [float(np.exp(v)) if n in logs else float(v * unit.get(n, 1.0)) for n, v in zip(names, q, strict=True)]
-
-    first = [np.log(start[n]) if n in logs else start[n] for n in names]
-    fit = fit_curve(lambda x, *q: _settled(kind, x, *physical(np.array(q))), x, y, first, names=names)
-    values = physical(fit.values)
-    slope = np.array([v if n in logs else unit.get(n, 1.0) for n, v in zip(names, values, strict=True)])
-    return Fit(np.array(values), fit.covariance * np.outer(slope, slope), fit.residual_sigma)
+def _fit(kind: str, x: np.ndarray, y: np.ndarray) -> dict[str, Fitted]:
+    """Parameters of `_settled`, by name."""
+    size = 1.2 * np.abs(x[0]).max()
+    start = {"pedestal": 0.0, "gain_error": 0.0, "low": size, "high": size, "sharpness": 8.0, "droop": 1e3, "leak": 1e3}
+    units = _UNITS[kind]
+    return fitted(fit_curve(partial(_settled, kind), x, y, {n: start[n] for n in units}, positive=tuple(_CLIP)), units)
 
 
-def _fit_lag(x: np.ndarray, late: np.ndarray) -> Fit:
-    """Lag (ohm) and time constant (s) of what the early samples are off the settled ones by, volts."""
+def _fit_lag(x: np.ndarray, late: np.ndarray) -> dict[str, Fitted]:
+    """Lag and time constant of what the early samples are off the settled ones by, volts."""
 
-    def model(x: np.ndarray, lag: float, log_tau: float) -> np.ndarray:
-        with np.errstate(over="ignore"):
-            return -100.0 * lag * x[1] * np.exp(-x[2] / np.exp(log_tau))
+    def model(x: np.ndarray, lag: float, tau: float) -> np.ndarray:
+        return -lag * x[1] * np.exp(-x[2] / tau)
 
-    fit = fit_curve(model, x, late, [1.0, np.log(2e-9)], names=("lag", "tau"))
-    slope = np.array([100.0, np.exp(fit.values[1])])
-    return Fit(np.array([100.0 * fit.values[0], slope[1]]), fit.covariance * np.outer(slope, slope), fit.residual_sigma)
+    return fitted(fit_curve(model, x, late, {"lag": 100.0, "tau": 2e-9}, positive=("tau",)), {"lag": "ohm", "tau": "s"})

@@ -24,7 +24,7 @@ from netlists.pwm import Pwm
 from ..model_file import Fitted
 from .compact_model import CompactModel, source
 from .distributions import Distribution, OffsetDraw
-from .fitting import fit_linear
+from .fitting import fit_linear, fitted
 
 _NAMES = ("pedestal", "offset_gain", "gain_error", "loading", "edge_time", "row_charge")
 
@@ -87,13 +87,12 @@ class MacModel(CompactModel):
         if len({a.shape for a in (*terms, s.output)}) != 1 or np.ndim(s.output) != 1:
             raise InputError("samples: ideal, edge_rate, active, excess, offset, output must be rows of one length")
         fit = fit_linear(np.stack([np.ones(len(s.output)), *terms], axis=1), np.asarray(s.output) - s.ideal, _NAMES)
-        values: dict[str, Any] = {n: Fitted.of(v, e, cls.UNITS[n]) for n, v, e in zip(_NAMES, fit.values, fit.stderr, strict=True)}
         return cls(
             level=s.level,
             offset=Distribution.fit(s.opamp_offset, rng) if len(s.opamp_offset) else Distribution.given(0.0, 0.0),
             ranges={n: (float(np.min(a)), float(np.max(a))) for n in ("ideal", "active", "excess") if len(a := getattr(s, n))},
             provenance=source(samples=s.about),
-            **values,
+            **fitted(fit, cls.UNITS),
         )
 
     def sample(self, n_chips: int, rng: np.random.Generator, *, n_columns: int = 1) -> OffsetDraw:

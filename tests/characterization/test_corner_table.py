@@ -18,7 +18,10 @@ def summary():
 def test_the_data_file_is_what_the_results_give(summary, tmp_path):
     path = write_macro_parameters(summary, tmp_path / "macro.toml", tables=BLOCKS)
     written, kept = (tomllib.loads(p.read_text()) for p in (path, MACRO_FILE))
-    assert written["corners"] == kept["corners"]
+    assert written["corners"]["columns"] == kept["corners"]["columns"]
+    # The fifth digit, which is the last one written, is beyond what a fitted gain owes to its search.
+    for row, before in zip(written["corners"]["rows"], kept["corners"]["rows"], strict=True):
+        assert row == [before[0], *(pytest.approx(v, rel=1e-4) for v in before[1:])]
     assert written["circuit"] == kept["circuit"]
 
 

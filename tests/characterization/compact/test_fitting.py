@@ -5,8 +5,10 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.stats import linregress, norm
 
-from characterization.compact.fitting import fit_curve, fit_likelihood, fit_linear, fit_probit
+from characterization.compact.fitting import fit_curve, fit_likelihood, fit_linear, fit_probit, fitted
 from netlists.errors import InputError
+
+START = {"a": 1.0, "b": 1.0}
 
 
 def decay(x, a, b):
@@ -17,18 +19,19 @@ def test_curve_agrees_with_scipy():
     rng = np.random.default_rng(0)
     x = np.linspace(0, 5, 40)
     y = decay(x, 3.0, 1.5) + 0.01 * rng.standard_normal(40)
-    fit = fit_curve(decay, x, y, [1.0, 1.0])
     values, covariance = curve_fit(decay, x, y, [1.0, 1.0])
-    np.testing.assert_allclose(fit.values, values, rtol=1e-6)
-    np.testing.assert_allclose(fit.covariance, covariance, rtol=1e-4)
+    for positive in ((), ("b",)):
+        found = fitted(fit_curve(decay, x, y, {"a": 1.0, "b": 1.0}, positive=positive), {"a": "V", "b": "s"}).values()
+        np.testing.assert_allclose([f.value for f in found], values, rtol=1e-6)
+        np.testing.assert_allclose([f.stderr for f in found], np.sqrt(np.diag(covariance)), rtol=1e-4)
 
 
 def test_standard_errors_cover_the_truth():
     x, hits = np.linspace(0, 5, 30), 0
     for seed in range(200):
         y = decay(x, 3.0, 1.5) + 0.05 * np.random.default_rng(seed).standard_normal(30)
-        fit = fit_curve(decay, x, y, [2.0, 1.0])
-        hits += np.abs(fit.values[1] - 1.5) < 1.96 * fit.stderr[1]
+        b = fit_curve(decay, x, y, {"a": 2.0, "b": 1.0}).params["b"]
+        hits += np.abs(b.value - 1.5) < 1.96 * b.stderr
     assert 0.90 * 200 < hits < 0.985 * 200
 
 
@@ -36,9 +39,9 @@ def test_line_agrees_with_scipy():
     rng = np.random.default_rng(1)
     x = rng.uniform(0, 1, 25)
     y = 2 + 3 * x + rng.standard_normal(25)
-    fit, line = fit_linear(np.stack([np.ones(25), x], axis=1), y, ("a", "b")), linregress(x, y)
-    np.testing.assert_allclose(fit.values, [line.intercept, line.slope])
-    np.testing.assert_allclose(fit.stderr, [line.intercept_stderr, line.stderr])
+    p, line = fit_linear(np.stack([np.ones(25), x], axis=1), y, ("a", "b")).params, linregress(x, y)
+    np.testing.assert_allclose([p["a"].value, p["b"].value], [line.intercept, line.slope])
+    np.testing.assert_allclose([p["a"].stderr, p["b"].stderr], [line.intercept_stderr, line.stderr])
 
 
 def test_likelihood_of_a_normal_has_its_closed_form():
@@ -68,9 +71,9 @@ def test_probit_is_the_same_in_any_order():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: fit_curve(decay, [1, 2], [1, 2], [1, 1]), "more points"),
-        (lambda: fit_curve(decay, [1, 2, np.nan], [1, 2, 3], [1, 1]), "not finite"),
-        (lambda: fit_curve(lambda x, a, b: a + b + 0 * x, [1, 2, 3], [1, 2, 3], [1, 1], names=("a", "b")), "the data do not tell"),
+        (lambda: fit_curve(decay, [1, 2], [1, 2], START), "more points"),
+        (lambda: fit_curve(decay, [1, 2, np.nan], [1, 2, 3], START), "not finite"),
+        (lambda: fit_curve(lambda x, a, b: a + b + 0 * x, [1, 2, 3], [1, 2, 3], START), "the data do not tell"),
         (lambda: fit_linear(np.ones((5, 2)), np.arange(5), ("a", "b")), "the data do not tell"),
         (lambda: fit_linear(np.zeros((5, 1)), np.arange(5), ("a",)), "a: the data do not determine it"),
         (lambda: fit_linear(np.ones((5, 2)), np.arange(4), ("a", "b")), "design"),
