@@ -31,7 +31,6 @@ from characterization.control_chips import ControlLevels, population, same_chips
 from characterization.control_variate import fit_levels, mean_with, quantile_with, yield_with
 from characterization.estimators import CONFIDENCE, Estimate, mean_of, quantile_of, yield_of
 from characterization.figure_table import Limits
-from characterization.importance import yield_of_chosen
 from characterization.plan import RampPlan
 from netlists.closed_form import to_input_units
 
@@ -95,23 +94,6 @@ class Study:
         bias = np.mean([e.value for e in found["control"]]) - truth
         return out | {"truth": truth, "bias_in_half_widths": float(bias / width["control"])}
 
-    def chosen(self, n_pilot: int, n_chosen: int, n_candidates: int, statistic: Callable, limit: float) -> Callable[[], Estimate]:
-        def one() -> Estimate:
-            pilot, candidates, others = self.draw(n_pilot), self.draw(n_candidates), self.draw(N_CONTROL)
-            return yield_of_chosen(
-                self.spice[pilot],
-                self.closed[pilot],
-                self.closed[candidates],
-                self.closed[others],
-                lambda positions: self.spice[candidates[positions]],
-                self.rng,
-                statistic=lambda x: statistic(x, self.program),
-                limit=limit,
-                n_chosen=n_chosen,
-            )
-
-        return one
-
 
 def study(
     plan: RampPlan, spice: ControlLevels, calibrated: bool, repeats: int, sizes: dict[str, int]
@@ -140,7 +122,6 @@ def study(
     truth = float(np.mean(used(s.spice, s.program) <= 1))
     plain = s.plain(sizes["plain"], used, lambda y: yield_of(y, 1.0))
     out["yield_99"] = s.compare(truth, plain, s.with_control(sizes["yield"], used, lambda c: yield_with(c, 1.0)))
-    out["yield_99_chosen"] = s.compare(truth, plain, s.chosen(32, sizes["chosen"], 2000, used, 1.0))
     return out
 
 
@@ -162,7 +143,7 @@ def main() -> None:
     parser.add_argument("--sky130", action="store_true", help="also the 3-bit transistor-level ramp (64 chips, minutes)")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "nladc-statistics")
     arguments = parser.parse_args()
-    sizes = {"plain": 1000, "mean": 32, "quantile": 64, "yield": 64, "chosen": 32}
+    sizes = {"plain": 1000, "mean": 32, "quantile": 64, "yield": 64}
     plans = [RampPlan("sigmoid", bits, seed=SEED) for bits in arguments.bits]
     plans += [RampPlan("sigmoid", 3, level="sky130", seed=SEED)] if arguments.sky130 else []
     found: dict[str, object] = {}

@@ -26,8 +26,8 @@ from statistics import median
 import joblib
 import numpy as np
 import psutil
+from comparator_offset import comparator_offsets
 
-from characterization.comparator_offset import comparator_offsets
 from characterization.plan import RampPlan
 from characterization.sampling import draw
 from characterization.transitions import measure, probe_span

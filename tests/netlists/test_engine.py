@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from netlists import engine
 from netlists.deck import Deck
-from netlists.engine import simulate, spice_number
+from netlists.engine import simulate, simulate_draws, spice_number
 from netlists.errors import InputError, SimulationError
 from netlists.pyspice import shared_instance
 
@@ -189,3 +189,16 @@ def test_nothing_stays_in_ngspice_after_a_run():
         assert shared_instance().plot_names == ["const"]
         shared_instance().exec_command("remcirc")
         assert any("no circuit loaded" in line for line in shared_instance().messages)
+
+
+def test_a_draw_depends_on_its_seed_alone():
+    """Not on what was drawn before it, nor on whether the deck was parsed for it."""
+    deck = rc("{r}", extra=".param r = agauss(1k, 300, 1)")
+    first, again, other = simulate_draws(deck, ["out"], [7, 8, 7])[0], *simulate_draws(deck, ["out"], [9, 7])[::-1]
+    np.testing.assert_array_equal(first["out"], again["out"])
+    assert np.abs(np.interp(first["time"], other["time"], other["out"]) - first["out"]).max() > 1e-3
+
+
+def test_a_deck_with_a_seed_of_its_own_would_never_change():
+    with pytest.raises(InputError, match="the deck sets a seed"):
+        simulate_draws(rc(extra=".options reltol=1e-3 seed=4"), ["out"], [1])
