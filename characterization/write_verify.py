@@ -1,4 +1,4 @@
-"""Write-verify: program the cells of a ramp column pulse by pulse in ngspice, until each read agrees with its target.
+"""Write-verify: program cells pulse by pulse in ngspice, until each read agrees with its target.
 
 Each round is one SPICE run with all cells in parallel (`netlists.write_verify_deck`): a SET or RESET pulse for every
 cell that is not there yet, then a read. The scheme is ReADC's (doi 10.1038/s41467-025-65233-w, Methods): a
@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.integrate import cumulative_trapezoid
 
+from netlists.checks import is_whole
 from netlists.devices import DeviceProfile
 from netlists.engine import simulate
 from netlists.errors import InputError
-from netlists.program import RampProgram
-from netlists.switching import Switching
+from netlists.switching import Switching, Vteam
 from netlists.write_verify_deck import VECTORS_PER_CELL, WritePulses, write_verify_deck
 
 PLAN_POINTS = 4001
@@ -179,7 +180,7 @@ class PulsePlan:
 
 
 def write_verify(
-    program: RampProgram,
+    target: npt.ArrayLike,
     model: Switching,
     profile: DeviceProfile,
     rng: np.random.Generator,
@@ -188,12 +189,12 @@ def write_verify(
     initial: np.ndarray | None = None,
     stuck: np.ndarray | None = None,
 ) -> WriteVerifyResult:
-    """Program a ramp column's cells from ``initial`` to ``program.conductance``.
+    """Program cells from ``initial`` to ``target``.
 
     Parameters
     ----------
-    program : RampProgram
-        Its conductances are the targets.
+    target : array_like (cells,)
+        Conductances, siemens: of a ramp column, ``program.conductance``.
     model : Vteam or Yakopcic
         The nominal switching device.
     profile : DeviceProfile
@@ -218,15 +219,15 @@ def write_verify(
         From ngspice.
     """
     scheme = scheme or WriteVerifyScheme()
-    pulses, target, n = scheme.pulses, program.conductance, program.n_cells
-    window = profile.program_window
+    pulses, target = scheme.pulses, np.asarray(target, float)
+    n, window = target.size, profile.program_window
     if window <= 0:
         raise InputError(f"device profile {profile.name}: program_window={window:g}: write-verify needs a window above 0")
     initial = np.full(n, profile.g_hrs) if initial is None else np.asarray(initial, float)
     stuck = np.zeros(n, bool) if stuck is None else np.asarray(stuck, bool)
-    for label, a in (("initial", initial), ("stuck", stuck)):
+    for label, a in (("target", target), ("initial", initial), ("stuck", stuck)):
         if a.shape != (n,):
-            raise InputError(f"{label}: has shape {a.shape}, must be ({n},), one for each cell of the program")
+            raise InputError(f"{label}: has shape {a.shape}, must be ({n},), one for each cell")
     plan = PulsePlan(model, {"initial": initial, "target": target}, pulses)
 
     cell_rng, pulse_rng, read_rng = rng.spawn(3)
@@ -255,6 +256,48 @@ def write_verify(
         target=target, initial=initial, final=final, read=read, state=state, tries=tries, verified=verified,
         history=np.array(history), window=window,
     )  # fmt: skip
+
+
+def write_states(
+    profile: DeviceProfile,
+    targets: npt.ArrayLike | None = None,
+    *,
+    cells: int = 8,
+    seed: int = 0,
+    scheme: WriteVerifyScheme | None = None,
+) -> WriteVerifyResult:
+    """Program several cells to each of some conductances, on a VTEAM device that reaches beyond the profile's range.
+
+        Parameters
+        ----------
+        profile : DeviceProfile
+        targets : array_like (states,), optional
+            Siemens; 16 evenly over the profile's range by default.
+        cells : int
+            Cells for each target; those of one target follow each other in the result.
+        seed : int
+            0 or more.
+        scheme : WriteVerifyScheme, optional
+
+        Raises
+        ------
+        InputError, SimulationError
+            As `write_verify`.
+
+        Examples
+        --------
+        >>> from netlists.checks import is_whole
+    from netlists.devices import load_profile
+        >>> write_states(load_profile("taox-100-400"), [200e-6], cells=3, seed=1).verified
+        array([ True,  True,  True])
+    """
+    for name, value, low in (("cells", cells, 1), ("seed", seed, 0)):
+        if not is_whole(value) or value < low:
+            raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")
+    states = np.linspace(profile.g_min, profile.g_max, 16) if targets is None else np.atleast_1d(np.asarray(targets, float))
+    # Assumption: a quarter beyond both ends of the range, as the default device has it around 34..400 uS.
+    model = Vteam(r_on=0.8 / profile.g_max, r_off=1.25 / profile.g_hrs)
+    return write_verify(np.repeat(states, cells), model, profile, np.random.default_rng(seed), scheme=scheme)
 
 
 def _round(

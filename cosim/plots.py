@@ -14,6 +14,7 @@ from characterization import figures
 from characterization.montecarlo import Run
 from characterization.plan import RampPlan
 from characterization.provenance import write_atomic
+from characterization.write_verify import WriteVerifyResult
 from netlists.closed_form import to_volts
 
 from .comparison import Comparison
@@ -149,4 +150,19 @@ def accuracy(path: Path, results: list[Comparison]) -> None:
         xlim=(bits[0] - 0.5, bits[-1] + 0.5),
     )
     axis.legend(fontsize=8, loc="lower right")
+    save_figure(figure, path)
+
+
+def write_verify(path: Path, result: WriteVerifyResult) -> None:
+    """Error that write-verify left in each cell, with its window, and how many pulses the cells took."""
+    figure, axes = new_figure(8.5, 3.6, 1, 2)
+    left, right = axes[0]
+    ok = result.verified
+    left.axhspan(-1e6 * result.window, 1e6 * result.window, color=IDEAL, alpha=0.12, label="window")
+    left.plot(1e6 * result.target[ok], 1e6 * result.residual[ok], ".", color=MEASURED, label="cells, ngspice")
+    left.plot(1e6 * result.target[~ok], 1e6 * result.residual[~ok], "x", color="black", label="not verified")
+    left.set(xlabel="target (uS)", ylabel="final - target (uS)")
+    left.legend(frameon=False, fontsize=8)
+    right.hist(result.tries, bins=np.arange(result.tries.max() + 2) - 0.5, color=MEASURED)
+    right.set(xlabel="pulses", ylabel="cells")
     save_figure(figure, path)

@@ -63,6 +63,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         simulate,
         studies,
         tasks,
+        write_verify,
     )
 
     try:

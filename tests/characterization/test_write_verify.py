@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from characterization.write_verify import PulsePlan, WriteVerifyScheme, write_verify
+from characterization.write_verify import PulsePlan, WriteVerifyScheme, write_states, write_verify
 from netlists.batch import run_batch
 from netlists.devices import load_profile
 from netlists.engine import simulate
@@ -25,7 +25,7 @@ IDS = ["vteam", "yakopcic"]
 
 @pytest.fixture(scope="module", params=MODELS, ids=IDS)
 def programmed(request):
-    return request.param, write_verify(PROGRAM, request.param, PROFILE, np.random.default_rng(7))
+    return request.param, write_verify(PROGRAM.conductance, request.param, PROFILE, np.random.default_rng(7))
 
 
 def test_the_five_bit_sigmoid_ends_within_the_window(programmed):
@@ -54,7 +54,7 @@ def test_results_load_into_pandas_and_json(programmed):
 
 
 def test_same_seed_same_result():
-    one, two = (write_verify(SMALL, Vteam(), PROFILE, np.random.default_rng(3)) for _ in range(2))
+    one, two = (write_verify(SMALL.conductance, Vteam(), PROFILE, np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(one.final, two.final)
     np.testing.assert_array_equal(one.history, two.history)
 
@@ -62,7 +62,7 @@ def test_same_seed_same_result():
 def test_stuck_cells_fail_and_stay_in_the_result():
     stuck = np.zeros(SMALL.n_cells, bool)
     stuck[[1, 4]] = True
-    result = write_verify(SMALL, Vteam(), PROFILE, np.random.default_rng(1), stuck=stuck)
+    result = write_verify(SMALL.conductance, Vteam(), PROFILE, np.random.default_rng(1), stuck=stuck)
     assert not result.verified[stuck].any()
     assert result.verified[~stuck].all()
     assert np.all(result.tries[stuck] == 20)
@@ -73,14 +73,14 @@ def test_stuck_cells_fail_and_stay_in_the_result():
 
 
 def test_cells_that_are_right_already_take_no_pulse():
-    result = write_verify(SMALL, YAKOPCIC_TAOX, PROFILE, np.random.default_rng(1), initial=SMALL.conductance)
+    result = write_verify(SMALL.conductance, YAKOPCIC_TAOX, PROFILE, np.random.default_rng(1), initial=SMALL.conductance)
     assert result.verified.all()
     assert np.all(result.tries == 0)
     assert len(result.history) == 1
 
 
 def test_reset_pulses_bring_cells_down():
-    result = write_verify(SMALL, Vteam(), PROFILE, np.random.default_rng(2), initial=np.full(SMALL.n_cells, 400e-6))
+    result = write_verify(SMALL.conductance, Vteam(), PROFILE, np.random.default_rng(2), initial=np.full(SMALL.n_cells, 400e-6))
     assert result.verified.all()
 
 
@@ -88,7 +88,7 @@ def test_the_nominal_device_moves_by_the_planned_part():
     exact = dataclasses.replace(PROFILE, read_sigma=0.0)
     scheme = WriteVerifyScheme(rate_spread=0.0, pulse_spread=0.0, max_tries=1)
     for model in MODELS:
-        result = write_verify(SMALL, model, exact, np.random.default_rng(0), scheme=scheme)
+        result = write_verify(SMALL.conductance, model, exact, np.random.default_rng(0), scheme=scheme)
         # The pulse's edges are shorter at full height than the plan's rectangle.
         np.testing.assert_allclose(result.final - result.initial, 0.5 * (result.target - result.initial), rtol=0.05)
 
@@ -96,7 +96,7 @@ def test_the_nominal_device_moves_by_the_planned_part():
 def test_the_scheme_halves_its_step_after_the_coarse_tries():
     exact = dataclasses.replace(PROFILE, read_sigma=0.0)
     scheme = WriteVerifyScheme(rate_spread=0.0, pulse_spread=0.0, coarse_tries=0, max_tries=1)
-    result = write_verify(SMALL, YAKOPCIC_TAOX, exact, np.random.default_rng(0), scheme=scheme)
+    result = write_verify(SMALL.conductance, YAKOPCIC_TAOX, exact, np.random.default_rng(0), scheme=scheme)
     np.testing.assert_allclose(result.final - result.initial, 0.25 * (result.target - result.initial), rtol=0.05)
 
 
@@ -177,7 +177,7 @@ def test_a_read_that_would_disturb_is_refused():
 
 
 def _program(*, model=None, profile=PROFILE, **options):
-    return write_verify(SMALL, model or Vteam(), profile, np.random.default_rng(0), **options)
+    return write_verify(SMALL.conductance, model or Vteam(), profile, np.random.default_rng(0), **options)
 
 
 def _deck(*, state=None, direction=None, width=None, rate=None):
@@ -189,3 +189,18 @@ def _deck(*, state=None, direction=None, width=None, rate=None):
         pulses=WritePulses(),
         rate=rate,
     )
+
+
+def test_states_leave_less_error_in_a_narrower_window():
+    wide, narrow = (
+        write_states(dataclasses.replace(PROFILE, read_sigma=0.0, program_window=w), [150e-6, 350e-6], cells=3, seed=1)
+        for w in (5e-6, 1e-6)
+    )
+    np.testing.assert_array_equal(wide.target, np.repeat([150e-6, 350e-6], 3))
+    for result in (wide, narrow):
+        assert np.abs(result.residual[result.verified]).max() <= result.window
+    assert np.all(narrow.residual**2 < wide.residual**2)
+    assert 4 <= narrow.verified.sum() <= wide.verified.sum() == 6
+    assert narrow.tries.sum() > wide.tries.sum()
+    with pytest.raises(InputError, match="cells=0: must be a whole number, 1 or more"):
+        write_states(PROFILE, cells=0)
