@@ -86,13 +86,14 @@ class MacModel(CompactModel):
         terms = [np.asarray(a, float) for a in (s.offset, s.ideal, s.ideal * s.excess, s.edge_rate, s.active)]
         if len({a.shape for a in (*terms, s.output)}) != 1 or np.ndim(s.output) != 1:
             raise InputError("samples: ideal, edge_rate, active, excess, offset, output must be rows of one length")
-        fit = fit_linear(np.stack([np.ones(len(s.output)), *terms], axis=1), np.asarray(s.output) - s.ideal, _NAMES)
+        line = fit_linear(np.stack([np.ones(len(s.output)), *terms], axis=1), np.asarray(s.output) - s.ideal, _NAMES)
+        values: dict[str, Any] = dict(fitted(line, cls.UNITS))
         return cls(
             level=s.level,
             offset=Distribution.fit(s.opamp_offset, rng) if len(s.opamp_offset) else Distribution.given(0.0, 0.0),
             ranges={n: (float(np.min(a)), float(np.max(a))) for n in ("ideal", "active", "excess") if len(a := getattr(s, n))},
             provenance=source(samples=s.about),
-            **fitted(fit, cls.UNITS),
+            **values,
         )
 
     def sample(self, n_chips: int, rng: np.random.Generator, *, n_columns: int = 1) -> OffsetDraw:
