@@ -268,27 +268,27 @@ def write_states(
 ) -> WriteVerifyResult:
     """Program several cells to each of some conductances, on a VTEAM device that reaches beyond the profile's range.
 
-        Parameters
-        ----------
-        profile : DeviceProfile
-        targets : array_like (states,), optional
-            Siemens; 16 evenly over the profile's range by default.
-        cells : int
-            Cells for each target; those of one target follow each other in the result.
-        seed : int
-            0 or more.
-        scheme : WriteVerifyScheme, optional
+    Parameters
+    ----------
+    profile : DeviceProfile
+    targets : array_like (states,), optional
+        Siemens; 16 evenly over the profile's range by default.
+    cells : int
+        Cells for each target; those of one target follow each other in the result.
+    seed : int
+        0 or more.
+    scheme : WriteVerifyScheme, optional
 
-        Raises
-        ------
-        InputError, SimulationError
-            As `write_verify`.
+    Raises
+    ------
+    InputError, SimulationError
+        As `write_verify`.
 
-        Examples
-        --------
-        >>> from netlists.devices import load_profile
-        >>> write_states(load_profile("taox-100-400"), [200e-6], cells=3, seed=1).verified
-        array([ True,  True,  True])
+    Examples
+    --------
+    >>> from netlists.devices import load_profile
+    >>> write_states(load_profile("taox-100-400"), [200e-6], cells=3, seed=1).verified
+    array([ True,  True,  True])
     """
     for name, value, low in (("cells", cells, 1), ("seed", seed, 0)):
         if not is_whole(value) or value < low:
