@@ -53,8 +53,8 @@ def test_a_command_keeps_what_it_reads(line: str, folder: Path, capsys: pytest.C
 def test_a_file_may_be_written_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Also one that is called as an option's value, or that lies in the folder of a run."""
     for _ in range(2):
-        assert run("netlist ramp --activation sigmoid --bits 2 --out sigmoid".split()) == 0
-    assert run("fit run --out run/model.json".split()) == 2
+        assert run(["netlist", "ramp", "--activation", "sigmoid", "--bits", "2", "--out", "sigmoid"]) == 0
+    assert run(["fit", "run", "--out", "run/model.json"]) == 2
     assert "is read by this command" not in capsys.readouterr().err
 
 
