@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from netlists.errors import InputError, ToolkitError
 
+from .parquet import read_parquet
 from .provenance import make_folder, write_atomic
 
 DIGITS = 16
@@ -261,7 +262,7 @@ class ChunkStore:
             raise _Damaged(f"cannot be read ({e or type(e).__name__})") from None
         if hashlib.sha256(data).hexdigest()[:DIGITS] != match.group(2):
             raise _Damaged("its content does not match its checksum")
-        rows = pq.read_table(pa.BufferReader(data))
+        rows = read_parquet(data)
         owner = (rows.schema.metadata or {}).get(KEY, b"").decode()
         if owner != self.plan_sha256:
             raise InputError(f"{self.where}/{name}: belongs to a run of another plan; choose another place for the chunks")

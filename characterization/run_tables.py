@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from netlists.errors import InputError, ToolkitError
 
+from .parquet import open_parquet, read_frame
 from .plan import RampPlan
 from .provenance import sha256_of, write_atomic
 from .run_store import ChunkStore, Index
@@ -80,7 +81,7 @@ class StoredRun(Run):
 
     def _table(self, name: str) -> pd.DataFrame:
         if name not in self._tables:
-            self._tables[name] = pd.read_parquet(self.folder / f"{name}.parquet")
+            self._tables[name] = read_frame(self.folder / f"{name}.parquet")
         return self._tables[name]
 
     def levels(self, *, calibrated: bool) -> np.ndarray:
@@ -92,11 +93,12 @@ class StoredRun(Run):
     def _levels(self, name: str, measurements: int, which: int) -> np.ndarray:
         """Column ``x`` of one measurement; `long_tables` gives the order."""
         levels = len(self.plan.program().x)
-        with pq.ParquetFile(self.folder / f"{name}.parquet") as file:
+        with open_parquet(self.folder / f"{name}.parquet") as file:
             out = np.empty((file.metadata.num_rows // (measurements * levels), levels))
             first = 0
             for group in range(file.num_row_groups):
-                x = file.read_row_group(group, columns=["x"])["x"].to_numpy().reshape(-1, measurements, levels)[:, which]
+                x = file.read_row_group(group, columns=["x"], use_threads=False)["x"].to_numpy()
+                x = x.reshape(-1, measurements, levels)[:, which]
                 out[first : first + len(x)] = x
                 first += len(x)
         return out

@@ -6,6 +6,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def transient_vectors(
         If it printed an error, took too long, ran no transient or left a vector out.
     """
     with tempfile.TemporaryDirectory(prefix="batch-") as folder:
-        path = Deck(deck.circuit).write(Path(folder) / "deck.cir")
+        path = replace(deck, control="").write(Path(folder) / "deck.cir")
         # Written also when it is empty: ngspice would read the one in the user's home.
         (path.parent / ".spiceinit").write_text("".join(f"set {setting}\n" for setting in deck.settings))
         printed = run_batch(path, options=("-r", "out.raw"), executable=executable, timeout=timeout)

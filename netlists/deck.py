@@ -11,26 +11,41 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from . import pdk
+from .deck_safety import check_deck
 from .errors import InputError, ToolkitError
 
 
 @dataclass(frozen=True)
 class Deck:
-    """A SPICE netlist with one analysis.
+    """A SPICE netlist with one analysis, in which ngspice runs no commands but those of ``control``.
 
     Attributes
     ----------
     circuit : str
         Title, subcircuits, elements, analysis, saves; no ``.end``.
     control : str
-        ngspice commands that run the analysis, measure and print; used by plain ``ngspice -b`` only.
+        ngspice commands that run the analysis, measure and print; used by plain ``ngspice -b`` only. They are run as they
+        are: never text of a file that was read, unless its user allows the commands in it.
     settings : tuple of str
         ngspice variables that the shared library holds while it loads and runs the deck (``netlists.pdk.SETTINGS``).
+    trusted : bool
+        Leave ``circuit`` unchecked: control blocks and includes in it are run and read.
+
+    Raises
+    ------
+    InputError
+        A ``circuit`` with commands, or with a card that reads a file other than the PDK's, unless it is trusted.
     """
 
     circuit: str
     control: str = ""
     settings: tuple[str, ...] = ()
+    trusted: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.trusted:
+            check_deck(self.circuit, pdk.is_lib_card)
 
     @property
     def text(self) -> str:

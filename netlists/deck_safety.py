@@ -9,8 +9,10 @@ so these are lists of what is known to be harmless.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from .errors import InputError
 from .spice_cards import Card, words
 
 
@@ -49,6 +51,13 @@ OUTPUTS = frozenset((".print", ".plot", ".probe", ".four", ".width", ".meas", ".
 ANALYSES = ("op", "dc", "ac", "tran")
 OTHER_ANALYSES = frozenset((".noise", ".tf", ".sens", ".disto", ".pz", ".pss", ".sp", ".hb"))
 
+# How a line begins at which ngspice runs commands or reads a file while it parses: comments that are commands, and every card
+# that is not known. ngspice takes .controlx for .control, and blanks before either.
+_KNOWN = sorted(word[1:] for word in (*DEFINITIONS, *SETTINGS, *OUTPUTS, *OTHER_ANALYSES, ".save", *(f".{a}" for a in ANALYSES)))
+_ACTS = re.compile(rf"^[^\S\n]*(\*#|\*ng_script|\.(?!(?:{'|'.join(_KNOWN)})(?:[\s(=]|$))).*", re.MULTILINE | re.IGNORECASE)
+# What a reader of the text may take for the end of a line.
+_BREAKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
+
 OPTIONS = _names(
     "abstol acct autostop bypass chgtol convlimit convstep cptime cshunt defad defas defl defm defw gmin gminsteps gshunt",
     "indverbose ingold interp itl1 itl2 itl3 itl4 itl5 itl6 keepopinfo klu limpts limtim list lvlcod lvltim maxord maxwarns",
@@ -80,8 +89,32 @@ _FILE_PARAMETER = re.compile(r"(?<![a-z0-9])(?:\w+_)?file\s*=|\bfile\s*[\"']", r
 _MODEL = re.compile(r"\.model\s+[^\s(),=\"'{}]+\s+(?:ako:\s*[^\s(),=\"'{}]+\s+)?(\w+)\s*(?=[\s(]|$)", re.IGNORECASE)
 
 
-def check_circuit_card(card: Card, allowed: Permissions = NOTHING) -> None:
-    """Raise `InputError` with line and construct unless an element or a definition or setting is known to be harmless."""
+def check_deck(circuit: str, own: Callable[[str], bool]) -> None:
+    """Raise `InputError` if ngspice would run commands or read a file while it parses a deck.
+
+    A second lock, fast enough for every deck: it looks at how lines begin, and takes elements and models as they are.
+
+    Parameters
+    ----------
+    own : callable
+        Whether a line may stand in it all the same, such as one that includes the PDK's models.
+    """
+    if found := _BREAKS.search(circuit):
+        raise InputError(f"deck: has the control character {found[0]!a}: only line ends and tabs are allowed")
+    for line in _ACTS.finditer(circuit):
+        if not own(line[0]):
+            number = circuit.count("\n", 0, line.start(1)) + 1
+            raise InputError(
+                f"deck, line {number}: {ascii(line[0][:60])[1:-1]}: would run commands or read a file, or is unknown; "
+                "allowed in a deck that is marked as trusted"
+            )
+
+
+def check_circuit_card(card: Card, allowed: Permissions | None = NOTHING) -> None:
+    """Raise `InputError` with line and construct unless an element or a definition or setting is known to be harmless.
+
+    ``allowed`` None allows nothing, and does not say how to allow it.
+    """
     if "`" in card.text or "$(" in card.text:
         raise card.refused("a backquote and $( start programs in ngspice's commands: not allowed in a circuit")
     if card.text.endswith("\\"):
@@ -99,21 +132,25 @@ def check_circuit_card(card: Card, allowed: Permissions = NOTHING) -> None:
         raise card.refused("no element of ngspice that is allowed here: a line begins with one of the letters A-M, O-Z, or a dot")
     elif card.word[0] in "vi" and re.search(r"\bexternal\b", card.text, re.IGNORECASE):
         raise card.refused("an external source takes its values from another program: give it a waveform")
-    if not allowed.files and _FILE_PARAMETER.search(card.text):
-        raise card.refused(f"reads a file; {FILES_HINT}")
+    if not (allowed and allowed.files) and _FILE_PARAMETER.search(card.text):
+        raise card.refused(_with_hint("reads a file", FILES_HINT, allowed))
 
 
-def _check_model(card: Card, allowed: Permissions) -> None:
+def _with_hint(why: str, hint: str, allowed: Permissions | None) -> str:
+    return why if allowed is None else f"{why}; {hint}"
+
+
+def _check_model(card: Card, allowed: Permissions | None) -> None:
     match = _MODEL.match(card.text)
     if match is None:
         raise card.refused("not understood: a model is written as .model NAME TYPE (PARAMETER=VALUE ...)")
     kind = match.group(1).lower()
     if kind in COMMAND_MODELS:
-        if not allowed.commands:
-            raise card.refused(f"model type {kind!r} starts a program; {COMMANDS_HINT}")
+        if not (allowed and allowed.commands):
+            raise card.refused(_with_hint(f"model type {kind!r} starts a program", COMMANDS_HINT, allowed))
     elif kind in FILE_MODELS:
-        if not allowed.files:
-            raise card.refused(f"model type {kind!r} reads a file; {FILES_HINT}")
+        if not (allowed and allowed.files):
+            raise card.refused(_with_hint(f"model type {kind!r} reads a file", FILES_HINT, allowed))
     elif kind not in MODELS:
         raise card.refused(f"model type {kind!r}: unknown here; allowed are {', '.join(sorted(MODELS))}")
 

@@ -163,6 +163,16 @@ def lib_card(corner: str = "tt", *, mismatch: bool = False) -> str:
     return f'.lib "{library()}" {corner}{"_mm" if mismatch else ""}'
 
 
+def is_lib_card(card: str) -> bool:
+    """Whether a card is one of those that `lib_card` writes here."""
+    corner = card.rpartition(" ")[2]
+    mismatch = corner.endswith("_mm")
+    try:
+        return card == lib_card(corner.removesuffix("_mm"), mismatch=mismatch)
+    except (InputError, ToolkitError):
+        return False
+
+
 def provenance() -> dict[str, str]:
     """Which models these are: package version or PDK_ROOT, and the SHA-256 of the transistor models; no paths."""
     file = library()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +120,7 @@ def simulate_analysis(
     commands = deck.control.splitlines()
     if not any(re.match(r"\s*(run|tran|ac|dc|op)\b", c, re.IGNORECASE) for c in commands):
         commands.append("run")
-    whole = Deck(deck.circuit, "\n".join(["set filetype=binary", *commands, "write", "quit"]))
+    whole = replace(deck, control="\n".join(["set filetype=binary", *commands, "write", "quit"]))
     with tempfile.TemporaryDirectory(prefix="deck-") as own:
         path, raw = whole.write(Path(own) / "deck.cir"), Path(own) / "out.raw"
         work = Path(own) / "work"

@@ -11,7 +11,9 @@ from .deck import subcircuit
 from .deck_safety import DEFINITIONS, NOTHING, Permissions, check_circuit_card
 from .errors import InputError
 from .outside_deck import read_cards
-from .spice_cards import Card, words
+from .spice_cards import Card, cards, words
+
+_NAME = re.compile(r"[\w.$\-]+", re.ASCII)
 
 ROLES = {"comparator": ("inp", "inn", "out", "com"), "opamp": ("inp", "inn", "out", "com")}
 """Ports that each role needs; the built-in blocks of these names say in their headers what each port is."""
@@ -22,24 +24,42 @@ SUPPLIES = ("vdd", "vss")
 
 @dataclass(frozen=True)
 class UserSubcircuit:
-    """A checked subcircuit.
+    """A subcircuit that is checked however it is made: nothing in its text can run a program or read a file.
 
     Attributes
     ----------
     name : str
         Its name, lower case.
     text : str
-        Everything its file defines (subcircuits, models, parameters), SPICE text without comments.
+        Everything its file defines (subcircuits, models, parameters), SPICE text; comments are taken out.
     ports : tuple of str
         What each of its ports is, in its own order: names of the role's ports, ``vdd``, ``vss``.
     params : tuple of str
         Names of the parameters it declares, lower case.
+
+    Raises
+    ------
+    InputError
+        A text that holds more than definitions, or does not define it with these ports and parameters.
     """
 
     name: str
     text: str
     ports: tuple[str, ...]
     params: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.text, str):
+            raise InputError(f"subcircuit {self.name!r}: name and text must be strings")
+        found = cards(self.text, f"subcircuit {self.name!a}", title=False)
+        heads = _definitions(found)
+        if self.name not in heads or not _NAME.fullmatch(self.name):
+            raise InputError(f"subcircuit {self.name!a}: its text has no such .subckt; it has {', '.join(heads) or 'none'}")
+        ports, params = _header(heads[self.name])
+        role = next((r for r, needed in ROLES.items() if set(needed) == set(self.ports) - set(SUPPLIES)), "comparator")
+        if (self.ports, self.params) != (_match(ports, role, heads[self.name]), params):
+            raise heads[self.name].refused(f"does not have the ports {self.ports} and the parameters {self.params}")
+        object.__setattr__(self, "text", _text(found))
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:
         """Nodes of an instance in the order of its ports.
@@ -91,6 +111,8 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) 
     where : str
         Such as ``mycomp.cir:mycomp``.
     role : {"comparator", "opamp"}
+    allowed : Permissions
+        Which files its file may include; what is taken from them may never read a file.
 
     Raises
     ------
@@ -101,28 +123,29 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) 
     if role not in ROLES:
         raise InputError(f"role {role!r}: unknown; allowed are {', '.join(ROLES)}")
     file, separator, name = where.rpartition(":")
-    if not (separator and file and re.fullmatch(r"[\w.$\-]+", name)):
+    if not (separator and file and _NAME.fullmatch(name)):
         raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")
     name = name.lower()
     found = read_cards(file, allowed, title=False)
-    definitions = _definitions(found, allowed)
+    definitions = _definitions(found)
     if name not in definitions:
         raise InputError(f"{role} {where!r}: {file} has no .subckt {name}; it has {', '.join(definitions) or 'none'}")
-    if taken := sorted(set(definitions) & _built_in()):
-        raise definitions[taken[0]].refused("a built-in block has this name: give the subcircuit another one")
-    card = definitions[name]
-    ports, params = _header(card)
-    return UserSubcircuit(name, "\n".join(c.lines for c in found) + "\n", _match(ports, role, card), params)
+    ports, params = _header(definitions[name])
+    return UserSubcircuit(name, _text(found), _match(ports, role, definitions[name]), params)
 
 
-def _definitions(found: list[Card], allowed: Permissions) -> dict[str, Card]:
+def _text(found: list[Card]) -> str:
+    return "\n".join(c.lines for c in found) + "\n"
+
+
+def _definitions(found: list[Card]) -> dict[str, Card]:
     """Head of each outermost ``.subckt``, after checking every card of the file."""
     heads: dict[str, Card] = {}
     open_: list[Card] = []
     for card in found:
         if card.control:
             raise card.refused("a subcircuit's file may hold no commands: take the control block out")
-        check_circuit_card(card, allowed)
+        check_circuit_card(card, None)
         if card.word == ".subckt":
             head = words(card.text)
             if len(head) < 2:
@@ -142,6 +165,8 @@ def _definitions(found: list[Card], allowed: Permissions) -> dict[str, Card]:
             )
     if open_:
         raise open_[-1].refused("is never closed: it needs .ends")
+    if taken := sorted(set(heads) & _built_in()):
+        raise heads[taken[0]].refused("a built-in block has this name: give the subcircuit another one")
     return heads
 
 

@@ -19,8 +19,11 @@ esac
 
 if [ ! -x "$venv/bin/pip" ]; then
     echo "setup: creating $venv with Python $version"
+    made=yes
+    [ ! -e "$venv" ] || made=
     "$python" -m venv "$venv" || {
-        rm -rf "$venv"
+        # What is left of a folder made here; one that was there before stays, whatever it holds.
+        [ -z "$made" ] || rm -rf "$venv"
         echo "setup: the venv module is missing; install it (Debian, Ubuntu: apt-get install python3-venv; Fedora and macOS: it comes with Python)" >&2
         exit 1
     }

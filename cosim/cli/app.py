@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import typer
-
 from netlists.errors import InputError, ToolkitError
 
-app = typer.Typer(
+from .inputs import Application
+
+app = Application(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -23,8 +23,8 @@ app = typer.Typer(
     help="From a SPICE netlist of an in-memory ramp converter to the accuracy of a recurrent network.\n\n"
     "Start with `cosim doctor`, then `cosim study demo`.",
 )
-study_app = typer.Typer(no_args_is_help=True, help="Whole studies: simulate, fit, evaluate and write a report.")
-netlist_app = typer.Typer(no_args_is_help=True, help="Write SPICE decks that also run in plain `ngspice -b`.")
+study_app = Application(no_args_is_help=True, help="Whole studies: simulate, fit, evaluate and write a report.")
+netlist_app = Application(no_args_is_help=True, help="Write SPICE decks that also run in plain `ngspice -b`.")
 app.add_typer(study_app, name="study")
 app.add_typer(netlist_app, name="netlist")
 

@@ -11,8 +11,9 @@ from ..tasks import TASKS, CharacterTask, get_task, is_here
 from ..tasks.cache import cache_folder, cached_bytes
 from . import options as o
 from .app import answer, app
+from .inputs import Application
 
-tasks_app = typer.Typer(help="The tasks a network is trained and judged on: list them, get their data.")
+tasks_app = Application(help="The tasks a network is trained and judged on: list them, get their data.")
 app.add_typer(tasks_app, name="tasks")
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from characterization.calibration import error_at
 from characterization.chip_statistics import max_inl
 from characterization.montecarlo import characterize, check_counts
+from characterization.parquet import read_frame
 from characterization.plan import CALIBRATIONS, RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_model import RampModel
@@ -158,7 +159,7 @@ def calibration_table(plan: RampPlan, chips: int, work: Path) -> pd.DataFrame:
     if not path.exists():
         table = pd.DataFrame([calibration_row(replace(plan, calibration=name), chips) for name in CALIBRATIONS])
         write_atomic(path, table.to_parquet)
-    return pd.read_parquet(path)
+    return read_frame(path)
 
 
 def calibration_row(plan: RampPlan, chips: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from characterization.calibration import error_at
 from characterization.chip_statistics import max_inl
+from characterization.parquet import read_frame
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder, write_atomic
 from characterization.recalibrate import recalibrate
@@ -95,7 +96,7 @@ def simulate_both_levels(
         if not paths[1].exists():
             for path, table in zip(paths, _batch(plan, chips, chips[:more], pairs, known), strict=True):
                 write_atomic(path, table.to_parquet)
-        parts.append([pd.read_parquet(path) for path in paths])
+        parts.append([read_frame(path) for path in paths])
         known = pd.concat([known, parts[-1][1]], ignore_index=True)
     codes, levels = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
     return BothLevels(plan, levels, codes)
@@ -113,7 +114,7 @@ def _nominal(plan: RampPlan, folder: Path) -> pd.DataFrame:
         macro, sky130 = (measure(program, plan.circuit, Chips.nominal(program), blocks=b).volts[0] for b in (MACRO, plan.blocks))
         table = pd.DataFrame({"chip": -1, "k": np.arange(1, len(program.x) + 1), "macro": macro, "sky130": sky130})
         write_atomic(path, table.assign(opamp_offset=0.0, comparator_offset=0.0).to_parquet)
-    return pd.read_parquet(path)
+    return read_frame(path)
 
 
 def _expected(known: pd.DataFrame, chips: Chips) -> tuple[np.ndarray, float]:

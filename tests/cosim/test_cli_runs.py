@@ -1,6 +1,8 @@
 """`cosim status`, `cosim characterize --plan` and what `cosim doctor` says about workers, on a run of a few samples."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,23 @@ def plan(tmp_path: Path) -> Path:
     return path
 
 
+def _threads_after_reading(folder: Path) -> int:
+    """Threads that reading a run leaves in a process: Arrow's can abort it as it ends."""
+    code = (
+        "import os, sys, pandas, numpy, pyarrow.parquet, characterization.montecarlo as m, cosim.cli.runs\n"
+        "from characterization.run_folder import run_status\n"
+        "pyarrow.table({'x': [1]}).to_pandas(use_threads=False)\n"
+        "count = lambda: len(os.listdir('/proc/self/task'))\n"
+        "before = count()\n"
+        "run_status(sys.argv[1])\n"
+        "run = m.load_run(sys.argv[1])\n"
+        "run.samples, run.transitions, run.levels(calibrated=True), run.conversion_levels()\n"
+        "print(count() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
 def test_a_plan_file_and_its_status(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     code, out, _ = cosim(
@@ -43,6 +62,7 @@ def test_a_plan_file_and_its_status(plan: Path, tmp_path: Path, capsys: pytest.C
     status = json.loads(out)
     assert (code, status["state"], status["done"], status["left"], status["failed"]) == (0, "complete", 5, 0, {})
     assert (status["holder"], status["damaged"], status["chunks"]) == (None, {}, 1)
+    assert _threads_after_reading(folder) == 0
     chunk = next((folder / "chunks").glob("chunk-*.parquet"))
     chunk.write_bytes(chunk.read_bytes()[:-3])
     code, out, _ = cosim(capsys, "status", str(folder))

@@ -1,9 +1,11 @@
 import hashlib
 import re
+from dataclasses import replace
 from importlib import resources
 
 import pytest
 
+from netlists import pdk
 from netlists.deck import Deck, subcircuit
 from netlists.errors import InputError, ToolkitError
 
@@ -26,6 +28,47 @@ def test_text_is_circuit_control_end():
     assert deck.text == "* title\nr1 a 0 1\n.control\nrun\nquit\n.endc\n.end\n"
     assert Deck("* title").text == "* title\n.end\n"
     assert deck.sha256 == hashlib.sha256(deck.text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ".control",
+        "  .CONTROL",
+        ".controlx",
+        ".con\n+trol",
+        "*# shell touch x",
+        " *#shell touch x",
+        "r1 a 0 1\r.control",
+        "r1 a 0 1\v.control",
+        "r1 a 0 1\u2028.control",
+        '.include "x.cir"',
+        ".inc x.cir",
+        "\t.Incx x.cir",
+        ".lib x.cir tt",
+        '.lib "x.cir" tt_mm',
+        ".end\n.control",
+        ".unknown",
+        "*ng_script",
+    ],
+)
+def test_commands_and_includes_need_trust(line):
+    """What ngspice runs or reads while it parses, as found by trying it out; `.con` continued stands for what no list foresees."""
+    text = f"* title\nr2 a 0 1\n{line}\n"
+    for circuit in (text, f"{line}\nr2 a 0 1"):
+        with pytest.raises(InputError, match="deck"):
+            Deck(circuit)
+        assert Deck(circuit, trusted=True).circuit == circuit
+    with pytest.raises(InputError, match="deck"):
+        replace(Deck("* title"), circuit=text)
+
+
+@pytest.mark.parametrize("mismatch", [False, True])
+def test_the_models_of_the_pdk_may_be_included(mismatch):
+    card = pdk.lib_card("ss", mismatch=mismatch)
+    assert card in Deck(f"* title\n{card}\n").text
+    with pytest.raises(InputError, match="deck, line 2"):
+        Deck(f"* title\n{card}x\n")
 
 
 def test_write(tmp_path):

@@ -14,7 +14,7 @@ from netlists.deck import Deck, subcircuit
 from netlists.deck_safety import Permissions
 from netlists.engine import simulate
 from netlists.errors import InputError
-from netlists.user_subcircuit import ROLES, load_user_subcircuit
+from netlists.user_subcircuit import ROLES, UserSubcircuit, load_user_subcircuit
 
 BODY = "b1 com out i={0.9*tanh(gain/0.9*(v(inp)-v(inn)+v_os))}\nr1 out com 1\nc1 out com 0.3n\n"
 
@@ -146,3 +146,43 @@ def test_files_elsewhere_with_permission(write, tmp_path_factory):
     with pytest.raises(InputError, match="--allow-files"):
         load_user_subcircuit(where, "comparator")
     assert ".model dd d" in load_user_subcircuit(where, "comparator", Permissions(files=True)).text
+
+
+RUNS = ".control\nshell touch marker\n.endc\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": comparator() + RUNS},
+        {"text": RUNS + comparator()},
+        {"text": comparator() + "*#shell touch marker\n"},
+        {"text": comparator() + "  .INCLUDE /etc/passwd\n"},
+        {"text": comparator() + '.model m filesource (file="x")\n'},
+        {"text": comparator() + ".subckt latch_macro a b\nr1 a b 1\n.ends\n"},
+        {"text": comparator("inp inn out com vdd")},
+        {"text": ""},
+        {"text": None},
+        {"name": "mycomp\n.control\nshell touch marker\n.endc"},
+        {"name": "MYCOMP"},
+        {"name": "other"},
+        {"name": ["mycomp"]},
+        {"ports": ("inn", "inp", "out", "com")},
+        {"ports": ("inp", "inn", "out", "com\n.control")},
+        {"params": ("v_os",)},
+        {"params": ("v_os", "gain", f"x\n{RUNS}")},
+    ],
+)
+def test_it_is_checked_however_it_is_made(change, write):
+    good = load_user_subcircuit(write(comparator()), "comparator")
+    fields = dataclasses.asdict(good)
+    assert UserSubcircuit(**fields) == good
+    with pytest.raises(InputError):
+        dataclasses.replace(good, **change)
+    with pytest.raises(InputError):
+        UserSubcircuit(**(fields | change))
+
+
+def test_comments_do_not_reach_ngspice(write):
+    good = load_user_subcircuit(write(comparator()), "comparator")
+    assert dataclasses.replace(good, text=f"* comment\n{comparator()}* another\n") == good
