@@ -17,6 +17,8 @@ from netlists.engine import simulate_draws
 from netlists.errors import InputError, SimulationError
 from netlists.pdk import SETTINGS, Conditions, lib_card
 
+from .streams import offset_seed
+
 DECK = 128
 """Instances of a deck; a sample is a function of (seed, its number) as long as this does not change."""
 DRAWS = 8
@@ -101,7 +103,7 @@ def comparator_offsets(n: int, *, seed: int, jobs: int = 1, conditions: Conditio
 
 def _offsets(seed: int, numbers: range, at: Conditions) -> np.ndarray:
     """Offsets of the decks with the given numbers, one after the other."""
-    seeds = [int(np.random.SeedSequence([seed, k]).generate_state(1)[0]) % (2**31 - 2) + 1 for k in numbers]
+    seeds = [offset_seed(seed, k) for k in numbers]
     found = simulate_draws(offset_deck(DECK, at), ["inp", "ref", *(f"out{k}" for k in range(DECK))], seeds)
     return np.concatenate([_trip_points(data, f"deck {k} (seed {seed})", at) for k, data in zip(numbers, found, strict=True)])
 

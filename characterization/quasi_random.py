@@ -11,6 +11,8 @@ from scipy.stats import qmc
 
 from netlists.errors import InputError
 
+from .streams import scrambling_stream
+
 METHODS = ("random", "sobol", "latin-hypercube")
 """How samples are placed."""
 
@@ -94,15 +96,10 @@ def unit_points(sampling: Sampling, seed: int, dims: int, samples: np.ndarray) -
     return points + 2.0 ** -(SOBOL_BITS + 1)
 
 
-def _generator(seed: int) -> np.random.Generator:
-    """Stream of the scrambling: one number in its key, where a sample's streams have two."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-
-
 @lru_cache(maxsize=4)
 def _sobol(seed: int, dims: int) -> qmc.Sobol:
     """One sequence per process, which remembers where it stands: going on costs nothing."""
-    return qmc.Sobol(dims, scramble=True, bits=SOBOL_BITS, seed=_generator(seed))
+    return qmc.Sobol(dims, scramble=True, bits=SOBOL_BITS, seed=scrambling_stream(seed))
 
 
 @lru_cache(maxsize=2)
@@ -111,5 +108,5 @@ def _hypercube(seed: int, dims: int, samples: int) -> np.ndarray:
         raise InputError(
             f"a latin-hypercube of {samples} samples with {dims} numbers each: holds at most {LARGEST_HYPERCUBE}; take sobol"
         )
-    points = qmc.LatinHypercube(dims, seed=_generator(seed)).random(samples)
+    points = qmc.LatinHypercube(dims, seed=scrambling_stream(seed)).random(samples)
     return np.clip(points, _INSIDE, 1 - _INSIDE)

@@ -22,6 +22,7 @@ from .montecarlo import BATCH, check_counts, in_workers, simulate_run
 from .noise_fit import read_noise_shape
 from .plan import RampPlan
 from .ramp_model import RampModel
+from .streams import ValidationSource, input_stream, validation_stream
 
 INPUTS_PER_CHIP = 16
 NEAR_LSB = 0.2
@@ -83,7 +84,7 @@ def validate(
         raise InputError(f"samples={len(good)} that worked, of {samples}: validation needs 8 or more")
     quantiles = model_quantiles(len(good), model)
     difference = quantile_difference(good, quantiles, model.lsb)
-    expected = _expected(model, quantiles, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 0))))
+    expected = _expected(model, quantiles, validation_stream(seed, ValidationSource.EXPECTED))
     sigma = np.sqrt(np.diag(model.covariance))
     converted = _conversions(model, plan, min(conversions, samples), jobs)
     equal = converted["spice"] == converted["own"]
@@ -128,7 +129,7 @@ def level_tests(levels: np.ndarray, model: RampModel, seed: int) -> dict[str, di
     seed : int
         Of the `MODEL_CHIPS` chips that stand for the model.
     """
-    reference = model.sample_levels(MODEL_CHIPS, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 1))))
+    reference = model.sample_levels(MODEL_CHIPS, validation_stream(seed, ValidationSource.REFERENCE))
     return {
         "max_inl": _two_samples(*(np.abs(inl_input(x, model.program)).max(axis=1) for x in (levels, reference))),
         "offset": _two_samples(*(error_at(0.0, x, model.program) for x in (levels, reference))),
@@ -246,7 +247,7 @@ def inputs_for(levels: np.ndarray, program: RampProgram, seed: int, sample: int)
 
     "Anywhere" reaches one step beyond the thresholds. A level that could not be measured (NaN) gives NaN.
     """
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(sample, 99)))
+    rng = input_stream(seed, sample)
     half = INPUTS_PER_CHIP // 2
     anywhere = rng.uniform(program.x[0] - program.lsb[0], program.x[-1] + program.lsb[-1], INPUTS_PER_CHIP - half)
     k = rng.integers(len(levels), size=half)
