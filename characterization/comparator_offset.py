@@ -8,7 +8,6 @@ of have their own bench, `blocks_comparator.measure_offsets`.
 
 from __future__ import annotations
 
-import joblib
 import numpy as np
 
 from netlists.checks import is_whole
@@ -89,6 +88,8 @@ def comparator_offsets(n: int, *, seed: int, jobs: int = 1, conditions: Conditio
     ToolkitError
         If ngspice or the models are missing.
     """
+    import joblib
+
     for name, value, low in (("n", n, 1), ("seed", seed, 0), ("jobs", jobs, 1)):
         if not is_whole(value) or value < low:
             raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")

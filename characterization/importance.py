@@ -16,9 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import joblib
 import numpy as np
-from scipy.optimize import brentq
 
 from netlists.closed_form import to_input_units
 from netlists.errors import InputError
@@ -50,6 +48,8 @@ def inclusion(chance: np.ndarray, expected: int, *, everywhere: float = EVERYWHE
     chance : ndarray (N,)
         Probability m of each candidate to pass.
     """
+    from scipy.optimize import brentq
+
     chance = np.asarray(chance, float)
     if not 0 < expected <= len(chance):
         raise InputError(f"expected={expected}: must be at least 1 and at most the {len(chance)} candidates")
@@ -68,6 +68,8 @@ def inclusion(chance: np.ndarray, expected: int, *, everywhere: float = EVERYWHE
 
 def spice_levels(plan: RampPlan, *, calibrated: bool = True, jobs: int = 1) -> Simulate:
     """Measure chips of any sample numbers in ngspice, `characterization.montecarlo.BATCH` at a time."""
+    import joblib
+
     check_counts(1, jobs)
 
     def simulate(samples: np.ndarray) -> np.ndarray:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import qmc
 
 from netlists.errors import InputError
 
 from .streams import scrambling_stream
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 METHODS = ("random", "sobol", "latin-hypercube")
 """How samples are placed."""
@@ -74,6 +77,8 @@ def unit_points(sampling: Sampling, seed: int, dims: int, samples: np.ndarray) -
     InputError
         Sample number or number of dimensions beyond what the method has.
     """
+    from scipy.stats import qmc
+
     if sampling.samples is not None:
         if np.any(samples >= sampling.samples):
             raise InputError(f"sample {samples.max()}: the plan's latin-hypercube ends at sample {sampling.samples - 1}")
@@ -99,6 +104,8 @@ def unit_points(sampling: Sampling, seed: int, dims: int, samples: np.ndarray) -
 @lru_cache(maxsize=4)
 def _sobol(seed: int, dims: int) -> qmc.Sobol:
     """One sequence per process, which remembers where it stands: going on costs nothing."""
+    from scipy.stats import qmc
+
     return qmc.Sobol(dims, scramble=True, bits=SOBOL_BITS, seed=scrambling_stream(seed))
 
 
@@ -108,5 +115,7 @@ def _hypercube(seed: int, dims: int, samples: int) -> np.ndarray:
         raise InputError(
             f"a latin-hypercube of {samples} samples with {dims} numbers each: holds at most {LARGEST_HYPERCUBE}; take sobol"
         )
+    from scipy.stats import qmc
+
     points = qmc.LatinHypercube(dims, seed=scrambling_stream(seed)).random(samples)
     return np.clip(points, _INSIDE, 1 - _INSIDE)

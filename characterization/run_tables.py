@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from netlists.errors import InputError, ToolkitError
 
@@ -17,6 +15,11 @@ from .plan import RampPlan
 from .provenance import sha256_of, write_atomic
 from .run_store import ChunkStore, Index
 from .sample_rows import TABLES, long_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 GROUP = 1024
 """Samples in a row group of the tables. Fixed, so that the same samples give the same bytes."""
@@ -79,6 +82,8 @@ class StoredRun(Run):
         self._tables = {}
 
     def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
         if name not in self._tables:
             self._tables[name] = pd.read_parquet(self.folder / f"{name}.parquet")
         return self._tables[name]
@@ -91,6 +96,8 @@ class StoredRun(Run):
 
     def _levels(self, name: str, measurements: int, which: int) -> np.ndarray:
         """Column ``x`` of one measurement; `long_tables` gives the order."""
+        import pyarrow.parquet as pq
+
         levels = len(self.plan.program().x)
         with pq.ParquetFile(self.folder / f"{name}.parquet") as file:
             out = np.empty((file.metadata.num_rows // (measurements * levels), levels))
@@ -138,6 +145,8 @@ def write_tables(plan: RampPlan, folder: Path, store: ChunkStore, index: Index, 
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    import pyarrow.parquet as pq
+
     repeated = [c for c in ("sample", "k", "x_ideal", "seed", "status", "message") if c in schema.names]
     return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated)
 

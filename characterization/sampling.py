@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from netlists.devices import DeviceProfile
 from netlists.errors import InputError
@@ -117,6 +116,8 @@ def draw_population(plan: RampPlan, program: RampProgram, n: int, rng: np.random
 def _drawn(
     plan: RampPlan, program: RampProgram, samples: np.ndarray, generators: Generators, points: np.ndarray | None
 ) -> DrawnChips:
+    from scipy.special import ndtri
+
     profile, v = plan.profile, plan.variation
     n, cells, steps = len(samples), program.n_cells, program.n_steps
     if points is None:
@@ -222,6 +223,8 @@ def _correlated(v: Variation, normal: dict[SampleSource, np.ndarray], n: int) ->
 
 def _along_column(uniform: np.ndarray, length: float) -> np.ndarray:
     """Uniform numbers (n, cells) whose normal quantiles are correlated as ``exp(-distance / length)``."""
+    from scipy.special import ndtr, ndtri
+
     if length == 0:
         return uniform
     normal = ndtri(np.maximum(uniform, 2.0**-54))

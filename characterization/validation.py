@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import joblib
 import numpy as np
-from scipy.stats import chi2, ks_2samp, kstest, norm
 
 from netlists.closed_form import to_input_units, to_volts
 from netlists.engine import simulate
@@ -154,12 +152,16 @@ def _ks_text(found: dict[str, Any]) -> str:
 
 
 def _two_samples(spice: np.ndarray, model: np.ndarray) -> dict[str, Any]:
+    from scipy.stats import ks_2samp
+
     found = ks_2samp(spice, model)
     return {"statistic": float(found.statistic), "p_value": float(found.pvalue), "spice": len(spice), "model": len(model)}
 
 
 def _noise_test(difference: np.ndarray, model: RampModel) -> dict[str, Any]:
     """Squared lengths of the conversion errors (n, levels) in the fitted covariance, against chi-squared."""
+    from scipy.stats import chi2, kstest
+
     levels = len(model.x_ideal)
     covariance = (
         2 * model.comparator_offset.value**2 * np.ones((levels, levels))
@@ -181,6 +183,8 @@ def quantile_difference(levels: np.ndarray, quantiles: np.ndarray, lsb: np.ndarr
 
 def model_quantiles(n: int, model: RampModel) -> np.ndarray:
     """The model's quantiles of each level at ``(i + 1/2) / n``, shape (n, levels): exact where it is Gaussian."""
+    from scipy.stats import norm
+
     p = (np.arange(n) + 0.5) / n
     if model.after.shift.kind == "normal":
         return model.mean + norm.ppf(p)[:, None] * np.sqrt(np.diag(model.covariance))
@@ -208,6 +212,8 @@ def _expected(model: RampModel, quantiles: np.ndarray, rng: np.random.Generator)
 
 def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dict[str, Any]:
     """SPICE codes of random inputs beside the behavioural ones."""
+    import joblib
+
     groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
     halves = [h for g in groups for h in np.array_split(g, 2) if len(h)]
     calls = (joblib.delayed(_convert)(plan, h) for h in halves)
