@@ -25,6 +25,7 @@ HEAVY = (
     "scipy.sparse.linalg",
 )
 IMPORTED = """
+import characterization.compact.fit_blocks, characterization.export
 import characterization.importance, characterization.montecarlo, characterization.validation, characterization.write_verify
 import netlists.array_solver, netlists.engine, netlists.simulate, netlists.switching
 from characterization.plan import RampPlan
