@@ -87,6 +87,10 @@ def test_keys_are_those_of_results_in_use(function, arguments, key):
     assert bits(function(3, *arguments)) == bits(np.random.SeedSequence(3, spawn_key=key))
 
 
+def test_parts_are_the_children_of_a_generator():
+    assert [bits(s) for s in streams.part_sequences(3, 4)] == [bits(g) for g in np.random.default_rng(3).spawn(4)]
+
+
 def test_two_equal_keys_are_found(monkeypatch):
     """The keys that validation once had: those of the first sample's programming errors and stuck cells."""
 
