@@ -8,7 +8,6 @@ of have their own bench, `blocks_comparator.measure_offsets`.
 
 from __future__ import annotations
 
-import joblib
 import numpy as np
 
 from netlists.checks import is_whole
@@ -16,6 +15,8 @@ from netlists.deck import Deck
 from netlists.engine import simulate_draws
 from netlists.errors import InputError, SimulationError
 from netlists.pdk import SETTINGS, Conditions, lib_card
+
+from .streams import offset_seed
 
 DECK = 128
 """Instances of a deck; a sample is a function of (seed, its number) as long as this does not change."""
@@ -87,6 +88,8 @@ def comparator_offsets(n: int, *, seed: int, jobs: int = 1, conditions: Conditio
     ToolkitError
         If ngspice or the models are missing.
     """
+    import joblib
+
     for name, value, low in (("n", n, 1), ("seed", seed, 0), ("jobs", jobs, 1)):
         if not is_whole(value) or value < low:
             raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")
@@ -101,7 +104,7 @@ def comparator_offsets(n: int, *, seed: int, jobs: int = 1, conditions: Conditio
 
 def _offsets(seed: int, numbers: range, at: Conditions) -> np.ndarray:
     """Offsets of the decks with the given numbers, one after the other."""
-    seeds = [int(np.random.SeedSequence([seed, k]).generate_state(1)[0]) % (2**31 - 2) + 1 for k in numbers]
+    seeds = [offset_seed(seed, k) for k in numbers]
     found = simulate_draws(offset_deck(DECK, at), ["inp", "ref", *(f"out{k}" for k in range(DECK))], seeds)
     return np.concatenate([_trip_points(data, f"deck {k} (seed {seed})", at) for k, data in zip(numbers, found, strict=True)])
 

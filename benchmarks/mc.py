@@ -35,9 +35,10 @@ from netlists.closed_form import transition_levels
 from netlists.deck import subcircuits
 from netlists.level_blocks import comparator_values, integrator_values
 from netlists.program import RampProgram
-from netlists.pyspice import Circuit, shared_instance
+from netlists.pyspice import shared_instance
 from netlists.ramp_clock import timing
 from netlists.ramp_column import Chips
+from netlists.shared_library import Circuit
 from netlists.waveforms import pulses, pwl, stairs
 
 BATCH = 16

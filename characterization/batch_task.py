@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from netlists.program import RampProgram
 from netlists.pyspice import shared_instance
@@ -18,7 +19,10 @@ from .run_store import ChunkStore, Stored
 from .sample_rows import MEASUREMENTS, lost_rows, measured_rows
 from .workers import Lost, Worker, Workers
 
-Simulate = Callable[[RampPlan, RampProgram, np.ndarray], pa.Table]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Simulate = Callable[[RampPlan, RampProgram, np.ndarray], "pa.Table"]
 Parts = list[tuple[np.ndarray, "pa.Table | Lost"]]
 
 
@@ -29,7 +33,10 @@ def simulate_samples(plan: RampPlan, program: RampProgram, samples: np.ndarray, 
 
 def load() -> dict[str, str]:
     """Load what a batch needs into this process; the versions that the bits of a result depend on."""
-    # The first array makes pyarrow import pandas.
+    # Here rather than within a batch's time limit; the first array makes pyarrow import pandas.
+    import pyarrow as pa
+
+    import_module("scipy.stats")
     pa.array([0.0])
     found = {name: version(name) for name in ("nladc-cosim", "numpy", "scipy")}
     return found | {"libngspice": str(shared_instance().ngspice_version)}
@@ -60,6 +67,8 @@ class BatchTask:
             lost_rows(self.plan, self.program, part, found.status, found.message) if isinstance(found, Lost) else found
             for part, found in parts
         ]
+        import pyarrow as pa
+
         table = pa.concat_tables(rows)
         if any("not converged" in table[f"{name}_status"].to_pylist() for name in MEASUREMENTS):
             worker.recycle("ngspice failed on a sample")
@@ -108,6 +117,8 @@ def finish(task: BatchTask, workers: Workers, batches: dict[int, np.ndarray], st
 
     Their rows go to ``store`` if it is given.
     """
+    import pyarrow as pa
+
     worker = workers.mine()
     rows = pa.concat_tables([task.run(worker, samples) for samples in batches.values()])
     events, worker.events = worker.events, []

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from joblib import Parallel, delayed
 
 from netlists import pdk
 from netlists.bench import run_bench
@@ -133,6 +131,9 @@ def measure_blocks(
     InputError, SimulationError, ToolkitError
         Bad settings, a failing bench, no PDK or no ngspice: before anything is written.
     """
+    import pandas as pd
+    from joblib import Parallel, delayed
+
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
         raise InputError(f"samples={samples!r}: must be a whole number, 2 or more")
     models = pdk.provenance()
@@ -191,6 +192,8 @@ def _flat(parts: Iterable[Iterable[dict]]) -> list[dict]:
 
 def _extremes(tables: dict[str, list[dict]]) -> dict[str, dict[str, dict[str, Any]]]:
     """Smallest and largest value of each figure over the corners, with where it is."""
+    import pandas as pd
+
     out: dict[str, dict[str, dict[str, Any]]] = {}
     for name, rows in tables.items():
         frame = pd.DataFrame(rows)

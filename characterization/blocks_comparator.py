@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.stats import chi2, t
 
 from netlists.bench import mismatch_tables, run_bench
 from netlists.bench_decks_comparator import (
@@ -227,6 +226,8 @@ def offset_statistics(
     confidence: float = 0.95,
 ) -> OffsetStatistics:
     """Mean and sigma of offsets (n,), volts, with confidence intervals."""
+    from scipy.stats import chi2, t
+
     offsets = np.asarray(offsets, float)
     n = len(offsets)
     if n < 2 or not np.all(np.isfinite(offsets)):

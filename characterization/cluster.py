@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import joblib
 import numpy as np
 
 from netlists.errors import ToolkitError
@@ -38,6 +37,8 @@ def dask(address: str) -> Iterator[None]:
     ToolkitError
         Dask is not installed, or no scheduler answers, or it has no workers.
     """
+    import joblib
+
     try:
         from distributed import Client
     except ImportError:

@@ -16,11 +16,10 @@ from .calibration import one_point_targets
 from .plan import RampPlan
 from .recalibrate import POINT, recalibrate
 from .sampling import DrawnChips, draw, draw_population, reprogram
+from .streams import population_stream
 
 BLOCK = 20_000
 """Chips that are drawn at once: bounds the memory."""
-_POPULATION = (0, 0, 0)
-"""Key of the population's random stream: those of samples have two numbers, this one three."""
 FIRST_UNSIMULATED = 2**31
 """Sample numbers from here on are taken for chips that are never simulated."""
 
@@ -53,7 +52,7 @@ def population(plan: RampPlan, n: int) -> ControlLevels:
     about a millisecond.
     """
     program = plan.program()
-    rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=_POPULATION))
+    rng = population_stream(plan.seed)
     blocks = []
     for first in range(0, n, BLOCK):
         size = min(BLOCK, n - first)

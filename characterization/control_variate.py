@@ -19,9 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr
-from scipy.stats import norm, t
 
 from netlists.errors import InputError
 from netlists.program import RampProgram
@@ -151,6 +148,8 @@ def mean_with(control: Control, *, confidence: float = CONFIDENCE, n_failed: int
     InputError
         If all simulated values are the same.
     """
+    from scipy.stats import t
+
     check_share("confidence", confidence)
     y = control.y
     if np.ptp(y) == 0:
@@ -206,6 +205,8 @@ class Residuals:
     """
 
     def __init__(self, residuals: np.ndarray) -> None:
+        from scipy.special import ndtr
+
         mean, spread = float(residuals.mean()), float(residuals.std())
         factor = 1.06 * len(residuals) ** -0.2
         shrunk = mean + (residuals - mean) / math.sqrt(1 + factor**2)
@@ -242,6 +243,8 @@ class ShareEstimator:
 
     def expected_quantile(self, probability: float) -> float:
         """Limit at which the population's mean probability is ``probability``."""
+        from scipy.optimize import brentq
+
         low, high = self._population[0] + self.residuals.grid[0], self._population[-1] + self.residuals.grid[-1]
         tolerance = 1e-12 * max(abs(low), abs(high))
         return float(brentq(lambda q: self.expected(q)[0] - probability, low, high, xtol=tolerance))
@@ -308,6 +311,8 @@ def quantile_with(control: Control, probability: float, *, confidence: float = C
     TooFewChips
         If the chips are too few to bound the quantile: beyond it must lie `BEYOND` of the plain samples they are worth.
     """
+    from scipy.stats import norm
+
     check_share("probability", probability)
     check_share("confidence", confidence)
     n, shares = len(control.y), ShareEstimator(control)

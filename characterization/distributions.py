@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtrit
 
 from netlists.checks import is_number
 from netlists.errors import InputError
@@ -55,6 +54,8 @@ class Shape:
         """The value at the same quantile as the standard normal ``z`` (any shape), in sigma."""
         if self.kind == "normal":
             return np.asarray(z, float)
+        from scipy.special import ndtr, ndtri, stdtrit
+
         # From the lower tail, where a probability has all its digits; the shapes are symmetric.
         p = ndtr(-np.abs(z))
         if self.limit is not None:

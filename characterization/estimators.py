@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv
-from scipy.stats import binom, t
 
 from netlists.errors import InputError
 
@@ -89,6 +87,8 @@ def proportion_interval(passed: float, n: float, confidence: float = CONFIDENCE)
     Counts need not be whole: ``n`` may be an effective sample size, the plain samples of the same variance (E. L. Korn and
     B. I. Graubard, Survey Methodology 24, 1998, 193-201; C. J. Clopper and E. S. Pearson, Biometrika 26, 1934, 404-413).
     """
+    from scipy.special import betaincinv
+
     tail = 0.5 * (1 - confidence)
     low = float(betaincinv(passed, n - passed + 1, tail)) if passed > 0 else 0.0
     high = float(betaincinv(passed + 1, n - passed, 1 - tail)) if passed < n else 1.0
@@ -101,6 +101,8 @@ def jeffreys_interval(passed: float, n: float, confidence: float = CONFIDENCE) -
     For estimates that do not go in whole counts, as those with a control. Counts as there. Source: L. D. Brown, T. T. Cai and
     A. DasGupta, Statistical Science 16, 2001, 101-133, section 4.1.1.
     """
+    from scipy.special import betaincinv
+
     tail = 0.5 * (1 - confidence)
     low, high = (float(betaincinv(passed + 0.5, n - passed + 0.5, q)) for q in (tail, 1 - tail))
     return (low if passed > 0 else 0.0), (high if passed < n else 1.0)
@@ -114,6 +116,8 @@ def mean_of(y: np.ndarray, *, confidence: float = CONFIDENCE) -> Estimate:
     InputError
         Too few values, one that is not finite, or values that are all the same.
     """
+    from scipy.stats import t
+
     y = check_values(y)
     check_share("confidence", confidence)
     n = len(y)
@@ -150,6 +154,8 @@ def quantile_of(y: np.ndarray, probability: float, *, confidence: float = CONFID
     InputError
         As for `mean_of`, and where so few values hold no interval of that confidence; the message says how many do.
     """
+    from scipy.stats import binom, t
+
     y = np.sort(check_values(y))
     check_share("probability", probability)
     check_share("confidence", confidence)

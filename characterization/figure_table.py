@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from scipy.stats import binomtest
 
 from netlists.errors import InputError
 
 from . import figures
 from .montecarlo import Run
 from .sine_test import sine_test
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIGURES = ("max_inl_in", "max_inl_out", "max_dnl", "offset", "gain", "missing_codes", "enob")
 
@@ -54,6 +55,8 @@ def figure_table(run: Run) -> pd.DataFrame:
         ``max_dnl`` (largest |DNL|, LSB), ``offset`` (input units), ``gain``, ``monotonic``, ``missing_codes``, and
         ``enob`` (effective number of bits in a noiseless sine test; linear ramps only). NaN where a chip failed.
     """
+    import pandas as pd
+
     program = run.plan.program()
     linear = run.plan.activation == "identity" and len(program.x) > 2
     tables = []
@@ -103,6 +106,8 @@ def run_yield(table: pd.DataFrame, limits: Limits) -> dict[str, dict[str, Any]]:
 
     A chip that failed to simulate is not within limits and not outside: it is left out here and counted as ``failed``.
     """
+    from scipy.stats import binomtest
+
     out = {}
     for name, calibrated in (("before", False), ("after", True)):
         rows = table[table["calibrated"] == calibrated]

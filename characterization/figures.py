@@ -8,7 +8,6 @@ Std 1241.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
 
 from netlists.errors import InputError
 from netlists.program import RampProgram
@@ -87,6 +86,8 @@ def levels_under_noise(inputs: np.ndarray, found: np.ndarray, levels: int) -> np
         Unit of ``inputs``: interpolated on the normal quantiles of the two fractions beside one half; NaN where the
         inputs do not enclose a level.
     """
+    from scipy.stats import norm
+
     inputs, found = np.asarray(inputs, float), np.asarray(found)
     if inputs.ndim != 1 or len(inputs) < 2 or np.any(~(np.diff(inputs) > 0)):
         raise InputError(f"inputs: must be 2 or more increasing numbers, got shape {inputs.shape}")

@@ -15,8 +15,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve_triangular
-from scipy.stats import kurtosistest, norm
 
 from netlists.checks import is_whole
 from netlists.errors import InputError
@@ -87,6 +85,8 @@ class LevelDistribution:
         InputError
             Fewer than 8 chips, or a value that is not finite.
         """
+        from scipy.stats import kurtosistest
+
         levels = np.asarray(levels, float)
         if levels.ndim != 2 or len(levels) < 8 or not np.all(np.isfinite(levels)):
             raise InputError(f"levels: need 8 or more chips with finite levels, got shape {levels.shape}")
@@ -266,6 +266,9 @@ def _root(covariance: np.ndarray) -> np.ndarray:
 
 def _held_out(levels: np.ndarray, basis: str, rank: int, anchor: int) -> np.ndarray:
     """Log-likelihood of each sample under the structure fitted to the others' folds, shape (n,); in any basis the same measure."""
+    from scipy.linalg import solve_triangular
+    from scipy.stats import norm
+
     out = np.empty(len(levels))
     for train, test in folds(len(levels)):
         loadings, diagonal = _factors(levels[train], basis, rank, anchor)

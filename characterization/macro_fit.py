@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from netlists.errors import InputError
 from netlists.parameters import RampCircuit
 
 from .compact.fitting import fit_curve, fitted
 from .provenance import write_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MACRO_FILE = Path(__file__).resolve().parent.parent / "netlists" / "data" / "macro_sky130.toml"
 
@@ -35,6 +37,7 @@ def fit_comparator(overdrive: np.ndarray, delay: np.ndarray, limit: float) -> di
         ``gain``, ``tau`` with their standard errors ``gain_error``, ``tau_error``, and ``worst``, the largest relative
         error of the fitted delay.
     """
+
     overdrive, delay = np.asarray(overdrive, float), np.asarray(delay, float)
     if overdrive.shape != delay.shape or overdrive.ndim != 1 or len(overdrive) < 3 or not np.all((overdrive > 0) & (delay > 0)):
         raise InputError(
@@ -128,6 +131,8 @@ def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
     InputError
         A table is missing, cannot be read or lacks a figure.
     """
+    import pandas as pd
+
     where = ["corner", "temperature", "v_dd"]
     try:
         ota, integrator, comparator, delay = (

@@ -12,11 +12,9 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import joblib
 import numpy as np
-import pyarrow as pa
-from tqdm import tqdm
 
 from netlists.checks import is_number
 from netlists.engine import RUNNERS
@@ -32,6 +30,10 @@ from .run_store import ChunkStore, batch_samples
 from .run_tables import Run, StoredRun, check_tables, write_tables
 from .sample_rows import TABLES, long_tables
 from .workers import Workers, in_workers
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from tqdm import tqdm
 
 __all__ = ["BATCH", "TABLES", "Run", "characterize", "check_counts", "in_workers", "load_run", "simulate_run"]
 
@@ -126,6 +128,8 @@ def simulate_run(
     runner: str = "shared",
 ) -> Run:
     """Like `characterize`, kept in memory: nothing is written. With one job ngspice runs in this process, unguarded."""
+    import pyarrow as pa
+
     check_counts(samples, jobs, batch=batch)
     plan.sampling.check(samples)
     task = _task(plan, timeout, runner)
@@ -170,6 +174,8 @@ def check_counts(samples: int, jobs: int, **others: int) -> None:
 
 def _bar(plan: RampPlan, samples: int, done: int, show: bool) -> tqdm:
     """Progress on stderr: samples, rate, time left; a line every ten seconds where stderr is not a terminal."""
+    from tqdm import tqdm
+
     return tqdm(
         total=samples,
         initial=done,
@@ -201,6 +207,7 @@ def _execute(
     """Batches as they finish, on this computer or on a cluster; no worker is left behind."""
     if not todo:
         return
+    import joblib
 
     def samples_of(numbers: list[int]) -> dict[int, np.ndarray]:
         return {b: batch_samples(b, batch, task.plan.sampling.samples) for b in numbers}
@@ -219,4 +226,6 @@ def _execute(
 
 def _parallel(calls: Iterator, jobs: int) -> Iterator[Finished]:
     """joblib, on whatever backend the caller has chosen."""
+    import joblib
+
     yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="3*n_jobs", batch_size=1)(calls)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import qmc
 
 from netlists.errors import InputError
+
+from .streams import scrambling_stream
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 METHODS = ("random", "sobol", "latin-hypercube")
 """How samples are placed."""
@@ -72,6 +77,8 @@ def unit_points(sampling: Sampling, seed: int, dims: int, samples: np.ndarray) -
     InputError
         Sample number or number of dimensions beyond what the method has.
     """
+    from scipy.stats import qmc
+
     if sampling.samples is not None:
         if np.any(samples >= sampling.samples):
             raise InputError(f"sample {samples.max()}: the plan's latin-hypercube ends at sample {sampling.samples - 1}")
@@ -94,15 +101,12 @@ def unit_points(sampling: Sampling, seed: int, dims: int, samples: np.ndarray) -
     return points + 2.0 ** -(SOBOL_BITS + 1)
 
 
-def _generator(seed: int) -> np.random.Generator:
-    """Stream of the scrambling: one number in its key, where a sample's streams have two."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-
-
 @lru_cache(maxsize=4)
 def _sobol(seed: int, dims: int) -> qmc.Sobol:
     """One sequence per process, which remembers where it stands: going on costs nothing."""
-    return qmc.Sobol(dims, scramble=True, bits=SOBOL_BITS, seed=_generator(seed))
+    from scipy.stats import qmc
+
+    return qmc.Sobol(dims, scramble=True, bits=SOBOL_BITS, seed=scrambling_stream(seed))
 
 
 @lru_cache(maxsize=2)
@@ -111,5 +115,7 @@ def _hypercube(seed: int, dims: int, samples: int) -> np.ndarray:
         raise InputError(
             f"a latin-hypercube of {samples} samples with {dims} numbers each: holds at most {LARGEST_HYPERCUBE}; take sobol"
         )
-    points = qmc.LatinHypercube(dims, seed=_generator(seed)).random(samples)
+    from scipy.stats import qmc
+
+    points = qmc.LatinHypercube(dims, seed=scrambling_stream(seed)).random(samples)
     return np.clip(points, _INSIDE, 1 - _INSIDE)

@@ -20,7 +20,8 @@ from netlists.program import RampProgram
 
 from .calibration import error_at, one_point_targets, trim_targets, two_point_targets
 from .plan import RampPlan
-from .sampling import DrawnChips, reprogram, stream
+from .sampling import DrawnChips, reprogram
+from .streams import SampleSource, sample_stream
 
 Levels = Callable[[np.ndarray], np.ndarray]
 """Conductances (n, cells) -> transition levels (n, levels) in input units, NaN where a chip could not be measured."""
@@ -74,7 +75,7 @@ def recalibrate(plan: RampPlan, program: RampProgram, drawn: DrawnChips, x: np.n
             targets = two_point_targets(program, plan.profile, conductance, x, stuck=stuck)
         else:
             targets = trim_targets(program, plan.profile, conductance, x, stuck=stuck, share=_share(plan, program, conductance))
-        generators = [stream(plan.seed, int(i), "trimming") for i in drawn.samples]
+        generators = [sample_stream(plan.seed, int(i), SampleSource.TRIMMING) for i in drawn.samples]
         conductance = write(plan, conductance, targets, stuck, generators)
         writes = writes + np.sum(~np.isnan(targets), axis=1)
         x, measurements = levels(conductance), 1
@@ -115,7 +116,7 @@ def _share(plan: RampPlan, program: RampProgram, conductance: np.ndarray) -> np.
 def _binary_search(plan: RampPlan, program: RampProgram, drawn: DrawnChips, x: np.ndarray, levels: Levels) -> Recalibrated:
     """Bisect the charge of the calibration cells on the sign of the error at the point."""
     conductance, stuck, n = drawn.conductance, drawn.stuck, len(x)
-    generators = [stream(plan.seed, int(i), "searching") for i in drawn.samples]
+    generators = [sample_stream(plan.seed, int(i), SampleSource.SEARCHING) for i in drawn.samples]
     writes = np.zeros(n, int)
     too_high = error_at(POINT, x, program) > 0
     measured = np.isfinite(x).all(axis=1)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from netlists.errors import ToolkitError
 
@@ -14,6 +12,9 @@ from .batch_task import Finished, load
 from .provenance import versions, write_json
 from .run_folder import MANIFEST, chunk_store, done_samples, failures, now
 from .run_log import RunLog
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CHUNK_SAMPLES = 1024
 CHUNK_SECONDS = 10.0
@@ -84,6 +85,8 @@ class Progress:
 
     def flush(self) -> None:
         """Write what waits as a chunk."""
+        import pyarrow as pa
+
         if self._waiting:
             self.index.add(self.store.write(pa.concat_tables(self._waiting)), self.manifest["batch"])
             self._waiting = []

@@ -14,16 +14,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from netlists.errors import InputError, ToolkitError
 
 from .parquet import read_parquet
 from .provenance import make_folder, write_atomic
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DIGITS = 16
 DAMAGED = "damaged"
@@ -176,6 +177,9 @@ class ChunkStore:
         ToolkitError
             The place cannot be written to (full, read-only, not reachable).
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         rows = rows.sort_by("sample").replace_schema_metadata({KEY: self.plan_sha256.encode()})
         sink = pa.BufferOutputStream()
         pq.write_table(rows, sink, compression="zstd", use_dictionary=["status", "message"])
@@ -232,6 +236,8 @@ class ChunkStore:
         ToolkitError
             A chunk was damaged since `scan`.
         """
+        import pyarrow as pa
+
         waiting: list[pa.Table] = []
         held = 0
         for batch in range(-(-samples // self.batch)):
@@ -253,6 +259,7 @@ class ChunkStore:
 
     def _read(self, name: str) -> tuple[pa.Table, int]:
         """A chunk whose checksum holds, and its size."""
+
         match = _NAME.fullmatch(name)
         if match is None:
             raise _Damaged("is not a chunk's name")

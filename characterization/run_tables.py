@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from netlists.errors import InputError, ToolkitError
 
@@ -18,6 +16,11 @@ from .plan import RampPlan
 from .provenance import sha256_of, write_atomic
 from .run_store import ChunkStore, Index
 from .sample_rows import TABLES, long_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 GROUP = 1024
 """Samples in a row group of the tables. Fixed, so that the same samples give the same bytes."""
@@ -140,6 +143,8 @@ def write_tables(plan: RampPlan, folder: Path, store: ChunkStore, index: Index, 
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    import pyarrow.parquet as pq
+
     repeated = [c for c in ("sample", "k", "x_ideal", "seed", "status", "message") if c in schema.names]
     return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated)
 

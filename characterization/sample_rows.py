@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pyarrow as pa
 
 from netlists.closed_form import to_input_units
 from netlists.program import RampProgram
@@ -12,6 +13,9 @@ from .chips import Calibrated
 from .plan import RampPlan
 from .sampling import draw
 from .transitions import Measured
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TABLES = ("transitions", "conversions", "samples")
 MEASUREMENTS = ("before", "after", "conversion")
@@ -61,6 +65,8 @@ def lost_rows(plan: RampPlan, program: RampProgram, samples: np.ndarray, status:
 
 
 def _rows(*, levels: dict[str, np.ndarray], measured: dict[str, Measured], **columns: object) -> pa.Table:
+    import pyarrow as pa
+
     arrays = {name: pa.array(values) for name, values in columns.items()}
     for name in MEASUREMENTS:
         arrays[f"{name}_status"] = pa.array(measured[name].status)
@@ -80,6 +86,8 @@ def long_tables(rows: pa.Table, seed: int, x_ideal: np.ndarray) -> dict[str, pa.
 
     ``transitions`` and ``conversions`` have one row a level, in the order of sample, calibrated (no, yes) and k.
     """
+    import pyarrow as pa
+
     n, levels = len(rows), len(x_ideal)
     sample = rows["sample"].to_numpy()
     k = np.arange(1, levels + 1)

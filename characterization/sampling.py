@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from netlists.devices import DeviceProfile
 from netlists.errors import InputError
@@ -23,33 +22,19 @@ from netlists.ramp_column import Chips
 
 from .plan import RampPlan
 from .quasi_random import unit_points
+from .streams import SampleSource, sample_stream
 from .variation import Variation
 
-# The place in this list makes the stream: new sources go to the end.
-_SOURCES = (
-    "programming",
-    "stuck",
-    "opamp_offset",
-    "comparator_offset",
-    "column_offset",
-    "reprogramming",
-    "read_noise",
-    "comparator_noise",
-    "conductance_gain",
-    "trimming",
-    "searching",
+_CHIP = (
+    SampleSource.OPAMP_OFFSET,
+    SampleSource.CONDUCTANCE_GAIN,
+    SampleSource.COMPARATOR_OFFSET,
+    SampleSource.COLUMN_OFFSET,
 )
-
-_CHIP = ("opamp_offset", "conductance_gain", "comparator_offset", "column_offset")
 """Normal numbers of a chip, in the order of their dimensions in the unit cube; the programming error follows."""
 
-Generators = Callable[[str], list[np.random.Generator]]
+Generators = Callable[[SampleSource], list[np.random.Generator]]
 """The generators of a source: one for each sample, or a single one for all."""
-
-
-def stream(seed: int, sample: int, source: str) -> np.random.Generator:
-    """The random stream of one source in one sample; taking a source out changes no other."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(sample, _SOURCES.index(source))))
 
 
 @dataclass(frozen=True)
@@ -114,8 +99,8 @@ def draw(plan: RampPlan, program: RampProgram, samples: np.ndarray) -> DrawnChip
     """
     samples = np.asarray(samples, int)
 
-    def generators(source: str) -> list[np.random.Generator]:
-        return [stream(plan.seed, int(i), source) for i in samples]
+    def generators(source: SampleSource) -> list[np.random.Generator]:
+        return [sample_stream(plan.seed, int(i), source) for i in samples]
 
     points = None
     if plan.sampling.method != "random":
@@ -131,11 +116,13 @@ def draw_population(plan: RampPlan, program: RampProgram, n: int, rng: np.random
 def _drawn(
     plan: RampPlan, program: RampProgram, samples: np.ndarray, generators: Generators, points: np.ndarray | None
 ) -> DrawnChips:
+    from scipy.special import ndtri
+
     profile, v = plan.profile, plan.variation
     n, cells, steps = len(samples), program.n_cells, program.n_steps
     if points is None:
         normal = {source: _normal(generators(source), (n, 1))[:, 0] for source in _CHIP if source in _wanted(v)}
-        uniform = _uniform(generators("programming"), (n, cells))
+        uniform = _uniform(generators(SampleSource.PROGRAMMING), (n, cells))
     else:
         normal = dict(zip(_CHIP, ndtri(points[:, : len(_CHIP)]).T, strict=True))
         uniform = points[:, len(_CHIP) :]
@@ -147,12 +134,12 @@ def _drawn(
         samples,
         np.where(np.isnan(where), g, where),
         ~np.isnan(where),
-        v.opamp_offset * v.opamp_offset_shape.of_normal(normal["opamp_offset"]),
-        v.comparator_offset * v.comparator_offset_shape.of_normal(normal["comparator_offset"]),
-        v.comparator_offset * v.comparator_offset_shape.of_normal(normal["column_offset"]),
-        _normal(generators("read_noise"), (n, cells)),
-        v.comparator_noise * v.comparator_noise_shape.of_normal(_normal(generators("comparator_noise"), (n, steps))),
-        _gain(v, normal["conductance_gain"]),
+        v.opamp_offset * v.opamp_offset_shape.of_normal(normal[SampleSource.OPAMP_OFFSET]),
+        v.comparator_offset * v.comparator_offset_shape.of_normal(normal[SampleSource.COMPARATOR_OFFSET]),
+        v.comparator_offset * v.comparator_offset_shape.of_normal(normal[SampleSource.COLUMN_OFFSET]),
+        _normal(generators(SampleSource.READ_NOISE), (n, cells)),
+        v.comparator_noise * v.comparator_noise_shape.of_normal(_normal(generators(SampleSource.COMPARATOR_NOISE), (n, steps))),
+        _gain(v, normal[SampleSource.CONDUCTANCE_GAIN]),
         wire_resistance(plan, program),
     )
 
@@ -186,7 +173,7 @@ def reprogram(
     rows = np.flatnonzero(~np.isnan(targets[:, cal]).all(axis=1))
     if len(rows) == 0:
         return out
-    generators = [rng] if rng else [stream(plan.seed, int(i), "reprogramming") for i in drawn.samples[rows]]
+    generators = [rng] if rng else [sample_stream(plan.seed, int(i), SampleSource.REPROGRAMMING) for i in drawn.samples[rows]]
     place = np.ix_(rows, cal)
     wanted = targets[place]
     prepared = _prepared(_uniform(generators, wanted.shape))
@@ -198,7 +185,7 @@ def reprogram(
 def stuck_cells(plan: RampPlan, program: RampProgram, samples: np.ndarray) -> np.ndarray:
     """Which cells of the samples are stuck, shape (n, cells): the same draws as in `draw`."""
     shape = (len(samples), program.n_cells)
-    return ~np.isnan(_stuck(plan.profile, lambda source: [stream(plan.seed, int(i), source) for i in samples], shape))
+    return ~np.isnan(_stuck(plan.profile, lambda source: [sample_stream(plan.seed, int(i), source) for i in samples], shape))
 
 
 def _stuck(profile: DeviceProfile, generators: Generators, shape: tuple[int, int]) -> np.ndarray:
@@ -206,36 +193,38 @@ def _stuck(profile: DeviceProfile, generators: Generators, shape: tuple[int, int
     unknown = np.full(shape, np.nan)
     if profile.stuck_off_rate == 0 and profile.stuck_on_rate == 0:
         return unknown
-    return profile.stuck(unknown, _prepared(_uniform(generators("stuck"), shape)))
+    return profile.stuck(unknown, _prepared(_uniform(generators(SampleSource.STUCK), shape)))
 
 
-def _wanted(v: Variation) -> set[str]:
+def _wanted(v: Variation) -> set[SampleSource]:
     """Normal numbers that the variation uses; a gain that does not vary takes no time."""
-    return set(_CHIP) if v.conductance_gain or v.correlations else set(_CHIP) - {"conductance_gain"}
+    return set(_CHIP) if v.conductance_gain or v.correlations else set(_CHIP) - {SampleSource.CONDUCTANCE_GAIN}
 
 
-def _correlated(v: Variation, normal: dict[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
+def _correlated(v: Variation, normal: dict[SampleSource, np.ndarray], n: int) -> dict[SampleSource, np.ndarray]:
     """The chip's normal numbers with the correlations of the plan.
 
     The comparators of two columns depend on the chip in the same way, and each has a rest of its own.
     """
     if not v.correlations:
-        return {"conductance_gain": np.zeros(n), **normal}
+        return {SampleSource.CONDUCTANCE_GAIN: np.zeros(n), **normal}
     # Term by term: a matrix product would round differently for another number of samples.
     factor = np.linalg.cholesky(v.correlation_matrix())
-    opamp = normal["opamp_offset"]
-    gain = factor[1, 0] * opamp + factor[1, 1] * normal["conductance_gain"]
-    shared = factor[2, 0] * opamp + factor[2, 1] * normal["conductance_gain"]
+    opamp = normal[SampleSource.OPAMP_OFFSET]
+    gain = factor[1, 0] * opamp + factor[1, 1] * normal[SampleSource.CONDUCTANCE_GAIN]
+    shared = factor[2, 0] * opamp + factor[2, 1] * normal[SampleSource.CONDUCTANCE_GAIN]
     return {
-        "opamp_offset": opamp,
-        "conductance_gain": gain,
-        "comparator_offset": shared + factor[2, 2] * normal["comparator_offset"],
-        "column_offset": shared + factor[2, 2] * normal["column_offset"],
+        SampleSource.OPAMP_OFFSET: opamp,
+        SampleSource.CONDUCTANCE_GAIN: gain,
+        SampleSource.COMPARATOR_OFFSET: shared + factor[2, 2] * normal[SampleSource.COMPARATOR_OFFSET],
+        SampleSource.COLUMN_OFFSET: shared + factor[2, 2] * normal[SampleSource.COLUMN_OFFSET],
     }
 
 
 def _along_column(uniform: np.ndarray, length: float) -> np.ndarray:
     """Uniform numbers (n, cells) whose normal quantiles are correlated as ``exp(-distance / length)``."""
+    from scipy.special import ndtr, ndtri
+
     if length == 0:
         return uniform
     normal = ndtri(np.maximum(uniform, 2.0**-54))

@@ -15,16 +15,15 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.interpolate import RegularGridInterpolator
-from scipy.optimize import minimize
-from scipy.special import expit, logit, ndtr
-from scipy.stats import norm, t, truncnorm
 
 from netlists.checks import is_number
 from netlists.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy.interpolate import RegularGridInterpolator
 
 KINDS = ("normal", "student-t", "two-normals", "follows-gain")
 MINIMUM_FOR_TAIL = 50
@@ -107,6 +106,8 @@ class ShiftDistribution:
             u, density = np.polynomial.hermite_e.hermegauss(64)
             share = float(density @ self.share_of_wide(u) / density.sum())
             # u is standard normal: u^2 has the variance 2.
+            from scipy.stats import truncnorm
+
             narrow = float(truncnorm.var(-self.cut, self.cut, scale=self.sigma))
             return narrow + share * (self.shape**2 - narrow) + 2 * self.apart**2
         return self.sigma**2
@@ -116,9 +117,13 @@ class ShiftDistribution:
 
     def share_of_wide(self, gain: np.ndarray) -> np.ndarray:
         """Probability of the wide normal at standardised gain errors, shape of ``gain``."""
+        from scipy.special import expit
+
         return expit(self._log_odds(gain))
 
     def _log_odds(self, gain: np.ndarray) -> np.ndarray:
+        from scipy.special import logit
+
         return np.minimum(logit(self.weight) + self.steep * np.asarray(gain) ** 2, _SURE)
 
     def _given(self, x: np.ndarray, gain: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -128,11 +133,16 @@ class ShiftDistribution:
         return x - self.apart * (np.asarray(gain) ** 2 - 1), self.share_of_wide(gain)
 
     def _narrow_cdf(self, d: np.ndarray) -> np.ndarray:
+        from scipy.stats import norm
+
         below = norm.cdf(np.clip(np.asarray(d) / self.sigma, -self.cut, self.cut))
         return (below - norm.sf(self.cut)) / (1 - 2 * norm.sf(self.cut))
 
     def logpdf(self, x: np.ndarray, gain: np.ndarray | None = None) -> np.ndarray:
         """Log density, shape of x; of kind ``follows-gain`` given the standardised gain errors, of the same shape."""
+        from scipy.special import ndtr
+        from scipy.stats import norm, t
+
         if self.kind == "follows-gain":
             d, wide = self._given(x, gain)
             inside = _normal_logpdf(d, self.sigma) - math.log(1 - 2 * ndtr(-self.cut))
@@ -149,6 +159,8 @@ class ShiftDistribution:
 
     def cdf(self, x: np.ndarray, gain: np.ndarray | None = None) -> np.ndarray:
         """Cumulative distribution, shape of x; arguments as for `logpdf`."""
+        from scipy.stats import norm, t
+
         if self.kind == "follows-gain":
             d, wide = self._given(x, gain)
             return (1 - wide) * self._narrow_cdf(d) + wide * norm.cdf(d, scale=self.shape)
@@ -161,6 +173,8 @@ class ShiftDistribution:
 
     def transform(self, gaussian: np.ndarray, sigma: float, gain: np.ndarray | None = None) -> np.ndarray:
         """Numbers of this distribution with the quantiles that ``gaussian`` has in a normal of the given sigma; shape kept."""
+        from scipy.stats import norm, t
+
         z = np.clip(np.asarray(gaussian) / sigma, -8, 8)
         if self.kind == "follows-gain":
             if gain is None:
@@ -182,6 +196,10 @@ class ShiftDistribution:
     @cached_property
     def _quantiles(self) -> RegularGridInterpolator:
         """Deviation from the mean against (log odds of the wide normal, normal quantile), on a grid that no sample decides."""
+        from scipy.interpolate import RegularGridInterpolator
+        from scipy.special import expit, logit
+        from scipy.stats import norm
+
         low = min(float(logit(self.weight)), _SURE)
         odds = np.linspace(low, max(_SURE, low + 1), 257)
         z = np.linspace(-8, 8, 1601)
@@ -219,6 +237,9 @@ def _normal_logpdf(x: np.ndarray, sigma: float) -> np.ndarray:
 
 def fit_shift(x: np.ndarray, kind: str, gain: np.ndarray | None = None) -> ShiftDistribution:
     """Maximum-likelihood fit of one kind to centred samples, shape (n,); ``gain`` (n,) as for `ShiftDistribution.logpdf`."""
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
     x = np.asarray(x, float) - np.mean(x)
     sigma = float(x.std())
     if kind == "normal":

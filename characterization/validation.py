@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import joblib
 import numpy as np
-from scipy.stats import chi2, ks_2samp, kstest, norm
 
 from netlists.closed_form import to_input_units, to_volts
 from netlists.engine import simulate
@@ -22,6 +20,7 @@ from .montecarlo import BATCH, check_counts, in_workers, simulate_run
 from .noise_fit import read_noise_shape
 from .plan import RampPlan
 from .ramp_model import RampModel
+from .streams import ValidationSource, input_stream, validation_stream
 
 INPUTS_PER_CHIP = 16
 NEAR_LSB = 0.2
@@ -83,7 +82,7 @@ def validate(
         raise InputError(f"samples={len(good)} that worked, of {samples}: validation needs 8 or more")
     quantiles = model_quantiles(len(good), model)
     difference = quantile_difference(good, quantiles, model.lsb)
-    expected = _expected(model, quantiles, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 0))))
+    expected = _expected(model, quantiles, validation_stream(seed, ValidationSource.EXPECTED))
     sigma = np.sqrt(np.diag(model.covariance))
     converted = _conversions(model, plan, min(conversions, samples), jobs)
     equal = converted["spice"] == converted["own"]
@@ -128,7 +127,7 @@ def level_tests(levels: np.ndarray, model: RampModel, seed: int) -> dict[str, di
     seed : int
         Of the `MODEL_CHIPS` chips that stand for the model.
     """
-    reference = model.sample_levels(MODEL_CHIPS, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 1))))
+    reference = model.sample_levels(MODEL_CHIPS, validation_stream(seed, ValidationSource.REFERENCE))
     return {
         "max_inl": _two_samples(*(np.abs(inl_input(x, model.program)).max(axis=1) for x in (levels, reference))),
         "offset": _two_samples(*(error_at(0.0, x, model.program) for x in (levels, reference))),
@@ -153,12 +152,16 @@ def _ks_text(found: dict[str, Any]) -> str:
 
 
 def _two_samples(spice: np.ndarray, model: np.ndarray) -> dict[str, Any]:
+    from scipy.stats import ks_2samp
+
     found = ks_2samp(spice, model)
     return {"statistic": float(found.statistic), "p_value": float(found.pvalue), "spice": len(spice), "model": len(model)}
 
 
 def _noise_test(difference: np.ndarray, model: RampModel) -> dict[str, Any]:
     """Squared lengths of the conversion errors (n, levels) in the fitted covariance, against chi-squared."""
+    from scipy.stats import chi2, kstest
+
     levels = len(model.x_ideal)
     covariance = (
         2 * model.comparator_offset.value**2 * np.ones((levels, levels))
@@ -180,6 +183,8 @@ def quantile_difference(levels: np.ndarray, quantiles: np.ndarray, lsb: np.ndarr
 
 def model_quantiles(n: int, model: RampModel) -> np.ndarray:
     """The model's quantiles of each level at ``(i + 1/2) / n``, shape (n, levels): exact where it is Gaussian."""
+    from scipy.stats import norm
+
     p = (np.arange(n) + 0.5) / n
     if model.after.shift.kind == "normal":
         return model.mean + norm.ppf(p)[:, None] * np.sqrt(np.diag(model.covariance))
@@ -207,6 +212,8 @@ def _expected(model: RampModel, quantiles: np.ndarray, rng: np.random.Generator)
 
 def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dict[str, Any]:
     """SPICE codes of random inputs beside the behavioural ones."""
+    import joblib
+
     groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
     halves = [h for g in groups for h in np.array_split(g, 2) if len(h)]
     calls = (joblib.delayed(_convert)(plan, h) for h in halves)
@@ -246,7 +253,7 @@ def inputs_for(levels: np.ndarray, program: RampProgram, seed: int, sample: int)
 
     "Anywhere" reaches one step beyond the thresholds. A level that could not be measured (NaN) gives NaN.
     """
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(sample, 99)))
+    rng = input_stream(seed, sample)
     half = INPUTS_PER_CHIP // 2
     anywhere = rng.uniform(program.x[0] - program.lsb[0], program.x[-1] + program.lsb[-1], INPUTS_PER_CHIP - half)
     k = rng.integers(len(levels), size=half)

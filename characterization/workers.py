@@ -18,14 +18,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import process
 from pathlib import Path
-from typing import Any, TypeVar
-
-import joblib
-import psutil
-from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from netlists.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from joblib.externals.loky import ProcessPoolExecutor
 
 T = TypeVar("T")
 
@@ -81,6 +79,8 @@ class Worker:
         Exception
             Whatever ``work`` raised.
         """
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         pool = self._pool or self._start()
         future = pool.submit(_measured_call, work, arguments)
         try:
@@ -122,6 +122,8 @@ class Worker:
         self._end()
 
     def _start(self) -> ProcessPoolExecutor:
+        from joblib.externals.loky import ProcessPoolExecutor
+
         if self.closed:
             raise ToolkitError("the run was stopped")
         # Dask's own processes are marked as such that have no children; ours end with their parent (`_leave_with`).
@@ -228,6 +230,8 @@ def _ready(load: Callable[[], dict[str, str]]) -> tuple[int, dict[str, str]]:
 
 
 def _measured_call(work: Callable[..., T], arguments: tuple) -> tuple[T, int]:
+    import psutil
+
     return work(*arguments), psutil.Process().memory_info().rss
 
 
@@ -239,6 +243,10 @@ def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
     ToolkitError
         A worker was killed.
     """
+    import joblib
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     try:
         yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch=2 * jobs, batch_size=1)(calls)
     except TerminatedWorkerError:

@@ -10,12 +10,10 @@ a cell's own rate and each pulse's spread make it land elsewhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from scipy.integrate import cumulative_trapezoid
 
 from netlists.checks import is_whole
 from netlists.devices import DeviceProfile
@@ -23,6 +21,9 @@ from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.switching import Switching, Vteam
 from netlists.write_verify_deck import VECTORS_PER_CELL, WritePulses, write_verify_deck
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PLAN_POINTS = 4001
 MARGIN = 1.25
@@ -107,6 +108,8 @@ class WriteVerifyResult:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a cell, failed ones included."""
+        import pandas as pd
+
         names = ("target", "initial", "final", "read", "residual", "state", "tries", "verified")
         return pd.DataFrame({n: getattr(self, n) for n in names}).rename_axis("cell")
 
@@ -144,6 +147,8 @@ class PulsePlan:
     """
 
     def __init__(self, model: Switching, conductances: dict[str, np.ndarray], pulses: WritePulses) -> None:
+        from scipy.integrate import cumulative_trapezoid
+
         ends = np.sort(model.current(pulses.v_read, np.array([END_STATE, 1 - END_STATE])) / pulses.v_read)
         for name, g in conductances.items():
             bad = np.flatnonzero(~((g >= ends[0]) & (g <= ends[1])))

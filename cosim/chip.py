@@ -6,12 +6,12 @@ Each error source of each matrix has its own random stream, so that switching on
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 
 from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel
+from characterization.streams import ChipSource, chip_ramp_stream, chip_sequence
 from netlists.errors import InputError
 
 from .cells import Cell, Gate, Matrix
@@ -19,12 +19,6 @@ from .converters import Converters
 from .hardware import Hardware, quantized_activation
 from .networks import Network
 from .weights import effective_weights
-
-
-class Source(IntEnum):
-    """What a random stream is for."""
-
-    RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD = range(8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,15 +146,15 @@ class _Draw:
     direction: int
     dtype: type
 
-    def rng(self, matrix: int, source: Source, part: int = 0) -> np.random.Generator:
+    def rng(self, matrix: int, source: ChipSource, part: int = 0) -> np.random.Generator:
         return np.random.default_rng(self._sequence(matrix, source, part))
 
-    def keys(self, matrix: int, source: Source, columns: int, part: int = 0) -> np.ndarray:
+    def keys(self, matrix: int, source: ChipSource, columns: int, part: int = 0) -> np.ndarray:
         # One pair more than the columns need, for banks that start at an odd column.
         return self._sequence(matrix, source, part).generate_state(2 * (columns // 2 + 2)).reshape(-1, 2)
 
-    def _sequence(self, matrix: int, source: Source, part: int) -> np.random.SeedSequence:
-        return np.random.SeedSequence(self.seed, spawn_key=(self.index, self.layer, self.direction, matrix, source, part))
+    def _sequence(self, matrix: int, source: ChipSource, part: int) -> np.random.SeedSequence:
+        return chip_sequence(self.seed, self.index, self.layer, self.direction, matrix, source, part)
 
 
 class _Ramps:
@@ -174,8 +168,7 @@ class _Ramps:
         for number, (activation, total) in enumerate(sorted(columns.items())):
             ramp = hardware.ramp(activation)
             if isinstance(ramp, RampModel):
-                spawn_key = (index, Source.RAMP, number)
-                ramp = ramp.sample(1, total, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key)))
+                ramp = ramp.sample(1, total, chip_ramp_stream(seed, index, number))
                 self.row[activation] = 0
             elif ramp is not None:
                 given = ramp.column_offset.shape[1]
@@ -253,14 +246,14 @@ def _draw_matrix(
     row_scale = np.ones(len(weights))
     if ranges is not None:
         row_scale[: len(weights) - m.bias] = np.repeat(ranges, [n for _, n in m.parts])
-    effective = effective_weights(weights, m.connected(), row_scale, hardware.arrays, draw.rng(number, Source.DEVICE))
+    effective = effective_weights(weights, m.connected(), row_scale, hardware.arrays, draw.rng(number, ChipSource.DEVICE))
     apart = hardware.arrays.partial_sums == "digital" and len(effective.blocks) > 1
     sums = tuple(
         ArraySum(
             rows,
             _transposed(effective.weights[rows], draw),
             None if effective.read_variance is None else _transposed(effective.read_variance[rows], draw),
-            draw.keys(number, Source.READ, m.shape[1], part),
+            draw.keys(number, ChipSource.READ, m.shape[1], part),
             _adc_bank(hardware, draw, number, part, m.shape[1]) if apart else None,
         )
         for part, rows in enumerate(effective.blocks if apart else [everything])
@@ -281,9 +274,9 @@ def _units(
     """Converters of neighbouring gates joined into one bank; gates without a ramp by themselves."""
     if hardware.adc is None and not ramps.draws:
         return exact
-    rng = draw.rng(number, Source.THRESHOLD)
-    offsets = draw.rng(number, Source.ADC)
-    keys = draw.keys(number, Source.CONVERSION, m.shape[1])
+    rng = draw.rng(number, ChipSource.THRESHOLD)
+    offsets = draw.rng(number, ChipSource.ADC)
+    keys = draw.keys(number, ChipSource.CONVERSION, m.shape[1])
     units: list[Converted | Exact] = []
     run: list[tuple[slice, Converters]] = []
 
@@ -340,18 +333,18 @@ def _adc_bank(hardware: Hardware, draw: _Draw, number: int, part: int, columns: 
     adc = hardware.adc
     assert adc is not None
     gain = hardware.v_read_nominal / hardware.v_read
-    thresholds = adc.thresholds + adc.offset_sigma * draw.rng(number, Source.ADC, part).standard_normal((columns, 1))
-    thresholds = gain * _with_noise(thresholds, adc.thresholds, hardware, draw.rng(number, Source.THRESHOLD, part))
-    keys = draw.keys(number, Source.CONVERSION, columns, part)
+    thresholds = adc.thresholds + adc.offset_sigma * draw.rng(number, ChipSource.ADC, part).standard_normal((columns, 1))
+    thresholds = gain * _with_noise(thresholds, adc.thresholds, hardware, draw.rng(number, ChipSource.THRESHOLD, part))
+    keys = draw.keys(number, ChipSource.CONVERSION, columns, part)
     return Converters.build(thresholds, np.array(gain * adc.noise_sigma), adc.inputs, keys, draw.dtype)
 
 
 def _state_unit(activation: str, width: int, number: int, hardware: Hardware, draw: _Draw, ramps: _Ramps) -> Converters | None:
     """Converters of an activation of digital values; None: exact."""
-    keys = draw.keys(number, Source.STATE, width)
+    keys = draw.keys(number, ChipSource.STATE, width)
     if hardware.state_unit == "ramp":
         bank = _ramp_gate(
-            hardware, Gate(activation, activation), width, ramps, draw.rng(number, Source.STATE_THRESHOLD), draw.dtype
+            hardware, Gate(activation, activation), width, ramps, draw.rng(number, ChipSource.STATE_THRESHOLD), draw.dtype
         )
         return None if bank is None else Converters.join([bank], keys)
     if hardware.state_unit == "float":

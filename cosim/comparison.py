@@ -12,6 +12,7 @@ import numpy as np
 
 from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel
+from characterization.streams import part_sequences
 from netlists.errors import InputError
 
 from .evaluate import evaluate, evaluate_text
@@ -280,7 +281,7 @@ def compare(network: LSTMNetwork, task: Task, sigmoid: RampModel, tanh: RampMode
     _check_whole("chips", chips, 1)
     _check_whole("seed", seed, 0)
     n = network.n_hidden
-    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2)]
+    streams = [np.random.default_rng(s) for s in part_sequences(seed, 2)]
     draws = {"sigmoid": sigmoid.sample(chips, 3 * n, streams[0]), "tanh": tanh.sample(chips, n, streams[1])}
     return compare_hardware(network, task, Hardware(ramps=draws), chips=chips, seed=seed)
 
@@ -341,7 +342,7 @@ def _chips(hardware: Hardware, chips: int, seed: int) -> tuple[int, np.random.Ge
     """Chips to run, the generator they are drawn from, and the seed of the resampling."""
     _check_whole("chips", chips, 1)
     _check_whole("seed", seed, 0)
-    drawing, resampling = np.random.SeedSequence(seed).spawn(4)[2:]
+    drawing, resampling = part_sequences(seed, 4)[2:]
     varied = hardware.random or hardware.drawn_chips() is not None
     return chips if varied else 1, np.random.default_rng(drawing), resampling
 

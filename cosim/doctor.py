@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +12,7 @@ import psutil
 
 from characterization.provenance import PACKAGES
 from netlists.errors import ToolkitError
-from netlists.pyspice import INSTALL_HINT, MINIMUM_VERSION, find_executable_version, find_library, shared_instance
+from netlists.pyspice import INSTALL_HINT, MINIMUM_VERSION, environment, find_executable_version, find_library, shared_instance
 
 KLU_VERSION = 44
 """First ngspice of the versions known here whose ``.options klu`` works."""
@@ -72,7 +71,9 @@ def _workers() -> list[Check]:
     except PackageNotFoundError:
         dask = ""
     return [
-        Check("workers", f"{joblib.cpu_count()} cores usable, OMP_THREAD_LIMIT={os.environ.get('OMP_THREAD_LIMIT')}", True),
+        Check(
+            "workers", f"{joblib.cpu_count()} cores usable, OMP_THREAD_LIMIT={environment()['OMP_THREAD_LIMIT']} for ngspice", True
+        ),
         Check(
             "memory",
             f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",

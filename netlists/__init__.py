@@ -11,7 +11,7 @@ the tile            `pwm`, `tile`, `tile_deck`, `tile_reference`, `level_blocks`
                     inputs from outside: `replay_deck`
 programming cells   `switching`, `write_verify_deck`
 transistors         `pdk`, `bench`, `bench_decks`, `bench_decks_comparator`, `bench_energy`
-running decks       `deck`, `engine` (PySpice's shared library), `batch` (plain ``ngspice -b``), `pyspice`
+running decks       `deck`, `engine` (PySpice's shared library), `batch` (plain ``ngspice -b``), `pyspice`, `shared_library`
 decks of others     `outside_deck`, `spice_cards`, `deck_safety`, `analysis`, `simulate`, `user_subcircuit`
 errors              `errors`, `checks`
 ==================  =====================================================================================

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.polynomial import Polynomial
-from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from .activations import ACTIVATIONS, Activation, get_activation
 from .errors import InputError
@@ -92,6 +91,8 @@ class ActivationTable:
 
 @lru_cache(maxsize=32)
 def _activation(table: ActivationTable) -> Activation:
+    from scipy.interpolate import CubicSpline, PchipInterpolator
+
     x, y = np.array(table.x), np.array(table.y)
     curve = PchipInterpolator(x, y) if table.interpolation == "pchip" else CubicSpline(x, y, bc_type="natural")
     derivative = curve.derivative()
@@ -124,6 +125,8 @@ def from_callable(name: str, f: Callable[[np.ndarray], np.ndarray], x_min: float
     InputError
         A domain that is none, a function that fails, has another shape or is not finite.
     """
+    from scipy.interpolate import PchipInterpolator
+
     if not (np.isfinite(x_min) and np.isfinite(x_max) and x_min < x_max):
         raise InputError(f"domain=({x_min}, {x_max}): must be two finite numbers, the lower one first")
     x = np.linspace(x_min, x_max, _FIRST_POINTS)

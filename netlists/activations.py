@@ -7,11 +7,10 @@ more than once: its thresholds stay sorted in x, and each says whether the code 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit, log_ndtr, logit
 
 from . import thresholds
 from .errors import InputError
@@ -164,6 +163,18 @@ def _same(x: np.ndarray) -> np.ndarray:
     return np.asarray(x, float)
 
 
+def _expit(x: np.ndarray) -> np.ndarray:
+    from scipy.special import expit
+
+    return expit(x)
+
+
+def _logit(y: np.ndarray) -> np.ndarray:
+    from scipy.special import logit
+
+    return logit(y)
+
+
 def _softplus(x: np.ndarray) -> np.ndarray:
     return np.logaddexp(0.0, x)
 
@@ -175,12 +186,14 @@ def _bell(x: np.ndarray) -> np.ndarray:
 
 def _ndtr(x: np.ndarray) -> np.ndarray:
     """Standard normal distribution function, without cancellation in the lower tail."""
+    from scipy.special import log_ndtr
+
     return np.exp(log_ndtr(x))
 
 
 def _mish_slope(x: np.ndarray) -> np.ndarray:
     t = np.tanh(_softplus(x))
-    return t + x * (1.0 - t**2) * expit(x)
+    return t + x * (1.0 - t**2) * _expit(x)
 
 
 def _crrelu(x: np.ndarray) -> np.ndarray:
@@ -202,7 +215,7 @@ def _searched(name: str, value: Function, slope: Function, x_min: float, x_max: 
 # CRReLU, max(0, x) + e x exp(-x^2 / 2) with e trained from 0.01 (arXiv 2405.12954); PolyReLU, a polynomial of max(0, x),
 # here of third order with equal coefficients (arXiv 2411.03884).
 _ALL = (
-    Activation("sigmoid", expit, logit, lambda x: expit(x) * expit(-x), 0.0, 1.0),
+    Activation("sigmoid", _expit, _logit, lambda x: _expit(x) * _expit(-x), 0.0, 1.0),
     Activation("tanh", np.tanh, np.arctanh, lambda x: 1.0 - np.tanh(x) ** 2, -1.0, 1.0, -4.0, 4.0),
     Activation(
         "softsign",
@@ -214,7 +227,7 @@ _ALL = (
         -16.0,
         16.0,
     ),
-    Activation("softplus", _softplus, lambda y: y + np.log(-np.expm1(-y)), expit, 0.0, 4.0, -8.0, 3.98),
+    Activation("softplus", _softplus, lambda y: y + np.log(-np.expm1(-y)), _expit, 0.0, 4.0, -8.0, 3.98),
     Activation("elu", _elu, _elu_inverse, lambda x: np.exp(np.minimum(x, 0.0)), -1.0, 3.0, -8.0, 3.0),
     Activation(
         "selu",
@@ -242,15 +255,39 @@ _ALL = (
     ),
     Activation("relu", lambda x: np.clip(x, 0.0, 3.0), _same, lambda x: np.where((x > 0) & (x < 3), 1.0, 0.0), 0.0, 3.0, -3.0, 4.0),
     Activation("exp", np.exp, np.log, np.exp, 0.0, np.exp(1.0), -5.0, 1.0),
-    _searched("gelu", lambda x: x * _ndtr(x), lambda x: _ndtr(x) + x * _bell(x) / np.sqrt(2 * np.pi), -4.0, 3.0),
-    _searched("silu", lambda x: x * expit(x), lambda x: expit(x) * (1.0 + x * expit(-x)), -8.0, 3.0),
-    _searched("mish", lambda x: x * np.tanh(_softplus(x)), _mish_slope, -8.0, 3.0),
-    _searched("crrelu", _crrelu, lambda x: np.where(x > 0, 1.0, 0.0) + CRRELU_EPSILON * (1 - np.square(x)) * _bell(x), -3.0, 3.0),
-    _searched("gaussian", lambda x: np.exp(-np.square(x)), lambda x: -2.0 * x * np.exp(-np.square(x)), -3.0, 3.0),
-    _searched("polyrelu", _polyrelu, lambda x: np.where(x > 0, (1.0 + x * (2.0 + 3.0 * x)) / 3.0, 0.0), -1.5, 1.5),
 )
 
-ACTIVATIONS: dict[str, Activation] = {a.name: a for a in _ALL}
+_SEARCHED: dict[str, tuple[Function, Function, float, float]] = {
+    "gelu": (lambda x: x * _ndtr(x), lambda x: _ndtr(x) + x * _bell(x) / np.sqrt(2 * np.pi), -4.0, 3.0),
+    "silu": (lambda x: x * _expit(x), lambda x: _expit(x) * (1.0 + x * _expit(-x)), -8.0, 3.0),
+    "mish": (lambda x: x * np.tanh(_softplus(x)), _mish_slope, -8.0, 3.0),
+    "crrelu": (_crrelu, lambda x: np.where(x > 0, 1.0, 0.0) + CRRELU_EPSILON * (1 - np.square(x)) * _bell(x), -3.0, 3.0),
+    "gaussian": (lambda x: np.exp(-np.square(x)), lambda x: -2.0 * x * np.exp(-np.square(x)), -3.0, 3.0),
+    "polyrelu": (_polyrelu, lambda x: np.where(x > 0, (1.0 + x * (2.0 + 3.0 * x)) / 3.0, 0.0), -1.5, 1.5),
+}
+"""Value, slope and domain of the functions without a closed-form inverse."""
+
+
+class _Registry(Mapping[str, Activation]):
+    """The built-in functions by name; the output range of those that are searched is searched when one is looked up."""
+
+    def __init__(self) -> None:
+        self._known = {a.name: a for a in _ALL}
+        self._names = (*self._known, *_SEARCHED)
+
+    def __getitem__(self, name: str) -> Activation:
+        if name not in self._known:
+            self._known[name] = _searched(name, *_SEARCHED[name])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+ACTIVATIONS: Mapping[str, Activation] = _Registry()
 
 
 def get_activation(name: str) -> Activation:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from scipy.sparse.linalg import SuperLU, splu
 
 from .crossbar import Crossbar, port_voltages
 from .errors import InputError, ToolkitError
 from .nodal_network import NodalNetwork
 from .port_conductance import port_conductance
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+    from scipy.sparse.linalg import SuperLU
 
 KCL_TOLERANCE = 1e-12
 """Largest residual current at any node that a solution may have, relative to the largest line current."""
@@ -227,6 +229,8 @@ class ArraySolver:
         return _State(across, current, slope, excess, np.divide(worst, line, out=np.zeros(len(x)), where=line > 0))
 
     def _factorize(self, cell_conductance: np.ndarray) -> SuperLU | None:
+        from scipy.sparse.linalg import splu
+
         if self.network.size == 0:
             return None
         matrix = self.network.matrix(cell_conductance)

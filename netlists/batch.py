@@ -13,7 +13,7 @@ import numpy as np
 
 from .deck import Deck
 from .errors import SimulationError, ToolkitError
-from .pyspice import INSTALL_HINT, is_error
+from .pyspice import INSTALL_HINT, environment, is_error
 from .raw_file import read_raw_plot
 
 
@@ -61,6 +61,7 @@ def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str 
         done = subprocess.run(
             [executable, "-b", *options, path.name],
             cwd=path.parent,
+            env=environment(),
             capture_output=True,
             text=True,
             errors="replace",

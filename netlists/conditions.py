@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from functools import cache
 
 import numpy as np
-from scipy.interpolate import LinearNDInterpolator
 
 from .checks import is_number
 from .errors import InputError
@@ -137,9 +136,12 @@ def _ratios(conditions: Pvt) -> dict[str, float]:
     pick = [columns.index(name) for name in names]
     logs = np.log(np.array([[r[i] for i in pick] for r in rows]) / [nominal[i] for i in pick])
     exact = np.flatnonzero((at == [conditions.temperature, conditions.supply]).all(axis=1))
-    value = (
-        logs[exact[0]] if len(exact) else LinearNDInterpolator(at, logs, rescale=True)(conditions.temperature, conditions.supply)
-    )
+    if len(exact):
+        value = logs[exact[0]]
+    else:
+        from scipy.interpolate import LinearNDInterpolator
+
+        value = LinearNDInterpolator(at, logs, rescale=True)(conditions.temperature, conditions.supply)
     if not np.all(np.isfinite(value)):
         raise InputError(f"conditions {conditions}: outside the measured points of the corner (results/blocks)")
     return dict(zip(names, np.exp(np.ravel(value)).tolist(), strict=True))

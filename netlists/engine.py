@@ -15,13 +15,18 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .batch import transient_vectors
 from .deck import Deck
 from .errors import InputError, SimulationError
-from .pyspice import NgSpice, failure, shared_instance
+from .pyspice import failure, shared_instance, thread_settings
+from .spice_numbers import spice_number
+
+if TYPE_CHECKING:
+    from .shared_library import NgSpice
 
 RELEASE_EVERY = 100
 QUIET = "noinit"
@@ -119,7 +124,7 @@ def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
     """Settings of a deck while it runs, and nothing left behind of it."""
     global _runs
     with _interrupt_afterwards():
-        settings = (QUIET, *deck.settings)
+        settings = (QUIET, *thread_settings(), *deck.settings)
         try:
             for setting in settings:
                 ngspice.exec_command(f"set {setting}")
@@ -194,29 +199,6 @@ def _stop_time(deck: Deck) -> float:
     if match is None:
         raise SimulationError("the deck has no .tran analysis")
     return spice_number(match.group(1))
-
-
-_SCALE = {
-    "t": 1e12,
-    "g": 1e9,
-    "meg": 1e6,
-    "k": 1e3,
-    "mil": 25.4e-6,
-    "m": 1e-3,
-    "u": 1e-6,
-    "n": 1e-9,
-    "p": 1e-12,
-    "f": 1e-15,
-    "": 1.0,
-}
-
-
-def spice_number(text: str) -> float:
-    """A SPICE number with its scale suffix: ``1u``, ``2.5Meg``, ``10ns``; `InputError` if it is none."""
-    match = re.fullmatch(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|mil|[tgkmunpf]?)[a-z]*", text.lower())
-    if match is None:
-        raise InputError(f"{text!r}: is not a SPICE number")
-    return float(match.group(1)) * _SCALE[match.group(2)]
 
 
 def _clean(ngspice: NgSpice) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import truncnorm
 
 from .errors import InputError
 
@@ -136,6 +135,8 @@ def truncated_gaussian(sigma: np.ndarray | float, window: float, shape: tuple[in
     -------
     ndarray, siemens
     """
+    from scipy.stats import truncnorm
+
     u = rng.uniform(size=shape)
     spread = np.broadcast_to(np.asarray(sigma, float), shape)
     with np.errstate(over="ignore"):  # a vanishing sigma: no truncation

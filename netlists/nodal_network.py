@@ -13,11 +13,14 @@ have fewer entries than minimum degree leaves. The nodes next to the terminals c
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
 from .crossbar import Crossbar
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 LEAF = 8
 """Cells of a block that is not cut further."""
@@ -180,6 +183,8 @@ class NodalNetwork:
         Symmetric, diagonal positive and no smaller than the rest of its row: a diagonally dominant M-matrix, whose
         elimination needs no pivoting.
         """
+        import scipy.sparse as sp
+
         s = self._structure
         values = np.concatenate([self._line_values, cell_conductance.ravel()])
         entries = s.sign * values[s.value]

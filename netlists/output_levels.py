@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from .checks import is_number, is_whole
 from .errors import InputError
@@ -63,6 +62,8 @@ class InputDistribution:
 
     def points(self) -> np.ndarray:
         """Equally likely inputs that stand for the distribution: the samples, or quantiles of the Gaussian."""
+        from scipy.special import ndtri
+
         if self.samples:
             return np.array(self.samples)
         return self.mean + self.sigma * ndtri((np.arange(_POINTS) + 0.5) / _POINTS)

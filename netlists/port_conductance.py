@@ -12,12 +12,15 @@ Its entries are sums and products of positive numbers only; none is lost by canc
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.linalg import solve_triangular, solveh_banded
-from scipy.sparse.linalg import SuperLU
 
 from .crossbar import Crossbar
 from .nodal_network import NodalNetwork
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import SuperLU
 
 
 def port_conductance(network: NodalNetwork, factor: SuperLU | None) -> np.ndarray:
@@ -48,6 +51,8 @@ def port_conductance(network: NodalNetwork, factor: SuperLU | None) -> np.ndarra
 
 def _corner_solve(factor: SuperLU, right: np.ndarray) -> np.ndarray:
     """Solution at the last nodes for currents (p, k) into these nodes alone; the factors are in natural order."""
+    from scipy.linalg import solve_triangular
+
     first = factor.shape[0] - len(right)
     lower, upper = factor.L[first:, first:].toarray(), factor.U[first:, first:].toarray()
     return solve_triangular(upper, solve_triangular(lower, right, lower=True, unit_diagonal=True))
@@ -66,6 +71,8 @@ def _separate_lines(g: np.ndarray, crossbar: Crossbar, r_wire: float, r_end: flo
     between_sources : ndarray (n, n)
     source_to_line : ndarray (n, m)
     """
+    from scipy.linalg import solveh_banded
+
     n, m = g.shape
     at = {"left": [0], "bottom": [n - 1], "both": [0, n - 1]}[ends]
     if r_wire == 0:

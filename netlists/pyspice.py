@@ -1,17 +1,11 @@
-"""PySpice 1.5 with today's ngspice and NumPy: what must be mended, in one place.
+"""What the toolkit knows of ngspice without loading it: where it is, its version, which of its lines are errors.
 
-Each mend says what it mends and does nothing where it is not needed:
+`shared_instance` loads it, with PySpice, when the first simulation starts: one instance a process, as a second load fails
+inside cffi; it keeps the first, or its error.
 
-* the library: PySpice looks for ``libngspice.so``, which only development packages install;
-  ``NGSPICE_LIBRARY_PATH`` is set to the versioned file, before PySpice is imported.
-* OpenMP: ngspice's BSIM4 code spawns threads that slow down 20-fold when another job shares the cores;
-  ``OMP_THREAD_LIMIT=1`` unless the user has set it.
-* messages: PySpice takes any ``Note:`` on stderr, and any title with the word "error", for a failure;
-  `NgSpice` decides by `is_error` instead and keeps every line.
-* the warning "Unsupported Ngspice version" is cosmetic and silenced with the rest of PySpice's own log.
-* one instance a process: a second load fails inside cffi; `shared_instance` keeps the first, or its error.
-
-PySpice's subprocess mode (whose raw-file reader breaks on NumPy 2.3) is not used: see `netlists.batch`.
+ngspice's BSIM4 code spawns OpenMP threads that slow down 20-fold when another job shares the cores. So ngspice runs on one
+thread unless the user has set ``OMP_THREAD_LIMIT``: in this process by its own variable (`thread_settings`), which holds
+whoever loaded OpenMP before, and in processes of its own by that variable of their environment alone (`environment`).
 """
 
 from __future__ import annotations
@@ -19,16 +13,18 @@ from __future__ import annotations
 import contextlib
 import ctypes.util
 import glob
-import logging
 import os
 import re
 import subprocess
 import sys
 import tempfile
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .errors import SimulationError, ToolkitError
+
+if TYPE_CHECKING:
+    from .shared_library import NgSpice
 
 MINIMUM_VERSION = 39
 INSTALL_HINT = (
@@ -56,18 +52,6 @@ def find_library() -> str | None:
     return ctypes.util.find_library("ngspice")
 
 
-_library = find_library()
-if _library:
-    os.environ["NGSPICE_LIBRARY_PATH"] = _library
-os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)
-logging.getLogger("PySpice.Spice.NgSpice.Shared.NgSpiceShared").setLevel(logging.CRITICAL + 1)
-
-from PySpice.Spice.Netlist import Circuit  # noqa: E402
-from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi, ffi_string_utf8  # noqa: E402
-
-__all__ = ["Circuit", "NgSpice", "find_executable_version", "find_library", "is_error", "shared_instance"]
-
 _ERROR = re.compile(
     r"^\s*(fatal )?error\b|simulation\(s\) aborted|timestep too small|singular matrix|iteration limit reached"
     r"|no such (vector|subcircuit|device|model)|unknown (subckt|model|parameter)|undefined parameter|can't find (model|subckt)"
@@ -83,43 +67,31 @@ def is_error(line: str) -> bool:
     return bool(_ERROR.search(line))
 
 
-class NgSpice(NgSpiceShared):
-    """PySpice's shared-library interface with `is_error` as the judge of what ngspice prints."""
+def thread_settings() -> tuple[str, ...]:
+    """ngspice's settings for one thread; none where the user's ``OMP_THREAD_LIMIT`` says how many it may take."""
+    return () if "OMP_THREAD_LIMIT" in os.environ else ("num_threads=1",)
 
-    @staticmethod
-    def _send_char(message_c: Any, ngspice_id: int, user_data: Any) -> int:
-        self = ffi.from_handle(user_data)
-        stream, _, line = ffi_string_utf8(message_c).partition(" ")
-        (self._stderr if stream == "stderr" else self._stdout).append(line)
-        if is_error(line):
-            self._error_in_stderr = True
-        return 0
 
-    @property
-    def messages(self) -> list[str]:
-        """What ngspice printed since the last command, errors last."""
-        return [*self._stdout, *self._stderr]
-
-    @property
-    def failed(self) -> bool:
-        return bool(self._error_in_stderr)
-
-    def release_history(self) -> None:
-        """Free the history of commands, which ngspice keeps for ever: call it every hundred runs."""
-        self._ngspice_shared.ngSpice_Command(ffi.NULL)
+def environment() -> dict[str, str]:
+    """The environment of an ngspice in a process of its own: the user's, and one thread where that says nothing."""
+    return {"OMP_THREAD_LIMIT": "1", **os.environ}
 
 
 @cache
 def _load() -> NgSpice | Exception:
-    if find_library() is None:
+    library = find_library()
+    if library is None:
         return ToolkitError(f"the ngspice shared library was not found: {INSTALL_HINT}, or set NGSPICE_LIBRARY_PATH")
+    from .shared_library import NgSpice
+
+    NgSpice.LIBRARY_PATH = library
     try:
         # ngspice runs the commands of a .spiceinit in the current folder as it loads: it gets an empty one.
         with tempfile.TemporaryDirectory(prefix="ngspice-") as empty, contextlib.chdir(empty):
             instance = NgSpice.new_instance()
     except Exception as e:
         return ToolkitError(
-            f"the ngspice shared library {find_library()} could not be loaded ({e}): {INSTALL_HINT}, or set NGSPICE_LIBRARY_PATH"
+            f"the ngspice shared library {library} could not be loaded ({e}): {INSTALL_HINT}, or set NGSPICE_LIBRARY_PATH"
         )
     version = instance.ngspice_version
     if version is None or version < MINIMUM_VERSION:

@@ -18,7 +18,7 @@ import numpy as np
 from .analysis import PLOTS, Analysis, difference, ngspice_name
 from .deck import Deck
 from .errors import InputError, SimulationError, ToolkitError
-from .pyspice import INSTALL_HINT, is_error
+from .pyspice import INSTALL_HINT, environment, is_error
 from .raw_file import RawPlot, read_raw_plot
 
 UNITS = {
@@ -131,6 +131,7 @@ def simulate_analysis(
             done = subprocess.run(
                 [executable, *options, str(path)],
                 cwd=folder or work,
+                env=environment(),
                 capture_output=True,
                 text=True,
                 errors="replace",

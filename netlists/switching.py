@@ -11,15 +11,16 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from .checks import is_number
 from .deck import Deck, subcircuit
 from .errors import InputError, SimulationError
-from .pyspice import Circuit
+
+if TYPE_CHECKING:
+    from .shared_library import Circuit
 
 # The state meets SciPy's to 1e-3 with these at every preset (tests/netlists/test_switching.py).
 OPTIONS = ".options reltol=1e-5 abstol=1e-15 vntol=1e-9 chgtol=1e-18 trtol=1"
@@ -208,6 +209,8 @@ def hysteresis_deck(model: Switching, *, amplitude: float, frequency: float, x0:
         if not math.isfinite(value) or value <= 0:
             raise InputError(f"{label}={value}: must be finite and above 0")
     check_state(x0)
+    from .shared_library import Circuit
+
     c = Circuit(f"hysteresis of {model.subcircuit}, {amplitude:g} V, {frequency:g} Hz")
     c.raw_spice = subcircuit(model.subcircuit).rstrip()
     c.V("drive", "te", c.gnd, f"DC 0 SIN(0 {amplitude!r} {frequency!r})")
@@ -251,6 +254,8 @@ def solve_state(
     edges = np.unique(np.concatenate([times[[0, -1]], inner]))
     out = np.full(len(times), float(x0))
     x = float(x0)
+    from scipy.integrate import solve_ivp
+
     for start, stop in pairwise(edges):
         use = np.flatnonzero((times > start) & (times <= stop))
         done = solve_ivp(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import isotonic_regression, minimize_scalar
 
 from .errors import InputError
 
@@ -148,6 +147,8 @@ def _nodes(name: str, value: Function, domain: tuple[float, float]) -> tuple[np.
 
 def _extremum(value: Function, low: float, high: float, direction: float) -> float:
     """Where a function that rises (direction 1) or falls (-1) first is largest or smallest between two points."""
+    from scipy.optimize import minimize_scalar
+
     found = minimize_scalar(
         lambda x: -direction * float(value(np.array([x]))[0]),
         bounds=(low, high),
@@ -209,5 +210,7 @@ def _without_touches(
 
 def _apart(at: np.ndarray, finest: float) -> np.ndarray:
     """Thresholds moved as little as possible (least squares) so that neighbours are ``finest`` or more apart."""
+    from scipy.optimize import isotonic_regression
+
     ladder = finest * np.arange(len(at))
     return isotonic_regression(at - ladder).x + ladder

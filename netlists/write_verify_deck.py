@@ -13,7 +13,6 @@ import numpy as np
 from .checks import is_number
 from .deck import Deck, subcircuit
 from .errors import InputError
-from .pyspice import Circuit
 from .switching import Switching, add_cell, check_state
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-15 vntol=1e-9 chgtol=1e-18 trtol=1"
@@ -111,6 +110,8 @@ def write_verify_deck(
         if not np.all(fine):
             i = int(np.flatnonzero(~fine)[0])
             raise InputError(f"{label}[{i}]={values[i]}: {rule}")
+
+    from .shared_library import Circuit
 
     c = Circuit(f"write-verify round, {n} cells, {model.subcircuit}")
     blocks = [subcircuit(model.subcircuit).rstrip()]

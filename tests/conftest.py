@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from characterization.plan import RampPlan, Variation
 from netlists.devices import load_profile
 from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.ramp_column import Chips
+
+# The first example of a test may load a library, and a busy machine takes its time.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from netlists.bench_column import T_STEP, comparator_step_deck, decision_deck, decision_times, latch_deck, triangle_deck
 from netlists.engine import simulate
@@ -165,6 +164,8 @@ def held_out_comparator(
 
 def read_offsets(folder: str | Path, block: str = "comparator_sky130", common_mode: float = COMMON_MODE) -> np.ndarray:
     """Offsets of foundry mismatch that ``cosim blocks`` wrote, shape (n,), volts."""
+    import pandas as pd
+
     path = Path(folder) / "offset_samples.csv"
     try:
         table = pd.read_csv(path)

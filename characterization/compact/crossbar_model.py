@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from scipy.stats import truncnorm
 
 from netlists.array_solver import ArraySolver
 from netlists.checks import is_whole
@@ -238,6 +237,8 @@ class CrossbarModel(CompactModel):
 
 def _program_sigma(error: np.ndarray, target: np.ndarray, profile: DeviceProfile) -> Fitted:
     """Sigma before truncation, of errors (n,), siemens."""
+    from scipy.stats import truncnorm
+
     window, shape = profile.program_window, profile.program_sigma_at(target) / (profile.program_sigma or 1.0)
     if profile.program_sigma == 0:
         raise InputError(f"device profile {profile.name}: program_sigma=0: its dependence on the state is not known; give it")

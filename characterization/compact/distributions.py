@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from scipy import stats
-from scipy.optimize import minimize
-from scipy.special import gammaln, log_ndtr
 
 from netlists.checks import is_whole
 from netlists.errors import InputError
@@ -26,15 +23,13 @@ MINIMUM_SAMPLES = 30
 _MOST_DEGREES = 1e3
 _FARTHEST = 50.0
 _SHAPE = {"normal": (), "student_t": ("degrees",), "skew_normal": ("skew",)}
-_FROZEN: dict[str, Callable[..., Any]] = {
-    "normal": lambda location, scale: stats.norm(location, scale),
-    "student_t": lambda location, scale, degrees: stats.t(degrees, location, scale),
-    "skew_normal": lambda location, scale, skew: stats.skewnorm(skew, location, scale),
-}
+_SCIPY = {"normal": "norm", "student_t": "t", "skew_normal": "skewnorm"}
 
 
 def _log_density(family: str, z: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Log density of a family with location p[0], log scale p[1] and, as `_shape_of` has it, shape p[2]."""
+    from scipy.special import gammaln, log_ndtr
+
     u = (z - p[0]) * np.exp(-p[1])
     if family == "student_t":
         n = _shape_of(family, p[2])
@@ -50,6 +45,8 @@ def _shape_of(family: str, p: float) -> float:
 
 def _search(values: np.ndarray, family: str) -> tuple[np.ndarray, Callable[[np.ndarray], float]]:
     """Maximum-likelihood parameters for `_log_density`, and the negative log-likelihood they minimise."""
+    from scipy import stats
+    from scipy.optimize import minimize
 
     def negative(p: np.ndarray) -> float:
         if np.any(np.abs(p) > _FARTHEST):
@@ -190,7 +187,10 @@ class Distribution(Part):
     @property
     def frozen(self) -> Any:
         """The distribution as SciPy has it, with ``cdf``, ``ppf``, ``mean``, ``std``."""
-        return _FROZEN[self.family](self.location.value, self.scale.value, *([self.shape.value] if self.shape else []))
+        from scipy import stats
+
+        shape = [self.shape.value] if self.shape else []
+        return getattr(stats, _SCIPY[self.family])(*shape, self.location.value, self.scale.value)
 
     def sample(self, shape: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Independent draws, in order: more of them begin with the same ones."""

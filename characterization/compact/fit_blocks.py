@@ -9,6 +9,7 @@ import numpy as np
 from netlists.devices import load_profile
 from netlists.errors import InputError
 
+from ..streams import part_sequences
 from .column_bench import held_out_codes, held_out_tile
 from .compact_model import CompactModel
 from .comparator import ComparatorModel
@@ -46,7 +47,7 @@ def fit_blocks(
         raise InputError(f"level={level!r}: block models are fitted at {', '.join(SWING)}")
     if level == "sky130" and blocks_folder is None:
         raise InputError("blocks_folder: level sky130 needs the offsets that `cosim blocks` measured; give results/blocks")
-    samples, check, deal = np.random.default_rng(seed).spawn(3)
+    samples, check, deal = (np.random.default_rng(s) for s in part_sequences(seed, 3))
     comparator = ComparatorModel.fit(characterize_comparator(level, samples, blocks_folder=blocks_folder), deal)
     comparator = comparator.validated(**held_out_comparator(comparator, level, check))
     swing = characterize_integrator(level, samples, swing=SWING[level], blocks_folder=blocks_folder)

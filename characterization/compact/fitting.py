@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import log_ndtr
 
 from netlists.errors import InputError, ToolkitError
 
@@ -147,6 +145,8 @@ def fit_likelihood(negative: Callable[[np.ndarray], float], start: npt.ArrayLike
     InputError
         The likelihood has no curvature in some direction: the data do not determine a parameter.
     """
+    from scipy.optimize import minimize
+
     start = np.asarray(start, float)
     found = minimize(negative, start, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 4000})
     return Fit(found.x, np.sqrt(np.diag(_inverse(_hessian(negative, found.x), names))))
@@ -172,6 +172,8 @@ def fit_probit(drive: npt.ArrayLike, tripped: npt.ArrayLike, trials: npt.ArrayLi
     InputError
         Shapes, counts that cannot be, or fewer than two drives at which decisions differ (no noise can be told).
     """
+    from scipy.special import log_ndtr
+
     v, k, n = (np.asarray(a, float) for a in (drive, tripped, trials))
     if v.ndim != 1 or k.shape != v.shape or n.shape != v.shape or not np.all(np.isfinite(v)):
         raise InputError(f"drive, tripped, trials: have shapes {v.shape}, {k.shape}, {n.shape}; need one row each, equally long")

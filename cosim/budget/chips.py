@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from characterization.streams import budget_sequence
 from netlists.devices import DeviceProfile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
@@ -263,7 +264,7 @@ class Builder:
         return np.random.default_rng(self._sequence(index, depth, direction, what))
 
     def _sequence(self, index: int, depth: int, direction: int, what: str) -> np.random.SeedSequence:
-        return np.random.SeedSequence(self.seed, spawn_key=(index, depth, direction, *what.encode()))
+        return budget_sequence(self.seed, index, depth, direction, what)
 
 
 def _by_activation(m: Matrix) -> dict[str, np.ndarray]:

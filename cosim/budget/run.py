@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import Field, ValidationError
 
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
+from characterization.streams import part_sequences
 from netlists.devices import load_profile
 from netlists.errors import InputError
 from netlists.parameters import RampCircuit
@@ -94,7 +95,8 @@ def run_budget(settings: BudgetSettings, out: Path, run: Run) -> dict[str, Any]:
     out = make_folder(Path(out))
     parts = Parts(out, settings.model_dump(mode="json") | {"network_sha256": sha256_of(path)})
     bench = Bench(builder, task.test, settings.chips, amounts, parts, run.jobs)
-    rng = dict(zip(("orders", "shares", "groups", "tolerances"), np.random.default_rng(settings.seed).spawn(4), strict=True))
+    names = ("orders", "shares", "groups", "tolerances")
+    rng = dict(zip(names, map(np.random.default_rng, part_sequences(settings.seed, len(names))), strict=True))
 
     sources = _losses(bench, run)
     shares, everything = _shares(bench, settings.permutations, rng["orders"], rng["shares"], run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from characterization.plan import RampPlan
 from characterization.recalibrate import recalibrate
 from characterization.sampling import draw
+from characterization.streams import LoopSource, loop_stream
 from characterization.transitions import measure
 from netlists.closed_form import to_input_units, transition_levels
 from netlists.crossbar import Crossbar
@@ -34,16 +34,8 @@ from .kept import Kept
 from .ramp import Ramp
 from .settings import SKY130_COLUMNS_A_GATE, LoopSettings
 
-LOOP = 7
-"""First of the numbers that make a random stream of the loop."""
 EXPECTED_WELL = 1e-3
 """Half distance of the probes around an expected level of a comparator that only tells the side, volts."""
-
-
-class Source(IntEnum):
-    """What a random stream is for."""
-
-    CELLS, STUCK, OPAMP, COMPARATOR, NOISE, SEQUENCES, DRIVE = range(7)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +119,7 @@ class LoopChip:
         steps = max(r.program.n_steps for r in self.ramps.values())
         out = np.empty((len(columns), len(identities), steps))
         for i, sequence in enumerate(identities):
-            rng = stream(self.settings, Source.NOISE, array.number, step, int(sequence))
+            rng = loop_stream(self.settings.seed, LoopSource.NOISE, array.number, step, int(sequence))
             out[:, i] = self.noise_sigma * rng.standard_normal((array.tile.columns, steps))[columns]
         return out
 
@@ -201,13 +193,8 @@ def make_chip(network: Network, settings: LoopSettings, store: Path | None = Non
     return LoopChip(settings, ramps, arrays, replace(bare, layers=layers), sigma)
 
 
-def stream(settings: LoopSettings, source: Source, *number: int) -> np.random.Generator:
-    """The random stream of one source; none of those that draw the ramps' chips, whose keys are shorter."""
-    return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(LOOP, source, *number)))
-
-
-def _normal(settings: LoopSettings, source: Source, number: int, sigma: float, n: int) -> np.ndarray:
-    return sigma * stream(settings, source, number).standard_normal(n)
+def _normal(settings: LoopSettings, source: LoopSource, number: int, sigma: float, n: int) -> np.ndarray:
+    return sigma * loop_stream(settings.seed, source, number).standard_normal(n)
 
 
 def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, kept: Kept) -> Ramp:
@@ -250,8 +237,8 @@ def _array(
     scale = np.ones(len(weights))
     scale[: len(weights) - matrix.bias] = np.repeat(m.ranges, [n for _, n in matrix.parts])
     pairs = weights_to_pairs(weights * scale[:, None], profile, layout="rows")
-    g = profile.programmed(pairs.conductance, stream(settings, Source.CELLS, number))
-    g = profile.stuck(g, stream(settings, Source.STUCK, number))
+    g = profile.programmed(pairs.conductance, loop_stream(settings.seed, LoopSource.CELLS, number))
+    g = profile.stuck(g, loop_stream(settings.seed, LoopSource.STUCK, number))
     g = np.where(np.repeat(matrix.connected(), 2, axis=0), g, OPEN)
     columns = g.shape[1]
     of = [gate.activation for gate in matrix.gates for _ in range(matrix.width)]
@@ -264,8 +251,8 @@ def _array(
         ),
         circuit=next(iter(ramps.values())).plan.circuit,
         pwm=Pwm(n_in=settings.pwm_bits),
-        opamp_offset=_normal(settings, Source.OPAMP, number, variation.opamp_offset, columns),
-        comparator_offset=_normal(settings, Source.COMPARATOR, number, variation.comparator_offset, columns),
+        opamp_offset=_normal(settings, LoopSource.OPAMP, number, variation.opamp_offset, columns),
+        comparator_offset=_normal(settings, LoopSource.COMPARATOR, number, variation.comparator_offset, columns),
     )
     chosen = choose_columns(matrix, settings)
     volts: dict[int, np.ndarray] = {}
@@ -277,7 +264,7 @@ def _array(
         for j in range(columns)
     ]
     if settings.scope != "converter":
-        rng = stream(settings, Source.DRIVE, number)
+        rng = loop_stream(settings.seed, LoopSource.DRIVE, number)
         line = kept.array(f"{key} lines", lambda: measure_integrators(tile, ramps, of, chosen, rng, bias=matrix.bias))
         for j, (offset, gain) in zip(chosen, line, strict=True):
             # The model knows a column's integrator as a line: a level is where the line reaches it.

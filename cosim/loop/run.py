@@ -15,6 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.streams import LoopSource, loop_stream
 from netlists.errors import InputError
 
 from ..forward import padded
@@ -25,7 +26,7 @@ from ..studies.parts import Parts
 from ..tasks import SequenceSet, Task
 from . import agreement as agree
 from . import pictures
-from .chip import LoopChip, Source, check_columns, describe_chip, loop_hardware, make_chip, stream
+from .chip import LoopChip, check_columns, describe_chip, loop_hardware, make_chip
 from .path import Converted, Trajectory, Who, run_loop_network
 from .settings import ON_FAILURE, LoopSettings
 from .simulators import Answer, Simulator, SpiceSimulator, Stored
@@ -67,7 +68,7 @@ def choose_sequences(test: SequenceSet, settings: LoopSettings) -> Sequences:
     """
     if settings.utterances > len(test):
         raise InputError(f"utterances={settings.utterances}: the test set has {len(test)} sequences")
-    numbers = np.sort(stream(settings, Source.SEQUENCES, 0).permutation(len(test))[: settings.utterances])
+    numbers = np.sort(loop_stream(settings.seed, LoopSource.SEQUENCES, 0).permutation(len(test))[: settings.utterances])
     some = test.select(numbers)
     order, active = some.packing()
     x = np.zeros((len(active), test.n_features, padded(len(numbers))))

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from characterization.streams import closed_form_stream, ramp_seed
 from netlists.devices import DeviceProfile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
@@ -153,15 +154,9 @@ class Bench:
         """
         ramps: dict[str, Ramp] = {}
         for position, (activation, columns) in enumerate(sorted(converted_columns(self.network).items())):
-            # Ramps of two activations must not share their errors.
             plan = ramp_plan(activation, design, self.profile, ramp_seed(seed, position))
-            ramps[activation] = drawn_ramp(plan, chips, columns, np.random.default_rng([seed, 1, position]))
+            ramps[activation] = drawn_ramp(plan, chips, columns, closed_form_stream(seed, position))
         return self.loss(design, ramps, chips, seed)
-
-
-def ramp_seed(seed: int, position: int) -> int:
-    """Seed of the chips of one activation's ramp."""
-    return int(np.random.SeedSequence([seed, 0, position]).generate_state(1)[0])
 
 
 def loaded_network(network: Network, design: Design, profile: DeviceProfile) -> Network:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from characterization.streams import proposal_seed
 from netlists.errors import ToolkitError
 
 from ..studies.parts import Parts
@@ -90,13 +91,14 @@ def _propose(study: Any, space: Space, rows: Sequence[Row], number: int, seed: i
     library = optuna()
     for attempt in range(_ATTEMPTS):
         # A new sampler each time: nothing but the stored trials says what comes next.
-        study.sampler = library.samplers.TPESampler(seed=_seed(seed, number, attempt), n_startup_trials=STARTUP, multivariate=True)
+        own = proposal_seed(seed, number, attempt)
+        study.sampler = library.samplers.TPESampler(seed=own, n_startup_trials=STARTUP, multivariate=True)
         asked = study.ask(_distributions(space))
         # Evaluated trials are added when they are complete; failed ones the sampler does not see.
         study.tell(asked, state=library.trial.TrialState.FAIL)
         if asked.params not in tried:
             return space.point(asked.params)
-    rng = np.random.default_rng(_seed(seed, number, _ATTEMPTS))
+    rng = np.random.default_rng(proposal_seed(seed, number, _ATTEMPTS))
     while True:
         index = {v.name: int(rng.integers(len(v.grid))) for v in space.free}
         if index not in tried:
@@ -158,7 +160,3 @@ def _told(space: Space, row: Row, value: float, constraints: Mapping[str, float]
 def _distributions(space: Space) -> dict[str, Any]:
     """Places on each grid: in order, so that neighbours are alike."""
     return {v.name: optuna().distributions.IntDistribution(0, len(v.grid) - 1) for v in space.free}
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(list(numbers)).generate_state(1)[0])

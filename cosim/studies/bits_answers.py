@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from characterization.streams import network_chips_stream
+
 from ..hardware import Hardware
 from ..network_files import read_arrays, write_arrays
 from ..networks import Network
@@ -66,7 +68,7 @@ def collect(
             path = parts.file(f"answers-{task}-{training}-{seed}-{bits or 'float'}-{number}.npz")
             if not path.exists():
                 chips = settings.chips if hardware.random else 1
-                rng = np.random.default_rng([settings.seed, seed])
+                rng = network_chips_stream(settings.seed, seed)
                 write_arrays(path, {"answers": judge.answers(networks[course], hardware, chips, rng)})
             out.setdefault((training, name, bits), []).append(read_arrays(path)["answers"])
     return out

@@ -14,6 +14,7 @@ import pandas as pd
 
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_draw import RampDraw
+from characterization.streams import error_source_stream
 from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
 
@@ -221,7 +222,7 @@ class Bench:
     def with_source(self, build: Callable[..., Hardware], bits: int) -> np.ndarray:
         """As `correct`, on hardware that a `Source` builds."""
         # Each source draws the same chips at every amount and resolution, and the reference those of the source.
-        rng = np.random.default_rng([self.seed, 1])
+        rng = error_source_stream(self.seed)
         return self.correct(build(bits, self.network.n_hidden, self.chips, rng))
 
     def sources(self) -> list[dict[str, Any]]:

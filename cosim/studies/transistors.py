@@ -23,6 +23,7 @@ from characterization.plan import RampPlan
 from characterization.provenance import make_folder, write_atomic
 from characterization.recalibrate import recalibrate
 from characterization.sampling import draw
+from characterization.streams import input_pair_stream
 from characterization.transitions import measure
 from netlists.closed_form import to_input_units, transition_levels
 from netlists.engine import simulate
@@ -193,7 +194,7 @@ def _convert(
     unit = program.volts_per_unit(plan.circuit)
     tables = []
     for pair in range(pairs if len(samples) else 0):
-        rngs = [np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(int(i), 98, pair))) for i in samples]
+        rngs = [input_pair_stream(plan.seed, int(i), pair) for i in samples]
         # The two converters of a deck's pair are the same distance apart on all of its chips.
         apart = rngs[0].uniform(0.5, 3.0) * unit * float(np.median(program.lsb))
         volts = np.empty((len(samples), 2))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import resample_poly
 
+from characterization.streams import part_sequences
 from netlists.errors import InputError
 
 from .audio import clip_features, feature_sets, fit
@@ -105,7 +106,7 @@ def build_synthetic_keywords(settings: SyntheticKeywords | None = None) -> Task:
         eSpeak NG is missing (extra ``speech``) or fails.
     """
     settings = settings or SyntheticKeywords()
-    rngs = dict(zip(VARIANTS, np.random.default_rng(settings.seed).spawn(len(VARIANTS)), strict=True))
+    rngs = dict(zip(VARIANTS, map(np.random.default_rng, part_sequences(settings.seed, len(VARIANTS))), strict=True))
     labels = {split: np.arange(getattr(settings, split)) % len(CLASSES) for split in VARIANTS}
     plans = {split: _plan(labels[split], split, rngs[split]) for split in VARIANTS}
     speech = speak([u for plan in plans.values() for u in plan], settings.seed)

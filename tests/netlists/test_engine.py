@@ -7,12 +7,10 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from netlists import engine
 from netlists.deck import Deck
-from netlists.engine import simulate, simulate_draws, spice_number
+from netlists.engine import simulate, simulate_draws
 from netlists.errors import InputError, SimulationError
 from netlists.pyspice import shared_instance
 
@@ -150,35 +148,6 @@ def test_missing_library_is_one_clear_line():
     assert lines[0] == lines[1]
     assert "/nonexistent/libngspice.so.0 could not be loaded" in lines[0]
     assert "apt-get install" in lines[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1u", 1e-6),
-        ("2.5Meg", 2.5e6),
-        ("10ns", 1e-8),
-        ("1e-9", 1e-9),
-        ("-.5k", -500.0),
-        ("3mil", 76.2e-6),
-        ("4m", 4e-3),
-        ("7V", 7.0),
-        ("1F", 1e-15),
-    ],
-)
-def test_spice_number(text, value):
-    assert spice_number(text) == pytest.approx(value)
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_spice_number_reads_what_python_writes(value):
-    assert spice_number(repr(value)) == value
-
-
-@pytest.mark.parametrize("text", ["", "u", "1 u", "ten", "--1", "1..2", "nan"])
-def test_no_spice_number(text):
-    with pytest.raises(InputError, match="is not a SPICE number"):
-        spice_number(text)
 
 
 def test_nothing_stays_in_ngspice_after_a_run():

@@ -1,6 +1,11 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from netlists.pyspice import find_executable_version, find_library, is_error, shared_instance
+from netlists.pyspice import environment, find_executable_version, find_library, is_error, shared_instance
 
 
 @pytest.mark.parametrize(
@@ -50,3 +55,40 @@ def test_library_from_the_environment(monkeypatch):
 def test_program_version():
     assert find_executable_version() >= 39
     assert find_executable_version("ngspice-none") is None
+
+
+THREADS = """
+from pathlib import Path
+from netlists.deck import Deck
+from netlists.engine import simulate
+from netlists.pyspice import shared_instance
+
+def threads():
+    return int(Path("/proc/self/status").read_text().partition("Threads:")[2].split()[0])
+
+shared_instance()
+before = threads()
+cards = ["* BSIM4", ".model n nmos level=14 version=4.8", "v1 d 0 1", "v2 g 0 pulse(0 1 0 1n 1n 5n)"]
+cards += [*(f"m{k} d g 0 0 n w=1u l=0.1u" for k in range(64)), ".tran 0.1n 10n", ".save v(g)"]
+simulate(Deck("\\n".join(cards) + "\\n"), ["g"])
+print(threads() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts threads where Linux tells them")
+@pytest.mark.parametrize(("limit", "spawned"), [(None, 0), ("2", 1)])
+def test_ngspice_runs_on_one_thread_unless_the_user_says_otherwise(limit, spawned):
+    """OpenMP keeps the threads that it made, so they are counted after the run."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("OMP_")} | ({} if limit is None else {"OMP_THREAD_LIMIT": limit})
+    done = subprocess.run([sys.executable, "-c", THREADS], env=env, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == [str(spawned)], done.stderr
+
+
+@pytest.mark.parametrize(("limit", "seen"), [(None, "1"), ("4", "4")])
+def test_environment_of_an_ngspice_of_its_own(monkeypatch, limit, seen):
+    monkeypatch.delenv("OMP_THREAD_LIMIT", raising=False)
+    if limit is not None:
+        monkeypatch.setenv("OMP_THREAD_LIMIT", limit)
+    before = dict(os.environ)
+    assert environment() == before | {"OMP_THREAD_LIMIT": seen}
+    assert dict(os.environ) == before
