@@ -26,7 +26,7 @@ HEAVY = (
 )
 IMPORTED = """
 import characterization.compact.fit_blocks, characterization.export
-import characterization.importance, characterization.montecarlo, characterization.validation, characterization.write_verify
+import characterization.montecarlo, characterization.validation, characterization.write_verify
 import netlists.array_solver, netlists.engine, netlists.simulate, netlists.switching
 from characterization.plan import RampPlan
 from characterization.ramp_model import RampModel
