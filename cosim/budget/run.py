@@ -77,8 +77,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: Run) -> dict[str, Any]:
     start = time.perf_counter()
     path = Path(settings.network)
     network = Network.load(path)
-    if network.metadata.task not in ("", settings.task):
-        raise InputError(f"{path}: was trained on task {network.metadata.task!r}, not on {settings.task!r}")
+    network.task_name(settings.task)
     if info(settings.task).kind != "sequences":
         raise InputError(f"task {settings.task!r}: is a text; a budget is drawn up for classification tasks")
     task = load_task(settings.task)

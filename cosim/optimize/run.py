@@ -70,9 +70,7 @@ class Job:
         self.settings, self.run, self.work = settings, run, work
         self._simulated: dict[int, dict[str, Simulated]] = {}
         self.network = Network.load(settings.network)
-        trained_on = self.network.metadata.task
-        if trained_on not in ("", settings.task):
-            raise InputError(f"{settings.network}: was trained on task {trained_on!r}, not on {settings.task!r}")
+        self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
         self.validation = Bench(self.network, held_out_sequences(self.task, self.network), self.profile, settings.r_wire, run.jobs)
         self.space = Space(variables(self.profile), settings.fixed)
