@@ -6,7 +6,7 @@ Two kinds of uncertainty are kept apart: what another test set of this size coul
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -166,26 +166,6 @@ class Comparison(Generic[Interval]):
         return f"  {label:<22}{value:.4f}  (95 % interval for {self.total} test {self.items} {i.low:.4f}..{i.high:.4f})"
 
 
-@overload
-def compare(
-    network: Network, task: Task, hardware: Hardware, *, chips: int = ..., seed: int = ..., engine: str = ..., threads: int | None = ...
-) -> Comparison[AccuracyInterval]: ...
-
-
-@overload
-def compare(
-    network: Network,
-    task: CharacterTask | str | None,
-    hardware: Hardware,
-    *,
-    chips: int = ...,
-    seed: int = ...,
-    characters: int | None = ...,
-    engine: str = ...,
-    threads: int | None = ...,
-) -> Comparison[Any]: ...
-
-
 def compare(
     network: Network,
     task: Task | CharacterTask | str | None,
@@ -330,8 +310,8 @@ def ideal_hardware(hardware: Hardware) -> Hardware:
         ramps = {a: None if r is None else _as_designed(r) for a, r in hardware.ramps.items()}
     if hardware.adc is not None:
         adc = LinearAdc(hardware.adc.bits, hardware.adc.x_max, table_bits=hardware.adc.table_bits)
-    nominal = dict.fromkeys(("v_read", "temperature", "supply"))
-    return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, arrays=None, pwm=None, **nominal)
+    exact: dict[str, Any] = dict.fromkeys(("arrays", "pwm", "v_read", "temperature", "supply"))
+    return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, **exact)
 
 
 def _as_designed(ramp: RampDraw | RampModel) -> RampDraw:

@@ -116,6 +116,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: Run) -> dict[str, Any]:
         "shapley": _rows(shares),
         "groups": _rows(groups),
         "tolerances": _rows(tolerances),
+        "warnings": list(builder.hardware(amounts).warnings),
         "tasks": {task.name: str(task.provenance)},
         "versions": versions(with_ngspice=False),
         "wall_seconds": round(time.perf_counter() - start, 1),

@@ -120,8 +120,9 @@ def train(
     trained |= {"epochs": len(network.metadata.epochs), "best_epoch": network.metadata.best_epoch}
     i = float_score(network, data, seed=seed)
     what = f"{i.total} test sequences" if isinstance(i, AccuracyInterval) else f"{i.characters} test characters"
+    warnings = [] if aware is None else [*aware.hardware.warnings]
     answer(
-        trained | {"float": i.value, "test_set_ci95": [i.low, i.high], "warnings": [] if aware is None else [*aware.hardware.warnings]},
+        trained | {"float": i.value, "test_set_ci95": [i.low, i.high], "warnings": warnings},
         f"{out}: {task}, {data.metric} {i.value:.4f} in floating point on {what} (95 % interval {i.low:.4f}..{i.high:.4f})",
         json,
     )

@@ -218,7 +218,7 @@ MISTAKES = [
     (["--network", "gru.npz", "--sigmoid", SIGMOID], "activation 'softsign': the network needs a ramp of it"),
     (["--network", "gru.npz", "--sigmoid", SIGMOID, "--tanh", TANH], "activation 'softsign'"),
     (["--network", "digits.npz", "--sigmoid", SIGMOID, "--tanh", TANH, "--bits", "5"], "has a ramp of 4 bits, 5 are asked for"),
-    (["--network", "digits.npz", "--sigmoid", SIGMOID, "--tanh", TANH, "--adc-bits", "5"], "ramps and adc: are different converters"),
+    (["--network", "digits.npz", "--sigmoid", SIGMOID, "--tanh", TANH, "--adc-bits", "5"], "ramps and adc: are different"),
     (["--network", "digits.npz", "--sigmoid", "nothing.json"], "nothing.json"),
     (["--network", "digits.npz", "--bits", "0"], "bits=0"),
     (["--network", "digits.npz", "--bits", "4", "--adc-bits", "4"], "different converters"),
