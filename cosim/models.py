@@ -35,7 +35,7 @@ def load_models(paths: Iterable[str | Path] = (), **named: str | Path | None) ->
     for path, activation in [(p, a) for a, p in named.items() if p is not None] + [(p, None) for p in paths]:
         found = RampModel.load(path)
         if activation is not None and found.activation != activation:
-            raise InputError(f"{activation}={str(path)!r}: is a model of {found.activation}; give a model of {activation}")
+            raise InputError(f"{activation}={path}: is a model of {found.activation}; give a model of {activation}")
         if found.activation in out:
             raise InputError(f"{path}: is a second model of {found.activation}; give one for each activation")
         out[found.activation] = found

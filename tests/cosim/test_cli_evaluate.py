@@ -212,7 +212,7 @@ MISTAKES = [
     (["--network", "digits.npz", "--task", "vowels"], "was trained on task 'digits', not on 'vowels'"),
     (["--network", "text.npz"], "does not say what task it was trained on"),
     (["--network", "text.npz", "--task", "digits"], "features"),
-    (["--network", "digits.npz", "--sigmoid", TANH], "tanh4.json': is a model of tanh; give a model of sigmoid"),
+    (["--network", "digits.npz", "--sigmoid", TANH], "tanh4.json: is a model of tanh; give a model of sigmoid"),
     (["--network", "digits.npz", "--sigmoid", SIGMOID, "--model", SIGMOID], "second model of sigmoid"),
     (["--network", "digits.npz", "--sigmoid", SIGMOID], "activation 'tanh': the network needs a ramp of it"),
     (["--network", "gru.npz", "--sigmoid", SIGMOID], "activation 'softsign': the network needs a ramp of it"),
