@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 def open_parquet(source: Path | bytes) -> pq.ParquetFile:
     """Opens a file, or the bytes of one; each reading of it takes ``use_threads=False``."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     # A buffer, as Arrow reads anything else in a thread of its own whatever it is told; mapped, it takes no memory.
     data = source if isinstance(source, bytes) else pa.memory_map(str(source)).read_buffer()
     return pq.ParquetFile(pa.BufferReader(data))

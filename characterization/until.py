@@ -47,9 +47,18 @@ class Stopped:
     reached: bool
     looks: tuple[int, ...]
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """That the interval is wider than asked for, if it is."""
+        if self.reached:
+            return ()
+        width, most = self.estimate.half_width, self.looks[-1]
+        return (f"half_width={self.target:g}: not reached; the interval is +- {width:.2g} after {most} chips, the most allowed",)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary of the estimate and of where it stopped."""
-        return self.estimate.as_dict() | {"target": self.target, "reached": self.reached, "looks": list(self.looks)}
+        where = {"target": self.target, "reached": self.reached, "looks": list(self.looks), "warnings": list(self.warnings)}
+        return self.estimate.as_dict() | where
 
 
 def double_until(

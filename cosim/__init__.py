@@ -5,7 +5,8 @@ Where to look:
 =====================  ==================================================================================
 data                   `tasks`: labelled sequences and texts; `features` of speech
 networks               `cells`, `networks` (files: `network_files`), `training`, `torch_weights`
-what they run on       `hardware`; `chip` draws one: `weights` on arrays, `converters` of columns
+what they run on       `hardware` at `conditions` of use, fitted `models`; `chip` draws one: `weights` on
+                       arrays, `converters` of columns
 running them           `evaluate`; `forward` walks through layers and steps, `chip_path` and `kernels`
                        compute on a chip, `pwm_inputs` rounds inputs
 what to make of it     `comparison` sets float, ideal and drawn chips side by side, with `statistics`

@@ -191,8 +191,7 @@ class _Ramps:
         row = self.row[activation]
         offset = draw.column_offset[row]
         own = np.repeat(offset, columns) if len(offset) == 1 else offset[start : start + columns]
-        weight = self.hardware.v_read_nominal / self.hardware.v_read
-        return draw, draw.thresholds[row] + weight * own[:, None]
+        return draw, draw.thresholds[row] + self.hardware.read_gain * own[:, None]
 
 
 def _columns(network: Network, hardware: Hardware) -> dict[str, int]:
@@ -310,7 +309,7 @@ def _ramp_gate(
     ramp, thresholds = taken
     s = gate.full_scale
     thresholds = _with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), hardware, rng)
-    sigma = ramp.noise_sigma * (s * hardware.v_read_nominal / hardware.v_read)
+    sigma = ramp.noise_sigma * (s * hardware.read_gain)
     return Converters.build(s * thresholds, sigma, s * ramp.values, _NO_KEYS, dtype)
 
 
@@ -320,7 +319,7 @@ def _adc_gate(
     """A linear converter whose code addresses a table of the gate's activation."""
     adc = hardware.adc
     assert adc is not None
-    gain = hardware.v_read_nominal / hardware.v_read
+    gain = hardware.read_gain
     thresholds = adc.thresholds + adc.offset_sigma * offsets.standard_normal((width, 1))
     thresholds = gain * _with_noise(thresholds, adc.thresholds, hardware, rng)
     s = gate.full_scale
@@ -332,7 +331,7 @@ def _adc_bank(hardware: Hardware, draw: _Draw, number: int, part: int, columns: 
     """Linear converters of one array of several, whose codes are added."""
     adc = hardware.adc
     assert adc is not None
-    gain = hardware.v_read_nominal / hardware.v_read
+    gain = hardware.read_gain
     thresholds = adc.thresholds + adc.offset_sigma * draw.rng(number, ChipSource.ADC, part).standard_normal((columns, 1))
     thresholds = gain * _with_noise(thresholds, adc.thresholds, hardware, draw.rng(number, ChipSource.THRESHOLD, part))
     keys = draw.keys(number, ChipSource.CONVERSION, columns, part)

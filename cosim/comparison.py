@@ -13,11 +13,13 @@ import numpy as np
 from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel
 from characterization.streams import part_sequences
+from netlists.checks import is_whole
 from netlists.errors import InputError
 
 from .evaluate import evaluate, evaluate_text
 from .hardware import Hardware, LinearAdc
-from .networks import LSTMNetwork, Network
+from .models import check_ramps
+from .networks import Network
 from .statistics import (
     NORMAL_95,
     AccuracyInterval,
@@ -28,7 +30,7 @@ from .statistics import (
     chip_interval,
     paired_difference,
 )
-from .tasks import CharacterTask, Task
+from .tasks import CharacterTask, SequenceSet, Task, load_data
 
 Interval = TypeVar("Interval", AccuracyInterval, BitsInterval)
 
@@ -92,6 +94,10 @@ class Comparison(Generic[Interval]):
         The mean over chips with the interval that the size of the test set alone leaves.
     ideal_to_float, chips_to_float, chips_to_ideal : Change
         Paired differences on the same test items.
+    seed : int
+        That the chips were drawn with.
+    warnings : tuple of str
+        What of the conditions of use lies outside those that the ramps were fitted at.
     """
 
     task: str
@@ -107,6 +113,8 @@ class Comparison(Generic[Interval]):
     ideal_to_float: Change
     chips_to_float: Change
     chips_to_ideal: Change
+    seed: int
+    warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; ``ci95`` is the interval of the mean over chips, None for a single chip."""
@@ -129,6 +137,8 @@ class Comparison(Generic[Interval]):
                 "mean_minus_float": self.chips_to_float.as_dict(),
                 "mean_minus_ideal": self.chips_to_ideal.as_dict(),
             },
+            "seed": self.seed,
+            "warnings": list(self.warnings),
         }
 
     def report(self) -> str:
@@ -157,144 +167,152 @@ class Comparison(Generic[Interval]):
         return f"  {label:<22}{value:.4f}  (95 % interval for {self.total} test {self.items} {i.low:.4f}..{i.high:.4f})"
 
 
-def compare_hardware(
+def compare(
     network: Network,
-    task: Task,
+    task: Task | CharacterTask | str | None,
     hardware: Hardware,
     *,
-    chips: int,
-    seed: int,
+    chips: int = 16,
+    seed: int = 1,
+    characters: int | None = None,
     engine: str = "numba",
     threads: int | None = None,
-) -> Comparison[AccuracyInterval]:
-    """Classify a task's test sequences in floating point, on ideal converters and on drawn chips.
+) -> Comparison[Any]:
+    """Judge a network on a task's test set in floating point, on ideal converters and on drawn chips.
 
     Parameters
     ----------
+    task : Task, CharacterTask, str or None
+        A text is judged by bits per character, with intervals by resampling blocks of it. None: the task that the network was
+        trained on.
     chips : int
         Chips to draw, 1 or more; chip i depends on the seed and i alone. Hardware without anything random is one chip.
+    characters : int or None
+        Only so many characters from the start of the test text; None: all.
     engine, threads
         As for `cosim.evaluate.evaluate`.
 
     Raises
     ------
     InputError
-        A network or hardware that does not fit the task, chips below 1, a negative seed.
+        A network or hardware that does not fit the task or was trained on another, ramps that the network does not need or that
+        it lacks, characters of a task without text, chips below 1, a negative seed.
+
+    Examples
+    --------
+    >>> network = Network.load("nets/vowels.npz")  # doctest: +SKIP
+    >>> ramps = load_models(["models/sigmoid5.json", "models/tanh5.json"])  # doctest: +SKIP
+    >>> print(compare(network, "vowels", Hardware(ramps=ramps), chips=16, seed=1).report())  # doctest: +SKIP
     """
-    drawn, rng, _ = _chips(hardware, chips, seed)
-
-    def correct(on: Hardware, n: int, rng: np.random.Generator | None = None) -> np.ndarray:
-        # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
-        return evaluate(network, task.test, on, n, rng, engine=engine, dtype=np.float64, threads=threads).correct
-
-    exact, ideal = correct(Hardware(), 1)[0], correct(ideal_hardware(hardware), 1)[0]
-    real = correct(hardware, drawn, rng)
-    total = len(task.test)
-    accuracy = real.mean(axis=1).tolist()
-    return Comparison(
-        task=task.name,
-        metric=task.metric,
-        items="sequences",
-        total=total,
-        bits=converter_bits(hardware),
-        float_=accuracy_interval(int(exact.sum()), total),
-        ideal=accuracy_interval(int(ideal.sum()), total),
-        chips=accuracy,
-        over_chips=chip_interval(accuracy),
-        pooled=accuracy_interval(round(float(real.sum(axis=1).mean())), total),
-        ideal_to_float=accuracy_change(ideal[None], exact),
-        chips_to_float=accuracy_change(real, exact),
-        chips_to_ideal=accuracy_change(real, ideal),
-    )
-
-
-def compare_text(
-    network: Network,
-    task: CharacterTask,
-    hardware: Hardware,
-    *,
-    chips: int,
-    seed: int,
-    characters: int | None = None,
-    engine: str = "numba",
-    threads: int | None = None,
-) -> Comparison[BitsInterval]:
-    """Bits per character of a task's test text; intervals by resampling blocks of the text.
-
-    Parameters
-    ----------
-    characters : int or None
-        Only so many characters from the start of the test text; None: all.
-
-    Others, and errors, as for `compare_hardware`.
-    """
-    text = task.test
-    if characters is not None:
-        if isinstance(characters, bool) or not isinstance(characters, int) or not 10 <= characters <= len(text):
-            raise InputError(f"characters={characters!r}: must be a whole number, 10..{len(text)}, the length of the test text")
-        text = text[:characters]
-    drawn, rng, resampling = _chips(hardware, chips, seed)
-
-    def surprise(on: Hardware, n: int, rng: np.random.Generator | None = None) -> np.ndarray:
-        return evaluate_text(network, text, on, n, rng, engine=engine, threads=threads).bits
-
-    def interval(bits: np.ndarray) -> BitsInterval:
-        # Blocks of 1,000 characters, or ten in a short text; the same blocks are drawn each time.
-        return bits_interval(bits, np.random.default_rng(resampling), block=min(1000, max(len(bits) // 10, 1)))
-
-    exact, ideal = surprise(Hardware(), 1)[0], surprise(ideal_hardware(hardware), 1)[0]
-    real = surprise(hardware, drawn, rng)
-
-    def change(bits: np.ndarray, reference: np.ndarray) -> Change:
-        i = interval(bits.mean(axis=0, dtype=np.float64) - reference)
-        return Change(i.value, i.low, i.high, chip_interval(bits.mean(axis=1, dtype=np.float64) - reference.mean(dtype=np.float64)))
-
-    each = real.mean(axis=1, dtype=np.float64).tolist()
-    return Comparison(
-        task=task.name,
-        metric=task.metric,
-        items="characters",
-        total=len(text) - 1,
-        bits=converter_bits(hardware),
-        float_=interval(exact),
-        ideal=interval(ideal),
-        chips=each,
-        over_chips=chip_interval(each),
-        pooled=interval(real.mean(axis=0, dtype=np.float64)),
-        ideal_to_float=change(ideal[None], exact),
-        chips_to_float=change(real, exact),
-        chips_to_ideal=change(real, ideal),
-    )
-
-
-def compare(network: LSTMNetwork, task: Task, sigmoid: RampModel, tanh: RampModel, *, chips: int, seed: int) -> Comparison:
-    """`compare_hardware` on two fitted models, whose chips are drawn together beforehand.
-
-    Raises
-    ------
-    InputError
-        Models of the wrong activation, a network that does not fit the task, chips below 1, a negative seed.
-    """
-    for model, activation in ((sigmoid, "sigmoid"), (tanh, "tanh")):
-        if model.activation != activation:
-            raise InputError(f"{activation}: is a model of {model.activation}; give a model of {activation}")
     _check_whole("chips", chips, 1)
     _check_whole("seed", seed, 0)
-    n = network.n_hidden
-    streams = [np.random.default_rng(s) for s in part_sequences(seed, 2)]
-    draws = {"sigmoid": sigmoid.sample(chips, 3 * n, streams[0]), "tanh": tanh.sample(chips, n, streams[1])}
-    return compare_hardware(network, task, Hardware(ramps=draws), chips=chips, seed=seed)
+    name = network.task_name(task if task is None or isinstance(task, str) else task.name)
+    check_ramps(network, hardware)
+    data = load_data(name) if task is None or isinstance(task, str) else task
+    varied = hardware.random or hardware.drawn_chips() is not None
+    drawing, resampling = part_sequences(seed, 4)[2:]
+    on = _test_set(data, characters, resampling)
+    how: dict[str, Any] = {"engine": engine, "threads": threads}
+    exact = on.judge(network, Hardware(), 1, None, **how)[0]
+    ideal = on.judge(network, ideal_hardware(hardware), 1, None, **how)[0]
+    real = on.judge(network, hardware, chips if varied else 1, np.random.default_rng(drawing), **how)
+    each = real.mean(axis=1, dtype=np.float64).tolist()
+    return Comparison(
+        task=data.name,
+        metric=data.metric,
+        items=on.items,
+        total=real.shape[1],
+        bits=converter_bits(hardware),
+        float_=on.interval(exact[None]),
+        ideal=on.interval(ideal[None]),
+        chips=each,
+        over_chips=chip_interval(each),
+        pooled=on.interval(real),
+        ideal_to_float=on.change(ideal[None], exact),
+        chips_to_float=on.change(real, exact),
+        chips_to_ideal=on.change(real, ideal),
+        seed=seed,
+        warnings=hardware.warnings,
+    )
+
+
+def float_score(
+    network: Network, task: Task | CharacterTask, *, seed: int = 1, threads: int | None = None
+) -> AccuracyInterval | BitsInterval:
+    """Score of a network on a task's test set in floating point; `compare` with the same seed has the same."""
+    on = _test_set(task, None, part_sequences(seed, 4)[3])
+    return on.interval(on.judge(network, Hardware(), 1, None, threads=threads))
+
+
+def _test_set(task: Task | CharacterTask, characters: int | None, resampling: np.random.SeedSequence) -> _Sequences | _Text:
+    if isinstance(task, CharacterTask):
+        return _Text(task.test if characters is None else _shortened(task.test, characters), resampling)
+    if characters is not None:
+        raise InputError(f"characters={characters}: task {task.name!r} has no text; leave it away")
+    return _Sequences(task.test)
+
+
+def _shortened(text: np.ndarray, characters: int) -> np.ndarray:
+    if not is_whole(characters) or not 10 <= characters <= len(text):
+        raise InputError(f"characters={characters!r}: must be a whole number, 10..{len(text)}, the length of the test text")
+    return text[:characters]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sequences:
+    """Test sequences: an answer to each is right or wrong."""
+
+    test: SequenceSet
+    items = "sequences"
+
+    def judge(self, network: Network, on: Hardware, chips: int, rng: np.random.Generator | None, **how: Any) -> np.ndarray:
+        """Which answers are right, shape (chips, sequences)."""
+        # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
+        return evaluate(network, self.test, on, chips, rng, dtype=np.float64, **how).correct
+
+    def interval(self, correct: np.ndarray) -> AccuracyInterval:
+        """Mean over chips with the interval that the size of the test set alone leaves."""
+        return accuracy_interval(round(float(correct.sum(axis=1).mean())), correct.shape[1])
+
+    def change(self, correct: np.ndarray, reference: np.ndarray) -> Change:
+        return accuracy_change(correct, reference)
+
+
+@dataclass(frozen=True, eq=False)
+class _Text:
+    """A test text: a network is more or less surprised by each of its characters."""
+
+    test: np.ndarray
+    resampling: np.random.SeedSequence
+    items = "characters"
+
+    def judge(self, network: Network, on: Hardware, chips: int, rng: np.random.Generator | None, **how: Any) -> np.ndarray:
+        """Bits of surprise, shape (chips, characters)."""
+        return evaluate_text(network, self.test, on, chips, rng, **how).bits
+
+    def interval(self, bits: np.ndarray) -> BitsInterval:
+        """Mean over chips with the interval that the size of the test set alone leaves."""
+        return self._resampled(bits.mean(axis=0, dtype=np.float64))
+
+    def change(self, bits: np.ndarray, reference: np.ndarray) -> Change:
+        i = self._resampled(bits.mean(axis=0, dtype=np.float64) - reference)
+        over = chip_interval(bits.mean(axis=1, dtype=np.float64) - reference.mean(dtype=np.float64))
+        return Change(i.value, i.low, i.high, over)
+
+    def _resampled(self, bits: np.ndarray) -> BitsInterval:
+        # Blocks of 1,000 characters, or ten in a short text; the same blocks are drawn each time.
+        return bits_interval(bits, np.random.default_rng(self.resampling), block=min(1000, max(len(bits) // 10, 1)))
 
 
 def ideal_hardware(hardware: Hardware) -> Hardware:
-    """The same converters exactly as designed, on exact weights and inputs, at the nominal read voltage."""
+    """The same converters exactly as designed, on exact weights and inputs, at the nominal conditions."""
     ramps = adc = None
     if hardware.ramps is not None:
         ramps = {a: None if r is None else _as_designed(r) for a, r in hardware.ramps.items()}
     if hardware.adc is not None:
         adc = LinearAdc(hardware.adc.bits, hardware.adc.x_max, table_bits=hardware.adc.table_bits)
-    v = hardware.v_read_nominal
-    return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, arrays=None, pwm=None, v_read=v)
+    exact: dict[str, Any] = dict.fromkeys(("arrays", "pwm", "v_read", "temperature", "supply"))
+    return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, **exact)
 
 
 def _as_designed(ramp: RampDraw | RampModel) -> RampDraw:
@@ -338,17 +356,8 @@ def accuracy_change(correct: np.ndarray, reference: np.ndarray) -> Change:
     return Change(float(d.mean()), float(centre - half), float(centre + half), chips, p)
 
 
-def _chips(hardware: Hardware, chips: int, seed: int) -> tuple[int, np.random.Generator, np.random.SeedSequence]:
-    """Chips to run, the generator they are drawn from, and the seed of the resampling."""
-    _check_whole("chips", chips, 1)
-    _check_whole("seed", seed, 0)
-    drawing, resampling = part_sequences(seed, 4)[2:]
-    varied = hardware.random or hardware.drawn_chips() is not None
-    return chips if varied else 1, np.random.default_rng(drawing), resampling
-
-
 def _check_whole(name: str, value: int, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+    if not is_whole(value) or value < low:
         raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")
 
 

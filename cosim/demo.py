@@ -24,6 +24,7 @@ from netlists.errors import InputError
 
 from . import nominal, plots
 from .comparison import Comparison, compare
+from .hardware import Hardware
 from .networks import LSTMNetwork
 from .report import write_report
 from .schematic import draw_column
@@ -99,7 +100,8 @@ def run_demo(
     network.save(out / "network.npz")
     clock.lap("training")
     results = [
-        compare(network, task, models["sigmoid", b], models["tanh", b], chips=settings.chips, seed=settings.seed) for b in BITS
+        compare(network, task, Hardware(ramps={a: models[a, b] for a in ACTIVATIONS}), chips=settings.chips, seed=settings.seed)
+        for b in BITS
     ]
     clock.lap("evaluation")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy as np
 from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel
 from netlists.activations import get_activation
+from netlists.checks import is_number
 from netlists.devices import DeviceProfile
 from netlists.differential_pairs import LAYOUTS
 from netlists.errors import InputError
 
+from .conditions import models_of, moved_model, outside_fit, read_gain
 from .pwm_inputs import PwmInputs
 
 Ramp = RampDraw | RampModel | None
@@ -149,11 +152,15 @@ class Hardware:
         None: exact weights.
     pwm : PwmInputs or None
         None: inputs and states are not rounded.
-    v_read, v_read_nominal : float
-        Read voltage, and that at which ramps were characterised and the linear ADC's range was set, volts. The ramp of cells
-        follows v_read with the columns; a comparator's offset and a conversion's noise do not, and weigh
-        ``v_read_nominal / v_read`` as much (assumption: all of the noise is the comparator's). A linear ADC's
-        range does not follow either: it sees pre-activations ``v_read / v_read_nominal`` as large.
+    v_read, temperature, supply : float or None
+        Conditions of use, volts, deg C, volts; None: those of the ramps. A fitted ramp with a table of the quantity follows it,
+        up to the table's end. Without a table the model is used as fitted, except that the ramp of cells follows v_read with
+        the columns, while a comparator's offset and a conversion's noise do not, and weigh ``v_read_nominal / v_read`` as
+        much (assumption: all of the noise is the comparator's). A linear ADC's range does not follow either: it sees
+        pre-activations ``v_read / v_read_nominal`` as large. `warnings` says what lies outside the fit.
+    v_read_nominal : float or None
+        Read voltage at which ramps were characterised and the linear ADC's range was set, volts; None: that of the
+        fitted ramps, otherwise 0.2.
     """
 
     bits: int | None = None
@@ -165,8 +172,10 @@ class Hardware:
     threshold_noise: float = 0.0
     arrays: Arrays | None = None
     pwm: PwmInputs | None = None
-    v_read: float = 0.2
-    v_read_nominal: float = 0.2
+    v_read: float | None = None
+    v_read_nominal: float | None = None
+    temperature: float | None = None
+    supply: float | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("bits", "ramps", "adc") if getattr(self, name) is not None]
@@ -187,8 +196,16 @@ class Hardware:
         _whole("state_bits", self.state_bits, 1, 12)
         _number("state_x_max", self.state_x_max, positive=True)
         _number("threshold_noise", self.threshold_noise)
-        for name in ("v_read", "v_read_nominal"):
-            _number(name, getattr(self, name), positive=True)
+        for name in ("v_read", "v_read_nominal", "supply"):
+            if getattr(self, name) is not None:
+                _number(name, getattr(self, name), positive=True)
+        if self.temperature is not None and not is_number(self.temperature):
+            raise InputError(f"temperature={self.temperature!r}: must be a finite number")
+        if others := [q for q in self.conditions if q != "v_read" and not models_of(self.ramps)]:
+            raise InputError(f"{others[0]}={self.conditions[others[0]]:g}: only fitted models know what it does; give ramps")
+        if self.v_read is not None and not given:
+            raise InputError(f"v_read={self.v_read:g}: exact activations do not notice it; give bits, ramps or adc")
+        read_gain(self.ramps, self.v_read, self.v_read_nominal)
         if self.threshold_noise and not given:
             raise InputError(f"threshold_noise={self.threshold_noise:g}: floating point has no thresholds; give bits, ramps or adc")
         if self.arrays is not None and self.arrays.partial_sums == "digital" and self.adc is None:
@@ -198,8 +215,8 @@ class Hardware:
             )
 
     @classmethod
-    def fitted(cls, ramps: Mapping[str, Ramp], bits: int, **options: Any) -> Hardware:
-        """Fitted or drawn ramps that must all have the same resolution; ``options`` are the other attributes.
+    def fitted(cls, ramps: Mapping[str, Ramp], bits: int | None, **options: Any) -> Hardware:
+        """Fitted or drawn ramps that must all have this resolution, if one is given; ``options`` are the other attributes.
 
         Raises
         ------
@@ -207,7 +224,7 @@ class Hardware:
             A ramp of another resolution.
         """
         for name, ramp in ramps.items():
-            if ramp is not None and ramp.bits != bits:
+            if bits is not None and ramp is not None and ramp.bits != bits:
                 raise InputError(f"{name}: has a ramp of {ramp.bits} bits, {bits} are asked for; fit or draw one of {bits} bits")
         return cls(ramps=ramps, **options)
 
@@ -229,7 +246,29 @@ class Hardware:
                 f"activation {activation!r}: the network needs a ramp of it, this hardware has {given}; "
                 "fit a model, or give None for exact"
             )
-        return self.ramps[activation]
+        return self._moved[activation]
+
+    @property
+    def conditions(self) -> dict[str, float]:
+        """Conditions of use, as far as they were given."""
+        given = {"v_read": self.v_read, "temperature": self.temperature, "supply": self.supply}
+        return {q: v for q, v in given.items() if v is not None}
+
+    @cached_property
+    def read_gain(self) -> float:
+        """By how much an offset or noise of a fixed voltage weighs more than at the nominal read voltage."""
+        return read_gain(self.ramps, self.v_read, self.v_read_nominal)
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the conditions of use, and of the weights' device, lies outside those that the ramps were fitted at."""
+        weights = self.arrays.profile.name if self.arrays is not None and self.arrays.random else None
+        return outside_fit(self.ramps, self.conditions, weights)
+
+    @cached_property
+    def _moved(self) -> dict[str, Ramp]:
+        """The ramps at the conditions of use."""
+        return {a: moved_model(r, self.conditions) if isinstance(r, RampModel) else r for a, r in (self.ramps or {}).items()}
 
     @property
     def random(self) -> bool:

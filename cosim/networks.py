@@ -183,6 +183,21 @@ class Network:
                 out |= {f"layers.{i}.{direction}.{name}": w for name, w in parameters.items()}
         return out
 
+    def task_name(self, name: str | None = None) -> str:
+        """Task to judge the network on: the one that is named, otherwise the one it was trained on.
+
+        Raises
+        ------
+        InputError
+            Neither is known, or the network was trained on another.
+        """
+        trained = self.metadata.task
+        if not (name or trained):
+            raise InputError("task=None: the network does not say what task it was trained on; name one")
+        if trained and name and trained != name:
+            raise InputError(f"task={name!r}: the network was trained on task {trained!r}, not on {name!r}")
+        return name or trained
+
     def save(self, path: str | Path) -> Path:
         """Write an ``.npz`` file without pickle; under the final name there is never half a file.
 

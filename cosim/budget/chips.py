@@ -128,9 +128,13 @@ class Builder:
 
     def chips(self, amounts: Amounts, numbers: Sequence[int], dtype: type = np.float32) -> tuple[list[Chip], Hardware]:
         """Chips with the sources in ``amounts``, and the hardware that they are evaluated on."""
-        bits = amounts.get("pwm_bits")
-        hardware = Hardware(pwm=PwmInputs(int(bits)) if bits else None)
+        hardware = self.hardware(amounts)
         return [self._chip(amounts, i, dtype, hardware) for i in numbers], hardware
+
+    def hardware(self, amounts: Amounts) -> Hardware:
+        """What the evaluator runs on, but for what is drawn."""
+        bits = amounts.get("pwm_bits")
+        return Hardware(pwm=PwmInputs(int(bits)) if bits else None)
 
     def _chip(self, amounts: Amounts, index: int, dtype: type, hardware: Hardware) -> Chip:
         layers = []

@@ -78,8 +78,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: Run) -> dict[str, Any]:
     start = time.perf_counter()
     path = Path(settings.network)
     network = Network.load(path)
-    if network.metadata.task not in ("", settings.task):
-        raise InputError(f"{path}: was trained on task {network.metadata.task!r}, not on {settings.task!r}")
+    network.task_name(settings.task)
     if info(settings.task).kind != "sequences":
         raise InputError(f"task {settings.task!r}: is a text; a budget is drawn up for classification tasks")
     task = load_task(settings.task)
@@ -119,6 +118,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: Run) -> dict[str, Any]:
         "shapley": _rows(shares),
         "groups": _rows(groups),
         "tolerances": _rows(tolerances),
+        "warnings": list(builder.hardware(amounts).warnings),
         "tasks": {task.name: str(task.provenance)},
         "versions": versions(with_ngspice=False),
         "wall_seconds": round(time.perf_counter() - start, 1),

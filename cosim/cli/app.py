@@ -34,7 +34,9 @@ INTERRUPTED = 130
 
 
 def answer(data: Any, text: str, as_json: bool) -> None:
-    """Print the answer of a command: machine-readable or for reading."""
+    """Print the answer of a command, machine-readable or for reading, and what it warns of (``warnings``) on stderr."""
+    for line in data.get("warnings", ()) if isinstance(data, dict) else ():
+        note(f"warning: {line}")
     print(json.dumps(data, indent=1, allow_nan=False) if as_json else text)
 
 

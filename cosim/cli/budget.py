@@ -53,12 +53,9 @@ def budget(
             "--network: is not given; a budget is of a trained network: train one with "
             "`cosim train --task voices --out nets/voices.npz`"
         )
-    name = task or Network.load(network).metadata.task
-    if not name:
-        raise InputError(f"{network}: does not say what task it was trained on; give --task")
     settings = budget_settings(
         network=str(network),
-        task=name,
+        task=Network.load(network).task_name(task),
         bits=bits,
         chips=chips,
         permutations=permutations,

@@ -88,6 +88,5 @@ def estimate(
     text = (
         f"{what}: {e.value:.5g} +- {e.half_width:.2g} (95 %), {e.n_spice} chips in SPICE, {e.n_control} in closed form; "
         f"as good as {e.equivalent_plain_samples:.3g} chips without control"
-        + ("" if stopped.reached else f"; NOT as narrow as {until_ci_:g}: stopped at --most {most}")
     )
     answer(stopped.as_dict() | {"quantity": quantity, "out": str(out)}, text, json)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-from characterization.ramp_model import RampModel
 from netlists.devices import load_profile
 from netlists.errors import InputError
 
-from ..comparison import compare_hardware, compare_text
+from ..comparison import compare
 from ..evaluate import ENGINES
-from ..hardware import PARTIAL_SUMS, STATE_UNITS, Arrays, Hardware, LinearAdc, Ramp
+from ..hardware import PARTIAL_SUMS, STATE_UNITS, Arrays, Hardware, LinearAdc
+from ..models import load_models
 from ..networks import Network
 from ..pwm_inputs import PwmInputs
-from ..tasks import TASKS, load_characters, load_task
-from ..tasks.registry import info
+from ..tasks import TASKS
 from . import options as o
-from .app import answer, app, note
+from .app import answer, app
 
 
 @app.command()
@@ -89,137 +86,36 @@ def evaluate(
 
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
     """
-    net = Network.load(network)
-    name = task or net.metadata.task
-    if not name:
-        raise InputError(f"{network}: does not say what task it was trained on; give --task")
-    kind = info(name).kind
-    if net.metadata.task not in ("", name):
-        raise InputError(f"{network}: was trained on task {net.metadata.task!r}, not on {name!r}")
-    models = load_models({"sigmoid": sigmoid, "tanh": tanh}, model or [])
-    if characters is not None and kind == "sequences":
-        raise InputError(f"--characters {characters}: task {name!r} has no text; leave it away")
-    if models and adc_bits is not None:
-        raise InputError("--adc-bits: the conventional scheme has no ramps; leave the models away, or --adc-bits")
     if table_bits is not None and adc_bits is None:
         raise InputError(f"--table-bits {table_bits}: is of the conventional scheme; give --adc-bits as well")
-    if models:
-        check_ramps(net, models, bits, state_unit)
-    conditions = {"v_read": v_read, "temperature": temperature, "supply": supply}
-    given = {q: v for q, v in conditions.items() if v is not None}
-    warnings = outside_fit(models, given, weights, no_variation)
-    moved, circuit = at_conditions(models, given)
-    if not (models or bits is not None or adc_bits is not None) and v_read is not None:
-        raise InputError(f"--v-read {v_read:g}: exact activations do not notice it; give models, --bits or --adc-bits")
-    hardware = Hardware(
-        bits=None if models else bits,
-        ramps=moved or None,
-        adc=None if adc_bits is None else LinearAdc(adc_bits, table_bits=8 if table_bits is None else table_bits),
-        state_unit=state_unit,
-        threshold_noise=threshold_noise,
-        arrays=_arrays(weights, no_variation, r_wire, array_rows, array_columns, partial_sums, drift),
-        pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
-        **circuit,
+    models = load_models(model or [], sigmoid=sigmoid, tanh=tanh)
+    options: dict[str, Any] = {
+        "adc": None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
+        "state_unit": state_unit,
+        "threshold_noise": threshold_noise,
+        "arrays": _arrays(weights, no_variation, r_wire, array_rows, array_columns, partial_sums, drift),
+        "pwm": None if pwm_bits is None else PwmInputs(pwm_bits),
+        "v_read": v_read,
+        "temperature": temperature,
+        "supply": supply,
+    }
+    hardware = Hardware.fitted(models, bits, **options) if models else Hardware(bits=bits, **options)
+    result = compare(
+        Network.load(network),
+        task,
+        hardware,
+        chips=chips,
+        seed=seed,
+        characters=characters,
+        engine=engine,
+        threads=o.workers(jobs),
     )
-    for w in warnings:
-        note(f"warning: {w}")
-    threads = o.workers(jobs)
-    if kind == "sequences":
-        result: Any = compare_hardware(net, load_task(name), hardware, chips=chips, seed=seed, engine=engine, threads=threads)
-    else:
-        result = compare_text(
-            net, load_characters(name), hardware, chips=chips, seed=seed, characters=characters, engine=engine, threads=threads
-        )
     held_out = [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
     answer(
-        result.as_dict() | {"seed": seed, "validation": {a: m.validation for a, m in models.items()}, "warnings": warnings},
+        result.as_dict() | {"validation": {a: m.validation for a, m in models.items()}},
         "\n".join([result.report(), *held_out]),
         json,
     )
-
-
-def load_models(named: Mapping[str, Path | None], others: list[Path]) -> dict[str, RampModel]:
-    """Models by activation; `InputError` for one of another activation than its option says, or two of the same."""
-    out: dict[str, RampModel] = {}
-    for path, activation in [(p, a) for a, p in named.items() if p is not None] + [(p, None) for p in others]:
-        found = RampModel.load(path)
-        if activation is not None and found.activation != activation:
-            raise InputError(f"{path}: is a model of {found.activation}; --{activation} takes a model of {activation}")
-        if found.activation in out:
-            raise InputError(f"{path}: is a second model of {found.activation}; give one for each activation")
-        out[found.activation] = found
-    return out
-
-
-def check_ramps(network: Network, models: Mapping[str, RampModel], bits: int | None, state_unit: str) -> None:
-    """Raise `InputError` unless the models are those that the network's columns need, at the resolution asked for."""
-    needed = dict.fromkeys(g.activation for layer in network.layers for m in layer.cell.matrices if not m.digital for g in m.gates)
-    if state_unit == "ramp":
-        needed |= dict.fromkeys(a for layer in network.layers for a in layer.cell.digital_activations)
-    for activation in needed:
-        if activation not in models:
-            raise InputError(
-                f"activation {activation!r}: the network needs a ramp of it and there is no model; give --model FILE (see "
-                f"`cosim fit`), or --bits without models for ideal ramps"
-            )
-    for activation, found in models.items():
-        if activation not in needed:
-            raise InputError(f"model of {activation}: the network converts {', '.join(needed)} only; leave it away")
-        if bits is not None and found.bits != bits:
-            raise InputError(f"model of {activation}: was fitted for {found.bits} bits, --bits asks for {bits}; give one of {bits}")
-
-
-def outside_fit(models: Mapping[str, RampModel], conditions: Mapping[str, float], weights: str | None, perfect: bool) -> list[str]:
-    """A line for each condition of use that lies outside those a model was fitted at, and what is done about it."""
-    out = []
-    for activation, model in models.items():
-        tables = {t.quantity for t in model.conditions}
-        for quantity, value in conditions.items():
-            if quantity in tables:
-                done = "the nearest fitted value is taken"
-            elif quantity == "v_read":
-                done = "offset and noise are taken as the same voltage, levels as following the read voltage"
-            else:
-                done = "the model is used as fitted"
-            out += [f"model of {activation}: {line}; {done}" for line in model.outside(**{quantity: value})]
-        if weights is not None and not perfect:
-            profile = load_profile(weights).name
-            out += [f"model of {activation}: {line}; the weights are of {profile}" for line in model.outside(profile=profile)]
-    return out
-
-
-def at_conditions(models: Mapping[str, RampModel], conditions: Mapping[str, float]) -> tuple[dict[str, Ramp], dict[str, Any]]:
-    """Models moved to other conditions within their tables, and read voltages for `Hardware` where no table says what happens.
-
-    Raises
-    ------
-    InputError
-        A temperature or supply without models, or models of which some have a table of the read voltage and some have not.
-    """
-    for quantity, value in conditions.items():
-        if not np.isfinite(value):
-            raise InputError(f"{quantity}={value}: must be a finite number")
-    if not models:
-        if others := [q for q in conditions if q != "v_read"]:
-            raise InputError(f"--{others[0]}: only fitted models know what it does; give --model FILE, or leave it away")
-        return {}, dict(conditions)
-    moved: dict[str, Ramp] = {}
-    followed = {}
-    for activation, model in models.items():
-        tables = {t.quantity: t for t in model.conditions}
-        within = {q: float(np.clip(v, tables[q].values[0], tables[q].values[-1])) for q, v in conditions.items() if q in tables}
-        moved[activation] = model.at(**within) if within else model
-        followed[activation] = "v_read" in tables
-    if "v_read" not in conditions or all(followed.values()):
-        return moved, {}
-    nominal = {float(m.fitted_conditions()["v_read"]) for m in models.values()}
-    if any(followed.values()) or len(nominal) > 1:
-        without = ", ".join(a for a, has in followed.items() if not has)
-        raise InputError(
-            f"--v-read {conditions['v_read']:g}: the models differ in what they know of it (no table: {without}); "
-            "fit all of them to runs at the same read voltages"
-        )
-    return moved, {"v_read": conditions["v_read"], "v_read_nominal": nominal.pop()}
 
 
 def _arrays(
@@ -247,12 +143,8 @@ def _arrays(
             )
         return None
     device = load_profile(profile)
-    if no_variation:
-        if drift is not None:
-            raise InputError(f"--drift {drift:g}: is a variation; leave --no-variation or --drift away")
-        device = device.without_variation()
     return Arrays(
-        device,
+        device.without_variation() if no_variation else device,
         max_rows=rows,
         max_columns=columns,
         partial_sums=partial_sums,

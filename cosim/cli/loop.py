@@ -66,13 +66,8 @@ def loop(
     Example: cosim loop --network nets/vowels.npz --level sky130 --utterances 4 --mode shadow
     """
     net = Network.load(network)
-    name = task or net.metadata.task
-    if not name:
-        raise InputError(f"{network}: does not say what task it was trained on; give --task")
-    if net.metadata.task not in ("", name):
-        raise InputError(f"{network}: was trained on task {net.metadata.task!r}, not on {name!r}")
     settings = LoopSettings(
-        task=name,
+        task=net.task_name(task),
         bits=bits,
         mode=mode,
         level=level,
@@ -91,7 +86,7 @@ def loop(
 
     summary = run_loop(
         net,
-        load_task(name),
+        load_task(settings.task),
         settings,
         out,
         jobs=o.workers(jobs),

@@ -95,10 +95,8 @@ def characterize(
             stopped = simulate_until(one, "max_inl", until_ci, folder, most=samples or MOST, jobs=workers)
             e, run = stopped.estimate, load_run(folder)
             data, text = _summary(folder, one, run, len(run.samples))
-            line = f"estimate of that mean {e.value:.5g} +- {e.half_width:.2g} (95 %)" + (
-                "" if stopped.reached else ", NOT as narrow as asked"
-            )
-            answers.append((data | {"estimate": stopped.as_dict()}, f"{text}; {line}"))
+            data |= {"estimate": stopped.as_dict(), "warnings": list(stopped.warnings)}
+            answers.append((data, f"{text}; estimate of that mean {e.value:.5g} +- {e.half_width:.2g} (95 %)"))
             continue
         run = run_characterize(
             one,
@@ -113,7 +111,9 @@ def characterize(
             runner=runner,
         )
         answers.append(_summary(folder, one, run, wanted))
-    data = answers[0][0] if len(answers) == 1 else {"out": str(out), "runs": [a[0] for a in answers]}
+    runs = [a[0] for a in answers]
+    warnings = [f"{r['out']}: {line}" for r in runs for line in r.get("warnings", ())]
+    data = runs[0] if len(runs) == 1 else {"out": str(out), "runs": runs, "warnings": warnings}
     answer(data, "\n".join(a[1] for a in answers), json)
 
 

@@ -5,25 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from netlists.errors import InputError
 
-from ..evaluate import evaluate as run_evaluate
-from ..evaluate import evaluate_text
+from ..comparison import float_score
 from ..hardware import Hardware
+from ..models import load_models
 from ..networks import Network
 from ..pwm_inputs import PwmInputs
-from ..statistics import accuracy_interval, bits_interval
-from ..tasks import TASKS, Task, load_characters, load_task
-from ..tasks.registry import info as task_info
+from ..statistics import AccuracyInterval
+from ..tasks import TASKS, load_data
 from ..training import HardwareAware, TrainingSettings, train_task
 from ..training.cells import BACKPROP
 from ..training.settings import OPTIMIZERS, SCHEDULES
 from . import options as o
 from .app import answer, app
-from .evaluate import load_models
 
 TaskName = Annotated[str, typer.Option(help=f"Task: {', '.join(TASKS)}.")]
 
@@ -87,7 +84,7 @@ def train(
     """
     if out.suffix != ".npz":
         raise InputError(f"--out {out}: a network is saved as .npz; give a name that ends so")
-    data = load_task(task) if task_info(task).kind == "sequences" else load_characters(task)
+    data = load_data(task)
     settings = TrainingSettings(
         n_hidden=hidden,
         cell=cell,
@@ -121,16 +118,12 @@ def train(
     network.save(out)
     trained = {"out": str(out), "task": task, "metric": data.metric, "seed": seed, "cell": network.metadata.cell}
     trained |= {"epochs": len(network.metadata.epochs), "best_epoch": network.metadata.best_epoch}
-    if isinstance(data, Task):
-        i = accuracy_interval(int(run_evaluate(network, data.test).correct.sum()), len(data.test))
-        value, low, high, what = i.value, i.low, i.high, f"{i.total} test sequences"
-    else:
-        each = evaluate_text(network, data.test).bits[0]
-        b = bits_interval(each, np.random.default_rng(seed), block=min(1000, len(each) // 2))
-        value, low, high, what = b.value, b.low, b.high, f"{b.characters} test characters"
+    i = float_score(network, data, seed=seed)
+    what = f"{i.total} test sequences" if isinstance(i, AccuracyInterval) else f"{i.characters} test characters"
+    warnings = [] if aware is None else [*aware.hardware.warnings]
     answer(
-        trained | {"float": value, "test_set_ci95": [low, high]},
-        f"{out}: {task}, {data.metric} {value:.4f} in floating point on {what} (95 % interval {low:.4f}..{high:.4f})",
+        trained | {"float": i.value, "test_set_ci95": [i.low, i.high], "warnings": warnings},
+        f"{out}: {task}, {data.metric} {i.value:.4f} in floating point on {what} (95 % interval {i.low:.4f}..{i.high:.4f})",
         json,
     )
 
@@ -143,7 +136,7 @@ def _hardware_aware(
         return None
     hardware = Hardware(
         bits=bits,
-        ramps=load_models({}, models) or None,
+        ramps=load_models(models) or None,
         threshold_noise=threshold_noise,
         pwm=None if pwm_bits is None else PwmInputs(bits=pwm_bits),
     )

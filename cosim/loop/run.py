@@ -178,6 +178,7 @@ def run_loop(
         "sequences": sequences.numbers.tolist(),
         "chip": describe_chip(chip),
         "network": {"cells": [layer.cell.describe() for layer in network.layers], "sha256": network_digest(network)},
+        "warnings": [*chip.evaluator.hardware.warnings, *_replaced(settings, on_failure, len(tables["failures"]))],
         "tasks": {task.name: str(task.provenance)},
         "versions": versions(),
         "wall_seconds": time.perf_counter() - begun,
@@ -228,6 +229,13 @@ def _answers(settings: LoopSettings, s: Sequences, alone: Trajectory, looped: Tr
         }
         out["answers_equal"] = float(np.mean(alone.scores.argmax(axis=1) == looped.scores.argmax(axis=1)))
     return out
+
+
+def _replaced(settings: LoopSettings, on_failure: str, failed: int) -> list[str]:
+    """That codes of the model stand for some of ngspice's, if they do."""
+    if not failed or settings.mode != "closed":
+        return []
+    return [f"on_failure={on_failure!r}: ngspice could not do {failed} conversions; they took the model's codes"]
 
 
 def _speed(converted: list[Converted]) -> dict[str, Any]:

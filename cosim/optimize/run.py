@@ -70,9 +70,7 @@ class Job:
         self.settings, self.run, self.work = settings, run, work
         self._simulated: dict[int, dict[str, Simulated]] = {}
         self.network = Network.load(settings.network)
-        trained_on = self.network.metadata.task
-        if trained_on not in ("", settings.task):
-            raise InputError(f"{settings.network}: was trained on task {trained_on!r}, not on {settings.task!r}")
+        self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
         self.validation = Bench(self.network, held_out_sequences(self.task, self.network), self.profile, settings.r_wire, run.jobs)
         self.space = Space(variables(self.profile), settings.fixed)
@@ -241,6 +239,7 @@ def run_optimize(settings: OptimizeSettings, out: Path, run: Run, command: str) 
         "tries": tries,
         "unmeasured": unmeasured,
         "compared": compared,
+        "warnings": _warnings(job, rows, tries, unmeasured),
         "tasks": {settings.task: str(job.task.provenance)},
         "versions": versions() | {"optuna": optuna().__version__},
         "wall_seconds": round(time.perf_counter() - start, 1),
@@ -309,6 +308,20 @@ def _compare(job: Job, designs: Mapping[str, Row | None], parts: Parts, unmeasur
     return out
 
 
+def _warnings(job: Job, rows: list[Row], tries: list[Row], unmeasured: list[Row]) -> list[str]:
+    """What stands between the search and a design to rely on; ramps that are used outside their fit."""
+    limit = f"max_loss={job.settings.max_loss:g}"
+    out = [f"trial {u['trial']}: SPICE cannot measure it: {u['reason']}" for u in unmeasured]
+    if not any(r["within"] for r in rows):
+        out.append(f"{limit}: no design tried is within; allow more loss, try more designs, or train the network with noise")
+    elif not any(t["confirmed"] for t in tries):
+        out.append(f"{limit}: SPICE confirmed no design that the closed form had within")
+    for trial in tries:
+        models = {a: s.model for a, s in job.simulated(trial).items()}
+        out += [f"trial {trial['trial']}: {line}" for line in job.validation.hardware(job.design(trial), models).warnings]
+    return out
+
+
 def _verdict(row: Row, tries: list[dict[str, Any]]) -> bool | None:
     """Whether SPICE confirmed a design; None: it was not simulated."""
     return next((t["confirmed"] for t in tries if t["trial"] == row["trial"]), None)
@@ -319,8 +332,6 @@ def describe(summary: Mapping[str, Any]) -> str:
     settings, shown = summary["settings"], {v["name"]: v for v in summary["variables"]}
     limit = f"{100 * settings['max_loss']:g} %"
     lines = [f"{summary['trials']} designs of {summary['designs']}, {summary['within']} within {limit} of floating point"]
-    if not summary["within"]:
-        lines.append(f"none is within {limit}: allow more loss, try more designs, or train the network with noise")
     for t in summary["tries"]:
         predicted, confirmed = (100 * t["validation"][k]["loss"] for k in ("predicted", "confirmed"))
         verdict = "confirmed" if t["confirmed"] else "not confirmed"

@@ -171,7 +171,7 @@ def load_task(name: str) -> Task:
     ToolkitError
         The data is not here, or is damaged; the message says how to get it.
     """
-    loaded = _load(name)
+    loaded = load_data(name)
     if not isinstance(loaded, Task):
         raise InputError(f"task={name!r}: is a language modelling task; a classifier takes one of {_named('sequences')}")
     return loaded
@@ -179,13 +179,14 @@ def load_task(name: str) -> Task:
 
 def load_characters(name: str) -> CharacterTask:
     """Load a language modelling task by name; nothing is fetched. Raises as `load_task`."""
-    loaded = _load(name)
+    loaded = load_data(name)
     if not isinstance(loaded, CharacterTask):
         raise InputError(f"task={name!r}: is a classification task; a language model takes one of {_named('characters')}")
     return loaded
 
 
-def _load(name: str) -> Task | CharacterTask:
+def load_data(name: str) -> Task | CharacterTask:
+    """Load a task of either kind by name; nothing is fetched. Raises as `load_task`, but for the kind."""
     task = info(name)
     return task.build(None) if task.package else _restore(name)
 
