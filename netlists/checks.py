@@ -35,7 +35,7 @@ CHECKED: list[type] = []
 """Every class under `checked`."""
 
 Bits = Annotated[int, Whole(1, 8, why="the ramp column has 2**bits cells")]
-PwmBits = Annotated[int, Whole(2, 8, why="pulse widths of 2**(bits - 1) units and a sign")]
+PwmBits = Annotated[int, Whole(2, 12, why="a sign and pulses of up to 2**(bits - 1) - 1 units")]
 Count = Annotated[int, Whole(1)]
 Seed = Annotated[int, Whole(0)]
 Finite = Annotated[float, Number()]
