@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import re
 import types
@@ -246,10 +247,13 @@ class Array(Rule):
         return f"numbers{shape}, each {Number(self.low, self.high, self.above, unit=self.unit, why=self.why).what}"
 
     def take(self, value: Any) -> np.ndarray:
-        given = np.asarray(value) if isinstance(value, (np.ndarray, list, tuple, int, float, np.number)) else np.asarray(None)
+        try:
+            given = np.asarray(value if isinstance(value, (np.ndarray, list, tuple, int, float, np.number)) else None)
+        except ValueError:  # lists of unequal lengths
+            given = np.asarray(None)
         if given.dtype.kind not in "fiu":
             raise Refused(value, self.must)
-        array = np.array(given, float)
+        array = np.array(given, float, order="C")
         if self.shape is not None and (
             array.ndim != len(self.shape)
             or any(n == 0 if isinstance(asked, str) else n != asked for n, asked in zip(array.shape, self.shape, strict=True))
@@ -330,6 +334,15 @@ class _PathRule(Rule):
         return Path("a")
 
 
+def concrete(kind: type) -> type:
+    """A class, or, of one that is abstract, a subclass that objects can be made of."""
+    if not inspect.isabstract(kind):
+        return kind
+    made = types.new_class("Example", (kind,))
+    made.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
+    return made
+
+
 @dataclass(frozen=True)
 class _Instance(Rule):
     kind: type
@@ -344,7 +357,7 @@ class _Instance(Rule):
         raise Refused(value, f"{self.must}, is a {type(value).__name__}")
 
     def example(self) -> Any:
-        return object.__new__(type("Example", (self.kind,), {"__abstractmethods__": frozenset()}))
+        return object.__new__(concrete(self.kind))
 
 
 class _Called(Rule):

@@ -24,8 +24,9 @@ import numpy as np
 from .check_rules import Array, Choice, Items, Number, Refused, Rule, Text, Whole, rule_of
 
 __all__ = [
-    "Array", "Bits", "Celsius", "Choice", "Count", "Duration", "Finite", "Inside", "Items", "Name", "NonNegative", "Number", "Ohms",
-    "Positive", "PwmBits", "Seconds", "Seed", "Share", "Text", "Volts", "Whole", "Word",
+    "Array", "Bits", "Celsius", "Choice", "Count", "Duration", "Farads", "Finite", "Inside", "Items",
+    "Name", "NonNegative", "Number", "Ohms",
+    "Positive", "PwmBits", "Seconds", "Seed", "Share", "Siemens", "Text", "Volts", "Whole", "Word",
     "check", "checked", "fields_of", "is_number", "is_whole",
 ]  # fmt: skip
 
@@ -46,6 +47,8 @@ Inside = Annotated[float, Number(above=0, below=1)]
 Volts = Annotated[float, Number(unit="V")]
 Seconds = Annotated[float, Number(above=0, unit="s")]
 Duration = Annotated[float, Number(0, unit="s")]
+Siemens = Annotated[float, Number(0, unit="S")]
+Farads = Annotated[float, Number(0, unit="F")]
 Ohms = Annotated[float, Number(0, unit="ohm")]
 Celsius = Annotated[float, Number(above=-273.15, unit="C")]
 Name = Annotated[str, Text("1..40 letters, digits, - and _, a letter first", "[A-Za-z][A-Za-z0-9_-]{0,39}")]
@@ -105,7 +108,7 @@ def checked(cls: type[T]) -> type[T]:
     return cls
 
 
-def hold_fields(made: Any) -> None:
+def hold_fields(made: object) -> None:
     """Checks the fields of an object of a dataclass and makes them what their types say.
 
     Raises
@@ -113,7 +116,8 @@ def hold_fields(made: Any) -> None:
     InputError
         Names the first field that does not fit.
     """
-    for name, default, take in _takers(type(made)):
+    # mypy takes the __hash__ of a class's objects for that of the class.
+    for name, default, take in _takers(type(made)):  # type: ignore[arg-type]
         value = getattr(made, name)
         if value is default:
             continue
