@@ -44,7 +44,7 @@ def budget(
 
     Example: cosim budget --network nets/vowels.npz --bits 4 --set ir_drop=0.3 --set stuck=0 --max-loss 0.5%
     """
-    from ..budget.run import budget_settings, describe, run_budget
+    from ..budget.run import BudgetSettings, describe, run_budget
     from ..networks import Network
     from ..studies.study import Run
 
@@ -56,7 +56,7 @@ def budget(
     name = task or Network.load(network).metadata.task
     if not name:
         raise InputError(f"{network}: does not say what task it was trained on; give --task")
-    settings = budget_settings(
+    settings = BudgetSettings(
         network=str(network),
         task=name,
         bits=bits,
