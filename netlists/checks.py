@@ -24,9 +24,9 @@ import numpy as np
 from .check_rules import Array, Choice, Items, Number, Refused, Rule, Text, Whole, rule_of
 
 __all__ = [
-    "Array", "Bits", "Celsius", "Choice", "Count", "Duration", "Farads", "Finite", "Inside", "Items",
+    "Array", "Bits", "Choice", "Count", "Farads", "Finite", "Inside", "Items",
     "Name", "NonNegative", "Number", "Ohms",
-    "Positive", "PwmBits", "Seconds", "Seed", "Share", "Siemens", "Text", "Volts", "Whole", "Word",
+    "Positive", "PwmBits", "Seconds", "Seed", "Share", "Siemens", "Text", "Volts", "Whole",
     "check", "checked", "fields_of", "is_number", "is_whole",
 ]  # fmt: skip
 
@@ -46,13 +46,10 @@ Share = Annotated[float, Number(0, 1)]
 Inside = Annotated[float, Number(above=0, below=1)]
 Volts = Annotated[float, Number(unit="V")]
 Seconds = Annotated[float, Number(above=0, unit="s")]
-Duration = Annotated[float, Number(0, unit="s")]
 Siemens = Annotated[float, Number(0, unit="S")]
 Farads = Annotated[float, Number(0, unit="F")]
 Ohms = Annotated[float, Number(0, unit="ohm")]
-Celsius = Annotated[float, Number(above=-273.15, unit="C")]
 Name = Annotated[str, Text("1..40 letters, digits, - and _, a letter first", "[A-Za-z][A-Za-z0-9_-]{0,39}")]
-Word = Annotated[str, Text("a text of at least one character", r"(?s).+")]
 
 
 def check(kind: Any, value: Any, name: str) -> Any:
