@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from netlists.checks import is_number
+from netlists.checks import Choice, Number, Positive, checked
 from netlists.errors import InputError
 
 SHAPES = ("normal", "truncated-normal", "uniform", "student-t")
 """Names of the shapes; all are symmetric about 0."""
 
 
+@checked
 @dataclass(frozen=True)
 class Shape:
     """Shape of a distribution with mean 0; a source multiplies it by its scale, the standard deviation sigma.
@@ -33,22 +35,15 @@ class Shape:
         ``student-t`` only: degrees of freedom, above 2. The smaller, the heavier the tails.
     """
 
-    kind: str = "normal"
-    limit: float | None = None
-    dof: float | None = None
+    kind: Annotated[str, Choice(SHAPES)] = "normal"
+    limit: Positive | None = None
+    dof: Annotated[float, Number(above=2)] | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in SHAPES:
-            raise InputError(f"kind={self.kind!r}: unknown shape; allowed are {', '.join(SHAPES)}")
-        for name, kind, low in (("limit", "truncated-normal", 0.0), ("dof", "student-t", 2.0)):
+        for name, kind in (("limit", "truncated-normal"), ("dof", "student-t")):
             value = getattr(self, name)
             if (value is not None) != (self.kind == kind):
                 raise InputError(f"{name}={value!r} with kind={self.kind!r}: {name} belongs to {kind}, which needs it")
-            if value is None:
-                continue
-            if not is_number(value) or value <= low:
-                raise InputError(f"{name}={value!r}: must be a finite number above {low:g}")
-            object.__setattr__(self, name, float(value))
 
     def of_normal(self, z: np.ndarray) -> np.ndarray:
         """The value at the same quantile as the standard normal ``z`` (any shape), in sigma."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from netlists.checks import Inside, check
 from netlists.errors import InputError
 
 CONFIDENCE = 0.95
@@ -77,8 +78,7 @@ def check_values(y: np.ndarray, name: str = "values", *, least: int = MIN_SAMPLE
 
 def check_share(name: str, value: float) -> None:
     """Raise `InputError` unless ``value`` lies between 0 and 1, both excluded."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not 0 < value < 1:
-        raise InputError(f"{name}={value!r}: must be a number between 0 and 1, both excluded")
+    check(Inside, value, name)
 
 
 def proportion_interval(passed: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:

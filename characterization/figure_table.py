@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from netlists.checks import Number, checked
 from netlists.errors import InputError
 
 from . import figures
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 FIGURES = ("max_inl_in", "max_inl_out", "max_dnl", "offset", "gain", "missing_codes", "enob")
 
 
+Limit = Annotated[float, Number(above=0, unit="LSB", endless=True)]
+
+
+@checked
 @dataclass(frozen=True)
 class Limits:
     """What a chip must meet to count as good; infinite means no limit.
@@ -34,15 +39,9 @@ class Limits:
         Whether every level must lie above the one before.
     """
 
-    max_inl: float = math.inf
-    max_dnl: float = math.inf
+    max_inl: Limit = math.inf
+    max_dnl: Limit = math.inf
     monotonic: bool = True
-
-    def __post_init__(self) -> None:
-        for name in ("max_inl", "max_dnl"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                raise InputError(f"{name}={value!r}: must be a number above 0 (LSB)")
 
 
 def figure_table(run: Run) -> pd.DataFrame:

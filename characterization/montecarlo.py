@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlists.checks import is_number
+from netlists.checks import Count, Seconds, check
 from netlists.engine import RUNNERS
 from netlists.errors import InputError
 from netlists.pyspice import shared_instance
@@ -168,8 +168,7 @@ def load_run(folder: str | Path) -> Run:
 def check_counts(samples: int, jobs: int, **others: int) -> None:
     """Raise `InputError` unless all are whole numbers of at least 1."""
     for name, value in {"samples": samples, "jobs": jobs, **others}.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"{name}={value!r}: must be a whole number, 1 or more")
+        check(Count, value, name)
 
 
 def _bar(plan: RampPlan, samples: int, done: int, show: bool) -> tqdm:
@@ -190,11 +189,10 @@ def _bar(plan: RampPlan, samples: int, done: int, show: bool) -> tqdm:
 def _task(plan: RampPlan, timeout: float | None, runner: str) -> BatchTask:
     own = plan.comparator is not None or plan.opamp is not None
     limit = TIMEOUT["sky130" if own else plan.level] if timeout is None else timeout
-    if not is_number(limit) or limit <= 0:
-        raise InputError(f"timeout={limit!r}: must be a number of seconds, more than 0")
+    limit = check(Seconds, limit, "timeout")
     if runner not in RUNNERS:
         raise InputError(f"runner={runner!r}: unknown; allowed are {', '.join(RUNNERS)}")
-    return BatchTask(plan, plan.program(), partial(simulate_samples, runner=runner), float(limit))
+    return BatchTask(plan, plan.program(), partial(simulate_samples, runner=runner), limit)
 
 
 def _count(finished: Finished, batch: int, samples: int) -> int:

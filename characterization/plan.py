@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from netlists.activation_table import ActivationTable, as_activation
 from netlists.activations import Activation
-from netlists.checks import is_number
+from netlists.checks import Bits, Choice, Ohms, Seed, Whole, checked
 from netlists.compensation import compensate
 from netlists.conditions import NOMINAL, Pvt, as_designed, check_circuit, circuit_at
 from netlists.devices import DeviceProfile, load_profile
@@ -31,6 +31,7 @@ CALIBRATIONS = ("none", "one-point", "binary-search", "two-point", "trim")
 __all__ = ["CALIBRATIONS", "DEFAULT_PROFILE", "Pvt", "RampPlan", "Sampling", "Variation"]
 
 
+@checked
 @dataclass(frozen=True)
 class RampPlan:
     """One ramp converter to characterize: everything that decides a sample but its number.
@@ -67,20 +68,20 @@ class RampPlan:
     """
 
     activation: str | ActivationTable
-    bits: int
+    bits: Bits
     profile: DeviceProfile = field(default_factory=lambda: load_profile(DEFAULT_PROFILE))
     circuit: RampCircuit = None  # type: ignore[assignment]
     variation: Variation = None  # type: ignore[assignment]
     scheme: str = "auto"
-    n_calibration: int = 5
+    n_calibration: Annotated[int, Whole(1, 32)] = 5
     level: str = "macro"
     cells: str = "selected"
     comparator: UserSubcircuit | None = None
     opamp: UserSubcircuit | None = None
-    seed: int = 0
-    calibration: str = "one-point"
+    seed: Seed = 0
+    calibration: Annotated[str, Choice(CALIBRATIONS)] = "one-point"
     conditions: Pvt = NOMINAL
-    wire_resistance: float = 0.0
+    wire_resistance: Ohms = 0.0
     sampling: Sampling = field(default_factory=Sampling)
     conversions: bool = True
     quantizer: Quantizer = field(default_factory=Quantizer)
@@ -94,25 +95,12 @@ class RampPlan:
         if self.variation is None:
             object.__setattr__(self, "variation", Variation.measured(self.conditions))
         check_circuit(self.circuit, self.conditions)
-        if self.calibration not in CALIBRATIONS:
-            raise InputError(f"calibration={self.calibration!r}: unknown; allowed are {', '.join(CALIBRATIONS)}")
-        r = self.wire_resistance
-        if not is_number(r) or r < 0:
-            raise InputError(f"wire_resistance={r!r}: must be a finite number, 0 or more (ohms per cell)")
-        object.__setattr__(self, "wire_resistance", float(r))
-        if not isinstance(self.conversions, bool):
-            raise InputError(f"conversions={self.conversions!r}: must be true or false")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise InputError(f"seed={self.seed!r}: must be a whole number, 0 or more")
         low, high = self.program().span(self.circuit)
         if low < 0 or high > self.circuit.v_dd:
             raise InputError(
                 f"v_swing={self.circuit.v_swing:g}: the {self.name} ramp would run from {low:.3g} to {high:.3g} V, supply "
                 f"{self.circuit.v_dd:g} V; take v_swing={self.program().fitting_swing(self.circuit):.3g} or less"
             )
-        # NumPy's whole numbers are allowed, but have no place in JSON.
-        for name in ("bits", "n_calibration"):
-            object.__setattr__(self, name, int(getattr(self, name)))
 
     def _check_conditions(self) -> None:
         """Raise `InputError` where other than nominal conditions would change nothing, or only a part of the converter."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from netlists.checks import Choice, Whole, checked
 from netlists.errors import InputError
 
 from .streams import scrambling_stream
@@ -27,6 +28,7 @@ _INSIDE = 2.0**-53
 _one_at_a_time = Lock()
 
 
+@checked
 @dataclass(frozen=True)
 class Sampling:
     """How the samples of a plan are placed.
@@ -40,20 +42,16 @@ class Sampling:
         Size of the Latin hypercube; None for the others.
     """
 
-    method: str = "random"
-    samples: int | None = None
+    method: Annotated[str, Choice(METHODS)] = "random"
+    samples: Annotated[int, Whole(2)] | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InputError(f"sampling method={self.method!r}: unknown; allowed are {', '.join(METHODS)}")
         if self.method != "latin-hypercube" and self.samples is not None:
             raise InputError(
                 f"sampling samples={self.samples!r} with method={self.method!r}: only a latin-hypercube has a fixed size"
             )
-        if self.method == "latin-hypercube" and (
-            isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 2
-        ):
-            raise InputError(f"sampling samples={self.samples!r}: a latin-hypercube needs its size, a whole number, 2 or more")
+        if self.method == "latin-hypercube" and self.samples is None:
+            raise InputError("sampling samples=None: a latin-hypercube needs its size, a whole number, 2 or more")
 
     def check(self, samples: int) -> None:
         """Raise `InputError` if a run of so many samples is not possible."""

@@ -15,11 +15,11 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from netlists.checks import is_number
+from netlists.checks import Choice, NonNegative, Share, checked
 from netlists.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _SEARCH: dict[str, tuple[str, list[list[float]], list[tuple[float, float]]]] = {
 """Method, starts and bounds of the maximum-likelihood search of each kind, in its own parameters."""
 
 
+@checked
 @dataclass(frozen=True)
 class ShiftDistribution:
     """A distribution of zero mean.
@@ -66,31 +67,22 @@ class ShiftDistribution:
         Of ``follows-gain``: where the narrow normal ends, in units of ``sigma``, above 0.
     """
 
-    kind: str
-    sigma: float
+    kind: Annotated[str, Choice(KINDS)]
+    sigma: NonNegative
     shape: float = 0.0
-    weight: float = 0.0
+    weight: Share = 0.0
     apart: float = 0.0
     steep: float = 0.0
     cut: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise InputError(f"shift kind={self.kind!r}: unknown; allowed are {', '.join(KINDS)}")
-        for name in ("sigma", "shape", "weight", "apart", "steep", "cut"):
-            value = getattr(self, name)
-            if not is_number(value):
-                raise InputError(f"shift {name}={value!r}: must be a finite number")
-        if self.sigma < 0 or not 0 <= self.weight <= 1 or (self.kind == "student-t" and self.shape <= 2):
-            raise InputError(
-                f"shift sigma={self.sigma}, shape={self.shape}, weight={self.weight}: need sigma >= 0, weight 0..1, and "
-                "more than 2 degrees of freedom of a student-t"
-            )
+        if self.kind == "student-t" and self.shape <= 2:
+            raise InputError(f"shape={self.shape}: a student-t needs more than 2 degrees of freedom")
         if self.kind in ("two-normals", "follows-gain") and self.shape <= 0:
-            raise InputError(f"shift shape={self.shape}: the sigma of the wide normal must be above 0")
+            raise InputError(f"shape={self.shape}: the sigma of the wide normal must be above 0")
         if self.kind == "follows-gain" and (self.steep < 0 or not 0 < self.weight < 1 or self.sigma == 0 or self.cut <= 0):
             raise InputError(
-                f"shift sigma={self.sigma}, weight={self.weight}, steep={self.steep}, cut={self.cut}: a shift that follows the "
+                f"sigma={self.sigma}, weight={self.weight}, steep={self.steep}, cut={self.cut}: a shift that follows the "
                 "gain needs sigma and cut above 0, a weight between 0 and 1, and steep 0 or more"
             )
 
@@ -226,6 +218,8 @@ class ShiftDistribution:
             raise InputError(f"shift: must be a table of fields, got {type(data).__name__}")
         try:
             return cls(**data)
+        except InputError as e:
+            raise InputError(f"shift {e}") from None
         except TypeError as e:
             raise InputError(f"shift: missing, unknown or malformed field ({e})") from None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netlists.checks import is_number
+from netlists.checks import Positive, check
 from netlists.errors import InputError
 
 from .chip_statistics import Statistic, get_statistic, margin
@@ -134,8 +134,7 @@ def until_ci(
     """
     measure = _estimator(quantity, probability, limits, confidence)
     used = margin(limits) if quantity == "yield" and limits is not None else get_statistic(statistic)
-    if not is_number(half_width) or half_width <= 0:
-        raise InputError(f"half_width={half_width!r}: must be a number above 0")
+    half_width = check(Positive, half_width, "half_width")
     if first < 32 or most < first:
         raise InputError(f"first={first} most={most}: the first look takes 32 samples or more, and most is no less than that")
     if plan.sampling.method != "random":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
 
-from netlists.checks import is_number
+from netlists.checks import Choice, Number, checked
 from netlists.conditions import Pvt, comparator_noise_at
 from netlists.errors import InputError
 from netlists.parameters import MEASURED_STATISTICS, described
@@ -17,13 +17,18 @@ from .distributions import NORMAL, Shape
 CORRELATED = ("opamp_offset", "conductance_gain", "comparator_offset")
 """Sources between which a correlation can be given."""
 
+Correlated = Annotated[str, Choice(CORRELATED)]
+
 _MISMATCH = "foundry mismatch of the SKY130 block, by `cosim blocks` (results/blocks)"
 
 
 def _source(default: float, unit: str, level: str, text: str, origin: str) -> Any:
-    return field(default=default, metadata={"unit": unit, "level": level, "meaning": text, "source": origin})
+    return field(
+        default=default, metadata={"unit": unit, "level": level, "meaning": text, "source": origin, "check": Number(0, unit=unit)}
+    )
 
 
+@checked
 @dataclass(frozen=True)
 class Variation:
     """Standard deviations of what differs between chips, columns and conversions.
@@ -67,18 +72,9 @@ class Variation:
     comparator_offset_shape: Shape = NORMAL
     comparator_noise_shape: Shape = NORMAL
     conductance_gain_shape: Shape = NORMAL
-    correlations: tuple[tuple[str, str, float], ...] = ()
+    correlations: tuple[tuple[Correlated, Correlated, Annotated[float, Number(above=-1, below=1)]], ...] = ()
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.name.endswith("_shape"):
-                if not isinstance(value, Shape):
-                    raise InputError(f"variation {f.name}={value!r}: must be a Shape")
-            elif f.name != "correlations":
-                if not is_number(value) or value < 0:
-                    raise InputError(f"variation {f.name}={value!r}: must be a finite number, 0 or more ({f.metadata['unit']})")
-                object.__setattr__(self, f.name, float(value))
         object.__setattr__(self, "correlations", self._checked())
         matrix = self.correlation_matrix()
         if np.linalg.eigvalsh(matrix).min() < 1e-9:
@@ -87,21 +83,13 @@ class Variation:
             )
 
     def _checked(self) -> tuple[tuple[str, str, float], ...]:
-        """The correlations as tuples in the order of `CORRELATED`: JSON and TOML give lists."""
+        """The correlations as in the order of `CORRELATED`."""
         rows: dict[tuple[str, str], float] = {}
-        for row in self.correlations:
-            if not isinstance(row, (list, tuple)) or len(row) != 3:
-                raise InputError(f"variation correlations: {row!r} must be [source, source, coefficient]")
-            first, second, rho = row
-            for name in (first, second):
-                if name not in CORRELATED:
-                    raise InputError(f"variation correlations: source {name!r} unknown; allowed are {', '.join(CORRELATED)}")
-            if not is_number(rho) or not -1 < rho < 1:
-                raise InputError(f"variation correlations: {first}, {second}: {rho!r} must be a number above -1 and below 1")
+        for first, second, rho in self.correlations:
             a, b = sorted((first, second), key=CORRELATED.index)
             if a == b or (a, b) in rows:
                 raise InputError(f"variation correlations: {a}, {b}: must be two sources, each pair once")
-            rows[a, b] = float(rho)
+            rows[a, b] = rho
         return tuple((a, b, rows[a, b]) for a, b in sorted(rows, key=lambda pair: [CORRELATED.index(n) for n in pair]))
 
     def correlation_matrix(self) -> np.ndarray:

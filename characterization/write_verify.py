@@ -10,12 +10,12 @@ a cell's own rate and each pulse's spread make it land elsewhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from netlists.checks import is_whole
+from netlists.checks import Count, NonNegative, Number, Whole, checked, is_whole
 from netlists.devices import DeviceProfile
 from netlists.engine import simulate
 from netlists.errors import InputError
@@ -32,6 +32,10 @@ END_STATE = 1e-3
 """Distance from the ends of the state, where the windows stop all motion, that counts as reachable."""
 
 
+Part = Annotated[float, Number(above=0, high=1)]
+
+
+@checked
 @dataclass(frozen=True)
 class WriteVerifyScheme:
     """How a cell is approached.
@@ -48,25 +52,13 @@ class WriteVerifyScheme:
     pulses : WritePulses
     """
 
-    coarse: float = 0.5
-    fine: float = 0.25
-    coarse_tries: int = 10
-    max_tries: int = 20
-    rate_spread: float = 0.2
-    pulse_spread: float = 0.1
+    coarse: Part = 0.5
+    fine: Part = 0.25
+    coarse_tries: Annotated[int, Whole(0)] = 10
+    max_tries: Count = 20
+    rate_spread: NonNegative = 0.2
+    pulse_spread: NonNegative = 0.1
     pulses: WritePulses = field(default_factory=WritePulses)
-
-    def __post_init__(self) -> None:
-        for name in ("coarse", "fine"):
-            if not 0 < getattr(self, name) <= 1:
-                raise InputError(f"write-verify: {name}={getattr(self, name)}: must be above 0, at most 1")
-        for name, low in (("coarse_tries", 0), ("max_tries", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
-                raise InputError(f"write-verify: {name}={value}: must be a whole number, {low} or more")
-        for name in ("rate_spread", "pulse_spread"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"write-verify: {name}={getattr(self, name)}: must be finite and 0 or more")
 
 
 @dataclass(frozen=True)

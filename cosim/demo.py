@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
 from characterization import figures, validation
 from characterization.chips import nominal_deck
-from characterization.montecarlo import Run, characterize, check_counts
+from characterization.montecarlo import Run, characterize
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_model import RampModel
-from netlists.errors import InputError
+from netlists.checks import Count, Seed, Whole, checked
 
 from . import nominal, plots
 from .comparison import Comparison, compare
@@ -37,22 +37,16 @@ HELD_OUT_SEED_OFFSET = 1000
 """Held-out chips are drawn with the ramp's seed plus this."""
 
 
+@checked
 @dataclass(frozen=True)
 class DemoSettings:
     """Size and seed of the study."""
 
-    samples: int = 208
-    held_out: int = 64
-    chips: int = 16
-    converting_chips: int = 8
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        check_counts(self.samples, 1)
-        check_counts(self.held_out, 1)
-        for name, low in (("samples", 8), ("held_out", 8), ("chips", 1), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise InputError(f"{name}={getattr(self, name)}: must be {low} or more")
+    samples: Annotated[int, Whole(8)] = 208
+    held_out: Annotated[int, Whole(8)] = 64
+    chips: Count = 16
+    converting_chips: Count = 8
+    seed: Seed = 1
 
 
 def run_demo(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel
 from netlists.activations import get_activation
-from netlists.checks import is_number
+from netlists.checks import Choice, Finite, NonNegative, Number, Ohms, Positive, Seconds, Whole, checked
 from netlists.devices import DeviceProfile
 from netlists.differential_pairs import LAYOUTS
 from netlists.errors import InputError
@@ -25,8 +24,11 @@ Ramp = RampDraw | RampModel | None
 STATE_UNITS = ("float", "table", "ramp")
 PARTIAL_SUMS = ("charge", "digital")
 MAX_IDEAL_BITS = 16
+Cells = Annotated[int, Whole(2, 2**20)]
+ReadVoltage = Annotated[float, Number(above=0, unit="V")]
 
 
+@checked
 @dataclass(frozen=True)
 class LinearAdc:
     """A linear converter a column, and the digital table behind it.
@@ -42,18 +44,11 @@ class LinearAdc:
         Bits of the values in the activation table.
     """
 
-    bits: int = 8
-    x_max: float = 8.0
-    offset_sigma: float = 0.0
-    noise_sigma: float = 0.0
-    table_bits: int = 8
-
-    def __post_init__(self) -> None:
-        for name, high in (("bits", 12), ("table_bits", 16)):
-            _whole(name, getattr(self, name), 1, high)
-        _number("x_max", self.x_max, positive=True)
-        for name in ("offset_sigma", "noise_sigma"):
-            _number(name, getattr(self, name))
+    bits: Annotated[int, Whole(1, 12)] = 8
+    x_max: Positive = 8.0
+    offset_sigma: NonNegative = 0.0
+    noise_sigma: NonNegative = 0.0
+    table_bits: Annotated[int, Whole(1, 16)] = 8
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -66,6 +61,7 @@ class LinearAdc:
         return self.x_max * ((2.0 * np.arange(2**self.bits) + 1.0) / 2**self.bits - 1.0)
 
 
+@checked
 @dataclass(frozen=True)
 class Arrays:
     """Weights as conductances on arrays of a given size.
@@ -90,29 +86,18 @@ class Arrays:
     """
 
     profile: DeviceProfile
-    layout: str = "rows"
-    max_rows: int | None = None
-    max_columns: int | None = None
-    partial_sums: str = "charge"
-    w_max: float | None = None
-    r_row: float = 0.0
-    r_col: float = 0.0
-    r_driver: float = 0.0
-    r_sense: float = 0.0
-    drift_time: float | None = None
+    layout: Annotated[str, Choice(LAYOUTS)] = "rows"
+    max_rows: Cells | None = None
+    max_columns: Cells | None = None
+    partial_sums: Annotated[str, Choice(PARTIAL_SUMS)] = "charge"
+    w_max: Positive | None = None
+    r_row: Ohms = 0.0
+    r_col: Ohms = 0.0
+    r_driver: Ohms = 0.0
+    r_sense: Ohms = 0.0
+    drift_time: Seconds | None = None
 
     def __post_init__(self) -> None:
-        for name, allowed in (("layout", LAYOUTS), ("partial_sums", PARTIAL_SUMS)):
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name}={getattr(self, name)!r}: unknown; allowed are {', '.join(allowed)}")
-        for name in ("max_rows", "max_columns"):
-            if getattr(self, name) is not None:
-                _whole(name, getattr(self, name), 2, 2**20)
-        for name in ("r_row", "r_col", "r_driver", "r_sense"):
-            _number(name, getattr(self, name))
-        for name in ("w_max", "drift_time"):
-            if getattr(self, name) is not None:
-                _number(name, getattr(self, name), positive=True)
         if self.drift_time is not None and not self.profile.relaxation_times:
             raise InputError(f"drift_time={self.drift_time:g}: device profile {self.profile.name} has no relaxation data")
 
@@ -127,6 +112,7 @@ class Arrays:
         return any((p.program_sigma, p.read_sigma, p.stuck_off_rate, p.stuck_on_rate)) or self.drift_time is not None
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Hardware:
     """What a network is evaluated on. At most one of ``bits``, ``ramps`` and ``adc`` is given; none of them is floating point.
@@ -163,44 +149,30 @@ class Hardware:
         fitted ramps, otherwise 0.2.
     """
 
-    bits: int | None = None
+    bits: Annotated[int, Whole(1, MAX_IDEAL_BITS)] | None = None
     ramps: Mapping[str, Ramp] | None = None
     adc: LinearAdc | None = None
-    state_unit: str = "float"
-    state_bits: int = 8
-    state_x_max: float = 4.0
-    threshold_noise: float = 0.0
+    state_unit: Annotated[str, Choice(STATE_UNITS)] = "float"
+    state_bits: Annotated[int, Whole(1, 12)] = 8
+    state_x_max: Positive = 4.0
+    threshold_noise: NonNegative = 0.0
     arrays: Arrays | None = None
     pwm: PwmInputs | None = None
-    v_read: float | None = None
-    v_read_nominal: float | None = None
-    temperature: float | None = None
-    supply: float | None = None
+    v_read: ReadVoltage | None = None
+    v_read_nominal: ReadVoltage | None = None
+    temperature: Finite | None = None
+    supply: Positive | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("bits", "ramps", "adc") if getattr(self, name) is not None]
         if len(given) > 1:
             raise InputError(f"{' and '.join(given)}: are different converters; give one of bits, ramps and adc")
-        if self.bits is not None:
-            _whole("bits", self.bits, 1, MAX_IDEAL_BITS)
         for name, ramp in (self.ramps or {}).items():
             get_activation(name)
-            if ramp is not None and not isinstance(ramp, (RampDraw, RampModel)):
-                raise InputError(f"ramps[{name!r}]: is a {type(ramp).__name__}; give a RampDraw, a RampModel or None")
             if ramp is not None and ramp.activation != name:
                 raise InputError(f"{name}: was given ramps of {ramp.activation!r}; give ramps of {name!r}")
-        if self.state_unit not in STATE_UNITS:
-            raise InputError(f"state_unit={self.state_unit!r}: unknown; allowed are {', '.join(STATE_UNITS)}")
         if self.state_unit == "ramp" and (self.bits is None and self.ramps is None):
             raise InputError("state_unit='ramp': this hardware has no ramps; give bits or ramps, or take 'table' or 'float'")
-        _whole("state_bits", self.state_bits, 1, 12)
-        _number("state_x_max", self.state_x_max, positive=True)
-        _number("threshold_noise", self.threshold_noise)
-        for name in ("v_read", "v_read_nominal", "supply"):
-            if getattr(self, name) is not None:
-                _number(name, getattr(self, name), positive=True)
-        if self.temperature is not None and not is_number(self.temperature):
-            raise InputError(f"temperature={self.temperature!r}: must be a finite number")
         if others := [q for q in self.conditions if q != "v_read" and not models_of(self.ramps)]:
             raise InputError(f"{others[0]}={self.conditions[others[0]]:g}: only fitted models know what it does; give ramps")
         if self.v_read is not None and not given:
@@ -311,14 +283,3 @@ def quantized_activation(activation: str, bits: int, x: np.ndarray) -> np.ndarra
     step = (a.y_max - a.y_min) / 2**bits
     codes = np.clip(np.floor((a.value(x) - a.y_min) / step), 0, 2**bits - 1)
     return (a.y_min + (codes + 0.5) * step).astype(x.dtype)
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise InputError(f"{name}={value!r}: must be a whole number {low}..{high}")
-
-
-def _number(name: str, value: Any, *, positive: bool = False) -> None:
-    good = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or value < 0 or (positive and value == 0):
-        raise InputError(f"{name}={value!r}: must be a finite number, {'above 0' if positive else '0 or more'}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.errors import InputError
+from netlists.checks import Positive, PwmBits, checked
 from netlists.pwm import Pwm
 
 
+@checked
 @dataclass(frozen=True)
 class PwmInputs:
     """Resolution and full scale of the crossbar's inputs.
@@ -26,18 +26,9 @@ class PwmInputs:
         The same for states and for the outputs of a layer below; None takes the cell's own largest output.
     """
 
-    bits: int = 5
-    input_range: float = 4.0
-    state_range: float | None = None
-
-    def __post_init__(self) -> None:
-        Pwm(n_in=self.bits)
-        for name in ("input_range", "state_range"):
-            value = getattr(self, name)
-            if value is None and name == "state_range":
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not (math.isfinite(value) and value > 0):
-                raise InputError(f"{name}={value!r}: must be finite and above 0")
+    bits: PwmBits = 5
+    input_range: Positive = 4.0
+    state_range: Positive | None = None
 
     @property
     def max_code(self) -> int:

@@ -6,17 +6,17 @@ kept as its points and the way to connect them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.polynomial import Polynomial
 
 from .activations import ACTIVATIONS, Activation, get_activation
+from .checks import Choice, Name, checked
 from .errors import InputError
 from .thresholds import output_range
 
@@ -29,6 +29,7 @@ _FINEST_INTERVAL = 2.0**-20
 _CSV_BYTES = 4_000_000
 
 
+@checked
 @dataclass(frozen=True)
 class ActivationTable:
     """A function by its points.
@@ -44,26 +45,14 @@ class ActivationTable:
         natural cubic spline through them, twice differentiable, as Kolmogorov-Arnold networks use.
     """
 
-    name: str
+    name: Name
     x: tuple[float, ...]
     y: tuple[float, ...]
-    interpolation: str = "pchip"
+    interpolation: Annotated[str, Choice(INTERPOLATIONS)] = "pchip"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,39}", self.name):
-            raise InputError(f"activation name={self.name!r}: must be 1..40 letters, digits, - and _, a letter first")
         if self.name in ACTIVATIONS:
             raise InputError(f"activation name={self.name!r}: is built in; take another name for your own")
-        if self.interpolation not in INTERPOLATIONS:
-            raise InputError(f"interpolation={self.interpolation!r}: unknown; allowed are {', '.join(INTERPOLATIONS)}")
-        for axis in ("x", "y"):
-            try:
-                values = np.array([float(v) for v in getattr(self, axis)])
-            except (TypeError, ValueError):
-                raise InputError(f"activation {self.name}: {axis} must be a list of numbers") from None
-            if len(bad := np.flatnonzero(~np.isfinite(values))):
-                raise InputError(f"activation {self.name}: {axis}[{bad[0]}]={values[bad[0]]}: must be finite")
-            object.__setattr__(self, axis, tuple(values.tolist()))
         if len(self.x) != len(self.y) or not 4 <= len(self.x) <= MAX_POINTS:
             raise InputError(
                 f"activation {self.name}: has {len(self.x)} x and {len(self.y)} y; must be as many of both, 4..{MAX_POINTS}"

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cache
+from typing import Annotated
 
 import numpy as np
 
-from .checks import is_number
+from .checks import Number, Volts, checked
 from .errors import InputError
 from .parameters import MEASURED, RampCircuit
-from .pdk import check_corner
+from .pdk import Corner
 
 
+@checked
 @dataclass(frozen=True)
 class Pvt:
     """Process corner, supply and temperature.
@@ -32,17 +34,9 @@ class Pvt:
         Volts.
     """
 
-    corner: str = "tt"
-    temperature: float = 27.0
-    supply: float = 1.8
-
-    def __post_init__(self) -> None:
-        check_corner(self.corner)
-        for name, unit in (("temperature", "C"), ("supply", "V")):
-            value = getattr(self, name)
-            if not is_number(value):
-                raise InputError(f"{name}={value!r}: must be a finite number ({unit})")
-            object.__setattr__(self, name, float(value))
+    corner: Corner = "tt"
+    temperature: Annotated[float, Number(unit="C")] = 27.0
+    supply: Volts = 1.8
 
     def __str__(self) -> str:
         return f"{self.corner}, {self.temperature:g} C, {self.supply:g} V"

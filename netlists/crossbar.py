@@ -10,21 +10,23 @@ resistor, joined to the same terminal, at the top. Resistances of 0 are exact: t
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .checks import Array, Choice, Farads, Number, Ohms, checked
 from .errors import InputError
 
 DRIVEN = ("left", "both")
 SENSED = ("bottom", "both")
 SMALLEST = 1e-300
 """Least conductance and least resistance other than 0: their reciprocals are still finite."""
+_OPEN = "give an open cell the conductance of its OFF state"
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Crossbar:
     """A crossbar of R rows and C columns, SI units, immutable.
@@ -57,43 +59,22 @@ class Crossbar:
         Shape, sign or finiteness; a bad conductance is named by row and column.
     """
 
-    conductance: np.ndarray
-    r_row: float = 1.0
-    r_col: float = 1.0
-    r_driver: float = 0.0
-    r_sense: float = 0.0
-    c_row: float = 0.0
-    c_col: float = 0.0
-    driven: str = "left"
-    sensed: str = "bottom"
-    r_access: float = 0.0
-    curvature: float = 0.0
+    conductance: Annotated[np.ndarray, Array(("rows", "columns"), low=SMALLEST, unit="S", why=_OPEN)]
+    r_row: Ohms = 1.0
+    r_col: Ohms = 1.0
+    r_driver: Ohms = 0.0
+    r_sense: Ohms = 0.0
+    c_row: Farads = 0.0
+    c_col: Farads = 0.0
+    driven: Annotated[str, Choice(DRIVEN)] = "left"
+    sensed: Annotated[str, Choice(SENSED)] = "bottom"
+    r_access: Ohms = 0.0
+    curvature: Annotated[float, Number(0, unit="1/V**2")] = 0.0
 
     def __post_init__(self) -> None:
-        g = _real(self.conductance, "conductance", "siemens").copy()
-        if g.ndim != 2 or g.size == 0:
-            raise InputError(f"conductance: has shape {g.shape}, must be (rows, columns) with at least one of each")
-        bad = np.argwhere(~(np.isfinite(g) & (g >= SMALLEST)))
-        if len(bad):
-            i, j = bad[0]
-            raise InputError(
-                f"conductance of row {i}, column {j} is {g[i, j]:g}: must be finite and above 0 (siemens, {SMALLEST:g} at least); "
-                "give an open cell the conductance of its OFF state"
-            )
-        g.setflags(write=False)
-        object.__setattr__(self, "conductance", g)
-        for name, unit in _SCALARS.items():
-            value = getattr(self, name)
-            if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-                raise InputError(f"{name}={value!r}: must be a number ({unit})")
-            if not math.isfinite(value) or value < 0:
-                raise InputError(f"{name}={value:g}: must be finite and 0 or more ({unit})")
-            if unit == "ohm" and 0 < value < SMALLEST:
-                raise InputError(f"{name}={value:g}: must be 0, which is exact, or at least {SMALLEST:g} ({unit})")
-            object.__setattr__(self, name, float(value))
-        for name, allowed in (("driven", DRIVEN), ("sensed", SENSED)):
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name}={getattr(self, name)!r}: unknown; allowed are {', '.join(allowed)}")
+        for name in ("r_row", "r_col", "r_driver", "r_sense", "r_access"):
+            if 0 < getattr(self, name) < SMALLEST:
+                raise InputError(f"{name}={getattr(self, name):g}: must be 0, which is exact, or at least {SMALLEST:g} (ohm)")
 
     @property
     def rows(self) -> int:
@@ -133,12 +114,6 @@ class Crossbar:
         if unknown := sorted(set(changes) - known):
             raise InputError(f"crossbar parameter {unknown[0]!r}: unknown; allowed are {', '.join(sorted(known))}")
         return replace(self, **changes)
-
-
-_SCALARS = {
-    "r_row": "ohm", "r_col": "ohm", "r_driver": "ohm", "r_sense": "ohm", "c_row": "F", "c_col": "F", "r_access": "ohm",
-    "curvature": "1/V**2",
-}  # fmt: skip
 
 
 def _real(values: npt.ArrayLike, name: str, unit: str) -> np.ndarray:

@@ -11,15 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from . import memristor
-from .checks import is_number
+from .checks import NonNegative, Siemens, checked
 from .errors import InputError
 
 _FLOOR = 0.1
 """Smallest conductance an error may leave a cell with, as a part of ``g_hrs``: a cell never conducts backwards."""
 
-_TABLES = ("read_sigma_shape", "program_sigma_shape", "relaxation_times", "relaxation_sigma_fit")
 
-
+@checked
 @dataclass(frozen=True)
 class DeviceProfile:
     """A memristor technology, SI units.
@@ -56,30 +55,23 @@ class DeviceProfile:
     """
 
     name: str
-    g_min: float
-    g_max: float
-    g_hrs: float
-    program_sigma: float
-    program_window: float
-    read_sigma: float
-    stuck_off_rate: float = 0.0
-    stuck_on_rate: float = 0.0
-    iv_curvature: float = 0.0
+    g_min: Siemens
+    g_max: Siemens
+    g_hrs: Siemens
+    program_sigma: Siemens
+    program_window: Siemens
+    read_sigma: Siemens
+    stuck_off_rate: NonNegative = 0.0
+    stuck_on_rate: NonNegative = 0.0
+    iv_curvature: NonNegative = 0.0
     read_sigma_shape: tuple[tuple[float, ...], ...] = ()
-    fit_conductance: float = 0.0
+    fit_conductance: Siemens = 0.0
     program_sigma_shape: tuple[float, ...] = ()
     relaxation_times: tuple[float, ...] = ()
     relaxation_sigma_fit: tuple[tuple[float, ...], ...] = ()
     source: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            if f.name in ("name", "source", *_TABLES):
-                continue
-            value = getattr(self, f.name)
-            if not is_number(value) or value < 0:
-                raise InputError(f"device profile {self.name}: {f.name}={value}: must be a finite number, 0 or more")
-            object.__setattr__(self, f.name, float(value))
         if not 0 < self.g_hrs <= self.g_min < self.g_max:
             raise InputError(
                 f"device profile {self.name}: g_hrs={self.g_hrs:g} g_min={self.g_min:g} g_max={self.g_max:g}: "
@@ -89,21 +81,7 @@ class DeviceProfile:
             raise InputError(f"device profile {self.name}: program_window=0 with program_sigma > 0 leaves no error to draw")
         if self.stuck_off_rate + self.stuck_on_rate > 1:
             raise InputError(f"device profile {self.name}: stuck_off_rate + stuck_on_rate is above 1")
-        for name in _TABLES:
-            object.__setattr__(self, name, self._table(name))
         self._check_tables()
-
-    def _table(self, name: str) -> tuple:
-        """A table field as tuples of floats: TOML gives lists."""
-        value, rows = getattr(self, name), name in ("read_sigma_shape", "relaxation_sigma_fit")
-        kind = "a list of lists of finite numbers" if rows else "a list of finite numbers"
-        try:
-            table = tuple(tuple(float(v) for v in row) for row in value) if rows else tuple(float(v) for v in value)
-        except (TypeError, ValueError):
-            raise InputError(f"device profile {self.name}: {name}={value!r}: must be {kind}") from None
-        if not all(np.all(np.isfinite(row)) for row in table):
-            raise InputError(f"device profile {self.name}: {name}={value!r}: must be {kind}")
-        return table
 
     def _check_tables(self) -> None:
         where = f"device profile {self.name}: "
@@ -223,5 +201,7 @@ def load_profile(name_or_path: str | Path) -> DeviceProfile:
         raise InputError(f"device profile {text}: unknown field {extra[0]!r}; allowed are {', '.join(sorted(known))}")
     try:
         return DeviceProfile(**data)
+    except InputError as e:
+        raise InputError(f"device profile {text}: {e}") from None
     except TypeError as e:
         raise InputError(f"device profile {text}: {str(e).split('__init__() ')[-1]}") from None

@@ -11,14 +11,13 @@ Three placements:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from .checks import is_number, is_whole
+from .checks import Bits, Choice, Positive, Share, check, checked
 from .errors import InputError
 from .thresholds import MERGE_LSB
 
@@ -30,10 +29,10 @@ _BINS = 1024
 
 def check_bits(bits: int) -> None:
     """Raise `InputError` unless ``bits`` is a whole number from 1 to 8."""
-    if not is_whole(bits) or not 1 <= bits <= 8:
-        raise InputError(f"bits={bits}: the ramp column has 2**bits cells and takes 1..8 bits")
+    check(Bits, bits, "bits")
 
 
+@checked
 @dataclass(frozen=True)
 class InputDistribution:
     """What a converter's inputs are like: Gaussian, or samples.
@@ -47,18 +46,8 @@ class InputDistribution:
     """
 
     mean: float = 0.0
-    sigma: float = 1.0
+    sigma: Positive = 1.0
     samples: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "samples", tuple(float(s) for s in self.samples))
-        except (TypeError, ValueError):
-            raise InputError("input distribution: samples must be numbers") from None
-        if not np.all(np.isfinite(self.samples)):
-            raise InputError("input distribution: samples hold a value that is not finite")
-        if not math.isfinite(self.mean) or not math.isfinite(self.sigma) or self.sigma <= 0:
-            raise InputError(f"input distribution: mean={self.mean}, sigma={self.sigma}: must be finite, sigma above 0")
 
     def points(self) -> np.ndarray:
         """Equally likely inputs that stand for the distribution: the samples, or quantiles of the Gaussian."""
@@ -69,6 +58,7 @@ class InputDistribution:
         return self.mean + self.sigma * ndtri((np.arange(_POINTS) + 0.5) / _POINTS)
 
 
+@checked
 @dataclass(frozen=True)
 class Quantizer:
     """How the outputs of an activation are divided among the codes.
@@ -84,23 +74,19 @@ class Quantizer:
         Two crossings between which the function passes a level by less than this, in output LSB, are left out.
     """
 
-    placement: str = "mid-rise"
+    placement: Annotated[str, Choice(PLACEMENTS)] = "mid-rise"
     domain: tuple[float, float] | None = None
     outputs: tuple[float, float] | None = None
     inputs: InputDistribution | None = None
-    merge_lsb: float = MERGE_LSB
+    merge_lsb: Share = MERGE_LSB
 
     def __post_init__(self) -> None:
-        if self.placement not in PLACEMENTS:
-            raise InputError(f"placement={self.placement!r}: unknown; allowed are {', '.join(PLACEMENTS)}")
         if self.placement == "lloyd-max" and self.inputs is None:
             raise InputError("placement='lloyd-max': needs the distribution of the inputs; give inputs=InputDistribution(...)")
         if self.placement != "lloyd-max" and self.inputs is not None:
             raise InputError(
                 f"placement={self.placement!r}: does not use a distribution of inputs; take lloyd-max or leave inputs out"
             )
-        if not is_number(self.merge_lsb) or not 0 <= self.merge_lsb <= 1:
-            raise InputError(f"merge_lsb={self.merge_lsb!r}: must be a number from 0 to 1 (output LSB)")
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Quantizer:

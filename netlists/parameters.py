@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from typing import Any
 
-from .checks import is_number
+from .checks import Number, checked
 from .errors import InputError
 
 LEVELS = ("ideal", "macro", "sky130")
@@ -23,7 +23,7 @@ MEASURED_STATISTICS: dict[str, float] = MEASURED["statistics"]
 
 
 def _p(default: float, unit: str, text: str, source: str, minimum: float = 0.0) -> Any:
-    return field(default=default, metadata={"unit": unit, "meaning": text, "source": source, "minimum": minimum})
+    return field(default=default, metadata={"unit": unit, "meaning": text, "source": source, "check": Number(minimum, unit=unit)})
 
 
 def _m(name: str, unit: str, text: str, minimum: float) -> Any:
@@ -31,6 +31,7 @@ def _m(name: str, unit: str, text: str, minimum: float) -> Any:
     return _p(MEASURED["circuit"][name], unit, text, source, minimum)
 
 
+@checked
 @dataclass(frozen=True)
 class RampCircuit:
     """Everything about the converter that is not the ramp program; SI units.
@@ -65,15 +66,6 @@ class RampCircuit:
     comparator_limit: float = _m("comparator_limit", "V", "comparator output limit", 1e-6)
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            low = f.metadata["minimum"]
-            if not is_number(value):
-                raise InputError(f"{f.name}={value!r}: must be a finite number ({f.metadata['unit']})")
-            if value < low:
-                raise InputError(f"{f.name}={value:g}: must be {low:g} or more ({f.metadata['unit']})")
-            # 1 and 1.0 are the same circuit and must have the same hash.
-            object.__setattr__(self, f.name, float(value))
         if self.t_reset <= 4 * self.t_edge:
             raise InputError(f"t_reset={self.t_reset:g} s: must be longer than 4 t_edge = {4 * self.t_edge:g} s")
         if self.t_aperture + self.t_edge >= self.t_settle:

@@ -23,12 +23,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from .checks import is_number
+from .checks import Choice, Number, check, checked
 from .errors import InputError, ToolkitError
 
 CORNERS = ("tt", "ss", "ff", "sf", "fs")
+Corner = Annotated[str, Choice(CORNERS)]
 """Process corners: NMOS letter first, PMOS second."""
 
 SETTINGS = ("ngbehavior=hsa", "ng_nomodcheck")
@@ -89,6 +90,7 @@ def check_geometry(device: str, *, w: float, length: float, fingers: int = 1) ->
             raise InputError(f"{device}: {name}={value:g} m: the models cover {low:g}..{high:g} m")
 
 
+@checked
 @dataclass(frozen=True)
 class Conditions:
     """Process corner, temperature and supply of a simulation.
@@ -105,23 +107,10 @@ class Conditions:
         Analog ground, volts; it does not follow the supply (assumption: a reference makes it).
     """
 
-    corner: str = "tt"
-    temperature: float = 27.0
-    v_dd: float = 1.8
-    v_cm: float = 0.9
-
-    def __post_init__(self) -> None:
-        check_corner(self.corner)
-        for name, low, high, unit in (("temperature", -40.0, 125.0, "C"), ("v_dd", 1.62, 1.98, "V"), ("v_cm", 0.5, 1.3, "V")):
-            value = getattr(self, name)
-            if not is_number(value) or not low <= value <= high:
-                raise InputError(f"{name}={value!r}: must be {low:g}..{high:g} {unit} at level sky130")
-
-
-def check_corner(corner: str) -> None:
-    """Raise `InputError` unless ``corner`` is one of `CORNERS`."""
-    if corner not in CORNERS:
-        raise InputError(f"corner={corner!r}: unknown; allowed are {', '.join(CORNERS)}")
+    corner: Corner = "tt"
+    temperature: Annotated[float, Number(-40, 125, unit="C")] = 27.0
+    v_dd: Annotated[float, Number(1.62, 1.98, unit="V")] = 1.8
+    v_cm: Annotated[float, Number(0.5, 1.3, unit="V")] = 0.9
 
 
 def library() -> Path:
@@ -159,7 +148,7 @@ def lib_card(corner: str = "tt", *, mismatch: bool = False) -> str:
     ToolkitError
         No PDK.
     """
-    check_corner(corner)
+    check(Corner, corner, "corner")
     return f'.lib "{library()}" {corner}{"_mm" if mismatch else ""}'
 
 

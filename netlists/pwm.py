@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
-from .checks import is_number, is_whole
+from .checks import PwmBits, Seconds, Whole, checked
 from .errors import InputError
 from .waveforms import pulses
 
-MAX_BITS = 12
 
-
+@checked
 @dataclass(frozen=True)
 class Pwm:
     """How inputs become pulses.
@@ -39,21 +39,10 @@ class Pwm:
         PWM periods of a conversion; every one repeats the inputs.
     """
 
-    n_in: int = 5
-    t_unit: float = 40e-9
-    t_gap: float = 20e-9
-    periods: int = 1
-
-    def __post_init__(self) -> None:
-        for name, low, high in (("n_in", 2, MAX_BITS), ("periods", 1, 1024)):
-            value = getattr(self, name)
-            if not is_whole(value) or not low <= value <= high:
-                raise InputError(f"{name}={value!r}: must be a whole number {low}..{high}")
-            object.__setattr__(self, name, int(value))
-        for name in ("t_unit", "t_gap"):
-            value = getattr(self, name)
-            if not is_number(value) or value <= 0:
-                raise InputError(f"{name}={value!r}: must be finite and above 0 (seconds)")
+    n_in: PwmBits = 5
+    t_unit: Seconds = 40e-9
+    t_gap: Seconds = 20e-9
+    periods: Annotated[int, Whole(1, 1024)] = 1
 
     @property
     def max_code(self) -> int:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
-from .checks import is_number
+from .checks import Choice, Inside, NonNegative, Number, Positive, checked
 from .deck import Deck, subcircuit
 from .errors import InputError, SimulationError
 
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
 OPTIONS = ".options reltol=1e-5 abstol=1e-15 vntol=1e-9 chgtol=1e-18 trtol=1"
 
 
-def _check(model: Vteam | Yakopcic, name: str, fine: dict[str, bool], rule: str) -> None:
-    for f in fields(model):
-        value = getattr(model, f.name)
-        if not is_number(value) or not fine[f.name]:
-            raise InputError(f"{name}: {f.name}={value!r}: {rule}; all finite numbers")
+Negative = Annotated[float, Number(below=0)]
+Exponent = Annotated[float, Number(1)]
 
 
+@checked
 @dataclass(frozen=True)
 class Vteam:
     """Voltage-threshold adaptive memristor (Kvatinsky et al. 2015, doi 10.1109/TCSII.2015.2433536).
@@ -56,25 +54,23 @@ class Vteam:
     about a microsecond from end to end at twice the threshold.
     """
 
-    r_on: float = 2e3
-    r_off: float = 37e3
-    k_on: float = -1e6
-    k_off: float = 1e6
-    a_on: float = 3.0
-    a_off: float = 3.0
-    v_on: float = -0.6
-    v_off: float = 0.6
-    p: float = 1.0
+    r_on: Positive = 2e3
+    r_off: Positive = 37e3
+    k_on: Negative = -1e6
+    k_off: Positive = 1e6
+    a_on: Exponent = 3.0
+    a_off: Exponent = 3.0
+    v_on: Negative = -0.6
+    v_off: Positive = 0.6
+    p: Exponent = 1.0
 
     subcircuit: ClassVar[str] = "memristor_vteam"
     set_sign: ClassVar[int] = -1
     """Sign of the voltage that raises the conductance."""
 
     def __post_init__(self) -> None:
-        _check(self, "Vteam", {
-            "r_on": self.r_on > 0, "r_off": self.r_off > self.r_on, "k_on": self.k_on < 0, "k_off": self.k_off > 0,
-            "a_on": self.a_on >= 1, "a_off": self.a_off >= 1, "v_on": self.v_on < 0, "v_off": self.v_off > 0, "p": self.p >= 1,
-        }, "needs 0 < r_on < r_off, k_on < 0 < k_off, v_on < 0 < v_off, and a_on, a_off, p of 1 or more")  # fmt: skip
+        if self.r_off <= self.r_on:
+            raise InputError(f"r_off={self.r_off:g}: must be above r_on={self.r_on:g} (ohm)")
 
     def motion(self, v: np.ndarray | float, x: np.ndarray | float) -> np.ndarray:
         """``dx/dt``, 1/s, at voltage v and state x (broadcast)."""
@@ -92,6 +88,7 @@ class Vteam:
         return (1 / np.asarray(conductance, float) - self.r_on) / (self.r_off - self.r_on)
 
 
+@checked
 @dataclass(frozen=True)
 class Yakopcic:
     """Generalized memristive device (Yakopcic et al. 2011, doi 10.1109/LED.2011.2163292, 2013, doi 10.1109/TCAD.2013.2252057).
@@ -119,27 +116,20 @@ class Yakopcic:
     The default values are those of the 2013 paper's example, as simulators that ship the model give them.
     """
 
-    a1: float = 0.17
-    a2: float = 0.17
-    b: float = 0.05
-    v_p: float = 0.16
-    v_n: float = 0.15
-    a_p: float = 4000.0
-    a_n: float = 4000.0
-    x_p: float = 0.3
-    x_n: float = 0.5
-    alpha_p: float = 1.0
-    alpha_n: float = 5.0
-    eta: int = 1
+    a1: Positive = 0.17
+    a2: Positive = 0.17
+    b: Positive = 0.05
+    v_p: Positive = 0.16
+    v_n: Positive = 0.15
+    a_p: Positive = 4000.0
+    a_n: Positive = 4000.0
+    x_p: Inside = 0.3
+    x_n: Inside = 0.5
+    alpha_p: NonNegative = 1.0
+    alpha_n: NonNegative = 5.0
+    eta: Annotated[int, Choice((1, -1))] = 1
 
     subcircuit: ClassVar[str] = "memristor_yakopcic"
-
-    def __post_init__(self) -> None:
-        positive = {n: getattr(self, n) > 0 for n in ("a1", "a2", "b", "v_p", "v_n", "a_p", "a_n")}
-        _check(self, "Yakopcic", positive | {
-            "x_p": 0 < self.x_p < 1, "x_n": 0 < self.x_n < 1, "alpha_p": self.alpha_p >= 0, "alpha_n": self.alpha_n >= 0,
-            "eta": self.eta in (1, -1),
-        }, "needs a1, a2, b, v_p, v_n, a_p, a_n above 0, x_p and x_n between 0 and 1, alphas 0 or more, eta 1 or -1")  # fmt: skip
 
     @property
     def set_sign(self) -> int:

@@ -17,12 +17,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .array_solver import ArraySolver
+from .checks import Number, Positive, Seconds, checked
 from .crossbar import Crossbar
 from .devices import DeviceProfile
 from .differential_pairs import weights_to_pairs
@@ -46,6 +47,7 @@ def check_choice(level: str, array: str) -> None:
         raise InputError(f"array={array!r}: unknown; allowed are {', '.join(ARRAYS)}")
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class ColumnGroup:
     """Columns that share a ramp.
@@ -63,7 +65,6 @@ class ColumnGroup:
     chip: Chips | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", tuple(int(j) for j in self.columns))
         ramp = self.ramp
         if len(ramp) != 1:
             raise InputError(f"chip: holds {len(ramp)} ramps; a group of columns shares one")
@@ -77,6 +78,7 @@ class ColumnGroup:
         return Chips.nominal(self.program) if self.chip is None else self.chip
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Tile:
     """Everything about a tile that is not its inputs; SI units, immutable.
@@ -109,28 +111,19 @@ class Tile:
     """
 
     crossbar: Crossbar
-    scale: float
+    scale: Positive
     groups: tuple[ColumnGroup, ...]
     circuit: RampCircuit = field(default_factory=RampCircuit)
     pwm: Pwm = field(default_factory=Pwm)
-    input_max: float = 1.0
+    input_max: Positive = 1.0
     opamp_offset: np.ndarray = field(default_factory=lambda: np.zeros(0))
     comparator_offset: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    r_hold: float = 5.0
-    tau_driver: float = 0.1e-9
+    r_hold: Annotated[float, Number(above=0, unit="ohm")] = 5.0
+    tau_driver: Seconds = 0.1e-9
 
     def __post_init__(self) -> None:
         if self.crossbar.rows % 2:
             raise InputError(f"crossbar: has {self.crossbar.rows} rows; a tile needs pairs of rows")
-        for name in ("scale", "input_max", "r_hold", "tau_driver"):
-            value = getattr(self, name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, (int, float, np.floating))
-                or not (math.isfinite(value) and value > 0)
-            ):
-                raise InputError(f"{name}={value!r}: must be finite and above 0")
-            object.__setattr__(self, name, float(value))
         for name in ("opamp_offset", "comparator_offset"):
             given = np.array(getattr(self, name), float)
             value = given if given.size else np.zeros(self.columns)
@@ -138,7 +131,6 @@ class Tile:
                 raise InputError(f"{name}: must be finite with shape ({self.columns},), has shape {value.shape}")
             value.setflags(write=False)
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "groups", tuple(self.groups))
         taken: set[int] = set()
         for group in self.groups:
             for j in group.columns:

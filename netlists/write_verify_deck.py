@@ -6,11 +6,11 @@ program that verifies (`characterization.write_verify`) carries them from round 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
-from .checks import is_number
+from .checks import Positive, Seconds, checked
 from .deck import Deck, subcircuit
 from .errors import InputError
 from .switching import Switching, add_cell, check_state
@@ -19,6 +19,7 @@ OPTIONS = ".options reltol=1e-4 abstol=1e-15 vntol=1e-9 chgtol=1e-18 trtol=1"
 VECTORS_PER_CELL = ("cur", "x")
 
 
+@checked
 @dataclass(frozen=True)
 class WritePulses:
     """Voltages and times of a programming round, SI units. All values are assumptions.
@@ -37,19 +38,15 @@ class WritePulses:
         How long the read voltage stands before the current is taken, seconds.
     """
 
-    v_set: float = 1.2
-    v_reset: float = 1.2
-    v_read: float = 0.2
-    t_edge: float = 1e-9
-    t_min: float = 2e-9
-    t_max: float = 10e-6
-    t_read: float = 10e-9
+    v_set: Positive = 1.2
+    v_reset: Positive = 1.2
+    v_read: Positive = 0.2
+    t_edge: Seconds = 1e-9
+    t_min: Seconds = 2e-9
+    t_max: Seconds = 10e-6
+    t_read: Seconds = 10e-9
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if not is_number(value) or value <= 0:
-                raise InputError(f"write pulses: {f.name}={value!r}: must be a finite number above 0")
         if not self.t_edge < self.t_min < self.t_max:
             raise InputError(
                 f"write pulses: t_edge={self.t_edge:g} t_min={self.t_min:g} t_max={self.t_max:g} s: "

@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from characterization.streams import budget_sequence
+from netlists.checks import Bits, Count, Seed, checked
 from netlists.devices import DeviceProfile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
@@ -47,6 +48,7 @@ class _Weights:
     variance: np.ndarray
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Builder:
     """Everything about chips that is not an error source.
@@ -74,12 +76,12 @@ class Builder:
 
     network: Network
     profile: DeviceProfile
-    bits: int
-    seed: int
+    bits: Bits
+    seed: Seed
     circuit: RampCircuit = field(default_factory=RampCircuit)
     pwm: Pwm = field(default_factory=Pwm)
-    array_rows: int | None = 64
-    array_columns: int | None = 64
+    array_rows: Count | None = 64
+    array_columns: Count | None = 64
 
     def __post_init__(self) -> None:
         for layer in self.network.layers:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.streams import part_sequences
@@ -49,16 +49,6 @@ class BudgetSettings(StudySettings):
     amounts: dict[str, float] = Field(
         default_factory=dict, description="amounts in place of the defaults, SI units; 0 leaves a source out"
     )
-
-
-def budget_settings(**values: Any) -> BudgetSettings:
-    """Settings; `InputError` names the field that does not fit."""
-    try:
-        return BudgetSettings(**values)
-    except ValidationError as e:
-        first = e.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{name}={first['input']!r}: {first['msg']}") from None
 
 
 def run_budget(settings: BudgetSettings, out: Path, run: Run) -> dict[str, Any]:

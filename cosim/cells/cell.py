@@ -14,11 +14,13 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from netlists.activations import get_activation
+from netlists.checks import Count, Positive, checked
 from netlists.errors import InputError
 
 State = dict[str, np.ndarray]
 
 
+@checked
 @dataclass(frozen=True)
 class Gate:
     """A group of columns whose ramp follows one activation.
@@ -34,12 +36,10 @@ class Gate:
 
     name: str
     activation: str
-    full_scale: float = 1.0
+    full_scale: Positive = 1.0
 
     def __post_init__(self) -> None:
         get_activation(self.activation)
-        if not (np.isfinite(self.full_scale) and self.full_scale > 0):
-            raise InputError(f"full_scale={self.full_scale} of gate {self.name}: must be finite and above 0")
 
     def exact(self, z: np.ndarray) -> np.ndarray:
         """The activation without a converter."""
@@ -119,20 +119,16 @@ class Datapath(Protocol):
         ...
 
 
+@checked
 @dataclass(frozen=True)
 class Cell(ABC):
     """A recurrent cell of ``n_hidden`` units on ``n_in`` inputs."""
 
     kind: ClassVar[str]
-    n_in: int
-    n_hidden: int
+    n_in: Count
+    n_hidden: Count
 
     def __post_init__(self) -> None:
-        for name in ("n_in", "n_hidden"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise InputError(f"{name}={value!r}: must be a whole number of at least 1")
-            object.__setattr__(self, name, int(value))
         for activation in self.digital_activations:
             get_activation(activation)
         assert self.matrices  # builds the gates, which check their activations

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from netlists.errors import InputError
+from netlists.checks import Choice, Positive, checked
 
 from .cell import Cell, Datapath, Gate, Matrix, State
 
 RESET = ("after", "before")
 
 
+@checked
 @dataclass(frozen=True)
 class GRU(Cell):
     """``h' = (1 - z) n + z h`` with update gate z and reset gate r; the products with z and r are digital.
@@ -35,13 +36,8 @@ class GRU(Cell):
     kind: ClassVar[str] = "gru"
     gate: str = "sigmoid"
     candidate: str = "tanh"
-    reset: str = "after"
-    linear_full_scale: float = 4.0
-
-    def __post_init__(self) -> None:
-        if self.reset not in RESET:
-            raise InputError(f"reset={self.reset!r}: unknown; allowed are {', '.join(RESET)}")
-        super().__post_init__()
+    reset: Annotated[str, Choice(RESET)] = "after"
+    linear_full_scale: Positive = 4.0
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:

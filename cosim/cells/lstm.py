@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit
 
+from netlists.checks import Count, Positive, checked
 from netlists.errors import InputError
 
 from .cell import Cell, Datapath, Gate, Matrix, State
@@ -16,6 +17,7 @@ INPUT, FORGET, CANDIDATE, OUTPUT = range(4)
 """Order of the gates among the columns: i, f, a, o."""
 
 
+@checked
 @dataclass(frozen=True)
 class LSTM(Cell):
     """``c' = f c + i a``, ``h' = o g(c')``; gates i, f, o and candidate a on the crossbar, the two products digital.
@@ -34,12 +36,10 @@ class LSTM(Cell):
     gate: str = "sigmoid"
     candidate: str = "tanh"
     state: str = "tanh"
-    n_projection: int | None = None
-    projection_full_scale: float | None = None
+    n_projection: Count | None = None
+    projection_full_scale: Positive | None = None
 
     def __post_init__(self) -> None:
-        if self.n_projection is not None and (isinstance(self.n_projection, bool) or self.n_projection < 1):
-            raise InputError(f"n_projection={self.n_projection!r}: must be a whole number of at least 1, or None")
         if self.n_projection is None and self.projection_full_scale is not None:
             raise InputError(f"projection_full_scale={self.projection_full_scale}: there is no projection; give n_projection")
         super().__post_init__()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from netlists.errors import InputError
+from netlists.checks import Choice, Positive, checked
 
 from .cell import Cell, Datapath, Gate, Matrix, State
 
 FORGET_GATES = ("exponential", "sigmoid")
 
 
+@checked
 @dataclass(frozen=True)
 class SLSTM(Cell):
     """``c' = f c + i a``, ``n' = f n + i``, ``h' = o c' / n'`` with ``i = exp(z_i)`` (Beck et al., arXiv 2405.04517; arXiv
@@ -35,13 +36,8 @@ class SLSTM(Cell):
     kind: ClassVar[str] = "slstm"
     gate: str = "sigmoid"
     candidate: str = "tanh"
-    forget: str = "sigmoid"
-    linear_full_scale: float = 8.0
-
-    def __post_init__(self) -> None:
-        if self.forget not in FORGET_GATES:
-            raise InputError(f"forget={self.forget!r}: unknown; allowed are {', '.join(FORGET_GATES)}")
-        super().__post_init__()
+    forget: Annotated[str, Choice(FORGET_GATES)] = "sigmoid"
+    linear_full_scale: Positive = 8.0
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:

@@ -44,7 +44,7 @@ def budget(
 
     Example: cosim budget --network nets/vowels.npz --bits 4 --set ir_drop=0.3 --set stuck=0 --max-loss 0.5%
     """
-    from ..budget.run import budget_settings, describe, run_budget
+    from ..budget.run import BudgetSettings, describe, run_budget
     from ..networks import Network
     from ..studies.study import Run
 
@@ -53,7 +53,7 @@ def budget(
             "--network: is not given; a budget is of a trained network: train one with "
             "`cosim train --task voices --out nets/voices.npz`"
         )
-    settings = budget_settings(
+    settings = BudgetSettings(
         network=str(network),
         task=Network.load(network).task_name(task),
         bits=bits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,23 +60,16 @@ def optimize(
 
     Example: cosim optimize --task voices --network nets/voices.npz --objective latency --fix bits=5 --fix v_read=0.2
     """
-    from pydantic import ValidationError
-
     from ..optimize.run import OptimizeSettings, describe, run_optimize
     from ..optimize.space import parse_fixed
     from ..studies.study import Run
 
-    values = {
+    values: dict[str, Any] = {
         "task": task, "network": str(network), "max_loss": parse_loss(max_loss), "objective": objective, "judge": judge,
         "trials": trials, "fixed": parse_fixed(fix or []), "chips": chips, "samples": samples, "confirm_chips": confirm_chips,
         "profile": profile, "r_wire": r_wire, "seed": seed,
     }  # fmt: skip
-    try:
-        settings = OptimizeSettings.model_validate(values)
-    except ValidationError as e:
-        first = e.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("_", "-")
-        raise InputError(f"{option} {first['input']}: {first['msg']}") from None
+    settings = OptimizeSettings(**values)
     folder = out or Path("results") / f"optimize-{task}"
     command = command_line(settings, folder)
     summary = run_optimize(settings, folder, Run(o.workers(jobs), not quiet, note), command)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any
 
-from netlists.checks import is_number
+from netlists.checks import Bits, Choice, Number, PwmBits, Whole, checked
 from netlists.errors import InputError
 from netlists.parameters import MEASURED_STATISTICS, RampCircuit
 from netlists.pwm import Pwm
 
-from .scaling import check_node
+from .scaling import Node
 
 CONVERTERS = ("ramp", "conventional")
 _CIRCUIT, _PWM = RampCircuit(), Pwm()
 
+Volts = Annotated[float, Number(above=0, high=2, unit="V")]
+Seconds = Annotated[float, Number(above=0, high=1, unit="s")]
+Siemens = Annotated[float, Number(above=0, high=1, unit="S")]
+Part = Annotated[float, Number(above=0, high=1)]
+Many = Annotated[int, Whole(1, 10**6)]
 
+
+@checked
 @dataclass(frozen=True)
 class Design:
     """Everything about the hardware that its cost depends on; SI units.
@@ -77,51 +84,36 @@ class Design:
         A value that cannot be; the message names it.
     """
 
-    bits: int = 5
-    n_in: int = 5
-    v_read: float = 0.2
-    v_swing: float = 1.0
-    t_step: float = _CIRCUIT.t_step
-    t_pulse_share: float = 0.5
-    t_unit: float = _PWM.t_unit
-    t_gap: float = _PWM.t_gap
-    t_reset: float = _CIRCUIT.t_reset
-    g_min: float = 100e-6
-    g_max: float = 400e-6
-    mean_input: float = 0.25
-    weight_range: float = 2.0
-    max_rows: int | None = None
-    max_columns: int | None = None
-    calibration_cells: int = 5
-    comparator_offset: float = MEASURED_STATISTICS["comparator_offset_sigma"]
-    charge_loss: float = 0.25
-    node: float = 130.0
-    v_dd: float | None = None
-    converter: str = "ramp"
-    activation_units: int = 32
-    activation_cycles: int = 3
-    lanes: int = 32
-    t_clock: float = 1e-9
-    state_bits: int = 8
+    bits: Bits = 5
+    n_in: PwmBits = 5
+    v_read: Volts = 0.2
+    v_swing: Volts = 1.0
+    t_step: Seconds = _CIRCUIT.t_step
+    t_pulse_share: Part = 0.5
+    t_unit: Seconds = _PWM.t_unit
+    t_gap: Seconds = _PWM.t_gap
+    t_reset: Seconds = _CIRCUIT.t_reset
+    g_min: Siemens = 100e-6
+    g_max: Siemens = 400e-6
+    mean_input: Part = 0.25
+    weight_range: Annotated[float, Number(above=0, high=1e6)] = 2.0
+    max_rows: Many | None = None
+    max_columns: Many | None = None
+    calibration_cells: Annotated[int, Whole(1, 32)] = 5
+    comparator_offset: Annotated[float, Number(above=0, high=1, unit="V")] = MEASURED_STATISTICS["comparator_offset_sigma"]
+    charge_loss: Part = 0.25
+    node: Node = 130.0
+    v_dd: Annotated[float, Number(above=0, high=5, unit="V")] | None = None
+    converter: Annotated[str, Choice(CONVERTERS)] = "ramp"
+    activation_units: Many = 32
+    activation_cycles: Annotated[int, Whole(1, 1000)] = 3
+    lanes: Many = 32
+    t_clock: Seconds = 1e-9
+    state_bits: Annotated[int, Whole(1, 32)] = 8
 
     def __post_init__(self) -> None:
-        for name, least, most in _WHOLE:
-            value = getattr(self, name)
-            if value is None and name.startswith("max_"):
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                raise InputError(f"{name}={value!r}: must be a whole number {least}..{most}")
-        for name, low, high in _REAL:
-            value = getattr(self, name)
-            if value is None and name == "v_dd":
-                continue
-            if not is_number(value) or not low < value <= high:
-                raise InputError(f"{name}={value!r}: must be above {low:g} and at most {high:g}")
         if not self.g_min < self.g_max:
             raise InputError(f"g_min={self.g_min:g}: must be below g_max={self.g_max:g} (siemens)")
-        if self.converter not in CONVERTERS:
-            raise InputError(f"converter={self.converter!r}: unknown; allowed are {', '.join(CONVERTERS)}")
-        check_node(self.node)
 
     def with_(self, **changes: Any) -> Design:
         """A copy with some fields changed; unknown names raise `InputError`."""
@@ -152,33 +144,3 @@ class Design:
         (`netlists.differential_pairs`).
         """
         return 2 * self.g_min + (self.g_max - self.g_min) * mean_weight
-
-
-_WHOLE = (
-    ("bits", 1, 8),
-    ("n_in", 2, 12),
-    ("max_rows", 1, 10**6),
-    ("max_columns", 1, 10**6),
-    ("calibration_cells", 1, 32),
-    ("activation_units", 1, 10**6),
-    ("activation_cycles", 1, 1000),
-    ("lanes", 1, 10**6),
-    ("state_bits", 1, 32),
-)
-_REAL = (
-    ("v_read", 0.0, 2.0),
-    ("v_swing", 0.0, 2.0),
-    ("t_step", 0.0, 1.0),
-    ("t_pulse_share", 0.0, 1.0),
-    ("t_unit", 0.0, 1.0),
-    ("t_gap", 0.0, 1.0),
-    ("t_reset", 0.0, 1.0),
-    ("g_min", 0.0, 1.0),
-    ("g_max", 0.0, 1.0),
-    ("mean_input", 0.0, 1.0),
-    ("weight_range", 0.0, 1e6),
-    ("comparator_offset", 0.0, 1.0),
-    ("charge_loss", 0.0, 1.0),
-    ("v_dd", 0.0, 5.0),
-    ("t_clock", 0.0, 1.0),
-)

@@ -12,10 +12,11 @@ Beyond a node's nominal supply, where the polynomial was not fitted, energy goes
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
-from netlists.checks import is_number
-from netlists.errors import InputError
+from netlists.checks import Number, check
 
 NODES = (130.0, 90.0, 65.0, 45.0, 32.0, 20.0, 16.0, 14.0, 10.0, 7.0)
 """Nanometres."""
@@ -38,15 +39,12 @@ SIMULATED_NODE, SIMULATED_SUPPLY = 130.0, 1.8
 """Of the SKY130 blocks: nanometres, volts."""
 
 
-def check_node(node: float) -> None:
-    """Raise `InputError` unless the table covers a node (nanometres)."""
-    if not is_number(node) or not NODES[-1] <= node <= NODES[0]:
-        raise InputError(f"node={node!r}: the scaling equations cover {NODES[-1]:g}..{NODES[0]:g} nm")
+Node = Annotated[float, Number(NODES[-1], NODES[0], unit="nm", why="what the scaling equations cover")]
 
 
 def nominal_supply(node: float) -> float:
     """Supply of a node's circuits, volts: 1.8 V at 130 nm, as simulated, else the nominal one."""
-    check_node(node)
+    check(Node, node, "node")
     return SIMULATED_SUPPLY if node == SIMULATED_NODE else _between(node, NOMINAL_SUPPLY)
 
 
@@ -70,7 +68,7 @@ def analog_power_factor(to: float, v_to: float) -> float:
 
 
 def _energy(node: float, v: float) -> float:
-    check_node(node)
+    check(Node, node, "node")
     nominal = _between(node, NOMINAL_SUPPLY)
     a, b, c = (_between(node, [row[i] for row in _ENERGY]) for i in range(3))
     inside = min(v, nominal)
@@ -78,5 +76,5 @@ def _energy(node: float, v: float) -> float:
 
 
 def _between(node: float, values: object) -> float:
-    check_node(node)
+    check(Node, node, "node")
     return float(np.interp(node, NODES[::-1], list(values)[::-1]))  # type: ignore[call-overload]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from netlists.checks import Count, Items, Share, checked
 from netlists.errors import InputError
 
 from ..cells import LSTM, Cell
@@ -16,6 +18,7 @@ MEAN_WEIGHT = 0.15
 """Mean magnitude of a weight as a part of the largest, where no weights are given. Assumption."""
 
 
+@checked
 @dataclass(frozen=True)
 class ArrayShape:
     """One weight matrix on the crossbar.
@@ -32,20 +35,10 @@ class ArrayShape:
     """
 
     name: str
-    rows: int
-    columns: int
-    activations: tuple[str, ...] = ("sigmoid", "tanh")
-    mean_weight: float = MEAN_WEIGHT
-
-    def __post_init__(self) -> None:
-        for name in ("rows", "columns"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"array {self.name}: {name}={value!r}: must be a whole number, 1 or more")
-        if not self.activations:
-            raise InputError(f"array {self.name}: activations: is empty; a column needs a ramp to be converted by")
-        if not 0 <= self.mean_weight <= 1:
-            raise InputError(f"array {self.name}: mean_weight={self.mean_weight!r}: must be 0..1")
+    rows: Count
+    columns: Count
+    activations: Annotated[tuple[str, ...], Items(1)] = ("sigmoid", "tanh")
+    mean_weight: Share = MEAN_WEIGHT
 
 
 @dataclass(frozen=True)
@@ -73,6 +66,7 @@ class DigitalWork:
 NO_WORK = DigitalWork()
 
 
+@checked
 @dataclass(frozen=True)
 class NetworkShape:
     """Arrays that are used one after the other in each time step, and digital work.
@@ -88,16 +82,10 @@ class NetworkShape:
         After the last step, once an inference.
     """
 
-    arrays: tuple[ArrayShape, ...]
+    arrays: Annotated[tuple[ArrayShape, ...], Items(1)]
     digital: DigitalWork = NO_WORK
-    steps: int = 1
+    steps: Count = 1
     readout: DigitalWork = NO_WORK
-
-    def __post_init__(self) -> None:
-        if not self.arrays:
-            raise InputError("arrays: is empty; a network has at least one array")
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
-            raise InputError(f"steps={self.steps!r}: must be a whole number, 1 or more")
 
     @property
     def weights(self) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from netlists.checks import Bits, Choice, Count, Items, PwmBits, Seed, checked
 from netlists.errors import InputError
 
 MODES = ("closed", "shadow")
@@ -15,6 +16,7 @@ SKY130_COLUMNS_A_GATE = 2
 """Columns of each gate that are simulated at level ``sky130`` if none are named."""
 
 
+@checked
 @dataclass(frozen=True)
 class LoopSettings:
     """Everything that decides a co-simulation's numbers.
@@ -49,27 +51,20 @@ class LoopSettings:
     """
 
     task: str
-    bits: int = 5
-    mode: str = "closed"
-    level: str = "macro"
-    scope: str = "converter"
+    bits: Bits = 5
+    mode: Annotated[str, Choice(MODES)] = "closed"
+    level: Annotated[str, Choice(LEVELS)] = "macro"
+    scope: Annotated[str, Choice(SCOPES)] = "converter"
     latches: bool = False
     noise: bool = False
-    utterances: int = 20
-    gates: tuple[str, ...] | None = None
-    columns: tuple[int, ...] | None = None
-    pwm_bits: int = 5
+    utterances: Count = 20
+    gates: Annotated[tuple[str, ...], Items(1, distinct=True)] | None = None
+    columns: Annotated[tuple[Seed, ...], Items(1, distinct=True)] | None = None
+    pwm_bits: PwmBits = 5
     profile: str = "taox-100-400"
-    seed: int = 1
+    seed: Seed = 1
 
     def __post_init__(self) -> None:
-        for name, allowed in (("mode", MODES), ("level", LEVELS), ("scope", SCOPES)):
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name}={getattr(self, name)!r}: unknown; allowed are {', '.join(allowed)}")
-        for name, low in (("utterances", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")
         if self.level == "sky130" and (self.latches or self.scope != "converter"):
             asked = "latches=True" if self.latches else f"scope={self.scope!r}"
             raise InputError(f"{asked}: at level sky130 the comparators' decisions on held inputs are simulated; take level macro")
@@ -78,10 +73,6 @@ class LoopSettings:
         if self.scope == "tile" and not self.latches:
             # They are in the tile's deck, whoever asks.
             object.__setattr__(self, "latches", True)
-        for name in ("gates", "columns"):
-            value = getattr(self, name)
-            if value is not None and (len(value) == 0 or len(set(value)) != len(value)):
-                raise InputError(f"{name}={value}: must name at least one, each once")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
 
@@ -21,6 +22,24 @@ class StudySettings(BaseModel):
     """Base of a study's settings: no field but those declared, no value of another type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+    def __init__(self, **values: Any) -> None:
+        """Settings with some fields changed; `InputError` names the field, the value and what it takes."""
+        try:
+            super().__init__(**{name: _plain(value) for name, value in values.items()})
+        except ValidationError as e:
+            first = e.errors()[0]
+            field = ".".join(str(p) for p in first["loc"]) or "settings"
+            if first["type"] == "extra_forbidden":
+                raise InputError(f"{field}: unknown; the names are {', '.join(type(self).model_fields)}") from None
+            raise InputError(f"{field}={first['input']!r}: {first['msg']}") from None
+
+
+def _plain(value: Any) -> Any:
+    """A value without NumPy's numbers, lists as tuples."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 @dataclass(frozen=True)
@@ -93,15 +112,7 @@ def load_settings(model: type[StudySettings], preset: Path | None = None, change
         if not separator:
             raise InputError(f"--set {change!r}: must be NAME=VALUE; the names are {', '.join(model.model_fields)}")
         values[name.strip()] = _value(text.strip())
-    try:
-        # Through JSON, where a list is how a tuple is written.
-        return model.model_validate_json(json.dumps(values, default=str))
-    except ValidationError as e:
-        first = e.errors()[0]
-        field = ".".join(str(p) for p in first["loc"]) or "settings"
-        if first["type"] == "extra_forbidden":
-            raise InputError(f"{field}: unknown; the names are {', '.join(model.model_fields)}") from None
-        raise InputError(f"{field}={first['input']!r}: {first['msg']}") from None
+    return model(**values)
 
 
 def describe_settings(settings: StudySettings) -> str:

@@ -6,12 +6,13 @@ Figures on this task say how networks and circuits compare with each other; they
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from characterization.streams import part_sequences
-from netlists.errors import InputError
+from netlists.checks import Whole, checked
 
 from .audio import clip_features, feature_sets, fit
 from .espeak import Speech, Utterance, speak
@@ -79,22 +80,18 @@ NOTES = (
 )
 
 
+Clips = Annotated[int, Whole(len(CLASSES), why="one clip a class")]
+
+
+@checked
 @dataclass(frozen=True)
 class SyntheticKeywords:
     """How many clips of each split, shared evenly by the twelve classes, and the seed behind all of them."""
 
-    train: int = 6000
-    validation: int = 600
-    test: int = 1200
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        for name in VARIANTS:
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < len(CLASSES):
-                raise InputError(f"{name}={value}: must be a whole number of at least {len(CLASSES)}, one clip a class")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
-            raise InputError(f"seed={self.seed}: must be a whole number, 0..2**31 - 1")
+    train: Clips = 6000
+    validation: Clips = 600
+    test: Clips = 1200
+    seed: Annotated[int, Whole(0, 2**31 - 1)] = 1
 
 
 def build_synthetic_keywords(settings: SyntheticKeywords | None = None) -> Task:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from characterization.ramp_model import RampModel
+from netlists.checks import Share, checked
 from netlists.errors import InputError
 
 from ..chip import ChipCell, draw_chip
@@ -17,6 +17,7 @@ from ..hardware import Hardware, Ramp
 from ..networks import Layer, Network
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class HardwareAware:
     """What disturbs the forward passes of a training.
@@ -32,11 +33,9 @@ class HardwareAware:
     """
 
     hardware: Hardware
-    weight_noise: float = 0.0
+    weight_noise: Share = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.weight_noise, bool) or not (math.isfinite(self.weight_noise) and 0 <= self.weight_noise <= 1):
-            raise InputError(f"weight_noise={self.weight_noise!r}: must be a number, 0..1 of a matrix's largest weight")
         if self.hardware.arrays is not None and self.hardware.arrays.partial_sums == "digital":
             raise InputError("partial_sums='digital': cannot be trained through; train with partial_sums='charge'")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
-import numpy as np
-
+from netlists.checks import Choice, Count, Number, Share, checked
 from netlists.errors import InputError
 
 from ..cells import CELLS, Cell, make_cell
@@ -16,6 +16,7 @@ OPTIMIZERS = ("adamw", "adam")
 DTYPES = ("float32", "float64")
 
 
+@checked
 @dataclass(frozen=True)
 class TrainingSettings:
     """Shape of the network and course of the training.
@@ -63,50 +64,29 @@ class TrainingSettings:
         Of the weights and of all arithmetic of the training.
     """
 
-    n_hidden: int = 32
-    cell: str = "lstm"
-    layers: int = 1
-    n_projection: int | None = None
+    n_hidden: Count = 32
+    cell: Annotated[str, Choice(CELLS)] = "lstm"
+    layers: Count = 1
+    n_projection: Count | None = None
     bidirectional: bool = False
-    n_embedding: int = 32
-    epochs: int = 60
-    batch: int = 32
-    steps: int = 64
-    optimizer: str = "adamw"
-    learning_rate: float = 1e-2
-    schedule: str = "cosine"
-    warm_up: float = 0.0
-    step_epochs: int = 20
-    step_factor: float = 0.5
-    weight_decay: float = 1e-2
-    clip: float = 1.0
-    validation_fraction: float = 0.1
-    patience: int = 30
-    preactivation_noise: float = 0.0
-    dtype: str = "float32"
+    n_embedding: Count = 32
+    epochs: Count = 60
+    batch: Count = 32
+    steps: Count = 64
+    optimizer: Annotated[str, Choice(OPTIMIZERS)] = "adamw"
+    learning_rate: Annotated[float, Number(above=0, high=1)] = 1e-2
+    schedule: Annotated[str, Choice(SCHEDULES)] = "cosine"
+    warm_up: Annotated[float, Number(0, 1e6)] = 0.0
+    step_epochs: Count = 20
+    step_factor: Annotated[float, Number(above=0, high=1)] = 0.5
+    weight_decay: Share = 1e-2
+    clip: Annotated[float, Number(above=0, endless=True)] = 1.0
+    validation_fraction: Annotated[float, Number(0, 0.5)] = 0.1
+    patience: Count = 30
+    preactivation_noise: Annotated[float, Number(0, 10)] = 0.0
+    dtype: Annotated[str, Choice(DTYPES)] = "float32"
 
     def __post_init__(self) -> None:
-        for name in ("n_hidden", "layers", "n_embedding", "epochs", "batch", "steps", "step_epochs", "patience"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise InputError(f"{name}={value}: must be a whole number of at least 1")
-        for name, low, high in (("learning_rate", 0.0, 1.0), ("clip", 0.0, math.inf), ("step_factor", 0.0, 1.0)):
-            value = getattr(self, name)
-            if not _is_number(value) or not low < value <= high:
-                raise InputError(f"{name}={value}: must be a number above {low:g} and at most {high:g}")
-        for name, high in (("weight_decay", 1.0), ("validation_fraction", 0.5), ("preactivation_noise", 10.0), ("warm_up", 1e6)):
-            value = getattr(self, name)
-            if not _is_number(value) or not 0 <= value <= high:
-                raise InputError(f"{name}={value}: must be a number, 0..{high:g}")
-        for name, allowed in (
-            ("cell", tuple(CELLS)),
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("dtype", DTYPES),
-            ("bidirectional", (False, True)),
-        ):
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name}={getattr(self, name)!r}: unknown; allowed are {', '.join(map(str, allowed))}")
         if self.n_projection is not None and self.cell not in ("lstm", "diagonal-lstm"):
             raise InputError(f"n_projection={self.n_projection}: cell {self.cell!r} has no projection; take cell 'lstm'")
 
@@ -129,7 +109,3 @@ class TrainingSettings:
         elif self.schedule == "step":
             out *= self.step_factor ** (int(epochs_done) // self.step_epochs)
         return out
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -177,7 +177,7 @@ def test_smoothed_residuals_are_a_distribution_of_their_own_variance(seed):
         (lambda y, c, o: fit_value(y, c, o[:3]), r"population: have shape \(3,\)"),
         (lambda y, c, o: mean_with(fit_value(np.ones(64), c, o)), "all 64 are 1; nothing varies"),
         (lambda y, c, o: quantile_with(fit_value(np.ones(64), c, o), 0.5), "all 64 are 1; nothing varies"),
-        (lambda y, c, o: quantile_with(fit_value(y, c, o), 1.5), "probability=1.5: must be a number between 0 and 1"),
+        (lambda y, c, o: quantile_with(fit_value(y, c, o), 1.5), "probability=1.5: must be a finite number between 0 and 1"),
         (lambda y, c, o: yield_with(fit_value(y, c, o), float("inf")), "limit=inf: must be a finite number"),
         (lambda y, c, o: yield_with(fit_value(y, c, o), 1.0, confidence=95), "confidence=95: must be"),
     ],

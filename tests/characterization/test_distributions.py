@@ -56,16 +56,10 @@ def test_every_shape_is_finite_and_keeps_the_side(z, kind):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kind": "gauss"}, "kind='gauss': unknown shape; allowed are normal, truncated-normal, uniform, student-t"),
         ({"kind": "truncated-normal"}, "limit=None with kind='truncated-normal'"),
         ({"kind": "student-t"}, "dof=None with kind='student-t'"),
         ({"limit": 3.0}, "limit=3.0 with kind='normal': limit belongs to truncated-normal"),
         ({"kind": "uniform", "dof": 3.0}, "dof=3.0 with kind='uniform'"),
-        ({"kind": "student-t", "dof": 2.0}, "dof=2.0: must be a finite number above 2"),
-        ({"kind": "student-t", "dof": math.inf}, "dof=inf"),
-        ({"kind": "truncated-normal", "limit": 0.0}, "limit=0.0: must be a finite number above 0"),
-        ({"kind": "truncated-normal", "limit": True}, "limit=True"),
-        ({"kind": "truncated-normal", "limit": "3"}, "limit='3'"),
     ],
 )
 def test_bad_shapes(values, message):

@@ -94,10 +94,9 @@ def test_as_dict_is_json():
         (lambda: mean_of(np.zeros((9, 2))), "values: have shape"),
         (lambda: mean_of(np.r_[np.arange(9.0), np.nan]), r"values\[9\]=nan: must be finite; leave chips out that failed"),
         (lambda: mean_of(np.full(9, 0.5)), "all 9 are 0.5; nothing varies"),
-        (lambda: mean_of(np.arange(9.0), confidence=1.0), "confidence=1.0: must be a number between 0 and 1"),
+        (lambda: mean_of(np.arange(9.0), confidence=1.0), "confidence=1.0: must be a finite number between 0 and 1"),
         (lambda: yield_of(np.arange(9.0), math.nan), "limit=nan: must be a finite number"),
         (lambda: quantile_of(np.arange(50.0), 0.99), "50 chips hold no 95% interval of this quantile; simulate 368 or more"),
-        (lambda: quantile_of(np.arange(50.0), True), "probability=True: must be a number between 0 and 1"),
     ],
 )
 def test_bad_input(estimate, message):

@@ -92,7 +92,7 @@ def test_stored_samples_count_from_the_first_look(tmp_path, plan3):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"half_width": 0}, "half_width=0: must be a number above 0"),
+        ({"half_width": 0}, "half_width=0: must be a finite number above 0"),
         ({"half_width": 1e-9, "first": 8}, "first=8 most=65536: the first look takes 32 samples or more"),
         ({"first": 64, "most": 32}, "first=64 most=32"),
         ({"quantity": "mode"}, "quantity='mode': unknown; allowed are mean, quantile, yield"),

@@ -1,6 +1,5 @@
 import json
-import math
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -25,30 +24,11 @@ def test_what_has_no_published_source_is_off_by_default_and_called_an_assumption
         assert (row["source"] == "assumption") == (row["default"] == 0.0)
 
 
-@pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("value", [-1e-3, math.nan, math.inf, "1", None, True])
-def test_bad_numbers(name, value):
-    with pytest.raises(InputError, match=f"variation {name}="):
-        Variation(**{name: value})
-
-
-@pytest.mark.parametrize("name", [f.name for f in fields(Variation) if f.name.endswith("_shape")])
-def test_bad_shapes(name):
-    with pytest.raises(InputError, match=f"variation {name}="):
-        Variation(**{name: "normal"})
-
-
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("opamp_offset", "comparator_noise", 0.1)], "source 'comparator_noise' unknown; allowed are opamp_offset"),
         ([("opamp_offset", "opamp_offset", 0.1)], "must be two sources"),
         ([("opamp_offset", "conductance_gain", 0.1), ("conductance_gain", "opamp_offset", 0.2)], "each pair once"),
-        ([("opamp_offset", "conductance_gain", 1.0)], "1.0 must be a number above -1 and below 1"),
-        ([("opamp_offset", "conductance_gain", math.nan)], "nan must be"),
-        ([("opamp_offset", "conductance_gain", "0.1")], "'0.1' must be"),
-        ([("opamp_offset", "conductance_gain")], "must be .source, source, coefficient."),
-        (["opamp_offset"], "must be .source, source, coefficient."),
         (
             [
                 ("opamp_offset", "conductance_gain", 0.9),

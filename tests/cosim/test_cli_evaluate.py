@@ -233,7 +233,7 @@ MISTAKES = [
         ["--network", "digits.npz", "--bits", "3", "--weights", "taox-100-400", "--partial-sums", "digital"],
         "partial_sums='digital'",
     ),
-    (["--network", "digits.npz", "--pwm-bits", "0"], "n_in=0"),
+    (["--network", "digits.npz", "--pwm-bits", "0"], "bits=0: must be a whole number 2..12"),
     (["--network", "digits.npz", "--temperature", "50", "--bits", "3"], "temperature=50"),
     (["--network", "digits.npz", "--v-read", "0.1"], "v_read=0.1"),
     (["--network", "digits.npz", "--bits", "3", "--v-read", "nan"], "v_read=nan"),

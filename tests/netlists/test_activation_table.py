@@ -41,19 +41,12 @@ def test_dictionary_with_other_fields(data):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "a b"}, "activation name='a b'"),
-        ({"name": ".include x"}, "activation name="),
-        ({"name": "line\nbreak"}, "activation name="),
+        ({"name": "line\nbreak"}, "^name=[^\n]*: must be"),
         ({"name": "tanh"}, "is built in"),
-        ({"name": 3}, "activation name=3"),
         ({"x": (0, 1, 1, 2)}, r"x\[2\]=1 does not follow x\[1\]=1"),
         ({"x": (0, 1, 2)}, "has 3 x and 4 y"),
         ({"x": (0, 1, 2), "y": (0, 1, 2)}, "4..20000"),
-        ({"y": (0, 1, math.nan, 2)}, r"y\[2\]=nan: must be finite"),
         ({"y": (1, 1, 1, 1)}, "a constant needs no converter"),
-        ({"y": "abcd"}, "y must be a list of numbers"),
-        ({"x": 5}, "x must be a list of numbers"),
-        ({"interpolation": "linear"}, "interpolation='linear': unknown"),
     ],
 )
 def test_bad_tables(change, message):

@@ -102,21 +102,6 @@ def test_bad_quantizers(arguments, message):
         Quantizer(**arguments)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"sigma": 0}, "sigma=0"),
-        ({"mean": math.inf}, "mean=inf"),
-        ({"samples": (1, math.nan)}, "not finite"),
-        ({"samples": ("a",)}, "must be numbers"),
-        ({"samples": 3}, "must be numbers"),
-    ],
-)
-def test_bad_distributions(arguments, message):
-    with pytest.raises(InputError, match=message):
-        InputDistribution(**arguments)
-
-
 def test_one_output_only():
     with pytest.raises(InputError, match="one output only"):
         OutputLevels.lloyd_max(np.ones(5), 0, 1, 3)

@@ -2,7 +2,7 @@ import json
 import math
 import re
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -52,32 +52,35 @@ def check_program(program, profile):
     assert max(program.slot[~ramp]) < min(steps[0])
 
 
-@pytest.mark.parametrize("bits", [1, 2, 3, 5, 8])
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_charge_reproduces_the_thresholds(name, scheme, bits, profile):
-    try:
-        program = program_ramp(name, bits, profile, scheme=scheme)
-    except InputError as refused:
-        message = str(refused)
-        assert f"cannot hold the steps of a {bits}-bit {name} ramp" in message
-        return
-    assert program.scheme == scheme
-    np.testing.assert_array_equal(program.x, get_activation(name).thresholds(bits))
-    np.testing.assert_array_equal(program.codes, get_activation(name).codes(bits))
-    np.testing.assert_array_equal(np.diff(program.codes), program.code_step)
-    np.testing.assert_array_equal(program.values, get_activation(name).decode(program.codes, bits))
-    check_program(program, profile)
+def test_charge_reproduces_the_thresholds(name, profile):
+    held = []
+    for scheme, bits in product(SCHEMES, (1, 2, 3, 5, 8)):
+        try:
+            program = program_ramp(name, bits, profile, scheme=scheme)
+        except InputError as refused:
+            message = str(refused)
+            assert f"cannot hold the steps of a {bits}-bit {name} ramp" in message
+            continue
+        held.append((scheme, bits))
+        assert program.scheme == scheme
+        np.testing.assert_array_equal(program.x, get_activation(name).thresholds(bits))
+        np.testing.assert_array_equal(program.codes, get_activation(name).codes(bits))
+        np.testing.assert_array_equal(np.diff(program.codes), program.code_step)
+        np.testing.assert_array_equal(program.values, get_activation(name).decode(program.codes, bits))
+        check_program(program, profile)
+    # All but the finest of the steepest: a compiler that refused everything would pass what is above.
+    assert len(held) >= 21
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-@pytest.mark.parametrize("bits", range(3, 9))
-def test_the_default_device_holds_every_activation_at_3_to_8_bits(name, bits, profile, circuit):
-    program = program_ramp(name, bits, profile)
-    check_program(program, profile)
-    assert program.report.max_error_lsb <= 0.51 + 1e-9
-    assert 0 < program.report.rms_error_lsb < program.report.max_error_lsb
-    compensate(program, circuit, profile)
+def test_the_default_device_holds_every_activation_at_3_to_8_bits(name, profile, circuit):
+    for bits in range(3, 9):
+        program = program_ramp(name, bits, profile)
+        check_program(program, profile)
+        assert program.report.max_error_lsb <= 0.51 + 1e-9
+        assert 0 < program.report.rms_error_lsb < program.report.max_error_lsb
+        compensate(program, circuit, profile)
 
 
 @settings(max_examples=60, deadline=None)

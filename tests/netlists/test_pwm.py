@@ -65,24 +65,6 @@ def test_driver_moves_its_two_rows_apart_by_the_exact_area(level, code):
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"n_in": 1}, r"n_in=1: must be a whole number 2\.\.12"),
-        ({"n_in": 13}, "n_in=13"),
-        ({"n_in": 4.0}, "n_in=4.0"),
-        ({"periods": 0}, "periods=0"),
-        ({"periods": True}, "periods=True"),
-        ({"t_unit": 0.0}, "t_unit=0.0: must be finite and above 0"),
-        ({"t_gap": float("nan")}, "t_gap=nan"),
-        ({"t_unit": "4n"}, "t_unit='4n'"),
-    ],
-)
-def test_bad_parameters(fields, message):
-    with pytest.raises(InputError, match=message):
-        Pwm(**fields)
-
-
-@pytest.mark.parametrize(
     ("codes", "message"),
     [
         ([0, 0], r"inputs: has shape \(2,\), must be \(..., 3\)"),

@@ -274,9 +274,6 @@ def test_bad_tiles(make, programs):
     with pytest.raises(InputError, match="crossbar: has 5 rows; a tile needs pairs"):
         tile.with_(crossbar=tile.crossbar.with_(conductance=np.full((5, 4), 1e-4)))
     for name, value, message in (
-        ("scale", 0.0, "scale=0.0: must be finite and above 0"),
-        ("input_max", np.nan, "input_max=nan"),
-        ("r_hold", -1.0, "r_hold=-1.0"),
         ("opamp_offset", np.zeros(3), r"opamp_offset: must be finite with shape \(4,\)"),
         ("comparator_offset", np.full(4, np.inf), "comparator_offset: must be finite"),
     ):

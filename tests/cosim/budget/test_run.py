@@ -15,7 +15,7 @@ from cosim.budget import bench as bench_module
 from cosim.budget import run as run_module
 from cosim.budget.bench import Bench
 from cosim.budget.chips import Builder
-from cosim.budget.run import budget_settings, run_budget
+from cosim.budget.run import BudgetSettings, run_budget
 from cosim.budget.shapley import exact_shares
 from cosim.budget.sources import NAMES, default_amounts, source
 from cosim.budget.tolerance_table import scaled_amount
@@ -55,7 +55,7 @@ def _small():
 
 def settings(**changes):
     values = {"network": str(NETWORK), "task": "vowels", "bits": 3, "chips": 3, "permutations": 8, "amounts": AMOUNTS}
-    return budget_settings(**(values | changes))
+    return BudgetSettings(**(values | changes))
 
 
 @pytest.fixture(scope="module")

@@ -227,8 +227,8 @@ def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, mo
     ("options", "words"),
     [
         (["--max-loss", "0.5"], "--max-loss 0.5: would be 50 %"),
-        (["--objective", "beauty"], "--objective beauty: Input should be 'energy'"),
-        (["--trials", "1"], "--trials 1: Input should be greater than or equal to 2"),
+        (["--objective", "beauty"], "objective='beauty': Input should be 'energy'"),
+        (["--trials", "1"], "trials=1: Input should be greater than or equal to 2"),
         (["--fix", "bits"], "--fix 'bits': must be NAME=VALUE"),
         (["--fix", "colour=3"], "--fix colour: unknown; the variables are bits"),
         (["--task", "sotu"], "task 'sotu': is a text"),

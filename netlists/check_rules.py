@@ -1,0 +1,520 @@
+"""Rules of values: what each kind of field takes, and how a value that it takes is kept."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+from .errors import InputError
+
+
+class Refused(ValueError):
+    """A value that a rule does not take.
+
+    Attributes
+    ----------
+    at : str
+        Its place inside the field, as ``[2]``.
+    shown : str
+        ``=`` and the value in one short line; empty where it would not help.
+    must : str
+        What is wrong, or what the rule takes.
+    """
+
+    def __init__(self, value: Any, must: str, at: str = "") -> None:
+        self.value, self.must, self.at = value, must, at
+        super().__init__(must)
+
+    @property
+    def shown(self) -> str:
+        return "" if self.value is MISSING else f"={short(self.value)}"
+
+    def within(self, place: Any) -> Refused:
+        return Refused(self.value, self.must, f"[{place}]{self.at}")
+
+    def named(self, name: str) -> InputError:
+        return InputError(f"{name}{self.at}{self.shown}: {self.must}")
+
+
+def short(value: Any) -> str:
+    """A value in one short line of text."""
+    text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+class Rule:
+    """What a value must be.
+
+    Attributes
+    ----------
+    what : str
+        As in "must be ...".
+    unit : str
+    """
+
+    unit: str = ""
+
+    @property
+    def what(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def must(self) -> str:
+        return f"must be {self.what}"
+
+    def take(self, value: Any) -> Any:
+        """The value as the field holds it; `Refused` if it does not fit."""
+        raise NotImplementedError
+
+    def example(self) -> Any:
+        """A value that fits."""
+        raise NotImplementedError
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(functools.partial(_take_in_model, self.take))
+
+
+def _take_in_model(take: Callable[[Any], Any], value: Any) -> Any:
+    from pydantic_core import PydanticCustomError
+
+    try:
+        return take(value)
+    except Refused as e:
+        raise PydanticCustomError("refused", "{message}", {"message": f"{e.at}{e.shown}: {e.must}" if e.at else e.must}) from None
+
+
+@dataclass(frozen=True)
+class Whole(Rule):
+    """A whole number ``low``..``high``; ``why`` is the reason for the bounds."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    why: str = ""
+    unit: str = ""
+
+    @property
+    def what(self) -> str:
+        if self.low == -math.inf:
+            return _reasoned("a whole number", self)
+        return _reasoned(f"a whole number, {self.low} or more" if self.high == math.inf else f"a whole number {self.bounds}", self)
+
+    @property
+    def bounds(self) -> str:
+        return f"{self.low}..{self.high}"
+
+    def take(self, value: Any) -> int:
+        if type(value) is not int:
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                raise Refused(value, self.must)
+            value = int(value)
+        if self.low <= value <= self.high:
+            return value
+        raise Refused(value, self.must)
+
+    def example(self) -> int:
+        return int(self.low) if math.isfinite(self.low) else 0
+
+
+@dataclass(frozen=True)
+class Number(Rule):
+    """A finite number ``low``..``high``, ``above`` one bound or ``below`` another; ``endless`` lets it be infinite."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: float | None = None
+    below: float | None = None
+    unit: str = ""
+    why: str = ""
+    endless: bool = False
+
+    @property
+    def what(self) -> str:
+        kind = "a number" if self.endless else "a finite number"
+        if self.above is not None and self.below is not None:
+            return _reasoned(f"{kind} between {self.above:g} and {self.below:g}, both excluded", self)
+        if self.above is None and math.isfinite(self.low) and math.isfinite(self.high):
+            return _reasoned(f"{kind} {self.low:g}..{self.high:g}", self)
+        low = f"above {self.above:g}" if self.above is not None else f"{self.low:g} or more" if math.isfinite(self.low) else ""
+        high = f"below {self.below:g}" if self.below is not None else f"at most {self.high:g}" if math.isfinite(self.high) else ""
+        said = " and ".join(s for s in (low, high) if s)
+        return _reasoned(kind + (f"{',' if said[0].isdigit() or said[0] == '-' else ''} {said}" if said else ""), self)
+
+    def take(self, value: Any) -> float:
+        number = value
+        if type(value) is not float:
+            if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
+                raise Refused(value, self.must)
+            try:
+                number = float(value)
+            except OverflowError:
+                raise Refused(value, self.must) from None
+        if (
+            self.low <= number <= self.high
+            and (self.above is None or number > self.above)
+            and (self.below is None or number < self.below)
+            and (self.endless or math.isfinite(number))
+        ):
+            return number
+        raise Refused(value, self.must)
+
+    def example(self) -> float:
+        low = self.low if self.above is None else self.above
+        high = self.high if self.below is None else self.below
+        if math.isfinite(low) and math.isfinite(high):
+            return low / 2 + high / 2
+        return low + 1.0 if math.isfinite(low) else high - 1.0 if math.isfinite(high) else 0.0
+
+
+def _reasoned(what: str, rule: Whole | Number) -> str:
+    return what + (f" ({rule.unit})" if rule.unit else "") + (f": {rule.why}" if rule.why else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Choice(Rule):
+    """One of some words (or of some words and numbers), as a collection that may still grow."""
+
+    allowed: Collection[Any]
+
+    @property
+    def what(self) -> str:
+        return f"one of {', '.join(map(str, self.allowed))}"
+
+    @property
+    def must(self) -> str:
+        return f"unknown; allowed are {', '.join(map(str, self.allowed))}"
+
+    def take(self, value: Any) -> Any:
+        for one in self.allowed:
+            if one == value and type(one) is type(value):
+                return one
+        raise Refused(value, self.must)
+
+    def example(self) -> Any:
+        return next(iter(self.allowed))
+
+
+@dataclass(frozen=True)
+class Text(Rule):
+    """A text of which all fits a pattern."""
+
+    what: str = "a text"
+    pattern: str = ""
+    sample: str = "a"
+
+    def take(self, value: Any) -> str:
+        if isinstance(value, str) and (not self.pattern or re.fullmatch(self.pattern, value)):
+            return value if type(value) is str else str(value)
+        raise Refused(value, self.must)
+
+    def example(self) -> str:
+        return self.sample
+
+
+@dataclass(frozen=True)
+class Array(Rule):
+    """Finite numbers of a shape, kept as a copy that cannot be written.
+
+    Attributes
+    ----------
+    shape : tuple of str or int
+        One entry a dimension: its name, or how many there must be.
+    low, high, above : float
+        Bounds of every value.
+    """
+
+    shape: tuple[str | int, ...] | None = None
+    low: float = -math.inf
+    high: float = math.inf
+    above: float | None = None
+    unit: str = ""
+    why: str = ""
+
+    @property
+    def what(self) -> str:
+        shape = "" if self.shape is None else f" of shape ({', '.join(map(str, self.shape))}{',' * (len(self.shape) == 1)})"
+        return f"numbers{shape}, each {Number(self.low, self.high, self.above, unit=self.unit, why=self.why).what}"
+
+    def take(self, value: Any) -> np.ndarray:
+        try:
+            given = np.asarray(value if isinstance(value, (np.ndarray, list, tuple, int, float, np.number)) else None)
+        except ValueError:  # lists of unequal lengths
+            given = np.asarray(None)
+        if given.dtype.kind not in "fiu":
+            raise Refused(value, self.must)
+        array = np.array(given, float, order="C")
+        if self.shape is not None and (
+            array.ndim != len(self.shape)
+            or any(n == 0 if isinstance(asked, str) else n != asked for n, asked in zip(array.shape, self.shape, strict=True))
+        ):
+            raise Refused(MISSING, f"has shape {array.shape}, {self.must}")
+        good = np.isfinite(array) & (array >= self.low) & (array <= self.high)
+        if self.above is not None:
+            good &= array > self.above
+        if not good.all():
+            place = tuple(np.argwhere(~good)[0])
+            one = Number(self.low, self.high, self.above, unit=self.unit, why=self.why)
+            raise Refused(float(array[place]), one.must, f"[{', '.join(map(str, place))}]" if place else "")
+        array.setflags(write=False)
+        return array
+
+    def example(self) -> np.ndarray:
+        one = Number(self.low, self.high, self.above).example()
+        return np.full([1 if isinstance(n, str) else n for n in self.shape or ()], one)
+
+
+@dataclass(frozen=True)
+class Items:
+    """How many items a list has, and whether each must be there once."""
+
+    least: int = 0
+    distinct: bool = False
+
+    def hold(self, values: Any) -> Any:
+        if len(values) < self.least:
+            raise Refused(values, f"must name at least {self.least or 1}")
+        if self.distinct and len(set(values)) != len(values):
+            raise Refused(values, "must name each once")
+        return values
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(functools.partial(_take_in_model, self.hold), handler(source))
+
+
+# Rules of the types that an annotation is put together from.
+
+
+@dataclass(frozen=True)
+class _Anything(Rule):
+    what: str = "anything"
+
+    def take(self, value: Any) -> Any:
+        return value
+
+    def example(self) -> Any:
+        return None
+
+
+class _Bool(Rule):
+    what = "true or false"
+
+    def take(self, value: Any) -> bool:
+        if isinstance(value, (bool, np.bool_)):
+            return bool(value)
+        raise Refused(value, self.must)
+
+    def example(self) -> bool:
+        return False
+
+
+class _PathRule(Rule):
+    what = "a path"
+
+    def take(self, value: Any) -> Path:
+        if isinstance(value, Path):
+            return value
+        if isinstance(value, str) and value:
+            return Path(value)
+        raise Refused(value, self.must)
+
+    def example(self) -> Path:
+        return Path("a")
+
+
+def concrete(kind: type) -> type:
+    """A class, or, of one that is abstract, a subclass that objects can be made of."""
+    if not inspect.isabstract(kind):
+        return kind
+    made = types.new_class("Example", (kind,))
+    made.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
+    return made
+
+
+@dataclass(frozen=True)
+class _Instance(Rule):
+    kind: type
+
+    @property
+    def what(self) -> str:
+        return f"a {self.kind.__name__}"
+
+    def take(self, value: Any) -> Any:
+        if isinstance(value, self.kind):
+            return value
+        raise Refused(value, f"{self.must}, is a {type(value).__name__}")
+
+    def example(self) -> Any:
+        return object.__new__(concrete(self.kind))
+
+
+class _Called(Rule):
+    what = "a function"
+
+    def take(self, value: Any) -> Any:
+        if callable(value):
+            return value
+        raise Refused(value, self.must)
+
+    def example(self) -> Any:
+        return len
+
+
+@dataclass(frozen=True)
+class _Union(Rule):
+    rules: tuple[Rule, ...]
+
+    @property
+    def what(self) -> str:
+        return ", or ".join(rule.what for rule in self.rules)
+
+    def take(self, value: Any) -> Any:
+        refused = []
+        for rule in self.rules:
+            try:
+                return rule.take(value)
+            except Refused as e:
+                refused.append(e)
+        if inside := [e for e in refused if e.at]:
+            raise inside[0]
+        raise Refused(refused[0].value, ", or ".join([refused[0].must, *(rule.what for rule in self.rules[1:])]))
+
+    def example(self) -> Any:
+        return self.rules[0].example()
+
+
+class _None(Rule):
+    what = "None"
+
+    def take(self, value: Any) -> None:
+        if value is not None:
+            raise Refused(value, self.must)
+
+    def example(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class _Tuple(Rule):
+    """Items of one rule, or, of a fixed length, each of its own."""
+
+    item: Rule | None
+    each: tuple[Rule, ...] = ()
+
+    @property
+    def what(self) -> str:
+        if self.item is not None:
+            return f"a list, each {self.item.what}"
+        return f"a list of {len(self.each)}: {', '.join(rule.what for rule in self.each)}"
+
+    def take(self, value: Any) -> tuple[Any, ...]:
+        if isinstance(value, np.ndarray) and value.ndim == 1:
+            value = value.tolist()
+        if not isinstance(value, (tuple, list)) or (self.item is None and len(value) != len(self.each)):
+            raise Refused(value, self.must)
+        taken = []
+        try:
+            if self.item is not None:
+                for one in value:
+                    taken.append(self.item.take(one))
+            else:
+                for rule, one in zip(self.each, value, strict=True):
+                    taken.append(rule.take(one))
+        except Refused as e:
+            raise e.within(len(taken)) from None
+        return tuple(taken)
+
+    def example(self) -> tuple[Any, ...]:
+        return (self.item.example(),) if self.item is not None else tuple(rule.example() for rule in self.each)
+
+
+@dataclass(frozen=True)
+class _Mapping(Rule):
+    key: Rule
+    entry: Rule
+
+    @property
+    def what(self) -> str:
+        return f"a mapping of {self.key.what} to {self.entry.what}"
+
+    def take(self, value: Any) -> Mapping[Any, Any]:
+        if not isinstance(value, Mapping):
+            raise Refused(value, self.must)
+        taken = {}
+        for key, entry in value.items():
+            try:
+                taken[self.key.take(key)] = self.entry.take(entry)
+            except Refused as e:
+                raise e.within(repr(key)) from None
+        # The mapping itself where nothing changed, which may be one that cannot be written.
+        return value if all(taken.get(key) is entry for key, entry in value.items()) else taken
+
+    def example(self) -> dict[Any, Any]:
+        return {self.key.example(): self.entry.example()}
+
+
+@dataclass(frozen=True)
+class _Held(Rule):
+    rule: Rule
+    items: Items
+
+    @property
+    def what(self) -> str:
+        return self.rule.what + (f", at least {self.items.least}" if self.items.least else "") + ", each once" * self.items.distinct
+
+    def take(self, value: Any) -> Any:
+        return self.items.hold(self.rule.take(value))
+
+    def example(self) -> Any:
+        return self.rule.example()
+
+
+@functools.lru_cache(maxsize=512)
+def rule_of(kind: Any) -> Rule:
+    """The rule of an annotation.
+
+    Raises
+    ------
+    TypeError
+        The annotation says nothing that can be checked.
+    """
+    origin, inside = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        rules = [m for m in kind.__metadata__ if isinstance(m, Rule)]
+        rule = rules[-1] if rules else rule_of(inside[0])
+        for items in (m for m in kind.__metadata__ if isinstance(m, Items)):
+            rule = _Held(rule, items)
+        return rule
+    if origin in (typing.Union, types.UnionType):
+        # None last: what a field takes is named by what it holds.
+        return _Union(tuple(rule_of(k) for k in sorted(inside, key=lambda k: k is types.NoneType)))
+    if origin is typing.Literal:
+        return Choice(inside)
+    if origin is tuple:
+        if inside[-1] is Ellipsis:
+            return _Tuple(rule_of(inside[0]))
+        return _Tuple(None, tuple(map(rule_of, inside)))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _Mapping(rule_of(inside[0]), rule_of(inside[1]))
+    plain: dict[Any, Rule] = {
+        Any: _Anything(), object: _Anything(), types.NoneType: _None(), int: Whole(), float: Number(), bool: _Bool(), str: Text(),
+        Path: _PathRule(), Callable: _Called(),
+    }  # fmt: skip
+    kind = origin or kind
+    if kind in plain:
+        return plain[kind]
+    if isinstance(kind, type) and not getattr(kind, "_is_protocol", False):
+        return _Instance(kind)
+    raise TypeError(f"{kind!r}: is no type that a value can be held against")
