@@ -10,9 +10,8 @@ import pandas as pd
 from scipy.optimize import least_squares
 
 from netlists.errors import InputError
+from netlists.files import write_text
 from netlists.parameters import RampCircuit
-
-from .provenance import write_atomic
 
 MACRO_FILE = Path(__file__).resolve().parent.parent / "netlists" / "data" / "macro_sky130.toml"
 
@@ -178,7 +177,7 @@ def write_macro_parameters(summary: dict[str, Any], path: str | Path = MACRO_FIL
     lines = ["# Macro-model parameters, SI units, measured on the transistor-level blocks. Written by `cosim blocks`; do not edit."]
     for name, values in sections.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
-    return write_atomic(Path(path), lambda p: p.write_text("\n".join(lines) + "\n"))
+    return write_text(Path(path), "\n".join(lines) + "\n")
 
 
 def _toml(value: float | str | list) -> str:

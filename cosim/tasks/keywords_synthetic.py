@@ -11,10 +11,11 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from netlists.errors import InputError
+from netlists.files import sha256_of
 
 from .audio import clip_features, feature_sets, fit
 from .espeak import Speech, Utterance, speak
-from .provenance import Provenance, sha256_of
+from .provenance import Provenance
 from .room import at_ratio, babble, coloured_noise, reverberate
 from .task import Task
 

@@ -327,7 +327,7 @@ def test_a_full_and_a_read_only_disk(small_disk, plan, whole):
         run(plan, folder / "run")
     remount("size=1m")
     remount("ro")
-    with pytest.raises(ToolkitError, match="the folder is not writable; choose another --out"):
+    with pytest.raises(ToolkitError, match="the folder is not writable; choose another folder"):
         run(plan, folder / "run")
     remount("rw")
     run(plan, folder / "run")
