@@ -86,7 +86,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
     def write(temporary: Path) -> None:
         # An open file, because savez adds .npz to a name that does not end so.
         with open(temporary, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+            np.savez(file, allow_pickle=False, **arrays)
 
     return write_atomic(path, write)
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from characterization.resume import Parts
 from netlists.errors import ToolkitError
 
-from ..studies.parts import Parts
 from .space import Point, Space
 
 Row = dict[str, Any]
