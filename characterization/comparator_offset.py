@@ -17,6 +17,8 @@ from netlists.engine import simulate_draws
 from netlists.errors import InputError, SimulationError
 from netlists.pdk import SETTINGS, Conditions, lib_card
 
+from .workers import in_workers
+
 DECK = 128
 """Instances of a deck; a sample is a function of (seed, its number) as long as this does not change."""
 DRAWS = 8
@@ -95,8 +97,7 @@ def comparator_offsets(n: int, *, seed: int, jobs: int = 1, conditions: Conditio
     # As few parses as workers, as long as each has no more than `DRAWS` draws to make.
     size = max(1, min(DRAWS, -(-len(decks) // jobs)))
     groups = [decks[k : k + size] for k in range(0, len(decks), size)]
-    parts = joblib.Parallel(n_jobs=jobs, batch_size=1)(joblib.delayed(_offsets)(seed, group, at) for group in groups)
-    return np.concatenate(parts)[:n]
+    return np.concatenate(list(in_workers((joblib.delayed(_offsets)(seed, group, at) for group in groups), jobs)))[:n]
 
 
 def _offsets(seed: int, numbers: range, at: Conditions) -> np.ndarray:

@@ -75,16 +75,15 @@ def spice_levels(plan: RampPlan, *, calibrated: bool = True, jobs: int = 1) -> S
             # By chance, or because no verdict is open, none may be chosen.
             return np.empty((0, len(plan.program().x)))
         batches = [samples[i : i + BATCH] for i in range(0, len(samples), BATCH)]
-        found = dict(in_workers((joblib.delayed(_levels)(plan, i, b, calibrated) for i, b in enumerate(batches)), jobs))
-        return np.concatenate([found[i] for i in range(len(batches))])
+        return np.concatenate(list(in_workers((joblib.delayed(_levels)(plan, b, calibrated) for b in batches), jobs)))
 
     return simulate
 
 
-def _levels(plan: RampPlan, number: int, samples: np.ndarray, calibrated: bool) -> tuple[int, np.ndarray]:
+def _levels(plan: RampPlan, samples: np.ndarray, calibrated: bool) -> np.ndarray:
     program = plan.program()
     batch = measure_batch(plan, program, samples, conversions=False)
-    return number, to_input_units((batch.after if calibrated else batch.before).volts, program, plan.circuit)
+    return to_input_units((batch.after if calibrated else batch.before).volts, program, plan.circuit)
 
 
 def yield_near_limit(

@@ -81,8 +81,12 @@ class Worker:
         Exception
             Whatever ``work`` raised.
         """
-        pool = self._pool or self._start()
-        future = pool.submit(_measured_call, work, arguments)
+        try:
+            future = (self._pool or self._start()).submit(_measured_call, work, arguments)
+        except TerminatedWorkerError:
+            # It was killed while it waited: no call is lost.
+            self.recycle("it was killed while it had no work")
+            future = self._start().submit(_measured_call, work, arguments)
         try:
             result, rss = future.result(timeout=limit)
         except TerminatedWorkerError as e:
@@ -232,7 +236,10 @@ def _measured_call(work: Callable[..., T], arguments: tuple) -> tuple[T, int]:
 
 
 def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
-    """Results of ``joblib.delayed`` calls as they finish; whatever goes wrong, no worker is left behind.
+    """Results of ``joblib.delayed`` calls, in their order, as they come; whatever goes wrong, no worker is left behind.
+
+    Worker processes stay for the next calls. With one job the calls run in this process. The processes are joblib's own, which
+    share large arrays and take no more threads than there are cores; a crash ends all of the calls.
 
     Raises
     ------
@@ -240,10 +247,16 @@ def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
         A worker was killed.
     """
     try:
-        yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch=2 * jobs, batch_size=1)(calls)
+        yield from parallel(calls, jobs, ordered=True)
     except TerminatedWorkerError:
         raise ToolkitError("a worker process was killed (out of memory?): run the same command again") from None
     except BaseException:
         if jobs > 1:
             get_reusable_executor().shutdown(wait=False, kill_workers=True)
         raise
+
+
+def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[Any]:
+    """Results of ``joblib.delayed`` calls on whatever backend the caller has chosen: threads, Dask, or joblib's processes."""
+    order = "generator" if ordered else "generator_unordered"
+    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1)(calls)

@@ -156,20 +156,13 @@ class SpiceSimulator:
         begun = time.perf_counter()
         out = np.full(step.x.shape, FAILED)
         failures, retried, busy = [], 0, 0.0
-        for part in self._run(list(self.batches(step))):
+        for part in in_workers((joblib.delayed(convert)(b, self.runner) for b in self.batches(step)), self.jobs):
             rows, sequences = np.unravel_index(part.places, out.shape)
             out[rows, sequences] = part.codes
             failures += [Failure(int(rows[i]), int(sequences[i]), message) for i, message in part.messages.items()]
             retried += part.retried
             busy += part.seconds
-        # Workers finish in any order.
         return Answer(out, sorted(failures), retried, time.perf_counter() - begun, busy)
-
-    def _run(self, batches: list[Batch | TileBatch]) -> Iterator[Done]:
-        if self.jobs == 1:
-            yield from (convert(b, self.runner) for b in batches)
-        else:
-            yield from in_workers((joblib.delayed(convert)(b, self.runner) for b in batches), self.jobs)
 
     def batches(self, step: Step) -> Iterator[Batch | TileBatch]:
         """Decks of a step: the columns of one ramp, of all sequences; or the tile, a sequence at a time."""
