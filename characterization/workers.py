@@ -83,18 +83,16 @@ class Worker:
         """
         try:
             future = (self._pool or self._start()).submit(_measured_call, work, arguments)
-        except TerminatedWorkerError:
-            # It was killed while it waited: no call is lost.
-            self.recycle("it was killed while it had no work")
+        except TerminatedWorkerError as e:
+            # No call is lost.
+            self.recycle(f"it died between two calls{_code(e)}")
             future = self._start().submit(_measured_call, work, arguments)
         try:
             result, rss = future.result(timeout=limit)
         except TerminatedWorkerError as e:
             if self.closed:
                 raise
-            # An exit code is all that a killed process leaves; one that crashed also wrote where.
-            code = re.search(r"\{(.*)\}", str(e))
-            self._lose("crashed", f"the worker process died{f' with {code.group(1)}' if code else ''}")
+            self._lose("crashed", f"the worker process died{_code(e)}")
         except BrokenProcessPool as e:
             self._end()
             raise ToolkitError(f"a worker process could not read its task ({e})") from e
@@ -125,7 +123,7 @@ class Worker:
         self.closed = True
         self._end()
 
-    def _start(self) -> ProcessPoolExecutor:
+    def _start(self, attempts: int = 2) -> ProcessPoolExecutor:
         if self.closed:
             raise ToolkitError("the run was stopped")
         # Dask's own processes are marked as such that have no children; ours end with their parent (`_leave_with`).
@@ -148,6 +146,10 @@ class Worker:
         except (BrokenProcessPool, TimeoutError) as e:
             words = self._words()
             self._end()
+            if attempts > 1 and isinstance(e, TerminatedWorkerError) and not self.closed:
+                # Killed from outside, perhaps.
+                self.events.append(f"a worker died while it started{_code(e)}{words}")
+                return self._start(attempts - 1)
             raise ToolkitError(f"a worker process does not start ({type(e).__name__}){words}") from None
         except BaseException:
             self._end()
@@ -206,6 +208,12 @@ class Workers:
             worker.closed = True
         for worker in self._all:
             worker.close()
+
+
+def _code(error: TerminatedWorkerError) -> str:
+    """Say how a process ended: an exit code is all that a killed one leaves; one that crashed also wrote where."""
+    code = re.search(r"\{(.*)\}", str(error))
+    return f" with {code.group(1)}" if code else ""
 
 
 def _enter(parent: int, stderr: str) -> None:

@@ -155,7 +155,7 @@ def test_a_crash_of_a_worker_costs_nothing_and_a_second_process_is_refused(start
     until = time.monotonic() + 100
     while "SIGSEGV" not in log_of(folder):
         assert time.monotonic() < until
-        assert process.poll() is None
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=20)

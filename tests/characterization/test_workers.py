@@ -63,7 +63,20 @@ def test_a_process_that_dies_between_calls_costs_no_call(worker):
     with pytest.raises(TerminatedWorkerError):
         worker._pool.submit(len, "").result()
     assert worker.call(len, "four", limit=60) == 4
-    assert "it was killed while it had no work" in worker.events[0]
+    assert "it died between two calls with SIGKILL" in worker.events[0]
+
+
+def test_a_process_that_dies_once_while_it_starts_is_started_again(tmp_path):
+    def load():
+        if not (tmp_path / "started").exists():
+            (tmp_path / "started").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"version": "1"}
+
+    worker = Worker(load)
+    assert worker.call(len, "four", limit=60) == 4
+    worker.close()
+    assert "died while it started with SIGKILL" in worker.events[0]
 
 
 def test_results_of_workers_come_in_the_order_of_the_calls():
