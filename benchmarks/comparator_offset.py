@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from characterization.streams import offset_seed
+from characterization.workers import in_workers
 from netlists.checks import is_whole
 from netlists.deck import Deck
 from netlists.engine import simulate_draws
 from netlists.errors import InputError, SimulationError
 from netlists.pdk import SETTINGS, Conditions, lib_card
-
-from .streams import offset_seed
 
 DECK = 128
 """Instances of a deck; a sample is a function of (seed, its number) as long as this does not change."""
@@ -98,8 +98,7 @@ def comparator_offsets(n: int, *, seed: int, jobs: int = 1, conditions: Conditio
     # As few parses as workers, as long as each has no more than `DRAWS` draws to make.
     size = max(1, min(DRAWS, -(-len(decks) // jobs)))
     groups = [decks[k : k + size] for k in range(0, len(decks), size)]
-    parts = joblib.Parallel(n_jobs=jobs, batch_size=1)(joblib.delayed(_offsets)(seed, group, at) for group in groups)
-    return np.concatenate(parts)[:n]
+    return np.concatenate(list(in_workers((joblib.delayed(_offsets)(seed, group, at) for group in groups), jobs)))[:n]
 
 
 def _offsets(seed: int, numbers: range, at: Conditions) -> np.ndarray:

@@ -29,6 +29,7 @@ from .blocks_comparator import (
 )
 from .blocks_ota import measure_integrator, measure_ota
 from .provenance import versions, write_atomic, write_json
+from .workers import in_workers
 
 WIDTHS = (0.42e-6, 0.5e-6, 1e-6, 2e-6, 4e-6, 8e-6)
 EXTREMES = ((-40.0, 1.62), (-40.0, 1.98), (27.0, 1.8), (125.0, 1.62), (125.0, 1.98))
@@ -132,7 +133,7 @@ def measure_blocks(
         Bad settings, a failing bench, no PDK or no ngspice: before anything is written.
     """
     import pandas as pd
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
         raise InputError(f"samples={samples!r}: must be a whole number, 2 or more")
@@ -147,7 +148,7 @@ def measure_blocks(
     access = [asdict(r) for c in ("tt", "ss", "ff") for r in measure_access(Conditions(c))]
 
     progress(f"{len(points)} corners")
-    parts = list(zip(*Parallel(n_jobs=jobs)(delayed(_at)(p) for p in points), strict=True))
+    parts = list(zip(*in_workers((delayed(_at)(p) for p in points), jobs), strict=True))
     corner_tables = {
         name: _flat(part) for name, part in zip(("ota", "integrator", "comparator", "delay", "kickback"), parts, strict=True)
     }

@@ -13,11 +13,10 @@ from netlists.bench_energy import EnergyBench, driver_bench, mac_bench, ramp_ben
 from netlists.devices import DeviceProfile, load_profile
 from netlists.engine import simulate, simulate_draws
 from netlists.errors import InputError
+from netlists.files import write_text
 from netlists.parameters import RampCircuit
 from netlists.program import RampProgram, program_ramp
 from netlists.pwm import Pwm
-
-from .provenance import write_atomic
 
 CODES = (15, -11, 8, -6, 4, -3, 2, 0)
 """Input codes of the measured MAC, 5 bits: magnitudes from the largest to none, both signs."""
@@ -217,7 +216,7 @@ def write_measured(figures: Mapping[str, tuple[float, str]], path: Path) -> Path
     """Write figures as the TOML file that the cost model reads."""
     head = "# Energies of the SKY130 blocks (tt, 27 C, 1.8 V), from ngspice. Written by `cosim study cost`; do not edit.\n"
     tables = (f'\n[{name}]\nvalue = {value:.5g}\nunit = "{unit}"\n' for name, (value, unit) in figures.items())
-    return write_atomic(path, lambda p: p.write_text(head + "".join(tables)))
+    return write_text(path, head + "".join(tables))
 
 
 def default_program(bits: int, profile: DeviceProfile | None = None) -> RampProgram:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netlists.errors import InputError
+from netlists.files import write_text
 from netlists.parameters import RampCircuit
 
 from .compact.fitting import fit_curve, fitted
-from .provenance import write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,7 +182,7 @@ def write_macro_parameters(summary: dict[str, Any], path: str | Path = MACRO_FIL
     lines = ["# Macro-model parameters, SI units, measured on the transistor-level blocks. Written by `cosim blocks`; do not edit."]
     for name, values in sections.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
-    return write_atomic(Path(path), lambda p: p.write_text("\n".join(lines) + "\n"))
+    return write_text(Path(path), "\n".join(lines) + "\n")
 
 
 def _toml(value: float | str | list) -> str:

@@ -8,7 +8,7 @@ run that was stopped, however, goes on from them. The tables (`run_tables`) are 
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from .run_progress import Progress
 from .run_store import ChunkStore, batch_samples
 from .run_tables import Run, StoredRun, check_tables, write_tables
 from .sample_rows import TABLES, long_tables
-from .workers import Workers, in_workers
+from .workers import Workers, in_workers, parallel
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -215,15 +215,8 @@ def _execute(
         where = (store.where, store.plan_sha256, store.batch, store.limit) if store else None
         groups = (samples_of(todo[i : i + size]) for i in range(0, len(todo), size))
         with dask_cluster.dask(cluster):
-            yield from _parallel((joblib.delayed(dask_cluster.finish_here)(task, g, where) for g in groups), -1)
+            yield from parallel((joblib.delayed(dask_cluster.finish_here)(task, g, where) for g in groups), -1)
         return
     with closing(Workers(load)) as workers, joblib.parallel_config(backend="threading"):
         # Each thread only waits for its worker process.
-        yield from _parallel((joblib.delayed(finish)(task, workers, samples_of([b]), None) for b in todo), jobs)
-
-
-def _parallel(calls: Iterator, jobs: int) -> Iterator[Finished]:
-    """joblib, on whatever backend the caller has chosen."""
-    import joblib
-
-    yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="3*n_jobs", batch_size=1)(calls)
+        yield from parallel((joblib.delayed(finish)(task, workers, samples_of([b]), None) for b in todo), jobs)

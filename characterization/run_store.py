@@ -8,7 +8,6 @@ store (``s3://bucket/run``), where a file appears whole when its upload ends.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from netlists.errors import InputError, ToolkitError
+from netlists.files import make_folder, sha256_of, write_bytes
 
 from .parquet import read_parquet
-from .provenance import make_folder, write_atomic
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +53,7 @@ class FolderPlace:
         return (self.folder / name).read_bytes()
 
     def write(self, name: str, data: bytes) -> None:
-        write_atomic(self.folder / name, lambda temporary: temporary.write_bytes(data))
+        write_bytes(self.folder / name, data)
 
     def set_aside(self, name: str) -> None:
         (make_folder(self.folder / DAMAGED) / name).unlink(missing_ok=True)
@@ -185,7 +184,7 @@ class ChunkStore:
         pq.write_table(rows, sink, compression="zstd", use_dictionary=["status", "message"])
         data = sink.getvalue().to_pybytes()
         batches = self._batches(rows)
-        name = f"chunk-{batches[0]:08d}-{hashlib.sha256(data).hexdigest()[:DIGITS]}.parquet"
+        name = f"chunk-{batches[0]:08d}-{sha256_of(data)[:DIGITS]}.parquet"
         try:
             self._place.write(name, data)
         except ToolkitError:
@@ -267,7 +266,7 @@ class ChunkStore:
             data = self._place.read(name)
         except Exception as e:
             raise _Damaged(f"cannot be read ({e or type(e).__name__})") from None
-        if hashlib.sha256(data).hexdigest()[:DIGITS] != match.group(2):
+        if sha256_of(data)[:DIGITS] != match.group(2):
             raise _Damaged("its content does not match its checksum")
         rows = read_parquet(data)
         owner = (rows.schema.metadata or {}).get(KEY, b"").decode()

@@ -217,8 +217,7 @@ def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dic
     groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
     halves = [h for g in groups for h in np.array_split(g, 2) if len(h)]
     calls = (joblib.delayed(_convert)(plan, h) for h in halves)
-    parts = sorted(in_workers(calls, min(jobs, len(halves))), key=lambda part: part[0])
-    x, own, spice = (np.concatenate([p[i] for p in parts]) for i in (1, 2, 3))
+    x, own, spice = map(np.concatenate, zip(*in_workers(calls, min(jobs, len(halves))), strict=True))
     ok = np.isfinite(own).all(axis=1)
     x, own, spice = x[ok], own[ok], spice[ok]
     code = model.program.codes
@@ -230,8 +229,8 @@ def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dic
     }
 
 
-def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """First sample, inputs, own transition levels (NaN where SPICE failed) and SPICE codes of some calibrated chips."""
+def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs, own transition levels (NaN where SPICE failed) and SPICE codes of some calibrated chips."""
     program, circuit = plan.program(), plan.circuit
     batch = measure_batch(plan, program, samples, conversions=False)
     levels = to_input_units(batch.after.volts, program, circuit)
@@ -245,7 +244,7 @@ def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[int, np.ndarray, np.n
             spice[i] = convert(plan, one, to_volts(x[[i]], program, circuit))[0]
         except SimulationError:
             levels[i] = np.nan
-    return int(samples[0]), x, levels, spice
+    return x, levels, spice
 
 
 def inputs_for(levels: np.ndarray, program: RampProgram, seed: int, sample: int) -> np.ndarray:

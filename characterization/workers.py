@@ -24,6 +24,7 @@ from netlists.errors import ToolkitError
 
 if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 T = TypeVar("T")
 
@@ -81,16 +82,18 @@ class Worker:
         """
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-        pool = self._pool or self._start()
-        future = pool.submit(_measured_call, work, arguments)
+        try:
+            future = (self._pool or self._start()).submit(_measured_call, work, arguments)
+        except TerminatedWorkerError as e:
+            # No call is lost.
+            self.recycle(f"it died between two calls{_code(e)}")
+            future = self._start().submit(_measured_call, work, arguments)
         try:
             result, rss = future.result(timeout=limit)
         except TerminatedWorkerError as e:
             if self.closed:
                 raise
-            # An exit code is all that a killed process leaves; one that crashed also wrote where.
-            code = re.search(r"\{(.*)\}", str(e))
-            self._lose("crashed", f"the worker process died{f' with {code.group(1)}' if code else ''}")
+            self._lose("crashed", f"the worker process died{_code(e)}")
         except BrokenProcessPool as e:
             self._end()
             raise ToolkitError(f"a worker process could not read its task ({e})") from e
@@ -121,8 +124,9 @@ class Worker:
         self.closed = True
         self._end()
 
-    def _start(self) -> ProcessPoolExecutor:
+    def _start(self, attempts: int = 2) -> ProcessPoolExecutor:
         from joblib.externals.loky import ProcessPoolExecutor
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
 
         if self.closed:
             raise ToolkitError("the run was stopped")
@@ -146,6 +150,10 @@ class Worker:
         except (BrokenProcessPool, TimeoutError) as e:
             words = self._words()
             self._end()
+            if attempts > 1 and isinstance(e, TerminatedWorkerError) and not self.closed:
+                # Killed from outside, perhaps.
+                self.events.append(f"a worker died while it started{_code(e)}{words}")
+                return self._start(attempts - 1)
             raise ToolkitError(f"a worker process does not start ({type(e).__name__}){words}") from None
         except BaseException:
             self._end()
@@ -206,6 +214,12 @@ class Workers:
             worker.close()
 
 
+def _code(error: TerminatedWorkerError) -> str:
+    """Say how a process ended: an exit code is all that a killed one leaves; one that crashed also wrote where."""
+    code = re.search(r"\{(.*)\}", str(error))
+    return f" with {code.group(1)}" if code else ""
+
+
 def _enter(parent: int, stderr: str) -> None:
     """What a worker does first."""
     # Ctrl-C reaches the whole process group; the parent decides what happens to its workers.
@@ -236,22 +250,32 @@ def _measured_call(work: Callable[..., T], arguments: tuple) -> tuple[T, int]:
 
 
 def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
-    """Results of ``joblib.delayed`` calls as they finish; whatever goes wrong, no worker is left behind.
+    """Results of ``joblib.delayed`` calls, in their order, as they come; whatever goes wrong, no worker is left behind.
+
+    Worker processes stay for the next calls. With one job the calls run in this process. The processes are joblib's own, which
+    share large arrays and take no more threads than there are cores; a crash ends all of the calls.
 
     Raises
     ------
     ToolkitError
         A worker was killed.
     """
-    import joblib
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     try:
-        yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch=2 * jobs, batch_size=1)(calls)
+        yield from parallel(calls, jobs, ordered=True)
     except TerminatedWorkerError:
         raise ToolkitError("a worker process was killed (out of memory?): run the same command again") from None
     except BaseException:
         if jobs > 1:
             get_reusable_executor().shutdown(wait=False, kill_workers=True)
         raise
+
+
+def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[Any]:
+    """Results of ``joblib.delayed`` calls on whatever backend the caller has chosen: threads, Dask, or joblib's processes."""
+    import joblib
+
+    order = "generator" if ordered else "generator_unordered"
+    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1)(calls)

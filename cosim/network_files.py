@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from characterization.provenance import write_atomic
+from netlists import files
 from netlists.errors import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -33,13 +33,7 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> Path:
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(f"{path}: a network is saved as .npz; give a name that ends so")
-
-    def write(temporary: Path) -> None:
-        # An open file, because savez adds .npz to a name that does not end so.
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-
-    return write_atomic(path, write)
+    return files.write_arrays(path, arrays)
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:

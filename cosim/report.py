@@ -11,8 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from characterization.provenance import read_json, write_atomic
 from netlists.errors import InputError
+from netlists.files import read_json, write_text
 from netlists.parameters import RampCircuit
 
 from .page import Page, cell, percent
@@ -52,7 +52,7 @@ def write_report(folder: Path) -> Path:
         text = _render("study.html.j2", folder / "pictures", s=summary, page=page(folder), command=command(summary), folder=folder)
     else:
         raise InputError(f"{folder / 'summary.json'}: study={name!r}: unknown; there are demo, {', '.join(PAGES)}")
-    return write_atomic(folder / "report.html", lambda p: p.write_text(text))
+    return write_text(folder / "report.html", text)
 
 
 def command(summary: dict[str, Any]) -> str:

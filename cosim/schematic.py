@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -13,7 +12,7 @@ import schemdraw
 from schemdraw import elements as e
 
 from characterization.plan import RampPlan
-from characterization.provenance import write_atomic
+from netlists.files import write_bytes
 from netlists.program import CALIBRATION
 
 
@@ -80,4 +79,4 @@ def draw_column(path: Path, plan: RampPlan) -> None:
         d += e.Dot(open=True).label(f"{plan.bits}-bit code\n= {plan.name}(x)", loc="right")
     for suffix in (".png", ".svg"):
         image = d.get_imagedata(suffix[1:])
-        write_atomic(path.with_suffix(suffix), partial(Path.write_bytes, data=image))
+        write_bytes(path.with_suffix(suffix), image)

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from characterization.provenance import write_atomic
 from netlists.errors import InputError, ToolkitError
+from netlists.files import write_bytes
 
 from .cells import GRU, LSTM, Cell, Vanilla
 from .networks import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
@@ -60,7 +60,7 @@ def write_safetensors(tensors: Mapping[str, np.ndarray], path: str | Path) -> Pa
     except ImportError:
         raise ToolkitError(f"{path}: writing needs the package safetensors; {EXTRA}") from None
     content = save({name: np.ascontiguousarray(a) for name, a in tensors.items()})
-    return write_atomic(path, lambda p: p.write_bytes(content))
+    return write_bytes(path, content)
 
 
 def from_torch(

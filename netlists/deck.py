@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -13,7 +10,8 @@ from pathlib import Path
 
 from . import pdk
 from .deck_safety import check_deck
-from .errors import InputError, ToolkitError
+from .errors import InputError
+from .files import sha256_of, write_atomic
 
 
 @dataclass(frozen=True)
@@ -56,20 +54,12 @@ class Deck:
     @property
     def sha256(self) -> str:
         """Hash of `text`, for provenance."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        return sha256_of(self.text.encode())
 
     def write(self, path: str | Path) -> Path:
         """Write `text` to ``path`` (complete or not at all); `ToolkitError` names a folder that can't be written."""
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_text(self.text)
-            os.replace(temporary, path)
-        except OSError as e:
-            with suppress(OSError):
-                temporary.unlink()
-            raise ToolkitError(f"{path}: cannot be written ({e.strerror})") from None
-        return path
+        # Decks that only ngspice reads come by the thousand: none waits for the disk.
+        return write_atomic(Path(path), lambda p: p.write_text(self.text), sync=False)
 
 
 @cache

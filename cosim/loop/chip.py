@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from characterization.plan import RampPlan
 from characterization.recalibrate import recalibrate
+from characterization.resume import Parts
 from characterization.sampling import draw
 from characterization.streams import LoopSource, loop_stream
 from characterization.transitions import measure
@@ -30,12 +31,15 @@ from ..networks import Network
 from ..pwm_inputs import PwmInputs
 from ..weights import OPEN
 from .column import measure_integrators
-from .kept import Kept
 from .ramp import Ramp
 from .settings import SKY130_COLUMNS_A_GATE, LoopSettings
 
 EXPECTED_WELL = 1e-3
 """Half distance of the probes around an expected level of a comparator that only tells the side, volts."""
+
+
+Keep = Callable[[str, Callable[[], np.ndarray]], np.ndarray]
+"""Gives the array of a name: the one that is stored, or the one computed now."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,13 +155,13 @@ def loop_hardware(settings: LoopSettings) -> Hardware:
     return Hardware(bits=settings.bits, pwm=PwmInputs(settings.pwm_bits))
 
 
-def make_chip(network: Network, settings: LoopSettings, store: Path | None = None) -> LoopChip:
+def make_chip(network: Network, settings: LoopSettings, parts: Parts | None = None) -> LoopChip:
     """Draw the chip of the settings' seed and measure its transition levels.
 
     Parameters
     ----------
-    store : Path or None
-        Where the measured levels are kept (.npz): a chip that was measured is not measured again.
+    parts : Parts or None
+        Holds what was measured: a chip that was measured is not measured again.
 
     Raises
     ------
@@ -170,11 +174,11 @@ def make_chip(network: Network, settings: LoopSettings, store: Path | None = Non
     hardware = loop_hardware(settings)
     bare = draw_chip(network, hardware, 0, settings.seed, np.float64)
     profile = load_profile(settings.profile)
-    kept = Kept(store)
+    keep: Keep = parts.array if parts else lambda _, compute: compute()
     activations = dict.fromkeys(
         g.activation for layer in network.layers for m in layer.cell.matrices if not m.digital for g in m.gates
     )
-    ramps = {a: _ramp(a, i, settings, profile, kept) for i, a in enumerate(activations)}
+    ramps = {a: _ramp(a, i, settings, profile, keep) for i, a in enumerate(activations)}
     arrays: dict[str, LoopArray] = {}
     for depth, layer in enumerate(bare.layers):
         for direction, cell in enumerate(layer):
@@ -183,8 +187,7 @@ def make_chip(network: Network, settings: LoopSettings, store: Path | None = Non
                     continue
                 key = f"{depth}.{direction}.{name}"
                 given = network.layers[depth].directions[direction][name]
-                arrays[key] = _array(key, len(arrays), m, given, settings, profile, ramps, kept)
-    kept.write()
+                arrays[key] = _array(key, len(arrays), m, given, settings, profile, ramps, keep)
     layers = tuple(
         tuple(_with_arrays(cell, f"{d}.{e}", arrays, ramps) for e, cell in enumerate(layer)) for d, layer in enumerate(bare.layers)
     )
@@ -197,7 +200,7 @@ def _normal(settings: LoopSettings, source: LoopSource, number: int, sigma: floa
     return sigma * loop_stream(settings.seed, source, number).standard_normal(n)
 
 
-def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, kept: Kept) -> Ramp:
+def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, keep: Keep) -> Ramp:
     """Ramp number ``number`` of the chip: drawn, measured, calibrated."""
     plan = RampPlan(activation, settings.bits, profile=profile, level=settings.level, seed=settings.seed, conversions=False)
     program, circuit = plan.program(), plan.circuit
@@ -213,7 +216,7 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
         moved = transition_levels(program, circuit, chips) - transition_levels(program, circuit, drawn.chips())
         return np.concatenate([chips.conductance[0], chips.opamp_offset, before.volts[0] + moved[0] - chips.comparator_offset[0]])
 
-    row = kept.array(f"ramp {activation}", calibrated)
+    row = keep(f"chip-ramp-{activation}", calibrated)
     cells = program.n_cells
     return Ramp(plan, program, Chips(row[None, :cells], row[cells : cells + 1], np.zeros(1)), row[cells + 1 :])
 
@@ -230,7 +233,7 @@ def _array(
     settings: LoopSettings,
     profile: DeviceProfile,
     ramps: dict[str, Ramp],
-    kept: Kept,
+    keep: Keep,
 ) -> LoopArray:
     matrix = m.matrix
     assert m.ranges is not None
@@ -258,14 +261,14 @@ def _array(
     volts: dict[int, np.ndarray] = {}
     for group in tile.groups:
         ramp = ramps[next(of[j] for j in group.columns)]
-        volts |= _levels(f"{key} {ramp.program.activation}", ramp, tile, group.columns, chosen, kept)
+        volts |= _levels(f"{key}-{ramp.program.activation}", ramp, tile, group.columns, chosen, keep)
     levels = [
         matrix.gates[j // matrix.width].full_scale * to_input_units(volts[j], ramps[of[j]].program, tile.circuit)
         for j in range(columns)
     ]
     if settings.scope != "converter":
         rng = loop_stream(settings.seed, LoopSource.DRIVE, number)
-        line = kept.array(f"{key} lines", lambda: measure_integrators(tile, ramps, of, chosen, rng, bias=matrix.bias))
+        line = keep(f"chip-{key}-lines", lambda: measure_integrators(tile, ramps, of, chosen, rng, bias=matrix.bias))
         for j, (offset, gain) in zip(chosen, line, strict=True):
             # The model knows a column's integrator as a line: a level is where the line reaches it.
             levels[j] = (levels[j] - offset) / gain
@@ -302,7 +305,7 @@ def choose_columns(matrix: Matrix, settings: LoopSettings) -> np.ndarray:
     return columns[[named[j // matrix.width] in settings.gates for j in columns]]
 
 
-def _levels(name: str, ramp: Ramp, tile: Tile, columns: tuple[int, ...], chosen: np.ndarray, kept: Kept) -> dict[int, np.ndarray]:
+def _levels(name: str, ramp: Ramp, tile: Tile, columns: tuple[int, ...], chosen: np.ndarray, keep: Keep) -> dict[int, np.ndarray]:
     """Levels of the columns on a ramp, volts: measured where they are simulated, elsewhere the ramp's own plus the offset."""
     own = [j for j in columns if j in chosen]
 
@@ -320,7 +323,7 @@ def _levels(name: str, ramp: Ramp, tile: Tile, columns: tuple[int, ...], chosen:
             raise ToolkitError(f"{name} ramp, {where}: {found.status[bad[0]]} ({found.message[bad[0]]})")
         return found.volts
 
-    volts = kept.array(f"{name} levels", measured)
+    volts = keep(f"chip-{name}-levels", measured)
     out = {j: volts[-1] + tile.comparator_offset[j] for j in columns}
     return out | dict(zip(own, volts, strict=False))
 

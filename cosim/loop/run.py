@@ -15,6 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
 from netlists.errors import InputError
 
@@ -22,14 +23,13 @@ from ..forward import padded
 from ..networks import Network
 from ..report import write_report
 from ..statistics import accuracy_interval, paired_difference
-from ..studies.parts import Parts
 from ..tasks import SequenceSet, Task
 from . import agreement as agree
 from . import pictures
 from .chip import LoopChip, check_columns, describe_chip, loop_hardware, make_chip
 from .path import Converted, Trajectory, Who, run_loop_network
 from .settings import ON_FAILURE, LoopSettings
-from .simulators import Answer, Simulator, SpiceSimulator, Stored
+from .simulators import Answer, ResumingSimulator, Simulator, SpiceSimulator
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ def run_loop(
     parts = Parts(out, settings.as_dict() | {"network": network_digest(network)})
     sequences = choose_sequences(task.test, settings)
     say(f"chip: drawing cells, measuring the levels of its columns in ngspice, level {settings.level}")
-    chip = make_chip(network, settings, parts.file("chip.npz"))
+    chip = make_chip(network, settings, parts)
     chosen = {key: len(a.chosen) for key, a in chip.arrays.items()}
     # A backward direction meets each step once, as a forward one does.
     total = int(sum(chosen.values()) * sequences.active.sum())
@@ -150,7 +150,7 @@ def run_loop(
             else:
                 bar.update(answer.codes.size)
 
-        who = Who(Stored(made, parts.file, tell), settings.mode == "closed", on_failure)
+        who = Who(ResumingSimulator(made, parts, tell), settings.mode == "closed", on_failure)
         looped = _run(network, chip, sequences, who, spice_codes.append)
 
     tables = {

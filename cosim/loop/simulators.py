@@ -1,26 +1,25 @@
 """Who turns pre-activations into codes: ngspice, in decks of many columns over worker processes, or the model.
 
-Every answer of ngspice is kept on disk (`Stored`), so that a loop that was stopped goes on with the same codes.
+Every answer of ngspice is stored (`ResumingSimulator`), so that a loop that was stopped goes on with the same codes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import joblib
 import numpy as np
 
-from characterization.provenance import write_atomic
+from characterization.resume import Parts
 from characterization.workers import in_workers
 from netlists import tile_deck
 from netlists.closed_form import to_volts
 from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
+from netlists.files import sha256_of
 from netlists.level_blocks import Blocks
 from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
@@ -157,20 +156,13 @@ class SpiceSimulator:
         begun = time.perf_counter()
         out = np.full(step.x.shape, FAILED)
         failures, retried, busy = [], 0, 0.0
-        for part in self._run(list(self.batches(step))):
+        for part in in_workers((joblib.delayed(convert)(b, self.runner) for b in self.batches(step)), self.jobs):
             rows, sequences = np.unravel_index(part.places, out.shape)
             out[rows, sequences] = part.codes
             failures += [Failure(int(rows[i]), int(sequences[i]), message) for i, message in part.messages.items()]
             retried += part.retried
             busy += part.seconds
-        # Workers finish in any order.
         return Answer(out, sorted(failures), retried, time.perf_counter() - begun, busy)
-
-    def _run(self, batches: list[Batch | TileBatch]) -> Iterator[Done]:
-        if self.jobs == 1:
-            yield from (convert(b, self.runner) for b in batches)
-        else:
-            yield from in_workers((joblib.delayed(convert)(b, self.runner) for b in batches), self.jobs)
 
     def batches(self, step: Step) -> Iterator[Batch | TileBatch]:
         """Decks of a step: the columns of one ramp, of all sequences; or the tile, a sequence at a time."""
@@ -264,57 +256,49 @@ def take(replay: Replay, rows: np.ndarray) -> Replay:
     return Replay(v, replay.offset[rows], None if replay.noise is None else replay.noise[rows])
 
 
-class Stored:
-    """A simulator whose answers are kept, one file a step.
+class ResumingSimulator:
+    """A simulator whose answers are stored, a part a step.
 
     Parameters
     ----------
-    place : callable
-        From a name to the file's path.
+    parts : Parts
     tell : callable
         Told of each answer: the answer, and whether it was there already.
     """
 
-    def __init__(self, inner: Simulator, place: Callable[[str], Path], tell: Callable[[Answer, bool], None]) -> None:
-        self.inner, self.place, self.tell = inner, place, tell
+    def __init__(self, inner: Simulator, parts: Parts, tell: Callable[[Answer, bool], None]) -> None:
+        self.inner, self.parts, self.tell = inner, parts, tell
 
     def answer(self, step: Step) -> Answer:
-        path = self.place(f"step-{step.array.key}-{step.number:04d}.npz")
-        asked = hashlib.sha256(np.ascontiguousarray(step.x).tobytes()).hexdigest()
-        if path.exists():
-            answer = _read(path, asked)
-            self.tell(answer, True)
-            return answer
-        answer = self.inner.answer(step)
-        write_atomic(path, lambda p: _write(p, answer, asked))
-        self.tell(answer, False)
+        asked = sha256_of(np.ascontiguousarray(step.x).tobytes())
+        there = True
+
+        def ask() -> dict[str, np.ndarray]:
+            nonlocal there
+            there = False
+            return _packed(self.inner.answer(step)) | {"asked": np.array(asked)}
+
+        stored = self.parts.arrays(f"step-{step.array.key}-{step.number:04d}", ask)
+        if str(stored["asked"]) != asked:
+            raise InputError(
+                f"{self.parts.folder}: step {step.number} of array {step.array.key} holds the codes of other pre-activations: this "
+                "machine or its libraries compute other last bits than those the loop began on; go on there, or delete the folder"
+            )
+        answer = _unpacked(stored)
+        self.tell(answer, there)
         return answer
 
 
-def _write(path: Path, answer: Answer, asked: str) -> None:
-    places = np.array([(f.row, f.sequence) for f in answer.failures], int).reshape(-1, 2)
-    with open(path, "wb") as f:
-        np.savez_compressed(
-            f,
-            codes=answer.codes.astype(np.int16),
-            failed=places,
-            messages=np.array([f.message for f in answer.failures], str),
-            figures=np.array([answer.retried, answer.wall, answer.busy]),
-            asked=np.array(asked),
-        )
+def _packed(answer: Answer) -> dict[str, np.ndarray]:
+    return {
+        "codes": answer.codes.astype(np.int16),
+        "failed": np.array([(f.row, f.sequence) for f in answer.failures], int).reshape(-1, 2),
+        "messages": np.array([f.message for f in answer.failures], str),
+        "figures": np.array([answer.retried, answer.wall, answer.busy]),
+    }
 
 
-def _read(path: Path, asked: str) -> Answer:
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            stored = {name: data[name] for name in data.files}
-        if str(stored["asked"]) != asked:
-            raise InputError(
-                f"{path}: holds the codes of other pre-activations: this machine or its libraries compute other last bits than "
-                f"those the loop began on; go on there, or delete {path.parent}"
-            )
-        failures = [Failure(int(r), int(s), str(m)) for (r, s), m in zip(stored["failed"], stored["messages"], strict=True)]
-        retried, wall, busy = stored["figures"].tolist()
-        return Answer(stored["codes"].astype(int), failures, int(retried), wall, busy)
-    except (OSError, ValueError, KeyError) as e:
-        raise InputError(f"{path}: not a step of this loop ({e}); delete it and start again") from None
+def _unpacked(stored: dict[str, np.ndarray]) -> Answer:
+    failures = [Failure(int(r), int(s), str(m)) for (r, s), m in zip(stored["failed"], stored["messages"], strict=True)]
+    retried, wall, busy = stored["figures"].tolist()
+    return Answer(stored["codes"].astype(int), failures, int(retried), wall, busy)

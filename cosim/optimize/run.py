@@ -14,6 +14,7 @@ from pydantic import Field
 from tqdm import tqdm
 
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
+from characterization.resume import Parts
 from netlists.devices import load_profile
 from netlists.errors import InputError
 
@@ -21,7 +22,6 @@ from ..cost import Design, NetworkShape, network_cost
 from ..cost.terms import STEP
 from ..networks import Network
 from ..report import write_report
-from ..studies.parts import Parts
 from ..studies.study import Run, StudySettings
 from ..tasks import load_task
 from ..tasks.registry import info

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from characterization.resume import Parts
 from characterization.streams import proposal_seed
 from netlists.errors import ToolkitError
 
-from ..studies.parts import Parts
 from .space import Point, Space
 
 Row = dict[str, Any]

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from characterization.montecarlo import in_workers
 from characterization.plan import DEFAULT_PROFILE
 from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.resume import Parts
 from netlists.activation_table import ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
 from netlists.activations import ACTIVATIONS
 from netlists.devices import DeviceProfile, load_profile
@@ -26,7 +27,6 @@ from ..report import write_report
 from .activations_measure import Measurement, Which, compiled, name_of, spice_row
 from .activations_page import LIMIT_LSB, draw_gallery, page
 from .fields import Counts, Words
-from .parts import Parts
 from .study import Run, Study, StudySettings
 
 __all__ = ["STUDY", "Settings", "page", "run_activations_study"]

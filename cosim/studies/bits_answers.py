@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from characterization.resume import Parts
 from characterization.streams import network_chips_stream
 
 from ..hardware import Hardware
-from ..network_files import read_arrays, write_arrays
 from ..networks import Network
 from .bits_conditions import FLOAT, Conditions, conditions, float_conditions
 from .bits_models import Models
 from .bits_networks import AWARE, PLAIN, TRAININGS, Course, course_for
 from .bits_settings import BitsSettings
-from .parts import Parts
 from .study import Run
 
 Key = tuple[str, str, int | None]
@@ -65,12 +65,11 @@ def collect(
         # In floating point the network trained for the highest resolution stands for those trained for each.
         course = course_for(settings, task, training, seed, bits or max(settings.bits))
         for number, (name, hardware) in enumerate(grids[bits].items()):
-            path = parts.file(f"answers-{task}-{training}-{seed}-{bits or 'float'}-{number}.npz")
-            if not path.exists():
-                chips = settings.chips if hardware.random else 1
-                rng = network_chips_stream(settings.seed, seed)
-                write_arrays(path, {"answers": judge.answers(networks[course], hardware, chips, rng)})
-            out.setdefault((training, name, bits), []).append(read_arrays(path)["answers"])
+            chips = settings.chips if hardware.random else 1
+            rng = network_chips_stream(settings.seed, seed)
+            part = f"answers-{task}-{training}-{seed}-{bits or 'float'}-{number}"
+            own = parts.array(part, partial(judge.answers, networks[course], hardware, chips, rng))
+            out.setdefault((training, name, bits), []).append(own)
     return out
 
 

@@ -11,11 +11,11 @@ from threadpoolctl import threadpool_limits
 from characterization.montecarlo import characterize
 from characterization.plan import RampPlan
 from characterization.ramp_model import RampModel
+from characterization.resume import Parts
 from netlists.devices import load_profile
 from netlists.errors import InputError
 
 from .bits_settings import BitsSettings
-from .parts import Parts
 from .study import Run
 
 ACTIVATIONS = ("sigmoid", "tanh")

@@ -11,6 +11,7 @@ import joblib
 from tqdm import tqdm
 
 from characterization.montecarlo import in_workers
+from characterization.resume import Parts
 
 from ..networks import Network
 from ..tasks import CharacterTask, Task
@@ -18,7 +19,6 @@ from ..training import HardwareAware, TrainingSettings, train_task
 from .bits_conditions import training_hardware
 from .bits_models import Models
 from .bits_settings import BitsSettings
-from .parts import Parts
 from .study import Run
 
 PLAIN, AWARE = "plain", "hardware-aware"

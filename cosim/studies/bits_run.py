@@ -12,6 +12,7 @@ from typing import Any, Generic
 import pandas as pd
 
 from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.resume import Parts
 
 from ..report import write_report
 from ..training import TrainingSettings
@@ -22,7 +23,6 @@ from .bits_models import model_rows, ramp_models
 from .bits_networks import TRAININGS, courses, network_rows, trained
 from .bits_pictures import draw
 from .bits_settings import BitsSettings
-from .parts import Parts
 from .study import Run
 
 

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from characterization import energy
 from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.resume import Parts
 from netlists import pdk
 from netlists.errors import InputError
 from netlists.parameters import LEVELS, RampCircuit
@@ -42,7 +43,6 @@ from .cost_tables import (
     term_rows,
     unknown_rows,
 )
-from .parts import Parts
 from .study import Run, Study, StudySettings
 
 __all__ = ["STUDY", "CostSettings", "page", "run_cost_study"]

@@ -13,11 +13,11 @@ import pandas as pd
 from characterization.calibration import error_at
 from characterization.chip_statistics import max_inl
 from characterization.montecarlo import characterize, check_counts
-from characterization.parquet import read_frame
 from characterization.plan import CALIBRATIONS, RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_model import RampModel
 from characterization.recalibrate import recalibrate
+from characterization.resume import Parts
 from characterization.sampling import draw
 from characterization.transitions import measure
 from characterization.validation import INPUTS_PER_CHIP, level_tests, validate
@@ -155,11 +155,11 @@ def further_tests(model: RampModel, sets: int, chips: int, work: Path, *, jobs: 
 
 def calibration_table(plan: RampPlan, chips: int, work: Path) -> pd.DataFrame:
     """A row a procedure: |INL| and error at the point before and after, writes, and transients on the way; the same chips."""
-    path = work / f"calibration-{plan.sha256[:12]}-{chips}.parquet"
-    if not path.exists():
-        table = pd.DataFrame([calibration_row(replace(plan, calibration=name), chips) for name in CALIBRATIONS])
-        write_atomic(path, table.to_parquet)
-    return read_frame(path)
+
+    def table() -> pd.DataFrame:
+        return pd.DataFrame([calibration_row(replace(plan, calibration=name), chips) for name in CALIBRATIONS])
+
+    return Parts(work, {}).table(f"calibration-{plan.sha256[:12]}-{chips}", table)
 
 
 def calibration_row(plan: RampPlan, chips: int) -> dict[str, Any]:

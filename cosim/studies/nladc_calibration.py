@@ -24,6 +24,7 @@ from characterization.montecarlo import BATCH, check_counts, in_workers
 from characterization.plan import DEFAULT_PROFILE, RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.recalibrate import POINT
+from characterization.resume import Parts
 from characterization.sampling import stuck_cells
 from netlists.closed_form import to_input_units
 from netlists.conditions import NOMINAL, circuit_at
@@ -35,7 +36,6 @@ from ..report import write_report
 from .fields import Numbers, Words
 from .nladc_calibration_page import draw_inl, draw_ramps, draw_yield, page
 from .nladc_calibration_tables import CASE, chip_table, figure_tables, ramp_table
-from .parts import Parts
 from .study import Run, Study, StudySettings
 
 __all__ = ["STUDY", "Group", "Settings", "groups", "page", "plan_of", "run_calibration_study"]

@@ -22,13 +22,13 @@ from characterization.estimators import CONFIDENCE, proportion_interval
 from characterization.montecarlo import characterize, check_counts
 from characterization.plan import DEFAULT_PROFILE, RampPlan
 from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
+from characterization.resume import Parts
 from netlists.devices import load_profile
 
 from ..page import Page, Section, percent
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
 from ..report import write_report
 from .fields import Counts, Numbers, Words
-from .parts import Parts
 from .published import Beside, beside, published
 from .study import Run, Study, StudySettings
 from .tables import read_table

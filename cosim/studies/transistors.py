@@ -8,7 +8,9 @@ and measured again. Batches are kept in a work folder; a study that was stopped 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,9 @@ from tqdm import tqdm
 
 from characterization.calibration import error_at
 from characterization.chip_statistics import max_inl
-from characterization.parquet import read_frame
 from characterization.plan import RampPlan
-from characterization.provenance import make_folder, write_atomic
 from characterization.recalibrate import recalibrate
+from characterization.resume import Parts
 from characterization.sampling import draw
 from characterization.streams import input_pair_stream
 from characterization.transitions import measure
@@ -85,37 +86,40 @@ def simulate_both_levels(
     """
     if plan.level != "sky130":
         raise InputError(f"level={plan.level!r}: the plan must be one of level sky130")
-    folder = make_folder(Path(work) / _folder_name(plan))
-    known = _nominal(plan, folder)
+    finished = Parts(Path(work), {})
+    known = _nominal(plan, finished)
     parts = []
     starts = tqdm(range(0, samples, BATCH), unit=" batches", desc=f"{plan.name} {plan.bits} bit, sky130", disable=not progress)
     for first in starts:
         chips = np.arange(first, min(first + BATCH, samples))
         more = min(max(calibrated - first, 0), len(chips))
-        paths = [folder / f"{name}-{first}-{len(chips)}-{more}-{pairs}.parquet" for name in ("codes", "levels")]
-        # The levels are written last: they say that the batch is complete.
-        if not paths[1].exists():
-            for path, table in zip(paths, _batch(plan, chips, chips[:more], pairs, known), strict=True):
-                write_atomic(path, table.to_parquet)
-        parts.append([read_frame(path) for path in paths])
+        # Both tables of a batch come from one measurement.
+        batch = cache(partial(_batch, plan, chips, chips[:more], pairs, known))
+        name = f"{_part_name(plan)}-{first}-{len(chips)}-{more}-{pairs}"
+        parts.append([finished.table(f"{name}-{what}", partial(_nth, batch, i)) for i, what in enumerate(("codes", "levels"))])
         known = pd.concat([known, parts[-1][1]], ignore_index=True)
     codes, levels = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
     return BothLevels(plan, levels, codes)
 
 
-def _folder_name(plan: RampPlan) -> str:
+def _nth(tables: Callable[[], tuple[pd.DataFrame, ...]], i: int) -> pd.DataFrame:
+    return tables()[i]
+
+
+def _part_name(plan: RampPlan) -> str:
     return f"{plan.name}{plan.bits}-{plan.sha256[:12]}"
 
 
-def _nominal(plan: RampPlan, folder: Path) -> pd.DataFrame:
+def _nominal(plan: RampPlan, finished: Parts) -> pd.DataFrame:
     """Levels of the nominal chip, chip number -1: where the probes of the first batch are placed."""
-    path = folder / "nominal.parquet"
-    if not path.exists():
+
+    def table() -> pd.DataFrame:
         program = plan.program()
         macro, sky130 = (measure(program, plan.circuit, Chips.nominal(program), blocks=b).volts[0] for b in (MACRO, plan.blocks))
-        table = pd.DataFrame({"chip": -1, "k": np.arange(1, len(program.x) + 1), "macro": macro, "sky130": sky130})
-        write_atomic(path, table.assign(opamp_offset=0.0, comparator_offset=0.0).to_parquet)
-    return read_frame(path)
+        found = pd.DataFrame({"chip": -1, "k": np.arange(1, len(program.x) + 1), "macro": macro, "sky130": sky130})
+        return found.assign(opamp_offset=0.0, comparator_offset=0.0)
+
+    return finished.table(f"{_part_name(plan)}-nominal", table)
 
 
 def _expected(known: pd.DataFrame, chips: Chips) -> tuple[np.ndarray, float]:
@@ -290,7 +294,7 @@ def what_macro_misses(both: BothLevels, work: Path) -> tuple[dict[str, Any], pd.
     if use.sum() > 1:
         figures["calibrated"] = {name: _figures(levels[use], program) for name, levels in after.items()}
         figures["noise"] = {name: _noise(noisy[name][use] - after[name][use], program) for name in after}
-    nominal = _nominal(plan, make_folder(work / _folder_name(plan)))
+    nominal = _nominal(plan, Parts(work, {}))
     waves = {
         name: nominal_waveforms(plan, blocks, nominal[name].to_numpy())
         for name, blocks in (("macro", MACRO), ("sky130", plan.blocks))

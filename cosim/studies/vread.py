@@ -26,6 +26,7 @@ from characterization.figures import inl_input
 from characterization.montecarlo import BATCH, check_counts, in_workers
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
+from characterization.resume import Parts
 from characterization.transitions import measure
 from netlists.closed_form import to_input_units
 from netlists.parameters import RampCircuit
@@ -34,7 +35,6 @@ from ..page import Page, Section
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
 from ..report import write_report
 from .fields import Numbers, Words
-from .parts import Parts
 from .published import Beside, beside, published
 from .study import Run, Study, StudySettings
 from .tables import read_table

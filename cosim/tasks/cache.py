@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from characterization.provenance import make_folder, read_json
 from netlists.errors import ToolkitError
+from netlists.files import make_folder, read_json, sha256_of, write_arrays, write_text
 
 from .characters import SPLITS, CharacterTask
 from .provenance import Provenance
@@ -91,9 +90,7 @@ def store(task: Task | CharacterTask) -> Path:
         fresh = Path(folder) / "fresh"
         try:
             fresh.mkdir()
-            with open(fresh / DATA, "wb") as f:
-                np.savez(f, allow_pickle=False, **arrays)
-                _sync(f)
+            write_arrays(fresh / DATA, arrays)
             description = Description(
                 format=FORMAT,
                 name=task.name,
@@ -101,18 +98,16 @@ def store(task: Task | CharacterTask) -> Path:
                 classes=task.classes if isinstance(task, Task) else (),
                 alphabet="" if isinstance(task, Task) else task.alphabet,
                 metric=task.metric,
-                data_sha256=_digest(fresh / DATA),
+                data_sha256=sha256_of(fresh / DATA),
                 provenance=task.provenance,
             )
-            with open(fresh / DESCRIPTION, "wb") as f:
-                f.write(description.model_dump_json(indent=1).encode())
-                _sync(f)
+            write_text(fresh / DESCRIPTION, description.model_dump_json(indent=1))
             if entry.exists():
                 os.replace(entry, Path(folder) / "old")
             os.replace(fresh, entry)
-        except OSError as e:
+        except (OSError, ToolkitError) as e:
             raise ToolkitError(
-                f"{entry}: cannot be written ({e.strerror or e}); free some space, or let {ENVIRONMENT} name another folder"
+                f"{entry}: cannot be written ({e}); free some space, or let {ENVIRONMENT} name another folder"
             ) from None
     return entry
 
@@ -139,7 +134,7 @@ def restore(name: str, takes: str) -> Task | CharacterTask:
         if text.get("format") != FORMAT:
             raise ToolkitError(f"{entry}: was made by another version of this toolkit; {how}")
         description = Description.model_validate(text)
-        digest = _digest(entry / DATA)
+        digest = sha256_of(entry / DATA)
         if digest != description.data_sha256:
             raise ToolkitError(f"{entry / DATA}: SHA-256 is {digest}, must be {description.data_sha256}; {how}")
         with np.load(entry / DATA, allow_pickle=False) as archive:
@@ -160,13 +155,3 @@ def restore(name: str, takes: str) -> Task | CharacterTask:
         if f"{split}_inputs" in arrays
     }
     return Task(name=name, classes=description.classes, metric=description.metric, provenance=description.provenance, **sets)
-
-
-def _sync(file) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()

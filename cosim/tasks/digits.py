@@ -7,8 +7,9 @@ from importlib.metadata import version
 import numpy as np
 
 from netlists.errors import ToolkitError
+from netlists.files import sha256_of
 
-from .provenance import Provenance, sha256_of
+from .provenance import Provenance
 from .sequences import SequenceSet
 from .task import Task
 

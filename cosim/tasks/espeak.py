@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from netlists.errors import InputError, ToolkitError
-
-from .provenance import sha256_of
+from netlists.files import sha256_of
 
 # From espeak-ng/speak_lib.h.
 _SYNCHRONOUS, _DONT_EXIT, _CHARACTERS_UTF8, _FROM_CHARACTER = 2, 0x8000, 1, 1

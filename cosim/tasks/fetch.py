@@ -13,8 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from netlists.errors import ToolkitError
-
-from .provenance import sha256_of
+from netlists.files import sha256_of
 
 PATIENCE_S = 1800
 """Seconds after which a client that does not end is given up."""

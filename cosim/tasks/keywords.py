@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from netlists.errors import InputError, ToolkitError
+from netlists.files import sha256_of
 
 from .audio import clip_features, feature_sets, fit, read_wav
 from .keywords_synthetic import CLASSES, CLIP, KEYWORDS, RATE, SILENCE, UNKNOWN
-from .provenance import Provenance, listing_digest, sha256_of
+from .provenance import Provenance, listing_digest
 from .task import Task
 
 ENVIRONMENT = "NLADC_COSIM_KEYWORDS"

@@ -13,10 +13,11 @@ from scipy.signal import resample_poly
 
 from characterization.streams import part_sequences
 from netlists.checks import Whole, checked
+from netlists.files import sha256_of
 
 from .audio import clip_features, feature_sets, fit
 from .espeak import Speech, Utterance, speak
-from .provenance import Provenance, sha256_of
+from .provenance import Provenance
 from .room import at_ratio, babble, coloured_noise, reverberate
 from .task import Task
 

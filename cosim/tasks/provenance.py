@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
+
+from netlists.files import sha256_of
 
 
 class Provenance(BaseModel):
@@ -43,11 +44,6 @@ class Provenance(BaseModel):
         digests = "; ".join(f"{name} {digest}" for name, digest in self.sha256.items())
         notes = f" {self.notes}" if self.notes else ""
         return f"{kind}{self.source} Version {self.version}. Licence: {self.licence}. {items}.{notes} SHA-256: {digests}."
-
-
-def sha256_of(data: bytes) -> str:
-    """SHA-256 in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def listing_digest(digests: Mapping[str, str]) -> str:

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from netlists.errors import InputError, ToolkitError
+from netlists.files import sha256_of
 
 from .characters import CharacterTask
-from .provenance import Provenance, sha256_of
+from .provenance import Provenance
 
 ENVIRONMENT = "NLADC_COSIM_PTB"
 FILES = {"train": "train", "validation": "valid", "test": "test"}

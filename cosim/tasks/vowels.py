@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from netlists.errors import InputError, ToolkitError
+from netlists.files import sha256_of
 
-from .provenance import Provenance, sha256_of
+from .provenance import Provenance
 from .sequences import SequenceSet
 from .task import Task
 

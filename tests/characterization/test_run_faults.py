@@ -155,7 +155,7 @@ def test_a_crash_of_a_worker_costs_nothing_and_a_second_process_is_refused(start
     until = time.monotonic() + 100
     while "SIGSEGV" not in log_of(folder):
         assert time.monotonic() < until
-        assert process.poll() is None
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=20)
@@ -327,7 +327,7 @@ def test_a_full_and_a_read_only_disk(small_disk, plan, whole):
         run(plan, folder / "run")
     remount("size=1m")
     remount("ro")
-    with pytest.raises(ToolkitError, match="the folder is not writable; choose another --out"):
+    with pytest.raises(ToolkitError, match="the folder is not writable; choose another folder"):
         run(plan, folder / "run")
     remount("rw")
     run(plan, folder / "run")

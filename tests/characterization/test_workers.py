@@ -4,7 +4,9 @@ import os
 import signal
 import time
 
+import joblib
 import pytest
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from characterization import workers
 from characterization.workers import Lost, Worker
@@ -53,6 +55,33 @@ def test_a_process_that_dies_or_hangs_is_replaced(worker):
     assert time.monotonic() - start < 60
     assert worker.call(len, "four", limit=60) == 4
     assert len(worker.events) == 3
+
+
+def test_a_process_that_dies_between_calls_costs_no_call(worker):
+    os.kill(worker.call(os.getpid, limit=60), signal.SIGKILL)
+    # Until the death is known.
+    with pytest.raises(TerminatedWorkerError):
+        worker._pool.submit(len, "").result()
+    assert worker.call(len, "four", limit=60) == 4
+    assert "it died between two calls with SIGKILL" in worker.events[0]
+
+
+def test_a_process_that_dies_once_while_it_starts_is_started_again(tmp_path):
+    def load():
+        if not (tmp_path / "started").exists():
+            (tmp_path / "started").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"version": "1"}
+
+    worker = Worker(load)
+    assert worker.call(len, "four", limit=60) == 4
+    worker.close()
+    assert "died while it started with SIGKILL" in worker.events[0]
+
+
+def test_results_of_workers_come_in_the_order_of_the_calls():
+    calls = [joblib.delayed(lambda i: time.sleep(0.3 * (i == 0)) or i)(i) for i in range(5)]
+    assert list(workers.in_workers(calls, 2)) == list(range(5))
 
 
 def test_a_time_limit_of_the_work_itself_is_its_error(worker):

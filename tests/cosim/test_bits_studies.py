@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import binomtest
 
 from characterization.ramp_model import RampModel
+from characterization.resume import Parts
 from cosim import report
 from cosim.cli.app import run
 from cosim.evaluate import evaluate
@@ -18,7 +19,6 @@ from cosim.studies import bits_conditions as c
 from cosim.studies import bits_models, bits_networks, kws_bits, lm_bits
 from cosim.studies.bits_answers import gain_rows, result_rows
 from cosim.studies.bits_networks import AWARE, PLAIN, Course, course_for, courses
-from cosim.studies.parts import Parts
 from cosim.studies.study import PRESETS, Run, load_settings
 from cosim.tasks import load_task
 from netlists.devices import load_profile

@@ -135,6 +135,27 @@ def test_the_comparison_wants_transistors(tmp_path):
         transistors.simulate_both_levels(RampPlan("sigmoid", 3), 1, tmp_path)
 
 
+def test_batches_of_both_levels_are_resumed(tmp_path, monkeypatch):
+    """A study that was stopped between the two tables of a batch measures that batch again, and no other."""
+    plan, measured = RampPlan("sigmoid", 2, seed=5, level="sky130"), []
+
+    def batch(plan, chips, calibrated, pairs, known):
+        measured.append((chips.tolist(), calibrated.tolist(), len(known)))
+        rows = pd.DataFrame({"chip": chips, "k": 1, "macro": 0.1, "sky130": 0.2})
+        return rows[["chip"]], rows
+
+    monkeypatch.setattr(transistors, "_batch", batch)
+    monkeypatch.setattr(transistors, "_nominal", lambda plan, finished: pd.DataFrame({"chip": [-1]}))
+    whole = transistors.simulate_both_levels(plan, 20, tmp_path, progress=False)
+    (path,) = (tmp_path / ".parts").glob("sigmoid2-*-16-4-0-1-levels.*.parquet")
+    path.unlink()
+    again = transistors.simulate_both_levels(plan, 20, tmp_path, progress=False)
+    first, second = (list(range(16)), list(range(8)), 1), (list(range(16, 20)), [], 17)
+    assert measured == [first, second, second]
+    for name in ("levels", "codes"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(whole, name))
+
+
 @pytest.mark.slow
 def test_transistors_level_by_level_and_code_by_code(tmp_path):
     plan = RampPlan("sigmoid", 2, seed=5, level="sky130")

@@ -1,4 +1,4 @@
-"""What studies share: settings and presets, finished parts, published figures, the command of a folder."""
+"""What studies share: settings and presets, published figures, the command of a folder."""
 
 from importlib import import_module
 
@@ -6,7 +6,6 @@ import pytest
 
 from cosim.cli.studies import QUESTIONS
 from cosim.report import PAGES, command
-from cosim.studies.parts import Parts
 from cosim.studies.published import Beside, beside, published
 from cosim.studies.study import StudySettings, describe_settings, load_settings
 from netlists.errors import InputError
@@ -57,40 +56,6 @@ def test_presets_that_cannot_be_read(tmp_path, content):
         load_settings(Settings, path)
     with pytest.raises(InputError, match="cannot be read"):
         load_settings(Settings, tmp_path / "none.toml")
-
-
-def test_a_part_is_computed_once_and_an_interrupted_one_again(tmp_path):
-    parts, calls = Parts(tmp_path, {"seed": 1}), []
-
-    def interrupted():
-        calls.append("interrupted")
-        raise KeyboardInterrupt
-
-    def rows():
-        calls.append("rows")
-        return [{"a": 0.1, "b": None}]
-
-    with pytest.raises(KeyboardInterrupt):
-        parts.rows("first", interrupted)
-    assert parts.rows("first", rows) == Parts(tmp_path, {"seed": 1}).rows("first", interrupted) == [{"a": 0.1, "b": None}]
-    assert calls == ["interrupted", "rows"]
-    with pytest.raises(ValueError, match="JSON"):
-        parts.rows("second", lambda: [{"a": float("nan")}])
-    assert not parts.file("second.json").exists()
-    parts.done()
-    assert not (tmp_path / ".parts").exists()
-
-
-def test_parts_of_other_settings_are_refused_with_the_difference(tmp_path):
-    Parts(tmp_path, {"seed": 1, "bits": 5})
-    with pytest.raises(InputError, match=r"\(seed: 1 there, 2 now\)"):
-        Parts(tmp_path, {"seed": 2, "bits": 5})
-
-
-@pytest.mark.parametrize("name", ["../out", "", "a/b", ".hidden"])
-def test_names_of_parts_stay_in_the_folder(tmp_path, name):
-    with pytest.raises(InputError, match="letters, digits"):
-        Parts(tmp_path, {}).file(name)
 
 
 def test_published_figures_beside_ours():

@@ -80,7 +80,7 @@ def test_write(tmp_path):
 
 def test_write_below_a_file_names_it(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ToolkitError, match=r"deck\.cir: cannot be written"):
+    with pytest.raises(ToolkitError, match="file: the folder cannot be created"):
         Deck("* t").write(tmp_path / "file" / "deck.cir")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from characterization.resume import Parts
 from cosim.budget import bench as bench_module
 from cosim.budget import run as run_module
 from cosim.budget.bench import Bench
@@ -25,7 +26,6 @@ from cosim.hardware import Hardware
 from cosim.networks import Network
 from cosim.report import write_report
 from cosim.statistics import paired_difference
-from cosim.studies.parts import Parts
 from cosim.studies.study import Run
 from cosim.tasks import SequenceSet, load_task
 from netlists.devices import load_profile

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from characterization.resume import Parts
 from cosim.optimize.search import front, importances, main_effects, run_search
 from cosim.optimize.space import Space, Variable, variables
-from cosim.studies.parts import Parts
 from netlists.devices import load_profile
 from netlists.errors import ToolkitError
 

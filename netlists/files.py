@@ -1,0 +1,116 @@
+"""Files that are complete or not there at all, their digests, and strict JSON."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError, ToolkitError
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder that results can be written to; `ToolkitError` names it if that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise ToolkitError(f"{path}: the folder cannot be created ({e.strerror}); choose another folder") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ToolkitError(f"{path}: the folder is not writable; choose another folder")
+    return path
+
+
+def write_atomic(path: Path, write: Callable[[Path], Any], *, sync: bool = True) -> Path:
+    """Let ``write`` fill a temporary file beside ``path``, and give it the final name.
+
+    Parameters
+    ----------
+    sync : bool
+        Wait until the file and its name would survive a power cut.
+
+    Raises
+    ------
+    ToolkitError
+        The folder cannot be made, or the file not be written; what was there before is still there.
+    """
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        if sync:
+            with open(temporary, "rb+") as f:
+                os.fsync(f.fileno())
+        os.replace(temporary, path)
+        if sync:
+            sync_folder(path.parent)
+    except OSError as e:
+        raise ToolkitError(f"{path}: cannot be written ({e.strerror or e})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder survive a power cut, where the file system can do that."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    except OSError as e:
+        if e.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(fd)
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write bytes, complete or not at all."""
+    return write_atomic(path, lambda p: p.write_bytes(data))
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write text in UTF-8, complete or not at all."""
+    return write_bytes(path, text.encode())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
+    """Write named arrays as ``.npz``, complete or not at all."""
+
+    def write(temporary: Path) -> None:
+        # An open file, because savez adds .npz to a name that does not end so.
+        with open(temporary, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    return write_atomic(path, write)
+
+
+def write_json(path: Path, data: Any) -> Path:
+    """Write strict JSON (no NaN), complete or not at all."""
+    return write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Read a JSON file; `InputError` says what it was to be and why it cannot be read."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such {what}") from None
+    except OSError as e:
+        raise InputError(f"{path}: the {what} cannot be read ({e.strerror})") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise InputError(f"{path}: not a valid {what} ({e})") from None
+
+
+def sha256_of(what: Path | bytes) -> str:
+    """Compute the SHA-256 of a file or of bytes, as hexadecimal digits."""
+    if isinstance(what, bytes):
+        return hashlib.sha256(what).hexdigest()
+    with open(what, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
