@@ -212,7 +212,15 @@ def _normal(settings: LoopSettings, source: Source, number: int, sigma: float, n
 
 def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, kept: Kept) -> Ramp:
     """Ramp number ``number`` of the chip: drawn, measured, calibrated."""
-    plan = RampPlan(activation, settings.bits, profile=profile, level=settings.level, seed=settings.seed, conversions=False)
+    plan = RampPlan(
+        activation,
+        settings.bits,
+        profile=profile,
+        level=settings.level,
+        comparator=settings.comparator,
+        seed=settings.seed,
+        conversions=False,
+    )
     program, circuit = plan.program(), plan.circuit
 
     def calibrated() -> np.ndarray:

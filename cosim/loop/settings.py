@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from netlists.errors import InputError
+from netlists.user_subcircuit import UserSubcircuit
 
 MODES = ("closed", "shadow")
 LEVELS = ("macro", "sky130")
@@ -46,6 +48,8 @@ class LoopSettings:
         Device profile of weights and ramps.
     seed : int
         Decides the chip, the sequences and the noise.
+    comparator : UserSubcircuit or None
+        A comparator of one's own, in place of the level's, of the ramps and of every column.
     """
 
     task: str
@@ -61,6 +65,7 @@ class LoopSettings:
     pwm_bits: int = 5
     profile: str = "taox-100-400"
     seed: int = 1
+    comparator: UserSubcircuit | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (("mode", MODES), ("level", LEVELS), ("scope", SCOPES)):
@@ -84,5 +89,8 @@ class LoopSettings:
                 raise InputError(f"{name}={value}: must name at least one, each once")
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """JSON-ready; without a comparator of one's own as loops of before had it."""
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        if self.comparator is None:
+            del data["comparator"]
+        return data
