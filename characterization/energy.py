@@ -116,7 +116,8 @@ def integrate(bench: EnergyBench, waves: Mapping[str, np.ndarray]) -> dict[tuple
     """
     t, out = waves["time"], {}
     for block, sources in bench.sources.items():
-        power = np.sum([-(waves[s] - bench.volts.get(s, 0.0)) * waves[f"{s}#branch"] for s in sources], axis=0)
+        terms = [-(waves[node] - bench.volts.get(s, 0.0)) * waves[f"{s}#branch"] for s, node in sources.items()]
+        power = np.sum(terms, axis=0)
         total = np.append(0.0, np.cumsum(0.5 * (power[1:] + power[:-1]) * np.diff(t)))
         for window, (start, stop) in bench.windows.items():
             out[block, window] = float(np.interp(stop, t, total) - np.interp(start, t, total))

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from netlists.closed_form import transition_levels
+from netlists.converter_cards import is_stepped
 from netlists.deck import Deck
 from netlists.engine import simulate
 from netlists.errors import SimulationError
@@ -16,7 +17,7 @@ from netlists.level_blocks import MACRO, Blocks
 from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
 from netlists.ramp_clock import tick_times, timing
-from netlists.ramp_column import Chips, is_stepped, transition_deck
+from netlists.ramp_column import Chips, transition_deck
 
 SPAN = 2e-3
 """Largest half distance of the two probes around the guess, volts."""

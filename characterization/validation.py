@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netlists.closed_form import to_input_units, to_volts
+from netlists.converter_cards import read_codes
 from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.program import RampProgram
@@ -30,8 +31,6 @@ MODEL_CHIPS = 100_000
 """Chips that stand for the model's own distribution where it has no closed form."""
 REJECTED = 0.01
 """p-value below which a Kolmogorov-Smirnov test says that the model is wrong."""
-WHOLE = 0.25
-"""How far a counter may end from a whole number: each count loses up to 1e-3."""
 
 
 def validate(
@@ -270,11 +269,4 @@ def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray) -> np.ndarray:
     program = plan.program()
     deck = conversion_deck(program, plan.circuit, chips, v_mac, blocks=plan.blocks)
     names = [f"code{i}_{j}" for i in range(v_mac.shape[0]) for j in range(v_mac.shape[1])]
-    data = simulate(deck, names)
-    # The deck's counter starts at 0; the converter's is set to the code below the first threshold.
-    last = program.codes[0] + np.array([data[name][-1] for name in names])
-    code = np.rint(last)
-    bad = np.flatnonzero((np.abs(last - code) > WHOLE) | (code < 0) | (code >= 2**plan.bits))
-    if len(bad):
-        raise SimulationError(f"{names[bad[0]]} ended at {last[bad[0]]:.6g} V: not a code of {plan.bits} bits")
-    return code.astype(int).reshape(v_mac.shape)
+    return read_codes(program, simulate(deck, names), names).reshape(v_mac.shape)

@@ -17,7 +17,8 @@ from netlists.closed_form import to_volts, transition_levels
 from netlists.engine import simulate
 from netlists.errors import SimulationError
 from netlists.parameters import RampCircuit
-from netlists.ramp_column import Chips, timing, transition_deck
+from netlists.ramp_clock import timing
+from netlists.ramp_column import Chips, transition_deck
 
 REMAINDER = (
     ("finite gain", {"a0": 1e9}),

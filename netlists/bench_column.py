@@ -1,6 +1,7 @@
 """Test benches of a converter column's parts at any level of detail: what is connected and driven; transients alone.
 
-They run in this process with `engine.simulate` and, written to disk, in ``ngspice -b``. The benches of `bench_decks` measure
+Benches of a comparator or an integrator take a level of detail or `Blocks`, of which they have that one place. They run in this
+process with `engine.simulate` and, written to disk, in ``ngspice -b``. The benches of `bench_decks` measure
 the transistor-level blocks in more ways; these make the samples that compact models are fitted to, the same at every level.
 """
 
@@ -11,12 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from . import level_blocks, pdk
+from .converter_cards import comparator, integrator, supplies, transient
 from .crossbar import Crossbar, port_voltages
 from .crossbar_deck import continued, mesh_subcircuit, ports
 from .deck import Deck, subcircuits
 from .errors import InputError
-from .parameters import RampCircuit, check_level
+from .level_blocks import MACRO, Blocks
+from .parameters import RampCircuit
 from .waveforms import pulses, pwl, stairs
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-12 vntol=1e-7 chgtol=1e-16"
@@ -26,24 +28,20 @@ T_RELEASE, T_PULSE = 20e-9, 40e-9
 """When the reset of `integrator_pulse_deck` has ended and its pulse starts, seconds."""
 
 
-def _head(title: str, level: str, circuit: RampCircuit, *blocks: str) -> list[str]:
-    check_level(level)
-    lines = [f"{title}, level {level}"]
-    if level == "sky130":
-        lines += [pdk.lib_card(), f"vdd {level_blocks.SUPPLY} 0 {circuit.v_dd!r}"]
-    return [*lines, subcircuits(*blocks).rstrip(), OPTIONS, f"vcom com 0 {circuit.v_cm!r}"]
+def _head(title: str, blocks: Blocks, circuit: RampCircuit, part: str) -> list[str]:
+    blocks.only("a bench of one block", "opamp" if part == "integrator" else part)
+    ground, *supply = supplies(blocks, circuit)
+    return [f"{title}, level {blocks.level}", *blocks.models(), *supply, blocks.text(part), OPTIONS, ground]
 
 
-def _deck(lines: list[str], level: str, saved: Sequence[str], stop: float, step: float) -> Deck:
-    save = [".save " + " ".join(f"v({n})" for n in saved[j : j + 16]) for j in range(0, len(saved), 16)]
-    text = "\n".join([*lines, *save, f".tran {float(step)!r} {float(stop)!r} 0 {float(step)!r}"]) + "\n"
-    return Deck(text, "set wr_singlescale\nrun\nwrdata bench.txt all\nquit", pdk.SETTINGS if level == "sky130" else ())
+def _deck(lines: list[str], saved: Sequence[str], stop: float, step: float, blocks: Blocks = MACRO) -> Deck:
+    return transient(lines, [f"v({n})" for n in saved], step, stop, blocks, "set wr_singlescale\nrun\nwrdata bench.txt all\nquit")
 
 
-def _comparator(k: int, inp: str, level: str, circuit: RampCircuit, offset: float = 0.0) -> list[str]:
-    """Comparator ``k`` with its negative input at analog ground and the latch's load; its output is ``y<k>``."""
-    card = level_blocks.comparator(f"cmp{k}", f"{inp} com y{k} com", level, circuit, offset=circuit.comparator_offset + offset)
-    return [card, *([f"cl{k} y{k} 0 20f"] if level == "sky130" else [])]
+def _comparator(k: int, inp: str, blocks: Blocks, circuit: RampCircuit, offset: float = 0.0) -> list[str]:
+    """Comparator ``k`` with its negative input at analog ground and the latch's load; its output is node ``y<k>``."""
+    cards = comparator(f"{k}", inp, "com", blocks, circuit, offset=circuit.comparator_offset + offset)
+    return [*cards, *([f"cl{k} y{k} 0 20f"] if blocks.level == "sky130" else [])]
 
 
 def _row(values: npt.ArrayLike, name: str, unit: str, *, positive: bool = False) -> np.ndarray:
@@ -54,7 +52,7 @@ def _row(values: npt.ArrayLike, name: str, unit: str, *, positive: bool = False)
 
 
 def comparator_step_deck(
-    level: str, circuit: RampCircuit, overdrives: npt.ArrayLike, *, before: float = 0.4, stop: float = 40e-9
+    blocks: Blocks | str, circuit: RampCircuit, overdrives: npt.ArrayLike, *, before: float = 0.4, stop: float = 40e-9
 ) -> Deck:
     """Comparators at rest ``before`` volts below their trip point, then stepped to each overdrive above it at `T_STEP`.
 
@@ -64,16 +62,17 @@ def comparator_step_deck(
         Saves ``y<k>``: crosses ``v_cm`` upwards when comparator k has decided. An overdrive counts from v(inp) = v_cm: the
         comparator's own offset is part of what is measured.
     """
-    lines = _head("comparator bench: steps", level, circuit, f"comparator_{level}")
+    blocks = Blocks.of(blocks)
+    lines = _head("comparator bench: steps", blocks, circuit, "comparator")
     v = _row(overdrives, "overdrives", "volts", positive=True)
     for k, od in enumerate(v):
         lines.append(f"vin{k} in{k} com {pwl(*stairs(np.array([1e-12, T_STEP]), np.array([-before, od]), 10e-12))}")
-        lines += _comparator(k, f"in{k}", level, circuit)
-    return _deck(lines, level, [f"y{k}" for k in range(len(v))], stop, 20e-12)
+        lines += _comparator(k, f"in{k}", blocks, circuit)
+    return _deck(lines, [f"y{k}" for k in range(len(v))], stop, 20e-12, blocks)
 
 
 def decision_deck(
-    level: str,
+    blocks: Blocks | str,
     circuit: RampCircuit,
     drive: npt.ArrayLike,
     *,
@@ -99,14 +98,15 @@ def decision_deck(
     if d.ndim != 2 or d.size == 0 or not np.all(np.isfinite(d)):
         raise InputError(f"drive: has shape {d.shape}; must be finite with shape (comparators, decisions)")
     offsets = np.zeros(len(d)) if offset is None else _row(offset, "offset", "volts")
-    lines = _head("comparator bench: decisions", level, circuit, f"comparator_{level}")
+    blocks = Blocks.of(blocks)
+    lines = _head("comparator bench: decisions", blocks, circuit, "comparator")
     at = np.arange(d.shape[1]) * 4 * time + 3 * time
     edges = np.sort(np.concatenate([at, at + time, [1e-12]]))
     for k, row in enumerate(d):
         levels = np.append(-rest, np.stack([row, np.full_like(row, -rest)], axis=1).ravel())
         lines.append(f"vin{k} in{k} com {pwl(*stairs(edges, levels, 10e-12))}")
-        lines += _comparator(k, f"in{k}", level, circuit, float(offsets[k]))
-    return _deck(lines, level, [f"y{k}" for k in range(len(d))], float(at[-1] + 1.5 * time), time / 8)
+        lines += _comparator(k, f"in{k}", blocks, circuit, float(offsets[k]))
+    return _deck(lines, [f"y{k}" for k in range(len(d))], float(at[-1] + 1.5 * time), time / 8, blocks)
 
 
 def decision_times(decisions: int, time: float) -> np.ndarray:
@@ -114,7 +114,7 @@ def decision_times(decisions: int, time: float) -> np.ndarray:
     return (np.arange(decisions) * 4 + 4) * time
 
 
-def triangle_deck(level: str, circuit: RampCircuit, slopes: npt.ArrayLike, *, span: float = 0.1) -> Deck:
+def triangle_deck(blocks: Blocks | str, circuit: RampCircuit, slopes: npt.ArrayLike, *, span: float = 0.1) -> Deck:
     """Comparators whose input climbs from ``-span`` to ``span`` and falls back, each at its own slope (volts per second).
 
     Returns
@@ -123,18 +123,21 @@ def triangle_deck(level: str, circuit: RampCircuit, slopes: npt.ArrayLike, *, sp
         Saves ``in<k>`` and ``y<k>``.
     """
     s = _row(slopes, "slopes", "V/s", positive=True)
-    lines = _head("comparator bench: triangles", level, circuit, f"comparator_{level}")
+    blocks = Blocks.of(blocks)
+    lines = _head("comparator bench: triangles", blocks, circuit, "comparator")
     for k, slope in enumerate(s):
         t = 2 * span / slope
         lines.append(
             f"vin{k} in{k} com {pwl(np.array([0.0, 5e-9, 5e-9 + t, 5e-9 + 2 * t]), np.array([-span, -span, span, -span]))}"
         )
-        lines += _comparator(k, f"in{k}", level, circuit)
+        lines += _comparator(k, f"in{k}", blocks, circuit)
     stop = 20e-9 + 4 * span / float(s.min())
-    return _deck(lines, level, [f"{n}{k}" for k in range(len(s)) for n in ("in", "y")], stop, stop / 4000)
+    return _deck(lines, [f"{n}{k}" for k in range(len(s)) for n in ("in", "y")], stop, stop / 4000, blocks)
 
 
-def offset_ramp_deck(level: str, circuit: RampCircuit, offsets: npt.ArrayLike, *, span: float, slope: float = 0.1e6) -> Deck:
+def offset_ramp_deck(
+    blocks: Blocks | str, circuit: RampCircuit, offsets: npt.ArrayLike, *, span: float, slope: float = 0.1e6
+) -> Deck:
     """Comparators with input offsets of their own, all on one ramp from ``-span`` to ``span`` about com and back.
 
     Returns
@@ -143,11 +146,12 @@ def offset_ramp_deck(level: str, circuit: RampCircuit, offsets: npt.ArrayLike, *
         Saves ``in`` and ``y<k>``.
     """
     v, t = _row(offsets, "offsets", "volts"), 2 * span / slope
-    lines = _head("comparator bench: offsets", level, circuit, f"comparator_{level}")
+    blocks = Blocks.of(blocks)
+    lines = _head("comparator bench: offsets", blocks, circuit, "comparator")
     lines.append(f"vin in com {pwl(np.array([0.0, t, 2 * t]), np.array([-span, span, -span]))}")
     for k, offset in enumerate(v):
-        lines += _comparator(k, "in", level, circuit, float(offset))
-    return _deck(lines, level, ["in", *(f"y{k}" for k in range(len(v)))], 2 * t, t / 400)
+        lines += _comparator(k, "in", blocks, circuit, float(offset))
+    return _deck(lines, ["in", *(f"y{k}" for k in range(len(v)))], 2 * t, t / 400, blocks)
 
 
 def latch_deck(circuit: RampCircuit, differences: npt.ArrayLike, *, close: float = 2e-9, stop: float = 4e-9) -> Deck:
@@ -159,17 +163,17 @@ def latch_deck(circuit: RampCircuit, differences: npt.ArrayLike, *, close: float
         Saves ``q<k>``: 0.5 until the latch has run away, then 0 or 1.
     """
     d = _row(differences, "differences", "volts")
-    lines = _head("latch bench: regeneration", "macro", circuit, "latch_macro")
+    lines = _head("latch bench: regeneration", MACRO, circuit, "latch_macro")
     lines.append(f"vclk clk 0 {pwl(np.array([0.0, close, close + 1e-12]), np.array([circuit.v_dd, circuit.v_dd, 0.0]))}")
     for k, v in enumerate(d):
         lines += [f"vd{k} d{k} com {float(v)!r}", f"xlat{k} d{k} clk q{k} com latch_macro v_dd={circuit.v_dd!r}"]
     # Differences of nanovolts on 0.9 V: the node's own tolerance must not decide.
     lines = [line.replace("reltol=1e-4", "reltol=1e-6").replace("vntol=1e-7", "vntol=1e-12") for line in lines]
-    return _deck(lines, "macro", [f"q{k}" for k in range(len(d))], stop, 2e-12)
+    return _deck(lines, [f"q{k}" for k in range(len(d))], stop, 2e-12)
 
 
 def integrator_pulse_deck(
-    level: str, circuit: RampCircuit, currents: npt.ArrayLike, *, c_f: float, width: float = 16e-9, stop: float = 400e-9
+    blocks: Blocks | str, circuit: RampCircuit, currents: npt.ArrayLike, *, c_f: float, width: float = 16e-9, stop: float = 400e-9
 ) -> Deck:
     """Integrators that are reset, released at `T_RELEASE`, and given one current pulse each at `T_PULSE`.
 
@@ -184,15 +188,16 @@ def integrator_pulse_deck(
         Saves ``out<k>``.
     """
     i = _row(currents, "currents", "amperes")
-    lines = _head("integrator bench: pulses", level, circuit, f"integrator_{level}")
+    blocks = Blocks.of(blocks)
+    lines = _head("integrator bench: pulses", blocks, circuit, "integrator")
     edge = circuit.t_edge
     lines.append(f"vrst rst 0 {pwl(np.array([0.0, T_RELEASE - edge, T_RELEASE]), np.array([circuit.v_dd, circuit.v_dd, 0.0]))}")
     for k, current in enumerate(i):
         nodes = f"sum{k} out{k} com rst"
-        lines.append(level_blocks.integrator(f"int{k}", nodes, level, circuit, c_f=c_f, offset=circuit.opamp_offset))
+        lines.append(integrator(f"Xint{k}", nodes, blocks, circuit, c_f=c_f, offset=circuit.opamp_offset))
         wave = pulses(np.array([T_PULSE]), np.array([T_PULSE + width]), np.array([current]), edge)
         lines.append(f"i{k} sum{k} 0 {pwl(*wave)}")
-    return _deck(lines, level, [f"out{k}" for k in range(len(i))], stop, 0.25e-9)
+    return _deck(lines, [f"out{k}" for k in range(len(i))], stop, 0.25e-9, blocks)
 
 
 def cell_iv_deck(conductance: float, curvature: float, *, v_max: float = 0.3, time: float = 1e-6) -> Deck:
@@ -212,7 +217,7 @@ def cell_iv_deck(conductance: float, curvature: float, *, v_max: float = 0.3, ti
         "vs a 0 0",
         "hs s 0 vs 1",
     ]
-    return _deck(lines, "macro", ["te", "s"], time, time / 100)
+    return _deck(lines, ["te", "s"], time, time / 100)
 
 
 def array_read_deck(crossbar: Crossbar, v: npt.ArrayLike) -> Deck:
@@ -229,4 +234,4 @@ def array_read_deck(crossbar: Crossbar, v: npt.ArrayLike) -> Deck:
     lines += [f"vr{i} r{i} 0 {float(x)!r}" for i, x in enumerate(drive)]
     lines += [f"vc{j} c{j} 0 0\nhs{j} s{j} 0 vc{j} 1" for j in cols]
     lines.append(continued(["xarray", *ports(crossbar.rows, list(cols))[:-1], "0", "crossbar_mesh"]))
-    return _deck(lines, "macro", [f"s{j}" for j in cols], 1e-9, 1e-10)
+    return _deck(lines, [f"s{j}" for j in cols], 1e-9, 1e-10)

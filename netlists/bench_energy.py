@@ -6,22 +6,21 @@ block draws. Macro-models draw nothing from a supply: there only the drive lines
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import level_blocks, pdk
-from .deck import Deck, subcircuits
+from . import converter_cards as cards
+from .converter_cards import OPTIONS, Converter
+from .deck import Deck
 from .errors import InputError
-from .parameters import RampCircuit, check_level
+from .level_blocks import Blocks
+from .parameters import RampCircuit
 from .program import RampProgram
 from .pwm import Pwm
-from .ramp_clock import select_pulses, timing
-from .ramp_column import OPTIONS
 from .waveforms import pulses, pwl
 
-COUNTER_BITS = 5
-"""Of ``counter_sky130``."""
+SKY130 = Blocks("sky130", "switch")
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class EnergyBench:
     ----------
     deck : Deck
         Saves the branch current of each source and the summing nodes.
-    sources : dict of str to tuple of str
-        Names of the sources of each block.
+    sources : dict of str to dict of str to str
+        Names of the sources of each block, and the node that each drives.
     volts : dict of str to float
         Voltage that a source's energy counts from, volts: 0, or analog ground for the drive lines of cells.
     windows : dict of str to (float, float)
@@ -41,19 +40,19 @@ class EnergyBench:
     """
 
     deck: Deck
-    sources: dict[str, tuple[str, ...]]
+    sources: dict[str, dict[str, str]]
     volts: dict[str, float]
     windows: dict[str, tuple[float, float]]
 
     @property
     def vectors(self) -> list[str]:
         """What to ask `engine.simulate` for."""
-        names = [s for group in self.sources.values() for s in group]
-        return [*(f"{s}#branch" for s in names), *names]
+        pairs = [pair for group in self.sources.values() for pair in group.items()]
+        return [*(f"{source}#branch" for source, _ in pairs), *(node for _, node in pairs)]
 
 
 def mac_bench(
-    level: str,
+    blocks: Blocks | str,
     circuit: RampCircuit,
     pwm: Pwm,
     codes: np.ndarray,
@@ -66,6 +65,8 @@ def mac_bench(
 
     Parameters
     ----------
+    blocks : Blocks or str
+        The op-amp, or the level of detail; the cells are resistors.
     codes : ndarray of int (inputs,)
         Signed input codes.
     conductance : ndarray (inputs, 2)
@@ -86,13 +87,14 @@ def mac_bench(
     InputError
         Shapes, codes or level that cannot be.
     """
-    check_level(level)
+    blocks = Blocks.of(blocks)
+    blocks.only("the energy of a MAC", "opamp")
     codes = pwm.check_codes(codes, len(conductance))
     conductance = np.asarray(conductance, float)
     if conductance.ndim != 2 or conductance.shape[1] != 2 or not np.all(np.isfinite(conductance) & (conductance > 0)):
         raise InputError(f"conductance: must be finite and above 0 with shape (inputs, 2), has shape {conductance.shape}")
     start, stop = circuit.t_reset, circuit.t_reset + pwm.duration
-    lines, rows = [f"energy bench: MAC, level {level}"], []
+    lines, rows = [f"energy bench: MAC, level {blocks.level}"], []
     for i, code in enumerate(codes):
         if code == 0:
             continue
@@ -105,16 +107,19 @@ def mac_bench(
         for k, g in enumerate(pair.tolist()):
             node = f"vrow{i}_{k}" if codes[i] else "com"
             lines.append(f"rcell{i}_{k} {node} sum {1 / g!r}")
-    sources, volts = {"cells": tuple(rows)}, dict.fromkeys(rows, circuit.v_cm)
-    lines += _integrator(level, circuit, "int", c_f, start - 2 * circuit.t_edge, sources, volts)
-    return _bench(lines, level, circuit, sources, volts, {"mac": (start, stop), "hold": (stop, 2 * stop - start)}, mismatch)
+    more, supply = _integrator(blocks, circuit, "out", c_f)
+    sources = {"cells": {row: row for row in rows}} | supply
+    windows = {"mac": (start, stop), "hold": (stop, 2 * stop - start)}
+    return _bench([*lines, *more], blocks, circuit, sources, dict.fromkeys(rows, circuit.v_cm), windows, mismatch)
 
 
-def ramp_bench(level: str, program: RampProgram, circuit: RampCircuit, v_mac: float) -> EnergyBench:
+def ramp_bench(blocks: Blocks | str, program: RampProgram, circuit: RampCircuit, v_mac: float) -> EnergyBench:
     """One conversion: memristor column with switches, ramp integrator, one comparator; at sky130 its latch and counter too.
 
     Parameters
     ----------
+    blocks : Blocks or str
+        With cells ``switch``, whose drive lines' energy is measured; or the level of detail.
     v_mac : float
         Input of the comparator, volts.
 
@@ -128,44 +133,33 @@ def ramp_bench(level: str, program: RampProgram, circuit: RampCircuit, v_mac: fl
     Raises
     ------
     InputError
-        Level, or bits that the counter of level sky130 cannot count.
+        Level or cells; a program that the counter of level sky130 cannot count.
     """
-    check_level(level)
-    if level == "sky130" and program.bits > COUNTER_BITS:
-        raise InputError(f"bits={program.bits}: the counter of level sky130 counts to {COUNTER_BITS} bits")
-    clock, edge = timing(program, circuit), circuit.t_edge
-    lines = [f"energy bench: ramp conversion, {program.activation}, {program.bits} bits, level {level}"]
-    drives = ("vdrvp", "vdrvn")
-    lines += [f"{n} {n} 0 {circuit.v_cm + s * circuit.v_read!r}" for n, s in zip(drives, (-1, 1), strict=True)]
-    begin, end = select_pulses(program, circuit)
-    for m, (g, sign) in enumerate(zip(program.conductance.tolist(), program.polarity, strict=True)):
-        # A switch conducts for the whole of both edges: the edges are steep and the pulse one edge shorter (`ramp_column`).
-        wave = pwl(*pulses(begin[[m]], end[[m]] - edge / 10, np.array([circuit.v_dd]), edge / 10))
-        lines.append(f"vsel{m} sel{m} 0 {wave}")
-        drive = drives[0] if sign == 1 else drives[1]
-        lines.append(f"xcell{m} {drive} sum sel{m} ramp_cell_switch g={g!r} v_dd={circuit.v_dd!r}")
-    sources: dict[str, tuple[str, ...]] = {"ramp cells": drives}
-    volts = dict.fromkeys(drives, circuit.v_cm)
-    c_f = program.feedback_capacitance(circuit)
-    lines += _integrator(level, circuit, "int", c_f, circuit.t_reset - 2 * edge, sources, volts)
-    lines.append(f"vmac mac 0 {v_mac!r}")
-    values = level_blocks.comparator_values(level, circuit, offset=circuit.comparator_offset)
-    lines.append(_card("cmp", "out mac y com", "comparator", level, "vddc", values))
-    if level == "sky130":
-        t, v = pulses(clock.latch - circuit.t_settle / 2, clock.latch, np.full(program.n_steps, circuit.v_dd), edge / 10)
-        count_at = clock.latch[: len(program.x)] + circuit.t_aperture + edge
-        step = pulses(count_at, count_at + circuit.t_settle / 4, np.full(len(program.x), circuit.v_dd), edge)
-        lines += [
-            f"vddc vddc 0 {circuit.v_dd!r}",
-            f"vddl vddl 0 {circuit.v_dd!r}",
-            f"vclk vclk 0 {pwl(np.append(0.0, t[3:]), np.append(circuit.v_dd, v[3:]))}",
-            f"vstep vstep 0 {pwl(*step)}",
-            "xlat y vclk q com vddl 0 latch_sky130",
-            f"xcnt q vstep vrst {' '.join(f'b{n}' for n in range(COUNTER_BITS))} code vddl 0 counter_sky130 v_dd={circuit.v_dd!r}",
-        ]
-        sources |= {"comparator": ("vddc",), "latch and counter": ("vddl",), "clocks": ("vclk", "vstep")}
+    blocks = Blocks(blocks, "switch") if isinstance(blocks, str) else blocks
+    if blocks.cells != "switch":
+        raise InputError(f"cells={blocks.cells!r}: the energy of the cells is that of their drive lines; take cells 'switch'")
+    converter = Converter(program, circuit, blocks)
+    clock = converter.clock
+    lines = [
+        f"energy bench: ramp conversion, {program.activation}, {program.bits} bits, level {blocks.level}",
+        *cards.drive_lines(circuit),
+    ]
+    for pair in zip(cards.select_lines(converter), cards.switch_cells(converter, program.conductance), strict=True):
+        lines += pair
+    sources = {"ramp cells": {"vdrvp": "drvp", "vdrvn": "drvn"}}
+    more, supply = _integrator(blocks, circuit, "ramp", program.feedback_capacitance(circuit))
+    lines += [*more, f"vmac mac 0 {v_mac!r}"]
+    sources |= supply
+    lines += cards.comparator("", "ramp", "mac", blocks, circuit, offset=circuit.comparator_offset, supply="vddc")
+    if blocks.takes_supply("comparator"):
+        lines.append(f"vddc vddc 0 {circuit.v_dd!r}")
+        sources["comparator"] = {"vddc": "vddc"}
+    if blocks.level == "sky130":
+        lines += [f"vddl vddl 0 {circuit.v_dd!r}", *cards.latch_clocks(converter, "sky130")]
+        lines += cards.latch_and_counter("", circuit, "sky130", supply="vddl")
+        sources |= {"latch and counter": {"vddl": "vddl"}, "clocks": {"vclk": "clk", "vstep": "step"}}
     windows = {"calibration": (circuit.t_reset, float(clock.step_start[0])), "ramp": (float(clock.step_start[0]), clock.stop)}
-    return _bench(lines, level, circuit, sources, volts, windows)
+    return _bench(lines, blocks, circuit, sources, dict.fromkeys(sources["ramp cells"], circuit.v_cm), windows)
 
 
 def driver_bench(circuit: RampCircuit, *, width: float, t_pulse: float = 40e-9) -> EnergyBench:
@@ -189,12 +183,12 @@ def driver_bench(circuit: RampCircuit, *, width: float, t_pulse: float = 40e-9) 
         wave = pulses(begin, begin + t_pulse, np.array([circuit.v_dd]), circuit.t_edge)
         lines.append(f"{n} {n} 0 {pwl(*wave)}")
     lines += [
-        f"vlo vlo com {-circuit.v_read!r}",
-        f"vhi vhi com {circuit.v_read!r}",
+        *cards.row_rails(circuit),
         f"vdd vdd 0 {circuit.v_dd!r}",
-        f"xdrv vpos vneg outp outn com vlo vhi vdd 0 pwm_driver_sky130 w={width!r}",
+        cards.pwm_driver("Xdrv", "vpos vneg outp outn com", SKY130, circuit, tau=0.0, width=width),
     ]
-    return _bench(lines, "sky130", circuit, {"driver": ("vdd", "vpos", "vneg")}, {}, {"pulses": (0.0, 7 * t_pulse)})
+    sources = {"driver": {s: s for s in ("vdd", "vpos", "vneg")}}
+    return _bench(lines, SKY130, circuit, sources, {}, {"pulses": (0.0, 7 * t_pulse)})
 
 
 def switch_bench(circuit: RampCircuit, *, width: float, t_pulse: float = 40e-9) -> EnergyBench:
@@ -215,45 +209,37 @@ def switch_bench(circuit: RampCircuit, *, width: float, t_pulse: float = 40e-9) 
         f"energy bench: hold switch of {width:g} um",
         f"vhold vhold 0 {pwl(*wave)}",
         f"vdd vdd 0 {circuit.v_dd!r}",
-        f"xsw com com vhold vdd 0 transmission_gate_sky130 w={width!r}",
+        cards.hold_switch("Xsw", "com com vhold", SKY130, circuit, r_on=0.0, width=width),
     ]
-    return _bench(lines, "sky130", circuit, {"hold switch": ("vdd", "vhold")}, {}, {"pulse": (0.0, 3 * t_pulse)})
+    sources = {"hold switch": {s: s for s in ("vdd", "vhold")}}
+    return _bench(lines, SKY130, circuit, sources, {}, {"pulse": (0.0, 3 * t_pulse)})
 
 
-def _integrator(level: str, circuit: RampCircuit, name: str, c_f: float, released: float, sources: dict, volts: dict) -> list[str]:
-    """Integrator between ``sum`` and ``out``, its reset clock, and at level sky130 its supply."""
-    reset = pwl(np.array([0.0, released - circuit.t_edge, released]), np.array([circuit.v_dd, circuit.v_dd, 0.0]))
-    values = level_blocks.integrator_values(level, circuit, c_f=c_f, offset=circuit.opamp_offset)
-    lines = [f"vrst vrst 0 {reset}", _card(name, "sum out com vrst", "integrator", level, "vddi", values)]
-    if level == "sky130":
-        lines.append(f"vddi vddi 0 {circuit.v_dd!r}")
-        sources |= {"integrator": ("vddi",)}
-    return lines
-
-
-def _card(name: str, nodes: str, block: str, level: str, supply: str, values: dict[str, float]) -> str:
-    ports = f"{nodes} {supply} 0" if level == "sky130" else nodes
-    return " ".join([f"x{name}", ports, f"{block}_{level}", *(f"{k}={float(v)!r}" for k, v in values.items())])
+def _integrator(blocks: Blocks, circuit: RampCircuit, out: str, c_f: float) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Integrator between ``sum`` and ``out``, its reset clock and, if it has one, its supply; and that as sources of a bench."""
+    nodes = f"sum {out} com rst"
+    card = cards.integrator("Xint", nodes, blocks, circuit, c_f=c_f, offset=circuit.opamp_offset, supply="vddi")
+    lines = [cards.reset("rst", circuit, circuit.t_reset), card]
+    if not blocks.takes_supply("opamp"):
+        return lines, {}
+    return [*lines, f"vddi vddi 0 {circuit.v_dd!r}"], {"integrator": {"vddi": "vddi"}}
 
 
 def _bench(
     lines: list[str],
-    level: str,
+    blocks: Blocks,
     circuit: RampCircuit,
-    sources: dict,
-    volts: dict,
+    sources: dict[str, dict[str, str]],
+    volts: dict[str, float],
     windows: dict[str, tuple[float, float]],
     mismatch: bool = False,
 ) -> EnergyBench:
-    head = [f"vcom com 0 {circuit.v_cm!r}", OPTIONS]
-    names = ["ramp_cell_switch", f"integrator_{level}", f"comparator_{level}"]
-    if level == "sky130":
-        head.insert(0, pdk.lib_card(mismatch=mismatch))
+    names = ["cells", "integrator", "comparator"]
+    if blocks.level == "sky130":
         names += ["latch_sky130", "counter_sky130", "pwm_driver_sky130", "transmission_gate_sky130"]
-    saved = [f"{kind}({s})" for group in sources.values() for s in group for kind in "iv"]
-    save = [".save " + " ".join([*saved[j : j + 16]]) for j in range(0, len(saved), 16)]
-    stop, step = max(w[1] for w in windows.values()), circuit.t_pulse / 16
-    tran = f".tran {step!r} {stop!r} 0 {step!r}"
-    text = "\n".join([lines[0], *head, subcircuits(*names).rstrip(), *lines[1:], *save, tran]) + "\n"
-    settings = pdk.SETTINGS if level == "sky130" else ()
-    return EnergyBench(Deck(text, "run\nquit", settings), sources, volts, windows)
+    text = replace(blocks, cells="switch").text(*names)
+    head = [lines[0], *blocks.models(mismatch=mismatch), f"vcom com 0 {circuit.v_cm!r}", OPTIONS, text]
+    saved = [e for group in sources.values() for source, node in group.items() for e in (f"i({source})", f"v({node})")]
+    stop = max(w[1] for w in windows.values())
+    deck = cards.transient([*head, *lines[1:]], saved, circuit.t_pulse / 16, stop, blocks, "run\nquit")
+    return EnergyBench(deck, sources, volts, windows)

@@ -38,6 +38,11 @@ class Blocks:
     comparator: UserSubcircuit | None = None
     opamp: UserSubcircuit | None = None
 
+    @classmethod
+    def of(cls, given: Blocks | str) -> Blocks:
+        """The blocks themselves, or the level's own."""
+        return given if isinstance(given, Blocks) else cls(given)
+
     def __post_init__(self) -> None:
         check_level(self.level)
         if self.cells not in CELL_STYLES:
@@ -52,36 +57,48 @@ class Blocks:
 
     @property
     def settings(self) -> tuple[str, ...]:
+        """Of a `Deck` with these blocks."""
         return pdk.SETTINGS if self.level == "sky130" else ()
+
+    def takes_supply(self, place: str) -> bool:
+        """Whether what stands for ``comparator`` or ``opamp`` has supply ports."""
+        own = getattr(self, place)
+        return self.level == "sky130" if own is None else "vdd" in own.ports
 
     @property
     def supplied(self) -> bool:
         """Whether any block has supply ports."""
-        return self.level == "sky130" or any(b is not None and "vdd" in b.ports for b in (self.comparator, self.opamp))
+        return self.takes_supply("comparator") or self.takes_supply("opamp")
 
-    def text(self, *more: str) -> str:
-        """SPICE text of models and subcircuits."""
-        names = ["ramp_cells_selected" if self.cells == "selected" else "ramp_cell_switch"]
-        if self.opamp is None:
-            names.append(f"integrator_{self.level}")
-        if self.comparator is None:
-            names.append(f"comparator_{self.level}")
-        models = pdk.lib_card() + "\n" if self.level == "sky130" else ""
-        own = integrator_around(self.opamp) if self.opamp else ""
+    def models(self, corner: str = "tt", *, mismatch: bool = False) -> list[str]:
+        """The card of the transistor models, where there are transistors."""
+        return [pdk.lib_card(corner, mismatch=mismatch)] if self.level == "sky130" else []
+
+    def text(self, *parts: str) -> str:
+        """SPICE text of subcircuits: what stands for ``cells``, ``integrator``, ``comparator``, and built-in blocks by name."""
+        own = {"integrator": integrator_around(self.opamp) if self.opamp else ""}
         # Both may come from one file.
-        if self.comparator and self.comparator.text not in own:
-            own = self.comparator.text + own
-        return (models + subcircuits(*names, *more) + own).rstrip()
+        if self.comparator and not ("integrator" in parts and self.comparator.text in own["integrator"]):
+            own = {"comparator": self.comparator.text} | own
+        places = {
+            "cells": "ramp_cells_selected" if self.cells == "selected" else "ramp_cell_switch",
+            "integrator": "" if self.opamp else f"integrator_{self.level}",
+            "comparator": "" if self.comparator else f"comparator_{self.level}",
+        }
+        names = [name for part in parts if (name := places.get(part, part))]
+        return (subcircuits(*names) + "".join(text for place, text in own.items() if place in parts)).rstrip()
+
+    def only(self, deck: str, *places: str) -> None:
+        """Raise `InputError` if a block of one's own stands in a place that a deck does not have."""
+        for place in ("cells", "comparator", "opamp"):
+            given = getattr(self, place)
+            if place not in places and given != getattr(MACRO, place):
+                has = f"its blocks are {', '.join(places)}" if places else "it has neither cells, comparator nor op-amp"
+                raise InputError(f"{place}={getattr(given, 'name', given)!r}: {deck} has no such place; {has}")
 
 
 MACRO = Blocks()
 """The default level of detail."""
-
-
-def call(name: str, block: str, nodes: str, level: str, values: dict[str, float]) -> str:
-    """The card ``x<name> <nodes> <block>_<level> ...``."""
-    ports = f"{nodes} {SUPPLY} 0" if level == "sky130" else nodes
-    return " ".join([f"x{name}", ports, f"{block}_{level}", *(f"{key}={float(value)!r}" for key, value in values.items())])
 
 
 def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: float) -> dict[str, float]:
@@ -104,36 +121,3 @@ def comparator_values(level: str, circuit: RampCircuit, *, offset: float) -> dic
     if level == "macro":
         values |= {"tau": circuit.comparator_tau, "v_sat": circuit.comparator_limit}
     return values
-
-
-def integrator(name: str, nodes: str, level: str, circuit: RampCircuit, *, c_f: float, offset: float) -> str:
-    """Integrator card; ``nodes`` are sum, out, com, rst."""
-    return call(name, "integrator", nodes, level, integrator_values(level, circuit, c_f=c_f, offset=offset))
-
-
-def comparator(name: str, nodes: str, level: str, circuit: RampCircuit, *, offset: float) -> str:
-    """Comparator card; ``nodes`` are inp, inn, out, com."""
-    return call(name, "comparator", nodes, level, comparator_values(level, circuit, offset=offset))
-
-
-def pwm_driver(name: str, nodes: str, level: str, circuit: RampCircuit, *, tau: float, width: float = 0.0) -> str:
-    """Row driver card; ``nodes`` are pos, neg, outp, outn, com.
-
-    Level ``sky130`` takes its rails from ``vlo`` and ``vhi`` and has gates of ``width`` micrometres; ``tau`` is for ``macro``.
-    """
-    if level == "sky130":
-        return call(name, "pwm_driver", f"{nodes} vlo vhi", level, {"w": width})
-    values = {"v_read": circuit.v_read, "v_dd": circuit.v_dd}
-    if level == "macro":
-        values["tau"] = tau
-    return call(name, "pwm_driver", nodes, level, values)
-
-
-def hold_switch(name: str, nodes: str, level: str, circuit: RampCircuit, *, r_on: float, width: float = 0.0) -> str:
-    """Hold switch card; ``nodes`` are col, sum, clk. Level ``sky130`` is a transmission gate of ``width`` micrometres."""
-    if level == "sky130":
-        return call(name, "transmission_gate", nodes, level, {"w": width})
-    values = {"r_on": r_on, "v_dd": circuit.v_dd}
-    if level == "macro":
-        values["c_inj"] = circuit.c_inject
-    return call(name, "hold_switch", nodes, level, values)

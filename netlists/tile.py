@@ -28,7 +28,7 @@ from .crossbar import Crossbar
 from .devices import DeviceProfile
 from .differential_pairs import weights_to_pairs
 from .errors import InputError
-from .parameters import RampCircuit, check_level
+from .parameters import RampCircuit
 from .program import RampProgram
 from .pwm import Pwm
 from .ramp_column import Chips
@@ -40,9 +40,8 @@ GATE_OHM_UM = 2.22e3
 """On-resistance times NMOS width of ``transmission_gate_sky130`` at 0.9 V, ohm um; measured with ngspice, tt, 27 C, 1.8 V."""
 
 
-def check_choice(level: str, array: str) -> None:
-    """Raise `InputError` unless level and array model exist."""
-    check_level(level)
+def check_array(array: str) -> None:
+    """Raise `InputError` unless the array model exists."""
     if array not in ARRAYS:
         raise InputError(f"array={array!r}: unknown; allowed are {', '.join(ARRAYS)}")
 

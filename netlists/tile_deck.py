@@ -1,7 +1,8 @@
 """A tile's conversion as one SPICE transient: reset, PWM MAC, hold, shared ramps, comparators, latches, counters, codes.
 
 The columns' integrators are cut off from the array when the MAC is over (hold switch): an op-amp offset would otherwise go on
-driving v_os * sum(G) into the column while the ramps run. Latches and counters are behavioural at every level.
+driving v_os * sum(G) into the column while the ramps run. Latches and counters are behavioural at every level; the op-amp of the
+ramps is the columns' too.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from . import level_blocks, pdk
+from . import converter_cards as cards
+from .converter_cards import Converter
 from .crossbar_deck import chosen_columns, continued, has_klu, mesh_subcircuit, ports
-from .deck import Deck, subcircuits
+from .deck import Deck
 from .engine import simulate
 from .errors import InputError, SimulationError
+from .level_blocks import Blocks
 from .parameters import RampCircuit
-from .ramp_clock import select_pulses, timing
-from .ramp_column import OPTIONS
 from .reduction import reduce_columns, summing_node_resistance
-from .tile import GATE_OHM_UM, Tile, check_choice
+from .tile import GATE_OHM_UM, Tile, check_array
 from .tile_reference import TileResult
-from .waveforms import pulses, pwl
+from .waveforms import pwl
 
 
 def ramp_circuit(tile: Tile) -> RampCircuit:
@@ -34,7 +35,7 @@ def ramp_circuit(tile: Tile) -> RampCircuit:
 def tile_deck(
     tile: Tile,
     inputs: npt.ArrayLike,
-    level: str = "macro",
+    blocks: Blocks | str = "macro",
     array: str = "reduced",
     *,
     columns: Sequence[int] | None = None,
@@ -48,7 +49,8 @@ def tile_deck(
     ----------
     inputs : array_like of int (inputs,)
         Codes of ``tile.pwm.n_in`` bits.
-    level : {"ideal", "macro", "sky130"}
+    blocks : Blocks or {"ideal", "macro", "sky130"}
+        Which block stands in each place, or the level whose own do; the columns' integrators are those of the ramps.
         sky130: transistor-level drivers, hold switches, integrators and comparators; the cells stay conductances. The array's
         ``r_driver`` and the tile's ``r_hold`` are then the size of transmission gates, not resistors.
     array : {"reduced", "mesh", "ideal"}
@@ -78,64 +80,52 @@ def tile_deck(
     ToolkitError
         Level sky130 without the PDK.
     """
-    check_choice(level, array)
+    blocks = Blocks.of(blocks)
+    check_array(array)
+    level, circuit = blocks.level, tile.circuit
     codes = tile.pwm.check_codes(inputs, tile.inputs)
     if codes.ndim != 1:
         raise InputError(f"inputs: has shape {codes.shape}; a deck converts one vector of shape ({tile.inputs},)")
     chosen = chosen_columns(tile.crossbar, columns)
     c_f = tile.feedback_capacitance(level)
-    lines = [*_head(tile, level, array, corner), *_drivers(tile, codes, level)]
-    lines += _array(tile, level, array, chosen, c_f, termination)
-    lines += _integrators(tile, level, chosen, c_f)
+    closed, _, opened = tile.mac_window()
+    ground, *supply = cards.supplies(blocks, circuit)
+    switch = "transmission_gate_sky130" if level == "sky130" else f"hold_switch_{level}"
+    lines = [
+        f"tile, {tile.inputs} inputs x {tile.columns} columns, level {level}, array {array}: codes",
+        *blocks.models(corner),
+        *supply,
+        *(cards.row_rails(circuit) if level == "sky130" else []),
+        blocks.text(f"pwm_driver_{level}", "integrator", "comparator", switch, "cells", "latch_macro", "counter_macro"),
+        ground,
+        cards.reset("rst", circuit, closed),
+        cards.reset("rrst", circuit, ramp_circuit(tile).t_reset),
+        cards.hold_clock(circuit, closed, opened),
+        *(cards.drive_lines(circuit) if blocks.cells == "switch" else []),
+        *_drivers(tile, codes, blocks),
+        *_array(tile, level, array, chosen, c_f, termination),
+    ]
+    r_hold = tile.hold_resistance(level)
+    for j in chosen:
+        values = {"c_f": float(c_f[j]), "offset": float(tile.opamp_offset[j]), "r_hold": r_hold, "width": GATE_OHM_UM / r_hold}
+        lines += cards.column_integrator(j, blocks, circuit, **values, rst="rst")
     stop = 0.0
     for g, group in enumerate(tile.groups):
         members = [j for j in chosen if j in group.columns]
         if members:
-            lines += _ramp(tile, g, level)
-            lines += _converters(tile, g, members, level)
-            stop = max(stop, timing(group.program, ramp_circuit(tile)).stop + tile.circuit.t_settle / 2)
-    step = tile.circuit.t_pulse / 4
-    lines += [OPTIONS, *([".options klu"] if (array == "mesh" and has_klu() if klu is None else klu) else [])]
-    lines += [continued([".save", *(f"v({n}{j})" for j in chosen for n in ("mac", "code"))]), f".tran {step!r} {stop!r} 0 {step!r}"]
-    return Deck("\n".join(lines) + "\n", _control(tile, chosen, stop), pdk.SETTINGS if level == "sky130" else ())
+            converter = Converter(group.program, ramp_circuit(tile), blocks)
+            lines += _converters(tile, g, members, converter)
+            stop = max(stop, converter.stop)
+    options, step = cards.step_options(circuit)
+    lines += [options, *([".options klu"] if (array == "mesh" and has_klu() if klu is None else klu) else [])]
+    saved = [f"v({n}{j})" for j in chosen for n in ("mac", "code")]
+    return cards.transient(lines, saved, step, stop, blocks, _control(tile, chosen, stop))
 
 
-def _head(tile: Tile, level: str, array: str, corner: str) -> list[str]:
-    """Title, models, blocks, supplies and the clocks of the MAC."""
-    circuit = tile.circuit
-    edge = circuit.t_edge
-    closed, _, opened = tile.mac_window()
-    lines = [f"tile, {tile.inputs} inputs x {tile.columns} columns, level {level}, array {array}: codes"]
-    names = [f"{block}_{level}" for block in ("pwm_driver", "integrator", "comparator")]
-    if level == "sky130":
-        names.append("transmission_gate_sky130")
-        lines += [
-            pdk.lib_card(corner),
-            f"vdd {level_blocks.SUPPLY} 0 DC {circuit.v_dd!r}",
-            f"vlo vlo com DC {-circuit.v_read!r}",
-            f"vhi vhi com DC {circuit.v_read!r}",
-        ]
-    else:
-        names.append(f"hold_switch_{level}")
-    return [
-        *lines,
-        subcircuits(*names, "ramp_cells_selected", "latch_macro", "counter_macro").rstrip(),
-        f"vcom com 0 DC {circuit.v_cm!r}",
-        f"vrst rst 0 {_falling(circuit, closed)}",
-        f"vrrst rrst 0 {_falling(circuit, ramp_circuit(tile).t_reset)}",
-        f"vhold hold 0 {pwl(*pulses(np.array([closed]), np.array([opened]), np.array([circuit.v_dd]), edge))}",
-    ]
-
-
-def _falling(circuit: RampCircuit, at: float) -> str:
-    """Reset clock that has fallen two edges before ``at``."""
-    return pwl(np.array([0.0, at - 3 * circuit.t_edge, at - 2 * circuit.t_edge]), np.array([circuit.v_dd, circuit.v_dd, 0.0]))
-
-
-def _drivers(tile: Tile, codes: np.ndarray, level: str) -> list[str]:
+def _drivers(tile: Tile, codes: np.ndarray, blocks: Blocks) -> list[str]:
     """Pulse lines and the driver of each input's pair of rows."""
     circuit, lines, width = tile.circuit, [], 0.0
-    if level == "sky130":
+    if blocks.level == "sky130":
         if not tile.crossbar.r_driver > 0:
             raise InputError("r_driver=0: at level sky130 it sets the width of the drivers' gates and must be above 0 (ohm)")
         width = GATE_OHM_UM / tile.crossbar.r_driver * (2 if tile.crossbar.driven == "both" else 1)
@@ -146,7 +136,7 @@ def _drivers(tile: Tile, codes: np.ndarray, level: str) -> list[str]:
             wave = pwl(*tile.pwm.breakpoints(int(code), start, circuit.v_dd, circuit.t_edge))
             lines.append(f"vpwm{i} {line[int(np.sign(code))]} 0 {wave}")
         nodes = " ".join(line[s] if np.sign(code) == s else "0" for s in (1, -1)) + f" r{2 * i} r{2 * i + 1} com"
-        lines.append(level_blocks.pwm_driver(f"drv{i}", nodes, level, circuit, tau=tile.tau_driver, width=width))
+        lines.append(cards.pwm_driver(f"Xdrv{i}", nodes, blocks, circuit, tau=tile.tau_driver, width=width))
     return lines
 
 
@@ -182,63 +172,18 @@ def _array(tile: Tile, level: str, array: str, chosen: list[int], c_f: np.ndarra
     ]
 
 
-def _integrators(tile: Tile, level: str, chosen: list[int], c_f: np.ndarray) -> list[str]:
-    """Hold switch and integrator of each chosen column; its output is node ``mac<j>``."""
-    lines = []
-    for j in chosen:
-        r_on = tile.hold_resistance(level)
-        width = GATE_OHM_UM / r_on
-        lines.append(level_blocks.hold_switch(f"hold{j}", f"c{j} s{j} hold", level, tile.circuit, r_on=r_on, width=width))
-        offset = tile.circuit.opamp_offset + float(tile.opamp_offset[j])
-        nodes = f"s{j} mac{j} com rst"
-        lines.append(level_blocks.integrator(f"int{j}", nodes, level, tile.circuit, c_f=float(c_f[j]), offset=offset))
-    return lines
-
-
-def _ramp(tile: Tile, g: int, level: str) -> list[str]:
-    """Ramp of group ``g``, node ``ramp<g>``, and the clocks of its latches and counters."""
-    group, circuit = tile.groups[g], ramp_circuit(tile)
-    program, chip = group.program, group.ramp
-    clock = timing(program, circuit)
-    start, stop = select_pulses(program, circuit)
-    lines, nodes = [], []
-    for name, sign in ((f"selp{g}", 1), (f"seln{g}", -1)):
-        use = np.flatnonzero(program.polarity == sign)
-        nodes.append(name if len(use) else "0")
-        if len(use):
-            wave = pwl(*pulses(start[use], stop[use], 1e3 * chip.conductance[0, use], circuit.t_edge))
-            lines.append(f"v{name} {name} 0 {wave}")
-    offset = circuit.opamp_offset + float(chip.opamp_offset[0])
-    c_f = program.feedback_capacitance(circuit)
-    lines += [
-        f"xcells{g} {nodes[0]} {nodes[1]} rs{g} com ramp_cells_selected v_read={circuit.v_read!r}",
-        level_blocks.integrator(f"ramp{g}", f"rs{g} ramp{g} com rrst", level, circuit, c_f=c_f, offset=offset),
-    ]
-    edge = circuit.t_edge
-    # As in `ramp_column.conversion_deck`: the latch follows for half the settling time and decides, and follows from the
-    # beginning up to its first decision; the counter reads it at the start of the next period.
-    t, v = pulses(clock.latch - circuit.t_settle / 2, clock.latch, np.full(program.n_steps, circuit.v_dd), edge / 10)
-    count_at = clock.latch[: len(program.x)] + circuit.t_aperture + edge
-    steps = pulses(count_at, count_at + circuit.t_settle / 4, program.code_step.astype(float), edge)
-    return [
-        *lines,
-        f"vclk{g} clk{g} 0 {pwl(np.append(0.0, t[3:]), np.append(circuit.v_dd, v[3:]))}",
-        f"vstep{g} step{g} 0 {pwl(*steps)}",
-    ]
-
-
-def _converters(tile: Tile, g: int, members: list[int], level: str) -> list[str]:
-    """Comparator, latch and counter of each column of a group; the code is node ``code<j>``."""
-    circuit, lines = tile.circuit, []
+def _converters(tile: Tile, g: int, members: list[int], converter: Converter) -> list[str]:
+    """Ramp ``ramp<g>`` of a group with its clocks; comparator, latch and counter of each column: the code is node ``code<j>``."""
+    blocks, circuit, chip = converter.blocks, converter.circuit, tile.groups[g].ramp
+    lines = cards.select_lines(converter, f"{g}_") if blocks.cells == "switch" else []
+    lines += cards.ramps(converter, chip.conductance, chip.opamp_offset, [f"{g}"], rst="rrst", lines=f"{g}_")[0]
+    lines += cards.latch_clocks(converter, "macro", f"{g}")
     # A transistor comparator cannot charge the 1 pF of the latch's default node within the tracking time.
-    latch = " c_h=20f r_on=1k" if level == "sky130" else ""
+    load = " c_h=20f r_on=1k" if blocks.level == "sky130" else ""
     for j in members:
-        offset = circuit.comparator_offset + float(tile.groups[g].ramp.comparator_offset[0]) + float(tile.comparator_offset[j])
-        lines += [
-            level_blocks.comparator(f"cmp{j}", f"ramp{g} mac{j} y{j} com", level, circuit, offset=offset),
-            f"xlat{j} y{j} clk{g} q{j} com latch_macro v_dd={circuit.v_dd!r}{latch}",
-            f"xcnt{j} q{j} step{g} code{j} counter_macro t_cnt={circuit.t_settle / 4!r}",
-        ]
+        offset = circuit.comparator_offset + float(chip.comparator_offset[0]) + float(tile.comparator_offset[j])
+        lines += cards.comparator(f"{j}", f"ramp{g}", f"mac{j}", blocks, circuit, offset=offset)
+        lines += cards.latch_and_counter(f"{j}", circuit, "macro", clock=f"{g}", load=load)
     return lines
 
 
@@ -249,15 +194,10 @@ def _control(tile: Tile, chosen: list[int], stop: float) -> str:
         lines += [
             f"meas tran v find v(mac{j}) at={held:.12g}",
             f"meas tran c find v(code{j}) at={stop - tile.circuit.t_edge:.12g}",
-            f"let c = c + {_start_code(tile, j)}",
+            f"let c = c + {int(tile.groups[tile.group_of(j)].program.codes[0])}",
             f'echo tile {j} "$&v" "$&c"',
         ]
     return "\n".join([*lines, "quit"])
-
-
-def _start_code(tile: Tile, column: int) -> int:
-    """Code at which the counter of a column starts."""
-    return int(tile.groups[tile.group_of(column)].program.codes[0])
 
 
 def read_tile(printed: str) -> dict[int, tuple[float, int]]:
@@ -271,19 +211,16 @@ def read_tile(printed: str) -> dict[int, tuple[float, int]]:
     rows = re.findall(r"^tile (\d+) (\S+) (\S+)$", printed, re.MULTILINE)
     if not rows:
         raise SimulationError("ngspice -b printed no codes", printed[-2000:])
-    return {int(j): (float(v), _whole(float(c), int(j))) for j, v, c in rows}
-
-
-def _whole(code: float, column: int) -> int:
-    if not abs(code - round(code)) < 0.1:
-        raise SimulationError(f"the counter of column {column} ended at {code:.3f}, between two codes")
-    return round(code)
+    for j, _, code in rows:
+        if not abs(float(code) - round(float(code))) < 0.1:
+            raise SimulationError(f"the counter of column {j} ended at {float(code):.3f}, between two codes")
+    return {int(j): (float(v), round(float(code))) for j, v, code in rows}
 
 
 def convert(
     tile: Tile,
     inputs: npt.ArrayLike,
-    level: str = "macro",
+    blocks: Blocks | str = "macro",
     array: str = "reduced",
     *,
     columns: Sequence[int] | None = None,
@@ -294,9 +231,9 @@ def convert(
     ``options`` are those of `tile_deck`; it and `engine.simulate` say what is raised.
     """
     chosen = chosen_columns(tile.crossbar, columns)
-    deck = tile_deck(tile, inputs, level, array, columns=chosen, **options)  # type: ignore[arg-type]
+    deck = tile_deck(tile, inputs, blocks, array, columns=chosen, **options)  # type: ignore[arg-type]
     waves = simulate(deck, [f"{name}{j}" for j in chosen for name in ("mac", "code")])
     held = ramp_circuit(tile).t_reset
     v_mac = np.array([np.interp(held, waves["time"], waves[f"mac{j}"]) for j in chosen])
-    code = [_start_code(tile, j) + _whole(float(waves[f"code{j}"][-1]), j) for j in chosen]
+    code = [cards.read_codes(tile.groups[tile.group_of(j)].program, waves, [f"code{j}"])[0] for j in chosen]
     return TileResult(v_mac, np.array(code))

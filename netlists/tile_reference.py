@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .closed_form import transition_levels
-from .tile import Tile, check_choice
+from .parameters import check_level
+from .tile import Tile, check_array
 
 IDEAL_GAIN = 1e6
 """Gain of the amplifier in ``integrator_ideal``."""
@@ -56,7 +57,8 @@ def predict(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", array: s
 
 def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", array: str = "reduced") -> np.ndarray:
     """Held integrator outputs of all columns, shape (..., C), volts, for input codes of shape (..., inputs)."""
-    check_choice(level, array)
+    check_level(level)
+    check_array(array)
     pwm, circuit = tile.pwm, tile.circuit
     c = pwm.check_codes(inputs, tile.inputs)
     # Row voltages against V_cm times time: the positive row of a positive input goes down.

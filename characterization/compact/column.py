@@ -18,7 +18,7 @@ from netlists.errors import InputError
 from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
 from netlists.pwm import Pwm
-from netlists.ramp_column import timing
+from netlists.ramp_clock import timing
 
 from ..ramp_draw import RampDraw
 from .comparator import ComparatorModel

@@ -8,6 +8,7 @@ import numpy as np
 
 from netlists.closed_form import to_input_units, transition_levels
 from netlists.compensation import compensate
+from netlists.converter_cards import read_codes
 from netlists.devices import DeviceProfile, load_profile
 from netlists.engine import simulate
 from netlists.parameters import MEASURED_STATISTICS, RampCircuit
@@ -60,25 +61,21 @@ def held_out_codes(
         # Many latches in one deck cost more than many decks of a few.
         for part in np.array_split(np.arange(inputs), max(1, inputs // 12)):
             chip = Chips(g[i : i + 1], op_amp[i : i + 1], offset[i])
-            run = simulate(conversion_deck(program, circuit, chip, circuit.v_cm + x[i : i + 1, part] * scale), _names(len(part)))
-            found[i, part] = [round(float(run[name][-1])) for name in _names(len(part))]
+            names = [f"code0_{j}" for j in range(len(part))]
+            run = simulate(conversion_deck(program, circuit, chip, circuit.v_cm + x[i : i + 1, part] * scale), names)
+            found[i, part] = read_codes(program, run, names)
     ramp = Chips(g, op_amp, np.zeros(chips))
     levels = to_input_units(transition_levels(program, circuit, ramp), program, circuit)
     draw = RampDraw(activation, bits, levels, np.zeros((chips, 1)), np.zeros(()))
     quiet = comparator.model_copy(update={"noise": comparator.noise.model_copy(update={"value": 0.0})})
     late = ColumnModel(draw, scale, quiet, offset, time=decision_times(comparator, program, circuit, settling=settling))
-    steps = np.append(0, np.cumsum(program.code_step))
-    codes = steps[late.apply(x[:, :, None])[..., 0]]
-    prompt = steps[ColumnModel(draw, scale, quiet, offset).apply(x[:, :, None])[..., 0]]
+    codes = program.codes[late.apply(x[:, :, None])[..., 0]]
+    prompt = program.codes[ColumnModel(draw, scale, quiet, offset).apply(x[:, :, None])[..., 0]]
     return {
         "codes_equal": float(np.mean(codes == found)),
         "codes_within_1": float(np.mean(np.abs(codes - found) <= 1)),
         "codes_equal_at_once": float(np.mean(prompt == found)),
     }
-
-
-def _names(n: int) -> list[str]:
-    return [f"code0_{j}" for j in range(n)]
 
 
 def held_out_tile(

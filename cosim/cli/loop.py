@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from netlists.deck_safety import Permissions
 from netlists.errors import InputError
+from netlists.user_subcircuit import load_user_subcircuit
 
 from ..loop.settings import LEVELS, MODES, ON_FAILURE, SCOPES, SKY130_COLUMNS_A_GATE, LoopSettings
 from ..networks import Network
@@ -44,6 +46,8 @@ def loop(
     noise: Annotated[
         bool, typer.Option("--noise", help="Comparator noise at each decision, the same for ngspice and model.")
     ] = False,
+    comparator: o.Comparator = None,
+    allow_files: o.AllowFiles = False,
     pwm_bits: Annotated[int, typer.Option(help="Pulse widths of inputs and states, sign included.")] = 5,
     profile: o.Profile = "taox-100-400",
     utterances: Annotated[int, typer.Option(help="Test sequences.")] = 20,
@@ -64,6 +68,8 @@ def loop(
     Example: cosim loop --task vowels --network nets/vowels.npz --bits 5 --utterances 20
 
     Example: cosim loop --network nets/vowels.npz --level sky130 --utterances 4 --mode shadow
+
+    Example: cosim loop --network nets/vowels.npz --comparator mycomp.cir:mycomp --utterances 4
     """
     net = Network.load(network)
     settings = LoopSettings(
@@ -80,6 +86,7 @@ def loop(
         pwm_bits=pwm_bits,
         profile=profile,
         seed=seed,
+        comparator=None if comparator is None else load_user_subcircuit(comparator, "comparator", Permissions(files=allow_files)),
     )
     # It draws pictures, which is slow to load.
     from ..loop.run import run_loop

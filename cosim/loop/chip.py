@@ -202,7 +202,15 @@ def _normal(settings: LoopSettings, source: LoopSource, number: int, sigma: floa
 
 def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, keep: Keep) -> Ramp:
     """Ramp number ``number`` of the chip: drawn, measured, calibrated."""
-    plan = RampPlan(activation, settings.bits, profile=profile, level=settings.level, seed=settings.seed, conversions=False)
+    plan = RampPlan(
+        activation,
+        settings.bits,
+        profile=profile,
+        level=settings.level,
+        comparator=settings.comparator,
+        seed=settings.seed,
+        conversions=False,
+    )
     program, circuit = plan.program(), plan.circuit
 
     def calibrated() -> np.ndarray:

@@ -121,7 +121,9 @@ def _held(tile: Tile, ramp: Ramp, charge: ColumnCharge) -> np.ndarray:
         n = some.stop - some.start
         replay = Replay(part, np.zeros(n))
         nodes = [f"mac{j}" for j in range(n)]
-        deck = replay_deck(ramp.program, ramp.plan.circuit, ramp.column, replay, counters=False, save=nodes)
+        deck = replay_deck(
+            ramp.program, ramp.plan.circuit, ramp.column, replay, blocks=ramp.plan.blocks, counters=False, save=nodes
+        )
         data = simulate(deck, [*saved_vectors(n, counters=False), *nodes])
         at = charge.opened + tile.circuit.t_settle
         out[some] = [np.interp(at, data["time"], data[name]) for name in nodes]

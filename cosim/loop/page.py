@@ -48,11 +48,13 @@ def _lead(s: dict[str, Any], closed: bool) -> str:
     of = sum(a["columns"] for a in s["chip"]["arrays"])
     what = SIMULATED[z["scope"]]
     decides = "latches and counters included" if z["latches"] else "the comparators' outputs at the latching instants decide"
+    own = f" and the comparator {z['comparator']['name']} of a file" if z.get("comparator") else ""
     how = "its codes make the next state" if closed else "the model's codes make the next state"
     return (
         f"{z['utterances']} test sequences run through the network over {s['steps']} steps at {z['bits']} bits. In {columns} of "
-        f"{of} columns ngspice simulates {what} at level {z['level']} ({decides}), {s['conversions']} conversions in all; {how}. "
-        "The model is the behavioural converter with this chip's own transition levels, which were measured in ngspice beforehand."
+        f"{of} columns ngspice simulates {what} at level {z['level']}{own} ({decides}), {s['conversions']} conversions in "
+        f"all; {how}. The model is the behavioural converter with this chip's own transition levels, which were measured in "
+        "ngspice beforehand."
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from netlists.checks import Bits, Choice, Count, Items, PwmBits, Seed, checked
 from netlists.errors import InputError
+from netlists.user_subcircuit import UserSubcircuit
 
 MODES = ("closed", "shadow")
 LEVELS = ("macro", "sky130")
@@ -48,6 +50,8 @@ class LoopSettings:
         Device profile of weights and ramps.
     seed : int
         Decides the chip, the sequences and the noise.
+    comparator : UserSubcircuit or None
+        A comparator of one's own, in place of the level's, of the ramps and of every column.
     """
 
     task: str
@@ -63,6 +67,7 @@ class LoopSettings:
     pwm_bits: PwmBits = 5
     profile: str = "taox-100-400"
     seed: Seed = 1
+    comparator: UserSubcircuit | None = None
 
     def __post_init__(self) -> None:
         if self.level == "sky130" and (self.latches or self.scope != "converter"):
@@ -75,5 +80,8 @@ class LoopSettings:
             object.__setattr__(self, "latches", True)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """JSON-ready; without a comparator of one's own as loops of before had it."""
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        if self.comparator is None:
+            del data["comparator"]
+        return data

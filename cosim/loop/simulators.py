@@ -123,6 +123,7 @@ class TileBatch:
 
     places: np.ndarray
     tile: Tile
+    blocks: Blocks
     drive: np.ndarray
     columns: np.ndarray
 
@@ -169,8 +170,9 @@ class SpiceSimulator:
         array, settings = step.array, self.chip.settings
         if settings.scope == "tile":
             places = np.arange(step.x.size).reshape(step.x.shape)
+            blocks = next(iter(self.chip.ramps.values())).plan.blocks
             for sequence, own in enumerate(places.T):
-                yield TileBatch(own, array.tile, step.drive[:, sequence], array.chosen)
+                yield TileBatch(own, array.tile, blocks, step.drive[:, sequence], array.chosen)
             return
         noise = None
         if self.chip.noise_sigma > 0:
@@ -214,7 +216,7 @@ def _convert_tile(batch: TileBatch) -> Done:
     begun = time.perf_counter()
     out, messages = np.full(len(batch.places), FAILED), dict[int, str]()
     try:
-        out[:] = tile_deck.convert(batch.tile, batch.drive, columns=batch.columns.tolist()).code
+        out[:] = tile_deck.convert(batch.tile, batch.drive, batch.blocks, columns=batch.columns.tolist()).code
     except SimulationError as e:
         messages = dict.fromkeys(range(len(out)), str(e))
     return Done(batch.places, out, messages, 0, time.perf_counter() - begun)

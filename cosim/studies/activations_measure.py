@@ -12,6 +12,7 @@ from netlists.activation_table import ActivationTable, as_activation
 from netlists.closed_form import to_input_units, to_volts
 from netlists.compensation import compensate
 from netlists.compile_report import dense_inputs, transfer_error
+from netlists.converter_cards import read_codes
 from netlists.devices import DeviceProfile
 from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
@@ -88,18 +89,11 @@ def measure_transfer(which: Which, bits: int, profile: DeviceProfile, circuit: R
         raise SimulationError(f"{program.activation}, {bits} bits: {found.status[0]}", found.message[0])
     levels = to_input_units(found.volts[0], program, circuit)
     x = _inputs(program, levels)
-    read = []
+    codes = np.empty(0, int)
     for part in np.array_split(x, int(np.ceil(len(x) / _CONVERTERS_A_DECK))):
         names = [f"code0_{j}" for j in range(len(part))]
         data = simulate(conversion_deck(program, circuit, chips, to_volts(part[None], program, circuit)), names)
-        read += [data[name][-1] for name in names]
-    counted = np.rint(read)
-    if np.max(np.abs(counted - read)) > 0.05:
-        raise SimulationError(
-            f"{program.activation}, {bits} bits: a counter ended at {read[int(np.argmax(np.abs(counted - read)))]:.4g}"
-        )
-    # The counter of the deck starts at 0; in the converter it is set to the code below the first threshold.
-    codes = counted.astype(int) + program.codes[0]
+        codes = np.append(codes, read_codes(program, data, names))
     expected = program.codes[np.searchsorted(levels, x)]
     return Measurement(program, circuit, levels, program.values, x, as_activation(which).decode(codes, bits), codes == expected)
 

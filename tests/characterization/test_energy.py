@@ -22,10 +22,10 @@ def mac(v_read=0.2, level="macro"):
 
 
 def test_a_constant_current_is_v_i_t():
-    bench = EnergyBench(Deck("t\n"), {"a": ("va", "vb")}, {"vb": 0.9}, {"whole": (0.0, 4.0), "part": (1.0, 1.5)})
+    bench = EnergyBench(Deck("t\n"), {"a": {"va": "na", "vb": "nb"}}, {"vb": 0.9}, {"whole": (0.0, 4.0), "part": (1.0, 1.5)})
     t = np.array([0.0, 1.0, 2.5, 4.0])
     # 2 W and (1.1 - 0.9) V times 5 A out of the sources.
-    waves = {"time": t, "va": np.full(4, 2.0), "va#branch": np.full(4, -1.0), "vb": np.full(4, 1.1), "vb#branch": np.full(4, -5.0)}
+    waves = {"time": t, "na": np.full(4, 2.0), "va#branch": np.full(4, -1.0), "nb": np.full(4, 1.1), "vb#branch": np.full(4, -5.0)}
     assert energy.integrate(bench, waves) == pytest.approx({("a", "whole"): 12.0, ("a", "part"): 1.5})
 
 

@@ -8,12 +8,13 @@ from characterization.figures import codes
 from characterization.transitions import SPAN, measure, probe_span
 from characterization.validation import convert
 from netlists.closed_form import to_input_units, to_volts, transition_levels
+from netlists.converter_cards import TIGHT_OPTIONS
 from netlists.engine import RUNNERS
 from netlists.errors import SimulationError
 from netlists.level_blocks import Blocks
 from netlists.parameters import RampCircuit
 from netlists.ramp_clock import tick_times
-from netlists.ramp_column import TIGHT_OPTIONS, Chips
+from netlists.ramp_column import Chips
 
 
 def lsb_volts(program, circuit):

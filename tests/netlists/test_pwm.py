@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netlists.converter_cards import OPTIONS
 from netlists.deck import Deck, subcircuit
 from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.pwm import Pwm
-from netlists.ramp_column import OPTIONS
 from netlists.waveforms import pwl
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from netlists.closed_form import to_input_units, to_volts, transition_levels
 from netlists.compensation import compensate
+from netlists.converter_cards import TIGHT_OPTIONS
 from netlists.deck import Deck
 from netlists.engine import simulate
 from netlists.errors import InputError
@@ -15,7 +16,7 @@ from netlists.level_blocks import Blocks
 from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.ramp_clock import tick_times, timing
-from netlists.ramp_column import TIGHT_OPTIONS, Chips, conversion_deck, transition_deck
+from netlists.ramp_column import Chips, conversion_deck, transition_deck
 from netlists.waveforms import pulses, pwl, pwl_texts, stairs, time_functions
 
 SPAN = 2e-3

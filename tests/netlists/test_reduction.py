@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from netlists.array_solver import ArraySolver
 from netlists.batch import run_batch
+from netlists.converter_cards import OPTIONS
 from netlists.crossbar import Crossbar
 from netlists.crossbar_deck import continued, mesh_subcircuit, ports
 from netlists.deck import Deck, subcircuit
 from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.parameters import RampCircuit
-from netlists.ramp_column import OPTIONS
 from netlists.reduction import reduce_columns, summing_node_resistance
 from netlists.waveforms import pulses, pwl
 

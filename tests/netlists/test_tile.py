@@ -246,7 +246,7 @@ def test_level_sky130_agrees_with_the_macro_models(circuit):
         ({"inputs": [0, 0]}, r"inputs: has shape \(2,\), must be \(..., 3\)"),
         ({"inputs": [[0, 0, 0]]}, r"inputs: has shape \(1, 3\); a deck converts one vector of shape \(3,\)"),
         ({"inputs": [0, 99, 0]}, r"input 1 is 99: must be a whole number -15\.\.15"),
-        ({"level": "spice"}, "level='spice': unknown; allowed are ideal, macro, sky130"),
+        ({"blocks": "spice"}, "level='spice': unknown; allowed are ideal, macro, sky130"),
         ({"array": "wires"}, "array='wires': unknown; allowed are reduced, mesh, ideal"),
         ({"columns": [4]}, r"column 4: the crossbar has columns 0\.\.3"),
         ({"columns": []}, "choose at least one"),

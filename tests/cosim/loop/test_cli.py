@@ -6,6 +6,7 @@ import pytest
 
 import cosim.cli.loop as command
 from cosim.cli.app import run
+from netlists.deck import subcircuit
 from netlists.errors import InputError
 
 
@@ -31,6 +32,19 @@ def test_the_command_answers_in_json_and_writes_a_folder(files, tmp_path, capsys
         assert (out / name).exists()
     assert (out / "pictures" / "agreement.png").exists()
     assert run(["report", str(out)]) == 0
+
+
+def test_a_comparator_of_a_file_converts_and_is_told_of(files, tmp_path, capsys):
+    (tmp_path / "my.cir").write_text(subcircuit("comparator_macro").replace("comparator_macro", "mine"))
+    out = tmp_path / "loop"
+    arguments = ["--network", str(files), "--bits", "3", "--utterances", "1", "--jobs", "1", "--columns", "0", "--quiet", "--json"]
+    assert run(["loop", *arguments, "--comparator", f"{tmp_path}/my.cir:mine", "--out", str(out)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["codes_equal"] == 1
+    assert found["settings"]["comparator"]["name"] == "mine"
+    assert "the comparator mine of a file" in (out / "report.html").read_text()
+    assert run(["loop", *arguments, "--comparator", f"{tmp_path}/my.cir:yours", "--out", str(out)]) == 2
+    assert "has no .subckt yours; it has mine" in capsys.readouterr().err
 
 
 def test_bad_use_is_named(files, tmp_path, capsys):

@@ -18,6 +18,7 @@ from cosim.networks import Layer, Network
 from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.tile_reference import mac_voltages
+from netlists.user_subcircuit import UserSubcircuit
 
 
 def run(network, chip, some, who, tell=lambda _: None):
@@ -106,6 +107,26 @@ def test_both_runners_and_any_number_of_decks_give_the_same_codes(network, chip,
     np.testing.assert_array_equal(SpiceSimulator(chip, runner="batch").answer(step).codes, shared.codes)
     monkeypatch.setattr(simulators, "deck_size", lambda _: 5)
     np.testing.assert_array_equal(SpiceSimulator(chip).answer(step).codes, shared.codes)
+
+
+OWN = UserSubcircuit(
+    "mine", ".subckt mine inn com out inp\nb1 out com v={0.9*tanh(5e3*(v(inp)-v(inn)))}\n.ends\n", ("inn", "com", "out", "inp"), ()
+)
+
+
+@pytest.mark.parametrize("scope", ["converter", "column", "tile"])
+def test_a_comparator_of_ones_own_gives_the_codes_of_the_macro_model(network, task, make, scope):
+    """It has no offset parameter and only tells the side."""
+    codes = []
+    for comparator in (None, OWN):
+        settings = make(scope=scope, columns=(0, 7), utterances=1, comparator=comparator)
+        assert ("comparator" in settings.as_dict()) == (comparator is not None)
+        chip, some, told = make_chip(network, settings), choose_sequences(task.test, settings), []
+        run(network, chip, some, Who(SpiceSimulator(chip)), told.append)
+        codes.append(np.concatenate([c.answer.codes for c in told], axis=1))
+        np.testing.assert_array_equal(codes[-1], np.concatenate([c.model for c in told], axis=1))
+    assert len(set(codes[0].ravel())) > 3
+    np.testing.assert_array_equal(codes[1], codes[0])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,344 @@
+"""Cards of a converter, each written once: every deck (transitions, conversion, replay, tile, benches) is put together from these.
+
+A block's card takes `Blocks` and `RampCircuit`; what the ramp program decides too, such as clocks and select lines, takes a
+`Converter`. Elements of one kind differ by a tag, which their nodes bear too: comparator ``Xcmp3`` has the output ``y3``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .crossbar_deck import continued
+from .deck import Deck
+from .errors import InputError, SimulationError
+from .level_blocks import MACRO, SUPPLY, Blocks, comparator_values, integrator_values
+from .parameters import RampCircuit
+from .program import RampProgram
+from .ramp_clock import Timing, select_pulses, timing
+from .waveforms import pulses, pwl, pwl_texts, time_functions
+
+# Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
+# stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing.
+OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7"
+# For stepped waveforms (`is_stepped`): a third of the time points, and no farther from the fine reference than OPTIONS are.
+STEPPED_OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=50"
+# When a chip did not converge: both smaller errors allowed and a method that damps what the trapezoidal rule lets ring.
+TIGHT_OPTIONS = ".options reltol=1e-4 abstol=1e-10 trtol=7 method=gear itl4=100"
+# No simple part of a pulse: a step that ends a rounding error away from a clock edge makes ngspice 39 lose that edge.
+LONGEST_STEP = 0.6180339887
+COUNTER_BITS = 5
+"""Of ``counter_sky130``."""
+WHOLE = 0.25
+"""How far a counter may end from a whole number: each count loses up to 1e-3."""
+
+
+@dataclass(frozen=True, eq=False)
+class Converter:
+    """A ramp program, the circuit that runs it and the blocks in it."""
+
+    program: RampProgram
+    circuit: RampCircuit
+    blocks: Blocks = MACRO
+
+    @cached_property
+    def clock(self) -> Timing:
+        return timing(self.program, self.circuit)
+
+    @cached_property
+    def select(self) -> tuple[np.ndarray, np.ndarray]:
+        """`select_pulses`; raises `InputError` if one is too short for its edges."""
+        start, stop = select_pulses(self.program, self.circuit)
+        if np.any(stop - start < 2 * self.circuit.t_edge):
+            raise InputError(
+                f"t_edge={self.circuit.t_edge:g} s: the shortest select pulse, {np.min(stop - start):g} s, must be at least twice "
+                "as long"
+            )
+        return start, stop
+
+    @property
+    def stop(self) -> float:
+        """When the last counter has counted, seconds."""
+        return self.clock.stop + 2 * count_time(self.circuit)
+
+
+def is_stepped(blocks: Blocks) -> bool:
+    """Whether a deck without latches has waveforms that change abruptly at the clock's ticks, with the area of ``t_edge`` pulses.
+
+    The blocks with equations of their own only integrate them. Transistors and a user's blocks see the edges as they are.
+    """
+    return blocks.linear and blocks.opamp is None and blocks.cells == "selected"
+
+
+def rise_time(circuit: RampCircuit, stepped: bool) -> float:
+    """Rise time of select pulses and staircases, seconds: in stepped decks shorter than any time step after a tick."""
+    return circuit.t_edge / 100 if stepped else circuit.t_edge
+
+
+def step_options(circuit: RampCircuit, *, stepped: bool = False, tight: bool = False) -> tuple[str, float]:
+    """The ``.options`` card and the longest time step, seconds."""
+    if tight:
+        return TIGHT_OPTIONS, circuit.t_pulse / 16
+    return (STEPPED_OPTIONS, LONGEST_STEP * circuit.t_pulse) if stepped else (OPTIONS, circuit.t_pulse / 4)
+
+
+def transient(lines: Sequence[str], saved: Sequence[str], step: float, stop: float, blocks: Blocks, control: str = "") -> Deck:
+    """The deck of these cards, with ``.save`` of expressions such as ``v(ramp)``, on lines that ngspice keeps, and ``.tran``."""
+    save = continued([f".save {saved[0]}", *saved[1:]])
+    text = "\n".join([*lines, save, f".tran {float(step)!r} {float(stop)!r} 0 {float(step)!r}"]) + "\n"
+    return Deck(text, control, blocks.settings)
+
+
+def supplies(blocks: Blocks, circuit: RampCircuit) -> list[str]:
+    """Analog ground and, where a block has supply ports, the supply."""
+    return [f"Vcom com 0 DC {circuit.v_cm!r}", *([f"Vdd {SUPPLY} 0 DC {circuit.v_dd!r}"] if blocks.supplied else [])]
+
+
+def reset(node: str, circuit: RampCircuit, at: float) -> str:
+    """Reset clock that has fallen two edges before ``at``, seconds."""
+    falls = np.array([0.0, at - 3 * circuit.t_edge, at - 2 * circuit.t_edge])
+    return f"V{node} {node} 0 {pwl(falls, np.array([circuit.v_dd, circuit.v_dd, 0.0]))}"
+
+
+def sources(
+    names: Sequence[str], waves: tuple[np.ndarray, np.ndarray], *, stepped: bool = False, nodes: Sequence[str] | None = None
+) -> list[str]:
+    """Voltage sources ``V<name>`` with waveforms of the same breakpoints: (points,), (names, points).
+
+    ``nodes`` are the two that each stands between; default a node of its name, and ground.
+    """
+    kind, texts = ("B", [f"v={w}" for w in time_functions(*waves)]) if stepped else ("V", pwl_texts(*waves))
+    between = [f"{name} 0" for name in names] if nodes is None else nodes
+    return [f"{kind}{name} {pair} {text}" for name, pair, text in zip(names, between, texts, strict=True)]
+
+
+def head(converter: Converter, title: str, *parts: str) -> list[str]:
+    """Title, models and subcircuits (of the converter's blocks and ``parts``), supplies, reset and what selects cells."""
+    blocks, circuit = converter.blocks, converter.circuit
+    return [
+        f".title {title}",
+        *blocks.models(),
+        blocks.text("cells", "integrator", "comparator", *parts),
+        *supplies(blocks, circuit),
+        reset("rst", circuit, circuit.t_reset),
+        *([*drive_lines(circuit), *select_lines(converter)] if blocks.cells == "switch" else []),
+    ]
+
+
+def ramps(
+    converter: Converter,
+    conductance: np.ndarray,
+    opamp_offset: np.ndarray,
+    tags: Sequence[str] | None = None,
+    *,
+    stepped: bool = False,
+    rst: str = "rst",
+    lines: str = "",
+) -> list[list[str]]:
+    """Memristor column and integrator of each chip; the ramp of tag ``<t>`` is node ``ramp<t>``, its summing node ``sum<t>``.
+
+    Parameters
+    ----------
+    conductance, opamp_offset : ndarray (n, cells), (n,)
+        Siemens; volts, added to the circuit's.
+    tags : sequence of str (n,), optional
+        Default ``0``, ``1``...
+    rst : str
+        Node of the reset clock.
+    lines : str
+        Tag of the lines that select cells with switches (`select_lines`).
+    """
+    program, circuit, blocks = converter.program, converter.circuit, converter.blocks
+    start, stop = converter.select
+    tags = [str(i) for i in range(len(conductance))] if tags is None else tags
+    cards: list[list[str]] = [[] for _ in tags]
+    if blocks.cells == "selected":
+        used = {name: np.flatnonzero(program.polarity == sign) for name, sign in (("selp", 1), ("seln", -1))}
+        for name, use in used.items():
+            if len(use):
+                waves = pulses(start[use], stop[use], 1e3 * conductance[:, use], rise_time(circuit, stepped))
+                for own, card in zip(cards, sources([f"{name}{t}" for t in tags], waves, stepped=stepped), strict=True):
+                    own.append(card)
+        for own, t in zip(cards, tags, strict=True):
+            up, down = (f"{name}{t}" if len(use) else "0" for name, use in used.items())
+            own.append(f"Xcells{t} {up} {down} sum{t} com ramp_cells_selected v_read={circuit.v_read!r}")
+    else:
+        for own, t, row in zip(cards, tags, conductance, strict=True):
+            own += switch_cells(converter, row, t, lines)
+    c_f = program.feedback_capacitance(circuit)
+    for own, t, offset in zip(cards, tags, (circuit.opamp_offset + opamp_offset).tolist(), strict=True):
+        own.append(integrator(f"Xint{t}", f"sum{t} ramp{t} com {rst}", blocks, circuit, c_f=c_f, offset=offset))
+    return cards
+
+
+def switch_cells(converter: Converter, conductance: np.ndarray, tag: str = "", lines: str = "") -> list[str]:
+    """Every cell of a ramp column with its switch, between a drive line and ``sum<tag>``."""
+    return [
+        f"Xcell{tag}_{m} {'drvp' if sign == 1 else 'drvn'} sum{tag} sel{lines}{m} ramp_cell_switch g={g!r} "
+        f"v_dd={converter.circuit.v_dd!r}"
+        for m, (g, sign) in enumerate(zip(conductance.tolist(), converter.program.polarity, strict=True))
+    ]
+
+
+def drive_lines(circuit: RampCircuit) -> list[str]:
+    """What cells with switches hang on: the lines ``drvp`` of those that lift the ramp, ``drvn`` of those that lower it."""
+    return [f"Vdrv{p} drv{p} 0 DC {circuit.v_cm + sign * circuit.v_read!r}" for p, sign in (("p", -1), ("n", 1))]
+
+
+def select_lines(converter: Converter, tag: str = "") -> list[str]:
+    """Gates ``sel<tag><m>`` of the cells with switches, shared by all chips of a deck."""
+    # A switch conducts as soon as its line leaves 0, for the whole of both edges: the edges are steep, the pulse one edge shorter.
+    edge, height = converter.circuit.t_edge / 10, np.array([converter.circuit.v_dd])
+    (start, stop), cells = converter.select, range(converter.program.n_cells)
+    return [f"Vsel{tag}{m} sel{tag}{m} 0 {pwl(*pulses(start[[m]], stop[[m]] - edge, height, edge))}" for m in cells]
+
+
+def instance(name: str, nodes: str, block: str, values: Mapping[str, float]) -> str:
+    """A subcircuit's card with its parameters."""
+    return " ".join([name, nodes, block, *(f"{key}={float(value)!r}" for key, value in values.items())])
+
+
+def _built_in(name: str, nodes: str, block: str, level: str, values: Mapping[str, float], supply: str = SUPPLY) -> str:
+    return instance(name, f"{nodes} {supply} 0" if level == "sky130" else nodes, f"{block}_{level}", values)
+
+
+def integrator(
+    name: str, nodes: str, blocks: Blocks, circuit: RampCircuit, *, c_f: float, offset: float, supply: str = SUPPLY
+) -> str:
+    """Integrator card; ``nodes`` are sum, out, com, rst, ``offset`` is the whole input offset, volts."""
+    values = integrator_values(blocks.level, circuit, c_f=c_f, offset=offset)
+    if blocks.opamp is None:
+        return _built_in(name, nodes, "integrator", blocks.level, values, supply)
+    return instance(name, f"{nodes} {supply if 'vdd' in blocks.opamp.ports else '0'} 0", "integrator_user", values)
+
+
+def comparator(
+    tag: str, inp: str, inn: str, blocks: Blocks, circuit: RampCircuit, *, offset: float, supply: str = SUPPLY
+) -> list[str]:
+    """The comparator ``<tag>`` with its whole offset, volts; its output is node ``y<tag>``."""
+    own = blocks.comparator
+    if own is None:
+        values = comparator_values(blocks.level, circuit, offset=offset)
+        return [_built_in(f"Xcmp{tag}", f"{inp} {inn} y{tag} com", "comparator", blocks.level, values, supply)]
+    cards = []
+    if "v_os" not in own.params:
+        cards.append(f"Vos{tag} inp{tag} {inp} DC {offset!r}")
+        inp = f"inp{tag}"
+    nodes = own.nodes({"inp": inp, "inn": inn, "out": f"y{tag}", "com": "com", "vdd": supply, "vss": "0"})
+    macro = comparator_values("macro", circuit, offset=offset)
+    return [*cards, instance(f"Xcmp{tag}", " ".join(nodes), own.name, {k: v for k, v in macro.items() if k in own.params})]
+
+
+def pwm_driver(name: str, nodes: str, blocks: Blocks, circuit: RampCircuit, *, tau: float, width: float = 0.0) -> str:
+    """Row driver card; ``nodes`` are pos, neg, outp, outn, com.
+
+    Level ``sky130`` takes its rails from ``vlo`` and ``vhi`` and has gates of ``width`` micrometres; ``tau`` is for ``macro``.
+    """
+    if blocks.level == "sky130":
+        return _built_in(name, f"{nodes} vlo vhi", "pwm_driver", blocks.level, {"w": width})
+    values = {"v_read": circuit.v_read, "v_dd": circuit.v_dd}
+    return _built_in(name, nodes, "pwm_driver", blocks.level, values | ({"tau": tau} if blocks.level == "macro" else {}))
+
+
+def row_rails(circuit: RampCircuit) -> list[str]:
+    """What the row drivers of level ``sky130`` switch between."""
+    return [f"Vlo vlo com DC {-circuit.v_read!r}", f"Vhi vhi com DC {circuit.v_read!r}"]
+
+
+def hold_switch(name: str, nodes: str, blocks: Blocks, circuit: RampCircuit, *, r_on: float, width: float = 0.0) -> str:
+    """Hold switch card; ``nodes`` are col, sum, clk. Level ``sky130`` is a transmission gate of ``width`` micrometres."""
+    if blocks.level == "sky130":
+        return _built_in(name, nodes, "transmission_gate", blocks.level, {"w": width})
+    values = {"r_on": r_on, "v_dd": circuit.v_dd}
+    return _built_in(
+        name, nodes, "hold_switch", blocks.level, values | ({"c_inj": circuit.c_inject} if blocks.level == "macro" else {})
+    )
+
+
+def column_integrator(
+    j: int, blocks: Blocks, circuit: RampCircuit, *, c_f: float, offset: float, r_hold: float, rst: str, width: float = 0.0
+) -> list[str]:
+    """Hold switch and integrator of column ``j``, from its terminal ``c<j>`` to ``mac<j>``; ``offset`` adds to the circuit's."""
+    return [
+        hold_switch(f"Xhold{j}", f"c{j} s{j} hold", blocks, circuit, r_on=r_hold, width=width),
+        integrator(f"Xmac{j}", f"s{j} mac{j} com {rst}", blocks, circuit, c_f=c_f, offset=circuit.opamp_offset + offset),
+    ]
+
+
+def hold_clock(circuit: RampCircuit, closed: float, opened: float) -> str:
+    """Clock ``hold`` of the switches between columns and integrators."""
+    wave = pulses(np.array([closed]), np.array([opened]), np.array([circuit.v_dd]), circuit.t_edge)
+    return f"Vhold hold 0 {pwl(*wave)}"
+
+
+def count_time(circuit: RampCircuit) -> float:
+    """Length of a count pulse, seconds."""
+    return circuit.t_settle / 4
+
+
+def latch_clocks(converter: Converter, digital: str, tag: str = "") -> list[str]:
+    """Clocks ``clk<tag>`` of the latches and ``step<tag>`` of the counters.
+
+    Raises
+    ------
+    InputError
+        A program that the transistors' counter cannot count.
+    """
+    program, circuit, clock = converter.program, converter.circuit, converter.clock
+    if digital == "sky130" and program.bits > COUNTER_BITS:
+        raise InputError(
+            f"bits={program.bits}: the counter of level sky130 counts to {COUNTER_BITS} bits; take 1..{COUNTER_BITS} bits or level "
+            "macro"
+        )
+    if digital == "sky130" and np.any(program.code_step != 1):
+        raise InputError(
+            f"{program.activation}: its code goes down too, and the counter of level sky130 only counts up; take level macro"
+        )
+    edge = circuit.t_edge
+    # The latch follows for half the settling time and decides; the counter reads it at the start of the next period.
+    # It follows from the beginning up to the first decision: a latch that held would have two operating points.
+    t, v = pulses(clock.latch - circuit.t_settle / 2, clock.latch, np.full(program.n_steps, circuit.v_dd), edge / 10)
+    count_at = clock.latch[: len(program.x)] + circuit.t_aperture + edge
+    height = program.code_step * (circuit.v_dd if digital == "sky130" else 1.0)
+    return [
+        f"Vclk{tag} clk{tag} 0 {pwl(np.append(0.0, t[3:]), np.append(circuit.v_dd, v[3:]))}",
+        f"Vstep{tag} step{tag} 0 {pwl(*pulses(count_at, count_at + count_time(circuit), height, edge))}",
+    ]
+
+
+def latch_and_counter(
+    tag: str, circuit: RampCircuit, digital: str, *, clock: str = "", rst: str = "rst", supply: str = SUPPLY, load: str = ""
+) -> list[str]:
+    """Latch and counter of one converter: comparator output ``y<tag>`` to ``code<tag>``.
+
+    ``digital`` is ``macro`` or ``sky130``, ``clock`` the tag of its clocks, ``load`` more parameters of ``latch_macro``.
+    """
+    if digital == "sky130":
+        bits = " ".join(f"b{n}_{tag}" for n in range(COUNTER_BITS))
+        return [
+            f"Xlat{tag} y{tag} clk{clock} q{tag} com {supply} 0 latch_sky130",
+            f"Xcnt{tag} q{tag} step{clock} {rst} {bits} code{tag} {supply} 0 counter_sky130 v_dd={circuit.v_dd!r}",
+        ]
+    return [
+        f"Xlat{tag} y{tag} clk{clock} q{tag} com latch_macro v_dd={circuit.v_dd!r}{load}",
+        f"Xcnt{tag} q{tag} step{clock} code{tag} counter_macro t_cnt={count_time(circuit)!r}",
+    ]
+
+
+def read_codes(program: RampProgram, data: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """Codes (names,) at which counters ended: they start at 0, the converter's at the code below its first threshold.
+
+    Raises
+    ------
+    SimulationError
+        A counter that ended anywhere but at a code.
+    """
+    last = program.codes[0] + np.array([data[name][-1] for name in names])
+    code = np.rint(last)
+    bad = np.flatnonzero((np.abs(last - code) > WHOLE) | (code < 0) | (code >= 2**program.bits))
+    if len(bad):
+        raise SimulationError(f"the counter {names[bad[0]]} ended at {last[bad[0]]:.6g}: not a code of {program.bits} bits")
+    return code.astype(int)
