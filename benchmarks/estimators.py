@@ -30,7 +30,7 @@ from characterization.chips import measure_batch
 from characterization.control_chips import ControlLevels, population, same_chips
 from characterization.control_variate import fit_levels, mean_with, quantile_with, yield_with
 from characterization.estimators import CONFIDENCE, Estimate, mean_of, quantile_of, yield_of
-from characterization.figure_table import Limits
+from characterization.limits import Limits
 from characterization.plan import RampPlan
 from netlists.closed_form import to_input_units
 

@@ -36,8 +36,8 @@ from netlists.deck import subcircuits
 from netlists.level_blocks import comparator_values, integrator_values
 from netlists.program import RampProgram
 from netlists.pyspice import shared_instance
+from netlists.ramp_chips import Chips
 from netlists.ramp_clock import timing
-from netlists.ramp_column import Chips
 from netlists.shared_library import Circuit
 from netlists.waveforms import pulses, pwl, stairs
 

@@ -10,7 +10,7 @@ from netlists.errors import InputError
 from netlists.program import RampProgram
 
 from . import figures
-from .figure_table import Limits
+from .limits import Limits
 
 Statistic = Callable[[np.ndarray, RampProgram], np.ndarray]
 """Transition levels (n, levels), input units, and the program they belong to -> (n,)."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netlists.checks import Number, checked
 from netlists.errors import InputError
 
 from . import figures
+from .limits import Limits
 from .montecarlo import Run
 from .sine_test import sine_test
 
@@ -19,29 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FIGURES = ("max_inl_in", "max_inl_out", "max_dnl", "offset", "gain", "missing_codes", "enob")
-
-
-Limit = Annotated[float, Number(above=0, unit="LSB", endless=True)]
-
-
-@checked
-@dataclass(frozen=True)
-class Limits:
-    """What a chip must meet to count as good; infinite means no limit.
-
-    Attributes
-    ----------
-    max_inl : float
-        Largest |INL|, input-referred LSB.
-    max_dnl : float
-        Largest |DNL|, LSB.
-    monotonic : bool
-        Whether every level must lie above the one before.
-    """
-
-    max_inl: Limit = math.inf
-    max_dnl: Limit = math.inf
-    monotonic: bool = True
 
 
 def figure_table(run: Run) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from netlists.program import SCHEMES
 from netlists.user_subcircuit import load_user_subcircuit
 
 from .distributions import SHAPES, Shape
-from .figure_table import Limits
+from .limits import Limits
 from .plan import CALIBRATIONS, DEFAULT_PROFILE, RampPlan
 from .quasi_random import METHODS, Sampling
 from .sweep import grid

@@ -18,7 +18,7 @@ import numpy as np
 from netlists.devices import DeviceProfile
 from netlists.errors import InputError
 from netlists.program import CALIBRATION, RampProgram
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 
 from .plan import RampPlan
 from .quasi_random import unit_points

@@ -12,7 +12,8 @@ from netlists.converter_cards import read_codes
 from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.program import RampProgram
-from netlists.ramp_column import Chips, conversion_deck
+from netlists.ramp_chips import Chips
+from netlists.ramp_conversion import conversion_deck
 
 from .calibration import error_at
 from .chips import measure_batch

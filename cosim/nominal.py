@@ -17,8 +17,9 @@ from netlists.closed_form import to_volts, transition_levels
 from netlists.engine import simulate
 from netlists.errors import SimulationError
 from netlists.parameters import RampCircuit
+from netlists.ramp_chips import Chips
 from netlists.ramp_clock import timing
-from netlists.ramp_column import Chips, transition_deck
+from netlists.ramp_column import transition_deck
 
 REMAINDER = (
     ("finite gain", {"a0": 1e9}),

@@ -18,9 +18,9 @@ from netlists.parameters import RampCircuit
 from .page import Page, cell, percent
 
 PAGES = {
-    "loop": "cosim.loop",
-    "budget": "cosim.budget",
-    "optimize": "cosim.optimize",
+    "loop": "cosim.loop.page",
+    "budget": "cosim.budget.pages",
+    "optimize": "cosim.optimize.page",
     "models": "cosim.studies.models",
     "error-sources": "cosim.studies.error_sources",
     "nladc-calibration": "cosim.studies.nladc_calibration",

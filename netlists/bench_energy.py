@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import converter_cards as cards
-from .converter_cards import OPTIONS, Converter
+from .converter_cards import OPTIONS
+from .converter_data import Converter
 from .deck import Deck
 from .errors import InputError
 from .level_blocks import Blocks

@@ -10,7 +10,7 @@ import numpy as np
 
 from .parameters import RampCircuit
 from .program import CALIBRATION, RampProgram
-from .ramp_column import Chips
+from .ramp_chips import Chips
 
 
 def transition_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, first_order: bool = True) -> np.ndarray:

@@ -17,7 +17,7 @@ from .errors import InputError
 from .parameters import RampCircuit
 from .program import RampProgram
 from .ramp_cells import CALIBRATION
-from .ramp_column import Chips
+from .ramp_chips import Chips
 
 _ITERATIONS = 30
 _TOLERANCE = 1e-9

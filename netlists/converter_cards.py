@@ -7,19 +7,18 @@ A block's card takes `Blocks` and `RampCircuit`; what the ramp program decides t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from .converter_data import Converter, count_time
 from .crossbar_deck import continued
 from .deck import Deck
 from .errors import InputError, SimulationError
-from .level_blocks import MACRO, SUPPLY, Blocks, comparator_values, integrator_values
+from .level_blocks import SUPPLY, Blocks, comparator_values, integrator_values
 from .parameters import RampCircuit
 from .program import RampProgram
-from .ramp_clock import Timing, select_pulses, timing
-from .waveforms import pulses, pwl, pwl_texts, time_functions
+from .ramp_chips import Chips
+from .waveforms import pulses, pwl, pwl_texts, stairs, time_functions
 
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
 # stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing.
@@ -34,35 +33,6 @@ COUNTER_BITS = 5
 """Of ``counter_sky130``."""
 WHOLE = 0.25
 """How far a counter may end from a whole number: each count loses up to 1e-3."""
-
-
-@dataclass(frozen=True, eq=False)
-class Converter:
-    """A ramp program, the circuit that runs it and the blocks in it."""
-
-    program: RampProgram
-    circuit: RampCircuit
-    blocks: Blocks = MACRO
-
-    @cached_property
-    def clock(self) -> Timing:
-        return timing(self.program, self.circuit)
-
-    @cached_property
-    def select(self) -> tuple[np.ndarray, np.ndarray]:
-        """`select_pulses`; raises `InputError` if one is too short for its edges."""
-        start, stop = select_pulses(self.program, self.circuit)
-        if np.any(stop - start < 2 * self.circuit.t_edge):
-            raise InputError(
-                f"t_edge={self.circuit.t_edge:g} s: the shortest select pulse, {np.min(stop - start):g} s, must be at least twice "
-                "as long"
-            )
-        return start, stop
-
-    @property
-    def stop(self) -> float:
-        """When the last counter has counted, seconds."""
-        return self.clock.stop + 2 * count_time(self.circuit)
 
 
 def is_stepped(blocks: Blocks) -> bool:
@@ -174,6 +144,15 @@ def ramps(
     return cards
 
 
+def decision_noise(converter: Converter, chips: Chips, *, stepped: bool = False) -> tuple[str, list[str]]:
+    """Name of the nodes that comparators see as the ramps, and the noise source in series with each, if there is any."""
+    if chips.comparator_noise is None:
+        return "ramp", []
+    n = range(len(chips))
+    waves = stairs(converter.clock.step_start, chips.comparator_noise, rise_time(converter.circuit, stepped))
+    return "rampn", sources([f"noise{i}" for i in n], waves, stepped=stepped, nodes=[f"rampn{i} ramp{i}" for i in n])
+
+
 def switch_cells(converter: Converter, conductance: np.ndarray, tag: str = "", lines: str = "") -> list[str]:
     """Every cell of a ramp column with its switch, between a drive line and ``sum<tag>``."""
     return [
@@ -272,11 +251,6 @@ def hold_clock(circuit: RampCircuit, closed: float, opened: float) -> str:
     """Clock ``hold`` of the switches between columns and integrators."""
     wave = pulses(np.array([closed]), np.array([opened]), np.array([circuit.v_dd]), circuit.t_edge)
     return f"Vhold hold 0 {pwl(*wave)}"
-
-
-def count_time(circuit: RampCircuit) -> float:
-    """Length of a count pulse, seconds."""
-    return circuit.t_settle / 4
 
 
 def latch_clocks(converter: Converter, digital: str, tag: str = "") -> list[str]:

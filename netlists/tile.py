@@ -31,7 +31,7 @@ from .errors import InputError
 from .parameters import RampCircuit
 from .program import RampProgram
 from .pwm import Pwm
-from .ramp_column import Chips
+from .ramp_chips import Chips
 
 ARRAYS = ("reduced", "mesh", "ideal")
 R_HOLD_IDEAL = 1e-3

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import converter_cards as cards
-from .converter_cards import Converter
+from .converter_data import Converter
 from .crossbar_deck import chosen_columns, continued, has_klu, mesh_subcircuit, ports
 from .deck import Deck
 from .engine import simulate

@@ -8,7 +8,7 @@ from characterization.plan import RampPlan, Variation
 from netlists.devices import load_profile
 from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 
 # The first example of a test may load a library, and a busy machine takes its time.
 settings.register_profile("no deadline", deadline=None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cosim.studies.parts import Parts
 
 from characterization.chips import nominal_deck
 from characterization.export import spice, veriloga
@@ -23,14 +24,14 @@ from cosim.network_files import write_arrays
 from cosim.networks import Network
 from cosim.optimize.run import OptimizeSettings
 from cosim.studies import activations, cost, kws_bits, lm_bits, nladc_calibration, stuck, vread
-from cosim.studies.parts import Parts
 from cosim.studies.study import StudySettings, load_settings
 from cosim.tasks import cache
 from cosim.tasks.vowels import load_vowels
 from netlists.activation_table import ActivationTable, load_table
 from netlists.devices import load_profile
 from netlists.errors import InputError, ToolkitError
-from netlists.ramp_column import Chips, conversion_deck
+from netlists.ramp_chips import Chips
+from netlists.ramp_conversion import conversion_deck
 from netlists.user_subcircuit import UserSubcircuit, load_user_subcircuit
 
 ROOT = Path(__file__).parents[1]

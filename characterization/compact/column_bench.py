@@ -13,7 +13,8 @@ from netlists.devices import DeviceProfile, load_profile
 from netlists.engine import simulate
 from netlists.parameters import MEASURED_STATISTICS, RampCircuit
 from netlists.program import program_ramp
-from netlists.ramp_column import Chips, conversion_deck
+from netlists.ramp_chips import Chips
+from netlists.ramp_conversion import conversion_deck
 from netlists.tile_deck import convert
 
 from ..ramp_draw import RampDraw

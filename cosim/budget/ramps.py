@@ -8,7 +8,7 @@ from netlists.closed_form import to_input_units, transition_levels
 from netlists.devices import DeviceProfile
 from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 
 from .cells import budget_profile, drawn_curvature, read_through
 from .columns import late_levels, leaked_levels

@@ -1,24 +1,12 @@
 """Recurrent cells by name."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
-
-from .cell import Cell, Datapath, Gate, Matrix, State, build
+from .cell import Cell, Datapath, Gate, Matrix, State
 from .diagonal import DiagonalGRU, DiagonalLSTM
 from .gru import GRU
 from .lstm import LSTM
+from .registry import CELLS, make_cell
 from .slstm import SLSTM
 from .vanilla import Vanilla
-
-CELLS: dict[str, type[Cell]] = {c.kind: c for c in (LSTM, GRU, Vanilla, SLSTM, DiagonalLSTM, DiagonalGRU)}
-
-
-def make_cell(description: Mapping[str, Any]) -> Cell:
-    """A cell from its description: ``kind``, ``n_in``, ``n_hidden`` and the kind's options, as `Cell.describe` gives them."""
-    return build(CELLS, description)
-
 
 __all__ = [
     "CELLS", "GRU", "LSTM", "SLSTM", "Cell", "Datapath", "DiagonalGRU", "DiagonalLSTM", "Gate", "Matrix", "State", "Vanilla",

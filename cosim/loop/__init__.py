@@ -7,7 +7,3 @@ in the loop         `path` (the datapath, a network over time), `simulators` (ng
 what comes of it    `run` does all of it; `agreement` (tables), `pictures`, `page`
 ==================  =====================================================================================
 """
-
-from .page import page
-
-__all__ = ["page"]

@@ -20,7 +20,7 @@ from netlists.devices import DeviceProfile, load_profile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError, ToolkitError
 from netlists.pwm import Pwm
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 from netlists.tile import ColumnGroup, Tile
 
 from ..cells import Matrix

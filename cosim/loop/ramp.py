@@ -8,7 +8,7 @@ import numpy as np
 
 from characterization.plan import RampPlan
 from netlists.program import RampProgram
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from netlists.files import sha256_of
 from netlists.level_blocks import Blocks
 from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 from netlists.replay_deck import ColumnCharge, Replay, codes, replay_deck, saved_vectors
 from netlists.tile import Tile
 

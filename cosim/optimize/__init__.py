@@ -9,7 +9,3 @@
 `run`          all of it, with tables, pictures and ``summary.json``; `pictures`, `page`
 =============  ======================================================================================
 """
-
-from .page import page
-
-__all__ = ["page"]

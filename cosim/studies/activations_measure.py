@@ -18,7 +18,8 @@ from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.parameters import RampCircuit
 from netlists.program import RampProgram, program_ramp
-from netlists.ramp_column import Chips, conversion_deck
+from netlists.ramp_chips import Chips
+from netlists.ramp_conversion import conversion_deck
 
 BESIDE = 0.1
 """Conversions are made in the middle between transition levels and this part of a step beside each."""

@@ -31,8 +31,9 @@ from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.level_blocks import MACRO, Blocks
 from netlists.program import RampProgram
+from netlists.ramp_chips import Chips
 from netlists.ramp_clock import timing
-from netlists.ramp_column import Chips, transition_deck
+from netlists.ramp_column import transition_deck
 
 BATCH = 16
 NEAR_LSB = 0.2

@@ -11,7 +11,7 @@ from characterization.transitions import measure
 from netlists.closed_form import charge_share, to_input_units
 from netlists.compensation import compensate
 from netlists.program import CALIBRATION, program_ramp
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 
 # One write corrects the error but for what finite gain, bandwidth and the offset's part of v_read make of the moved charge.
 REST = 0.05

@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import beta
 
 from characterization import figures
-from characterization.figure_table import Limits, figure_table, run_yield, summary, transition_noise
+from characterization.figure_table import figure_table, run_yield, summary, transition_noise
+from characterization.limits import Limits
 from characterization.montecarlo import Run, simulate_run
 from characterization.plan import RampPlan
 from netlists.errors import InputError

@@ -19,7 +19,8 @@ from netlists.deck import subcircuit
 from netlists.errors import InputError, ToolkitError
 from netlists.level_blocks import Blocks
 from netlists.program import program_ramp
-from netlists.ramp_column import Chips, conversion_deck
+from netlists.ramp_chips import Chips
+from netlists.ramp_conversion import conversion_deck
 from netlists.user_subcircuit import load_user_subcircuit
 
 HARD = """.subckt mine inn com out inp params: av=5000

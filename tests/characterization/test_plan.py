@@ -14,7 +14,7 @@ from netlists.conditions import Pvt, circuit_at
 from netlists.devices import load_profile, profile_names
 from netlists.errors import InputError
 from netlists.parameters import RampCircuit
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 from netlists.user_subcircuit import UserSubcircuit
 
 HARD = ".subckt hard inp inn out com\nb1 out com v = 1 + tanh(1e4 * v(inp, inn))\n.ends\n"

@@ -11,7 +11,7 @@ from characterization.sine_test import fit_sine, sine_test
 from characterization.transitions import measure
 from netlists.closed_form import to_input_units
 from netlists.errors import InputError
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 
 
 def record(levels, points=16384, cycles=1021):

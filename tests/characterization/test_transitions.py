@@ -13,8 +13,8 @@ from netlists.engine import RUNNERS
 from netlists.errors import SimulationError
 from netlists.level_blocks import Blocks
 from netlists.parameters import RampCircuit
+from netlists.ramp_chips import Chips
 from netlists.ramp_clock import tick_times
-from netlists.ramp_column import Chips
 
 
 def lsb_volts(program, circuit):

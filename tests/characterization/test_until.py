@@ -8,7 +8,7 @@ import pytest
 
 from characterization.control_variate import TooFewChips, fit_value, mean_with, yield_with
 from characterization.estimators import mean_of
-from characterization.figure_table import Limits
+from characterization.limits import Limits
 from characterization.montecarlo import characterize, load_run
 from characterization.plan import Sampling
 from characterization.until import double_until, until_ci

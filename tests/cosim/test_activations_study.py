@@ -17,7 +17,8 @@ from netlists.batch import run_batch
 from netlists.closed_form import to_volts
 from netlists.devices import DeviceProfile
 from netlists.errors import InputError
-from netlists.ramp_column import Chips, conversion_deck
+from netlists.ramp_chips import Chips
+from netlists.ramp_conversion import conversion_deck
 
 
 def nearest_output(y, y_min, y_max, bits):

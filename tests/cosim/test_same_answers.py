@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from characterization.condition_table import ConditionTable
-from characterization.figure_table import Limits, summary
+from characterization.figure_table import summary
+from characterization.limits import Limits
 from characterization.montecarlo import characterize, load_run, simulate_run
 from characterization.plan import RampPlan
 from characterization.ramp_model import RampModel

@@ -22,8 +22,8 @@ from cosim.studies import models, transistors
 from netlists.closed_form import to_input_units, to_volts, transition_levels
 from netlists.errors import InputError
 from netlists.level_blocks import MACRO
+from netlists.ramp_chips import Chips
 from netlists.ramp_clock import timing
-from netlists.ramp_column import Chips
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,10 @@ from netlists.engine import RUNNERS, simulate
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.level_blocks import Blocks
 from netlists.program import program_ramp
+from netlists.ramp_chips import Chips
 from netlists.ramp_clock import timing
-from netlists.ramp_column import Chips, conversion_deck, transition_deck
+from netlists.ramp_column import transition_deck
+from netlists.ramp_conversion import conversion_deck
 
 SPAN = 2e-3
 

@@ -3,7 +3,7 @@ import pytest
 
 from netlists.closed_form import to_input_units, to_volts, transition_levels
 from netlists.program import SCHEMES, program_ramp
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -18,7 +18,8 @@ from netlists.bench_column import (
 )
 from netlists.bench_energy import mac_bench, ramp_bench
 from netlists.closed_form import to_volts
-from netlists.converter_cards import Converter, latch_clocks
+from netlists.converter_cards import latch_clocks
+from netlists.converter_data import Converter
 from netlists.deck import subcircuit
 from netlists.devices import load_profile
 from netlists.engine import simulate
@@ -27,7 +28,9 @@ from netlists.level_blocks import MACRO, Blocks
 from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
-from netlists.ramp_column import Chips, conversion_deck, transition_deck
+from netlists.ramp_chips import Chips
+from netlists.ramp_column import transition_deck
+from netlists.ramp_conversion import conversion_deck
 from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
 from netlists.tile import Tile
 from netlists.tile_deck import convert, tile_deck

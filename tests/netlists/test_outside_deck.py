@@ -15,7 +15,8 @@ from netlists.batch import run_batch
 from netlists.deck import Deck
 from netlists.errors import InputError, SimulationError
 from netlists.outside_deck import read_outside_deck
-from netlists.ramp_column import Chips, transition_deck
+from netlists.ramp_chips import Chips
+from netlists.ramp_column import transition_deck
 from netlists.simulate import simulate_analysis
 from netlists.spice_cards import cards, words
 

@@ -18,7 +18,7 @@ from netlists.errors import InputError
 from netlists.output_levels import InputDistribution, Quantizer
 from netlists.parameters import RampCircuit
 from netlists.program import CALIBRATION, SCHEMES, program_ramp, step_error_lsb
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 
 
 def levels_by_charge(program):

@@ -17,7 +17,8 @@ from netlists.level_blocks import Blocks
 from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
-from netlists.ramp_column import Chips, conversion_deck
+from netlists.ramp_chips import Chips
+from netlists.ramp_conversion import conversion_deck
 from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
 from netlists.tile import ColumnGroup, Tile
 from netlists.tile_reference import mac_voltages

@@ -11,7 +11,7 @@ from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
-from netlists.ramp_column import Chips
+from netlists.ramp_chips import Chips
 from netlists.tile import ColumnGroup, Tile
 from netlists.tile_deck import convert, read_tile, tile_deck
 from netlists.tile_reference import codes, mac_voltages, predict, thresholds

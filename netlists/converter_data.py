@@ -1,0 +1,48 @@
+"""A converter as data: what runs (program), on what (circuit), made of what (blocks)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .errors import InputError
+from .level_blocks import MACRO, Blocks
+from .parameters import RampCircuit
+from .program import RampProgram
+from .ramp_clock import Timing, select_pulses, timing
+
+
+@dataclass(frozen=True, eq=False)
+class Converter:
+    """A ramp program, the circuit that runs it and the blocks in it."""
+
+    program: RampProgram
+    circuit: RampCircuit
+    blocks: Blocks = MACRO
+
+    @cached_property
+    def clock(self) -> Timing:
+        return timing(self.program, self.circuit)
+
+    @cached_property
+    def select(self) -> tuple[np.ndarray, np.ndarray]:
+        """`select_pulses`; raises `InputError` if one is too short for its edges."""
+        start, stop = select_pulses(self.program, self.circuit)
+        if np.any(stop - start < 2 * self.circuit.t_edge):
+            raise InputError(
+                f"t_edge={self.circuit.t_edge:g} s: the shortest select pulse, {np.min(stop - start):g} s, must be at least twice "
+                "as long"
+            )
+        return start, stop
+
+    @property
+    def stop(self) -> float:
+        """When the last counter has counted, seconds."""
+        return self.clock.stop + 2 * count_time(self.circuit)
+
+
+def count_time(circuit: RampCircuit) -> float:
+    """Length of a count pulse, seconds."""
+    return circuit.t_settle / 4

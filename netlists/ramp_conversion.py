@@ -1,0 +1,71 @@
+"""The conversion deck: codes that a ramp converter latches of held inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import converter_cards as cards
+from .converter_cards import decision_noise
+from .converter_data import Converter
+from .deck import Deck
+from .errors import InputError
+from .level_blocks import MACRO, Blocks
+from .parameters import RampCircuit
+from .program import RampProgram
+from .ramp_chips import Chips
+
+
+def conversion_deck(
+    program: RampProgram,
+    circuit: RampCircuit,
+    chips: Chips,
+    v_mac: np.ndarray,
+    *,
+    blocks: Blocks = MACRO,
+) -> Deck:
+    """Deck that converts constant inputs to codes: a bank of comparators, latches and counters on each ramp.
+
+    Parameters
+    ----------
+    v_mac : ndarray (n, m)
+        Inputs of the m converters of each chip, volts. They share the chip's ramp and its comparator offset.
+
+    Returns
+    -------
+    Deck
+        Saves ``code<i>_<j>``, 1 V a code; the counters start at 0, so the code is ``program.codes[0]`` plus the last
+        value. At level ``sky130`` latch and counter are transistors too.
+
+    Raises
+    ------
+    InputError
+        Shapes, level, cell style or parameters that cannot be.
+    """
+    converter, digital = Converter(program, circuit, blocks), "sky130" if blocks.level == "sky130" else "macro"
+    title = f"ramp converter, {program.activation}, {program.bits} bits, level {blocks.level}: codes"
+    chips.check(program)
+    lines = cards.head(converter, title, f"latch_{digital}", f"counter_{digital}")
+    v_mac = np.asarray(v_mac, float)
+    if v_mac.ndim != 2 or len(v_mac) != len(chips) or not np.all(np.isfinite(v_mac)):
+        raise InputError(f"v_mac: must be finite with shape ({len(chips)}, m), got shape {v_mac.shape}")
+    lines += cards.latch_clocks(converter, digital)
+    own = cards.ramps(converter, chips.conductance, chips.opamp_offset)
+    seen, noise = decision_noise(converter, chips)
+    offsets = (circuit.comparator_offset + chips.comparator_offset).tolist()
+    tags = []
+    for i, row in enumerate(v_mac.tolist()):
+        lines += [*own[i], *noise[i : i + 1]]
+        for j, v_in in enumerate(row):
+            tags.append(tag := f"{i}_{j}")
+            lines.append(f"Vmac{tag} mac{tag} 0 DC {v_in!r}")
+            lines += cards.comparator(tag, f"{seen}{i}", f"mac{tag}", blocks, circuit, offset=offsets[i])
+            lines += cards.latch_and_counter(tag, circuit, digital)
+    options, longest = cards.step_options(circuit)
+    control = ["set numdgt=14", "run", "echo columns: chip converter v_mac_V code"]
+    for tag, v in zip(tags, v_mac.ravel(), strict=True):
+        control += [
+            f"meas tran c find v(code{tag}) at={converter.stop - circuit.t_edge:.12g}",
+            f'echo conversion {tag.replace("_", " ")} {float(v)!r} "$&c"',
+        ]
+    commands = "\n".join([*control, "quit"])
+    return cards.transient([*lines, options], [f"v(code{t})" for t in tags], longest, converter.stop, blocks, commands)
