@@ -16,7 +16,7 @@ from netlists.checks import is_whole
 from netlists.deck import Deck
 from netlists.engine import simulate_draws
 from netlists.errors import InputError, SimulationError
-from netlists.pdk import SETTINGS, Conditions, lib_card
+from netlists.technology import SETTINGS, Conditions, lib_card
 
 DECK = 128
 """Instances of a deck; a sample is a function of (seed, its number) as long as this does not change."""

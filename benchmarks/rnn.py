@@ -32,7 +32,7 @@ from cosim.evaluate import draw_chips, evaluate, evaluate_text
 from cosim.hardware import Arrays, Hardware
 from cosim.networks import Layer, LSTMNetwork, Network
 from cosim.tasks import SequenceSet
-from netlists.devices import load_profile
+from netlists.technology import load_profile
 
 FEATURES, HIDDEN, STEPS, SEQUENCES, CHIPS, CLASSES, BITS = 40, 32, 49, 1000, 16, 12, 5
 EMBEDDING, LARGE, PROJECTION, SYMBOLS = 128, 2016, 504, 50

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from netlists import pdk
 from netlists.bench import run_bench
 from netlists.bench_decks import access_deck
 from netlists.errors import InputError
-from netlists.pdk import CORNERS, Conditions
+from netlists.technology import CORNERS, Conditions, pdk
 
 from .blocks_comparator import (
     COMMON_MODES,

@@ -15,7 +15,7 @@ from netlists.bench_decks_comparator import (
     strongarm_step_deck,
 )
 from netlists.errors import InputError, SimulationError
-from netlists.pdk import Conditions
+from netlists.technology import Conditions
 
 from .blocks_ota import crossing
 

@@ -9,7 +9,7 @@ import numpy as np
 from netlists.bench import run_bench
 from netlists.bench_decks import integrator_deck, ota_deck
 from netlists.errors import SimulationError
-from netlists.pdk import Conditions
+from netlists.technology import Conditions
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class OtaFigures:
 
     Attributes
     ----------
-    corner, temperature, v_dd : see `netlists.pdk.Conditions`
+    corner, temperature, v_dd : see `netlists.technology.pdk.Conditions`
     gain, gain_db : float
         Open-loop DC gain at v_cm, V/V and dB.
     gbw : float

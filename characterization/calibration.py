@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from netlists.compensation import standing_conductance
-from netlists.devices import DeviceProfile
 from netlists.program import CALIBRATION, RampProgram
+from netlists.technology import DeviceProfile
 
 
 def error_at(point: float, x: np.ndarray, program: RampProgram) -> np.ndarray:

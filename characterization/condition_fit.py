@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from netlists.conditions import Pvt
 from netlists.errors import InputError
+from netlists.technology import Pvt
 
 from .condition_table import QUANTITIES, ConditionTable
 from .montecarlo import Run

@@ -9,7 +9,7 @@ import numpy as np
 
 from netlists.errors import InputError
 from netlists.files import write_text
-from netlists.parameters import RampCircuit
+from netlists.technology import RampCircuit
 
 from .compact.fitting import fit_curve, fitted
 

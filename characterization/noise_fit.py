@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.devices import DeviceProfile
 from netlists.errors import InputError
 from netlists.program import RampProgram
+from netlists.technology import DeviceProfile
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,11 @@ from netlists.activation_table import ActivationTable, as_activation
 from netlists.activations import Activation
 from netlists.checks import Bits, Choice, Ohms, Seed, Whole, checked
 from netlists.compensation import compensate
-from netlists.conditions import NOMINAL, Pvt, as_designed, check_circuit, circuit_at
-from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
 from netlists.level_blocks import Blocks
 from netlists.output_levels import Quantizer
-from netlists.parameters import RampCircuit
 from netlists.program import RampProgram, program_ramp
+from netlists.technology import NOMINAL, DeviceProfile, Pvt, RampCircuit, as_designed, check_circuit, circuit_at, load_profile
 from netlists.user_subcircuit import UserSubcircuit
 
 from .quasi_random import Sampling
@@ -41,7 +39,7 @@ class RampPlan:
     activation, bits, scheme, n_calibration : see `netlists.program.program_ramp`
     profile : DeviceProfile
     circuit : RampCircuit
-        By default the one of the conditions, `netlists.conditions.circuit_at`.
+        By default the one of the conditions, `netlists.technology.conditions.circuit_at`.
     variation : Variation
         By default the one of the conditions, `Variation.measured`.
     level, cells, comparator, opamp

@@ -11,14 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from netlists.conditions import Pvt, circuit_at
 from netlists.deck_safety import NOTHING, Permissions
-from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
 from netlists.level_blocks import CELL_STYLES
-from netlists.parameters import LEVELS, RampCircuit
-from netlists.pdk import CORNERS
 from netlists.program import SCHEMES
+from netlists.technology import CORNERS, LEVELS, DeviceProfile, Pvt, RampCircuit, circuit_at, load_profile
 from netlists.user_subcircuit import load_user_subcircuit
 
 from .distributions import SHAPES, Shape

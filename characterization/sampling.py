@@ -15,10 +15,10 @@ from typing import cast
 
 import numpy as np
 
-from netlists.devices import DeviceProfile
 from netlists.errors import InputError
 from netlists.program import CALIBRATION, RampProgram
 from netlists.ramp_chips import Chips
+from netlists.technology import DeviceProfile
 
 from .plan import RampPlan
 from .quasi_random import unit_points

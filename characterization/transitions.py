@@ -14,11 +14,11 @@ from netlists.deck import Deck
 from netlists.engine import simulate
 from netlists.errors import SimulationError
 from netlists.level_blocks import MACRO, Blocks
-from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
 from netlists.ramp_chips import Chips
 from netlists.ramp_clock import tick_times, timing
 from netlists.ramp_column import transition_deck
+from netlists.technology import RampCircuit
 
 SPAN = 2e-3
 """Largest half distance of the two probes around the guess, volts."""

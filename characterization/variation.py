@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from netlists.checks import Choice, Number, checked
-from netlists.conditions import Pvt, comparator_noise_at
 from netlists.errors import InputError
-from netlists.parameters import MEASURED_STATISTICS, described
+from netlists.technology import MEASURED_STATISTICS, Pvt, comparator_noise_at, described
 
 from .distributions import NORMAL, Shape
 

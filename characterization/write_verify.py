@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists.checks import Count, NonNegative, Number, Whole, checked, is_whole
-from netlists.devices import DeviceProfile
 from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.switching import Switching, Vteam
+from netlists.technology import DeviceProfile
 from netlists.write_verify_deck import VECTORS_PER_CELL, WritePulses, write_verify_deck
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def write_states(
 
     Examples
     --------
-    >>> from netlists.devices import load_profile
+    >>> from netlists.technology.profile import load_profile
     >>> write_states(load_profile("taox-100-400"), [200e-6], cells=3, seed=1).verified
     array([ True,  True,  True])
     """

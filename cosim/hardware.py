@@ -13,9 +13,9 @@ from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel
 from netlists.activations import get_activation
 from netlists.checks import Choice, Finite, NonNegative, Number, Ohms, Positive, Seconds, Whole, checked
-from netlists.devices import DeviceProfile
 from netlists.differential_pairs import LAYOUTS
 from netlists.errors import InputError
+from netlists.technology import DeviceProfile
 
 from .conditions import models_of, moved_model, outside_fit, read_gain
 from .pwm_inputs import PwmInputs

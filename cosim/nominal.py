@@ -16,10 +16,10 @@ from netlists.batch import read_transitions, run_batch
 from netlists.closed_form import to_volts, transition_levels
 from netlists.engine import simulate
 from netlists.errors import SimulationError
-from netlists.parameters import RampCircuit
 from netlists.ramp_chips import Chips
 from netlists.ramp_clock import timing
 from netlists.ramp_column import transition_deck
+from netlists.technology import RampCircuit
 
 REMAINDER = (
     ("finite gain", {"a0": 1e9}),

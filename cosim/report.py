@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from netlists.errors import InputError
 from netlists.files import read_json, write_text
-from netlists.parameters import RampCircuit
+from netlists.technology import RampCircuit
 
 from .page import Page, cell, percent
 

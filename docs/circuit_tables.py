@@ -21,8 +21,8 @@ import pandas as pd
 from characterization.blocks_ota import measure_integrator, measure_ota
 from characterization.macro_fit import MACRO_FILE, macro_delay
 from netlists.crossbar import Crossbar
-from netlists.parameters import RampCircuit
 from netlists.pwm import Pwm
+from netlists.technology import RampCircuit
 from netlists.tile import Tile
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import pdk
+from netlists.technology import pdk
+
 from .batch import run_batch
 from .deck import Deck, subcircuits
 from .errors import SimulationError

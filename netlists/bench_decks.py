@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netlists.technology import Conditions
+
 from .bench import CONTROL, OPTIONS, header, table
 from .deck import Deck
-from .pdk import Conditions
 
 
 def ota_deck(

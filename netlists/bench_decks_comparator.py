@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlists.technology import Conditions
+
 from .bench import CONTROL, OPTIONS, header, table
 from .deck import Deck
 from .errors import InputError
-from .pdk import Conditions
 from .waveforms import pulses, pwl
 
 

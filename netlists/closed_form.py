@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .parameters import RampCircuit
+from netlists.technology import RampCircuit
+
 from .program import CALIBRATION, RampProgram
 from .ramp_chips import Chips
 

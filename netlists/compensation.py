@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from netlists.technology import DeviceProfile, RampCircuit
+
 from .closed_form import ramp_levels
-from .devices import DeviceProfile
 from .errors import InputError
-from .parameters import RampCircuit
 from .program import RampProgram
 from .ramp_cells import CALIBRATION
 from .ramp_chips import Chips

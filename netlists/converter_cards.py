@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from netlists.technology import RampCircuit
+
 from .converter_data import Converter, count_time
 from .crossbar_deck import continued
 from .deck import Deck
 from .errors import InputError, SimulationError
 from .level_blocks import SUPPLY, Blocks, comparator_values, integrator_values
-from .parameters import RampCircuit
 from .program import RampProgram
 from .ramp_chips import Chips
 from .waveforms import pulses, pwl, pwl_texts, stairs, time_functions

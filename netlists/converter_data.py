@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from netlists.technology import RampCircuit
+
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
-from .parameters import RampCircuit
 from .program import RampProgram
 from .ramp_clock import Timing, select_pulses, timing
 

@@ -14,10 +14,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from netlists.technology import SETTINGS, check_geometry, lib_card
+
 from .crossbar import Crossbar, port_voltages
 from .deck import Deck, subcircuits
 from .errors import InputError
-from .pdk import SETTINGS, check_geometry, lib_card
 from .pyspice import find_executable_version
 
 KLU_SINCE = 44

@@ -8,7 +8,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from . import pdk
+from netlists.technology import pdk
+
 from .deck_safety import check_deck
 from .errors import InputError
 from .files import sha256_of, write_atomic
@@ -26,7 +27,7 @@ class Deck:
         ngspice commands that run the analysis, measure and print; used by plain ``ngspice -b`` only. They are run as they
         are: never text of a file that was read, unless its user allows the commands in it.
     settings : tuple of str
-        ngspice variables that the shared library holds while it loads and runs the deck (``netlists.pdk.SETTINGS``).
+        ngspice variables that the shared library holds while it loads and runs the deck (``netlists.technology.pdk.SETTINGS``).
     trusted : bool
         Leave ``circuit`` unchecked: control blocks and includes in it are run and read.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import pdk
+from netlists.technology import RampCircuit, check_level, pdk
+
 from .deck import subcircuits
 from .errors import InputError
-from .parameters import RampCircuit, check_level
 from .user_subcircuit import UserSubcircuit, integrator_around
 
 SUPPLY = "vdd"

@@ -15,14 +15,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from netlists.technology import DeviceProfile, RampCircuit
+
 from .activation_table import ActivationTable, as_activation
 from .activations import Activation
 from .checks import is_whole
 from .compile_report import report
-from .devices import DeviceProfile
 from .errors import InputError
 from .output_levels import Quantizer
-from .parameters import RampCircuit
 from .ramp_cells import CALIBRATION, calibration_cells, with_headroom
 from .ramp_cells import SCHEMES as _SCHEMES
 from .ramp_program import RampProgram, step_error_lsb

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .devices import DeviceProfile
+from netlists.technology import DeviceProfile
+
 from .errors import InputError
 
 CALIBRATION = -1

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .parameters import RampCircuit
+from netlists.technology import RampCircuit
+
 from .program import CALIBRATION, RampProgram
 
 

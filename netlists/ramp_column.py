@@ -14,13 +14,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlists.technology import RampCircuit
+
 from . import converter_cards as cards
 from .converter_cards import decision_noise, is_stepped
 from .converter_data import Converter
 from .deck import Deck
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
-from .parameters import RampCircuit
 from .program import RampProgram
 from .ramp_chips import Chips
 from .ramp_clock import tick_times

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from netlists.technology import RampCircuit
+
 from . import converter_cards as cards
 from .converter_cards import decision_noise
 from .converter_data import Converter
 from .deck import Deck
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
-from .parameters import RampCircuit
 from .program import RampProgram
 from .ramp_chips import Chips
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from netlists.technology import RampCircuit
+
 from .compile_report import CompileReport
-from .parameters import RampCircuit
 from .ramp_cells import CALIBRATION
 
 

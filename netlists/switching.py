@@ -1,6 +1,6 @@
 """Switching memristors for programming studies: VTEAM and Yakopcic, as SPICE subcircuits and as the same ODE for SciPy.
 
-Reads use plain conductances (`netlists.memristor`): a switching model costs up to a hundred times as much. The equations are
+Reads use plain conductances (`netlists.technology.memristor`): a switching model costs up to a hundred times as much. The equations are
 in the headers of ``circuits/memristor_vteam.cir`` and ``circuits/memristor_yakopcic.cir``; the methods here
 are the same equations in NumPy, for an independent solver and for planning pulses.
 """
@@ -101,7 +101,7 @@ class Yakopcic:
     a1, a2 : float
         Current scale for positive and negative voltages, amperes: ``i = a x sinh(b v)``.
     b : float
-        1/V; the I-V curvature of `netlists.memristor.current` is ``b^2 / 6``.
+        1/V; the I-V curvature of `netlists.technology.memristor.current` is ``b^2 / 6``.
     v_p, v_n : float
         Thresholds, volts, both above 0.
     a_p, a_n : float

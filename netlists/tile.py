@@ -22,13 +22,13 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from netlists.technology import DeviceProfile, RampCircuit
+
 from .array_solver import ArraySolver
 from .checks import Number, Positive, Seconds, checked
 from .crossbar import Crossbar
-from .devices import DeviceProfile
 from .differential_pairs import weights_to_pairs
 from .errors import InputError
-from .parameters import RampCircuit
 from .program import RampProgram
 from .pwm import Pwm
 from .ramp_chips import Chips

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from netlists.technology import RampCircuit
+
 from . import converter_cards as cards
 from .converter_data import Converter
 from .crossbar_deck import chosen_columns, continued, has_klu, mesh_subcircuit, ports
@@ -20,7 +22,6 @@ from .deck import Deck
 from .engine import simulate
 from .errors import InputError, SimulationError
 from .level_blocks import Blocks
-from .parameters import RampCircuit
 from .reduction import reduce_columns, summing_node_resistance
 from .tile import GATE_OHM_UM, Tile, check_array
 from .tile_reference import TileResult

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netlists.technology import check_level
+
 from .closed_form import transition_levels
-from .parameters import check_level
 from .tile import Tile, check_array
 
 IDEAL_GAIN = 1e6

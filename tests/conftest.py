@@ -5,10 +5,10 @@ import pytest
 from hypothesis import settings
 
 from characterization.plan import RampPlan, Variation
-from netlists.devices import load_profile
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.ramp_chips import Chips
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.profile import load_profile
 
 # The first example of a test may load a library, and a busy machine takes its time.
 settings.register_profile("no deadline", deadline=None)

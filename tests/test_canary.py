@@ -28,10 +28,10 @@ from cosim.studies.study import StudySettings, load_settings
 from cosim.tasks import cache
 from cosim.tasks.vowels import load_vowels
 from netlists.activation_table import ActivationTable, load_table
-from netlists.devices import load_profile
 from netlists.errors import InputError, ToolkitError
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
+from netlists.technology.profile import load_profile
 from netlists.user_subcircuit import UserSubcircuit, load_user_subcircuit
 
 ROOT = Path(__file__).parents[1]

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
 from netlists.pwm import Pwm
 from netlists.ramp_clock import timing
+from netlists.technology import RampCircuit
 
 from ..ramp_draw import RampDraw
 from .comparator import ComparatorModel

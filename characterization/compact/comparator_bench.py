@@ -12,7 +12,7 @@ from netlists.bench_column import T_STEP, comparator_step_deck, decision_deck, d
 from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.level_blocks import Blocks
-from netlists.parameters import MEASURED_STATISTICS, RampCircuit
+from netlists.technology import MEASURED_STATISTICS, RampCircuit
 
 from .comparator import ComparatorModel, ComparatorSamples
 from .comparator_offsets import trip_points

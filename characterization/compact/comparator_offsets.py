@@ -7,7 +7,7 @@ import numpy as np
 from netlists.bench_column import offset_ramp_deck
 from netlists.engine import simulate
 from netlists.errors import SimulationError
-from netlists.parameters import RampCircuit
+from netlists.technology import RampCircuit
 
 SPAN = 40e-3
 CHUNK = 64

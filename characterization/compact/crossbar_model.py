@@ -1,6 +1,6 @@
 """The compact model of a crossbar: from trained weights to what a drawn, wired and aged array multiplies by.
 
-Cells hold G = target + programming error, relax with time and are read with noise (`netlists.devices`); the array's wires,
+Cells hold G = target + programming error, relax with time and are read with noise (`netlists.technology.profile`); the array's wires,
 drivers and sense resistors are in its exact transfer matrix (`netlists.array_solver`). Effective weights are
 
     W[i, j] = (T[2i, j] - T[2i+1, j]) / scale
@@ -22,9 +22,9 @@ from pydantic import Field, model_validator
 from netlists.array_solver import ArraySolver
 from netlists.checks import is_whole
 from netlists.crossbar import Crossbar
-from netlists.devices import DeviceProfile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
+from netlists.technology import DeviceProfile
 
 from ..model_file import Fitted
 from .compact_model import CompactModel, source

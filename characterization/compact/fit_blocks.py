@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology import load_profile
 
 from ..streams import part_sequences
 from .column_bench import held_out_codes, held_out_tile

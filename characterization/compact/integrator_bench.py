@@ -10,7 +10,7 @@ from netlists.bench_column import T_PULSE, integrator_pulse_deck
 from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.level_blocks import Blocks
-from netlists.parameters import MEASURED_STATISTICS, RampCircuit
+from netlists.technology import MEASURED_STATISTICS, RampCircuit
 
 from .comparator_bench import read_offsets
 from .integrator import IntegratorModel, IntegratorSamples

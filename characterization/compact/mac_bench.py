@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from netlists.compensation import compensate
-from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
-from netlists.parameters import MEASURED_STATISTICS, RampCircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
+from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
 from netlists.tile import Tile
 from netlists.tile_deck import convert
 

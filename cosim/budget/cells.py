@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netlists.devices import DeviceProfile
+from netlists.technology import DeviceProfile
 
 from .sources import Amounts, mean_relaxation, relaxation_data
 

@@ -15,12 +15,11 @@ import numpy as np
 
 from characterization.streams import budget_sequence
 from netlists.checks import Bits, Count, Seed, checked
-from netlists.devices import DeviceProfile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
 from netlists.program import RampProgram, program_ramp
 from netlists.pwm import Pwm
+from netlists.technology import DeviceProfile, RampCircuit
 
 from ..cells import LSTM, Matrix
 from ..chip import ArraySum, Chip, ChipCell, ChipMatrix, Converted, Exact

@@ -13,9 +13,9 @@ from characterization.compact.column import decision_times
 from characterization.compact.comparator import ComparatorModel
 from characterization.compact.delay import DelayLaw
 from characterization.model_file import Fitted
-from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
 from netlists.ramp_clock import timing
+from netlists.technology import RampCircuit
 
 from .sources import Amounts
 

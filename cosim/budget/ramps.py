@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from netlists.closed_form import to_input_units, transition_levels
-from netlists.devices import DeviceProfile
-from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
 from netlists.ramp_chips import Chips
+from netlists.technology import DeviceProfile, RampCircuit
 
 from .cells import budget_profile, drawn_curvature, read_through
 from .columns import late_levels, leaked_levels

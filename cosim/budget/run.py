@@ -14,9 +14,8 @@ from pydantic import Field
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
 from characterization.streams import part_sequences
-from netlists.devices import load_profile
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
+from netlists.technology import RampCircuit, load_profile
 
 from ..comparison import Change, accuracy_change
 from ..networks import Network

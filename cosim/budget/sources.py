@@ -13,10 +13,8 @@ from functools import cache
 
 import numpy as np
 
-from netlists import memristor
-from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
-from netlists.parameters import MEASURED_STATISTICS, RampCircuit
+from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile, memristor
 
 Amounts = Mapping[str, float]
 """Amount of each source that is on, by its name."""

@@ -28,7 +28,7 @@ def blocks(
     """
     from characterization.blocks import EXTREMES, measure_blocks
     from characterization.macro_fit import MACRO_FILE, write_macro_parameters
-    from netlists.pdk import CORNERS
+    from netlists.technology import CORNERS
 
     corners, extremes = (("tt",), ((27.0, 1.8),)) if nominal_only else (CORNERS, EXTREMES)
     say = (lambda _: None) if quiet else note

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology import load_profile
 
 from ..comparison import compare
 from ..evaluate import ENGINES

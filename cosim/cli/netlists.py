@@ -13,11 +13,10 @@ from netlists.array_solver import ArraySolver
 from netlists.compensation import compensate
 from netlists.crossbar import Crossbar
 from netlists.crossbar_deck import AccessTransistor, chosen_columns, operating_point_deck
-from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit, check_level
 from netlists.program import RampProgram, program_ramp
 from netlists.pwm import Pwm
+from netlists.technology import DeviceProfile, RampCircuit, check_level, load_profile
 from netlists.tile import Tile
 from netlists.tile_deck import tile_deck
 from netlists.tile_reference import predict

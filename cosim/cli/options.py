@@ -12,10 +12,9 @@ import typer
 from characterization.plan import RampPlan, Variation
 from netlists.activations import ACTIVATIONS
 from netlists.deck_safety import Permissions
-from netlists.devices import load_profile
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
 from netlists.program import SCHEMES
+from netlists.technology import RampCircuit, load_profile
 from netlists.user_subcircuit import load_user_subcircuit
 
 Activation = Annotated[str, typer.Option(help=f"Activation the ramp follows: {', '.join(ACTIVATIONS)}.")]

@@ -36,7 +36,7 @@ def write_verify(
     """
     from characterization.provenance import write_atomic
     from characterization.write_verify import WriteVerifyScheme, write_states
-    from netlists.devices import load_profile
+    from netlists.technology import load_profile
 
     try:
         asked = None if targets is None else [1e-6 * float(g) for g in targets.split(",")]

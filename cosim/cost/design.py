@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from netlists.checks import Bits, Choice, Number, PwmBits, Whole, checked
 from netlists.errors import InputError
-from netlists.parameters import MEASURED_STATISTICS, RampCircuit
 from netlists.pwm import Pwm
+from netlists.technology import MEASURED_STATISTICS, RampCircuit
 
 from .scaling import Node
 

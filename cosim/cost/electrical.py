@@ -6,9 +6,8 @@ import math
 from functools import lru_cache
 from itertools import pairwise
 
-from netlists.devices import load_profile
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
+from netlists.technology import RampCircuit, load_profile
 
 from .design import Design
 from .scaling import SIMULATED_NODE

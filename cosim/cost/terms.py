@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from netlists.parameters import MEASURED_STATISTICS
+from netlists.technology import MEASURED_STATISTICS
 
 from .design import Design
 from .electrical import column_capacitance, mac_cell_energy, opamp_size, ramp_capacitance, ramp_cell_energy

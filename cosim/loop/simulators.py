@@ -21,10 +21,10 @@ from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.files import sha256_of
 from netlists.level_blocks import Blocks
-from netlists.parameters import RampCircuit
 from netlists.program import RampProgram
 from netlists.ramp_chips import Chips
 from netlists.replay_deck import ColumnCharge, Replay, codes, replay_deck, saved_vectors
+from netlists.technology import RampCircuit
 from netlists.tile import Tile
 
 from .chip import LoopArray, LoopChip

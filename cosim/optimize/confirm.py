@@ -12,8 +12,8 @@ from characterization.control_chips import same_chips
 from characterization.montecarlo import Run, characterize
 from characterization.ramp_model import RampModel
 from characterization.streams import ramp_seed
-from netlists.devices import DeviceProfile
 from netlists.ramp_clock import timing
+from netlists.technology import DeviceProfile
 
 from ..cost import Design
 from .ramps import late_levels, ramp_plan

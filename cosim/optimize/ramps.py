@@ -17,8 +17,8 @@ from characterization.plan import RampPlan
 from characterization.ramp_draw import RampDraw
 from characterization.sampling import draw
 from characterization.variation import Variation
-from netlists.devices import DeviceProfile
 from netlists.errors import InputError
+from netlists.technology import DeviceProfile
 
 from ..budget.columns import late_levels
 from ..cost import Design

@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology import load_profile
 
 from ..cost import Design, NetworkShape, network_cost
 from ..cost.terms import STEP

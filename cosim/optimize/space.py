@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netlists.devices import DeviceProfile
 from netlists.errors import InputError
-from netlists.parameters import MEASURED_STATISTICS, RampCircuit
+from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
 from ..cells import Matrix
 from ..cost import Design

@@ -19,9 +19,8 @@ from characterization.provenance import make_folder, versions, write_atomic, wri
 from characterization.resume import Parts
 from netlists.activation_table import ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
 from netlists.activations import ACTIVATIONS
-from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
+from netlists.technology import DeviceProfile, RampCircuit, load_profile
 
 from ..report import write_report
 from .activations_measure import Measurement, Which, compiled, name_of, spice_row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlists.devices import load_profile
+from netlists.technology import load_profile
 
 from ..hardware import Arrays, Hardware
 from ..pwm_inputs import PwmInputs

@@ -12,8 +12,8 @@ from characterization.montecarlo import characterize
 from characterization.plan import RampPlan
 from characterization.ramp_model import RampModel
 from characterization.resume import Parts
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology import load_profile
 
 from .bits_settings import BitsSettings
 from .study import Run

@@ -16,9 +16,8 @@ from pydantic import Field
 from characterization import energy
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.resume import Parts
-from netlists import pdk
 from netlists.errors import InputError
-from netlists.parameters import LEVELS, RampCircuit
+from netlists.technology import LEVELS, RampCircuit, pdk
 
 from ..cost import Design, NetworkShape, network_cost
 from ..cost.figures import MEASURED, all_figures, figure_table

@@ -15,8 +15,8 @@ import pandas as pd
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_draw import RampDraw
 from characterization.streams import error_source_stream
-from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
+from netlists.technology import DeviceProfile, load_profile
 
 from ..comparison import Change, accuracy_change
 from ..evaluate import evaluate

@@ -27,10 +27,9 @@ from characterization.recalibrate import POINT
 from characterization.resume import Parts
 from characterization.sampling import stuck_cells
 from netlists.closed_form import to_input_units
-from netlists.conditions import NOMINAL, circuit_at
-from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
 from netlists.program import CALIBRATION, RampProgram
+from netlists.technology import NOMINAL, DeviceProfile, circuit_at, load_profile
 
 from ..report import write_report
 from .fields import Numbers, Words

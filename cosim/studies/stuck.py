@@ -23,7 +23,7 @@ from characterization.montecarlo import characterize, check_counts
 from characterization.plan import DEFAULT_PROFILE, RampPlan
 from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
 from characterization.resume import Parts
-from netlists.devices import load_profile
+from netlists.technology import load_profile
 
 from ..page import Page, Section, percent
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure

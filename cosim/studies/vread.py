@@ -29,7 +29,7 @@ from characterization.provenance import make_folder, read_json, versions, write_
 from characterization.resume import Parts
 from characterization.transitions import measure
 from netlists.closed_form import to_input_units
-from netlists.parameters import RampCircuit
+from netlists.technology import RampCircuit
 
 from ..page import Page, Section
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure

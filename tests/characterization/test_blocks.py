@@ -23,8 +23,8 @@ from netlists.bench import header, run_bench, table
 from netlists.bench_decks_comparator import comparator_step_deck, feedback_mismatch_deck, strongarm_step_deck
 from netlists.deck import Deck, subcircuit
 from netlists.errors import InputError, ToolkitError
-from netlists.parameters import RampCircuit
-from netlists.pdk import Conditions
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.pdk import Conditions
 
 
 def _default(block: str, name: str) -> float:

@@ -11,8 +11,8 @@ from netlists.batch import run_batch
 from netlists.bench_energy import EnergyBench, mac_bench, ramp_bench
 from netlists.deck import Deck
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
 from netlists.pwm import Pwm
+from netlists.technology.parameters import RampCircuit
 
 CIRCUIT = RampCircuit()
 

@@ -30,7 +30,7 @@ import characterization.montecarlo, characterization.validation, characterizatio
 import netlists.array_solver, netlists.engine, netlists.simulate, netlists.switching
 from characterization.plan import RampPlan
 from characterization.ramp_model import RampModel
-from netlists.devices import load_profile
+from netlists.technology.profile import load_profile
 from netlists.program import program_ramp
 """
 BUILT = f"""

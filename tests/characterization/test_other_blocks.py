@@ -11,7 +11,6 @@ from characterization.chips import measure_batch, nominal_deck
 from characterization.plan import RampPlan
 from characterization.transitions import RESOLUTION, measure
 from characterization.validation import convert
-from netlists import pdk
 from netlists.batch import read_transitions, run_batch
 from netlists.closed_form import to_input_units, transition_levels
 from netlists.compensation import compensate
@@ -21,6 +20,7 @@ from netlists.level_blocks import Blocks
 from netlists.program import program_ramp
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
+from netlists.technology import pdk
 from netlists.user_subcircuit import load_user_subcircuit
 
 HARD = """.subckt mine inn com out inp params: av=5000

@@ -9,8 +9,8 @@ from characterization.plan import RampPlan, Sampling, Variation
 from characterization.sampling import draw, draw_population, nominal_chips, reprogram, stuck_cells
 from characterization.streams import SampleSource, sample_stream
 from netlists.errors import InputError
-from netlists.parameters import MEASURED_STATISTICS
 from netlists.program import CALIBRATION
+from netlists.technology.parameters import MEASURED_STATISTICS
 
 ARRAYS = (
     "conductance",

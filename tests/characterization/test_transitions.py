@@ -12,9 +12,9 @@ from netlists.converter_cards import TIGHT_OPTIONS
 from netlists.engine import RUNNERS
 from netlists.errors import SimulationError
 from netlists.level_blocks import Blocks
-from netlists.parameters import RampCircuit
 from netlists.ramp_chips import Chips
 from netlists.ramp_clock import tick_times
+from netlists.technology.parameters import RampCircuit
 
 
 def lsb_volts(program, circuit):

@@ -6,8 +6,8 @@ import pytest
 
 from characterization.distributions import Shape
 from characterization.variation import CORRELATED, Variation
-from netlists.conditions import Pvt
 from netlists.errors import InputError
+from netlists.technology.conditions import Pvt
 
 NUMBERS = ["opamp_offset", "comparator_offset", "comparator_noise", "conductance_gain", "programming_length"]
 

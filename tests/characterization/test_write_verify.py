@@ -9,11 +9,11 @@ import pytest
 
 from characterization.write_verify import PulsePlan, WriteVerifyScheme, write_states, write_verify
 from netlists.batch import run_batch
-from netlists.devices import load_profile
 from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.program import program_ramp
 from netlists.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, solve_state
+from netlists.technology.profile import load_profile
 from netlists.write_verify_deck import WritePulses, write_verify_deck
 
 PROFILE = load_profile("taox-100-400")

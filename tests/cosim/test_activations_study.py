@@ -15,10 +15,10 @@ from netlists.activation_table import cubic_spline, from_callable
 from netlists.activations import ACTIVATIONS, get_activation
 from netlists.batch import run_batch
 from netlists.closed_form import to_volts
-from netlists.devices import DeviceProfile
 from netlists.errors import InputError
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
+from netlists.technology.profile import DeviceProfile
 
 
 def nearest_output(y, y_min, y_max, bits):

@@ -21,8 +21,8 @@ from cosim.studies.bits_answers import gain_rows, result_rows
 from cosim.studies.bits_networks import AWARE, PLAIN, Course, course_for, courses
 from cosim.studies.study import PRESETS, Run, load_settings
 from cosim.tasks import load_task
-from netlists.devices import load_profile
 from netlists.errors import InputError, ToolkitError
+from netlists.technology.profile import load_profile
 
 MODELS = Path(__file__).parents[2] / "results" / "demo" / "models"
 QUIET = Run(progress=False)

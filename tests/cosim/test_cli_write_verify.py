@@ -8,7 +8,7 @@ import pytest
 
 from characterization.write_verify import write_states
 from cosim.cli.app import run
-from netlists.devices import load_profile
+from netlists.technology.profile import load_profile
 
 
 def test_command_gives_what_python_gives(tmp_path, capsys):

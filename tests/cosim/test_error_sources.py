@@ -25,8 +25,8 @@ from cosim.studies.error_sources import (
 )
 from cosim.tasks import is_here, load_task
 from cosim.training import TrainingSettings, train_task
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology.profile import load_profile
 
 PROFILE = load_profile("taox-100-400")
 

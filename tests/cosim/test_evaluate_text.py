@@ -9,8 +9,8 @@ from cosim.evaluate import evaluate_text
 from cosim.hardware import Arrays, Hardware
 from cosim.networks import Layer, Network
 from cosim.tasks import SequenceSet
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology.profile import load_profile
 
 
 def text_network(layers=1, symbols=7):

@@ -21,11 +21,11 @@ from cosim.tasks import SequenceSet
 from netlists.activations import ACTIVATIONS
 from netlists.array_solver import ArraySolver
 from netlists.crossbar import Crossbar
-from netlists.devices import load_profile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
 from netlists.output_levels import Quantizer
 from netlists.pwm import Pwm
+from netlists.technology.profile import load_profile
 
 N_IN, N_HIDDEN, N_CLASSES = 3, 5, 4
 MODELS = Path(__file__).parents[2] / "results" / "demo" / "models"

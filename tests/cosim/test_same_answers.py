@@ -34,8 +34,8 @@ from cosim.pwm_inputs import PwmInputs
 from cosim.studies.study import Run
 from cosim.tasks import load_task
 from cosim.training import HardwareAware, TrainingSettings, train_task
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology.profile import load_profile
 
 DEMO = Path(__file__).resolve().parents[2] / "results" / "demo"
 MODELS = DEMO / "models"

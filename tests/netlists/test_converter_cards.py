@@ -21,17 +21,17 @@ from netlists.closed_form import to_volts
 from netlists.converter_cards import latch_clocks
 from netlists.converter_data import Converter
 from netlists.deck import subcircuit
-from netlists.devices import load_profile
 from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.level_blocks import MACRO, Blocks
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
 from netlists.ramp_chips import Chips
 from netlists.ramp_column import transition_deck
 from netlists.ramp_conversion import conversion_deck
 from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.profile import load_profile
 from netlists.tile import Tile
 from netlists.tile_deck import convert, tile_deck
 from netlists.user_subcircuit import UserSubcircuit

@@ -5,9 +5,9 @@ from importlib import resources
 
 import pytest
 
-from netlists import pdk
 from netlists.deck import Deck, subcircuit
 from netlists.errors import InputError, ToolkitError
+from netlists.technology import pdk
 
 FILES = sorted(p.name.removesuffix(".cir") for p in (resources.files("netlists") / "circuits").iterdir() if p.name.endswith(".cir"))
 RAMP_BLOCKS = [

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from netlists import pdk
 from netlists.bench import CONTROL, header, run_bench
 from netlists.deck import Deck, subcircuits
-from netlists.pdk import Conditions
+from netlists.technology import pdk
+from netlists.technology.pdk import Conditions
 from netlists.waveforms import pulses, pwl, stairs
 
 BLOCKS = ("inverter_sky130", "nand2_sky130", "latch_sky130", "toggle_sky130", "counter_sky130")

@@ -13,12 +13,12 @@ from netlists.activation_table import cubic_spline, from_callable, polynomial
 from netlists.activations import ACTIVATIONS, Activation, get_activation
 from netlists.closed_form import ramp_levels
 from netlists.compensation import compensate
-from netlists.devices import DeviceProfile, load_profile
 from netlists.errors import InputError
 from netlists.output_levels import InputDistribution, Quantizer
-from netlists.parameters import RampCircuit
 from netlists.program import CALIBRATION, SCHEMES, program_ramp, step_error_lsb
 from netlists.ramp_chips import Chips
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.profile import DeviceProfile, load_profile
 
 
 def levels_by_charge(program):

@@ -13,12 +13,12 @@ from netlists.deck import Deck
 from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.level_blocks import Blocks
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.ramp_chips import Chips
 from netlists.ramp_clock import tick_times, timing
 from netlists.ramp_column import transition_deck
 from netlists.ramp_conversion import conversion_deck
+from netlists.technology.parameters import RampCircuit
 from netlists.waveforms import pulses, pwl, pwl_texts, stairs, time_functions
 
 SPAN = 2e-3

@@ -15,8 +15,8 @@ from netlists.crossbar_deck import continued, mesh_subcircuit, ports
 from netlists.deck import Deck, subcircuit
 from netlists.engine import simulate
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
 from netlists.reduction import reduce_columns, summing_node_resistance
+from netlists.technology.parameters import RampCircuit
 from netlists.waveforms import pulses, pwl
 
 V_CM, V_READ, V_DD, T_RESET, T_BIT, EDGE = 0.9, 0.2, 1.8, 20e-9, 2e-9, 0.1e-9

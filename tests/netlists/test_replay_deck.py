@@ -9,17 +9,17 @@ from netlists import replay_deck as replayed
 from netlists.closed_form import to_volts, transition_levels
 from netlists.crossbar import Crossbar
 from netlists.deck import Deck
-from netlists.devices import load_profile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.level_blocks import Blocks
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
 from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.profile import load_profile
 from netlists.tile import ColumnGroup, Tile
 from netlists.tile_reference import mac_voltages
 

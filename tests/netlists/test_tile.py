@@ -8,10 +8,10 @@ import pytest
 from netlists.batch import run_batch
 from netlists.compensation import compensate
 from netlists.errors import InputError, SimulationError, ToolkitError
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
 from netlists.ramp_chips import Chips
+from netlists.technology.parameters import RampCircuit
 from netlists.tile import ColumnGroup, Tile
 from netlists.tile_deck import convert, read_tile, tile_deck
 from netlists.tile_reference import codes, mac_voltages, predict, thresholds
@@ -228,7 +228,7 @@ def test_without_the_pdk_level_sky130_says_how_to_get_it(make, monkeypatch):
 @pytest.mark.slow
 def test_level_sky130_agrees_with_the_macro_models(circuit):
     """Transistors against the macro-models measured on them: half an LSB at 3 bits, one code."""
-    from netlists.devices import load_profile
+    from netlists.technology.profile import load_profile
 
     ramp, cells = load_profile("taox-100-400"), load_profile("hfox-wan-1-40")
     program = compensate(program_ramp("sigmoid", 3, ramp), circuit, ramp)

@@ -19,8 +19,8 @@ from characterization.figures import codes
 from characterization.model_file import Fitted
 from characterization.ramp_draw import RampDraw
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
 from netlists.pwm import Pwm
+from netlists.technology.parameters import RampCircuit
 
 VPU = 0.05
 LATE = DelayLaw(law="logarithmic", t0=Fitted.given(1e-9, "s"), tau=Fitted.given(2e-9, "s"), third=Fitted.given(30e-3, "V"))

@@ -13,7 +13,7 @@ from characterization.compact.comparator_offsets import trip_points
 from characterization.compact.fit_blocks import fit_blocks
 from characterization.model_file import with_checksums
 from netlists.errors import InputError
-from netlists.parameters import MEASURED_STATISTICS, RampCircuit
+from netlists.technology.parameters import MEASURED_STATISTICS, RampCircuit
 
 
 @pytest.fixture(scope="module")

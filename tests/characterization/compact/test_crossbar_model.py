@@ -10,8 +10,8 @@ from characterization.compact.crossbar_bench import characterize_crossbar, held_
 from characterization.compact.crossbar_model import CrossbarModel, CrossbarSamples
 from characterization.model_file import with_checksums
 from netlists.array_solver import ArraySolver
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology.profile import load_profile
 
 NONE = np.zeros(0)
 WEIGHTS = np.random.default_rng(0).uniform(-1, 1, (6, 4))

@@ -11,7 +11,7 @@ from characterization.compact.mac import MacModel
 from characterization.compact.mac_bench import bench_tile, characterize_mac, held_out_mac, mac_terms
 from characterization.model_file import Fitted
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
+from netlists.technology.parameters import RampCircuit
 from netlists.tile_reference import mac_voltages
 
 

@@ -19,10 +19,10 @@ from cosim.studies.error_sources import only_programming
 from cosim.weights import effective_weights
 from netlists.array_solver import ArraySolver
 from netlists.crossbar import Crossbar
-from netlists.devices import load_profile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.profile import load_profile
 from netlists.tile import Tile
 
 PROFILE = load_profile("taox-100-400")

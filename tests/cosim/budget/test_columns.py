@@ -15,11 +15,11 @@ from characterization.compact.integrator import IntegratorModel
 from characterization.model_file import Fitted
 from characterization.ramp_draw import RampDraw
 from cosim.budget.columns import FAR, column_gains, late_columns, late_levels, leaked_levels
-from netlists.devices import load_profile
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
 from netlists.ramp_clock import timing
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.profile import load_profile
 from netlists.tile import Tile
 from netlists.tile_deck import convert
 

@@ -8,11 +8,11 @@ import pytest
 from cosim.budget.cells import CURVATURE_SPREAD, budget_profile, drawn_curvature, read_through
 from cosim.budget.ramps import ramp_levels
 from cosim.budget.sources import RELAXED, default_relaxation, mean_relaxation
-from netlists import memristor
-from netlists.devices import load_profile, profile_names
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.ramp_program import step_error_lsb
+from netlists.technology import memristor
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.profile import load_profile, profile_names
 
 CIRCUIT = RampCircuit()
 PROFILE = load_profile("taox-100-400")

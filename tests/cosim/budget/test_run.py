@@ -28,8 +28,8 @@ from cosim.report import write_report
 from cosim.statistics import paired_difference
 from cosim.studies.study import Run
 from cosim.tasks import SequenceSet, load_task
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology.profile import load_profile
 
 assert budget  # registers the command
 NETWORK = Path(__file__).parents[3] / "results" / "demo" / "network.npz"

@@ -22,12 +22,12 @@ from cosim.cost.electrical import (
 )
 from cosim.cost.scaling import area_factor, energy_factor, nominal_supply
 from cosim.cost.shape import digital_work
-from netlists.devices import load_profile
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.profile import load_profile
 from netlists.tile import Tile
 
 FOLDER = Path(cosim.cost.__file__).parent

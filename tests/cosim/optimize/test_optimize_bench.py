@@ -14,8 +14,8 @@ from cosim.optimize.bench import Bench, converted_columns, held_out_sequences, l
 from cosim.optimize.space import Space, design_of, variables
 from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology.profile import load_profile
 
 PROFILE = load_profile("taox-100-400")
 DEFAULT = Space(variables(PROFILE), {}).default

@@ -11,8 +11,8 @@ from characterization.montecarlo import simulate_run
 from characterization.variation import Variation
 from cosim.cost import Design
 from cosim.optimize.ramps import drawn_ramp, ramp_plan
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology.profile import load_profile
 
 PROFILE = load_profile("taox-100-400")
 

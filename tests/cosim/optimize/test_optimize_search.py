@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from characterization.resume import Parts
 from cosim.optimize.search import front, importances, main_effects, run_search
 from cosim.optimize.space import Space, Variable, variables
-from netlists.devices import load_profile
 from netlists.errors import ToolkitError
+from netlists.technology.profile import load_profile
 
 
 def small_space():

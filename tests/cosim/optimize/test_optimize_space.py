@@ -12,10 +12,10 @@ from cosim.cost.electrical import ramp_capacitance
 from cosim.networks import LSTMNetwork
 from cosim.optimize.ramps import ramp_plan
 from cosim.optimize.space import Space, circuit_of, design_of, device_of, parse_fixed, variables
-from netlists.devices import load_profile, profile_names
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
+from netlists.technology.parameters import RampCircuit
+from netlists.technology.profile import load_profile, profile_names
 
 PROFILE = load_profile("taox-100-400")
 SPACE = Space(variables(PROFILE), {})

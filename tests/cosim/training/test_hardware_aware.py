@@ -15,8 +15,8 @@ from cosim.pwm_inputs import PwmInputs
 from cosim.tasks import Provenance, SequenceSet, Task
 from cosim.training import HardwareAware, Model, TrainingSettings, train_task
 from cosim.training.classification import LabelledData, loss_and_gradients
-from netlists.devices import load_profile
 from netlists.errors import InputError
+from netlists.technology.profile import load_profile
 
 N_IN, N, CLASSES, BATCH = 3, 4, 5, 12
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from netlists.checks import NonNegative, Siemens, checked
+from netlists.errors import InputError
+
 from . import memristor
-from .checks import NonNegative, Siemens, checked
-from .errors import InputError
 
 _FLOOR = 0.1
 """Smallest conductance an error may leave a cell with, as a part of ``g_hrs``: a cell never conducts backwards."""
@@ -140,7 +141,7 @@ class DeviceProfile:
     def relaxed(self, conductance: np.ndarray, target: np.ndarray, time: float, rng: np.random.Generator) -> np.ndarray:
         """Conductances ``time`` seconds after programming (any shape, siemens): one draw per cell.
 
-        Source and assumptions: `netlists.memristor.relaxation_sigma`.
+        Source and assumptions: `netlists.technology.memristor.relaxation_sigma`.
 
         Raises
         ------

@@ -5,7 +5,7 @@ One cell goes through four stages, each a function here:
     target -> programmed (`truncated_gaussian`, `stuck_at`) -> relaxed (`relaxation_sigma`)
            -> read (`interpolated_sigma`, `current`)
 
-`netlists.devices.DeviceProfile` carries the numbers and calls these functions; nothing here knows a technology. Units
+`netlists.technology.profile.DeviceProfile` carries the numbers and calls these functions; nothing here knows a technology. Units
 are SI: siemens, volts, amperes, seconds. Random numbers come only from the generator handed in, one draw per cell
 whatever the parameters, so that a sweep of a parameter keeps the same underlying draws.
 """
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .errors import InputError
+from netlists.errors import InputError
 
 
 def current(voltage: np.ndarray | float, conductance: np.ndarray | float, *, curvature: float = 0.0) -> np.ndarray:

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netlists.devices import DeviceProfile, load_profile, profile_names
 from netlists.errors import InputError
+from netlists.technology.profile import DeviceProfile, load_profile, profile_names
 
 
 def test_taox_profile_has_the_published_numbers(profile):

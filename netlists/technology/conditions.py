@@ -13,8 +13,10 @@ from typing import Annotated
 
 import numpy as np
 
-from .checks import Number, Volts, checked
-from .errors import InputError
+from netlists.check_rules import Number
+from netlists.checks import Volts, checked
+from netlists.errors import InputError
+
 from .parameters import MEASURED, RampCircuit
 from .pdk import Corner
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from netlists import memristor
 from netlists.deck import Deck, subcircuit
-from netlists.devices import DeviceProfile, load_profile, profile_names
 from netlists.engine import simulate
 from netlists.errors import InputError
+from netlists.technology import memristor
+from netlists.technology.profile import DeviceProfile, load_profile, profile_names
 
 N = 20_000
 TAOX = load_profile("taox-100-400")

@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 
 from netlists.errors import InputError
-from netlists.parameters import RampCircuit, check_level
+from netlists.technology.parameters import RampCircuit, check_level
 
 NAMES = [f.name for f in fields(RampCircuit)]
 

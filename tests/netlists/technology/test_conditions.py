@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlists.conditions import NOMINAL, Pvt, as_designed, check_circuit, circuit_at, comparator_noise_at, measured_points
 from netlists.errors import InputError
-from netlists.parameters import MEASURED, RampCircuit
-from netlists.pdk import CORNERS
+from netlists.technology.conditions import (
+    NOMINAL,
+    Pvt,
+    as_designed,
+    check_circuit,
+    circuit_at,
+    comparator_noise_at,
+    measured_points,
+)
+from netlists.technology.parameters import MEASURED, RampCircuit
+from netlists.technology.pdk import CORNERS
 
-BLOCKS = Path(__file__).parents[2] / "results" / "blocks"
+BLOCKS = Path(__file__).parents[3] / "results" / "blocks"
 
 
 def rows(name):

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netlists import pdk
 from netlists.batch import run_batch
 from netlists.bench import header, run_bench, table
 from netlists.deck import Deck, subcircuits
 from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError, ToolkitError
-from netlists.pdk import Conditions
 from netlists.pyspice import shared_instance
+from netlists.technology import pdk
+from netlists.technology.pdk import Conditions
 
 BLOCKS = ("ota_sky130", "integrator_sky130", "comparator_sky130", "strongarm_sky130", "access_sky130")
 

@@ -24,9 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Protocol
 
-from .checks import Choice, Number, check, checked
-from .errors import InputError, ToolkitError
-from .files import sha256_of
+from netlists.check_rules import Choice, Number
+from netlists.checks import check, checked
+from netlists.errors import InputError, ToolkitError
+from netlists.files import sha256_of
 
 CORNERS = ("tt", "ss", "ff", "sf", "fs")
 Corner = Annotated[str, Choice(CORNERS)]

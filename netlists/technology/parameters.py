@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from typing import Any
 
-from .checks import Number, checked
-from .errors import InputError
+from netlists.check_rules import Number
+from netlists.checks import checked
+from netlists.errors import InputError
 
 LEVELS = ("ideal", "macro", "sky130")
 """Levels of circuit detail that can be simulated."""
