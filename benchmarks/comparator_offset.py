@@ -13,9 +13,8 @@ import numpy as np
 from characterization.streams import offset_seed
 from characterization.workers import in_workers
 from netlists.checks import is_whole
-from netlists.deck import Deck
-from netlists.engine import simulate_draws
 from netlists.errors import InputError, SimulationError
+from netlists.spice import Deck, simulate_draws
 from netlists.technology import SETTINGS, Conditions, lib_card
 
 DECK = 128

@@ -32,14 +32,12 @@ from characterization.plan import RampPlan
 from characterization.sampling import draw
 from characterization.transitions import measure, probe_span
 from netlists.closed_form import transition_levels
-from netlists.deck import subcircuits
 from netlists.level_blocks import comparator_values, integrator_values
 from netlists.program import RampProgram
-from netlists.pyspice import shared_instance
 from netlists.ramp_chips import Chips
 from netlists.ramp_clock import timing
-from netlists.shared_library import Circuit
-from netlists.waveforms import pulses, pwl, stairs
+from netlists.spice import pulses, pwl, shared_instance, stairs, subcircuits
+from netlists.spice.shared_library import Circuit
 
 BATCH = 16
 JOBS = 2

@@ -42,7 +42,7 @@ from characterization.transitions import Measured
 from characterization.workers import Worker
 from netlists.closed_form import transition_levels
 from netlists.program import RampProgram
-from netlists.pyspice import shared_instance
+from netlists.spice import shared_instance
 
 BITS = 5
 BATCH = montecarlo.BATCH

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlists.program import RampProgram
-from netlists.pyspice import shared_instance
+from netlists.spice import shared_instance
 
 from .chips import measure_batch
 from .plan import RampPlan

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlists.closed_form import to_input_units, transition_levels
-from netlists.deck import Deck
 from netlists.errors import SimulationError
 from netlists.program import RampProgram
 from netlists.ramp_chips import Chips
 from netlists.ramp_column import transition_deck
+from netlists.spice import Deck
 
 from .plan import RampPlan
 from .recalibrate import recalibrate

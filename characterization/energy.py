@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from netlists.bench_energy import EnergyBench, driver_bench, mac_bench, ramp_bench, switch_bench
-from netlists.engine import simulate, simulate_draws
 from netlists.errors import InputError
 from netlists.files import write_text
 from netlists.program import RampProgram, program_ramp
 from netlists.pwm import Pwm
+from netlists.spice import simulate, simulate_draws
 from netlists.technology import DeviceProfile, RampCircuit, load_profile
 
 CODES = (15, -11, 8, -6, 4, -3, 2, 0)

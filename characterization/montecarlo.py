@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlists.checks import Count, Seconds, check
-from netlists.engine import RUNNERS
 from netlists.errors import InputError
-from netlists.pyspice import shared_instance
+from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
 from .batch_task import BatchTask, Finished, finish, load, simulate_samples

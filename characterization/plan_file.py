@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from netlists.deck_safety import NOTHING, Permissions
 from netlists.errors import InputError
 from netlists.level_blocks import CELL_STYLES
 from netlists.program import SCHEMES
+from netlists.spice import NOTHING, Permissions
 from netlists.technology import CORNERS, LEVELS, DeviceProfile, Pvt, RampCircuit, circuit_at, load_profile
 from netlists.user_subcircuit import load_user_subcircuit
 

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from netlists.files import make_folder, read_json, sha256_of, write_atomic, write_json
-from netlists.pyspice import find_executable_version, shared_instance
+from netlists.spice import find_executable_version, shared_instance
 
 __all__ = ["PACKAGES", "make_folder", "read_json", "sha256_of", "versions", "write_atomic", "write_json"]
 

@@ -10,14 +10,13 @@ import numpy as np
 
 from netlists.closed_form import transition_levels
 from netlists.converter_cards import is_stepped
-from netlists.deck import Deck
-from netlists.engine import simulate
 from netlists.errors import SimulationError
 from netlists.level_blocks import MACRO, Blocks
 from netlists.program import RampProgram
 from netlists.ramp_chips import Chips
 from netlists.ramp_clock import tick_times, timing
 from netlists.ramp_column import transition_deck
+from netlists.spice import Deck, simulate
 from netlists.technology import RampCircuit
 
 SPAN = 2e-3
@@ -94,7 +93,7 @@ def measure(
     span : float, optional
         Half distance of the probes, volts; `probe_span` or `WIDE_SPAN` by default.
     runner : {"shared", "batch"}
-        As for `netlists.engine.simulate`; the levels do not depend on it.
+        As for `netlists.spice.engine.simulate`; the levels do not depend on it.
 
     Raises
     ------

@@ -9,11 +9,11 @@ import numpy as np
 
 from netlists.closed_form import to_input_units, to_volts
 from netlists.converter_cards import read_codes
-from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.program import RampProgram
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
+from netlists.spice import simulate
 
 from .calibration import error_at
 from .chips import measure_batch

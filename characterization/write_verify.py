@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists.checks import Count, NonNegative, Number, Whole, checked, is_whole
-from netlists.engine import simulate
 from netlists.errors import InputError
+from netlists.spice import simulate
 from netlists.switching import Switching, Vteam
 from netlists.technology import DeviceProfile
 from netlists.write_verify_deck import VECTORS_PER_CELL, WritePulses, write_verify_deck

@@ -12,7 +12,7 @@ import psutil
 
 from characterization.provenance import PACKAGES
 from netlists.errors import ToolkitError
-from netlists.pyspice import INSTALL_HINT, MINIMUM_VERSION, environment, find_executable_version, find_library, shared_instance
+from netlists.spice import INSTALL_HINT, MINIMUM_VERSION, environment, find_executable_version, find_library, shared_instance
 
 KLU_VERSION = 44
 """First ngspice of the versions known here whose ``.options klu`` works."""

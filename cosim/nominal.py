@@ -12,13 +12,12 @@ from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder
 from characterization.transitions import SPAN, measure
-from netlists.batch import read_transitions, run_batch
 from netlists.closed_form import to_volts, transition_levels
-from netlists.engine import simulate
 from netlists.errors import SimulationError
 from netlists.ramp_chips import Chips
 from netlists.ramp_clock import timing
 from netlists.ramp_column import transition_deck
+from netlists.spice import read_transitions, run_batch, simulate
 from netlists.technology import RampCircuit
 
 REMAINDER = (

@@ -11,7 +11,7 @@ from itertools import pairwise
 import schemdraw
 from schemdraw import elements as e
 
-from netlists.deck import subcircuit
+from netlists.spice import subcircuit
 
 Point = tuple[float, float]
 HALF = 5 / 6

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlists.spice import Card, spice_number, words
+
 from .errors import InputError
-from .spice_cards import Card, words
-from .spice_numbers import spice_number
 
 PLOTS = {"tran": "Transient Analysis", "ac": "AC Analysis", "dc": "DC transfer characteristic", "op": "Operating Point"}
 """ngspice's name for the result of each analysis."""

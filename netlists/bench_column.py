@@ -12,15 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from netlists.spice import Deck, pulses, pwl, stairs, subcircuits
 from netlists.technology import RampCircuit
 
 from .converter_cards import comparator, integrator, supplies, transient
 from .crossbar import Crossbar, port_voltages
 from .crossbar_deck import continued, mesh_subcircuit, ports
-from .deck import Deck, subcircuits
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
-from .waveforms import pulses, pwl, stairs
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-12 vntol=1e-7 chgtol=1e-16"
 T_STEP = 5e-9

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netlists.spice import Deck
 from netlists.technology import Conditions
 
 from .bench import CONTROL, OPTIONS, header, table
-from .deck import Deck
 
 
 def ota_deck(

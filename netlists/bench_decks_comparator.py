@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlists.spice import Deck, pulses, pwl
 from netlists.technology import Conditions
 
 from .bench import CONTROL, OPTIONS, header, table
-from .deck import Deck
 from .errors import InputError
-from .waveforms import pulses, pwl
 
 
 def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (0.4, 0.9, 1.4)) -> Deck:

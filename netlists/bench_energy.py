@@ -10,17 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.spice import Deck, pulses, pwl
 from netlists.technology import RampCircuit
 
 from . import converter_cards as cards
 from .converter_cards import OPTIONS
 from .converter_data import Converter
-from .deck import Deck
 from .errors import InputError
 from .level_blocks import Blocks
 from .program import RampProgram
 from .pwm import Pwm
-from .waveforms import pulses, pwl
 
 SKY130 = Blocks("sky130", "switch")
 

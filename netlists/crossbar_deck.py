@@ -14,12 +14,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from netlists.spice import Deck, find_executable_version, subcircuits
 from netlists.technology import SETTINGS, check_geometry, lib_card
 
 from .crossbar import Crossbar, port_voltages
-from .deck import Deck, subcircuits
 from .errors import InputError
-from .pyspice import find_executable_version
 
 KLU_SINCE = 44
 """First ngspice whose ``.options klu`` does something in the usual builds; in 39 it is a silent no-op."""

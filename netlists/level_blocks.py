@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netlists.spice import subcircuits
 from netlists.technology import RampCircuit, check_level, pdk
 
-from .deck import subcircuits
 from .errors import InputError
 from .user_subcircuit import UserSubcircuit, integrator_around
 

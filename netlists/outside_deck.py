@@ -10,11 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from netlists.spice import (
+    ANALYSES,
+    FILES_HINT,
+    NOTHING,
+    OTHER_ANALYSES,
+    OUTPUTS,
+    Card,
+    Deck,
+    Permissions,
+    check_circuit_card,
+    check_command,
+    words,
+)
+from netlists.spice.cards import cards
+
 from .analysis import Analysis, requests, save_card
-from .deck import Deck
-from .deck_safety import ANALYSES, FILES_HINT, NOTHING, OTHER_ANALYSES, OUTPUTS, Permissions, check_circuit_card, check_command
 from .errors import InputError
-from .spice_cards import Card, cards, words
 
 MAX_CHARACTERS = 64_000_000
 """Of a deck with everything it includes: a whole PDK has about 20 million."""

@@ -16,9 +16,10 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from netlists.spice import pulses
+
 from .checks import PwmBits, Seconds, Whole, checked
 from .errors import InputError
-from .waveforms import pulses
 
 
 @checked

@@ -14,18 +14,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlists.spice import Deck, stairs, ticks
 from netlists.technology import RampCircuit
 
 from . import converter_cards as cards
 from .converter_cards import decision_noise, is_stepped
 from .converter_data import Converter
-from .deck import Deck
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
 from .program import RampProgram
 from .ramp_chips import Chips
 from .ramp_clock import tick_times
-from .waveforms import stairs, ticks
 
 
 def transition_deck(
@@ -54,7 +53,7 @@ def transition_deck(
     save : sequence of str
         More nodes to save, such as ``ramp0``.
     control : bool
-        Write the commands for plain ``ngspice -b`` too; `netlists.engine.simulate` does not need them.
+        Write the commands for plain ``ngspice -b`` too; `netlists.spice.engine.simulate` does not need them.
     tight : bool
         Waveforms with their edges, shorter time steps and `TIGHT_OPTIONS`: for a chip that did not converge.
 

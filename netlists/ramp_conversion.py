@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from netlists.spice import Deck
 from netlists.technology import RampCircuit
 
 from . import converter_cards as cards
 from .converter_cards import decision_noise
 from .converter_data import Converter
-from .deck import Deck
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
 from .program import RampProgram

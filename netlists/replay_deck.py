@@ -15,18 +15,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlists.spice import Deck, stairs, ticks
 from netlists.technology import RampCircuit
 
 from . import converter_cards as cards
 from .converter_cards import is_stepped
 from .converter_data import Converter
-from .deck import Deck
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
 from .program import RampProgram
 from .ramp_chips import Chips
 from .ramp_clock import timing
-from .waveforms import stairs, ticks
 
 
 @dataclass(frozen=True, eq=False)

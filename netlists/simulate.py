@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from netlists.spice import INSTALL_HINT, Deck, RawPlot, environment, is_error, read_raw_plot
+
 from .analysis import PLOTS, Analysis, difference, ngspice_name
-from .deck import Deck
 from .errors import InputError, SimulationError, ToolkitError
-from .pyspice import INSTALL_HINT, environment, is_error
-from .raw_file import RawPlot, read_raw_plot
 
 UNITS = {
     "voltage": "V",

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
+from netlists.spice import Deck, subcircuit
+
 from .checks import Choice, Inside, NonNegative, Number, Positive, checked
-from .deck import Deck, subcircuit
 from .errors import InputError, SimulationError
 
 if TYPE_CHECKING:
-    from .shared_library import Circuit
+    from netlists.spice.shared_library import Circuit
 
 # The state meets SciPy's to 1e-3 with these at every preset (tests/netlists/test_switching.py).
 OPTIONS = ".options reltol=1e-5 abstol=1e-15 vntol=1e-9 chgtol=1e-18 trtol=1"
@@ -199,7 +200,7 @@ def hysteresis_deck(model: Switching, *, amplitude: float, frequency: float, x0:
         if not math.isfinite(value) or value <= 0:
             raise InputError(f"{label}={value}: must be finite and above 0")
     check_state(x0)
-    from .shared_library import Circuit
+    from netlists.spice.shared_library import Circuit
 
     c = Circuit(f"hysteresis of {model.subcircuit}, {amplitude:g} V, {frequency:g} Hz")
     c.raw_spice = subcircuit(model.subcircuit).rstrip()

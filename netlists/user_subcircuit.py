@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-from .deck import subcircuit
-from .deck_safety import DEFINITIONS, NOTHING, Permissions, check_circuit_card
+from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, subcircuit, words
+from netlists.spice.cards import cards
+
 from .errors import InputError
 from .outside_deck import read_cards
-from .spice_cards import Card, cards, words
 
 _NAME = re.compile(r"[\w.$\-]+", re.ASCII)
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlists.spice import Deck, subcircuit
+
 from .checks import Positive, Seconds, checked
-from .deck import Deck, subcircuit
 from .errors import InputError
 from .switching import Switching, add_cell, check_state
 
@@ -108,7 +109,7 @@ def write_verify_deck(
             i = int(np.flatnonzero(~fine)[0])
             raise InputError(f"{label}[{i}]={values[i]}: {rule}")
 
-    from .shared_library import Circuit
+    from netlists.spice.shared_library import Circuit
 
     c = Circuit(f"write-verify round, {n} cells, {model.subcircuit}")
     blocks = [subcircuit(model.subcircuit).rstrip()]

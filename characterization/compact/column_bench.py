@@ -9,10 +9,10 @@ import numpy as np
 from netlists.closed_form import to_input_units, transition_levels
 from netlists.compensation import compensate
 from netlists.converter_cards import read_codes
-from netlists.engine import simulate
 from netlists.program import program_ramp
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
+from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
 from netlists.tile_deck import convert
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from netlists.bench_column import offset_ramp_deck
-from netlists.engine import simulate
 from netlists.errors import SimulationError
+from netlists.spice import simulate
 from netlists.technology import RampCircuit
 
 SPAN = 40e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlists.bench_column import array_read_deck, cell_iv_deck
-from netlists.engine import simulate
+from netlists.spice import simulate
 from netlists.technology import DeviceProfile
 
 from .crossbar_model import CrossbarModel, CrossbarSamples

@@ -13,8 +13,8 @@ from characterization.limits import Limits
 from characterization.plan import DEFAULT_PROFILE
 from characterization.plan_file import load_plan_file
 from characterization.until import MOST, until_ci
-from netlists.deck_safety import Permissions
 from netlists.errors import InputError
+from netlists.spice import Permissions
 
 from . import options as o
 from .app import answer, app, note

@@ -18,8 +18,8 @@ from characterization.ramp_model import RampModel
 from characterization.run_folder import read_manifest
 from characterization.until import MOST
 from characterization.until import until_ci as simulate_until
-from netlists.deck_safety import Permissions
 from netlists.errors import InputError
+from netlists.spice import Permissions
 
 from . import options as o
 from .app import answer, app

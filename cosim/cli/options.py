@@ -11,9 +11,9 @@ import typer
 
 from characterization.plan import RampPlan, Variation
 from netlists.activations import ACTIVATIONS
-from netlists.deck_safety import Permissions
 from netlists.errors import InputError
 from netlists.program import SCHEMES
+from netlists.spice import Permissions
 from netlists.technology import RampCircuit, load_profile
 from netlists.user_subcircuit import load_user_subcircuit
 

@@ -11,10 +11,10 @@ import typer
 
 from characterization.provenance import write_atomic
 from netlists.analysis import requests
-from netlists.deck_safety import Permissions
 from netlists.errors import InputError
 from netlists.outside_deck import read_outside_deck
 from netlists.simulate import Wave, Waves, simulate_analysis
+from netlists.spice import Permissions
 
 from . import options as o
 from .app import answer, app

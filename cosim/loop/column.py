@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
+from netlists.spice import simulate
 from netlists.tile import Tile
 
 from .ramp import Ramp

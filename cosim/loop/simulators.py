@@ -17,13 +17,13 @@ from characterization.resume import Parts
 from characterization.workers import in_workers
 from netlists import tile_deck
 from netlists.closed_form import to_volts
-from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.files import sha256_of
 from netlists.level_blocks import Blocks
 from netlists.program import RampProgram
 from netlists.ramp_chips import Chips
 from netlists.replay_deck import ColumnCharge, Replay, codes, replay_deck, saved_vectors
+from netlists.spice import simulate
 from netlists.technology import RampCircuit
 from netlists.tile import Tile
 
@@ -147,7 +147,7 @@ class SpiceSimulator:
     jobs : int
         Worker processes, one ngspice each; they stay between steps. 1 is this process.
     runner : {"shared", "batch"}
-        As for `netlists.engine.simulate`; whole tiles take the first.
+        As for `netlists.spice.engine.simulate`; whole tiles take the first.
     """
 
     def __init__(self, chip: LoopChip, jobs: int = 1, runner: str = "shared") -> None:

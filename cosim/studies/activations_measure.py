@@ -13,11 +13,11 @@ from netlists.closed_form import to_input_units, to_volts
 from netlists.compensation import compensate
 from netlists.compile_report import dense_inputs, transfer_error
 from netlists.converter_cards import read_codes
-from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.program import RampProgram, program_ramp
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
+from netlists.spice import simulate
 from netlists.technology import DeviceProfile, RampCircuit
 
 BESIDE = 0.1

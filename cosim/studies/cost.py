@@ -79,7 +79,7 @@ def run_cost_study(settings: CostSettings, out: Path, run: Run) -> dict[str, Any
     InputError
         Settings that cannot be, a network that is not there.
     SimulationError, ToolkitError
-        As `netlists.engine.simulate`.
+        As `netlists.spice.engine.simulate`.
     """
     started = time.perf_counter()
     if unknown := [level for level in settings.levels if level not in LEVELS]:

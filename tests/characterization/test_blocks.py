@@ -21,8 +21,8 @@ from characterization.blocks_ota import crossing, measure_integrator, measure_ot
 from characterization.macro_fit import fit_comparator, macro_delay, macro_parameters, write_macro_parameters
 from netlists.bench import header, run_bench, table
 from netlists.bench_decks_comparator import comparator_step_deck, feedback_mismatch_deck, strongarm_step_deck
-from netlists.deck import Deck, subcircuit
 from netlists.errors import InputError, ToolkitError
+from netlists.spice.deck import Deck, subcircuit
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.pdk import Conditions
 

@@ -21,8 +21,8 @@ from characterization.plan import RampPlan
 from characterization.provenance import sha256_of
 from characterization.quasi_random import Sampling
 from characterization.sample_rows import measured_rows
-from netlists.batch import read_transitions, run_batch
 from netlists.errors import InputError, ToolkitError
+from netlists.spice.program import read_transitions, run_batch
 
 SAMPLES = 40
 

@@ -9,11 +9,11 @@ from characterization.transitions import SPAN, measure, probe_span
 from characterization.validation import convert
 from netlists.closed_form import to_input_units, to_volts, transition_levels
 from netlists.converter_cards import TIGHT_OPTIONS
-from netlists.engine import RUNNERS
 from netlists.errors import SimulationError
 from netlists.level_blocks import Blocks
 from netlists.ramp_chips import Chips
 from netlists.ramp_clock import tick_times
+from netlists.spice.engine import RUNNERS
 from netlists.technology.parameters import RampCircuit
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from characterization.write_verify import PulsePlan, WriteVerifyScheme, write_states, write_verify
-from netlists.batch import run_batch
-from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.program import program_ramp
+from netlists.spice.engine import simulate
+from netlists.spice.program import run_batch
 from netlists.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, solve_state
 from netlists.technology.profile import load_profile
 from netlists.write_verify_deck import WritePulses, write_verify_deck

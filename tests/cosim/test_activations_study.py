@@ -13,11 +13,11 @@ from cosim.studies.activations_page import LIMIT_LSB
 from cosim.studies.study import Run
 from netlists.activation_table import cubic_spline, from_callable
 from netlists.activations import ACTIVATIONS, get_activation
-from netlists.batch import run_batch
 from netlists.closed_form import to_volts
 from netlists.errors import InputError
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
+from netlists.spice.program import run_batch
 from netlists.technology.profile import DeviceProfile
 
 

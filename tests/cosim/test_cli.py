@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from cosim.cli.app import run
-from netlists.batch import read_transitions, run_batch
+from netlists.spice.program import read_transitions, run_batch
 
 COSIM = Path(sys.executable).with_name("cosim")
 

@@ -8,8 +8,8 @@ import pytest
 
 from cosim.cli import netlists as commands
 from cosim.cli.app import run
-from netlists.batch import run_batch
 from netlists.errors import InputError
+from netlists.spice.program import run_batch
 from netlists.tile_deck import read_tile
 
 

@@ -34,7 +34,7 @@ import traceback
 from pathlib import Path
 from cosim.report import write_report
 from netlists.errors import ToolkitError
-from netlists.pyspice import find_executable_version, shared_instance
+from netlists.spice.pyspice import find_executable_version, shared_instance
 try:
     shared_instance()
 except (ToolkitError, OSError):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from netlists.deck_safety import NOTHING
 from netlists.outside_deck import read_outside_deck
 from netlists.simulate import simulate_analysis
+from netlists.spice.safety import NOTHING
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.optimize import root
 
 from netlists.array_solver import KCL_TOLERANCE, ArraySolver, cell_law
-from netlists.batch import run_batch
 from netlists.crossbar import Crossbar
 from netlists.crossbar_deck import operating_point_deck
 from netlists.errors import InputError, ToolkitError
 from netlists.nodal_network import elimination_order
+from netlists.spice.program import run_batch
 
 
 def ngspice_currents(crossbar, v, folder, terminal=None) -> np.ndarray:

@@ -20,8 +20,6 @@ from netlists.bench_energy import mac_bench, ramp_bench
 from netlists.closed_form import to_volts
 from netlists.converter_cards import latch_clocks
 from netlists.converter_data import Converter
-from netlists.deck import subcircuit
-from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.level_blocks import MACRO, Blocks
 from netlists.program import program_ramp
@@ -30,6 +28,8 @@ from netlists.ramp_chips import Chips
 from netlists.ramp_column import transition_deck
 from netlists.ramp_conversion import conversion_deck
 from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
+from netlists.spice.deck import subcircuit
+from netlists.spice.engine import simulate
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 from netlists.tile import Tile

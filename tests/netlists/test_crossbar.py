@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlists.array_solver import ArraySolver
-from netlists.batch import run_batch
 from netlists.crossbar import Crossbar
 from netlists.crossbar_deck import KLU_SINCE, AccessTransistor, has_klu, mesh_subcircuit, operating_point_deck
-from netlists.deck import Deck
 from netlists.differential_pairs import weights_to_pairs
-from netlists.engine import simulate
 from netlists.errors import InputError
-from netlists.pyspice import find_executable_version
+from netlists.spice.deck import Deck
+from netlists.spice.engine import simulate
+from netlists.spice.program import run_batch
+from netlists.spice.pyspice import find_executable_version
 from netlists.technology.profile import load_profile
 
 G = np.full((3, 2), 1e-4)

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlists import engine
-from netlists.batch import run_batch
-from netlists.deck import Deck
 from netlists.errors import InputError, SimulationError
 from netlists.outside_deck import read_outside_deck
 from netlists.ramp_chips import Chips
 from netlists.ramp_column import transition_deck
 from netlists.simulate import simulate_analysis
-from netlists.spice_cards import cards, words
+from netlists.spice import engine
+from netlists.spice.cards import cards, words
+from netlists.spice.deck import Deck
+from netlists.spice.program import run_batch
 
 RC = "v1 in 0 dc 1 ac 1 pulse(0 1 0 1p 1p 1 2)\nr1 in out 1k\nc1 out 0 1n\n"
 TAU = 1e-6

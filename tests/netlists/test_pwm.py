@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlists.converter_cards import OPTIONS
-from netlists.deck import Deck, subcircuit
-from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.pwm import Pwm
-from netlists.waveforms import pwl
+from netlists.spice.deck import Deck, subcircuit
+from netlists.spice.engine import simulate
+from netlists.spice.waveforms import pwl
 
 
 @given(st.integers(2, 12), st.integers(1, 4), st.floats(1e-9, 1e-7), st.data())

@@ -9,8 +9,6 @@ import pytest
 from netlists.closed_form import to_input_units, to_volts, transition_levels
 from netlists.compensation import compensate
 from netlists.converter_cards import TIGHT_OPTIONS
-from netlists.deck import Deck
-from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.level_blocks import Blocks
 from netlists.program import program_ramp
@@ -18,8 +16,10 @@ from netlists.ramp_chips import Chips
 from netlists.ramp_clock import tick_times, timing
 from netlists.ramp_column import transition_deck
 from netlists.ramp_conversion import conversion_deck
+from netlists.spice.deck import Deck
+from netlists.spice.engine import simulate
+from netlists.spice.waveforms import pulses, pwl, pwl_texts, stairs, time_functions
 from netlists.technology.parameters import RampCircuit
-from netlists.waveforms import pulses, pwl, pwl_texts, stairs, time_functions
 
 SPAN = 2e-3
 # Largest |T - x_k| at level ideal, any of the programs below: 8.5e-5 LSB measured.

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlists.array_solver import ArraySolver
-from netlists.batch import run_batch
 from netlists.converter_cards import OPTIONS
 from netlists.crossbar import Crossbar
 from netlists.crossbar_deck import continued, mesh_subcircuit, ports
-from netlists.deck import Deck, subcircuit
-from netlists.engine import simulate
 from netlists.errors import InputError
 from netlists.reduction import reduce_columns, summing_node_resistance
+from netlists.spice.deck import Deck, subcircuit
+from netlists.spice.engine import simulate
+from netlists.spice.program import run_batch
+from netlists.spice.waveforms import pulses, pwl
 from netlists.technology.parameters import RampCircuit
-from netlists.waveforms import pulses, pwl
 
 V_CM, V_READ, V_DD, T_RESET, T_BIT, EDGE = 0.9, 0.2, 1.8, 20e-9, 2e-9, 0.1e-9
 LSB = 1.0 / 32

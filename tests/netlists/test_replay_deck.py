@@ -8,9 +8,7 @@ import pytest
 from netlists import replay_deck as replayed
 from netlists.closed_form import to_volts, transition_levels
 from netlists.crossbar import Crossbar
-from netlists.deck import Deck
 from netlists.differential_pairs import weights_to_pairs
-from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
 from netlists.level_blocks import Blocks
 from netlists.program import program_ramp
@@ -18,6 +16,8 @@ from netlists.pwm import Pwm
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
 from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
+from netlists.spice.deck import Deck
+from netlists.spice.engine import simulate
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 from netlists.tile import ColumnGroup, Tile

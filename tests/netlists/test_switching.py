@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlists.batch import run_batch
-from netlists.engine import simulate
 from netlists.errors import InputError
+from netlists.spice.engine import simulate
+from netlists.spice.program import run_batch
 from netlists.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, Yakopcic, hysteresis_deck, solve_state
 
 # Model, amplitude (V), frequency (Hz), state at the start.

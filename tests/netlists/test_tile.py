@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netlists.batch import run_batch
 from netlists.compensation import compensate
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
 from netlists.ramp_chips import Chips
+from netlists.spice.program import run_batch
 from netlists.technology.parameters import RampCircuit
 from netlists.tile import ColumnGroup, Tile
 from netlists.tile_deck import convert, read_tile, tile_deck

@@ -14,8 +14,8 @@ from characterization.figures import codes
 from characterization.montecarlo import simulate_run
 from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel
-from netlists.batch import run_batch
 from netlists.errors import InputError
+from netlists.spice.program import run_batch
 
 V_CM = 0.9
 

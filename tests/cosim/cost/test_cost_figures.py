@@ -5,8 +5,8 @@ import re
 import pytest
 
 from cosim.cost.figures import KINDS, all_figures, figure, figure_table
-from netlists.deck import subcircuits
 from netlists.errors import InputError
+from netlists.spice.deck import subcircuits
 
 TRANSISTOR = re.compile(r"^x\w+ .* (?:n|p)mos(?:_lvt)?_sky130 w=(\S+) l=(\S+)")
 CALL = re.compile(r"^x\w+ .*?(\w+_sky130)((?: \w+=\S+)*)$")

@@ -6,8 +6,8 @@ import pytest
 
 import cosim.cli.loop as command
 from cosim.cli.app import run
-from netlists.deck import subcircuit
 from netlists.errors import InputError
+from netlists.spice.deck import subcircuit
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from cosim.loop.run import choose_sequences
 from cosim.loop.settings import LoopSettings
 from cosim.loop.simulators import ModelSimulator, SpiceSimulator, Step
 from cosim.networks import Layer, Network
-from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError
+from netlists.spice.engine import simulate
 from netlists.tile_reference import mac_voltages
 from netlists.user_subcircuit import UserSubcircuit
 

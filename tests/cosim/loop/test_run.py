@@ -127,7 +127,7 @@ def test_the_report_is_made_of_the_folder_alone(network, task, make, nudged, tmp
     loop(network, task, tmp_path, make(), nudged, {(1, 2, 0): 1})
     before = (tmp_path / "report.html").read_bytes()
     (tmp_path / "report.html").unlink()
-    monkeypatch.setattr("netlists.engine.shared_instance", None)
+    monkeypatch.setattr("netlists.spice.engine.shared_instance", None)
     write_report(tmp_path)
     assert (tmp_path / "report.html").read_bytes() == before
     json.loads((tmp_path / "summary.json").read_text())

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from netlists.deck import Deck, subcircuit
-from netlists.engine import simulate
 from netlists.errors import InputError
+from netlists.spice.deck import Deck, subcircuit
+from netlists.spice.engine import simulate
 from netlists.technology import memristor
 from netlists.technology.profile import DeviceProfile, load_profile, profile_names
 

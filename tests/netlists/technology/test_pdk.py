@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netlists.batch import run_batch
 from netlists.bench import header, run_bench, table
-from netlists.deck import Deck, subcircuits
-from netlists.engine import simulate
 from netlists.errors import InputError, SimulationError, ToolkitError
-from netlists.pyspice import shared_instance
+from netlists.spice.deck import Deck, subcircuits
+from netlists.spice.engine import simulate
+from netlists.spice.program import run_batch
+from netlists.spice.pyspice import shared_instance
 from netlists.technology import pdk
 from netlists.technology.pdk import Conditions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .errors import InputError
+from netlists.errors import InputError
 
 _SCALE = {
     "t": 1e12,

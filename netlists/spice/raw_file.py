@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import SimulationError
+from netlists.errors import SimulationError
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from netlists.errors import InputError
+from netlists.files import sha256_of, write_atomic
 from netlists.technology import pdk
 
-from .deck_safety import check_deck
-from .errors import InputError
-from .files import sha256_of, write_atomic
+from .safety import check_deck
 
 
 @dataclass(frozen=True)

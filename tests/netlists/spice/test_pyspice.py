@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from netlists.pyspice import environment, find_executable_version, find_library, is_error, shared_instance
+from netlists.spice.pyspice import environment, find_executable_version, find_library, is_error, shared_instance
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_program_version():
 
 THREADS = """
 from pathlib import Path
-from netlists.deck import Deck
-from netlists.engine import simulate
-from netlists.pyspice import shared_instance
+from netlists.spice.deck import Deck
+from netlists.spice.engine import simulate
+from netlists.spice.pyspice import shared_instance
 
 def threads():
     return int(Path("/proc/self/status").read_text().partition("Threads:")[2].split()[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .errors import InputError
+from netlists.errors import InputError
 
 _A_LINE = 24
 """Breakpoints on a line of a deck; ngspice cuts lines past about 1,000 characters."""

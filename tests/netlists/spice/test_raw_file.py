@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from netlists.batch import run_batch
-from netlists.deck import Deck
 from netlists.errors import SimulationError
-from netlists.raw_file import read_raw_plot
+from netlists.spice.deck import Deck
+from netlists.spice.program import run_batch
+from netlists.spice.raw_file import read_raw_plot
 
 
 @pytest.fixture

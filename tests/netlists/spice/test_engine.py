@@ -8,11 +8,11 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from netlists import engine
-from netlists.deck import Deck
-from netlists.engine import simulate, simulate_draws
 from netlists.errors import InputError, SimulationError
-from netlists.pyspice import shared_instance
+from netlists.spice import engine
+from netlists.spice.deck import Deck
+from netlists.spice.engine import simulate, simulate_draws
+from netlists.spice.pyspice import shared_instance
 
 TAU = 1e-6
 
@@ -132,8 +132,8 @@ def test_interrupt_during_a_run_that_fails_is_not_lost(monkeypatch):
 
 def test_missing_library_is_one_clear_line():
     code = textwrap.dedent("""
-        from netlists.deck import Deck
-        from netlists.engine import simulate
+        from netlists.spice.deck import Deck
+        from netlists.spice.engine import simulate
         from netlists.errors import ToolkitError
         for _ in range(2):
             try:

@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import InputError
-from .spice_cards import Card, words
+from netlists.errors import InputError
+
+from .cards import Card, words
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlists.errors import InputError
-from netlists.spice_numbers import spice_number
+from netlists.spice.numbers import spice_number
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .batch import transient_vectors
+from netlists.errors import InputError, SimulationError
+
 from .deck import Deck
-from .errors import InputError, SimulationError
+from .numbers import spice_number
+from .program import transient_vectors
 from .pyspice import failure, shared_instance, thread_settings
-from .spice_numbers import spice_number
 
 if TYPE_CHECKING:
     from .shared_library import NgSpice

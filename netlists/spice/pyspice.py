@@ -21,7 +21,7 @@ import tempfile
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .errors import SimulationError, ToolkitError
+from netlists.errors import SimulationError, ToolkitError
 
 if TYPE_CHECKING:
     from .shared_library import NgSpice

@@ -2,13 +2,13 @@
 
 Each mend says what it mends and does nothing where it is not needed:
 
-* the library: PySpice looks for ``libngspice.so``, which only development packages install; `netlists.pyspice` names the
+* the library: PySpice looks for ``libngspice.so``, which only development packages install; `netlists.spice.pyspice` names the
   versioned file.
 * messages: PySpice takes any ``Note:`` on stderr, and any title with the word "error", for a failure;
   `NgSpice` decides by `is_error` instead and keeps every line.
 * the warning "Unsupported Ngspice version" is cosmetic and silenced with the rest of PySpice's own log.
 
-PySpice's subprocess mode (whose raw-file reader breaks on NumPy 2.3) is not used: see `netlists.batch`.
+PySpice's subprocess mode (whose raw-file reader breaks on NumPy 2.3) is not used: see `netlists.spice.program`.
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from netlists.errors import SimulationError, ToolkitError
+
 from .deck import Deck
-from .errors import SimulationError, ToolkitError
 from .pyspice import INSTALL_HINT, environment, is_error
 from .raw_file import read_raw_plot
 

@@ -5,10 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from netlists.batch import read_transitions, run_batch, transient_vectors
 from netlists.closed_form import to_input_units, transition_levels
-from netlists.deck import Deck
-from netlists.engine import RUNNERS, simulate
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.level_blocks import Blocks
 from netlists.program import program_ramp
@@ -16,6 +13,9 @@ from netlists.ramp_chips import Chips
 from netlists.ramp_clock import timing
 from netlists.ramp_column import transition_deck
 from netlists.ramp_conversion import conversion_deck
+from netlists.spice.deck import Deck
+from netlists.spice.engine import RUNNERS, simulate
+from netlists.spice.program import read_transitions, run_batch, transient_vectors
 
 SPAN = 2e-3
 

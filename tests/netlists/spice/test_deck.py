@@ -5,8 +5,8 @@ from importlib import resources
 
 import pytest
 
-from netlists.deck import Deck, subcircuit
 from netlists.errors import InputError, ToolkitError
+from netlists.spice.deck import Deck, subcircuit
 from netlists.technology import pdk
 
 FILES = sorted(p.name.removesuffix(".cir") for p in (resources.files("netlists") / "circuits").iterdir() if p.name.endswith(".cir"))

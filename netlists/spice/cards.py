@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .errors import InputError
+from netlists.errors import InputError
 
 # What ngspice takes for the start of a comment at the end of a line. The text handed to ngspice has none left, so that
 # nothing can hide from the checks in what one of the two readers takes for a comment.
