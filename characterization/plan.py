@@ -7,13 +7,11 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
-from netlists.activation_table import ActivationTable, as_activation
-from netlists.activations import Activation
 from netlists.checks import Bits, Choice, Ohms, Seed, Whole, checked
 from netlists.compensation import compensate
 from netlists.errors import InputError
+from netlists.function import Activation, ActivationTable, Quantizer, as_activation
 from netlists.level_blocks import Blocks
-from netlists.output_levels import Quantizer
 from netlists.program import RampProgram, program_ramp
 from netlists.technology import NOMINAL, DeviceProfile, Pvt, RampCircuit, as_designed, check_circuit, circuit_at, load_profile
 from netlists.user_subcircuit import UserSubcircuit

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.activations import get_activation
 from netlists.checks import is_whole
 from netlists.errors import InputError
+from netlists.function import get_activation
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from netlists.activations import Activation
 from netlists.errors import InputError
+from netlists.function import Activation
 from netlists.program import RampProgram
 
 from .chips import nominal_deck

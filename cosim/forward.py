@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from netlists.activations import get_activation
+from netlists.function import get_activation
 
 from .cells import Cell, Datapath, State
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel
-from netlists.activations import get_activation
 from netlists.checks import Choice, Finite, NonNegative, Number, Ohms, Positive, Seconds, Whole, checked
 from netlists.differential_pairs import LAYOUTS
 from netlists.errors import InputError
+from netlists.function import get_activation
 from netlists.technology import DeviceProfile
 
 from .conditions import models_of, moved_model, outside_fit, read_gain

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .activations import Activation
-from .output_levels import OutputLevels
-from .thresholds import Thresholds
+from netlists.function import Activation, OutputLevels, Thresholds
 
 _POINTS = 4097
 

@@ -15,14 +15,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from netlists.function import Activation, ActivationTable, Quantizer, as_activation
 from netlists.technology import DeviceProfile, RampCircuit
 
-from .activation_table import ActivationTable, as_activation
-from .activations import Activation
 from .checks import is_whole
 from .compile_report import report
 from .errors import InputError
-from .output_levels import Quantizer
 from .ramp_cells import CALIBRATION, calibration_cells, with_headroom
 from .ramp_cells import SCHEMES as _SCHEMES
 from .ramp_program import RampProgram, step_error_lsb
@@ -49,7 +47,7 @@ def program_ramp(
     Parameters
     ----------
     activation : str, ActivationTable or Activation
-        Name of a built-in function, or one of your own (`netlists.activation_table`).
+        Name of a built-in function, or one of your own (`netlists.function.table`).
     bits : int
         1..8: the output has at most ``2**bits`` levels.
     profile : DeviceProfile

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from netlists.activations import get_activation
 from netlists.checks import Count, Positive, checked
 from netlists.errors import InputError
+from netlists.function import get_activation
 
 State = dict[str, np.ndarray]
 
@@ -29,7 +29,7 @@ class Gate:
     ----------
     name : str
     activation : str
-        Name in `netlists.activations`; the ramp that converts these columns.
+        Name in `netlists.function.activations`; the ramp that converts these columns.
     full_scale : float
         Input and output of the ramp are in units of this. A linear ramp covers -1..1 by itself; 8 makes it -8..8.
     """

@@ -10,8 +10,8 @@ import joblib
 import typer
 
 from characterization.plan import RampPlan, Variation
-from netlists.activations import ACTIVATIONS
 from netlists.errors import InputError
+from netlists.function import ACTIVATIONS
 from netlists.program import SCHEMES
 from netlists.spice import Permissions
 from netlists.technology import RampCircuit, load_profile

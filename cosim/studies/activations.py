@@ -17,9 +17,8 @@ from characterization.montecarlo import in_workers
 from characterization.plan import DEFAULT_PROFILE
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.resume import Parts
-from netlists.activation_table import ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
-from netlists.activations import ACTIVATIONS
 from netlists.errors import InputError
+from netlists.function import ACTIVATIONS, ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
 from netlists.technology import DeviceProfile, RampCircuit, load_profile
 
 from ..report import write_report

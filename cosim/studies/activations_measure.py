@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from characterization.transitions import measure
-from netlists.activation_table import ActivationTable, as_activation
 from netlists.closed_form import to_input_units, to_volts
 from netlists.compensation import compensate
 from netlists.compile_report import dense_inputs, transfer_error
 from netlists.converter_cards import read_codes
 from netlists.errors import InputError, SimulationError
+from netlists.function import ActivationTable, as_activation
 from netlists.program import RampProgram, program_ramp
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck

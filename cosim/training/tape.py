@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.activations import get_activation
+from netlists.function import get_activation
 
 from .. import kernels
 from ..cells import Gate, Matrix

@@ -18,12 +18,12 @@ from cosim.hardware import Arrays, Hardware, LinearAdc
 from cosim.networks import Layer, LSTMNetwork, Network
 from cosim.pwm_inputs import PwmInputs
 from cosim.tasks import SequenceSet
-from netlists.activations import ACTIVATIONS
 from netlists.array_solver import ArraySolver
 from netlists.crossbar import Crossbar
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
-from netlists.output_levels import Quantizer
+from netlists.function.activations import ACTIVATIONS
+from netlists.function.output_levels import Quantizer
 from netlists.pwm import Pwm
 from netlists.technology.profile import load_profile
 

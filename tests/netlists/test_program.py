@@ -9,12 +9,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from netlists.activation_table import cubic_spline, from_callable, polynomial
-from netlists.activations import ACTIVATIONS, Activation, get_activation
 from netlists.closed_form import ramp_levels
 from netlists.compensation import compensate
 from netlists.errors import InputError
-from netlists.output_levels import InputDistribution, Quantizer
+from netlists.function.activations import ACTIVATIONS, Activation, get_activation
+from netlists.function.output_levels import InputDistribution, Quantizer
+from netlists.function.table import cubic_spline, from_callable, polynomial
 from netlists.program import CALIBRATION, SCHEMES, program_ramp, step_error_lsb
 from netlists.ramp_chips import Chips
 from netlists.technology.parameters import RampCircuit

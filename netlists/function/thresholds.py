@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .errors import InputError
+from netlists.errors import InputError
 
 Function = Callable[[np.ndarray], np.ndarray]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
 from netlists.errors import InputError
-from netlists.thresholds import FINEST, find, output_range
+from netlists.function.thresholds import FINEST, find, output_range
 
 LEVELS = np.arange(1, 8) / 8
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.errors import InputError
+
 from . import thresholds
-from .errors import InputError
 from .output_levels import OutputLevels, check_bits
 from .thresholds import Thresholds, output_range
 

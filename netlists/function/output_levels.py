@@ -17,8 +17,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from .checks import Bits, Choice, Positive, Share, check, checked
-from .errors import InputError
+from netlists.check_rules import Choice
+from netlists.checks import Bits, Positive, Share, check, checked
+from netlists.errors import InputError
+
 from .thresholds import MERGE_LSB
 
 PLACEMENTS = ("mid-rise", "mid-tread", "lloyd-max")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import erf
 
-from netlists.activations import ACTIVATIONS, CRRELU_EPSILON, check_bits, get_activation
 from netlists.errors import InputError
+from netlists.function.activations import ACTIVATIONS, CRRELU_EPSILON, check_bits, get_activation
 
 NAMES = sorted(ACTIVATIONS)
 INCREASING = sorted(n for n, a in ACTIVATIONS.items() if a.inverse is not None)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlists.activations import get_activation
 from netlists.errors import InputError
-from netlists.output_levels import InputDistribution, OutputLevels, Quantizer
+from netlists.function.activations import get_activation
+from netlists.function.output_levels import InputDistribution, OutputLevels, Quantizer
 
 
 def test_mid_rise():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
-from netlists.activation_table import ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
-from netlists.activations import get_activation
 from netlists.errors import InputError
+from netlists.function.activations import get_activation
+from netlists.function.table import ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
 
 
 @pytest.fixture

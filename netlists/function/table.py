@@ -15,9 +15,11 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.polynomial import Polynomial
 
+from netlists.check_rules import Choice
+from netlists.checks import Name, checked
+from netlists.errors import InputError
+
 from .activations import ACTIVATIONS, Activation, get_activation
-from .checks import Choice, Name, checked
-from .errors import InputError
 from .thresholds import output_range
 
 INTERPOLATIONS = ("pchip", "cubic")
