@@ -12,9 +12,9 @@ from netlists.compensation import compensate
 from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
 from netlists.level_blocks import Blocks
+from netlists.outside import UserSubcircuit
 from netlists.program import RampProgram, program_ramp
 from netlists.technology import NOMINAL, DeviceProfile, Pvt, RampCircuit, as_designed, check_circuit, circuit_at, load_profile
-from netlists.user_subcircuit import UserSubcircuit
 
 from .quasi_random import Sampling
 from .variation import Variation

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netlists.outside import UserSubcircuit, integrator_around
 from netlists.spice import subcircuits
 from netlists.technology import RampCircuit, check_level, pdk
 
 from .errors import InputError
-from .user_subcircuit import UserSubcircuit, integrator_around
 
 SUPPLY = "vdd"
 """Node of the supply; only blocks of level ``sky130`` have supply ports (``vdd 0`` after the others)."""

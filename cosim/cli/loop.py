@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from netlists.errors import InputError
+from netlists.outside import load_user_subcircuit
 from netlists.spice import Permissions
-from netlists.user_subcircuit import load_user_subcircuit
 
 from ..loop.settings import LEVELS, MODES, ON_FAILURE, SCOPES, SKY130_COLUMNS_A_GATE, LoopSettings
 from ..networks import Network

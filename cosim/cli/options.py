@@ -12,10 +12,10 @@ import typer
 from characterization.plan import RampPlan, Variation
 from netlists.errors import InputError
 from netlists.function import ACTIVATIONS
+from netlists.outside import load_user_subcircuit
 from netlists.program import SCHEMES
 from netlists.spice import Permissions
 from netlists.technology import RampCircuit, load_profile
-from netlists.user_subcircuit import load_user_subcircuit
 
 Activation = Annotated[str, typer.Option(help=f"Activation the ramp follows: {', '.join(ACTIVATIONS)}.")]
 Bits = Annotated[int, typer.Option(help="Resolution, 1..8.")]

@@ -10,10 +10,8 @@ import pandas as pd
 import typer
 
 from characterization.provenance import write_atomic
-from netlists.analysis import requests
 from netlists.errors import InputError
-from netlists.outside_deck import read_outside_deck
-from netlists.simulate import Wave, Waves, simulate_analysis
+from netlists.outside import Wave, Waves, read_outside_deck, requests, simulate_analysis
 from netlists.spice import Permissions
 
 from . import options as o

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from netlists.checks import Bits, Choice, Count, Items, PwmBits, Seed, checked
 from netlists.errors import InputError
-from netlists.user_subcircuit import UserSubcircuit
+from netlists.outside import UserSubcircuit
 
 MODES = ("closed", "shadow")
 LEVELS = ("macro", "sky130")

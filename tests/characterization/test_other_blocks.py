@@ -15,13 +15,13 @@ from netlists.closed_form import to_input_units, transition_levels
 from netlists.compensation import compensate
 from netlists.errors import InputError, ToolkitError
 from netlists.level_blocks import Blocks
+from netlists.outside.subcircuit import load_user_subcircuit
 from netlists.program import program_ramp
 from netlists.ramp_chips import Chips
 from netlists.ramp_conversion import conversion_deck
 from netlists.spice.deck import subcircuit
 from netlists.spice.program import read_transitions, run_batch
 from netlists.technology import pdk
-from netlists.user_subcircuit import load_user_subcircuit
 
 HARD = """.subckt mine inn com out inp params: av=5000
 b1 out com v={0.9*tanh(av/0.9*(v(inp)-v(inn)))}

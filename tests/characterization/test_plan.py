@@ -11,11 +11,11 @@ from characterization.plan import CALIBRATIONS, RampPlan, Sampling, Variation
 from characterization.variation import CORRELATED
 from netlists.closed_form import transition_levels
 from netlists.errors import InputError
+from netlists.outside.subcircuit import UserSubcircuit
 from netlists.ramp_chips import Chips
 from netlists.technology.conditions import Pvt, circuit_at
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile, profile_names
-from netlists.user_subcircuit import UserSubcircuit
 
 HARD = ".subckt hard inp inn out com\nb1 out com v = 1 + tanh(1e4 * v(inp, inn))\n.ends\n"
 

@@ -58,8 +58,8 @@ def test_ac_has_magnitude_and_phase(deck, capsys):
 
 
 def test_axes_carry_units(deck):
-    from netlists.outside_deck import read_outside_deck
-    from netlists.simulate import simulate_analysis
+    from netlists.outside.deck import read_outside_deck
+    from netlists.outside.run import simulate_analysis
 
     read = read_outside_deck(deck(".tran 1n 1u"))
     axes = cosim.cli.simulate.draw(simulate_analysis(read.deck(), read.analysis())).axes

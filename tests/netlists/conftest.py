@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from netlists.outside_deck import read_outside_deck
-from netlists.simulate import simulate_analysis
+from netlists.outside.deck import read_outside_deck
+from netlists.outside.run import simulate_analysis
 from netlists.spice.safety import NOTHING
 
 

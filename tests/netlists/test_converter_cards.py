@@ -22,6 +22,7 @@ from netlists.converter_cards import latch_clocks
 from netlists.converter_data import Converter
 from netlists.errors import InputError
 from netlists.level_blocks import MACRO, Blocks
+from netlists.outside.subcircuit import UserSubcircuit
 from netlists.program import program_ramp
 from netlists.pwm import Pwm
 from netlists.ramp_chips import Chips
@@ -34,7 +35,6 @@ from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 from netlists.tile import Tile
 from netlists.tile_deck import convert, tile_deck
-from netlists.user_subcircuit import UserSubcircuit
 
 PROFILE = load_profile("taox-100-400")
 PROGRAM = program_ramp("sigmoid", 2, PROFILE)

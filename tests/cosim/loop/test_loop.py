@@ -16,9 +16,9 @@ from cosim.loop.settings import LoopSettings
 from cosim.loop.simulators import ModelSimulator, SpiceSimulator, Step
 from cosim.networks import Layer, Network
 from netlists.errors import InputError, SimulationError
+from netlists.outside.subcircuit import UserSubcircuit
 from netlists.spice.engine import simulate
 from netlists.tile_reference import mac_voltages
-from netlists.user_subcircuit import UserSubcircuit
 
 
 def run(network, chip, some, who, tell=lambda _: None):

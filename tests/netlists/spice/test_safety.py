@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netlists.errors import InputError
-from netlists.outside_deck import read_cards, read_outside_deck
+from netlists.outside.deck import read_cards, read_outside_deck
 from netlists.spice.safety import Permissions
 
 RC = "v1 in 0 dc 1 ac 1 pulse(0 1 0 1p 1p 1 2)\nr1 in out 1k\nc1 out 0 1n\n"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from netlists.errors import InputError
 from netlists.spice import (
     ANALYSES,
     FILES_HINT,
@@ -26,7 +27,6 @@ from netlists.spice import (
 from netlists.spice.cards import cards
 
 from .analysis import Analysis, requests, save_card
-from .errors import InputError
 
 MAX_CHARACTERS = 64_000_000
 """Of a deck with everything it includes: a whole PDK has about 20 million."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlists.errors import InputError
 from netlists.spice import Card, spice_number, words
-
-from .errors import InputError
 
 PLOTS = {"tran": "Transient Analysis", "ac": "AC Analysis", "dc": "DC transfer characteristic", "op": "Operating Point"}
 """ngspice's name for the result of each analysis."""

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.spice import INSTALL_HINT, Deck, RawPlot, environment, is_error, read_raw_plot
 
 from .analysis import PLOTS, Analysis, difference, ngspice_name
-from .errors import InputError, SimulationError, ToolkitError
 
 UNITS = {
     "voltage": "V",

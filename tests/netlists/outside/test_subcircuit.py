@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlists.errors import InputError
+from netlists.outside.subcircuit import ROLES, UserSubcircuit, load_user_subcircuit
 from netlists.spice.deck import Deck, subcircuit
 from netlists.spice.engine import simulate
 from netlists.spice.safety import Permissions
-from netlists.user_subcircuit import ROLES, UserSubcircuit, load_user_subcircuit
 
 BODY = "b1 com out i={0.9*tanh(gain/0.9*(v(inp)-v(inn)+v_os))}\nr1 out com 1\nc1 out com 0.3n\n"
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlists.errors import InputError, SimulationError
-from netlists.outside_deck import read_outside_deck
+from netlists.outside.deck import read_outside_deck
+from netlists.outside.run import simulate_analysis
 from netlists.ramp_chips import Chips
 from netlists.ramp_column import transition_deck
-from netlists.simulate import simulate_analysis
 from netlists.spice import engine
 from netlists.spice.cards import cards, words
 from netlists.spice.deck import Deck
@@ -151,7 +151,7 @@ def test_bad_decks(body, files, message, write, tmp_path):
 
 
 def test_a_bomb_of_includes_ends(write, tmp_path, monkeypatch):
-    monkeypatch.setattr("netlists.outside_deck.MAX_CHARACTERS", 20_000)
+    monkeypatch.setattr("netlists.outside.deck.MAX_CHARACTERS", 20_000)
     for i in range(30):
         (tmp_path / "deck" / f"{i}.inc").write_text(f".include {i + 1}.inc\n.include {i + 1}.inc\n")
     (tmp_path / "deck" / "30.inc").write_text("r1 a 0 1\n")

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
+from netlists.errors import InputError
 from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, subcircuit, words
 from netlists.spice.cards import cards
 
-from .errors import InputError
-from .outside_deck import read_cards
+from .deck import read_cards
 
 _NAME = re.compile(r"[\w.$\-]+", re.ASCII)
 

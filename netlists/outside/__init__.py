@@ -1,0 +1,5 @@
+"""Decks and blocks written by somebody else: read, checked, run."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
