@@ -32,7 +32,7 @@ from characterization.control_variate import fit_levels, mean_with, quantile_wit
 from characterization.estimators import CONFIDENCE, Estimate, mean_of, quantile_of, yield_of
 from characterization.limits import Limits
 from characterization.plan import RampPlan
-from netlists.closed_form import to_input_units
+from netlists.ramp import to_input_units
 
 SEED = 11
 CHIPS = {"macro": 6400, "sky130": 64}

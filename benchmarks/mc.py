@@ -31,11 +31,8 @@ from comparator_offset import comparator_offsets
 from characterization.plan import RampPlan
 from characterization.sampling import draw
 from characterization.transitions import measure, probe_span
-from netlists.closed_form import transition_levels
 from netlists.level_blocks import comparator_values, integrator_values
-from netlists.program import RampProgram
-from netlists.ramp_chips import Chips
-from netlists.ramp_clock import timing
+from netlists.ramp import Chips, RampProgram, timing, transition_levels
 from netlists.spice import pulses, pwl, shared_instance, stairs, subcircuits
 from netlists.spice.shared_library import Circuit
 

@@ -40,8 +40,7 @@ from characterization.sample_rows import measured_rows
 from characterization.sampling import draw
 from characterization.transitions import Measured
 from characterization.workers import Worker
-from netlists.closed_form import transition_levels
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram, transition_levels
 from netlists.spice import shared_instance
 
 BITS = 5

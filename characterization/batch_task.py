@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram
 from netlists.spice import shared_instance
 
 from .chips import measure_batch

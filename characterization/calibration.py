@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlists.compensation import standing_conductance
-from netlists.program import CALIBRATION, RampProgram
+from netlists.ramp import CALIBRATION, RampProgram, standing_conductance
 from netlists.technology import DeviceProfile
 
 
@@ -47,7 +46,7 @@ def one_point_targets(
     stuck : ndarray of bool (n, cells), optional
         Cells that write-verify found not to move: they are given nothing.
     share : ndarray (n, cells), optional
-        Share of its charge that a cell delivers (`netlists.closed_form.charge_share`); all by default.
+        Share of its charge that a cell delivers (`netlists.ramp.closed_form.charge_share`); all by default.
 
     Returns
     -------

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from netlists.errors import InputError
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram
 
 from . import figures
 from .limits import Limits

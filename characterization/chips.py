@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.closed_form import to_input_units, transition_levels
 from netlists.errors import SimulationError
-from netlists.program import RampProgram
-from netlists.ramp_chips import Chips
+from netlists.ramp import Chips, RampProgram, to_input_units, transition_levels
 from netlists.ramp_column import transition_deck
 from netlists.spice import Deck
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.closed_form import charge_share, to_input_units, transition_levels
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram, charge_share, to_input_units, transition_levels
 
 from .calibration import one_point_targets
 from .plan import RampPlan

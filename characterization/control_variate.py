@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from netlists.errors import InputError
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram
 
 from .chip_statistics import Statistic
 from .estimators import CONFIDENCE, Estimate, check_limit, check_share, check_values, jeffreys_interval, proportion_interval

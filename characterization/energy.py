@@ -12,8 +12,8 @@ import numpy as np
 from netlists.bench_energy import EnergyBench, driver_bench, mac_bench, ramp_bench, switch_bench
 from netlists.errors import InputError
 from netlists.files import write_text
-from netlists.program import RampProgram, program_ramp
 from netlists.pwm import Pwm
+from netlists.ramp import RampProgram, program_ramp
 from netlists.spice import simulate, simulate_draws
 from netlists.technology import DeviceProfile, RampCircuit, load_profile
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlists.errors import InputError
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram
 
 
 def _levels(x: np.ndarray, program: RampProgram) -> np.ndarray:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlists.errors import InputError
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram
 from netlists.technology import DeviceProfile
 
 

@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from netlists.checks import Bits, Choice, Ohms, Seed, Whole, checked
-from netlists.compensation import compensate
 from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
 from netlists.level_blocks import Blocks
 from netlists.outside import UserSubcircuit
-from netlists.program import RampProgram, program_ramp
+from netlists.ramp import RampProgram, compensate, program_ramp
 from netlists.technology import NOMINAL, DeviceProfile, Pvt, RampCircuit, as_designed, check_circuit, circuit_at, load_profile
 
 from .quasi_random import Sampling
@@ -34,7 +33,7 @@ class RampPlan:
 
     Attributes
     ----------
-    activation, bits, scheme, n_calibration : see `netlists.program.program_ramp`
+    activation, bits, scheme, n_calibration : see `netlists.ramp.compiler.program_ramp`
     profile : DeviceProfile
     circuit : RampCircuit
         By default the one of the conditions, `netlists.technology.conditions.circuit_at`.

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from netlists.errors import InputError
 from netlists.level_blocks import CELL_STYLES
 from netlists.outside import load_user_subcircuit
-from netlists.program import SCHEMES
+from netlists.ramp.compiler import SCHEMES
 from netlists.spice import NOTHING, Permissions
 from netlists.technology import CORNERS, LEVELS, DeviceProfile, Pvt, RampCircuit, circuit_at, load_profile
 

@@ -20,7 +20,7 @@ from pydantic import (
 
 from netlists.errors import InputError
 from netlists.function import Activation
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram
 
 from .chips import nominal_deck
 from .condition_table import Array, ConditionTable

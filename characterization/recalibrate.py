@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.closed_form import charge_share
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram, charge_share
 
 from .calibration import error_at, one_point_targets, trim_targets, two_point_targets
 from .plan import RampPlan

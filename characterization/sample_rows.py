@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlists.closed_form import to_input_units
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram, to_input_units
 
 from .chips import Calibrated
 from .plan import RampPlan

@@ -16,8 +16,7 @@ from typing import cast
 import numpy as np
 
 from netlists.errors import InputError
-from netlists.program import CALIBRATION, RampProgram
-from netlists.ramp_chips import Chips
+from netlists.ramp import CALIBRATION, Chips, RampProgram
 from netlists.technology import DeviceProfile
 
 from .plan import RampPlan

@@ -8,13 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from netlists.closed_form import transition_levels
 from netlists.converter_cards import is_stepped
 from netlists.errors import SimulationError
 from netlists.level_blocks import MACRO, Blocks
-from netlists.program import RampProgram
-from netlists.ramp_chips import Chips
-from netlists.ramp_clock import tick_times, timing
+from netlists.ramp import Chips, RampProgram, tick_times, timing, transition_levels
 from netlists.ramp_column import transition_deck
 from netlists.spice import Deck, simulate
 from netlists.technology import RampCircuit

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from netlists.closed_form import to_input_units, to_volts
 from netlists.converter_cards import read_codes
 from netlists.errors import InputError, SimulationError
-from netlists.program import RampProgram
-from netlists.ramp_chips import Chips
+from netlists.ramp import Chips, RampProgram, to_input_units, to_volts
 from netlists.ramp_conversion import conversion_deck
 from netlists.spice import simulate
 

@@ -15,7 +15,7 @@ from characterization.montecarlo import Run
 from characterization.plan import RampPlan
 from characterization.provenance import write_atomic
 from characterization.write_verify import WriteVerifyResult
-from netlists.closed_form import to_volts
+from netlists.ramp import to_volts
 
 from .comparison import Comparison
 

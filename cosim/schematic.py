@@ -13,7 +13,7 @@ from schemdraw import elements as e
 
 from characterization.plan import RampPlan
 from netlists.files import write_bytes
-from netlists.program import CALIBRATION
+from netlists.ramp import CALIBRATION
 
 
 def draw_column(path: Path, plan: RampPlan) -> None:

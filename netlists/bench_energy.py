@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.ramp import RampProgram
 from netlists.spice import Deck, pulses, pwl
 from netlists.technology import RampCircuit
 
@@ -18,7 +19,6 @@ from .converter_cards import OPTIONS
 from .converter_data import Converter
 from .errors import InputError
 from .level_blocks import Blocks
-from .program import RampProgram
 from .pwm import Pwm
 
 SKY130 = Blocks("sky130", "switch")

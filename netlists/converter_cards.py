@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from netlists.ramp import Chips, RampProgram
 from netlists.spice import Deck, pulses, pwl, pwl_texts, stairs, time_functions
 from netlists.technology import RampCircuit
 
@@ -17,8 +18,6 @@ from .converter_data import Converter, count_time
 from .crossbar_deck import continued
 from .errors import InputError, SimulationError
 from .level_blocks import SUPPLY, Blocks, comparator_values, integrator_values
-from .program import RampProgram
-from .ramp_chips import Chips
 
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
 # stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing.

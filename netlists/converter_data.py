@@ -7,12 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
+from netlists.ramp import RampProgram, Timing, select_pulses, timing
 from netlists.technology import RampCircuit
 
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
-from .program import RampProgram
-from .ramp_clock import Timing, select_pulses, timing
 
 
 @dataclass(frozen=True, eq=False)

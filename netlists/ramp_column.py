@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlists.ramp import Chips, RampProgram, tick_times
 from netlists.spice import Deck, stairs, ticks
 from netlists.technology import RampCircuit
 
@@ -22,9 +23,6 @@ from .converter_cards import decision_noise, is_stepped
 from .converter_data import Converter
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
-from .program import RampProgram
-from .ramp_chips import Chips
-from .ramp_clock import tick_times
 
 
 def transition_deck(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from netlists.ramp import Chips, RampProgram
 from netlists.spice import Deck
 from netlists.technology import RampCircuit
 
@@ -12,8 +13,6 @@ from .converter_cards import decision_noise
 from .converter_data import Converter
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
-from .program import RampProgram
-from .ramp_chips import Chips
 
 
 def conversion_deck(

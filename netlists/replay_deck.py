@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlists.ramp import Chips, RampProgram, timing
 from netlists.spice import Deck, stairs, ticks
 from netlists.technology import RampCircuit
 
@@ -23,9 +24,6 @@ from .converter_cards import is_stepped
 from .converter_data import Converter
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
-from .program import RampProgram
-from .ramp_chips import Chips
-from .ramp_clock import timing
 
 
 @dataclass(frozen=True, eq=False)

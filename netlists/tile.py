@@ -22,6 +22,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from netlists.ramp import Chips, RampProgram
 from netlists.technology import DeviceProfile, RampCircuit
 
 from .array_solver import ArraySolver
@@ -29,9 +30,7 @@ from .checks import Number, Positive, Seconds, checked
 from .crossbar import Crossbar
 from .differential_pairs import weights_to_pairs
 from .errors import InputError
-from .program import RampProgram
 from .pwm import Pwm
-from .ramp_chips import Chips
 
 ARRAYS = ("reduced", "mesh", "ideal")
 R_HOLD_IDEAL = 1e-3

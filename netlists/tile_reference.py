@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netlists.ramp import transition_levels
 from netlists.technology import check_level
 
-from .closed_form import transition_levels
 from .tile import Tile, check_array
 
 IDEAL_GAIN = 1e6

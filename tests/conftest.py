@@ -5,8 +5,8 @@ import pytest
 from hypothesis import settings
 
 from characterization.plan import RampPlan, Variation
-from netlists.program import program_ramp
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
+from netlists.ramp.compiler import program_ramp
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 

@@ -30,7 +30,7 @@ from cosim.tasks.vowels import load_vowels
 from netlists.errors import InputError, ToolkitError
 from netlists.function.table import ActivationTable, load_table
 from netlists.outside.subcircuit import UserSubcircuit, load_user_subcircuit
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
 from netlists.ramp_conversion import conversion_deck
 from netlists.technology.profile import load_profile
 

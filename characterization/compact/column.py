@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists.errors import InputError
-from netlists.program import RampProgram
 from netlists.pwm import Pwm
-from netlists.ramp_clock import timing
+from netlists.ramp import RampProgram, timing
 from netlists.technology import RampCircuit
 
 from ..ramp_draw import RampDraw

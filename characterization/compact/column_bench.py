@@ -6,11 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from netlists.closed_form import to_input_units, transition_levels
-from netlists.compensation import compensate
 from netlists.converter_cards import read_codes
-from netlists.program import program_ramp
-from netlists.ramp_chips import Chips
+from netlists.ramp import Chips, compensate, program_ramp, to_input_units, transition_levels
 from netlists.ramp_conversion import conversion_deck
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile

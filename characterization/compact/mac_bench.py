@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlists.compensation import compensate
 from netlists.errors import InputError
-from netlists.program import program_ramp
 from netlists.pwm import Pwm
+from netlists.ramp import compensate, program_ramp
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
 from netlists.tile import Tile
 from netlists.tile_deck import convert

@@ -17,8 +17,8 @@ from characterization.streams import budget_sequence
 from netlists.checks import Bits, Count, Seed, checked
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
-from netlists.program import RampProgram, program_ramp
 from netlists.pwm import Pwm
+from netlists.ramp import RampProgram, program_ramp
 from netlists.technology import DeviceProfile, RampCircuit
 
 from ..cells import LSTM, Matrix

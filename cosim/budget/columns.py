@@ -13,8 +13,7 @@ from characterization.compact.column import decision_times
 from characterization.compact.comparator import ComparatorModel
 from characterization.compact.delay import DelayLaw
 from characterization.model_file import Fitted
-from netlists.program import RampProgram
-from netlists.ramp_clock import timing
+from netlists.ramp import RampProgram, timing
 from netlists.technology import RampCircuit
 
 from .sources import Amounts

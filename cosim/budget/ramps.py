@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlists.closed_form import to_input_units, transition_levels
-from netlists.program import RampProgram
-from netlists.ramp_chips import Chips
+from netlists.ramp import Chips, RampProgram, to_input_units, transition_levels
 from netlists.technology import DeviceProfile, RampCircuit
 
 from .cells import budget_profile, drawn_curvature, read_through
@@ -21,7 +19,7 @@ def ramp_levels(
 
     The column is written, calibrated at x = 0 as it reads (stuck cells, curvature and transistors included), and then relaxes.
     The write of the calibration leaves the programming error of one cell. Charge alone counts (Yang et al. 2025), as
-    `netlists.closed_form` sums it: the ramp program allows for its own integrator.
+    `netlists.ramp.closed_form` sums it: the ramp program allows for its own integrator.
     """
     program_rng, stuck_rng, relaxation_rng, curve_rng, trim_rng = rng.spawn(5)
     cells, target, levels = budget_profile(profile, amounts), program.conductance, program.x

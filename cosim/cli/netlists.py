@@ -10,12 +10,11 @@ import typer
 
 from characterization.plan import DEFAULT_PROFILE
 from netlists.array_solver import ArraySolver
-from netlists.compensation import compensate
 from netlists.crossbar import Crossbar
 from netlists.crossbar_deck import AccessTransistor, chosen_columns, operating_point_deck
 from netlists.errors import InputError
-from netlists.program import RampProgram, program_ramp
 from netlists.pwm import Pwm
+from netlists.ramp import RampProgram, compensate, program_ramp
 from netlists.technology import DeviceProfile, RampCircuit, check_level, load_profile
 from netlists.tile import Tile
 from netlists.tile_deck import tile_deck

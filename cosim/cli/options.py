@@ -13,7 +13,7 @@ from characterization.plan import RampPlan, Variation
 from netlists.errors import InputError
 from netlists.function import ACTIVATIONS
 from netlists.outside import load_user_subcircuit
-from netlists.program import SCHEMES
+from netlists.ramp.compiler import SCHEMES
 from netlists.spice import Permissions
 from netlists.technology import RampCircuit, load_profile
 

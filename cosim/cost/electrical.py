@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 from itertools import pairwise
 
-from netlists.program import program_ramp
+from netlists.ramp import program_ramp
 from netlists.technology import RampCircuit, load_profile
 
 from .design import Design

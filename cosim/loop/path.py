@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlists.errors import SimulationError
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram
 
 from ..chip import ChipCell
 from ..chip_path import ChipPath

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from characterization.plan import RampPlan
-from netlists.program import RampProgram
-from netlists.ramp_chips import Chips
+from netlists.ramp import Chips, RampProgram
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,12 +16,10 @@ import numpy as np
 from characterization.resume import Parts
 from characterization.workers import in_workers
 from netlists import tile_deck
-from netlists.closed_form import to_volts
 from netlists.errors import InputError, SimulationError
 from netlists.files import sha256_of
 from netlists.level_blocks import Blocks
-from netlists.program import RampProgram
-from netlists.ramp_chips import Chips
+from netlists.ramp import Chips, RampProgram, to_volts
 from netlists.replay_deck import ColumnCharge, Replay, codes, replay_deck, saved_vectors
 from netlists.spice import simulate
 from netlists.technology import RampCircuit

@@ -12,8 +12,8 @@ import numpy as np
 from characterization.streams import closed_form_stream, ramp_seed
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
-from netlists.program import program_ramp
 from netlists.pwm import Pwm
+from netlists.ramp import program_ramp
 from netlists.technology import DeviceProfile
 
 from ..budget.columns import column_gains

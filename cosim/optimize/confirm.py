@@ -12,7 +12,7 @@ from characterization.control_chips import same_chips
 from characterization.montecarlo import Run, characterize
 from characterization.ramp_model import RampModel
 from characterization.streams import ramp_seed
-from netlists.ramp_clock import timing
+from netlists.ramp import timing
 from netlists.technology import DeviceProfile
 
 from ..cost import Design

@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 
 from characterization.transitions import measure
-from netlists.closed_form import to_input_units, to_volts
-from netlists.compensation import compensate
-from netlists.compile_report import dense_inputs, transfer_error
 from netlists.converter_cards import read_codes
 from netlists.errors import InputError, SimulationError
 from netlists.function import ActivationTable, as_activation
-from netlists.program import RampProgram, program_ramp
-from netlists.ramp_chips import Chips
+from netlists.ramp import Chips, RampProgram, compensate, dense_inputs, program_ramp, to_input_units, to_volts, transfer_error
 from netlists.ramp_conversion import conversion_deck
 from netlists.spice import simulate
 from netlists.technology import DeviceProfile, RampCircuit

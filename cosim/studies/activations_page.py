@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from characterization.provenance import read_json
-from netlists.compile_report import dense_inputs, transfer_error
 from netlists.function import as_activation
+from netlists.ramp import dense_inputs, transfer_error
 
 from ..page import Page, Section, cell, percent
 from ..plots import IDEAL, MEASURED, save_figure

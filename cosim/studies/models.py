@@ -21,7 +21,7 @@ from characterization.resume import Parts
 from characterization.sampling import draw
 from characterization.transitions import measure
 from characterization.validation import INPUTS_PER_CHIP, level_tests, validate
-from netlists.closed_form import to_input_units
+from netlists.ramp import to_input_units
 
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
 from ..report import write_report

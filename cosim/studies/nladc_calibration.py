@@ -26,9 +26,8 @@ from characterization.provenance import make_folder, versions, write_atomic, wri
 from characterization.recalibrate import POINT
 from characterization.resume import Parts
 from characterization.sampling import stuck_cells
-from netlists.closed_form import to_input_units
 from netlists.errors import InputError
-from netlists.program import CALIBRATION, RampProgram
+from netlists.ramp import CALIBRATION, RampProgram, to_input_units
 from netlists.technology import NOMINAL, DeviceProfile, circuit_at, load_profile
 
 from ..report import write_report

@@ -13,8 +13,7 @@ from characterization.chip_statistics import max_dnl, max_inl
 from characterization.figures import inl_input
 from characterization.plan import RampPlan
 from characterization.recalibrate import POINT
-from netlists.closed_form import to_volts
-from netlists.program import RampProgram
+from netlists.ramp import RampProgram, to_volts
 
 from .stuck import yield_row
 

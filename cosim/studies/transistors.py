@@ -26,12 +26,9 @@ from characterization.resume import Parts
 from characterization.sampling import draw
 from characterization.streams import input_pair_stream
 from characterization.transitions import measure
-from netlists.closed_form import to_input_units, transition_levels
 from netlists.errors import InputError
 from netlists.level_blocks import MACRO, Blocks
-from netlists.program import RampProgram
-from netlists.ramp_chips import Chips
-from netlists.ramp_clock import timing
+from netlists.ramp import Chips, RampProgram, timing, to_input_units, transition_levels
 from netlists.ramp_column import transition_deck
 from netlists.spice import simulate
 

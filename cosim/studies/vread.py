@@ -28,7 +28,7 @@ from characterization.plan import RampPlan
 from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
 from characterization.resume import Parts
 from characterization.transitions import measure
-from netlists.closed_form import to_input_units
+from netlists.ramp import to_input_units
 from netlists.technology import RampCircuit
 
 from ..page import Page, Section

@@ -8,10 +8,10 @@ from characterization.chips import measure_batch
 from characterization.plan import RampPlan
 from characterization.sampling import stuck_cells
 from characterization.transitions import measure
-from netlists.closed_form import charge_share, to_input_units
-from netlists.compensation import compensate
-from netlists.program import CALIBRATION, program_ramp
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
+from netlists.ramp.closed_form import charge_share, to_input_units
+from netlists.ramp.compensation import compensate
+from netlists.ramp.compiler import CALIBRATION, program_ramp
 
 # One write corrects the error but for what finite gain, bandwidth and the offset's part of v_read make of the moved charge.
 REST = 0.05

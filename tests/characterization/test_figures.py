@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from characterization.figures import codes, dnl, inl_input, inl_output, is_monotonic, linear_inl_dnl, missing_codes, offset_and_gain
 from netlists.errors import InputError
-from netlists.program import program_ramp
+from netlists.ramp.compiler import program_ramp
 
 
 def test_definitions_by_hand(profile):

@@ -31,7 +31,7 @@ import netlists.array_solver, netlists.spice.engine, netlists.outside.run, netli
 from characterization.plan import RampPlan
 from characterization.ramp_model import RampModel
 from netlists.technology.profile import load_profile
-from netlists.program import program_ramp
+from netlists.ramp.compiler import program_ramp
 """
 BUILT = f"""
 profile = load_profile("yang-0-150")

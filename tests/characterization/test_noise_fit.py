@@ -5,7 +5,7 @@ import pytest
 
 from characterization.noise_fit import fit_noise, read_noise_shape
 from netlists.errors import InputError
-from netlists.program import program_ramp
+from netlists.ramp.compiler import program_ramp
 
 TRUE = {"comparator_offset": 0.02, "comparator_noise": 0.004, "read_noise": 0.14e-6}
 

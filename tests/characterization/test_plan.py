@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from characterization.distributions import Shape
 from characterization.plan import CALIBRATIONS, RampPlan, Sampling, Variation
 from characterization.variation import CORRELATED
-from netlists.closed_form import transition_levels
 from netlists.errors import InputError
 from netlists.outside.subcircuit import UserSubcircuit
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
+from netlists.ramp.closed_form import transition_levels
 from netlists.technology.conditions import Pvt, circuit_at
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile, profile_names

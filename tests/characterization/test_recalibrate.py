@@ -10,9 +10,9 @@ from characterization.chips import measure_batch
 from characterization.plan import RampPlan, Variation
 from characterization.recalibrate import SEARCH_STEPS, recalibrate
 from characterization.sampling import draw
-from netlists.closed_form import to_input_units, transition_levels
 from netlists.errors import InputError
-from netlists.program import CALIBRATION
+from netlists.ramp.closed_form import to_input_units, transition_levels
+from netlists.ramp.compiler import CALIBRATION
 
 SAMPLES = np.arange(64)
 

@@ -9,7 +9,7 @@ from characterization.plan import RampPlan, Sampling, Variation
 from characterization.sampling import draw, draw_population, nominal_chips, reprogram, stuck_cells
 from characterization.streams import SampleSource, sample_stream
 from netlists.errors import InputError
-from netlists.program import CALIBRATION
+from netlists.ramp.compiler import CALIBRATION
 from netlists.technology.parameters import MEASURED_STATISTICS
 
 ARRAYS = (

@@ -9,9 +9,9 @@ from characterization.figures import codes, levels_under_noise, linear_inl_dnl
 from characterization.plan import RampPlan
 from characterization.sine_test import fit_sine, sine_test
 from characterization.transitions import measure
-from netlists.closed_form import to_input_units
 from netlists.errors import InputError
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
+from netlists.ramp.closed_form import to_input_units
 
 
 def record(levels, points=16384, cycles=1021):

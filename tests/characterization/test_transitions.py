@@ -7,12 +7,12 @@ import characterization.transitions as transitions
 from characterization.figures import codes
 from characterization.transitions import SPAN, measure, probe_span
 from characterization.validation import convert
-from netlists.closed_form import to_input_units, to_volts, transition_levels
 from netlists.converter_cards import TIGHT_OPTIONS
 from netlists.errors import SimulationError
 from netlists.level_blocks import Blocks
-from netlists.ramp_chips import Chips
-from netlists.ramp_clock import tick_times
+from netlists.ramp.chips import Chips
+from netlists.ramp.clock import tick_times
+from netlists.ramp.closed_form import to_input_units, to_volts, transition_levels
 from netlists.spice.engine import RUNNERS
 from netlists.technology.parameters import RampCircuit
 

@@ -9,7 +9,7 @@ import pytest
 
 from characterization.write_verify import PulsePlan, WriteVerifyScheme, write_states, write_verify
 from netlists.errors import InputError
-from netlists.program import program_ramp
+from netlists.ramp.compiler import program_ramp
 from netlists.spice.engine import simulate
 from netlists.spice.program import run_batch
 from netlists.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, solve_state

@@ -14,9 +14,9 @@ from characterization.sampling import draw
 from cosim.studies import nladc_calibration as study
 from cosim.studies.nladc_calibration_tables import AS_PROGRAMMED, BEST_SHIFT, least_max_inl
 from cosim.studies.study import Run, load_settings
-from netlists.closed_form import transition_levels
 from netlists.errors import InputError
-from netlists.program import CALIBRATION
+from netlists.ramp.closed_form import transition_levels
+from netlists.ramp.compiler import CALIBRATION
 
 QUIET = Run(progress=False)
 SETTINGS = study.Settings(

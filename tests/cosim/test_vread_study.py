@@ -10,8 +10,8 @@ from characterization.plan import RampPlan
 from characterization.sampling import draw
 from cosim.studies import vread
 from cosim.studies.study import Run, load_settings
-from netlists.closed_form import to_input_units, transition_levels
 from netlists.errors import InputError
+from netlists.ramp.closed_form import to_input_units, transition_levels
 
 QUIET = Run(progress=False)
 SETTINGS = vread.Settings(activations=("sigmoid",), bits=3, samples=18)

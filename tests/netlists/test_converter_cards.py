@@ -17,15 +17,15 @@ from netlists.bench_column import (
     triangle_deck,
 )
 from netlists.bench_energy import mac_bench, ramp_bench
-from netlists.closed_form import to_volts
 from netlists.converter_cards import latch_clocks
 from netlists.converter_data import Converter
 from netlists.errors import InputError
 from netlists.level_blocks import MACRO, Blocks
 from netlists.outside.subcircuit import UserSubcircuit
-from netlists.program import program_ramp
 from netlists.pwm import Pwm
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
+from netlists.ramp.closed_form import to_volts
+from netlists.ramp.compiler import program_ramp
 from netlists.ramp_column import transition_deck
 from netlists.ramp_conversion import conversion_deck
 from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from netlists import replay_deck as replayed
-from netlists.closed_form import to_volts, transition_levels
 from netlists.crossbar import Crossbar
 from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError, SimulationError
 from netlists.level_blocks import Blocks
-from netlists.program import program_ramp
 from netlists.pwm import Pwm
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
+from netlists.ramp.closed_form import to_volts, transition_levels
+from netlists.ramp.compiler import program_ramp
 from netlists.ramp_conversion import conversion_deck
 from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
 from netlists.spice.deck import Deck

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netlists.compensation import compensate
 from netlists.errors import InputError, SimulationError, ToolkitError
-from netlists.program import program_ramp
 from netlists.pwm import Pwm
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
+from netlists.ramp.compensation import compensate
+from netlists.ramp.compiler import program_ramp
 from netlists.spice.program import run_batch
 from netlists.technology.parameters import RampCircuit
 from netlists.tile import ColumnGroup, Tile

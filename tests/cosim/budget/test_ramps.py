@@ -8,8 +8,8 @@ import pytest
 from cosim.budget.cells import CURVATURE_SPREAD, budget_profile, drawn_curvature, read_through
 from cosim.budget.ramps import ramp_levels
 from cosim.budget.sources import RELAXED, default_relaxation, mean_relaxation
-from netlists.program import program_ramp
-from netlists.ramp_program import step_error_lsb
+from netlists.ramp.compiler import program_ramp
+from netlists.ramp.program import step_error_lsb
 from netlists.technology import memristor
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile, profile_names

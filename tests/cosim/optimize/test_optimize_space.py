@@ -13,7 +13,7 @@ from cosim.networks import LSTMNetwork
 from cosim.optimize.ramps import ramp_plan
 from cosim.optimize.space import Space, circuit_of, design_of, device_of, parse_fixed, variables
 from netlists.errors import InputError
-from netlists.program import program_ramp
+from netlists.ramp.compiler import program_ramp
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile, profile_names
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from netlists.errors import InputError, SimulationError
 from netlists.outside.deck import read_outside_deck
 from netlists.outside.run import simulate_analysis
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
 from netlists.ramp_column import transition_deck
 from netlists.spice import engine
 from netlists.spice.cards import cards, words

@@ -5,12 +5,12 @@ import subprocess
 import numpy as np
 import pytest
 
-from netlists.closed_form import to_input_units, transition_levels
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.level_blocks import Blocks
-from netlists.program import program_ramp
-from netlists.ramp_chips import Chips
-from netlists.ramp_clock import timing
+from netlists.ramp.chips import Chips
+from netlists.ramp.clock import timing
+from netlists.ramp.closed_form import to_input_units, transition_levels
+from netlists.ramp.compiler import program_ramp
 from netlists.ramp_column import transition_deck
 from netlists.ramp_conversion import conversion_deck
 from netlists.spice.deck import Deck

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from netlists.closed_form import to_input_units, to_volts, transition_levels
-from netlists.program import SCHEMES, program_ramp
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
+from netlists.ramp.closed_form import to_input_units, to_volts, transition_levels
+from netlists.ramp.compiler import SCHEMES, program_ramp
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

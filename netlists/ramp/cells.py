@@ -17,9 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.errors import InputError
 from netlists.technology import DeviceProfile
-
-from .errors import InputError
 
 CALIBRATION = -1
 """Value of ``RampProgram.step`` for calibration cells."""

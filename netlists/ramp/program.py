@@ -9,8 +9,8 @@ import numpy as np
 
 from netlists.technology import RampCircuit
 
-from .compile_report import CompileReport
-from .ramp_cells import CALIBRATION
+from .cells import CALIBRATION
+from .report import CompileReport
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class RampProgram:
             ground and has half the room.
         slew_share : float
             Slope of the steepest step as a part of the op-amp's slew rate: near the limit a step falls short by more than
-            `netlists.compensation` allows for.
+            `netlists.ramp.compensation` allows for.
         """
         low, high = self.span(circuit)
         factors = [1.0, slew_share * circuit.slew / self.steepest_slope(circuit)]

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from netlists.errors import InputError
 from netlists.technology import DeviceProfile, RampCircuit
 
+from .cells import CALIBRATION
+from .chips import Chips
 from .closed_form import ramp_levels
-from .errors import InputError
 from .program import RampProgram
-from .ramp_cells import CALIBRATION
-from .ramp_chips import Chips
 
 _ITERATIONS = 30
 _TOLERANCE = 1e-9

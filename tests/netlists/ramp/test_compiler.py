@@ -9,14 +9,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from netlists.closed_form import ramp_levels
-from netlists.compensation import compensate
 from netlists.errors import InputError
 from netlists.function.activations import ACTIVATIONS, Activation, get_activation
 from netlists.function.output_levels import InputDistribution, Quantizer
 from netlists.function.table import cubic_spline, from_callable, polynomial
-from netlists.program import CALIBRATION, SCHEMES, program_ramp, step_error_lsb
-from netlists.ramp_chips import Chips
+from netlists.ramp.chips import Chips
+from netlists.ramp.closed_form import ramp_levels
+from netlists.ramp.compensation import compensate
+from netlists.ramp.compiler import CALIBRATION, SCHEMES, program_ramp, step_error_lsb
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import DeviceProfile, load_profile
 

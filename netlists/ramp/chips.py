@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import InputError
+from netlists.errors import InputError
+
 from .program import RampProgram
 
 

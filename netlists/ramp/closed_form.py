@@ -10,8 +10,9 @@ import numpy as np
 
 from netlists.technology import RampCircuit
 
-from .program import CALIBRATION, RampProgram
-from .ramp_chips import Chips
+from .cells import CALIBRATION
+from .chips import Chips
+from .program import RampProgram
 
 
 def transition_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, first_order: bool = True) -> np.ndarray:

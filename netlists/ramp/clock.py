@@ -8,7 +8,8 @@ import numpy as np
 
 from netlists.technology import RampCircuit
 
-from .program import CALIBRATION, RampProgram
+from .cells import CALIBRATION
+from .program import RampProgram
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A ramp column adds one charge packet a step, so that its level after step k is the threshold x_k
 (Yang et al. 2025): ``V_ramp[k] = V_init + v_read / C_f * sum_{m <= k} G_m * w_m``. How steps of very different sizes
-fit one conductance range is the *scheme* (`netlists.ramp_cells`). ``auto`` takes the one whose programming error moves
+fit one conductance range is the *scheme* (`netlists.ramp.cells`). ``auto`` takes the one whose programming error moves
 the thresholds least, and ``pulse-split``, which costs time, only where no other fits.
 
 The counter starts at the function's code at the lower end of its domain and adds the code step of each threshold that
@@ -15,15 +15,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from netlists.checks import is_whole
+from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
 from netlists.technology import DeviceProfile, RampCircuit
 
-from .checks import is_whole
-from .compile_report import report
-from .errors import InputError
-from .ramp_cells import CALIBRATION, calibration_cells, with_headroom
-from .ramp_cells import SCHEMES as _SCHEMES
-from .ramp_program import RampProgram, step_error_lsb
+from .cells import CALIBRATION, calibration_cells, with_headroom
+from .cells import SCHEMES as _SCHEMES
+from .program import RampProgram, step_error_lsb
+from .report import report
 
 __all__ = ["CALIBRATION", "SCHEMES", "RampProgram", "program_ramp", "step_error_lsb"]
 
