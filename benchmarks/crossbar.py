@@ -28,8 +28,7 @@ from statistics import median
 
 import numpy as np
 
-from netlists.array_solver import ArraySolution, ArraySolver
-from netlists.crossbar import Crossbar
+from netlists.array import ArraySolution, ArraySolver, Crossbar
 
 WIRE_OHM = 1.0
 G_RANGE = (100e-6, 400e-6)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from netlists.array import Pwm
 from netlists.bench_energy import EnergyBench, driver_bench, mac_bench, ramp_bench, switch_bench
 from netlists.errors import InputError
 from netlists.files import write_text
-from netlists.pwm import Pwm
 from netlists.ramp import RampProgram, program_ramp
 from netlists.spice import simulate, simulate_draws
 from netlists.technology import DeviceProfile, RampCircuit, load_profile

@@ -11,8 +11,8 @@ import numpy as np
 
 from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel
+from netlists.array import LAYOUTS
 from netlists.checks import Choice, Finite, NonNegative, Number, Ohms, Positive, Seconds, Whole, checked
-from netlists.differential_pairs import LAYOUTS
 from netlists.errors import InputError
 from netlists.function import get_activation
 from netlists.technology import DeviceProfile
@@ -71,7 +71,7 @@ class Arrays:
     profile : DeviceProfile
         Programming error, read noise, stuck cells and relaxation; `DeviceProfile.without_variation` switches them off.
     layout : {"rows", "columns"}
-        The two cells of a weight are neighbours along a column or along a row (`netlists.differential_pairs`).
+        The two cells of a weight are neighbours along a column or along a row (`netlists.array.pairs`).
     max_rows, max_columns : int or None
         Size of an array in cells; None: as large as the matrix.
     partial_sums : {"charge", "digital"}
@@ -80,7 +80,7 @@ class Arrays:
     w_max : float or None
         Weight that takes the whole conductance range; larger ones are clipped. None: each matrix's largest.
     r_row, r_col, r_driver, r_sense : float
-        Wires and drivers as in `netlists.crossbar.Crossbar`, ohm; all 0: no IR drop.
+        Wires and drivers as in `netlists.array.crossbar.Crossbar`, ohm; all 0: no IR drop.
     drift_time : float or None
         Seconds after programming; None: no relaxation.
     """

@@ -1,4 +1,4 @@
-"""Inputs and states as pulse widths: rounded to the codes that `netlists.pwm` turns into pulses."""
+"""Inputs and states as pulse widths: rounded to the codes that `netlists.array.pwm` turns into pulses."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlists.array import Pwm
 from netlists.checks import Positive, PwmBits, checked
-from netlists.pwm import Pwm
 
 
 @checked
@@ -35,6 +35,6 @@ class PwmInputs:
         return Pwm(n_in=self.bits).max_code
 
     def quantize(self, values: np.ndarray, full_scale: float) -> np.ndarray:
-        """Values that the nearest codes stand for, type kept: the rule of `netlists.pwm.Pwm.encode`."""
+        """Values that the nearest codes stand for, type kept: the rule of `netlists.array.pwm.Pwm.encode`."""
         codes = np.clip(np.rint(values * (self.max_code / full_scale)), -self.max_code, self.max_code)
         return codes * values.dtype.type(full_scale / self.max_code)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.array_solver import ArraySolver
-from netlists.crossbar import Crossbar
-from netlists.differential_pairs import weights_to_pairs
+from netlists.array import ArraySolver, Crossbar, weights_to_pairs
 
 from .hardware import Arrays
 

@@ -20,8 +20,7 @@ import pandas as pd
 
 from characterization.blocks_ota import measure_integrator, measure_ota
 from characterization.macro_fit import MACRO_FILE, macro_delay
-from netlists.crossbar import Crossbar
-from netlists.pwm import Pwm
+from netlists.array import Crossbar, Pwm
 from netlists.technology import RampCircuit
 from netlists.tile import Tile
 

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from netlists.array import Crossbar, continued, mesh_subcircuit, port_voltages, ports
 from netlists.spice import Deck, pulses, pwl, stairs, subcircuits
 from netlists.technology import RampCircuit
 
 from .converter_cards import comparator, integrator, supplies, transient
-from .crossbar import Crossbar, port_voltages
-from .crossbar_deck import continued, mesh_subcircuit, ports
 from .errors import InputError
 from .level_blocks import MACRO, Blocks
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.array import Pwm
 from netlists.ramp import RampProgram
 from netlists.spice import Deck, pulses, pwl
 from netlists.technology import RampCircuit
@@ -19,7 +20,6 @@ from .converter_cards import OPTIONS
 from .converter_data import Converter
 from .errors import InputError
 from .level_blocks import Blocks
-from .pwm import Pwm
 
 SKY130 = Blocks("sky130", "switch")
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from netlists.array import continued
 from netlists.ramp import Chips, RampProgram
 from netlists.spice import Deck, pulses, pwl, pwl_texts, stairs, time_functions
 from netlists.technology import RampCircuit
 
 from .converter_data import Converter, count_time
-from .crossbar_deck import continued
 from .errors import InputError, SimulationError
 from .level_blocks import SUPPLY, Blocks, comparator_values, integrator_values
 

@@ -22,15 +22,12 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from netlists.array import ArraySolver, Crossbar, Pwm, weights_to_pairs
 from netlists.ramp import Chips, RampProgram
 from netlists.technology import DeviceProfile, RampCircuit
 
-from .array_solver import ArraySolver
 from .checks import Number, Positive, Seconds, checked
-from .crossbar import Crossbar
-from .differential_pairs import weights_to_pairs
 from .errors import InputError
-from .pwm import Pwm
 
 ARRAYS = ("reduced", "mesh", "ideal")
 R_HOLD_IDEAL = 1e-3

@@ -13,15 +13,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from netlists.array import chosen_columns, continued, has_klu, mesh_subcircuit, ports, reduce_columns, summing_node_resistance
 from netlists.spice import Deck, pwl, simulate
 from netlists.technology import RampCircuit
 
 from . import converter_cards as cards
 from .converter_data import Converter
-from .crossbar_deck import chosen_columns, continued, has_klu, mesh_subcircuit, ports
 from .errors import InputError, SimulationError
 from .level_blocks import Blocks
-from .reduction import reduce_columns, summing_node_resistance
 from .tile import GATE_OHM_UM, Tile, check_array
 from .tile_reference import TileResult
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netlists.array import Pwm
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.ramp import RampProgram, timing
 from netlists.technology import RampCircuit
 

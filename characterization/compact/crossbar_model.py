@@ -1,7 +1,7 @@
 """The compact model of a crossbar: from trained weights to what a drawn, wired and aged array multiplies by.
 
 Cells hold G = target + programming error, relax with time and are read with noise (`netlists.technology.profile`); the array's wires,
-drivers and sense resistors are in its exact transfer matrix (`netlists.array_solver`). Effective weights are
+drivers and sense resistors are in its exact transfer matrix (`netlists.array.solver`). Effective weights are
 
     W[i, j] = (T[2i, j] - T[2i+1, j]) / scale
 
@@ -19,10 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from netlists.array_solver import ArraySolver
+from netlists.array import ArraySolver, Crossbar, weights_to_pairs
 from netlists.checks import is_whole
-from netlists.crossbar import Crossbar
-from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 
@@ -92,7 +90,7 @@ class CrossbarModel(CompactModel):
     fitted : dict of Fitted
         Which of program_sigma, read_sigma (siemens) and iv_curvature (V^-2) were fitted.
     r_row, r_col, r_driver, r_sense : float
-        As in `netlists.crossbar.Crossbar`, ohm.
+        As in `netlists.array.crossbar.Crossbar`, ohm.
     v_read : float
         Volts.
     w_max : float or None

@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from netlists.array import Pwm
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 
 from ..model_file import Fitted
 from .compact_model import CompactModel, source

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from netlists.array import Pwm
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.ramp import compensate, program_ramp
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
 from netlists.tile import Tile

@@ -14,10 +14,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from characterization.streams import budget_sequence
+from netlists.array import Pwm, weights_to_pairs
 from netlists.checks import Bits, Count, Seed, checked
-from netlists.differential_pairs import weights_to_pairs
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.ramp import RampProgram, program_ramp
 from netlists.technology import DeviceProfile, RampCircuit
 

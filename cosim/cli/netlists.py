@@ -9,11 +9,8 @@ import numpy as np
 import typer
 
 from characterization.plan import DEFAULT_PROFILE
-from netlists.array_solver import ArraySolver
-from netlists.crossbar import Crossbar
-from netlists.crossbar_deck import AccessTransistor, chosen_columns, operating_point_deck
+from netlists.array import AccessTransistor, ArraySolver, Crossbar, Pwm, chosen_columns, operating_point_deck
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.ramp import RampProgram, compensate, program_ramp
 from netlists.technology import DeviceProfile, RampCircuit, check_level, load_profile
 from netlists.tile import Tile

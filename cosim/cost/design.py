@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
 
+from netlists.array import Pwm
 from netlists.checks import Bits, Choice, Number, PwmBits, Whole, checked
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
 
 from .scaling import Node
@@ -60,7 +60,7 @@ class Design:
         Source of the area: Pelgrom et al., IEEE JSSC 24, 1433 (1989); that power follows is an assumption.
     charge_loss : float
         Largest part of a column's charge that its op-amp's bandwidth may take before C_f makes it good; wide columns get larger
-        op-amps for it. Assumption: 0.25, as the simulated tile of 72 inputs (`netlists.pwm.Pwm`).
+        op-amps for it. Assumption: 0.25, as the simulated tile of 72 inputs (`netlists.array.pwm.Pwm`).
     node : float
         Nanometres, 7..130.
     v_dd : float or None
@@ -141,6 +141,6 @@ class Design:
         """Mean conductance of the two cells of a weight together, siemens.
 
         The cell of the weight's sign gets ``g_min + (g_max - g_min) |w| / w_max``, the other ``g_min``
-        (`netlists.differential_pairs`).
+        (`netlists.array.pairs`).
         """
         return 2 * self.g_min + (self.g_max - self.g_min) * mean_weight

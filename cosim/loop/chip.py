@@ -14,10 +14,8 @@ from characterization.resume import Parts
 from characterization.sampling import draw
 from characterization.streams import LoopSource, loop_stream
 from characterization.transitions import measure
-from netlists.crossbar import Crossbar
-from netlists.differential_pairs import weights_to_pairs
+from netlists.array import Crossbar, Pwm, weights_to_pairs
 from netlists.errors import InputError, ToolkitError
-from netlists.pwm import Pwm
 from netlists.ramp import Chips, to_input_units, transition_levels
 from netlists.technology import DeviceProfile, load_profile
 from netlists.tile import ColumnGroup, Tile

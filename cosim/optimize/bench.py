@@ -10,9 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from characterization.streams import closed_form_stream, ramp_seed
-from netlists.differential_pairs import weights_to_pairs
+from netlists.array import Pwm, weights_to_pairs
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.ramp import program_ramp
 from netlists.technology import DeviceProfile
 

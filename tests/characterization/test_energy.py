@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from characterization import energy
+from netlists.array.pwm import Pwm
 from netlists.bench_energy import EnergyBench, mac_bench, ramp_bench
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.spice.deck import Deck
 from netlists.spice.program import run_batch
 from netlists.technology.parameters import RampCircuit

@@ -18,13 +18,13 @@ from cosim.hardware import Arrays, Hardware, LinearAdc
 from cosim.networks import Layer, LSTMNetwork, Network
 from cosim.pwm_inputs import PwmInputs
 from cosim.tasks import SequenceSet
-from netlists.array_solver import ArraySolver
-from netlists.crossbar import Crossbar
-from netlists.differential_pairs import weights_to_pairs
+from netlists.array.crossbar import Crossbar
+from netlists.array.pairs import weights_to_pairs
+from netlists.array.pwm import Pwm
+from netlists.array.solver import ArraySolver
 from netlists.errors import InputError
 from netlists.function.activations import ACTIVATIONS
 from netlists.function.output_levels import Quantizer
-from netlists.pwm import Pwm
 from netlists.technology.profile import load_profile
 
 N_IN, N_HIDDEN, N_CLASSES = 3, 5, 4

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from netlists import replay_deck as replayed
+from netlists.array.pwm import Pwm
 from netlists.bench_column import (
     comparator_step_deck,
     decision_deck,
@@ -22,7 +23,6 @@ from netlists.converter_data import Converter
 from netlists.errors import InputError
 from netlists.level_blocks import MACRO, Blocks
 from netlists.outside.subcircuit import UserSubcircuit
-from netlists.pwm import Pwm
 from netlists.ramp.chips import Chips
 from netlists.ramp.closed_form import to_volts
 from netlists.ramp.compiler import program_ramp

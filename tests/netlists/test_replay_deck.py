@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from netlists import replay_deck as replayed
-from netlists.crossbar import Crossbar
-from netlists.differential_pairs import weights_to_pairs
+from netlists.array.crossbar import Crossbar
+from netlists.array.pairs import weights_to_pairs
+from netlists.array.pwm import Pwm
 from netlists.errors import InputError, SimulationError
 from netlists.level_blocks import Blocks
-from netlists.pwm import Pwm
 from netlists.ramp.chips import Chips
 from netlists.ramp.closed_form import to_volts, transition_levels
 from netlists.ramp.compiler import program_ramp

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from netlists.array.pwm import Pwm
 from netlists.errors import InputError, SimulationError, ToolkitError
-from netlists.pwm import Pwm
 from netlists.ramp.chips import Chips
 from netlists.ramp.compensation import compensate
 from netlists.ramp.compiler import program_ramp

@@ -18,8 +18,8 @@ from characterization.compact.mac_bench import characterize_mac
 from characterization.figures import codes
 from characterization.model_file import Fitted
 from characterization.ramp_draw import RampDraw
+from netlists.array.pwm import Pwm
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.technology.parameters import RampCircuit
 
 VPU = 0.05

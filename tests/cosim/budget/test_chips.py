@@ -17,9 +17,9 @@ from cosim.networks import Layer, Network
 from cosim.pwm_inputs import PwmInputs
 from cosim.studies.error_sources import only_programming
 from cosim.weights import effective_weights
-from netlists.array_solver import ArraySolver
-from netlists.crossbar import Crossbar
-from netlists.differential_pairs import weights_to_pairs
+from netlists.array.crossbar import Crossbar
+from netlists.array.pairs import weights_to_pairs
+from netlists.array.solver import ArraySolver
 from netlists.errors import InputError
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile

@@ -15,7 +15,7 @@ from characterization.compact.integrator import IntegratorModel
 from characterization.model_file import Fitted
 from characterization.ramp_draw import RampDraw
 from cosim.budget.columns import FAR, column_gains, late_columns, late_levels, leaked_levels
-from netlists.pwm import Pwm
+from netlists.array.pwm import Pwm
 from netlists.ramp.clock import timing
 from netlists.ramp.compiler import program_ramp
 from netlists.technology.parameters import RampCircuit

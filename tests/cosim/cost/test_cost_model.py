@@ -22,9 +22,9 @@ from cosim.cost.electrical import (
 )
 from cosim.cost.scaling import area_factor, energy_factor, nominal_supply
 from cosim.cost.shape import digital_work
-from netlists.differential_pairs import weights_to_pairs
+from netlists.array.pairs import weights_to_pairs
+from netlists.array.pwm import Pwm
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.ramp.compiler import program_ramp
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile

@@ -16,10 +16,10 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from netlists.check_rules import Whole
+from netlists.checks import PwmBits, Seconds, checked
+from netlists.errors import InputError
 from netlists.spice import pulses
-
-from .checks import PwmBits, Seconds, Whole, checked
-from .errors import InputError
 
 
 @checked

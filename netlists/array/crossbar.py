@@ -16,8 +16,9 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from .checks import Array, Choice, Farads, Number, Ohms, checked
-from .errors import InputError
+from netlists.check_rules import Array, Choice, Number
+from netlists.checks import Farads, Ohms, checked
+from netlists.errors import InputError
 
 DRIVEN = ("left", "both")
 SENSED = ("bottom", "both")

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netlists.errors import InputError
 from netlists.technology import DeviceProfile
-
-from .errors import InputError
 
 LAYOUTS = ("columns", "rows")
 

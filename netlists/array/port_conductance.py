@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .crossbar import Crossbar
-from .nodal_network import NodalNetwork
+from .network import NodalNetwork
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import SuperLU

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from netlists.errors import InputError, ToolkitError
+
 from .crossbar import Crossbar, port_voltages
-from .errors import InputError, ToolkitError
-from .nodal_network import NodalNetwork
+from .network import NodalNetwork
 from .port_conductance import port_conductance
 
 if TYPE_CHECKING:

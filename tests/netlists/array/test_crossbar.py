@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlists.array_solver import ArraySolver
-from netlists.crossbar import Crossbar
-from netlists.crossbar_deck import KLU_SINCE, AccessTransistor, has_klu, mesh_subcircuit, operating_point_deck
-from netlists.differential_pairs import weights_to_pairs
+from netlists.array.crossbar import Crossbar
+from netlists.array.deck import KLU_SINCE, AccessTransistor, has_klu, mesh_subcircuit, operating_point_deck
+from netlists.array.pairs import weights_to_pairs
+from netlists.array.solver import ArraySolver
 from netlists.errors import InputError
 from netlists.spice.deck import Deck
 from netlists.spice.engine import simulate

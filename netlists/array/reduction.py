@@ -28,9 +28,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .array_solver import ArraySolver
-from .crossbar_deck import chosen_columns, continued, ports
-from .errors import InputError
+from netlists.errors import InputError
+
+from .deck import chosen_columns, continued, ports
+from .solver import ArraySolver
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """The full mesh of a crossbar as SPICE text: a subcircuit for transient decks, and a plain operating-point deck.
 
 The subcircuit's ports are one node a row, the chosen columns' terminals and analog ground, as those of the reduced
-network (`netlists.reduction`): one can stand in for the other.
+network (`netlists.array.reduction`): one can stand in for the other.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from netlists.errors import InputError
 from netlists.spice import Deck, find_executable_version, subcircuits
 from netlists.technology import SETTINGS, check_geometry, lib_card
 
 from .crossbar import Crossbar, port_voltages
-from .errors import InputError
 
 KLU_SINCE = 44
 """First ngspice whose ``.options klu`` does something in the usual builds; in 39 it is a silent no-op."""

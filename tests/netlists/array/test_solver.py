@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import root
 
-from netlists.array_solver import KCL_TOLERANCE, ArraySolver, cell_law
-from netlists.crossbar import Crossbar
-from netlists.crossbar_deck import operating_point_deck
+from netlists.array.crossbar import Crossbar
+from netlists.array.deck import operating_point_deck
+from netlists.array.network import elimination_order
+from netlists.array.solver import KCL_TOLERANCE, ArraySolver, cell_law
 from netlists.errors import InputError, ToolkitError
-from netlists.nodal_network import elimination_order
 from netlists.spice.program import run_batch
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netlists.array.pwm import Pwm
 from netlists.converter_cards import OPTIONS
 from netlists.errors import InputError
-from netlists.pwm import Pwm
 from netlists.spice.deck import Deck, subcircuit
 from netlists.spice.engine import simulate
 from netlists.spice.waveforms import pwl

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlists.array_solver import ArraySolver
+from netlists.array.crossbar import Crossbar
+from netlists.array.deck import continued, mesh_subcircuit, ports
+from netlists.array.reduction import reduce_columns, summing_node_resistance
+from netlists.array.solver import ArraySolver
 from netlists.converter_cards import OPTIONS
-from netlists.crossbar import Crossbar
-from netlists.crossbar_deck import continued, mesh_subcircuit, ports
 from netlists.errors import InputError
-from netlists.reduction import reduce_columns, summing_node_resistance
 from netlists.spice.deck import Deck, subcircuit
 from netlists.spice.engine import simulate
 from netlists.spice.program import run_batch

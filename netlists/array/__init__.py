@@ -1,0 +1,5 @@
+"""Crossbars and their solver: cells, wires, signed weights, pulse widths, reduced networks."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
