@@ -31,7 +31,7 @@ from comparator_offset import comparator_offsets
 from characterization.plan import RampPlan
 from characterization.sampling import draw
 from characterization.transitions import measure, probe_span
-from netlists.level_blocks import comparator_values, integrator_values
+from netlists.converter import comparator_values, integrator_values
 from netlists.ramp import Chips, RampProgram, timing, transition_levels
 from netlists.spice import pulses, pwl, shared_instance, stairs, subcircuits
 from netlists.spice.shared_library import Circuit

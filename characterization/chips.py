@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlists.converter import transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, RampProgram, to_input_units, transition_levels
-from netlists.ramp_column import transition_deck
 from netlists.spice import Deck
 
 from .plan import RampPlan

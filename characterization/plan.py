@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from netlists.checks import Bits, Choice, Ohms, Seed, Whole, checked
+from netlists.converter import Blocks
 from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
-from netlists.level_blocks import Blocks
 from netlists.outside import UserSubcircuit
 from netlists.ramp import RampProgram, compensate, program_ramp
 from netlists.technology import NOMINAL, DeviceProfile, Pvt, RampCircuit, as_designed, check_circuit, circuit_at, load_profile
@@ -41,7 +41,7 @@ class RampPlan:
         By default the one of the conditions, `Variation.measured`.
     level, cells, comparator, opamp
         Level of circuit detail, how the memristor column is written, and a comparator and op-amp of one's own, as in
-        `netlists.level_blocks.Blocks`.
+        `netlists.converter.blocks.Blocks`.
     seed : int
         Sample i is a function of (seed, i) and of this plan.
     calibration : str

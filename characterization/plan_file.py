@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from netlists.converter import CELL_STYLES
 from netlists.errors import InputError
-from netlists.level_blocks import CELL_STYLES
 from netlists.outside import load_user_subcircuit
 from netlists.ramp.compiler import SCHEMES
 from netlists.spice import NOTHING, Permissions

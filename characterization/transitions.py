@@ -8,11 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from netlists.converter_cards import is_stepped
+from netlists.converter import MACRO, Blocks, is_stepped, transition_deck
 from netlists.errors import SimulationError
-from netlists.level_blocks import MACRO, Blocks
 from netlists.ramp import Chips, RampProgram, tick_times, timing, transition_levels
-from netlists.ramp_column import transition_deck
 from netlists.spice import Deck, simulate
 from netlists.technology import RampCircuit
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from netlists.converter_cards import read_codes
+from netlists.converter import conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
 from netlists.ramp import Chips, RampProgram, to_input_units, to_volts
-from netlists.ramp_conversion import conversion_deck
 from netlists.spice import simulate
 
 from .calibration import error_at

@@ -12,9 +12,9 @@ from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder
 from characterization.transitions import SPAN, measure
+from netlists.converter import transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, timing, to_volts, transition_levels
-from netlists.ramp_column import transition_deck
 from netlists.spice import read_transitions, run_batch, simulate
 from netlists.technology import RampCircuit
 

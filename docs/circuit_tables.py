@@ -21,8 +21,8 @@ import pandas as pd
 from characterization.blocks_ota import measure_integrator, measure_ota
 from characterization.macro_fit import MACRO_FILE, macro_delay
 from netlists.array import Crossbar, Pwm
+from netlists.converter import Tile
 from netlists.technology import RampCircuit
-from netlists.tile import Tile
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = ROOT / "results" / "blocks"

@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists.array import Crossbar, continued, mesh_subcircuit, port_voltages, ports
+from netlists.converter import MACRO, Blocks, comparator, integrator, supplies, transient
 from netlists.spice import Deck, pulses, pwl, stairs, subcircuits
 from netlists.technology import RampCircuit
 
-from .converter_cards import comparator, integrator, supplies, transient
 from .errors import InputError
-from .level_blocks import MACRO, Blocks
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-12 vntol=1e-7 chgtol=1e-16"
 T_STEP = 5e-9

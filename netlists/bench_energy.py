@@ -11,15 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from netlists.array import Pwm
+from netlists.converter import OPTIONS, Blocks, Converter, cards
 from netlists.ramp import RampProgram
 from netlists.spice import Deck, pulses, pwl
 from netlists.technology import RampCircuit
 
-from . import converter_cards as cards
-from .converter_cards import OPTIONS
-from .converter_data import Converter
 from .errors import InputError
-from .level_blocks import Blocks
 
 SKY130 = Blocks("sky130", "switch")
 

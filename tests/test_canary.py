@@ -27,11 +27,11 @@ from cosim.studies import activations, cost, kws_bits, lm_bits, nladc_calibratio
 from cosim.studies.study import StudySettings, load_settings
 from cosim.tasks import cache
 from cosim.tasks.vowels import load_vowels
+from netlists.converter.conversion import conversion_deck
 from netlists.errors import InputError, ToolkitError
 from netlists.function.table import ActivationTable, load_table
 from netlists.outside.subcircuit import UserSubcircuit, load_user_subcircuit
 from netlists.ramp.chips import Chips
-from netlists.ramp_conversion import conversion_deck
 from netlists.technology.profile import load_profile
 
 ROOT = Path(__file__).parents[1]

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from netlists.converter_cards import read_codes
+from netlists.converter import conversion_deck, convert, read_codes
 from netlists.ramp import Chips, compensate, program_ramp, to_input_units, transition_levels
-from netlists.ramp_conversion import conversion_deck
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
-from netlists.tile_deck import convert
 
 from ..ramp_draw import RampDraw
 from .column import ColumnModel, decision_times

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from netlists.bench_column import T_STEP, comparator_step_deck, decision_deck, decision_times, latch_deck, triangle_deck
+from netlists.converter import Blocks
 from netlists.errors import InputError, SimulationError, ToolkitError
-from netlists.level_blocks import Blocks
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
 

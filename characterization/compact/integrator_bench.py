@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from netlists.bench_column import T_PULSE, integrator_pulse_deck
+from netlists.converter import Blocks
 from netlists.errors import InputError
-from netlists.level_blocks import Blocks
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
 

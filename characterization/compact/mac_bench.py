@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from netlists.array import Pwm
+from netlists.converter import Tile, convert
 from netlists.errors import InputError
 from netlists.ramp import compensate, program_ramp
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
-from netlists.tile import Tile
-from netlists.tile_deck import convert
 
 from .mac import MacModel, MacSamples, edge_rate, offset_rise
 

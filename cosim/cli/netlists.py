@@ -10,12 +10,11 @@ import typer
 
 from characterization.plan import DEFAULT_PROFILE
 from netlists.array import AccessTransistor, ArraySolver, Crossbar, Pwm, chosen_columns, operating_point_deck
+from netlists.converter import Tile, predict
+from netlists.converter.tile_deck import tile_deck
 from netlists.errors import InputError
 from netlists.ramp import RampProgram, compensate, program_ramp
 from netlists.technology import DeviceProfile, RampCircuit, check_level, load_profile
-from netlists.tile import Tile
-from netlists.tile_deck import tile_deck
-from netlists.tile_reference import predict
 
 from . import options as o
 from .app import answer, netlist_app

@@ -15,10 +15,10 @@ from characterization.sampling import draw
 from characterization.streams import LoopSource, loop_stream
 from characterization.transitions import measure
 from netlists.array import Crossbar, Pwm, weights_to_pairs
+from netlists.converter import ColumnGroup, Tile
 from netlists.errors import InputError, ToolkitError
 from netlists.ramp import Chips, to_input_units, transition_levels
 from netlists.technology import DeviceProfile, load_profile
-from netlists.tile import ColumnGroup, Tile
 
 from ..cells import Matrix
 from ..chip import Chip, ChipCell, ChipMatrix, Converted, draw_chip

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from netlists.converter import ColumnCharge, Replay, Tile, replay_deck, saved_vectors
 from netlists.errors import InputError, SimulationError
-from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
 from netlists.spice import simulate
-from netlists.tile import Tile
 
 from .ramp import Ramp
 

@@ -15,15 +15,13 @@ import numpy as np
 
 from characterization.resume import Parts
 from characterization.workers import in_workers
-from netlists import tile_deck
+from netlists.converter import Blocks, ColumnCharge, Replay, Tile, replay_deck, saved_vectors, tile_deck
+from netlists.converter.replay import codes
 from netlists.errors import InputError, SimulationError
 from netlists.files import sha256_of
-from netlists.level_blocks import Blocks
 from netlists.ramp import Chips, RampProgram, to_volts
-from netlists.replay_deck import ColumnCharge, Replay, codes, replay_deck, saved_vectors
 from netlists.spice import simulate
 from netlists.technology import RampCircuit
-from netlists.tile import Tile
 
 from .chip import LoopArray, LoopChip
 from .column import column_charge

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from characterization.transitions import measure
-from netlists.converter_cards import read_codes
+from netlists.converter import conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
 from netlists.function import ActivationTable, as_activation
 from netlists.ramp import Chips, RampProgram, compensate, dense_inputs, program_ramp, to_input_units, to_volts, transfer_error
-from netlists.ramp_conversion import conversion_deck
 from netlists.spice import simulate
 from netlists.technology import DeviceProfile, RampCircuit
 

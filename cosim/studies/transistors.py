@@ -26,10 +26,9 @@ from characterization.resume import Parts
 from characterization.sampling import draw
 from characterization.streams import input_pair_stream
 from characterization.transitions import measure
+from netlists.converter import MACRO, Blocks, transition_deck
 from netlists.errors import InputError
-from netlists.level_blocks import MACRO, Blocks
 from netlists.ramp import Chips, RampProgram, timing, to_input_units, transition_levels
-from netlists.ramp_column import transition_deck
 from netlists.spice import simulate
 
 BATCH = 16

@@ -11,14 +11,14 @@ from characterization.chips import measure_batch, nominal_deck
 from characterization.plan import RampPlan
 from characterization.transitions import RESOLUTION, measure
 from characterization.validation import convert
+from netlists.converter.blocks import Blocks
+from netlists.converter.conversion import conversion_deck
 from netlists.errors import InputError, ToolkitError
-from netlists.level_blocks import Blocks
 from netlists.outside.subcircuit import load_user_subcircuit
 from netlists.ramp.chips import Chips
 from netlists.ramp.closed_form import to_input_units, transition_levels
 from netlists.ramp.compensation import compensate
 from netlists.ramp.compiler import program_ramp
-from netlists.ramp_conversion import conversion_deck
 from netlists.spice.deck import subcircuit
 from netlists.spice.program import read_transitions, run_batch
 from netlists.technology import pdk

@@ -7,9 +7,9 @@ import characterization.transitions as transitions
 from characterization.figures import codes
 from characterization.transitions import SPAN, measure, probe_span
 from characterization.validation import convert
-from netlists.converter_cards import TIGHT_OPTIONS
+from netlists.converter.blocks import Blocks
+from netlists.converter.cards import TIGHT_OPTIONS
 from netlists.errors import SimulationError
-from netlists.level_blocks import Blocks
 from netlists.ramp.chips import Chips
 from netlists.ramp.clock import tick_times
 from netlists.ramp.closed_form import to_input_units, to_volts, transition_levels

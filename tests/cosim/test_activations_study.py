@@ -11,12 +11,12 @@ from cosim.studies import activations as study
 from cosim.studies.activations_measure import compiled, measure_transfer, name_of, spice_row
 from cosim.studies.activations_page import LIMIT_LSB
 from cosim.studies.study import Run
+from netlists.converter.conversion import conversion_deck
 from netlists.errors import InputError
 from netlists.function.activations import ACTIVATIONS, get_activation
 from netlists.function.table import cubic_spline, from_callable
 from netlists.ramp.chips import Chips
 from netlists.ramp.closed_form import to_volts
-from netlists.ramp_conversion import conversion_deck
 from netlists.spice.program import run_batch
 from netlists.technology.profile import DeviceProfile
 

@@ -8,9 +8,9 @@ import pytest
 
 from cosim.cli import netlists as commands
 from cosim.cli.app import run
+from netlists.converter.tile_deck import read_tile
 from netlists.errors import InputError
 from netlists.spice.program import run_batch
-from netlists.tile_deck import read_tile
 
 
 def said(capsys, *arguments):

@@ -19,8 +19,8 @@ from characterization.transitions import measure
 from characterization.validation import convert
 from cosim.cli.app import run
 from cosim.studies import models, transistors
+from netlists.converter.blocks import MACRO
 from netlists.errors import InputError
-from netlists.level_blocks import MACRO
 from netlists.ramp.chips import Chips
 from netlists.ramp.clock import timing
 from netlists.ramp.closed_form import to_input_units, to_volts, transition_levels

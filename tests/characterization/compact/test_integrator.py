@@ -10,9 +10,9 @@ from characterization.compact.integrator_bench import C_F, characterize_integrat
 from characterization.compact.mac import MacModel
 from characterization.compact.mac_bench import bench_tile, characterize_mac, held_out_mac, mac_terms
 from characterization.model_file import Fitted
+from netlists.converter.tile_reference import mac_voltages
 from netlists.errors import InputError
 from netlists.technology.parameters import RampCircuit
-from netlists.tile_reference import mac_voltages
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,10 @@ from cosim.weights import effective_weights
 from netlists.array.crossbar import Crossbar
 from netlists.array.pairs import weights_to_pairs
 from netlists.array.solver import ArraySolver
+from netlists.converter.tile import Tile
 from netlists.errors import InputError
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
-from netlists.tile import Tile
 
 PROFILE = load_profile("taox-100-400")
 DEFAULTS = default_amounts(PROFILE, RampCircuit(), 4)

@@ -16,12 +16,12 @@ from characterization.model_file import Fitted
 from characterization.ramp_draw import RampDraw
 from cosim.budget.columns import FAR, column_gains, late_columns, late_levels, leaked_levels
 from netlists.array.pwm import Pwm
+from netlists.converter.tile import Tile
+from netlists.converter.tile_deck import convert
 from netlists.ramp.clock import timing
 from netlists.ramp.compiler import program_ramp
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
-from netlists.tile import Tile
-from netlists.tile_deck import convert
 
 CIRCUIT = RampCircuit()
 TAU = 1 / (2 * math.pi * CIRCUIT.gbw)

@@ -24,11 +24,11 @@ from cosim.cost.scaling import area_factor, energy_factor, nominal_supply
 from cosim.cost.shape import digital_work
 from netlists.array.pairs import weights_to_pairs
 from netlists.array.pwm import Pwm
+from netlists.converter.tile import Tile
 from netlists.errors import InputError
 from netlists.ramp.compiler import program_ramp
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
-from netlists.tile import Tile
 
 FOLDER = Path(cosim.cost.__file__).parent
 VALUE = {n: e["value"] for f in ("figures.toml", "measured.toml") for n, e in tomllib.loads((FOLDER / f).read_text()).items()}

@@ -15,10 +15,10 @@ from cosim.loop.run import choose_sequences
 from cosim.loop.settings import LoopSettings
 from cosim.loop.simulators import ModelSimulator, SpiceSimulator, Step
 from cosim.networks import Layer, Network
+from netlists.converter.tile_reference import mac_voltages
 from netlists.errors import InputError, SimulationError
 from netlists.outside.subcircuit import UserSubcircuit
 from netlists.spice.engine import simulate
-from netlists.tile_reference import mac_voltages
 
 
 def run(network, chip, some, who, tell=lambda _: None):
@@ -225,7 +225,7 @@ def test_a_tile_that_fails_has_no_code_in_any_column(network, task, make, monkey
         raise SimulationError("the simulation failed", "timestep too small")
 
     step = steps_of(network, chip, some)[0].step
-    monkeypatch.setattr("netlists.tile_deck.simulate", failing)
+    monkeypatch.setattr("netlists.converter.tile_deck.simulate", failing)
     found = SpiceSimulator(chip).answer(step)
     assert np.all(found.codes == simulators.FAILED)
     assert [(f.row, f.sequence) for f in found.failures] == [(0, 0), (0, 1), (1, 0), (1, 1)]

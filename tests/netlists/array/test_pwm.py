@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlists.array.pwm import Pwm
-from netlists.converter_cards import OPTIONS
+from netlists.converter.cards import OPTIONS
 from netlists.errors import InputError
 from netlists.spice.deck import Deck, subcircuit
 from netlists.spice.engine import simulate

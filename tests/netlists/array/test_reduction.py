@@ -11,7 +11,7 @@ from netlists.array.crossbar import Crossbar
 from netlists.array.deck import continued, mesh_subcircuit, ports
 from netlists.array.reduction import reduce_columns, summing_node_resistance
 from netlists.array.solver import ArraySolver
-from netlists.converter_cards import OPTIONS
+from netlists.converter.cards import OPTIONS
 from netlists.errors import InputError
 from netlists.spice.deck import Deck, subcircuit
 from netlists.spice.engine import simulate

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netlists.converter.transition import transition_deck
 from netlists.errors import InputError, SimulationError
 from netlists.outside.deck import read_outside_deck
 from netlists.outside.run import simulate_analysis
 from netlists.ramp.chips import Chips
-from netlists.ramp_column import transition_deck
 from netlists.spice import engine
 from netlists.spice.cards import cards, words
 from netlists.spice.deck import Deck

@@ -5,14 +5,14 @@ import subprocess
 import numpy as np
 import pytest
 
+from netlists.converter.blocks import Blocks
+from netlists.converter.conversion import conversion_deck
+from netlists.converter.transition import transition_deck
 from netlists.errors import InputError, SimulationError, ToolkitError
-from netlists.level_blocks import Blocks
 from netlists.ramp.chips import Chips
 from netlists.ramp.clock import timing
 from netlists.ramp.closed_form import to_input_units, transition_levels
 from netlists.ramp.compiler import program_ramp
-from netlists.ramp_column import transition_deck
-from netlists.ramp_conversion import conversion_deck
 from netlists.spice.deck import Deck
 from netlists.spice.engine import RUNNERS, simulate
 from netlists.spice.program import read_transitions, run_batch, transient_vectors

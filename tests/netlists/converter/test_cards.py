@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netlists import replay_deck as replayed
 from netlists.array.pwm import Pwm
 from netlists.bench_column import (
     comparator_step_deck,
@@ -18,23 +17,24 @@ from netlists.bench_column import (
     triangle_deck,
 )
 from netlists.bench_energy import mac_bench, ramp_bench
-from netlists.converter_cards import latch_clocks
-from netlists.converter_data import Converter
+from netlists.converter import replay as replayed
+from netlists.converter.blocks import MACRO, Blocks
+from netlists.converter.cards import latch_clocks
+from netlists.converter.conversion import conversion_deck
+from netlists.converter.converter import Converter
+from netlists.converter.replay import ColumnCharge, Replay, replay_deck, saved_vectors
+from netlists.converter.tile import Tile
+from netlists.converter.tile_deck import convert, tile_deck
+from netlists.converter.transition import transition_deck
 from netlists.errors import InputError
-from netlists.level_blocks import MACRO, Blocks
 from netlists.outside.subcircuit import UserSubcircuit
 from netlists.ramp.chips import Chips
 from netlists.ramp.closed_form import to_volts
 from netlists.ramp.compiler import program_ramp
-from netlists.ramp_column import transition_deck
-from netlists.ramp_conversion import conversion_deck
-from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
 from netlists.spice.deck import subcircuit
 from netlists.spice.engine import simulate
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
-from netlists.tile import Tile
-from netlists.tile_deck import convert, tile_deck
 
 PROFILE = load_profile("taox-100-400")
 PROGRAM = program_ramp("sigmoid", 2, PROFILE)

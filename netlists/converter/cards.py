@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from netlists.array import continued
+from netlists.errors import InputError, SimulationError
 from netlists.ramp import Chips, RampProgram
 from netlists.spice import Deck, pulses, pwl, pwl_texts, stairs, time_functions
 from netlists.technology import RampCircuit
 
-from .converter_data import Converter, count_time
-from .errors import InputError, SimulationError
-from .level_blocks import SUPPLY, Blocks, comparator_values, integrator_values
+from .blocks import SUPPLY, Blocks, comparator_values, integrator_values
+from .converter import Converter, count_time
 
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
 # stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing.

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from netlists.array.pwm import Pwm
+from netlists.converter.tile import ColumnGroup, Tile
+from netlists.converter.tile_deck import convert, read_tile, tile_deck
+from netlists.converter.tile_reference import codes, mac_voltages, predict, thresholds
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.ramp.chips import Chips
 from netlists.ramp.compensation import compensate
 from netlists.ramp.compiler import program_ramp
 from netlists.spice.program import run_batch
 from netlists.technology.parameters import RampCircuit
-from netlists.tile import ColumnGroup, Tile
-from netlists.tile_deck import convert, read_tile, tile_deck
-from netlists.tile_reference import codes, mac_voltages, predict, thresholds
 
 BITS = 5
 WIRES = {"r_row": 1.0, "r_col": 1.0, "r_driver": 10.0, "r_sense": 5.0}
@@ -207,7 +207,7 @@ def test_feedback_capacitance_makes_the_integrators_loss_good(make):
 def test_klu_is_an_option_of_the_ngspice_at_hand(make, monkeypatch):
     tile, _, inputs = make(3, 4)
     for there in (True, False):
-        monkeypatch.setattr("netlists.tile_deck.has_klu", lambda there=there: there)
+        monkeypatch.setattr("netlists.converter.tile_deck.has_klu", lambda there=there: there)
         assert (".options klu" in tile_deck(tile, inputs, array="mesh").circuit) == there
     assert ".options klu" in tile_deck(tile, inputs, klu=True).circuit
 

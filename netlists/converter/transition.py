@@ -14,15 +14,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram, tick_times
 from netlists.spice import Deck, stairs, ticks
 from netlists.technology import RampCircuit
 
-from . import converter_cards as cards
-from .converter_cards import decision_noise, is_stepped
-from .converter_data import Converter
-from .errors import InputError
-from .level_blocks import MACRO, Blocks
+from . import cards
+from .blocks import MACRO, Blocks
+from .cards import decision_noise, is_stepped
+from .converter import Converter
 
 
 def transition_deck(

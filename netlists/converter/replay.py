@@ -15,15 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram, timing
 from netlists.spice import Deck, stairs, ticks
 from netlists.technology import RampCircuit
 
-from . import converter_cards as cards
-from .converter_cards import is_stepped
-from .converter_data import Converter
-from .errors import InputError
-from .level_blocks import MACRO, Blocks
+from . import cards
+from .blocks import MACRO, Blocks
+from .cards import is_stepped
+from .converter import Converter
 
 
 @dataclass(frozen=True, eq=False)

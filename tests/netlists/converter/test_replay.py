@@ -5,23 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netlists import replay_deck as replayed
 from netlists.array.crossbar import Crossbar
 from netlists.array.pairs import weights_to_pairs
 from netlists.array.pwm import Pwm
+from netlists.converter import replay as replayed
+from netlists.converter.blocks import Blocks
+from netlists.converter.conversion import conversion_deck
+from netlists.converter.replay import ColumnCharge, Replay, replay_deck, saved_vectors
+from netlists.converter.tile import ColumnGroup, Tile
+from netlists.converter.tile_reference import mac_voltages
 from netlists.errors import InputError, SimulationError
-from netlists.level_blocks import Blocks
 from netlists.ramp.chips import Chips
 from netlists.ramp.closed_form import to_volts, transition_levels
 from netlists.ramp.compiler import program_ramp
-from netlists.ramp_conversion import conversion_deck
-from netlists.replay_deck import ColumnCharge, Replay, replay_deck, saved_vectors
 from netlists.spice.deck import Deck
 from netlists.spice.engine import simulate
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
-from netlists.tile import ColumnGroup, Tile
-from netlists.tile_reference import mac_voltages
 
 PROGRAM = program_ramp("sigmoid", 3, load_profile("taox-100-400"))
 CIRCUIT = RampCircuit()

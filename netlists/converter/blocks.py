@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netlists.errors import InputError
 from netlists.outside import UserSubcircuit, integrator_around
 from netlists.spice import subcircuits
 from netlists.technology import RampCircuit, check_level, pdk
-
-from .errors import InputError
 
 SUPPLY = "vdd"
 """Node of the supply; only blocks of level ``sky130`` have supply ports (``vdd 0`` after the others)."""

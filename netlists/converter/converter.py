@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
+from netlists.errors import InputError
 from netlists.ramp import RampProgram, Timing, select_pulses, timing
 from netlists.technology import RampCircuit
 
-from .errors import InputError
-from .level_blocks import MACRO, Blocks
+from .blocks import MACRO, Blocks
 
 
 @dataclass(frozen=True, eq=False)

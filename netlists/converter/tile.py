@@ -23,11 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists.array import ArraySolver, Crossbar, Pwm, weights_to_pairs
+from netlists.check_rules import Number
+from netlists.checks import Positive, Seconds, checked
+from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram
 from netlists.technology import DeviceProfile, RampCircuit
-
-from .checks import Number, Positive, Seconds, checked
-from .errors import InputError
 
 ARRAYS = ("reduced", "mesh", "ideal")
 R_HOLD_IDEAL = 1e-3

@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netlists.converter_cards import TIGHT_OPTIONS
+from netlists.converter.blocks import Blocks
+from netlists.converter.cards import TIGHT_OPTIONS
+from netlists.converter.conversion import conversion_deck
+from netlists.converter.transition import transition_deck
 from netlists.errors import InputError
-from netlists.level_blocks import Blocks
 from netlists.ramp.chips import Chips
 from netlists.ramp.clock import tick_times, timing
 from netlists.ramp.closed_form import to_input_units, to_volts, transition_levels
 from netlists.ramp.compensation import compensate
 from netlists.ramp.compiler import program_ramp
-from netlists.ramp_column import transition_deck
-from netlists.ramp_conversion import conversion_deck
 from netlists.spice.deck import Deck
 from netlists.spice.engine import simulate
 from netlists.spice.waveforms import pulses, pwl, pwl_texts, stairs, time_functions

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists.array import chosen_columns, continued, has_klu, mesh_subcircuit, ports, reduce_columns, summing_node_resistance
+from netlists.errors import InputError, SimulationError
 from netlists.spice import Deck, pwl, simulate
 from netlists.technology import RampCircuit
 
-from . import converter_cards as cards
-from .converter_data import Converter
-from .errors import InputError, SimulationError
-from .level_blocks import Blocks
+from . import cards
+from .blocks import Blocks
+from .converter import Converter
 from .tile import GATE_OHM_UM, Tile, check_array
 from .tile_reference import TileResult
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram
 from netlists.spice import Deck
 from netlists.technology import RampCircuit
 
-from . import converter_cards as cards
-from .converter_cards import decision_noise
-from .converter_data import Converter
-from .errors import InputError
-from .level_blocks import MACRO, Blocks
+from . import cards
+from .blocks import MACRO, Blocks
+from .cards import decision_noise
+from .converter import Converter
 
 
 def conversion_deck(

@@ -1,0 +1,5 @@
+"""Decks of ramp converters, put together from the same blocks and cards."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
