@@ -1,6 +1,6 @@
 """Write-verify: program cells pulse by pulse in ngspice, until each read agrees with its target.
 
-Each round is one SPICE run with all cells in parallel (`netlists.write_verify_deck`): a SET or RESET pulse for every
+Each round is one SPICE run with all cells in parallel (`netlists.programming.write_verify_deck`): a SET or RESET pulse for every
 cell that is not there yet, then a read. The scheme is ReADC's (doi 10.1038/s41467-025-65233-w, Methods): a
 pulse aims to move the conductance by a part of what is missing, 0.5 in the first ten tries and 0.25 after them, with at most
 20 tries. That "step 0.5 dG" means this is our reading of it; a pulse's length comes from the *nominal* device, so that
@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from netlists.checks import Count, NonNegative, Number, Whole, checked, is_whole
 from netlists.errors import InputError
+from netlists.programming import VECTORS_PER_CELL, Switching, Vteam, WritePulses
+from netlists.programming.write_verify_deck import write_verify_deck
 from netlists.spice import simulate
-from netlists.switching import Switching, Vteam
 from netlists.technology import DeviceProfile
-from netlists.write_verify_deck import VECTORS_PER_CELL, WritePulses, write_verify_deck
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,12 +9,12 @@ import pytest
 
 from characterization.write_verify import PulsePlan, WriteVerifyScheme, write_states, write_verify
 from netlists.errors import InputError
+from netlists.programming.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, solve_state
+from netlists.programming.write_verify_deck import WritePulses, write_verify_deck
 from netlists.ramp.compiler import program_ramp
 from netlists.spice.engine import simulate
 from netlists.spice.program import run_batch
-from netlists.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, solve_state
 from netlists.technology.profile import load_profile
-from netlists.write_verify_deck import WritePulses, write_verify_deck
 
 PROFILE = load_profile("taox-100-400")
 PROGRAM = program_ramp("sigmoid", 5, PROFILE)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlists.checks import Positive, Seconds, checked
+from netlists.errors import InputError
 from netlists.spice import Deck, subcircuit
 
-from .checks import Positive, Seconds, checked
-from .errors import InputError
 from .switching import Switching, add_cell, check_state
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-15 vntol=1e-9 chgtol=1e-18 trtol=1"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
+from netlists.check_rules import Choice, Number
+from netlists.checks import Inside, NonNegative, Positive, checked
+from netlists.errors import InputError, SimulationError
 from netlists.spice import Deck, subcircuit
-
-from .checks import Choice, Inside, NonNegative, Number, Positive, checked
-from .errors import InputError, SimulationError
 
 if TYPE_CHECKING:
     from netlists.spice.shared_library import Circuit

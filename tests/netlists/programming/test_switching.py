@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlists.errors import InputError
+from netlists.programming.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, Yakopcic, hysteresis_deck, solve_state
 from netlists.spice.engine import simulate
 from netlists.spice.program import run_batch
-from netlists.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, Yakopcic, hysteresis_deck, solve_state
 
 # Model, amplitude (V), frequency (Hz), state at the start.
 CASES = [
