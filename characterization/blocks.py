@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from netlists.bench import run_bench
-from netlists.bench_decks import access_deck
 from netlists.errors import InputError
 from netlists.technology import CORNERS, Conditions, pdk
+from netlists.testbench import access_deck, run_bench
 
 from .blocks_comparator import (
     COMMON_MODES,

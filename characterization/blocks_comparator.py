@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from netlists.bench import mismatch_tables, run_bench
-from netlists.bench_decks_comparator import (
+from netlists.errors import InputError, SimulationError
+from netlists.technology import Conditions
+from netlists.testbench import (
     comparator_ac_deck,
-    comparator_step_deck,
     feedback_mismatch_deck,
+    mismatch_tables,
+    run_bench,
     strongarm_mismatch_deck,
     strongarm_step_deck,
 )
-from netlists.errors import InputError, SimulationError
-from netlists.technology import Conditions
+from netlists.testbench.comparator import comparator_step_deck
 
 from .blocks_ota import crossing
 

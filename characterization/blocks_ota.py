@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.bench import run_bench
-from netlists.bench_decks import integrator_deck, ota_deck
 from netlists.errors import SimulationError
 from netlists.technology import Conditions
+from netlists.testbench import integrator_deck, ota_deck, run_bench
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def measure_ota(
     c_in: float = 300e-15,
     i_load: float = 150e-6,
 ) -> OtaFigures:
-    """Measure the OTA in one ngspice run; loads as in `netlists.bench_decks.ota_deck`.
+    """Measure the OTA in one ngspice run; loads as in `netlists.testbench.ota.ota_deck`.
 
     Raises
     ------
@@ -175,7 +174,7 @@ class IntegratorFigures:
 def measure_integrator(
     conditions: Conditions | None = None, *, c_f: float = 7e-12, currents: tuple[float, ...] = (20e-6, 80e-6, -80e-6)
 ) -> IntegratorFigures:
-    """Measure the integrator in one ngspice run: see `netlists.bench_decks.integrator_deck`."""
+    """Measure the integrator in one ngspice run: see `netlists.testbench.ota.integrator_deck`."""
     at = conditions or Conditions()
     run = run_bench(integrator_deck(at, c_f=c_f, currents=currents), ["switch", "tran"])
     time, idle = run["tran"][:, 0], run["tran"][:, 1]

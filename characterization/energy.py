@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from netlists.array import Pwm
-from netlists.bench_energy import EnergyBench, driver_bench, mac_bench, ramp_bench, switch_bench
 from netlists.errors import InputError
 from netlists.files import write_text
 from netlists.ramp import RampProgram, program_ramp
 from netlists.spice import simulate, simulate_draws
 from netlists.technology import DeviceProfile, RampCircuit, load_profile
+from netlists.testbench import EnergyBench, driver_bench, mac_bench, ramp_bench, switch_bench
 
 CODES = (15, -11, 8, -6, 4, -3, 2, 0)
 """Input codes of the measured MAC, 5 bits: magnitudes from the largest to none, both signs."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from netlists.bench_column import T_STEP, comparator_step_deck, decision_deck, decision_times, latch_deck, triangle_deck
 from netlists.converter import Blocks
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
+from netlists.testbench import T_STEP, decision_deck, decision_times, latch_deck, triangle_deck
+from netlists.testbench.column import comparator_step_deck
 
 from .comparator import ComparatorModel, ComparatorSamples
 from .comparator_offsets import trip_points

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlists.bench_column import offset_ramp_deck
 from netlists.errors import SimulationError
 from netlists.spice import simulate
 from netlists.technology import RampCircuit
+from netlists.testbench import offset_ramp_deck
 
 SPAN = 40e-3
 CHUNK = 64

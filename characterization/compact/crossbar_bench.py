@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlists.bench_column import array_read_deck, cell_iv_deck
 from netlists.spice import simulate
 from netlists.technology import DeviceProfile
+from netlists.testbench import array_read_deck, cell_iv_deck
 
 from .crossbar_model import CrossbarModel, CrossbarSamples
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from netlists.bench_column import T_PULSE, integrator_pulse_deck
 from netlists.converter import Blocks
 from netlists.errors import InputError
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
+from netlists.testbench import T_PULSE, integrator_pulse_deck
 
 from .comparator_bench import read_offsets
 from .integrator import IntegratorModel, IntegratorSamples

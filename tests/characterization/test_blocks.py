@@ -19,12 +19,12 @@ from characterization.blocks_comparator import (
 )
 from characterization.blocks_ota import crossing, measure_integrator, measure_ota
 from characterization.macro_fit import fit_comparator, macro_delay, macro_parameters, write_macro_parameters
-from netlists.bench import header, run_bench, table
-from netlists.bench_decks_comparator import comparator_step_deck, feedback_mismatch_deck, strongarm_step_deck
 from netlists.errors import InputError, ToolkitError
 from netlists.spice.deck import Deck, subcircuit
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.pdk import Conditions
+from netlists.testbench.comparator import comparator_step_deck, feedback_mismatch_deck, strongarm_step_deck
+from netlists.testbench.run import header, run_bench, table
 
 
 def _default(block: str, name: str) -> float:

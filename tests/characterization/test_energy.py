@@ -8,11 +8,11 @@ import pytest
 
 from characterization import energy
 from netlists.array.pwm import Pwm
-from netlists.bench_energy import EnergyBench, mac_bench, ramp_bench
 from netlists.errors import InputError
 from netlists.spice.deck import Deck
 from netlists.spice.program import run_batch
 from netlists.technology.parameters import RampCircuit
+from netlists.testbench.energy import EnergyBench, mac_bench, ramp_bench
 
 CIRCUIT = RampCircuit()
 

@@ -9,14 +9,6 @@ import numpy as np
 import pytest
 
 from netlists.array.pwm import Pwm
-from netlists.bench_column import (
-    comparator_step_deck,
-    decision_deck,
-    integrator_pulse_deck,
-    offset_ramp_deck,
-    triangle_deck,
-)
-from netlists.bench_energy import mac_bench, ramp_bench
 from netlists.converter import replay as replayed
 from netlists.converter.blocks import MACRO, Blocks
 from netlists.converter.cards import latch_clocks
@@ -35,6 +27,8 @@ from netlists.spice.deck import subcircuit
 from netlists.spice.engine import simulate
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
+from netlists.testbench.column import comparator_step_deck, decision_deck, integrator_pulse_deck, offset_ramp_deck, triangle_deck
+from netlists.testbench.energy import mac_bench, ramp_bench
 
 PROFILE = load_profile("taox-100-400")
 PROGRAM = program_ramp("sigmoid", 2, PROFILE)

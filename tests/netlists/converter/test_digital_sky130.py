@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from netlists.bench import CONTROL, header, run_bench
 from netlists.spice.deck import Deck, subcircuits
 from netlists.spice.waveforms import pulses, pwl, stairs
 from netlists.technology import pdk
 from netlists.technology.pdk import Conditions
+from netlists.testbench.run import CONTROL, header, run_bench
 
 BLOCKS = ("inverter_sky130", "nand2_sky130", "latch_sky130", "toggle_sky130", "counter_sky130")
 OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7\n"

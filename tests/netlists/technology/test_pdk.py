@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netlists.bench import header, run_bench, table
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.spice.deck import Deck, subcircuits
 from netlists.spice.engine import simulate
@@ -15,6 +14,7 @@ from netlists.spice.program import run_batch
 from netlists.spice.pyspice import shared_instance
 from netlists.technology import pdk
 from netlists.technology.pdk import Conditions
+from netlists.testbench.run import header, run_bench, table
 
 BLOCKS = ("ota_sky130", "integrator_sky130", "comparator_sky130", "strongarm_sky130", "access_sky130")
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from netlists.spice import Deck
 from netlists.technology import Conditions
 
-from .bench import CONTROL, OPTIONS, header, table
+from .run import CONTROL, OPTIONS, header, table
 
 
 def ota_deck(

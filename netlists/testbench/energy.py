@@ -12,11 +12,10 @@ import numpy as np
 
 from netlists.array import Pwm
 from netlists.converter import OPTIONS, Blocks, Converter, cards
+from netlists.errors import InputError
 from netlists.ramp import RampProgram
 from netlists.spice import Deck, pulses, pwl
 from netlists.technology import RampCircuit
-
-from .errors import InputError
 
 SKY130 = Blocks("sky130", "switch")
 

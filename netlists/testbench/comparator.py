@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlists.errors import InputError
 from netlists.spice import Deck, pulses, pwl
 from netlists.technology import Conditions
 
-from .bench import CONTROL, OPTIONS, header, table
-from .errors import InputError
+from .run import CONTROL, OPTIONS, header, table
 
 
 def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (0.4, 0.9, 1.4)) -> Deck:

@@ -14,10 +14,9 @@ import numpy.typing as npt
 
 from netlists.array import Crossbar, continued, mesh_subcircuit, port_voltages, ports
 from netlists.converter import MACRO, Blocks, comparator, integrator, supplies, transient
+from netlists.errors import InputError
 from netlists.spice import Deck, pulses, pwl, stairs, subcircuits
 from netlists.technology import RampCircuit
-
-from .errors import InputError
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-12 vntol=1e-7 chgtol=1e-16"
 T_STEP = 5e-9

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from netlists.errors import SimulationError
 from netlists.spice import Deck, run_batch, subcircuits
 from netlists.technology import pdk
-
-from .errors import SimulationError
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-13 vntol=1e-7 chgtol=1e-16 gmin=1e-15\n"
 CONTROL = "set wr_singlescale\nset numdgt=10\n"
