@@ -30,8 +30,7 @@ from characterization.chips import measure_batch
 from characterization.control_chips import ControlLevels, population, same_chips
 from characterization.control_variate import fit_levels, mean_with, quantile_with, yield_with
 from characterization.estimators import CONFIDENCE, Estimate, mean_of, quantile_of, yield_of
-from characterization.limits import Limits
-from characterization.plan import RampPlan
+from characterization.plan import Limits, RampPlan
 from netlists.ramp import to_input_units
 
 SEED = 11

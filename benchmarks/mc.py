@@ -198,7 +198,7 @@ def startup() -> float:
     """Seconds from the start of Python to the first measured sample."""
     code = (
         "import numpy as np\n"
-        "from characterization.plan import RampPlan\n"
+        "from characterization.plan.plan import RampPlan\n"
         "from characterization.sampling import draw\n"
         "from characterization.transitions import measure\n"
         "plan = RampPlan('sigmoid', 5, seed=1)\n"

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from characterization.plan import RampPlan
 from netlists.converter import transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, RampProgram, to_input_units, transition_levels
 from netlists.spice import Deck
 
-from .plan import RampPlan
 from .recalibrate import recalibrate
 from .sampling import DrawnChips, draw, nominal_chips
 from .transitions import RESOLUTION, WIDE_SPAN, Measured, measure, probe_span

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from characterization.plan import RampPlan
 from netlists.errors import InputError
 from netlists.technology import Pvt
 
 from .condition_table import QUANTITIES, ConditionTable
 from .montecarlo import Run
 from .noise_fit import fit_noise
-from .plan import RampPlan
 from .ramp_model import MINIMUM_SAMPLES, RampModel, measured
 
 

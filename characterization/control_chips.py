@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from characterization.plan import RampPlan
 from netlists.ramp import RampProgram, charge_share, to_input_units, transition_levels
 
 from .calibration import one_point_targets
-from .plan import RampPlan
 from .recalibrate import POINT, recalibrate
 from .sampling import DrawnChips, draw, draw_population, reprogram
 from .streams import population_stream

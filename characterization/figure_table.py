@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from characterization.plan import Limits
 from netlists.errors import InputError
 
 from . import figures
-from .limits import Limits
 from .montecarlo import Run
 from .sine_test import sine_test
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.plan import RampPlan
 from netlists.checks import Count, Seconds, check
 from netlists.errors import InputError
 from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
 from .batch_task import BatchTask, Finished, finish, load, simulate_samples
-from .plan import RampPlan
 from .run_folder import clear_leftovers, locked, open_manifest, prepare, read_manifest
 from .run_progress import Progress
 from .run_store import ChunkStore, batch_samples

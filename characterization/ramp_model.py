@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from characterization.plan import RampPlan
 from netlists.errors import InputError
 from netlists.function import Activation
 from netlists.ramp import RampProgram
@@ -28,7 +29,6 @@ from .level_distribution import LevelDistribution
 from .model_file import Fitted, read_model, write_model
 from .montecarlo import Run
 from .noise_fit import fit_noise, read_noise_shape
-from .plan import RampPlan
 from .provenance import versions
 from .ramp_draw import RampDraw
 

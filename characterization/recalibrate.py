@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from characterization.plan import RampPlan
 from netlists.ramp import RampProgram, charge_share
 
 from .calibration import error_at, one_point_targets, trim_targets, two_point_targets
-from .plan import RampPlan
 from .sampling import DrawnChips, reprogram
 from .streams import SampleSource, sample_stream
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.plan import RampPlan
 from netlists.errors import InputError, ToolkitError
 
 from .parquet import open_parquet, read_frame
-from .plan import RampPlan
 from .provenance import sha256_of, write_atomic
 from .run_store import ChunkStore, Index
 from .sample_rows import TABLES, long_tables

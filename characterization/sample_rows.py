@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.plan import RampPlan
 from netlists.ramp import RampProgram, to_input_units
 
 from .chips import Calibrated
-from .plan import RampPlan
 from .sampling import draw
 from .transitions import Measured
 

@@ -15,14 +15,12 @@ from typing import cast
 
 import numpy as np
 
+from characterization.plan import RampPlan, Variation, unit_points
 from netlists.errors import InputError
 from netlists.ramp import CALIBRATION, Chips, RampProgram
 from netlists.technology import DeviceProfile
 
-from .plan import RampPlan
-from .quasi_random import unit_points
 from .streams import SampleSource, sample_stream
-from .variation import Variation
 
 _CHIP = (
     SampleSource.OPAMP_OFFSET,

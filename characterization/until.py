@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from characterization.plan import Limits, RampPlan
 from netlists.checks import Positive, check
 from netlists.errors import InputError
 
@@ -16,9 +17,7 @@ from .chip_statistics import Statistic, get_statistic, margin
 from .control_chips import population, same_chips
 from .control_variate import TooFewChips, fit_levels, mean_with, quantile_with, yield_with
 from .estimators import CONFIDENCE, Estimate, check_share
-from .limits import Limits
 from .montecarlo import characterize, load_run
-from .plan import RampPlan
 
 FIRST = 64
 """Chips before the first look. With fewer, a spread that is too small by chance stops the run too often."""
@@ -173,6 +172,6 @@ def _estimator(quantity: str, probability: float | None, limits: Limits | None, 
         return lambda control, failed: quantile_with(control, probability, confidence=confidence, n_failed=failed)
     if quantity == "yield":
         if limits is None:
-            raise InputError("limits=None: a yield needs limits (characterization.limits.Limits)")
+            raise InputError("limits=None: a yield needs limits (characterization.plan.limits.Limits)")
         return lambda control, failed: yield_with(control, 1.0, confidence=confidence, n_failed=failed)
     raise InputError(f"quantity={quantity!r}: unknown; allowed are {', '.join(QUANTITIES)}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from characterization.plan import RampPlan
 from netlists.converter import conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
 from netlists.ramp import Chips, RampProgram, to_input_units, to_volts
@@ -17,7 +18,6 @@ from .chips import measure_batch
 from .figures import codes, inl_input
 from .montecarlo import BATCH, check_counts, in_workers, simulate_run
 from .noise_fit import read_noise_shape
-from .plan import RampPlan
 from .ramp_model import RampModel
 from .streams import ValidationSource, input_stream, validation_stream
 

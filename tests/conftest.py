@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from characterization.plan import RampPlan, Variation
+from characterization.plan.plan import RampPlan, Variation
 from netlists.ramp.chips import Chips
 from netlists.ramp.compiler import program_ramp
 from netlists.technology.parameters import RampCircuit

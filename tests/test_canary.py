@@ -14,8 +14,8 @@ from characterization.chips import nominal_deck
 from characterization.export import spice, veriloga
 from characterization.export.converter import of_corner
 from characterization.model_file import with_checksums
-from characterization.plan import Pvt, RampPlan
-from characterization.plan_file import load_plan_file
+from characterization.plan.file import load_plan_file
+from characterization.plan.plan import Pvt, RampPlan
 from characterization.ramp_model import RampModel
 from characterization.run_folder import open_manifest, read_manifest, run_status
 from cosim.budget.run import BudgetSettings

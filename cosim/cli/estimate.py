@@ -9,9 +9,7 @@ import typer
 
 from characterization.chip_statistics import STATISTICS
 from characterization.estimators import Estimate
-from characterization.limits import Limits
-from characterization.plan import DEFAULT_PROFILE
-from characterization.plan_file import load_plan_file
+from characterization.plan import DEFAULT_PROFILE, Limits, load_plan_file
 from characterization.until import MOST, until_ci
 from netlists.errors import InputError
 from netlists.spice import Permissions

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from characterization.figure_table import figure_table, summary
-from characterization.limits import Limits
 from characterization.montecarlo import load_run
+from characterization.plan import Limits
 from characterization.provenance import write_atomic
 from netlists.errors import InputError
 

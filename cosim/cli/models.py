@@ -12,8 +12,7 @@ from characterization import figures, validation
 from characterization.condition_fit import fit_conditions
 from characterization.montecarlo import BATCH, Run, load_run
 from characterization.montecarlo import characterize as run_characterize
-from characterization.plan import DEFAULT_PROFILE, RampPlan
-from characterization.plan_file import load_plan_file
+from characterization.plan import DEFAULT_PROFILE, RampPlan, load_plan_file
 from characterization.ramp_model import RampModel
 from characterization.run_folder import read_manifest
 from characterization.until import MOST

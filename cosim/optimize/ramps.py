@@ -13,10 +13,9 @@ import numpy as np
 
 from characterization.control_chips import same_chips
 from characterization.noise_fit import read_noise_shape
-from characterization.plan import RampPlan
+from characterization.plan import RampPlan, Variation
 from characterization.ramp_draw import RampDraw
 from characterization.sampling import draw
-from characterization.variation import Variation
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 

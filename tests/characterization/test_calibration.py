@@ -5,7 +5,7 @@ import pytest
 
 from characterization.calibration import error_at, one_point_targets
 from characterization.chips import measure_batch
-from characterization.plan import RampPlan
+from characterization.plan.plan import RampPlan
 from characterization.sampling import stuck_cells
 from characterization.transitions import measure
 from netlists.ramp.chips import Chips

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from characterization.montecarlo import TABLES, characterize
-from characterization.plan import RampPlan
+from characterization.plan.plan import RampPlan
 from characterization.run_folder import run_status
 from netlists.errors import ToolkitError
 

@@ -7,7 +7,7 @@ import pytest
 
 from characterization.condition_fit import fit_conditions, plan_at
 from characterization.montecarlo import Run, simulate_run
-from characterization.plan import RampPlan
+from characterization.plan.plan import RampPlan
 from characterization.ramp_model import RampModel
 from netlists.errors import InputError
 

@@ -8,7 +8,7 @@ import pytest
 from characterization.chip_statistics import max_inl
 from characterization.control_chips import population, same_chips
 from characterization.montecarlo import simulate_run
-from characterization.plan import RampPlan, Sampling
+from characterization.plan.plan import RampPlan, Sampling
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_population_is_a_function_of_plan_and_number(plan3):
 
 def test_level_ideal(profile):
     """Without first-order terms and without variation the levels are the thresholds."""
-    from characterization.plan import Variation
+    from characterization.plan.plan import Variation
 
     plan = RampPlan("sigmoid", 3, profile=profile.without_variation(), variation=Variation.none(), level="ideal")
     x = population(plan, 2)

@@ -9,9 +9,9 @@ from scipy.stats import beta
 
 from characterization import figures
 from characterization.figure_table import figure_table, run_yield, summary, transition_noise
-from characterization.limits import Limits
 from characterization.montecarlo import Run, simulate_run
-from characterization.plan import RampPlan
+from characterization.plan.limits import Limits
+from characterization.plan.plan import RampPlan
 from netlists.errors import InputError
 
 

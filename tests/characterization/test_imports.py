@@ -28,7 +28,7 @@ IMPORTED = """
 import characterization.compact.fit_blocks, characterization.export
 import characterization.montecarlo, characterization.validation, characterization.write_verify
 import netlists.array.solver, netlists.spice.engine, netlists.outside.run, netlists.programming.switching
-from characterization.plan import RampPlan
+from characterization.plan.plan import RampPlan
 from characterization.ramp_model import RampModel
 from netlists.technology.profile import load_profile
 from netlists.ramp.compiler import program_ramp

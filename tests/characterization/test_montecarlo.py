@@ -17,9 +17,9 @@ import characterization.chips
 import characterization.montecarlo as montecarlo
 from characterization.chips import measure_batch, nominal_deck
 from characterization.montecarlo import BATCH, TABLES, characterize, load_run, simulate_run
-from characterization.plan import RampPlan
+from characterization.plan.plan import RampPlan
+from characterization.plan.points import Sampling
 from characterization.provenance import sha256_of
-from characterization.quasi_random import Sampling
 from characterization.sample_rows import measured_rows
 from netlists.errors import InputError, ToolkitError
 from netlists.spice.program import read_transitions, run_batch

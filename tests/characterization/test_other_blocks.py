@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from characterization.chips import measure_batch, nominal_deck
-from characterization.plan import RampPlan
+from characterization.plan.plan import RampPlan
 from characterization.transitions import RESOLUTION, measure
 from characterization.validation import convert
 from netlists.converter.blocks import Blocks

@@ -7,7 +7,7 @@ import pytest
 
 from characterization.calibration import error_at, trim_targets, two_point_targets
 from characterization.chips import measure_batch
-from characterization.plan import RampPlan, Variation
+from characterization.plan.plan import RampPlan, Variation
 from characterization.recalibrate import SEARCH_STEPS, recalibrate
 from characterization.sampling import draw
 from netlists.errors import InputError

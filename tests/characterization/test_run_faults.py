@@ -20,7 +20,7 @@ import pytest
 import characterization.montecarlo as montecarlo
 from characterization.batch_task import simulate_samples
 from characterization.montecarlo import TABLES, characterize, load_run, simulate_run
-from characterization.plan import RampPlan
+from characterization.plan.plan import RampPlan
 from characterization.run_folder import locked, run_status
 from netlists.errors import InputError, ToolkitError
 
@@ -31,7 +31,7 @@ SCRIPT = """
 import sys
 import characterization.run_progress as run_progress
 from characterization.montecarlo import characterize
-from characterization.plan import RampPlan
+from characterization.plan.plan import RampPlan
 from netlists.errors import ToolkitError
 
 run_progress.CHUNK_SECONDS = 0.1

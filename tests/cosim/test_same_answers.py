@@ -13,9 +13,9 @@ import pytest
 
 from characterization.condition_table import ConditionTable
 from characterization.figure_table import summary
-from characterization.limits import Limits
 from characterization.montecarlo import characterize, load_run, simulate_run
-from characterization.plan import RampPlan
+from characterization.plan.limits import Limits
+from characterization.plan.plan import RampPlan
 from characterization.ramp_model import RampModel
 from characterization.until import until_ci
 from characterization.validation import validate

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from characterization.plan import CALIBRATIONS, RampPlan
+from characterization.plan.plan import CALIBRATIONS, RampPlan
 from characterization.ramp_model import RampModel
 from characterization.sampling import draw
 from characterization.transitions import measure

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from characterization.plan import RampPlan
+from characterization.plan.plan import RampPlan
 from characterization.sampling import draw
 from cosim.studies import vread
 from cosim.studies.study import Run, load_settings

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from characterization.distributions import Shape
-from characterization.plan import RampPlan, Sampling, Variation
-from characterization.plan_file import LARGEST_FILE, load_plan_file, plan_file_schema
+from characterization.plan.file import LARGEST_FILE, load_plan_file, plan_file_schema
+from characterization.plan.plan import RampPlan, Sampling, Variation
+from characterization.plan.shapes import Shape
 from netlists.errors import InputError
 from netlists.technology.conditions import Pvt, circuit_at
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "plans"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "plans"
 SMALL = '[ramp]\nactivation = "sigmoid"\nbits = 3\n[sampling]\nsamples = 8\n'
 
 

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from netlists.checks import Choice, Number, checked
+from netlists.check_rules import Choice, Number
+from netlists.checks import checked
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, Pvt, comparator_noise_at, described
 
-from .distributions import NORMAL, Shape
+from .shapes import NORMAL, Shape
 
 CORRELATED = ("opamp_offset", "conductance_gain", "comparator_offset")
 """Sources between which a correlation can be given."""

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from characterization.distributions import Shape
-from characterization.plan import CALIBRATIONS, RampPlan, Sampling, Variation
-from characterization.variation import CORRELATED
+from characterization.plan.plan import CALIBRATIONS, RampPlan, Sampling, Variation
+from characterization.plan.shapes import Shape
+from characterization.plan.variation import CORRELATED
 from netlists.errors import InputError
 from netlists.outside.subcircuit import UserSubcircuit
 from netlists.ramp.chips import Chips

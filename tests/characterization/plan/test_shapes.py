@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from characterization.distributions import NORMAL, SHAPES, Shape
+from characterization.plan.shapes import NORMAL, SHAPES, Shape
 from netlists.errors import InputError
 
 KNOWN = {

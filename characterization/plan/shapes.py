@@ -12,7 +12,8 @@ from typing import Annotated
 
 import numpy as np
 
-from netlists.checks import Choice, Number, Positive, checked
+from netlists.check_rules import Choice, Number
+from netlists.checks import Positive, checked
 from netlists.errors import InputError
 
 SHAPES = ("normal", "truncated-normal", "uniform", "student-t")

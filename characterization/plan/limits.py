@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
-from netlists.checks import Number, checked
+from netlists.check_rules import Number
+from netlists.checks import checked
 
 Limit = Annotated[float, Number(above=0, unit="LSB", endless=True)]
 

@@ -2,7 +2,7 @@ import tomllib
 
 import pytest
 
-from characterization.sweep import LARGEST_GRID, grid
+from characterization.plan.sweep import LARGEST_GRID, grid
 from netlists.errors import InputError
 
 BASE = '[ramp]\nactivation = "sigmoid"\nbits = 5\n'

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from characterization.quasi_random import LARGEST_HYPERCUBE, Sampling, unit_points
+from characterization.plan.points import LARGEST_HYPERCUBE, Sampling, unit_points
 from netlists.errors import InputError
 
 SOBOL = Sampling("sobol")

@@ -4,8 +4,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from characterization.distributions import Shape
-from characterization.variation import CORRELATED, Variation
+from characterization.plan.shapes import Shape
+from characterization.plan.variation import CORRELATED, Variation
 from netlists.errors import InputError
 from netlists.technology.conditions import Pvt
 

@@ -7,7 +7,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
-from netlists.checks import Bits, Choice, Ohms, Seed, Whole, checked
+from netlists.check_rules import Choice, Whole
+from netlists.checks import Bits, Ohms, Seed, checked
 from netlists.converter import Blocks
 from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
@@ -15,7 +16,7 @@ from netlists.outside import UserSubcircuit
 from netlists.ramp import RampProgram, compensate, program_ramp
 from netlists.technology import NOMINAL, DeviceProfile, Pvt, RampCircuit, as_designed, check_circuit, circuit_at, load_profile
 
-from .quasi_random import Sampling
+from .points import Sampling
 from .variation import Variation
 
 DEFAULT_PROFILE = "taox-100-400"

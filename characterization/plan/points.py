@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from netlists.checks import Choice, Whole, checked
+from characterization.streams import scrambling_stream
+from netlists.check_rules import Choice, Whole
+from netlists.checks import checked
 from netlists.errors import InputError
-
-from .streams import scrambling_stream
 
 if TYPE_CHECKING:
     from scipy.stats import qmc

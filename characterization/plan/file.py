@@ -18,10 +18,10 @@ from netlists.ramp.compiler import SCHEMES
 from netlists.spice import NOTHING, Permissions
 from netlists.technology import CORNERS, LEVELS, DeviceProfile, Pvt, RampCircuit, circuit_at, load_profile
 
-from .distributions import SHAPES, Shape
 from .limits import Limits
 from .plan import CALIBRATIONS, DEFAULT_PROFILE, RampPlan
-from .quasi_random import METHODS, Sampling
+from .points import METHODS, Sampling
+from .shapes import SHAPES, Shape
 from .sweep import grid
 from .variation import Variation
 
