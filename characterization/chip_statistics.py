@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from characterization.figures import inl_dnl as figures
 from characterization.plan import Limits
 from netlists.errors import InputError
 from netlists.ramp import RampProgram
-
-from . import figures
 
 Statistic = Callable[[np.ndarray, RampProgram], np.ndarray]
 """Transition levels (n, levels), input units, and the program they belong to -> (n,)."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from characterization.figures import inl_dnl as figures
+from characterization.figures import sine_test
 from characterization.plan import Limits
 from netlists.errors import InputError
 
-from . import figures
 from .montecarlo import Run
-from .sine_test import sine_test
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
-from characterization import figures, validation
+from characterization import validation
 from characterization.chips import nominal_deck
+from characterization.figures import inl_dnl as figures
 from characterization.montecarlo import Run, characterize
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json

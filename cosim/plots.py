@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from characterization import figures
+from characterization.figures import inl_dnl as figures
 from characterization.montecarlo import Run
 from characterization.plan import RampPlan
 from characterization.provenance import write_atomic

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from characterization import figures, validation
+from characterization import validation
 from characterization.condition_fit import fit_conditions
+from characterization.figures import inl_dnl as figures
 from characterization.montecarlo import BATCH, Run, load_run
 from characterization.montecarlo import characterize as run_characterize
 from characterization.plan import DEFAULT_PROFILE, RampPlan, load_plan_file

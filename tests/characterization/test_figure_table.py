@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import beta
 
-from characterization import figures
 from characterization.figure_table import figure_table, run_yield, summary, transition_noise
+from characterization.figures import inl_dnl as figures
 from characterization.montecarlo import Run, simulate_run
 from characterization.plan.limits import Limits
 from characterization.plan.plan import RampPlan

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import characterization.transitions as transitions
-from characterization.figures import codes
+from characterization.figures.inl_dnl import codes
 from characterization.transitions import SPAN, measure, probe_span
 from characterization.validation import convert
 from netlists.converter.blocks import Blocks

@@ -15,7 +15,7 @@ from characterization.compact.delay import DelayLaw
 from characterization.compact.integrator import IntegratorModel
 from characterization.compact.mac import MacModel
 from characterization.compact.mac_bench import characterize_mac
-from characterization.figures import codes
+from characterization.figures.inl_dnl import codes
 from characterization.model_file import Fitted
 from characterization.ramp_draw import RampDraw
 from netlists.array.pwm import Pwm

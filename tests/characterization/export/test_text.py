@@ -10,7 +10,7 @@ import pytest
 
 from characterization.export import spice, veriloga
 from characterization.export.converter import Converter, of_chip, of_corner
-from characterization.figures import codes
+from characterization.figures.inl_dnl import codes
 from characterization.montecarlo import simulate_run
 from characterization.ramp_draw import RampDraw
 from characterization.ramp_model import RampModel

@@ -5,9 +5,9 @@ import pytest
 from adctoolbox.aout.compute_inl_from_ramp import compute_inl_from_ramp
 from adctoolbox.spectrum.compute_spectrum import compute_spectrum
 
-from characterization.figures import codes, levels_under_noise, linear_inl_dnl
+from characterization.figures.enob import fit_sine, sine_test
+from characterization.figures.inl_dnl import codes, levels_under_noise, linear_inl_dnl
 from characterization.plan.plan import RampPlan
-from characterization.sine_test import fit_sine, sine_test
 from characterization.transitions import measure
 from netlists.errors import InputError
 from netlists.ramp.chips import Chips

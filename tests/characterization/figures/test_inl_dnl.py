@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from characterization.figures import codes, dnl, inl_input, inl_output, is_monotonic, linear_inl_dnl, missing_codes, offset_and_gain
+from characterization.figures.inl_dnl import (
+    codes,
+    dnl,
+    inl_input,
+    inl_output,
+    is_monotonic,
+    linear_inl_dnl,
+    missing_codes,
+    offset_and_gain,
+)
 from netlists.errors import InputError
 from netlists.ramp.compiler import program_ramp
 

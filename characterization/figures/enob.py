@@ -8,7 +8,7 @@ import numpy as np
 
 from netlists.errors import InputError
 
-from .figures import codes
+from .inl_dnl import codes
 
 
 @dataclass(frozen=True)

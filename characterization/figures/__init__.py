@@ -1,0 +1,5 @@
+"""Figures of merit of one chip: INL, DNL, offset, gain, noise, effective bits."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,9 @@
+from .enob import (
+    sine_test as sine_test,
+)
+from .inl_dnl import (
+    codes as codes,
+)
+from .inl_dnl import (
+    inl_input as inl_input,
+)
