@@ -26,8 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from characterization.chip_statistics import margin, max_inl
-from characterization.chips import measure_batch
-from characterization.control_chips import ControlLevels, population, same_chips
+from characterization.chips import ControlLevels, measure_batch, population, same_chips
 from characterization.control_variate import fit_levels, mean_with, quantile_with, yield_with
 from characterization.estimators import CONFIDENCE, Estimate, mean_of, quantile_of, yield_of
 from characterization.plan import Limits, RampPlan

@@ -28,9 +28,8 @@ import numpy as np
 import psutil
 from comparator_offset import comparator_offsets
 
+from characterization.chips import draw, measure, probe_span
 from characterization.plan import RampPlan
-from characterization.sampling import draw
-from characterization.transitions import measure, probe_span
 from netlists.converter import comparator_values, integrator_values
 from netlists.ramp import Chips, RampProgram, timing, transition_levels
 from netlists.spice import pulses, pwl, shared_instance, stairs, subcircuits
@@ -199,8 +198,8 @@ def startup() -> float:
     code = (
         "import numpy as np\n"
         "from characterization.plan.plan import RampPlan\n"
-        "from characterization.sampling import draw\n"
-        "from characterization.transitions import measure\n"
+        "from characterization.chips.sampling import draw\n"
+        "from characterization.chips.transitions import measure\n"
         "plan = RampPlan('sigmoid', 5, seed=1)\n"
         "program = plan.program()\n"
         "assert measure(program, plan.circuit, draw(plan, program, np.arange(1)).chips()).status == ['ok']\n"

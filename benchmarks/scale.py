@@ -30,15 +30,13 @@ import pyarrow as pa
 
 from characterization import cluster, montecarlo
 from characterization.batch_task import load, simulate_samples
-from characterization.chips import Calibrated
+from characterization.chips import Calibrated, Measured, draw
 from characterization.plan import RampPlan
 from characterization.provenance import versions
 from characterization.run_progress import CHUNK_SAMPLES
 from characterization.run_store import ChunkStore
 from characterization.run_tables import write_tables
 from characterization.sample_rows import measured_rows
-from characterization.sampling import draw
-from characterization.transitions import Measured
 from characterization.workers import Worker
 from netlists.ramp import RampProgram, transition_levels
 from netlists.spice import shared_instance

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.chips import measure_batch
 from characterization.plan import RampPlan
 from netlists.ramp import RampProgram
 from netlists.spice import shared_instance
 
-from .chips import measure_batch
 from .run_store import ChunkStore, Stored
 from .sample_rows import MEASUREMENTS, lost_rows, measured_rows
 from .workers import Lost, Worker, Workers

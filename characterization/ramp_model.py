@@ -18,12 +18,12 @@ from pydantic import (
     model_validator,
 )
 
+from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
 from netlists.errors import InputError
 from netlists.function import Activation
 from netlists.ramp import RampProgram
 
-from .chips import nominal_deck
 from .condition_table import Array, ConditionTable
 from .level_distribution import LevelDistribution
 from .model_file import Fitted, read_model, write_model

@@ -21,10 +21,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
 from netlists.errors import InputError, ToolkitError
 
-from .chips import nominal_deck
 from .provenance import make_folder, read_json, versions, write_json
 from .run_store import ChunkStore, Index
 

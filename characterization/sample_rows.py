@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.chips import Calibrated, Measured, draw
 from characterization.plan import RampPlan
 from netlists.ramp import RampProgram, to_input_units
-
-from .chips import Calibrated
-from .sampling import draw
-from .transitions import Measured
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from characterization.chips import population, same_chips
 from characterization.plan import Limits, RampPlan
 from netlists.checks import Positive, check
 from netlists.errors import InputError
 
 from .chip_statistics import Statistic, get_statistic, margin
-from .control_chips import population, same_chips
 from .control_variate import TooFewChips, fit_levels, mean_with, quantile_with, yield_with
 from .estimators import CONFIDENCE, Estimate, check_share
 from .montecarlo import characterize, load_run

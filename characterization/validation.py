@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from characterization.chips import error_at, measure_batch
 from characterization.figures import codes, inl_input
 from characterization.plan import RampPlan
 from netlists.converter import conversion_deck, read_codes
@@ -14,8 +15,6 @@ from netlists.errors import InputError, SimulationError
 from netlists.ramp import Chips, RampProgram, to_input_units, to_volts
 from netlists.spice import simulate
 
-from .calibration import error_at
-from .chips import measure_batch
 from .montecarlo import BATCH, check_counts, in_workers, simulate_run
 from .noise_fit import read_noise_shape
 from .ramp_model import RampModel

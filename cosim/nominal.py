@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.chips import nominal_deck
+from characterization.chips import SPAN, measure, nominal_deck
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder
-from characterization.transitions import SPAN, measure
 from netlists.converter import transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, timing, to_volts, transition_levels

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from characterization.chips import WriteVerifyResult
 from characterization.figures import inl_dnl as figures
 from characterization.montecarlo import Run
 from characterization.plan import RampPlan
 from characterization.provenance import write_atomic
-from characterization.write_verify import WriteVerifyResult
 from netlists.ramp import to_volts
 
 from .comparison import Comparison

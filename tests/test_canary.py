@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cosim.studies.parts import Parts
 
-from characterization.chips import nominal_deck
+from characterization.chips.batch import nominal_deck
 from characterization.export import spice, veriloga
 from characterization.export.converter import of_corner
 from characterization.model_file import with_checksums

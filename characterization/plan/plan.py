@@ -22,7 +22,7 @@ from .variation import Variation
 DEFAULT_PROFILE = "taox-100-400"
 
 CALIBRATIONS = ("none", "one-point", "binary-search", "two-point", "trim")
-"""How a converter is calibrated before it is measured a second time; see `characterization.recalibrate`."""
+"""How a converter is calibrated before it is measured a second time; see `characterization.chips.recalibrate`."""
 
 __all__ = ["CALIBRATIONS", "DEFAULT_PROFILE", "Pvt", "RampPlan", "Sampling", "Variation"]
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from characterization.chips import draw, measure
+from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
-from characterization.recalibrate import recalibrate
 from characterization.resume import Parts
-from characterization.sampling import draw
 from characterization.streams import LoopSource, loop_stream
-from characterization.transitions import measure
 from netlists.array import Crossbar, Pwm, weights_to_pairs
 from netlists.converter import ColumnGroup, Tile
 from netlists.errors import InputError, ToolkitError

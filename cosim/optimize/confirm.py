@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from characterization.control_chips import same_chips
+from characterization.chips import same_chips
 from characterization.montecarlo import Run, characterize
 from characterization.ramp_model import RampModel
 from characterization.streams import ramp_seed

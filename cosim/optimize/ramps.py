@@ -1,6 +1,6 @@
 """Ramps of drawn chips without SPICE: the closed form of the chips that ngspice would simulate, and a late comparator.
 
-The closed form (`characterization.control_chips.same_chips`) draws, programs and calibrates chips as a Monte Carlo run does. It
+The closed form (`characterization.chips.closed_form.same_chips`) draws, programs and calibrates chips as a Monte Carlo run does. It
 knows no comparator delay; what that leaves after calibration is added by its law (`cosim.budget.columns.late_levels`). Together
 they are within 0.04 LSB rms of ngspice down to steps of 12 ns, and within 0.12 LSB at 4 ns (held by a test).
 """
@@ -11,11 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from characterization.control_chips import same_chips
+from characterization.chips import draw, same_chips
 from characterization.noise_fit import read_noise_shape
 from characterization.plan import RampPlan, Variation
 from characterization.ramp_draw import RampDraw
-from characterization.sampling import draw
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from characterization.transitions import measure
+from characterization.chips import measure
 from netlists.converter import conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
 from netlists.function import ActivationTable, as_activation

@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.calibration import error_at
 from characterization.chip_statistics import max_inl
+from characterization.chips import draw, error_at, measure
+from characterization.chips.recalibrate import recalibrate
 from characterization.montecarlo import characterize, check_counts
 from characterization.plan import CALIBRATIONS, RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_model import RampModel
-from characterization.recalibrate import recalibrate
 from characterization.resume import Parts
-from characterization.sampling import draw
-from characterization.transitions import measure
 from characterization.validation import INPUTS_PER_CHIP, level_tests, validate
 from netlists.ramp import to_input_units
 

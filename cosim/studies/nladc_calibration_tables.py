@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.calibration import error_at
 from characterization.chip_statistics import max_dnl, max_inl
+from characterization.chips import POINT, error_at
 from characterization.figures import inl_input
 from characterization.plan import RampPlan
-from characterization.recalibrate import POINT
 from netlists.ramp import RampProgram, to_volts
 
 from .stuck import yield_row

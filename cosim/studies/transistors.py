@@ -18,14 +18,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from characterization.calibration import error_at
 from characterization.chip_statistics import max_inl
+from characterization.chips import draw, error_at, measure
+from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
-from characterization.recalibrate import recalibrate
 from characterization.resume import Parts
-from characterization.sampling import draw
 from characterization.streams import input_pair_stream
-from characterization.transitions import measure
 from netlists.converter import MACRO, Blocks, transition_deck
 from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram, timing, to_input_units, transition_levels

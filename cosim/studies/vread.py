@@ -21,13 +21,12 @@ from matplotlib.ticker import LogLocator
 from pydantic import Field
 from tqdm import tqdm
 
-from characterization.chips import measure_batch
+from characterization.chips import measure, measure_batch
 from characterization.figures import inl_input
 from characterization.montecarlo import BATCH, check_counts, in_workers
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
 from characterization.resume import Parts
-from characterization.transitions import measure
 from netlists.ramp import to_input_units
 from netlists.technology import RampCircuit
 

@@ -1,7 +1,7 @@
 """One round of write-verify as a SPICE deck: every cell of a column gets its own pulse, then all are read.
 
 The deck is complete in itself: the states before the round are parameters in it, those after it are its result, and a
-program that verifies (`characterization.write_verify`) carries them from round to round.
+program that verifies (`characterization.chips.write_verify`) carries them from round to round.
 """
 
 from __future__ import annotations

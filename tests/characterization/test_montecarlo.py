@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import characterization.chips
+import characterization.chips.batch
 import characterization.montecarlo as montecarlo
-from characterization.chips import measure_batch, nominal_deck
+from characterization.chips.batch import measure_batch, nominal_deck
 from characterization.montecarlo import BATCH, TABLES, characterize, load_run, simulate_run
 from characterization.plan.plan import RampPlan
 from characterization.plan.points import Sampling
@@ -202,7 +202,7 @@ def test_bad_counts(samples, jobs, tmp_path, plan3):
 
 
 def test_what_was_not_measured_does_not_count_as_calibrated(plan3, program3, monkeypatch):
-    real, calls = characterization.chips.measure, []
+    real, calls = characterization.chips.batch.measure, []
 
     def first_call_loses_chip_2(*args, **options):
         found = real(*args, **options)
@@ -211,7 +211,7 @@ def test_what_was_not_measured_does_not_count_as_calibrated(plan3, program3, mon
             found.volts[2], found.status[2], found.message[2] = np.nan, "not bracketed", "somewhere"
         return found
 
-    monkeypatch.setattr(characterization.chips, "measure", first_call_loses_chip_2)
+    monkeypatch.setattr(characterization.chips.batch, "measure", first_call_loses_chip_2)
     batch = measure_batch(plan3, program3, np.arange(4))
     assert batch.before.status == ["ok", "ok", "not bracketed", "ok"]
     assert batch.after.status == batch.conversion.status == ["ok", "ok", "not calibrated", "ok"]
@@ -222,7 +222,7 @@ def test_what_was_not_measured_does_not_count_as_calibrated(plan3, program3, mon
 
 @pytest.mark.parametrize("calibration", ["two-point", "binary-search"])
 def test_a_measurement_lost_during_the_calibration_is_told(calibration, plan3, program3, monkeypatch):
-    real, calls = characterization.chips.measure, []
+    real, calls = characterization.chips.batch.measure, []
 
     def second_call_loses_chip_2(*args, **options):
         found = real(*args, **options)
@@ -231,7 +231,7 @@ def test_a_measurement_lost_during_the_calibration_is_told(calibration, plan3, p
             found.volts[2], found.status[2], found.message[2] = np.nan, "not bracketed", "somewhere"
         return found
 
-    monkeypatch.setattr(characterization.chips, "measure", second_call_loses_chip_2)
+    monkeypatch.setattr(characterization.chips.batch, "measure", second_call_loses_chip_2)
     plan = replace(plan3, calibration=calibration)
     batch = measure_batch(plan, program3, np.arange(4))
     assert batch.before.status == ["ok"] * 4

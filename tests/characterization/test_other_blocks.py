@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.chips import measure_batch, nominal_deck
+from characterization.chips.batch import measure_batch, nominal_deck
+from characterization.chips.transitions import RESOLUTION, measure
 from characterization.plan.plan import RampPlan
-from characterization.transitions import RESOLUTION, measure
 from characterization.validation import convert
 from netlists.converter.blocks import Blocks
 from netlists.converter.conversion import conversion_deck

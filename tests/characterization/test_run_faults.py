@@ -168,25 +168,25 @@ def test_samples_that_crash_hang_or_fail_are_found_and_cost_no_other(plan, whole
     offset = repr(float(clean.samples["opamp_offset"][9]))
 
     def faulty(plan, program, samples, runner):
-        import characterization.transitions
+        import characterization.chips.transitions
         from netlists.errors import SimulationError
 
         if 1 in samples:
             os.kill(os.getpid(), signal.SIGSEGV)
         if 6 in samples:
             time.sleep(1000)
-        simulate = characterization.transitions.simulate
+        simulate = characterization.chips.transitions.simulate
 
         def fails(deck, *arguments, **options):
             if f"v_os={offset}" in deck.circuit:
                 raise SimulationError("the simulation failed", "timestep too small")
             return simulate(deck, *arguments, **options)
 
-        characterization.transitions.simulate = fails
+        characterization.chips.transitions.simulate = fails
         try:
             return simulate_samples(plan, program, samples, runner)
         finally:
-            characterization.transitions.simulate = simulate
+            characterization.chips.transitions.simulate = simulate
 
     monkeypatch.setattr(montecarlo, "simulate_samples", faulty)
     folder = tmp_path / "run"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from characterization.write_verify import write_states
+from characterization.chips.write_verify import write_states
 from cosim.cli.app import run
 from netlists.technology.profile import load_profile
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from characterization.chips.sampling import draw
+from characterization.chips.transitions import measure
 from characterization.plan.plan import CALIBRATIONS, RampPlan
 from characterization.ramp_model import RampModel
-from characterization.sampling import draw
-from characterization.transitions import measure
 from characterization.validation import convert
 from cosim.cli.app import run
 from cosim.studies import models, transistors

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from characterization.chips.sampling import draw
 from characterization.plan.plan import RampPlan
-from characterization.sampling import draw
 from cosim.studies import vread
 from cosim.studies.study import Run, load_settings
 from netlists.errors import InputError

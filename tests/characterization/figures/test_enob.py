@@ -5,10 +5,10 @@ import pytest
 from adctoolbox.aout.compute_inl_from_ramp import compute_inl_from_ramp
 from adctoolbox.spectrum.compute_spectrum import compute_spectrum
 
+from characterization.chips.transitions import measure
 from characterization.figures.enob import fit_sine, sine_test
 from characterization.figures.inl_dnl import codes, levels_under_noise, linear_inl_dnl
 from characterization.plan.plan import RampPlan
-from characterization.transitions import measure
 from netlists.errors import InputError
 from netlists.ramp.chips import Chips
 from netlists.ramp.closed_form import to_input_units

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from characterization.plan import RampPlan
+from characterization.streams import SampleSource, sample_stream
 from netlists.ramp import RampProgram, charge_share
 
 from .calibration import error_at, one_point_targets, trim_targets, two_point_targets
 from .sampling import DrawnChips, reprogram
-from .streams import SampleSource, sample_stream
 
 Levels = Callable[[np.ndarray], np.ndarray]
 """Conductances (n, cells) -> transition levels (n, levels) in input units, NaN where a chip could not be measured."""

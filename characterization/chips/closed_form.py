@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from characterization.plan import RampPlan
+from characterization.streams import population_stream
 from netlists.ramp import RampProgram, charge_share, to_input_units, transition_levels
 
 from .calibration import one_point_targets
 from .recalibrate import POINT, recalibrate
 from .sampling import DrawnChips, draw, draw_population, reprogram
-from .streams import population_stream
 
 BLOCK = 20_000
 """Chips that are drawn at once: bounds the memory."""

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from characterization.write_verify import PulsePlan, WriteVerifyScheme, write_states, write_verify
+from characterization.chips.write_verify import PulsePlan, WriteVerifyScheme, write_states, write_verify
 from netlists.errors import InputError
 from netlists.programming.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, solve_state
 from netlists.programming.write_verify_deck import WritePulses, write_verify_deck

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from netlists.checks import Count, NonNegative, Number, Whole, checked, is_whole
+from netlists.check_rules import Number, Whole
+from netlists.checks import Count, NonNegative, checked, is_whole
 from netlists.errors import InputError
 from netlists.programming import VECTORS_PER_CELL, Switching, Vteam, WritePulses
 from netlists.programming.write_verify_deck import write_verify_deck

@@ -16,11 +16,10 @@ from typing import cast
 import numpy as np
 
 from characterization.plan import RampPlan, Variation, unit_points
+from characterization.streams import SampleSource, sample_stream
 from netlists.errors import InputError
 from netlists.ramp import CALIBRATION, Chips, RampProgram
 from netlists.technology import DeviceProfile
-
-from .streams import SampleSource, sample_stream
 
 _CHIP = (
     SampleSource.OPAMP_OFFSET,

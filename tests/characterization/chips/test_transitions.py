@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import characterization.transitions as transitions
+import characterization.chips.transitions as transitions
+from characterization.chips.transitions import SPAN, measure, probe_span
 from characterization.figures.inl_dnl import codes
-from characterization.transitions import SPAN, measure, probe_span
 from characterization.validation import convert
 from netlists.converter.blocks import Blocks
 from netlists.converter.cards import TIGHT_OPTIONS

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.calibration import error_at, trim_targets, two_point_targets
-from characterization.chips import measure_batch
+from characterization.chips.batch import measure_batch
+from characterization.chips.calibration import error_at, trim_targets, two_point_targets
+from characterization.chips.recalibrate import SEARCH_STEPS, recalibrate
+from characterization.chips.sampling import draw
 from characterization.plan.plan import RampPlan, Variation
-from characterization.recalibrate import SEARCH_STEPS, recalibrate
-from characterization.sampling import draw
 from netlists.errors import InputError
 from netlists.ramp.closed_form import to_input_units, transition_levels
 from netlists.ramp.compiler import CALIBRATION

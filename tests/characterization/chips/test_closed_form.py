@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from characterization.chip_statistics import max_inl
-from characterization.control_chips import population, same_chips
+from characterization.chips.closed_form import population, same_chips
 from characterization.montecarlo import simulate_run
 from characterization.plan.plan import RampPlan, Sampling
 

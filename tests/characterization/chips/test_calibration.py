@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.calibration import error_at, one_point_targets
-from characterization.chips import measure_batch
+from characterization.chips.batch import measure_batch
+from characterization.chips.calibration import error_at, one_point_targets
+from characterization.chips.sampling import stuck_cells
+from characterization.chips.transitions import measure
 from characterization.plan.plan import RampPlan
-from characterization.sampling import stuck_cells
-from characterization.transitions import measure
 from netlists.ramp.chips import Chips
 from netlists.ramp.closed_form import charge_share, to_input_units
 from netlists.ramp.compensation import compensate

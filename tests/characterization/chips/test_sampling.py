@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from characterization.chips.sampling import draw, draw_population, nominal_chips, reprogram, stuck_cells
 from characterization.plan.plan import RampPlan, Sampling, Variation
 from characterization.plan.shapes import Shape
-from characterization.sampling import draw, draw_population, nominal_chips, reprogram, stuck_cells
 from characterization.streams import SampleSource, sample_stream
 from netlists.errors import InputError
 from netlists.ramp.compiler import CALIBRATION
