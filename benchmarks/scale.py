@@ -28,15 +28,10 @@ import joblib
 import numpy as np
 import pyarrow as pa
 
-from characterization import cluster, montecarlo
-from characterization.batch_task import load, simulate_samples
 from characterization.chips import Calibrated, Measured, draw
 from characterization.plan import RampPlan
 from characterization.provenance import versions
-from characterization.run_progress import CHUNK_SAMPLES
-from characterization.run_store import ChunkStore
-from characterization.run_tables import write_tables
-from characterization.sample_rows import measured_rows
+from characterization.run import CHUNK_SAMPLES, ChunkStore, cluster, load, measured_rows, montecarlo, simulate_samples, write_tables
 from characterization.workers import Worker
 from netlists.ramp import RampProgram, transition_levels
 from netlists.spice import shared_instance

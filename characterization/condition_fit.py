@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from characterization.plan import RampPlan
+from characterization.run import Run
 from netlists.errors import InputError
 from netlists.technology import Pvt
 
 from .condition_table import QUANTITIES, ConditionTable
-from .montecarlo import Run
 from .noise_fit import fit_noise
 from .ramp_model import MINIMUM_SAMPLES, RampModel, measured
 

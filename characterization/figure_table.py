@@ -11,9 +11,8 @@ import numpy as np
 from characterization.figures import inl_dnl as figures
 from characterization.figures import sine_test
 from characterization.plan import Limits
+from characterization.run import Run
 from netlists.errors import InputError
-
-from .montecarlo import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,6 +20,7 @@ from pydantic import (
 
 from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
+from characterization.run import Run
 from netlists.errors import InputError
 from netlists.function import Activation
 from netlists.ramp import RampProgram
@@ -27,7 +28,6 @@ from netlists.ramp import RampProgram
 from .condition_table import Array, ConditionTable
 from .level_distribution import LevelDistribution
 from .model_file import Fitted, read_model, write_model
-from .montecarlo import Run
 from .noise_fit import fit_noise, read_noise_shape
 from .provenance import versions
 from .ramp_draw import RampDraw

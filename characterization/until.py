@@ -11,13 +11,13 @@ import numpy as np
 
 from characterization.chips import population, same_chips
 from characterization.plan import Limits, RampPlan
+from characterization.run import characterize, load_run
 from netlists.checks import Positive, check
 from netlists.errors import InputError
 
 from .chip_statistics import Statistic, get_statistic, margin
 from .control_variate import TooFewChips, fit_levels, mean_with, quantile_with, yield_with
 from .estimators import CONFIDENCE, Estimate, check_share
-from .montecarlo import characterize, load_run
 
 FIRST = 64
 """Chips before the first look. With fewer, a spread that is too small by chance stops the run too often."""
@@ -104,7 +104,7 @@ def until_ci(
 ) -> Stopped:
     """Simulate samples of a plan into a run's folder until an interval is narrow enough, with the closed form as control.
 
-    Samples are added with `characterization.montecarlo.characterize`: the folder is an ordinary run, is resumed like one, and
+    Samples are added with `characterization.run.montecarlo.characterize`: the folder is an ordinary run, is resumed like one, and
     keeps every sample. Samples that it already holds count from the first look.
 
     Parameters

@@ -17,10 +17,10 @@ import pandas as pd
 from characterization import validation
 from characterization.chips import nominal_deck
 from characterization.figures import inl_dnl as figures
-from characterization.montecarlo import Run, characterize
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_model import RampModel
+from characterization.run import Run, characterize
 from netlists.checks import Count, Seed, Whole, checked
 
 from . import nominal, plots

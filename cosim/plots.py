@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from characterization.chips import WriteVerifyResult
 from characterization.figures import inl_dnl as figures
-from characterization.montecarlo import Run
 from characterization.plan import RampPlan
 from characterization.provenance import write_atomic
+from characterization.run import Run
 from netlists.ramp import to_volts
 
 from .comparison import Comparison

@@ -17,7 +17,7 @@ from characterization.model_file import with_checksums
 from characterization.plan.file import load_plan_file
 from characterization.plan.plan import Pvt, RampPlan
 from characterization.ramp_model import RampModel
-from characterization.run_folder import open_manifest, read_manifest, run_status
+from characterization.run.folder import open_manifest, read_manifest, run_status
 from cosim.budget.run import BudgetSettings
 from cosim.cli.app import run
 from cosim.network_files import write_arrays

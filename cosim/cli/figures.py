@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from characterization.figure_table import figure_table, summary
-from characterization.montecarlo import load_run
 from characterization.plan import Limits
 from characterization.provenance import write_atomic
+from characterization.run import load_run
 from netlists.errors import InputError
 
 from . import options as o

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from characterization.run_folder import RunStatus, run_status
+from characterization.run import RunStatus, run_status
 
 from . import options as o
 from .app import answer, app

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from characterization.chips import same_chips
-from characterization.montecarlo import Run, characterize
 from characterization.ramp_model import RampModel
+from characterization.run import Run, characterize
 from characterization.streams import ramp_seed
 from netlists.ramp import timing
 from netlists.technology import DeviceProfile

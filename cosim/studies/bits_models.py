@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from characterization.montecarlo import characterize
 from characterization.plan import RampPlan
 from characterization.ramp_model import RampModel
 from characterization.resume import Parts
+from characterization.run import characterize
 from netlists.errors import InputError
 from netlists.technology import load_profile
 

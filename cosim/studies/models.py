@@ -13,11 +13,11 @@ import pandas as pd
 from characterization.chip_statistics import max_inl
 from characterization.chips import draw, error_at, measure
 from characterization.chips.recalibrate import recalibrate
-from characterization.montecarlo import characterize, check_counts
 from characterization.plan import CALIBRATIONS, RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_model import RampModel
 from characterization.resume import Parts
+from characterization.run import characterize, check_counts
 from characterization.validation import INPUTS_PER_CHIP, level_tests, validate
 from netlists.ramp import to_input_units
 

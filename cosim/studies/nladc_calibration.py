@@ -20,10 +20,11 @@ from pydantic import Field
 from tqdm import tqdm
 
 from characterization.chips import POINT, measure_batch, stuck_cells
-from characterization.montecarlo import BATCH, check_counts, in_workers
 from characterization.plan import DEFAULT_PROFILE, RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.resume import Parts
+from characterization.run import BATCH, check_counts
+from characterization.workers import in_workers
 from netlists.errors import InputError
 from netlists.ramp import CALIBRATION, RampProgram, to_input_units
 from netlists.technology import NOMINAL, DeviceProfile, circuit_at, load_profile

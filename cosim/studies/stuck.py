@@ -19,10 +19,10 @@ from pydantic import Field
 
 from characterization.chip_statistics import max_inl
 from characterization.estimators import CONFIDENCE, proportion_interval
-from characterization.montecarlo import characterize, check_counts
 from characterization.plan import DEFAULT_PROFILE, RampPlan
 from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
 from characterization.resume import Parts
+from characterization.run import characterize, check_counts
 from netlists.technology import load_profile
 
 from ..page import Page, Section, percent

@@ -23,10 +23,11 @@ from tqdm import tqdm
 
 from characterization.chips import measure, measure_batch
 from characterization.figures import inl_input
-from characterization.montecarlo import BATCH, check_counts, in_workers
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
 from characterization.resume import Parts
+from characterization.run import BATCH, check_counts
+from characterization.workers import in_workers
 from netlists.ramp import to_input_units
 from netlists.technology import RampCircuit
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from characterization.condition_fit import fit_conditions, plan_at
-from characterization.montecarlo import Run, simulate_run
 from characterization.plan.plan import RampPlan
 from characterization.ramp_model import RampModel
+from characterization.run.montecarlo import Run, simulate_run
 from netlists.errors import InputError
 
 SAMPLES = 16

@@ -9,9 +9,9 @@ from scipy.stats import beta
 
 from characterization.figure_table import figure_table, run_yield, summary, transition_noise
 from characterization.figures import inl_dnl as figures
-from characterization.montecarlo import Run, simulate_run
 from characterization.plan.limits import Limits
 from characterization.plan.plan import RampPlan
+from characterization.run.montecarlo import Run, simulate_run
 from netlists.errors import InputError
 
 

@@ -26,7 +26,7 @@ HEAVY = (
 )
 IMPORTED = """
 import characterization.compact.fit_blocks, characterization.export
-import characterization.montecarlo, characterization.validation, characterization.chips.write_verify
+import characterization.run.montecarlo, characterization.validation, characterization.chips.write_verify
 import netlists.array.solver, netlists.spice.engine, netlists.outside.run, netlists.programming.switching
 from characterization.plan.plan import RampPlan
 from characterization.ramp_model import RampModel

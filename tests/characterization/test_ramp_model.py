@@ -10,8 +10,8 @@ import pytest
 
 import characterization
 from characterization.model_file import file_schema, with_checksums
-from characterization.montecarlo import Run, simulate_run
 from characterization.ramp_model import RampModel
+from characterization.run.montecarlo import Run, simulate_run
 from netlists.errors import InputError
 
 N = 3000

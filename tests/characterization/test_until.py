@@ -8,9 +8,9 @@ import pytest
 
 from characterization.control_variate import TooFewChips, fit_value, mean_with, yield_with
 from characterization.estimators import mean_of
-from characterization.montecarlo import characterize, load_run
 from characterization.plan.limits import Limits
 from characterization.plan.plan import Sampling
+from characterization.run.montecarlo import characterize, load_run
 from characterization.until import double_until, until_ci
 from netlists.errors import InputError
 

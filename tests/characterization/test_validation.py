@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from characterization.montecarlo import simulate_run
 from characterization.ramp_model import RampModel
+from characterization.run.montecarlo import simulate_run
 from characterization.validation import (
     INPUTS_PER_CHIP,
     NEAR_LSB,

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from characterization.montecarlo import load_run
 from characterization.ramp_model import RampModel
+from characterization.run.montecarlo import load_run
 from cosim.cli.app import run
 
 

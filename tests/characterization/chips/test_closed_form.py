@@ -7,8 +7,8 @@ import pytest
 
 from characterization.chip_statistics import max_inl
 from characterization.chips.closed_form import population, same_chips
-from characterization.montecarlo import simulate_run
 from characterization.plan.plan import RampPlan, Sampling
+from characterization.run.montecarlo import simulate_run
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from characterization.montecarlo import simulate_run
 from characterization.ramp_model import RampModel
+from characterization.run.montecarlo import simulate_run
 from netlists.errors import InputError
 
 

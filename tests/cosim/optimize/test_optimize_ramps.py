@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.montecarlo import simulate_run
 from characterization.plan.variation import Variation
+from characterization.run.montecarlo import simulate_run
 from cosim.cost import Design
 from cosim.optimize.ramps import drawn_ramp, ramp_plan
 from netlists.errors import InputError

@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from characterization.montecarlo import simulate_run
+from characterization.run.montecarlo import simulate_run
 from cosim.cli.app import run as run_command
 from cosim.cli.optimize import command_line
 from cosim.optimize import confirm

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 
 import characterization.chips.batch
-import characterization.montecarlo as montecarlo
+import characterization.run.montecarlo as montecarlo
 from characterization.chips.batch import measure_batch, nominal_deck
-from characterization.montecarlo import BATCH, TABLES, characterize, load_run, simulate_run
 from characterization.plan.plan import RampPlan
 from characterization.plan.points import Sampling
 from characterization.provenance import sha256_of
-from characterization.sample_rows import measured_rows
+from characterization.run.montecarlo import BATCH, TABLES, characterize, load_run, simulate_run
+from characterization.run.rows import measured_rows
 from netlists.errors import InputError, ToolkitError
 from netlists.spice.program import read_transitions, run_batch
 

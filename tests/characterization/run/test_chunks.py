@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from characterization import run_store
-from characterization.run_store import ChunkStore, batch_samples
+from characterization.run import chunks as run_store
+from characterization.run.chunks import ChunkStore, batch_samples
 from netlists.errors import InputError, ToolkitError
 
 BATCH = 4

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from characterization.parquet import read_parquet
 from netlists.errors import InputError, ToolkitError
 from netlists.files import make_folder, sha256_of, write_bytes
-
-from .parquet import read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa

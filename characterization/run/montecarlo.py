@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from characterization.plan import RampPlan
+from characterization.workers import Workers, in_workers, parallel
 from netlists.checks import Count, Seconds, check
 from netlists.errors import InputError
 from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
-from .batch_task import BatchTask, Finished, finish, load, simulate_samples
-from .run_folder import clear_leftovers, locked, open_manifest, prepare, read_manifest
-from .run_progress import Progress
-from .run_store import ChunkStore, batch_samples
-from .run_tables import Run, StoredRun, check_tables, write_tables
-from .sample_rows import TABLES, long_tables
-from .workers import Workers, in_workers, parallel
+from .chunks import ChunkStore, batch_samples
+from .folder import clear_leftovers, locked, open_manifest, prepare, read_manifest
+from .progress import Progress
+from .rows import TABLES, long_tables
+from .tables import Run, StoredRun, check_tables, write_tables
+from .task import BatchTask, Finished, finish, load, simulate_samples
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,12 +6,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from characterization.provenance import versions
 from netlists.errors import ToolkitError
+from netlists.files import write_json
 
-from .batch_task import Finished, load
-from .provenance import versions, write_json
-from .run_folder import MANIFEST, chunk_store, done_samples, failures, now
-from .run_log import RunLog
+from .folder import MANIFEST, chunk_store, done_samples, failures, now
+from .log import RunLog
+from .task import Finished, load
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -23,10 +23,11 @@ from filelock import FileLock, Timeout
 
 from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
+from characterization.provenance import versions
 from netlists.errors import InputError, ToolkitError
+from netlists.files import make_folder, read_json, write_json
 
-from .provenance import make_folder, read_json, versions, write_json
-from .run_store import ChunkStore, Index
+from .chunks import ChunkStore, Index
 
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = 2

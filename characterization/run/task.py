@@ -12,12 +12,12 @@ import numpy as np
 
 from characterization.chips import measure_batch
 from characterization.plan import RampPlan
+from characterization.workers import Lost, Worker, Workers
 from netlists.ramp import RampProgram
 from netlists.spice import shared_instance
 
-from .run_store import ChunkStore, Stored
-from .sample_rows import MEASUREMENTS, lost_rows, measured_rows
-from .workers import Lost, Worker, Workers
+from .chunks import ChunkStore, Stored
+from .rows import MEASUREMENTS, lost_rows, measured_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

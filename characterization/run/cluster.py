@@ -11,11 +11,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from characterization.workers import Workers
 from netlists.errors import ToolkitError
 
-from .batch_task import BatchTask, Finished, finish, load
-from .run_store import ChunkStore
-from .workers import Workers
+from .chunks import ChunkStore
+from .task import BatchTask, Finished, finish, load
 
 GROUP = 16
 """Batches in a task when the workers store the chunks themselves: one chunk a task."""

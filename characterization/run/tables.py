@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.parquet import open_parquet, read_frame
 from characterization.plan import RampPlan
 from netlists.errors import InputError, ToolkitError
+from netlists.files import sha256_of, write_atomic
 
-from .parquet import open_parquet, read_frame
-from .provenance import sha256_of, write_atomic
-from .run_store import ChunkStore, Index
-from .sample_rows import TABLES, long_tables
+from .chunks import ChunkStore, Index
+from .rows import TABLES, long_tables
 
 if TYPE_CHECKING:
     import pandas as pd

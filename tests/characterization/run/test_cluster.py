@@ -15,9 +15,9 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from characterization.montecarlo import TABLES, characterize
 from characterization.plan.plan import RampPlan
-from characterization.run_folder import run_status
+from characterization.run.folder import run_status
+from characterization.run.montecarlo import TABLES, characterize
 from netlists.errors import ToolkitError
 
 distributed = pytest.importorskip("distributed")
@@ -112,7 +112,7 @@ def test_a_dask_worker_killed_in_mid_run(chunks, cluster, plan, local, tmp_path)
 
 
 def test_no_scheduler(plan, tmp_path, monkeypatch):
-    monkeypatch.setattr("characterization.cluster.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("characterization.run.cluster.CONNECT_SECONDS", 1)
     with pytest.raises(ToolkitError, match=r"--cluster tcp://127\.0\.0\.1:9: no Dask scheduler answers there"):
         characterize(plan, 4, tmp_path / "run", cluster="tcp://127.0.0.1:9", progress=False)
 

@@ -17,11 +17,11 @@ import numpy as np
 import psutil
 import pytest
 
-import characterization.montecarlo as montecarlo
-from characterization.batch_task import simulate_samples
-from characterization.montecarlo import TABLES, characterize, load_run, simulate_run
+import characterization.run.montecarlo as montecarlo
 from characterization.plan.plan import RampPlan
-from characterization.run_folder import locked, run_status
+from characterization.run.folder import locked, run_status
+from characterization.run.montecarlo import TABLES, characterize, load_run, simulate_run
+from characterization.run.task import simulate_samples
 from netlists.errors import InputError, ToolkitError
 
 SAMPLES = 12
@@ -29,8 +29,8 @@ BATCH = 4
 
 SCRIPT = """
 import sys
-import characterization.run_progress as run_progress
-from characterization.montecarlo import characterize
+import characterization.run.progress as run_progress
+from characterization.run.montecarlo import characterize
 from characterization.plan.plan import RampPlan
 from netlists.errors import ToolkitError
 
@@ -71,7 +71,7 @@ def whole(plan, tmp_path_factory):
     """An uninterrupted run, its chunks of one batch each."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("characterization.run_progress.CHUNK_SAMPLES", BATCH)
+        patch.setattr("characterization.run.progress.CHUNK_SAMPLES", BATCH)
         run(plan, folder)
     assert len(chunks(folder)) == SAMPLES // BATCH
     return folder
@@ -365,7 +365,7 @@ def test_killed_at_any_moment_and_started_again(plan, whole, tmp_path):
 @pytest.mark.slow
 def test_the_parent_stays_small():
     """100,000 samples that cost nothing: what the parent holds does not grow with them."""
-    script = Path(__file__).resolve().parents[2] / "benchmarks" / "scale.py"
+    script = Path(__file__).resolve().parents[3] / "benchmarks" / "scale.py"
     found = [
         json.loads(subprocess.run([sys.executable, script, "--cheap-run", n], capture_output=True, text=True, check=True).stdout)
         for n in ("2000", "100000")
