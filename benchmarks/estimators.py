@@ -25,10 +25,20 @@ from pathlib import Path
 
 import numpy as np
 
-from characterization.chip_statistics import margin, max_inl
 from characterization.chips import ControlLevels, measure_batch, population, same_chips
-from characterization.control_variate import fit_levels, mean_with, quantile_with, yield_with
-from characterization.estimators import CONFIDENCE, Estimate, mean_of, quantile_of, yield_of
+from characterization.estimates import (
+    CONFIDENCE,
+    Estimate,
+    fit_levels,
+    margin,
+    max_inl,
+    mean_of,
+    mean_with,
+    quantile_of,
+    quantile_with,
+    yield_of,
+    yield_with,
+)
 from characterization.plan import Limits, RampPlan
 from netlists.ramp import to_input_units
 

@@ -1,6 +1,6 @@
 """Chips in closed form: the same chips that ngspice simulates, or very many others, drawn and calibrated in the same way.
 
-They are the control variate of `characterization.control_variate`. Nothing that is reported as simulated comes from here.
+They are the control variate of `characterization.estimates.control_variate`. Nothing that is reported as simulated comes from here.
 """
 
 from __future__ import annotations

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from characterization.chip_statistics import STATISTICS
-from characterization.estimators import Estimate
+from characterization.estimates import MOST, STATISTICS, Estimate, until_ci
 from characterization.plan import DEFAULT_PROFILE, Limits, load_plan_file
-from characterization.until import MOST, until_ci
 from netlists.errors import InputError
 from netlists.spice import Permissions
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from characterization.figure_table import figure_table, summary
+from characterization.estimates import figure_table, summary
 from characterization.plan import Limits
 from characterization.provenance import write_atomic
 from characterization.run import load_run

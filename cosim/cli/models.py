@@ -10,13 +10,13 @@ import typer
 
 from characterization import validation
 from characterization.condition_fit import fit_conditions
+from characterization.estimates import MOST
+from characterization.estimates import until_ci as simulate_until
 from characterization.figures import inl_dnl as figures
 from characterization.plan import DEFAULT_PROFILE, RampPlan, load_plan_file
 from characterization.ramp_model import RampModel
 from characterization.run import BATCH, Run, load_run, read_manifest
 from characterization.run import characterize as run_characterize
-from characterization.until import MOST
-from characterization.until import until_ci as simulate_until
 from netlists.errors import InputError
 from netlists.spice import Permissions
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.chip_statistics import max_inl
 from characterization.chips import draw, error_at, measure
 from characterization.chips.recalibrate import recalibrate
+from characterization.estimates import max_inl
 from characterization.plan import CALIBRATIONS, RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_model import RampModel

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.chip_statistics import max_dnl, max_inl
 from characterization.chips import POINT, error_at
+from characterization.estimates import max_dnl, max_inl
 from characterization.figures import inl_input
 from characterization.plan import RampPlan
 from netlists.ramp import RampProgram, to_volts

@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from characterization.chip_statistics import max_inl
-from characterization.estimators import CONFIDENCE, proportion_interval
+from characterization.estimates import CONFIDENCE, max_inl, proportion_interval
 from characterization.plan import DEFAULT_PROFILE, RampPlan
 from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
 from characterization.resume import Parts

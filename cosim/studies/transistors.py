@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from characterization.chip_statistics import max_inl
 from characterization.chips import draw, error_at, measure
 from characterization.chips.recalibrate import recalibrate
+from characterization.estimates import max_inl
 from characterization.plan import RampPlan
 from characterization.resume import Parts
 from characterization.streams import input_pair_stream

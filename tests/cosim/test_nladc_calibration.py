@@ -9,8 +9,8 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
 
-from characterization.chip_statistics import max_inl
 from characterization.chips.sampling import draw
+from characterization.estimates.statistics import max_inl
 from cosim.studies import nladc_calibration as study
 from cosim.studies.nladc_calibration_tables import AS_PROGRAMMED, BEST_SHIFT, least_max_inl
 from cosim.studies.study import Run, load_settings

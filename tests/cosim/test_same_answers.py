@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from characterization.condition_table import ConditionTable
-from characterization.figure_table import summary
+from characterization.estimates.until import until_ci
+from characterization.estimates.yields import summary
 from characterization.plan.limits import Limits
 from characterization.plan.plan import RampPlan
 from characterization.ramp_model import RampModel
 from characterization.run.montecarlo import characterize, load_run, simulate_run
-from characterization.until import until_ci
 from characterization.validation import validate
 from cosim.budget.run import budget_settings, run_budget
 from cosim.budget.sources import NAMES

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.chip_statistics import max_inl
 from characterization.chips.closed_form import population, same_chips
+from characterization.estimates.statistics import max_inl
 from characterization.plan.plan import RampPlan, Sampling
 from characterization.run.montecarlo import simulate_run
 

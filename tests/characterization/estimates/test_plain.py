@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from characterization.estimators import jeffreys_interval, mean_of, proportion_interval, quantile_of, yield_of
+from characterization.estimates.plain import jeffreys_interval, mean_of, proportion_interval, quantile_of, yield_of
 from netlists.errors import InputError
 
 values = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).standard_normal(60))

@@ -15,9 +15,9 @@ from characterization.run import characterize, load_run
 from netlists.checks import Positive, check
 from netlists.errors import InputError
 
-from .chip_statistics import Statistic, get_statistic, margin
 from .control_variate import TooFewChips, fit_levels, mean_with, quantile_with, yield_with
-from .estimators import CONFIDENCE, Estimate, check_share
+from .plain import CONFIDENCE, Estimate, check_share
+from .statistics import Statistic, get_statistic, margin
 
 FIRST = 64
 """Chips before the first look. With fewer, a spread that is too small by chance stops the run too often."""
@@ -110,7 +110,7 @@ def until_ci(
     Parameters
     ----------
     statistic : str or callable
-        One of `characterization.chip_statistics.STATISTICS`, or a function of levels and program. Of no use for a yield, which
+        One of `characterization.estimates.statistics.STATISTICS`, or a function of levels and program. Of no use for a yield, which
         has ``limits``.
     half_width : float
         Unit of the statistic; a share of chips (0 to 1) for a yield.

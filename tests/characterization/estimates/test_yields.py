@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import beta
 
-from characterization.figure_table import figure_table, run_yield, summary, transition_noise
+from characterization.estimates.yields import figure_table, run_yield, summary, transition_noise
 from characterization.figures import inl_dnl as figures
 from characterization.plan.limits import Limits
 from characterization.plan.plan import RampPlan

@@ -23,8 +23,8 @@ import numpy as np
 from netlists.errors import InputError
 from netlists.ramp import RampProgram
 
-from .chip_statistics import Statistic
-from .estimators import CONFIDENCE, Estimate, check_limit, check_share, check_values, jeffreys_interval, proportion_interval
+from .plain import CONFIDENCE, Estimate, check_limit, check_share, check_values, jeffreys_interval, proportion_interval
+from .statistics import Statistic
 
 FOLDS = 5
 PRIOR = 2.0

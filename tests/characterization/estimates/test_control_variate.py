@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from characterization.control_variate import (
+from characterization.estimates.control_variate import (
     FOLDS,
     Residuals,
     TooFewChips,
@@ -17,7 +17,7 @@ from characterization.control_variate import (
     quantile_with,
     yield_with,
 )
-from characterization.estimators import mean_of, yield_of
+from characterization.estimates.plain import mean_of, yield_of
 from netlists.errors import InputError
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from characterization.chip_statistics import get_statistic, margin, max_dnl, max_inl, max_inl_output
+from characterization.estimates.statistics import get_statistic, margin, max_dnl, max_inl, max_inl_output
 from characterization.plan.limits import Limits
 from netlists.errors import InputError
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.control_variate import TooFewChips, fit_value, mean_with, yield_with
-from characterization.estimators import mean_of
+from characterization.estimates.control_variate import TooFewChips, fit_value, mean_with, yield_with
+from characterization.estimates.plain import mean_of
+from characterization.estimates.until import double_until, until_ci
 from characterization.plan.limits import Limits
 from characterization.plan.plan import Sampling
 from characterization.run.montecarlo import characterize, load_run
-from characterization.until import double_until, until_ci
 from netlists.errors import InputError
 
 
