@@ -26,7 +26,7 @@ import numpy as np
 from train import has_torch
 from train import measure as measure_training
 
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model import RampDraw
 from cosim.cells import LSTM
 from cosim.evaluate import draw_chips, evaluate, evaluate_text
 from cosim.hardware import Arrays, Hardware

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from characterization.ramp_draw import RampDraw
-from characterization.ramp_model import RampModel
+from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import ChipSource, chip_ramp_stream, chip_sequence
 from netlists.errors import InputError
 

@@ -10,8 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from characterization.ramp_draw import RampDraw
-from characterization.ramp_model import RampModel
+from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import part_sequences
 from netlists.checks import is_whole
 from netlists.errors import InputError

@@ -14,12 +14,11 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
-from characterization import validation
 from characterization.chips import nominal_deck
 from characterization.figures import inl_dnl as figures
 from characterization.plan import RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
-from characterization.ramp_model import RampModel
+from characterization.ramp_model import RampModel, validation
 from characterization.run import Run, characterize
 from netlists.checks import Count, Seed, Whole, checked
 

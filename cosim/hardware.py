@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from characterization.ramp_draw import RampDraw
-from characterization.ramp_model import RampModel
+from characterization.ramp_model import RampDraw, RampModel
 from netlists.array import LAYOUTS
 from netlists.checks import Choice, Finite, NonNegative, Number, Ohms, Positive, Seconds, Whole, checked
 from netlists.errors import InputError

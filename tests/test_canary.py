@@ -13,10 +13,10 @@ from cosim.studies.parts import Parts
 from characterization.chips.batch import nominal_deck
 from characterization.export import spice, veriloga
 from characterization.export.converter import of_corner
-from characterization.model_file import with_checksums
 from characterization.plan.file import load_plan_file
 from characterization.plan.plan import Pvt, RampPlan
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.file import with_checksums
+from characterization.ramp_model.model import RampModel
 from characterization.run.folder import open_manifest, read_manifest, run_status
 from cosim.budget.run import BudgetSettings
 from cosim.cli.app import run

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from characterization.ramp_model import RampDraw
 from netlists.array import Pwm
 from netlists.errors import InputError
 from netlists.ramp import RampProgram, timing
 from netlists.technology import RampCircuit
 
-from ..ramp_draw import RampDraw
 from .comparator import ComparatorModel
 from .crossbar_model import CrossbarChips, CrossbarModel
 from .integrator import IntegratorModel

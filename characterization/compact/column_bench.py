@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from characterization.ramp_model import RampDraw
 from netlists.converter import conversion_deck, convert, read_codes
 from netlists.ramp import Chips, compensate, program_ramp, to_input_units, transition_levels
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
 
-from ..ramp_draw import RampDraw
 from .column import ColumnModel, decision_times
 from .comparator import ComparatorModel
 from .crossbar_model import CrossbarChips, CrossbarModel

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..model_file import read_model, write_model
+from characterization.ramp_model import read_model, write_model
+
 from ..provenance import versions
 
 

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
+from characterization.ramp_model import Fitted
 from netlists.errors import InputError
 
-from ..model_file import Fitted
 from .compact_model import CompactModel, source
 from .delay import DelayLaw
 from .distributions import Distribution, OffsetDraw

@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from characterization.ramp_model import Fitted
 from netlists.array import ArraySolver, Crossbar, weights_to_pairs
 from netlists.checks import is_whole
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 
-from ..model_file import Fitted
 from .compact_model import CompactModel, source
 from .fitting import fit_curve, fit_likelihood, fitted
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from characterization.ramp_model import Fitted
 from netlists.errors import InputError, ToolkitError
 
-from ..model_file import Fitted
 from .compact_model import Part
 from .fitting import fit_curve, fitted
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from characterization.ramp_model import Fitted
 from netlists.checks import is_whole
 from netlists.errors import InputError
 
-from ..model_file import Fitted
 from .compact_model import Part
 from .fitting import Fit, fit_likelihood
 

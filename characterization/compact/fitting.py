@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from characterization.ramp_model import Fitted
 from netlists.errors import InputError, ToolkitError
-
-from ..model_file import Fitted
 
 if TYPE_CHECKING:
     from lmfit import Parameters

@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from characterization.ramp_model import Fitted
 from netlists.array import Pwm
 from netlists.errors import InputError
 
-from ..model_file import Fitted
 from .compact_model import CompactModel, source
 from .distributions import Distribution, OffsetDraw
 from .fitting import fit_linear, fitted

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from characterization.ramp_model import RampDraw, RampModel
 from netlists.errors import InputError
-
-from ..ramp_draw import RampDraw
-from ..ramp_model import RampModel
 
 
 @dataclass(frozen=True, eq=False)

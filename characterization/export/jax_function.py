@@ -7,10 +7,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from characterization.ramp_model import RampDraw, RampModel
 from netlists.errors import InputError
 
-from ..ramp_draw import RampDraw
-from ..ramp_model import RampModel
 from .slopes import slope_table
 
 

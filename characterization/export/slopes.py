@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ramp_model import RampModel
+from characterization.ramp_model import RampModel
 
 POINTS = 2049
 

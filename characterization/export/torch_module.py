@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from characterization.ramp_model import RampDraw, RampModel
 from netlists.errors import InputError
 
-from ..ramp_draw import RampDraw
-from ..ramp_model import RampModel
 from .slopes import slope_table
 
 

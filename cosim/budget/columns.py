@@ -12,7 +12,7 @@ import numpy as np
 from characterization.compact.column import decision_times
 from characterization.compact.comparator import ComparatorModel
 from characterization.compact.delay import DelayLaw
-from characterization.model_file import Fitted
+from characterization.ramp_model import Fitted
 from netlists.ramp import RampProgram, timing
 from netlists.technology import RampCircuit
 

@@ -12,9 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from characterization.chips import draw, same_chips
-from characterization.noise_fit import read_noise_shape
 from characterization.plan import RampPlan, Variation
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model import RampDraw, read_noise_shape
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from characterization.provenance import make_folder, versions, write_atomic, write_json
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model import RampDraw
 from characterization.streams import error_source_stream
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile, load_profile

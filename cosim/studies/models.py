@@ -15,10 +15,9 @@ from characterization.chips.recalibrate import recalibrate
 from characterization.estimates import max_inl
 from characterization.plan import CALIBRATIONS, RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
-from characterization.ramp_model import RampModel
+from characterization.ramp_model import INPUTS_PER_CHIP, RampModel, level_tests, validate
 from characterization.resume import Parts
 from characterization.run import characterize, check_counts
-from characterization.validation import INPUTS_PER_CHIP, level_tests, validate
 from netlists.ramp import to_input_units
 
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure

@@ -26,10 +26,10 @@ HEAVY = (
 )
 IMPORTED = """
 import characterization.compact.fit_blocks, characterization.export
-import characterization.run.montecarlo, characterization.validation, characterization.chips.write_verify
+import characterization.run.montecarlo, characterization.ramp_model.validation, characterization.chips.write_verify
 import netlists.array.solver, netlists.spice.engine, netlists.outside.run, netlists.programming.switching
 from characterization.plan.plan import RampPlan
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.model import RampModel
 from netlists.technology.profile import load_profile
 from netlists.ramp.compiler import program_ramp
 """

@@ -10,7 +10,7 @@ import pytest
 from characterization.chips.batch import measure_batch, nominal_deck
 from characterization.chips.transitions import RESOLUTION, measure
 from characterization.plan.plan import RampPlan
-from characterization.validation import convert
+from characterization.ramp_model.validation import convert
 from netlists.converter.blocks import Blocks
 from netlists.converter.conversion import conversion_deck
 from netlists.errors import InputError, ToolkitError

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.model import RampModel
 from characterization.resume import Parts
 from cosim import report
 from cosim.cli.app import run

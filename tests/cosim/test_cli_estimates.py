@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.model import RampModel
 from characterization.run.montecarlo import load_run
 from cosim.cli.app import run
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterization.condition_table import ConditionTable
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.condition_table import ConditionTable
+from characterization.ramp_model.model import RampModel
 from cosim.cells import GRU, LSTM
 from cosim.cli.app import run
 from cosim.networks import Layer, Network, NetworkMetadata

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model.draw import RampDraw
 from cosim import evaluate as evaluator
 from cosim.hardware import Hardware
 from cosim.networks import LSTMNetwork

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model.draw import RampDraw
 from cosim.cells import GRU, LSTM
 from cosim.evaluate import evaluate_text
 from cosim.hardware import Arrays, Hardware

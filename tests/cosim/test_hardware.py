@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from characterization.ramp_draw import RampDraw
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.draw import RampDraw
+from characterization.ramp_model.model import RampModel
 from cosim import evaluate as evaluator
 from cosim.cells import GRU, LSTM, SLSTM
 from cosim.comparison import ideal_hardware

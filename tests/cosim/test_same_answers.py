@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from characterization.condition_table import ConditionTable
 from characterization.estimates.until import until_ci
 from characterization.estimates.yields import summary
 from characterization.plan.limits import Limits
 from characterization.plan.plan import RampPlan
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.condition_table import ConditionTable
+from characterization.ramp_model.model import RampModel
+from characterization.ramp_model.validation import validate
 from characterization.run.montecarlo import characterize, load_run, simulate_run
-from characterization.validation import validate
 from cosim.budget.run import budget_settings, run_budget
 from cosim.budget.sources import NAMES
 from cosim.cli.app import run as run_command

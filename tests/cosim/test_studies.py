@@ -15,8 +15,8 @@ import pytest
 from characterization.chips.sampling import draw
 from characterization.chips.transitions import measure
 from characterization.plan.plan import CALIBRATIONS, RampPlan
-from characterization.ramp_model import RampModel
-from characterization.validation import convert
+from characterization.ramp_model.model import RampModel
+from characterization.ramp_model.validation import convert
 from cosim.cli.app import run
 from cosim.studies import models, transistors
 from netlists.converter.blocks import MACRO

@@ -6,7 +6,7 @@ import pytest
 import characterization.chips.transitions as transitions
 from characterization.chips.transitions import SPAN, measure, probe_span
 from characterization.figures.inl_dnl import codes
-from characterization.validation import convert
+from characterization.ramp_model.validation import convert
 from netlists.converter.blocks import Blocks
 from netlists.converter.cards import TIGHT_OPTIONS
 from netlists.errors import SimulationError

@@ -16,8 +16,8 @@ from characterization.compact.integrator import IntegratorModel
 from characterization.compact.mac import MacModel
 from characterization.compact.mac_bench import characterize_mac
 from characterization.figures.inl_dnl import codes
-from characterization.model_file import Fitted
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model.draw import RampDraw
+from characterization.ramp_model.file import Fitted
 from netlists.array.pwm import Pwm
 from netlists.errors import InputError
 from netlists.technology.parameters import RampCircuit

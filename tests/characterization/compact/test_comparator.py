@@ -11,7 +11,7 @@ from characterization.compact.comparator import ComparatorModel
 from characterization.compact.comparator_bench import characterize_comparator, held_out_comparator, read_offsets
 from characterization.compact.comparator_offsets import trip_points
 from characterization.compact.fit_blocks import fit_blocks
-from characterization.model_file import with_checksums
+from characterization.ramp_model.file import with_checksums
 from netlists.errors import InputError
 from netlists.technology.parameters import MEASURED_STATISTICS, RampCircuit
 

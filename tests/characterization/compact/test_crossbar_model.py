@@ -8,7 +8,7 @@ import pytest
 
 from characterization.compact.crossbar_bench import characterize_crossbar, held_out_crossbar
 from characterization.compact.crossbar_model import CrossbarModel, CrossbarSamples
-from characterization.model_file import with_checksums
+from characterization.ramp_model.file import with_checksums
 from netlists.array.solver import ArraySolver
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile

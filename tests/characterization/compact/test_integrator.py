@@ -9,7 +9,7 @@ from characterization.compact.integrator import Clip, IntegratorModel, Integrato
 from characterization.compact.integrator_bench import C_F, characterize_integrator, held_out_integrator
 from characterization.compact.mac import MacModel
 from characterization.compact.mac_bench import bench_tile, characterize_mac, held_out_mac, mac_terms
-from characterization.model_file import Fitted
+from characterization.ramp_model.file import Fitted
 from netlists.converter.tile_reference import mac_voltages
 from netlists.errors import InputError
 from netlists.technology.parameters import RampCircuit

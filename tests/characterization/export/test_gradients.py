@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.model import RampModel
 from characterization.run.montecarlo import simulate_run
 from netlists.errors import InputError
 

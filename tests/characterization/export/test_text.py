@@ -11,8 +11,8 @@ import pytest
 from characterization.export import spice, veriloga
 from characterization.export.converter import Converter, of_chip, of_corner
 from characterization.figures.inl_dnl import codes
-from characterization.ramp_draw import RampDraw
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.draw import RampDraw
+from characterization.ramp_model.model import RampModel
 from characterization.run.montecarlo import simulate_run
 from netlists.errors import InputError
 from netlists.spice.program import run_batch

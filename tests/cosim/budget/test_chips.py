@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model.draw import RampDraw
 from cosim.budget.chips import Builder
 from cosim.budget.sources import NAMES, SOURCES, check_amounts, default_amounts, source
 from cosim.budget.stepless import Seen

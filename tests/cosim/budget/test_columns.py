@@ -12,8 +12,8 @@ from characterization.compact.column import ColumnModel, decision_times
 from characterization.compact.comparator import ComparatorModel
 from characterization.compact.delay import DelayLaw
 from characterization.compact.integrator import IntegratorModel
-from characterization.model_file import Fitted
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model.draw import RampDraw
+from characterization.ramp_model.file import Fitted
 from cosim.budget.columns import FAR, column_gains, late_columns, late_levels, leaked_levels
 from netlists.array.pwm import Pwm
 from netlists.converter.tile import Tile

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model.draw import RampDraw
 from cosim.evaluate import evaluate
 from cosim.networks import LSTMNetwork, Network
 from cosim.optimize.bench import Bench, converted_columns, held_out_sequences, loaded_network

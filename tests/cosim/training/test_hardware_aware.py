@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model.draw import RampDraw
 from cosim.cells import GRU, LSTM, SLSTM, Vanilla
 from cosim.chip import draw_chip
 from cosim.evaluate import evaluate

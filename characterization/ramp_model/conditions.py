@@ -12,8 +12,8 @@ from netlists.errors import InputError
 from netlists.technology import Pvt
 
 from .condition_table import QUANTITIES, ConditionTable
-from .noise_fit import fit_noise
-from .ramp_model import MINIMUM_SAMPLES, RampModel, measured
+from .model import MINIMUM_SAMPLES, RampModel, measured
+from .noise import fit_noise
 
 
 def plan_at(plan: RampPlan, quantity: str, value: float) -> RampPlan:

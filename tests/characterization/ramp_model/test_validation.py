@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from characterization.ramp_model import RampModel
-from characterization.run.montecarlo import simulate_run
-from characterization.validation import (
+from characterization.ramp_model.model import RampModel
+from characterization.ramp_model.validation import (
     INPUTS_PER_CHIP,
     NEAR_LSB,
     inputs_for,
@@ -12,6 +11,7 @@ from characterization.validation import (
     quantile_difference,
     validate,
 )
+from characterization.run.montecarlo import simulate_run
 from netlists.errors import InputError
 
 KEYS = {

@@ -11,15 +11,15 @@ from characterization.chips import error_at, measure_batch
 from characterization.figures import codes, inl_input
 from characterization.plan import RampPlan
 from characterization.run import BATCH, check_counts, simulate_run
+from characterization.streams import ValidationSource, input_stream, validation_stream
+from characterization.workers import in_workers
 from netlists.converter import conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
 from netlists.ramp import Chips, RampProgram, to_input_units, to_volts
 from netlists.spice import simulate
 
-from .noise_fit import read_noise_shape
-from .ramp_model import RampModel
-from .streams import ValidationSource, input_stream, validation_stream
-from .workers import in_workers
+from .model import RampModel
+from .noise import read_noise_shape
 
 INPUTS_PER_CHIP = 16
 NEAR_LSB = 0.2

@@ -19,7 +19,7 @@ import numpy as np
 from netlists.checks import is_whole
 from netlists.errors import InputError
 
-from .shift_distribution import FOLDS, ShiftDistribution, choose_shift, folds
+from .shift import FOLDS, ShiftDistribution, choose_shift, folds
 
 BASES = ("levels", "steps")
 _STRUCTURES = (("steps", 1), ("steps", 2), ("steps", 3), ("levels", 2), ("levels", 4))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from characterization.ramp_draw import RampDraw
+from characterization.ramp_model.draw import RampDraw
 from netlists.errors import InputError
 
 

@@ -12,8 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netlists.errors import InputError
-
-from .provenance import read_json, write_json
+from netlists.files import read_json, write_json
 
 CHECKSUMS = "checksums"
 

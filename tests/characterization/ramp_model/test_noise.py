@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.noise_fit import fit_noise, read_noise_shape
+from characterization.ramp_model.noise import fit_noise, read_noise_shape
 from netlists.errors import InputError
 from netlists.ramp.compiler import program_ramp
 

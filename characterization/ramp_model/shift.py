@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from netlists.checks import Choice, NonNegative, Share, checked
+from netlists.check_rules import Choice
+from netlists.checks import NonNegative, Share, checked
 from netlists.errors import InputError
 
 if TYPE_CHECKING:

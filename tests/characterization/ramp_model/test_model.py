@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import characterization
-from characterization.model_file import file_schema, with_checksums
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.file import file_schema, with_checksums
+from characterization.ramp_model.model import RampModel
 from characterization.run.montecarlo import Run, simulate_run
 from netlists.errors import InputError
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp, kstest, multivariate_normal, norm, t, truncnorm
 
-from characterization.level_distribution import LevelDistribution
-from characterization.shift_distribution import ShiftDistribution, choose_shift, fit_shift
+from characterization.ramp_model.levels import LevelDistribution
+from characterization.ramp_model.shift import ShiftDistribution, choose_shift, fit_shift
 from netlists.errors import InputError
 
 LEVELS, ANCHOR = 15, 7

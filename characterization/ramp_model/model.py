@@ -20,17 +20,17 @@ from pydantic import (
 
 from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
+from characterization.provenance import versions
 from characterization.run import Run
 from netlists.errors import InputError
 from netlists.function import Activation
 from netlists.ramp import RampProgram
 
 from .condition_table import Array, ConditionTable
-from .level_distribution import LevelDistribution
-from .model_file import Fitted, read_model, write_model
-from .noise_fit import fit_noise, read_noise_shape
-from .provenance import versions
-from .ramp_draw import RampDraw
+from .draw import RampDraw
+from .file import Fitted, read_model, write_model
+from .levels import LevelDistribution
+from .noise import fit_noise, read_noise_shape
 
 SCHEMA: Final = "nladc-cosim/ramp-model"
 SCHEMA_VERSION: Final = 2
@@ -320,7 +320,7 @@ class RampModel(BaseModel):
         return "\n".join(lines)
 
     def validated(self) -> str:
-        """What `characterization.validation` found, in one line."""
+        """What `characterization.ramp_model.validation` found, in one line."""
         if not self.validation:
             return "not validated yet: run `cosim validate`"
         v = self.validation

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.condition_fit import fit_conditions, plan_at
 from characterization.plan.plan import RampPlan
-from characterization.ramp_model import RampModel
+from characterization.ramp_model.conditions import fit_conditions, plan_at
+from characterization.ramp_model.model import RampModel
 from characterization.run.montecarlo import Run, simulate_run
 from netlists.errors import InputError
 

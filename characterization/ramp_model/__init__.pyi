@@ -1,0 +1,30 @@
+from .conditions import (
+    fit_conditions as fit_conditions,
+)
+from .draw import (
+    RampDraw as RampDraw,
+)
+from .file import (
+    Fitted as Fitted,
+)
+from .file import (
+    read_model as read_model,
+)
+from .file import (
+    write_model as write_model,
+)
+from .model import (
+    RampModel as RampModel,
+)
+from .noise import (
+    read_noise_shape as read_noise_shape,
+)
+from .validation import (
+    INPUTS_PER_CHIP as INPUTS_PER_CHIP,
+)
+from .validation import (
+    level_tests as level_tests,
+)
+from .validation import (
+    validate as validate,
+)
