@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.blocks_ota import measure_integrator, measure_ota
-from characterization.macro_fit import MACRO_FILE, macro_delay
+from characterization.transistors import MACRO_FILE, macro_delay, measure_integrator, measure_ota
 from netlists.array import Crossbar, Pwm
 from netlists.converter import Tile
 from netlists.technology import RampCircuit

@@ -26,8 +26,7 @@ def blocks(
 
     Example: cosim blocks --samples 300 --seed 1 --out results/blocks
     """
-    from characterization.blocks import EXTREMES, measure_blocks
-    from characterization.macro_fit import MACRO_FILE, write_macro_parameters
+    from characterization.transistors import EXTREMES, MACRO_FILE, measure_blocks, write_macro_parameters
     from netlists.technology import CORNERS
 
     corners, extremes = (("tt",), ((27.0, 1.8),)) if nominal_only else (CORNERS, EXTREMES)

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from characterization import energy
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.resume import Parts
+from characterization.transistors import energy
 from netlists.errors import InputError
 from netlists.technology import LEVELS, RampCircuit, pdk
 

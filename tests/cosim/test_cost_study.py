@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from characterization import energy
+from characterization.transistors import energy
 from cosim.cost.figures import all_figures
 from cosim.networks import LSTMNetwork
 from cosim.report import write_report

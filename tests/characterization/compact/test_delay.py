@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from characterization.compact.delay import LAWS, DelayLaw
-from characterization.macro_fit import macro_delay
+from characterization.transistors.macro_fit import macro_delay
 from netlists.errors import InputError
 
 OVERDRIVE = np.array([1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3])

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from characterization.macro_fit import MACRO_FILE, corner_table, fit_comparator, macro_delay, write_macro_parameters
+from characterization.transistors.macro_fit import MACRO_FILE, corner_table, fit_comparator, macro_delay, write_macro_parameters
 from netlists.errors import InputError
 
-BLOCKS = Path(__file__).parents[2] / "results" / "blocks"
+BLOCKS = Path(__file__).parents[3] / "results" / "blocks"
 
 
 @pytest.fixture(scope="module")

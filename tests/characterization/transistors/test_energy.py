@@ -6,7 +6,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from characterization import energy
+from characterization.transistors import energy
 from netlists.array.pwm import Pwm
 from netlists.errors import InputError
 from netlists.spice.deck import Deck

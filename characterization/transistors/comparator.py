@@ -18,7 +18,7 @@ from netlists.testbench import (
 )
 from netlists.testbench.comparator import comparator_step_deck
 
-from .blocks_ota import crossing
+from .ota import crossing
 
 OVERDRIVES = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3)
 COMMON_MODES = (0.4, 0.9, 1.4)

@@ -1,7 +1,7 @@
 """Measure every transistor-level block (SKY130) and write what came out: summary.json and tables.
 
 Nominal figures, all corners with the extremes of temperature and supply, mismatch statistics. Nothing here is
-typed in: `characterization.macro_fit` turns the summary into the macro-models' parameters.
+typed in: `characterization.transistors.macro_fit` turns the summary into the macro-models' parameters.
 """
 
 from __future__ import annotations
@@ -14,20 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from characterization.provenance import versions
+from characterization.workers import in_workers
 from netlists.errors import InputError
+from netlists.files import write_atomic, write_json
 from netlists.technology import CORNERS, Conditions, pdk
 from netlists.testbench import access_deck, run_bench
 
-from .blocks_comparator import (
-    COMMON_MODES,
-    measure_comparator,
-    measure_comparator_delay,
-    measure_offsets,
-    measure_strongarm,
-)
-from .blocks_ota import measure_integrator, measure_ota
-from .provenance import versions, write_atomic, write_json
-from .workers import in_workers
+from .comparator import COMMON_MODES, measure_comparator, measure_comparator_delay, measure_offsets, measure_strongarm
+from .ota import measure_integrator, measure_ota
 
 WIDTHS = (0.42e-6, 0.5e-6, 1e-6, 2e-6, 4e-6, 8e-6)
 EXTREMES = ((-40.0, 1.62), (-40.0, 1.98), (27.0, 1.8), (125.0, 1.62), (125.0, 1.98))

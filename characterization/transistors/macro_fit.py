@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from characterization.compact.fitting import fit_curve, fitted
 from netlists.errors import InputError
 from netlists.files import write_text
 from netlists.technology import RampCircuit
-
-from .compact.fitting import fit_curve, fitted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +54,7 @@ def fit_comparator(overdrive: np.ndarray, delay: np.ndarray, limit: float) -> di
 
 
 def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Macro-model parameters from the summary of `characterization.blocks.measure_blocks`.
+    """Macro-model parameters from the summary of `characterization.transistors.blocks.measure_blocks`.
 
     Returns
     -------
@@ -111,7 +110,7 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
-    """Macro-model parameters at every corner, from the tables that `characterization.blocks.measure_blocks` wrote.
+    """Macro-model parameters at every corner, from the tables that `characterization.transistors.blocks.measure_blocks` wrote.
 
     Parameters
     ----------
@@ -163,7 +162,7 @@ def write_macro_parameters(summary: dict[str, Any], path: str | Path = MACRO_FIL
     Parameters
     ----------
     summary : dict
-        From `characterization.blocks.measure_blocks`.
+        From `characterization.transistors.blocks.measure_blocks`.
     tables : path, optional
         The folder it wrote: adds the `corner_table`. Without it the file holds nominal conditions only, and a plan with other
         conditions is refused.

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 from scipy.integrate import solve_ivp
 
-from characterization.blocks import measure_access, measure_blocks
-from characterization.blocks_comparator import (
+from characterization.transistors.blocks import measure_access, measure_blocks
+from characterization.transistors.comparator import (
     measure_comparator,
     measure_comparator_delay,
     measure_offsets,
     measure_strongarm,
     offset_statistics,
 )
-from characterization.blocks_ota import crossing, measure_integrator, measure_ota
-from characterization.macro_fit import fit_comparator, macro_delay, macro_parameters, write_macro_parameters
+from characterization.transistors.macro_fit import fit_comparator, macro_delay, macro_parameters, write_macro_parameters
+from characterization.transistors.ota import crossing, measure_integrator, measure_ota
 from netlists.errors import InputError, ToolkitError
 from netlists.spice.deck import Deck, subcircuit
 from netlists.technology.parameters import RampCircuit

@@ -1,0 +1,5 @@
+"""Transistor-level blocks measured: figures, mismatch, energy, and the macro-models fitted to them."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
