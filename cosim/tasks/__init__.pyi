@@ -1,8 +1,23 @@
+from .cache import (
+    working_folder as working_folder,
+)
 from .characters import (
     CharacterTask as CharacterTask,
 )
+from .fetch import (
+    deb_members as deb_members,
+)
+from .fetch import (
+    download_debs as download_debs,
+)
+from .fetch import (
+    find_debs as find_debs,
+)
 from .provenance import (
     Provenance as Provenance,
+)
+from .provenance import (
+    listing_digest as listing_digest,
 )
 from .registry import (
     TASKS as TASKS,

@@ -8,18 +8,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from cosim.tasks.speech import build_keywords, build_synthetic_keywords, build_voices, keywords
+from cosim.tasks.speech.voices import LICENCE as VOICES_LICENCE
 from netlists.errors import InputError
 
-from . import cache, keywords, ptb
+from . import cache, ptb
 from .characters import CharacterTask
 from .digits import load_digits
-from .keywords import build_keywords
-from .keywords_synthetic import build_synthetic_keywords
 from .ptb import build_ptb
 from .sotu import SHAKESPEARE_LICENCE, SOTU_LICENCE, build_shakespeare, build_sotu
 from .task import Task
-from .voices import LICENCE as VOICES_LICENCE
-from .voices import build_voices
 from .vowels import load_vowels
 
 

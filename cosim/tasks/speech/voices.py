@@ -11,14 +11,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from cosim.tasks import Provenance, Task, deb_members, download_debs, find_debs, listing_digest, working_folder
 from netlists.errors import ToolkitError
 from netlists.files import sha256_of
 
 from .audio import clip_features, feature_sets, fit, read_wav
-from .cache import working_folder
-from .fetch import deb_members, download_debs, find_debs
-from .provenance import Provenance, listing_digest
-from .task import Task
 
 RATE = 8000
 CLIP = RATE

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 
-from ..features import CHUNK, mfcc
-from .sequences import SequenceSet
+from .features import CHUNK, mfcc
 
 
 def read_wav(source: Path | bytes, rate: int, what: str = "") -> np.ndarray:

@@ -5,10 +5,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from cosim.tasks import TASKS, keywords_synthetic
-from cosim.tasks.espeak import Utterance, speak
-from cosim.tasks.keywords_synthetic import CLASSES, VARIANTS, SyntheticKeywords, build_synthetic_keywords
-from cosim.tasks.room import at_ratio, babble, coloured_noise, reverberate
+from cosim.tasks.registry import TASKS
+from cosim.tasks.speech import synthetic as keywords_synthetic
+from cosim.tasks.speech.acoustics import at_ratio, babble, coloured_noise, reverberate
+from cosim.tasks.speech.espeak import Utterance, speak
+from cosim.tasks.speech.synthetic import CLASSES, VARIANTS, SyntheticKeywords, build_synthetic_keywords
 from netlists.errors import InputError, ToolkitError
 
 speaks = pytest.mark.skipif(importlib.util.find_spec("espeakng_loader") is None, reason="the extra 'speech' is not installed")

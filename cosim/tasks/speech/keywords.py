@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from cosim.tasks import Provenance, Task, listing_digest
 from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of
 
 from .audio import clip_features, feature_sets, fit, read_wav
-from .keywords_synthetic import CLASSES, CLIP, KEYWORDS, RATE, SILENCE, UNKNOWN
-from .provenance import Provenance, listing_digest
-from .task import Task
+from .synthetic import CLASSES, CLIP, KEYWORDS, RATE, SILENCE, UNKNOWN
 
 ENVIRONMENT = "NLADC_COSIM_KEYWORDS"
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}

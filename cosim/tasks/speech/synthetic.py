@@ -12,14 +12,14 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from characterization.streams import part_sequences
-from netlists.checks import Whole, checked
+from cosim.tasks import Provenance, Task
+from netlists.check_rules import Whole
+from netlists.checks import checked
 from netlists.files import sha256_of
 
+from .acoustics import at_ratio, babble, coloured_noise, reverberate
 from .audio import clip_features, feature_sets, fit
 from .espeak import Speech, Utterance, speak
-from .provenance import Provenance
-from .room import at_ratio, babble, coloured_noise, reverberate
-from .task import Task
 
 RATE = 16000
 CLIP = RATE

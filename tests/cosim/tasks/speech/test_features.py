@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cosim.features import hz_to_mel, mel_filters, mel_to_hz, mfcc
+from cosim.tasks.speech.features import hz_to_mel, mel_filters, mel_to_hz, mfcc
 from netlists.errors import InputError
 
 # librosa 0.11.0: librosa.feature.mfcc(y=chirp(16000), sr=16000, n_mfcc=40, n_fft=640, hop_length=320, n_mels=40, center=False),

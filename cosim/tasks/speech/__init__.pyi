@@ -1,0 +1,9 @@
+from .keywords import (
+    build_keywords as build_keywords,
+)
+from .synthetic import (
+    build_synthetic_keywords as build_synthetic_keywords,
+)
+from .voices import (
+    build_voices as build_voices,
+)
