@@ -11,7 +11,19 @@ from .fetch import (
     download_debs as download_debs,
 )
 from .fetch import (
+    download_npm as download_npm,
+)
+from .fetch import (
+    download_pypi_source as download_pypi_source,
+)
+from .fetch import (
     find_debs as find_debs,
+)
+from .fetch import (
+    members as members,
+)
+from .fetch import (
+    read_checked as read_checked,
 )
 from .provenance import (
     Provenance as Provenance,

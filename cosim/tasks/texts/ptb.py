@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cosim.tasks import CharacterTask, Provenance
 from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of
-
-from .characters import CharacterTask
-from .provenance import Provenance
 
 ENVIRONMENT = "NLADC_COSIM_PTB"
 FILES = {"train": "train", "validation": "valid", "test": "test"}
