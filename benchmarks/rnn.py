@@ -30,7 +30,7 @@ from characterization.ramp_model import RampDraw
 from cosim.cells import LSTM
 from cosim.evaluate import draw_chips, evaluate, evaluate_text
 from cosim.hardware import Arrays, Hardware
-from cosim.networks import Layer, LSTMNetwork, Network
+from cosim.network import Layer, LSTMNetwork, Network
 from cosim.tasks import SequenceSet
 from netlists.technology import load_profile
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from cosim.network import exact_activation
+
 from . import kernels
 from .chip import ArraySum, ChipCell, Converted
 from .converters import Converters
-from .forward import exact_activation
 from .hardware import Hardware
 
 ENGINES = ("numba", "numpy")

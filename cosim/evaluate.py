@@ -15,13 +15,12 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from cosim.network import LANES, Network, padded, run_layer, run_network
 from netlists.errors import InputError
 
 from .chip import Chip, draw_chip
 from .chip_path import ENGINES, ChipPath
-from .forward import LANES, padded, run_layer, run_network
 from .hardware import Hardware
-from .networks import Network
 from .tasks import SequenceSet
 
 LANE_COLUMNS = 2**17

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from characterization.ramp_model import RampModel
+from cosim.network import Network
 from netlists.errors import InputError
 
 from .hardware import Hardware
-from .networks import Network
 
 
 def load_models(paths: Iterable[str | Path] = (), **named: str | Path | None) -> dict[str, RampModel]:

@@ -20,8 +20,8 @@ from characterization.ramp_model.model import RampModel
 from characterization.run.folder import open_manifest, read_manifest, run_status
 from cosim.budget.run import BudgetSettings
 from cosim.cli.app import run
-from cosim.network_files import write_arrays
-from cosim.networks import Network
+from cosim.network.files import write_arrays
+from cosim.network.network import Network
 from cosim.optimize.run import OptimizeSettings
 from cosim.studies import activations, cost, kws_bits, lm_bits, nladc_calibration, stuck, vread
 from cosim.studies.study import StudySettings, load_settings

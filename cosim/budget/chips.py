@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from characterization.streams import budget_sequence
+from cosim.network import Network
 from netlists.array import Pwm, weights_to_pairs
 from netlists.checks import Bits, Count, Seed, checked
 from netlists.errors import InputError
@@ -24,7 +25,6 @@ from ..cells import LSTM, Matrix
 from ..chip import ArraySum, Chip, ChipCell, ChipMatrix, Converted, Exact
 from ..converters import Converters
 from ..hardware import Arrays, Hardware
-from ..networks import Network
 from ..pwm_inputs import PwmInputs
 from ..weights import effective_weights
 from .cells import budget_profile, drawn_curvature, read_through

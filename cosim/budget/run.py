@@ -14,11 +14,11 @@ from pydantic import Field
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
 from characterization.streams import part_sequences
+from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import RampCircuit, load_profile
 
 from ..comparison import Change, accuracy_change
-from ..networks import Network
 from ..report import write_report
 from ..statistics import chip_interval
 from ..studies.study import Run, StudySettings

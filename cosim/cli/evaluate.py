@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -14,7 +15,6 @@ from ..comparison import compare
 from ..evaluate import ENGINES
 from ..hardware import PARTIAL_SUMS, STATE_UNITS, Arrays, Hardware, LinearAdc
 from ..models import load_models
-from ..networks import Network
 from ..pwm_inputs import PwmInputs
 from ..tasks import TASKS
 from . import options as o

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from cosim.network import Network
 from netlists.errors import InputError
 from netlists.outside import load_user_subcircuit
 from netlists.spice import Permissions
 
 from ..loop.settings import LEVELS, MODES, ON_FAILURE, SCOPES, SKY130_COLUMNS_A_GATE, LoopSettings
-from ..networks import Network
 from ..tasks import load_task
 from . import options as o
 from .app import answer, app, note

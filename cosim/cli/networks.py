@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from cosim.network import Network
 from netlists.errors import InputError
 
 from ..comparison import float_score
 from ..hardware import Hardware
 from ..models import load_models
-from ..networks import Network
 from ..pwm_inputs import PwmInputs
 from ..statistics import AccuracyInterval
 from ..tasks import TASKS, load_data

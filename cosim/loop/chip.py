@@ -13,6 +13,7 @@ from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
 from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
+from cosim.network import Network
 from netlists.array import Crossbar, Pwm, weights_to_pairs
 from netlists.converter import ColumnGroup, Tile
 from netlists.errors import InputError, ToolkitError
@@ -23,7 +24,6 @@ from ..cells import Matrix
 from ..chip import Chip, ChipCell, ChipMatrix, Converted, draw_chip
 from ..converters import Converters
 from ..hardware import Hardware
-from ..networks import Network
 from ..pwm_inputs import PwmInputs
 from ..weights import OPEN
 from .column import measure_integrators

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosim.network import Network, run_layer
 from netlists.errors import SimulationError
 from netlists.ramp import RampProgram
 
 from ..chip import ChipCell
 from ..chip_path import ChipPath
-from ..forward import run_layer
-from ..networks import Network
 from .chip import LoopArray, LoopChip
 from .simulators import FAILED, Answer, Simulator, Step
 

@@ -17,10 +17,9 @@ from tqdm import tqdm
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
+from cosim.network import Network, padded
 from netlists.errors import InputError
 
-from ..forward import padded
-from ..networks import Network
 from ..report import write_report
 from ..statistics import accuracy_interval, paired_difference
 from ..tasks import SequenceSet, Task

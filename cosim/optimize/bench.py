@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from characterization.streams import closed_form_stream, ramp_seed
+from cosim.network import Layer, Network
 from netlists.array import Pwm, weights_to_pairs
 from netlists.errors import InputError
 from netlists.ramp import program_ramp
@@ -22,7 +23,6 @@ from ..cost import Design, NetworkShape
 from ..cost.electrical import opamp_size
 from ..evaluate import evaluate
 from ..hardware import Arrays, Hardware, Ramp
-from ..networks import Layer, Network
 from ..pwm_inputs import PwmInputs
 from ..tasks import SequenceSet, Task
 from ..training.train import split

@@ -15,12 +15,12 @@ from tqdm import tqdm
 
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
+from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
 from ..cost import Design, NetworkShape, network_cost
 from ..cost.terms import STEP
-from ..networks import Network
 from ..report import write_report
 from ..studies.study import Run, StudySettings
 from ..tasks import load_task

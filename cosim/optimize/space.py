@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
 from ..cells import Matrix
 from ..cost import Design
-from ..networks import Network
 from ..pwm_inputs import PwmInputs
 
 Point = dict[str, float]

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from characterization.montecarlo import in_workers
 from tqdm import tqdm
 
-from characterization.montecarlo import in_workers
 from characterization.resume import Parts
+from cosim.network import Network
 
-from ..networks import Network
 from ..tasks import CharacterTask, Task
 from ..training import HardwareAware, TrainingSettings, train_task
 from .bits_conditions import training_hardware

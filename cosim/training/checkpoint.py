@@ -9,10 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from cosim.network import EpochRecord, parse, read_arrays, text, write_arrays
 from netlists.errors import InputError
 
-from ..network_files import parse, read_arrays, text, write_arrays
-from ..networks import EpochRecord
 from .model import Parameters
 from .optimizer import Adam
 

@@ -12,9 +12,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from cosim.network import EpochRecord
 from netlists.errors import InputError, ToolkitError
 
-from ..networks import EpochRecord
 from .checkpoint import Progress, load_checkpoint, save_checkpoint
 from .model import Loss, Model, Parameters
 from .optimizer import Adam

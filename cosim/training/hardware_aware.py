@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from characterization.ramp_model import RampModel
+from cosim.network import Layer, Network
 from netlists.checks import Share, checked
 from netlists.errors import InputError
 
 from ..chip import ChipCell, draw_chip
 from ..hardware import Hardware, Ramp
-from ..networks import Layer, Network
 
 
 @checked

@@ -9,8 +9,9 @@ import joblib
 import numpy as np
 from scipy.special import log_softmax
 
+from cosim.network import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
+
 from ..cells import LSTM, Cell, State
-from ..networks import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
 from .cells import backprop
 from .hardware_aware import HardwareAware
 from .packing import Packing

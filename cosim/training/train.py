@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from characterization.provenance import versions
+from cosim.network import Layer, Network, NetworkMetadata
 from netlists.errors import InputError
 
-from ..networks import Layer, Network, NetworkMetadata
 from ..tasks import CharacterTask, SequenceSet, Task
 from .cells import BACKPROP
 from .classification import ClassifierCourse, LabelledData

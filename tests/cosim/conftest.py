@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cosim.networks import LSTMNetwork
+from cosim.network.network import LSTMNetwork
 from cosim.tasks import SequenceSet
 
 N_IN, N_HIDDEN, N_CLASSES = 3, 5, 4

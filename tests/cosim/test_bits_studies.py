@@ -14,7 +14,7 @@ from cosim import report
 from cosim.cli.app import run
 from cosim.evaluate import evaluate
 from cosim.hardware import Arrays, Hardware
-from cosim.networks import Network
+from cosim.network.network import Network
 from cosim.studies import bits_conditions as c
 from cosim.studies import bits_models, bits_networks, kws_bits, lm_bits
 from cosim.studies.bits_answers import gain_rows, result_rows

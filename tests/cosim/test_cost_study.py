@@ -8,7 +8,7 @@ import pytest
 
 from characterization.transistors import energy
 from cosim.cost.figures import all_figures
-from cosim.networks import LSTMNetwork
+from cosim.network.network import LSTMNetwork
 from cosim.report import write_report
 from cosim.studies import cost
 from cosim.studies.study import Run, load_settings

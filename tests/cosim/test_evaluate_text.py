@@ -7,7 +7,7 @@ from characterization.ramp_model.draw import RampDraw
 from cosim.cells import GRU, LSTM
 from cosim.evaluate import evaluate_text
 from cosim.hardware import Arrays, Hardware
-from cosim.networks import Layer, Network
+from cosim.network.network import Layer, Network
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile

@@ -15,7 +15,7 @@ from cosim.cells import GRU, LSTM, SLSTM
 from cosim.comparison import ideal_hardware
 from cosim.evaluate import draw_chips
 from cosim.hardware import Arrays, Hardware, LinearAdc
-from cosim.networks import Layer, LSTMNetwork, Network
+from cosim.network.network import Layer, LSTMNetwork, Network
 from cosim.pwm_inputs import PwmInputs
 from cosim.tasks import SequenceSet
 from netlists.array.crossbar import Crossbar

@@ -7,7 +7,7 @@ import pytest
 
 from cosim.evaluate import evaluate_text
 from cosim.hardware import Hardware
-from cosim.networks import Network
+from cosim.network.network import Network
 from cosim.studies import bits_conditions as c
 from cosim.studies import lm_bits
 from cosim.studies.bits_networks import PLAIN

@@ -27,7 +27,7 @@ from cosim.hardware import Arrays, Hardware
 from cosim.loop.run import run_loop
 from cosim.loop.settings import LoopSettings
 from cosim.models import load_models
-from cosim.networks import Network
+from cosim.network.network import Network
 from cosim.optimize import confirm
 from cosim.optimize.run import OptimizeSettings, run_optimize
 from cosim.pwm_inputs import PwmInputs

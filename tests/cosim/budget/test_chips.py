@@ -13,7 +13,7 @@ from cosim.cells import make_cell
 from cosim.cells.cell import Gate
 from cosim.evaluate import evaluate
 from cosim.hardware import Arrays, Hardware
-from cosim.networks import Layer, Network
+from cosim.network.network import Layer, Network
 from cosim.pwm_inputs import PwmInputs
 from cosim.studies.error_sources import only_programming
 from cosim.weights import effective_weights

@@ -23,7 +23,7 @@ from cosim.budget.tolerance_table import scaled_amount
 from cosim.cli import app, budget
 from cosim.evaluate import evaluate
 from cosim.hardware import Hardware
-from cosim.networks import Network
+from cosim.network.network import Network
 from cosim.report import write_report
 from cosim.statistics import paired_difference
 from cosim.studies.study import Run

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cosim.cli.optimize import parse_loss
 from cosim.cost.electrical import ramp_capacitance
-from cosim.networks import LSTMNetwork
+from cosim.network.network import LSTMNetwork
 from cosim.optimize.ramps import ramp_plan
 from cosim.optimize.space import Space, circuit_of, design_of, device_of, parse_fixed, variables
 from netlists.errors import InputError

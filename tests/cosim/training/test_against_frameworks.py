@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cosim.cells import GRU, LSTM, SLSTM, Vanilla
-from cosim.networks import Layer, Network
+from cosim.network.network import Layer, Network
 from cosim.training.language import Streams, loss_and_gradients
 from cosim.training.model import Model
 
@@ -88,7 +88,7 @@ def test_jax(cells):
 @pytest.mark.parametrize("kind", ["lstm", "projection", "gru", "vanilla"])
 def test_pytorch(kind):
     torch = pytest.importorskip("torch")
-    from cosim.torch_weights import from_torch
+    from cosim.network.importers import from_torch
 
     net = network(CELLS[kind])
     make = {"lstm": torch.nn.LSTM, "projection": torch.nn.LSTM, "gru": torch.nn.GRU, "vanilla": torch.nn.RNN}[kind]

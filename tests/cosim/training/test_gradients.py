@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cosim.cells import GRU, LSTM, SLSTM, DiagonalGRU, DiagonalLSTM, Vanilla
-from cosim.networks import Layer, Network
+from cosim.network.network import Layer, Network
 from cosim.tasks import SequenceSet
 from cosim.training import classification, language
 from cosim.training.classification import LabelledData

@@ -10,7 +10,7 @@ from cosim.cells import GRU, LSTM, SLSTM, Vanilla
 from cosim.chip import draw_chip
 from cosim.evaluate import evaluate
 from cosim.hardware import Arrays, Hardware, LinearAdc
-from cosim.networks import Layer, Network
+from cosim.network.network import Layer, Network
 from cosim.pwm_inputs import PwmInputs
 from cosim.tasks import Provenance, SequenceSet, Task
 from cosim.training import HardwareAware, Model, TrainingSettings, train_task

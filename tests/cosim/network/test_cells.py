@@ -8,7 +8,7 @@ import pytest
 from cosim.cells import CELLS, GRU, LSTM, SLSTM, DiagonalGRU, DiagonalLSTM, Vanilla, make_cell
 from cosim.evaluate import evaluate
 from cosim.hardware import Hardware
-from cosim.networks import Layer, LSTMNetwork, Network
+from cosim.network.network import Layer, LSTMNetwork, Network
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 

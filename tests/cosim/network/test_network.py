@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.cells import GRU, LSTM
-from cosim.networks import EpochRecord, Layer, LSTMNetwork, Network, NetworkMetadata
+from cosim.network.network import EpochRecord, Layer, LSTMNetwork, Network, NetworkMetadata
 from netlists.errors import InputError, ToolkitError
 
 

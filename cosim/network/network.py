@@ -11,13 +11,14 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from cosim.cells.cell import Cell, checked_array
+from cosim.cells.lstm import LSTM
+from cosim.cells.registry import make_cell
+from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 
-from .cells import LSTM, Cell, make_cell
-from .cells.cell import checked_array
+from .files import parse, read_arrays, text, write_arrays
 from .forward import ExactPath, padded, run_network
-from .network_files import parse, read_arrays, text, write_arrays
-from .tasks import SequenceSet
 
 DIRECTIONS = ("forward", "backward")
 

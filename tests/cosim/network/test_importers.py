@@ -7,9 +7,9 @@ import pytest
 from scipy.special import expit
 
 from cosim.cells import GRU, LSTM, SLSTM, Vanilla
-from cosim.networks import Layer, LSTMNetwork, Network
+from cosim.network.importers import from_torch, read_tensors, to_torch, write_safetensors
+from cosim.network.network import Layer, LSTMNetwork, Network
 from cosim.tasks import SequenceSet
-from cosim.torch_weights import from_torch, read_tensors, to_torch, write_safetensors
 from netlists.errors import InputError, ToolkitError
 
 N_IN, N, CLASSES, STEPS, BATCH = 3, 4, 5, 6, 7

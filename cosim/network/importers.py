@@ -19,11 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from cosim.cells.cell import Cell
+from cosim.cells.gru import GRU
+from cosim.cells.lstm import LSTM
+from cosim.cells.vanilla import Vanilla
 from netlists.errors import InputError, ToolkitError
 from netlists.files import write_bytes
 
-from .cells import GRU, LSTM, Cell, Vanilla
-from .networks import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
+from .network import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
 
 SUFFIX = {"forward": "", "backward": "_reverse"}
 GATES = {"lstm": 4, "gru": 3, "vanilla": 1}

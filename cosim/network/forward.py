@@ -12,9 +12,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from cosim.cells.cell import Cell, Datapath, State
 from netlists.function import get_activation
-
-from .cells import Cell, Datapath, State
 
 LANES = 64
 
