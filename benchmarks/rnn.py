@@ -27,10 +27,10 @@ from train import has_torch
 from train import measure as measure_training
 
 from characterization.ramp_model import RampDraw
-from cosim.cells import LSTM
 from cosim.evaluate import draw_chips, evaluate, evaluate_text
 from cosim.hardware import Arrays, Hardware
 from cosim.network import Layer, LSTMNetwork, Network
+from cosim.network.cells import LSTM
 from cosim.tasks import SequenceSet
 from netlists.technology import load_profile
 

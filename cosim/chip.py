@@ -12,9 +12,9 @@ import numpy as np
 from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import ChipSource, chip_ramp_stream, chip_sequence
 from cosim.network import Network
+from cosim.network.cells import Cell, Gate, Matrix
 from netlists.errors import InputError
 
-from .cells import Cell, Gate, Matrix
 from .converters import Converters
 from .hardware import Hardware, quantized_activation
 from .weights import effective_weights

@@ -15,13 +15,13 @@ import numpy as np
 
 from characterization.streams import budget_sequence
 from cosim.network import Network
+from cosim.network.cells import LSTM, Matrix
 from netlists.array import Pwm, weights_to_pairs
 from netlists.checks import Bits, Count, Seed, checked
 from netlists.errors import InputError
 from netlists.ramp import RampProgram, program_ramp
 from netlists.technology import DeviceProfile, RampCircuit
 
-from ..cells import LSTM, Matrix
 from ..chip import ArraySum, Chip, ChipCell, ChipMatrix, Converted, Exact
 from ..converters import Converters
 from ..hardware import Arrays, Hardware

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..cells import Gate
+from cosim.network.cells import Gate
+
 from ..chip import Exact
 from ..converters import Converters
 

@@ -1,12 +1,8 @@
 """Recurrent cells by name."""
 
-from .cell import Cell, Datapath, Gate, Matrix, State
-from .diagonal import DiagonalGRU, DiagonalLSTM
-from .gru import GRU
-from .lstm import LSTM
+from cosim.network.cells import GRU, LSTM, SLSTM, Cell, Datapath, DiagonalGRU, DiagonalLSTM, Gate, Matrix, State, Vanilla
+
 from .registry import CELLS, make_cell
-from .slstm import SLSTM
-from .vanilla import Vanilla
 
 __all__ = [
     "CELLS", "GRU", "LSTM", "SLSTM", "Cell", "Datapath", "DiagonalGRU", "DiagonalLSTM", "Gate", "Matrix", "State", "Vanilla",

@@ -9,10 +9,9 @@ from typing import Annotated
 import numpy as np
 
 from cosim.network import Network
+from cosim.network.cells import LSTM, Cell
 from netlists.checks import Count, Items, Share, checked
 from netlists.errors import InputError
-
-from ..cells import LSTM, Cell
 
 MEAN_WEIGHT = 0.15
 """Mean magnitude of a weight as a part of the largest, where no weights are given. Assumption."""

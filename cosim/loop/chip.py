@@ -14,13 +14,13 @@ from characterization.plan import RampPlan
 from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
 from cosim.network import Network
+from cosim.network.cells import Matrix
 from netlists.array import Crossbar, Pwm, weights_to_pairs
 from netlists.converter import ColumnGroup, Tile
 from netlists.errors import InputError, ToolkitError
 from netlists.ramp import Chips, to_input_units, transition_levels
 from netlists.technology import DeviceProfile, load_profile
 
-from ..cells import Matrix
 from ..chip import Chip, ChipCell, ChipMatrix, Converted, draw_chip
 from ..converters import Converters
 from ..hardware import Hardware

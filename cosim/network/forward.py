@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from cosim.cells.cell import Cell, Datapath, State
+from cosim.network.cells import Cell, Datapath, State
 from netlists.function import get_activation
 
 LANES = 64

@@ -19,10 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.cells.cell import Cell
-from cosim.cells.gru import GRU
-from cosim.cells.lstm import LSTM
-from cosim.cells.vanilla import Vanilla
+from cosim.network.cells import GRU, LSTM, Cell, Vanilla
 from netlists.errors import InputError, ToolkitError
 from netlists.files import write_bytes
 

@@ -11,9 +11,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from cosim.cells.cell import Cell, checked_array
-from cosim.cells.lstm import LSTM
 from cosim.cells.registry import make_cell
+from cosim.network.cells import LSTM, Cell, checked_array
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from characterization.streams import closed_form_stream, ramp_seed
 from cosim.network import Layer, Network
+from cosim.network.cells import Matrix
 from netlists.array import Pwm, weights_to_pairs
 from netlists.errors import InputError
 from netlists.ramp import program_ramp
 from netlists.technology import DeviceProfile
 
 from ..budget.columns import column_gains
-from ..cells import Matrix
 from ..comparison import accuracy_change
 from ..cost import Design, NetworkShape
 from ..cost.electrical import opamp_size

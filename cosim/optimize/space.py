@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cosim.network import Network
+from cosim.network.cells import Matrix
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
-from ..cells import Matrix
 from ..cost import Design
 from ..pwm_inputs import PwmInputs
 

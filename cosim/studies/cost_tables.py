@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from ..cells import LSTM
+from cosim.network.cells import LSTM
+
 from ..cost import ArrayShape, Design, NetworkCost, NetworkShape, lstm_shape, network_cost
 from ..cost.electrical import column_capacitance
 from ..cost.figures import figure

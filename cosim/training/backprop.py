@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..cells import Cell, State
+from cosim.network.cells import Cell, State
+
 from .packing import Packing
 from .tape import NONE, ActivationTape, Disturbance, MatrixTape
 from .workspace import Workspace

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from cosim.network.cells import GRU, LSTM, SLSTM, Cell
 from netlists.errors import InputError
 
-from ..cells import GRU, LSTM, SLSTM, Cell
 from .backprop import Backprop
 from .kernels import lstm_backward, lstm_forward
 from .workspace import Workspace

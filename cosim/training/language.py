@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosim.network.cells import State
 from netlists.errors import InputError
 
-from ..cells import State
 from .model import Loss, Model, Parameters, cross_entropy
 from .packing import Packing
 

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import log_softmax
 
 from cosim.network import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
+from cosim.network.cells import LSTM, Cell, State
 
-from ..cells import LSTM, Cell, State
 from .cells import backprop
 from .hardware_aware import HardwareAware
 from .packing import Packing

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
+from cosim.cells.registry import CELLS, make_cell
+from cosim.network.cells import Cell
 from netlists.checks import Choice, Count, Number, Share, checked
 from netlists.errors import InputError
-
-from ..cells import CELLS, Cell, make_cell
 
 SCHEDULES = ("cosine", "constant", "step")
 OPTIMIZERS = ("adamw", "adam")

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..cells import Cell
+from cosim.network.cells import Cell
+
 from .workspace import Workspace
 
 

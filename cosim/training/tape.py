@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosim.network.cells import Gate, Matrix
 from netlists.function import get_activation
 
 from .. import kernels
-from ..cells import Gate, Matrix
 from ..chip import ChipCell, ChipMatrix, Converted
 from ..converters import Converters
 from ..pwm_inputs import PwmInputs

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
-from cosim.cells import GRU, LSTM
 from cosim.evaluate import evaluate_text
 from cosim.hardware import Arrays, Hardware
+from cosim.network.cells.gru import GRU
+from cosim.network.cells.lstm import LSTM
 from cosim.network.network import Layer, Network
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError

@@ -11,10 +11,12 @@ from scipy.special import expit
 from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.model import RampModel
 from cosim import evaluate as evaluator
-from cosim.cells import GRU, LSTM, SLSTM
 from cosim.comparison import ideal_hardware
 from cosim.evaluate import draw_chips
 from cosim.hardware import Arrays, Hardware, LinearAdc
+from cosim.network.cells.gru import GRU
+from cosim.network.cells.lstm import LSTM
+from cosim.network.cells.slstm import SLSTM
 from cosim.network.network import Layer, LSTMNetwork, Network
 from cosim.pwm_inputs import PwmInputs
 from cosim.tasks import SequenceSet

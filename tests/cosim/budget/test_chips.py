@@ -10,9 +10,9 @@ from cosim.budget.chips import Builder
 from cosim.budget.sources import NAMES, SOURCES, check_amounts, default_amounts, source
 from cosim.budget.stepless import Seen
 from cosim.cells import make_cell
-from cosim.cells.cell import Gate
 from cosim.evaluate import evaluate
 from cosim.hardware import Arrays, Hardware
+from cosim.network.cells.cell import Gate
 from cosim.network.network import Layer, Network
 from cosim.pwm_inputs import PwmInputs
 from cosim.studies.error_sources import only_programming

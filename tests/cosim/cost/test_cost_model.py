@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cosim.cost
-from cosim.cells import GRU, LSTM, SLSTM
 from cosim.cost import ArrayShape, Design, DigitalWork, NetworkShape, lstm_shape, network_cost
 from cosim.cost.electrical import (
     column_capacitance,
@@ -22,6 +21,9 @@ from cosim.cost.electrical import (
 )
 from cosim.cost.scaling import area_factor, energy_factor, nominal_supply
 from cosim.cost.shape import digital_work
+from cosim.network.cells.gru import GRU
+from cosim.network.cells.lstm import LSTM
+from cosim.network.cells.slstm import SLSTM
 from netlists.array.pairs import weights_to_pairs
 from netlists.array.pwm import Pwm
 from netlists.converter.tile import Tile

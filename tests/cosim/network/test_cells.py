@@ -5,9 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from cosim.cells import CELLS, GRU, LSTM, SLSTM, DiagonalGRU, DiagonalLSTM, Vanilla, make_cell
+from cosim.cells.registry import CELLS, make_cell
 from cosim.evaluate import evaluate
 from cosim.hardware import Hardware
+from cosim.network.cells.diagonal import DiagonalGRU, DiagonalLSTM
+from cosim.network.cells.gru import GRU
+from cosim.network.cells.lstm import LSTM
+from cosim.network.cells.slstm import SLSTM
+from cosim.network.cells.vanilla import Vanilla
 from cosim.network.network import Layer, LSTMNetwork, Network
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.cells import GRU, LSTM
+from cosim.network.cells.gru import GRU
+from cosim.network.cells.lstm import LSTM
 from cosim.network.network import EpochRecord, Layer, LSTMNetwork, Network, NetworkMetadata
 from netlists.errors import InputError, ToolkitError
 

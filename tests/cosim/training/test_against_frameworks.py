@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from cosim.cells import GRU, LSTM, SLSTM, Vanilla
+from cosim.network.cells.gru import GRU
+from cosim.network.cells.lstm import LSTM
+from cosim.network.cells.slstm import SLSTM
+from cosim.network.cells.vanilla import Vanilla
 from cosim.network.network import Layer, Network
 from cosim.training.language import Streams, loss_and_gradients
 from cosim.training.model import Model

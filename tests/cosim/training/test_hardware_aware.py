@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
-from cosim.cells import GRU, LSTM, SLSTM, Vanilla
 from cosim.chip import draw_chip
 from cosim.evaluate import evaluate
 from cosim.hardware import Arrays, Hardware, LinearAdc
+from cosim.network.cells.gru import GRU
+from cosim.network.cells.lstm import LSTM
+from cosim.network.cells.slstm import SLSTM
+from cosim.network.cells.vanilla import Vanilla
 from cosim.network.network import Layer, Network
 from cosim.pwm_inputs import PwmInputs
 from cosim.tasks import Provenance, SequenceSet, Task

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from netlists.checks import Choice, Positive, checked
+from netlists.check_rules import Choice
+from netlists.checks import Positive, checked
 
 from .cell import Cell, Datapath, Gate, Matrix, State
 
