@@ -27,8 +27,8 @@ from train import has_torch
 from train import measure as measure_training
 
 from characterization.ramp_model import RampDraw
+from cosim.chip import Arrays, Hardware
 from cosim.evaluate import draw_chips, evaluate, evaluate_text
-from cosim.hardware import Arrays, Hardware
 from cosim.network import Layer, LSTMNetwork, Network
 from cosim.network.cells import LSTM
 from cosim.tasks import SequenceSet

@@ -12,12 +12,12 @@ import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import part_sequences
+from cosim.chip import Hardware, LinearAdc
 from cosim.network import Network
 from netlists.checks import is_whole
 from netlists.errors import InputError
 
 from .evaluate import evaluate, evaluate_text
-from .hardware import Hardware, LinearAdc
 from .models import check_ramps
 from .statistics import (
     NORMAL_95,

@@ -20,12 +20,12 @@ from characterization.plan import RampPlan
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_model import RampModel, validation
 from characterization.run import Run, characterize
+from cosim.chip import Hardware
 from cosim.network import LSTMNetwork
 from netlists.checks import Count, Seed, Whole, checked
 
 from . import nominal, plots
 from .comparison import Comparison, compare
-from .hardware import Hardware
 from .report import write_report
 from .schematic import draw_column
 from .tasks import load_task

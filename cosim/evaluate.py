@@ -15,12 +15,10 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from cosim.chip import ENGINES, Chip, ChipPath, Hardware, draw_chip
 from cosim.network import LANES, Network, padded, run_layer, run_network
 from netlists.errors import InputError
 
-from .chip import Chip, draw_chip
-from .chip_path import ENGINES, ChipPath
-from .hardware import Hardware
 from .tasks import SequenceSet
 
 LANE_COLUMNS = 2**17

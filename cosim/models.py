@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from characterization.ramp_model import RampModel
+from cosim.chip import Hardware
 from cosim.network import Network
 from netlists.errors import InputError
-
-from .hardware import Hardware
 
 
 def load_models(paths: Iterable[str | Path] = (), **named: str | Path | None) -> dict[str, RampModel]:

@@ -1,6 +1,6 @@
 """Chips of a budget: a network's weights on arrays and its columns' converters, with those error sources that are on.
 
-A chip is put together from what the evaluator runs (`cosim.chip`): each source acts on effective weights, on the variance of a
+A chip is put together from what the evaluator runs (`cosim.chip.draw`): each source acts on effective weights, on the variance of a
 sum, on the ramp's levels, or on the row of the bias, which is always driven with 1: a comparator's offset of d units is a
 bias that is d smaller.
 """
@@ -14,6 +14,19 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from characterization.streams import budget_sequence
+from cosim.chip import (
+    Arrays,
+    ArraySum,
+    Chip,
+    ChipCell,
+    ChipMatrix,
+    Converted,
+    Converters,
+    Exact,
+    Hardware,
+    PwmInputs,
+    effective_weights,
+)
 from cosim.network import Network
 from cosim.network.cells import LSTM, Matrix
 from netlists.array import Pwm, weights_to_pairs
@@ -22,11 +35,6 @@ from netlists.errors import InputError
 from netlists.ramp import RampProgram, program_ramp
 from netlists.technology import DeviceProfile, RampCircuit
 
-from ..chip import ArraySum, Chip, ChipCell, ChipMatrix, Converted, Exact
-from ..converters import Converters
-from ..hardware import Arrays, Hardware
-from ..pwm_inputs import PwmInputs
-from ..weights import effective_weights
 from .cells import budget_profile, drawn_curvature, read_through
 from .columns import column_gains, late_columns
 from .ramps import ramp_levels

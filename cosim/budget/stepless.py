@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosim.chip import Converters, Exact
 from cosim.network.cells import Gate
-
-from ..chip import Exact
-from ..converters import Converters
 
 NO_KEYS, _NO_COUNTERS = np.zeros((0, 2), np.uint32), np.zeros(0, np.uint32)
 """Of converters without noise."""

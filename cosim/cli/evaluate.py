@@ -7,15 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from cosim.chip import ENGINES, PARTIAL_SUMS, STATE_UNITS, Arrays, Hardware, LinearAdc, PwmInputs
 from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
 from ..comparison import compare
-from ..evaluate import ENGINES
-from ..hardware import PARTIAL_SUMS, STATE_UNITS, Arrays, Hardware, LinearAdc
 from ..models import load_models
-from ..pwm_inputs import PwmInputs
 from ..tasks import TASKS
 from . import options as o
 from .app import answer, app

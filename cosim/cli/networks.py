@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
+from cosim.chip import Hardware, PwmInputs
 from cosim.network import Network
 from netlists.errors import InputError
 
 from ..comparison import float_score
-from ..hardware import Hardware
 from ..models import load_models
-from ..pwm_inputs import PwmInputs
 from ..statistics import AccuracyInterval
 from ..tasks import TASKS, load_data
 from ..training import HardwareAware, TrainingSettings, train_task

@@ -13,6 +13,7 @@ from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
 from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
+from cosim.chip import OPEN, Chip, ChipCell, ChipMatrix, Converted, Converters, Hardware, PwmInputs, draw_chip
 from cosim.network import Network
 from cosim.network.cells import Matrix
 from netlists.array import Crossbar, Pwm, weights_to_pairs
@@ -21,11 +22,6 @@ from netlists.errors import InputError, ToolkitError
 from netlists.ramp import Chips, to_input_units, transition_levels
 from netlists.technology import DeviceProfile, load_profile
 
-from ..chip import Chip, ChipCell, ChipMatrix, Converted, draw_chip
-from ..converters import Converters
-from ..hardware import Hardware
-from ..pwm_inputs import PwmInputs
-from ..weights import OPEN
 from .column import measure_integrators
 from .ramp import Ramp
 from .settings import SKY130_COLUMNS_A_GATE, LoopSettings

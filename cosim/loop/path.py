@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosim.chip import ChipCell, ChipPath
 from cosim.network import Network, run_layer
 from netlists.errors import SimulationError
 from netlists.ramp import RampProgram
 
-from ..chip import ChipCell
-from ..chip_path import ChipPath
 from .chip import LoopArray, LoopChip
 from .simulators import FAILED, Answer, Simulator, Step
 

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from characterization.streams import closed_form_stream, ramp_seed
+from cosim.chip import Arrays, Hardware, PwmInputs, Ramp
 from cosim.network import Layer, Network
 from cosim.network.cells import Matrix
 from netlists.array import Pwm, weights_to_pairs
@@ -22,8 +23,6 @@ from ..comparison import accuracy_change
 from ..cost import Design, NetworkShape
 from ..cost.electrical import opamp_size
 from ..evaluate import evaluate
-from ..hardware import Arrays, Hardware, Ramp
-from ..pwm_inputs import PwmInputs
 from ..tasks import SequenceSet, Task
 from ..training.train import split
 from .ramps import drawn_ramp, ramp_plan

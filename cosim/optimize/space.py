@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cosim.chip import PwmInputs
 from cosim.network import Network
 from cosim.network.cells import Matrix
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
 from ..cost import Design
-from ..pwm_inputs import PwmInputs
 
 Point = dict[str, float]
 """Value of each variable, SI units."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from characterization.resume import Parts
 from characterization.streams import network_chips_stream
+from cosim.chip import Hardware
 from cosim.network import Network
 
-from ..hardware import Hardware
 from .bits_conditions import FLOAT, Conditions, conditions, float_conditions
 from .bits_models import Models
 from .bits_networks import AWARE, PLAIN, TRAININGS, Course, course_for

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from cosim.chip import Arrays, Hardware, PwmInputs
 from netlists.technology import load_profile
 
-from ..hardware import Arrays, Hardware
-from ..pwm_inputs import PwmInputs
 from ..training import HardwareAware
 from .bits_models import Models, ramps
 from .bits_settings import BitsSettings

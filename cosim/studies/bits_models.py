@@ -63,7 +63,7 @@ def _fitted(settings: BitsSettings, parts: Parts, run: Run, activation: str, bit
 
 
 def ramps(models: Models, bits: int) -> dict[str, RampModel]:
-    """The models of one resolution, as `cosim.hardware.Hardware` takes them."""
+    """The models of one resolution, as `cosim.chip.hardware.Hardware` takes them."""
     return {a: models[a, bits] for a in ACTIVATIONS}
 
 

@@ -16,6 +16,7 @@ from pydantic import Field
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.resume import Parts
 from characterization.transistors import energy
+from cosim.chip import Hardware
 from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import LEVELS, RampCircuit, pdk
@@ -24,7 +25,6 @@ from ..cost import Design, NetworkShape, network_cost
 from ..cost.figures import MEASURED, all_figures, figure_table
 from ..cost.table1 import CHIPS, compare, constants, fit
 from ..evaluate import evaluate
-from ..hardware import Hardware
 from ..report import write_report
 from ..statistics import accuracy_interval
 from ..tasks import load_task

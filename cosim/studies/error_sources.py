@@ -15,15 +15,14 @@ import pandas as pd
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.ramp_model import RampDraw
 from characterization.streams import error_source_stream
+from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
 from cosim.network import LSTMNetwork
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile, load_profile
 
 from ..comparison import Change, accuracy_change
 from ..evaluate import evaluate
-from ..hardware import Arrays, Hardware, LinearAdc
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
-from ..pwm_inputs import PwmInputs
 from ..report import write_report
 from ..statistics import accuracy_interval
 from ..tasks import Task, load_task

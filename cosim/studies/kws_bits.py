@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from cosim.chip import Hardware
 from cosim.network import Network
 
 from ..comparison import accuracy_change
 from ..evaluate import evaluate
-from ..hardware import Hardware
 from ..page import Page, percent
 from ..statistics import accuracy_interval
 from ..tasks import Task, load_task

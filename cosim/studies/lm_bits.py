@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from cosim.chip import Hardware
 from cosim.network import Network
 from netlists.errors import InputError
 
 from ..evaluate import evaluate_text
-from ..hardware import Hardware
 from ..page import Page
 from ..statistics import bits_interval
 from ..tasks import CharacterTask, load_characters

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from characterization.ramp_model import RampModel
+from cosim.chip import ChipCell, Hardware, Ramp, draw_chip
 from cosim.network import Layer, Network
 from netlists.checks import Share, checked
 from netlists.errors import InputError
-
-from ..chip import ChipCell, draw_chip
-from ..hardware import Hardware, Ramp
 
 
 @checked

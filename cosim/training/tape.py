@@ -11,13 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosim.chip import ChipCell, ChipMatrix, Converted, Converters, PwmInputs, kernels
 from cosim.network.cells import Gate, Matrix
 from netlists.function import get_activation
 
-from .. import kernels
-from ..chip import ChipCell, ChipMatrix, Converted
-from ..converters import Converters
-from ..pwm_inputs import PwmInputs
 from .workspace import Workspace
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cosim.chip.hardware import Arrays, Hardware, LinearAdc
+from cosim.chip.pulses import PwmInputs
 from cosim.comparison import accuracy_change, ideal_hardware
 from cosim.evaluate import evaluate
-from cosim.hardware import Arrays, Hardware, LinearAdc
-from cosim.pwm_inputs import PwmInputs
 from cosim.statistics import paired_difference
 from cosim.studies.error_sources import (
     BITS,

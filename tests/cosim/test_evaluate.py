@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from characterization.ramp_model.draw import RampDraw
 from cosim import evaluate as evaluator
-from cosim.hardware import Hardware
+from cosim.chip.hardware import Hardware
 from cosim.network.network import LSTMNetwork
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
+from cosim.chip.hardware import Arrays, Hardware
 from cosim.evaluate import evaluate_text
-from cosim.hardware import Arrays, Hardware
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.network import Layer, Network

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cosim.chip.hardware import Hardware
 from cosim.evaluate import evaluate_text
-from cosim.hardware import Hardware
 from cosim.network.network import Network
 from cosim.studies import bits_conditions as c
 from cosim.studies import lm_bits

@@ -21,16 +21,16 @@ from characterization.ramp_model.validation import validate
 from characterization.run.montecarlo import characterize, load_run, simulate_run
 from cosim.budget.run import budget_settings, run_budget
 from cosim.budget.sources import NAMES
+from cosim.chip.hardware import Arrays, Hardware
+from cosim.chip.pulses import PwmInputs
 from cosim.cli.app import run as run_command
 from cosim.comparison import compare, float_score
-from cosim.hardware import Arrays, Hardware
 from cosim.loop.run import run_loop
 from cosim.loop.settings import LoopSettings
 from cosim.models import load_models
 from cosim.network.network import Network
 from cosim.optimize import confirm
 from cosim.optimize.run import OptimizeSettings, run_optimize
-from cosim.pwm_inputs import PwmInputs
 from cosim.studies.study import Run
 from cosim.tasks import load_task
 from cosim.training import HardwareAware, TrainingSettings, train_task

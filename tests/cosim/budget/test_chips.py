@@ -10,13 +10,13 @@ from cosim.budget.chips import Builder
 from cosim.budget.sources import NAMES, SOURCES, check_amounts, default_amounts, source
 from cosim.budget.stepless import Seen
 from cosim.cells import make_cell
+from cosim.chip.hardware import Arrays, Hardware
+from cosim.chip.pulses import PwmInputs
+from cosim.chip.weights import effective_weights
 from cosim.evaluate import evaluate
-from cosim.hardware import Arrays, Hardware
 from cosim.network.cells.cell import Gate
 from cosim.network.network import Layer, Network
-from cosim.pwm_inputs import PwmInputs
 from cosim.studies.error_sources import only_programming
-from cosim.weights import effective_weights
 from netlists.array.crossbar import Crossbar
 from netlists.array.pairs import weights_to_pairs
 from netlists.array.solver import ArraySolver

@@ -20,9 +20,9 @@ from cosim.budget.run import BudgetSettings, run_budget
 from cosim.budget.shapley import exact_shares
 from cosim.budget.sources import NAMES, default_amounts, source
 from cosim.budget.tolerance_table import scaled_amount
+from cosim.chip.hardware import Hardware
 from cosim.cli import app, budget
 from cosim.evaluate import evaluate
-from cosim.hardware import Hardware
 from cosim.network.network import Network
 from cosim.report import write_report
 from cosim.statistics import paired_difference

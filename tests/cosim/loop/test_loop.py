@@ -7,7 +7,7 @@ import pytest
 
 import cosim.loop.simulators as simulators
 from cosim.cells import make_cell
-from cosim.converters import Converters
+from cosim.chip.converters import Converters
 from cosim.evaluate import evaluate
 from cosim.loop.chip import choose_columns, make_chip
 from cosim.loop.path import Who, run_loop_network

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cosim.training.epochs as epochs_module
-from cosim.hardware import Hardware
+from cosim.chip.hardware import Hardware
 from cosim.tasks import CharacterTask, Provenance, SequenceSet, Task
 from cosim.training import HardwareAware, TrainingSettings, train_task
 from netlists.errors import InputError

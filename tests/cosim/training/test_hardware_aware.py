@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
-from cosim.chip import draw_chip
+from cosim.chip.draw import draw_chip
+from cosim.chip.hardware import Arrays, Hardware, LinearAdc
+from cosim.chip.pulses import PwmInputs
 from cosim.evaluate import evaluate
-from cosim.hardware import Arrays, Hardware, LinearAdc
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM
 from cosim.network.cells.vanilla import Vanilla
 from cosim.network.network import Layer, Network
-from cosim.pwm_inputs import PwmInputs
 from cosim.tasks import Provenance, SequenceSet, Task
 from cosim.training import HardwareAware, Model, TrainingSettings, train_task
 from cosim.training.classification import LabelledData, loss_and_gradients

@@ -9,8 +9,8 @@ import numpy as np
 from cosim.network import exact_activation
 
 from . import kernels
-from .chip import ArraySum, ChipCell, Converted
 from .converters import Converters
+from .draw import ArraySum, ChipCell, Converted
 from .hardware import Hardware
 
 ENGINES = ("numba", "numpy")

@@ -11,13 +11,14 @@ import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
 from netlists.array import LAYOUTS
-from netlists.checks import Choice, Finite, NonNegative, Number, Ohms, Positive, Seconds, Whole, checked
+from netlists.check_rules import Choice, Number, Whole
+from netlists.checks import Finite, NonNegative, Ohms, Positive, Seconds, checked
 from netlists.errors import InputError
 from netlists.function import get_activation
 from netlists.technology import DeviceProfile
 
 from .conditions import models_of, moved_model, outside_fit, read_gain
-from .pwm_inputs import PwmInputs
+from .pulses import PwmInputs
 
 Ramp = RampDraw | RampModel | None
 STATE_UNITS = ("float", "table", "ramp")

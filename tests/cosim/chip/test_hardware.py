@@ -11,14 +11,14 @@ from scipy.special import expit
 from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.model import RampModel
 from cosim import evaluate as evaluator
+from cosim.chip.hardware import Arrays, Hardware, LinearAdc
+from cosim.chip.pulses import PwmInputs
 from cosim.comparison import ideal_hardware
 from cosim.evaluate import draw_chips
-from cosim.hardware import Arrays, Hardware, LinearAdc
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM
 from cosim.network.network import Layer, LSTMNetwork, Network
-from cosim.pwm_inputs import PwmInputs
 from cosim.tasks import SequenceSet
 from netlists.array.crossbar import Crossbar
 from netlists.array.pairs import weights_to_pairs
@@ -30,7 +30,7 @@ from netlists.function.output_levels import Quantizer
 from netlists.technology.profile import load_profile
 
 N_IN, N_HIDDEN, N_CLASSES = 3, 5, 4
-MODELS = Path(__file__).parents[2] / "results" / "demo" / "models"
+MODELS = Path(__file__).parents[3] / "results" / "demo" / "models"
 
 PROFILE = load_profile("taox-100-400")
 PERFECT = PROFILE.without_variation()

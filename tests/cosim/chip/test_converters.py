@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from cosim import kernels
-from cosim.converters import Converters, Grid, ramp_codes
-from cosim.kernels import box_muller, normals, threefry
+from cosim.chip import kernels
+from cosim.chip.converters import Converters, Grid, ramp_codes
+from cosim.chip.kernels import box_muller, normals, threefry
 from netlists.errors import InputError
 
 # Multiples of 1/8: offsets add without rounding, and inputs that equal a level occur.
