@@ -28,7 +28,7 @@ from train import measure as measure_training
 
 from characterization.ramp_model import RampDraw
 from cosim.chip import Arrays, Hardware
-from cosim.evaluate import draw_chips, evaluate, evaluate_text
+from cosim.evaluation import draw_chips, evaluate, evaluate_text
 from cosim.network import Layer, LSTMNetwork, Network
 from cosim.network.cells import LSTM
 from cosim.tasks import SequenceSet

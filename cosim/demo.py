@@ -21,11 +21,11 @@ from characterization.provenance import make_folder, versions, write_atomic, wri
 from characterization.ramp_model import RampModel, validation
 from characterization.run import Run, characterize
 from cosim.chip import Hardware
+from cosim.evaluation import Comparison, compare
 from cosim.network import LSTMNetwork
 from netlists.checks import Count, Seed, Whole, checked
 
 from . import nominal, plots
-from .comparison import Comparison, compare
 from .report import write_report
 from .schematic import draw_column
 from .tasks import load_task

@@ -15,9 +15,8 @@ from characterization.figures import inl_dnl as figures
 from characterization.plan import RampPlan
 from characterization.provenance import write_atomic
 from characterization.run import Run
+from cosim.evaluation import Comparison
 from netlists.ramp import to_volts
-
-from .comparison import Comparison
 
 # Blue for what is ideal, orange for what ngspice measured, grey before calibration: told apart without colour vision too.
 IDEAL, MEASURED, BEFORE = "#0b4f9c", "#d95f02", "#8a8a8a"

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from characterization.resume import Parts
+from cosim.evaluation import evaluate
 from netlists.errors import InputError
 
-from ..evaluate import evaluate
 from ..tasks import SequenceSet
 from .chips import Builder
 from .sources import NAMES, Amounts, check_amounts

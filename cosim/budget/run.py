@@ -14,13 +14,12 @@ from pydantic import Field
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
 from characterization.streams import part_sequences
+from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import RampCircuit, load_profile
 
-from ..comparison import Change, accuracy_change
 from ..report import write_report
-from ..statistics import chip_interval
 from ..studies.study import Run, StudySettings
 from ..tasks import load_task
 from ..tasks.registry import info

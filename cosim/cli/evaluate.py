@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from cosim.chip import ENGINES, PARTIAL_SUMS, STATE_UNITS, Arrays, Hardware, LinearAdc, PwmInputs
+from cosim.evaluation import compare, load_models
 from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
-from ..comparison import compare
-from ..models import load_models
 from ..tasks import TASKS
 from . import options as o
 from .app import answer, app

@@ -8,12 +8,10 @@ from typing import Annotated
 import typer
 
 from cosim.chip import Hardware, PwmInputs
+from cosim.evaluation import AccuracyInterval, float_score, load_models
 from cosim.network import Network
 from netlists.errors import InputError
 
-from ..comparison import float_score
-from ..models import load_models
-from ..statistics import AccuracyInterval
 from ..tasks import TASKS, load_data
 from ..training import HardwareAware, TrainingSettings, train_task
 from ..training.cells import BACKPROP

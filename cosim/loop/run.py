@@ -17,11 +17,11 @@ from tqdm import tqdm
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
+from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
 from netlists.errors import InputError
 
 from ..report import write_report
-from ..statistics import accuracy_interval, paired_difference
 from ..tasks import SequenceSet, Task
 from . import agreement as agree
 from . import pictures

@@ -11,6 +11,7 @@ import numpy as np
 
 from characterization.streams import closed_form_stream, ramp_seed
 from cosim.chip import Arrays, Hardware, PwmInputs, Ramp
+from cosim.evaluation import accuracy_change, evaluate
 from cosim.network import Layer, Network
 from cosim.network.cells import Matrix
 from netlists.array import Pwm, weights_to_pairs
@@ -19,10 +20,8 @@ from netlists.ramp import program_ramp
 from netlists.technology import DeviceProfile
 
 from ..budget.columns import column_gains
-from ..comparison import accuracy_change
 from ..cost import Design, NetworkShape
 from ..cost.electrical import opamp_size
-from ..evaluate import evaluate
 from ..tasks import SequenceSet, Task
 from ..training.train import split
 from .ramps import drawn_ramp, ramp_plan

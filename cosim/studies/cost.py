@@ -17,6 +17,7 @@ from characterization.provenance import make_folder, versions, write_atomic, wri
 from characterization.resume import Parts
 from characterization.transistors import energy
 from cosim.chip import Hardware
+from cosim.evaluation import accuracy_interval, evaluate
 from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import LEVELS, RampCircuit, pdk
@@ -24,9 +25,7 @@ from netlists.technology import LEVELS, RampCircuit, pdk
 from ..cost import Design, NetworkShape, network_cost
 from ..cost.figures import MEASURED, all_figures, figure_table
 from ..cost.table1 import CHIPS, compare, constants, fit
-from ..evaluate import evaluate
 from ..report import write_report
-from ..statistics import accuracy_interval
 from ..tasks import load_task
 from . import cost_pictures
 from .cost_page import QUANTITY, page

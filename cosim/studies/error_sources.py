@@ -16,15 +16,13 @@ from characterization.provenance import make_folder, versions, write_atomic, wri
 from characterization.ramp_model import RampDraw
 from characterization.streams import error_source_stream
 from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
+from cosim.evaluation import Change, accuracy_change, accuracy_interval, evaluate
 from cosim.network import LSTMNetwork
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile, load_profile
 
-from ..comparison import Change, accuracy_change
-from ..evaluate import evaluate
 from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
 from ..report import write_report
-from ..statistics import accuracy_interval
 from ..tasks import Task, load_task
 from ..training import TrainingSettings, train_task
 from .error_sources_page import page as page

@@ -13,12 +13,10 @@ import numpy as np
 from pydantic import Field
 
 from cosim.chip import Hardware
+from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import Network
 
-from ..comparison import accuracy_change
-from ..evaluate import evaluate
 from ..page import Page, percent
-from ..statistics import accuracy_interval
 from ..tasks import Task, load_task
 from ..training import TrainingSettings
 from .bits_answers import Judge

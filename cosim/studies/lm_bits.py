@@ -12,12 +12,11 @@ import numpy as np
 from pydantic import Field
 
 from cosim.chip import Hardware
+from cosim.evaluation import bits_interval, evaluate_text
 from cosim.network import Network
 from netlists.errors import InputError
 
-from ..evaluate import evaluate_text
 from ..page import Page
-from ..statistics import bits_interval
 from ..tasks import CharacterTask, load_characters
 from ..training import TrainingSettings
 from .bits_answers import Judge

@@ -13,7 +13,7 @@ from characterization.resume import Parts
 from cosim import report
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.cli.app import run
-from cosim.evaluate import evaluate
+from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import Network
 from cosim.studies import bits_conditions as c
 from cosim.studies import bits_models, bits_networks, kws_bits, lm_bits

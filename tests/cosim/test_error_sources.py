@@ -11,9 +11,9 @@ import pytest
 
 from cosim.chip.hardware import Arrays, Hardware, LinearAdc
 from cosim.chip.pulses import PwmInputs
-from cosim.comparison import accuracy_change, ideal_hardware
-from cosim.evaluate import evaluate
-from cosim.statistics import paired_difference
+from cosim.evaluation.comparison import accuracy_change, ideal_hardware
+from cosim.evaluation.evaluator import evaluate
+from cosim.evaluation.statistics import paired_difference
 from cosim.studies.error_sources import (
     BITS,
     Bench,

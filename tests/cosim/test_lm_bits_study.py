@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cosim.chip.hardware import Hardware
-from cosim.evaluate import evaluate_text
+from cosim.evaluation.evaluator import evaluate_text
 from cosim.network.network import Network
 from cosim.studies import bits_conditions as c
 from cosim.studies import lm_bits

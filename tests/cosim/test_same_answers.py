@@ -24,10 +24,10 @@ from cosim.budget.sources import NAMES
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.chip.pulses import PwmInputs
 from cosim.cli.app import run as run_command
-from cosim.comparison import compare, float_score
+from cosim.evaluation.comparison import compare, float_score
+from cosim.evaluation.models import load_models
 from cosim.loop.run import run_loop
 from cosim.loop.settings import LoopSettings
-from cosim.models import load_models
 from cosim.network.network import Network
 from cosim.optimize import confirm
 from cosim.optimize.run import OptimizeSettings, run_optimize

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import cosim.training.classification as classification
-from cosim.evaluate import evaluate, evaluate_text
+from cosim.evaluation.evaluator import evaluate, evaluate_text
 from cosim.network.network import LSTMNetwork, Network
 from cosim.tasks import CharacterTask, Provenance, SequenceSet, Task, load_task
 from cosim.training import TrainingSettings, split, train_task

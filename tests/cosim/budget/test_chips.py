@@ -13,7 +13,7 @@ from cosim.cells import make_cell
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.chip.pulses import PwmInputs
 from cosim.chip.weights import effective_weights
-from cosim.evaluate import evaluate
+from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.cell import Gate
 from cosim.network.network import Layer, Network
 from cosim.studies.error_sources import only_programming

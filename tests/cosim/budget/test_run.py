@@ -22,10 +22,10 @@ from cosim.budget.sources import NAMES, default_amounts, source
 from cosim.budget.tolerance_table import scaled_amount
 from cosim.chip.hardware import Hardware
 from cosim.cli import app, budget
-from cosim.evaluate import evaluate
+from cosim.evaluation.evaluator import evaluate
+from cosim.evaluation.statistics import paired_difference
 from cosim.network.network import Network
 from cosim.report import write_report
-from cosim.statistics import paired_difference
 from cosim.studies.study import Run
 from cosim.tasks import SequenceSet, load_task
 from netlists.errors import InputError

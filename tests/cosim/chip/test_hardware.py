@@ -10,11 +10,11 @@ from scipy.special import expit
 
 from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.model import RampModel
-from cosim import evaluate as evaluator
 from cosim.chip.hardware import Arrays, Hardware, LinearAdc
 from cosim.chip.pulses import PwmInputs
-from cosim.comparison import ideal_hardware
-from cosim.evaluate import draw_chips
+from cosim.evaluation import evaluator
+from cosim.evaluation.comparison import ideal_hardware
+from cosim.evaluation.evaluator import draw_chips
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM

@@ -8,7 +8,7 @@ import pytest
 import cosim.loop.simulators as simulators
 from cosim.cells import make_cell
 from cosim.chip.converters import Converters
-from cosim.evaluate import evaluate
+from cosim.evaluation.evaluator import evaluate
 from cosim.loop.chip import choose_columns, make_chip
 from cosim.loop.path import Who, run_loop_network
 from cosim.loop.run import choose_sequences

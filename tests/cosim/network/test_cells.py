@@ -7,7 +7,7 @@ import pytest
 
 from cosim.cells.registry import CELLS, make_cell
 from cosim.chip.hardware import Hardware
-from cosim.evaluate import evaluate
+from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.diagonal import DiagonalGRU, DiagonalLSTM
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM

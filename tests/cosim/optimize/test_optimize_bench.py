@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
-from cosim.evaluate import evaluate
+from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import LSTMNetwork, Network
 from cosim.optimize.bench import Bench, converted_columns, held_out_sequences, loaded_network
 from cosim.optimize.space import Space, design_of, variables

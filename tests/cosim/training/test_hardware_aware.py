@@ -9,7 +9,7 @@ from characterization.ramp_model.draw import RampDraw
 from cosim.chip.draw import draw_chip
 from cosim.chip.hardware import Arrays, Hardware, LinearAdc
 from cosim.chip.pulses import PwmInputs
-from cosim.evaluate import evaluate
+from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from characterization.ramp_model.draw import RampDraw
-from cosim import evaluate as evaluator
 from cosim.chip.hardware import Hardware
+from cosim.evaluation import evaluator
 from cosim.network.network import LSTMNetwork
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError

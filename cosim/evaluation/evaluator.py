@@ -17,9 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from cosim.chip import ENGINES, Chip, ChipPath, Hardware, draw_chip
 from cosim.network import LANES, Network, padded, run_layer, run_network
+from cosim.tasks import SequenceSet
 from netlists.errors import InputError
-
-from .tasks import SequenceSet
 
 LANE_COLUMNS = 2**17
 """Sequences that run side by side times columns of the widest matrix: the sums of a step stay in a core's cache."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.statistics import accuracy_interval, bits_interval, chip_interval, paired_difference
+from cosim.evaluation.statistics import accuracy_interval, bits_interval, chip_interval, paired_difference
 from netlists.errors import InputError
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from characterization.ramp_model.draw import RampDraw
 from cosim.chip.hardware import Arrays, Hardware
-from cosim.evaluate import evaluate_text
+from cosim.evaluation.evaluator import evaluate_text
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.network import Layer, Network

@@ -14,10 +14,11 @@ from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import part_sequences
 from cosim.chip import Hardware, LinearAdc
 from cosim.network import Network
+from cosim.tasks import CharacterTask, SequenceSet, Task, load_data
 from netlists.checks import is_whole
 from netlists.errors import InputError
 
-from .evaluate import evaluate, evaluate_text
+from .evaluator import evaluate, evaluate_text
 from .models import check_ramps
 from .statistics import (
     NORMAL_95,
@@ -29,7 +30,6 @@ from .statistics import (
     chip_interval,
     paired_difference,
 )
-from .tasks import CharacterTask, SequenceSet, Task, load_data
 
 Interval = TypeVar("Interval", AccuracyInterval, BitsInterval)
 
@@ -189,7 +189,7 @@ def compare(
     characters : int or None
         Only so many characters from the start of the test text; None: all.
     engine, threads
-        As for `cosim.evaluate.evaluate`.
+        As for `cosim.evaluation.evaluator.evaluate`.
 
     Raises
     ------

@@ -1,0 +1,5 @@
+"""How well a network does on hardware: evaluated, compared, with intervals."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
