@@ -3,15 +3,6 @@
 `train_task` trains; `TrainingSettings` says how, `HardwareAware` on what.
 """
 
-from __future__ import annotations
+import lazy_loader as _lazy
 
-from .epochs import Trained, run_epochs
-from .hardware_aware import HardwareAware
-from .model import Loss, Model
-from .optimizer import Adam
-from .settings import TrainingSettings
-from .train import initial_network, split, train_task
-
-__all__ = [
-    "Adam", "HardwareAware", "Loss", "Model", "Trained", "TrainingSettings", "initial_network", "run_epochs", "split", "train_task",
-]  # fmt: skip
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

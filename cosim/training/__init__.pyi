@@ -1,0 +1,30 @@
+from .epochs import (
+    Trained as Trained,
+)
+from .epochs import (
+    run_epochs as run_epochs,
+)
+from .hardware_aware import (
+    HardwareAware as HardwareAware,
+)
+from .model import (
+    Loss as Loss,
+)
+from .model import (
+    Model as Model,
+)
+from .optimizer import (
+    Adam as Adam,
+)
+from .settings import (
+    TrainingSettings as TrainingSettings,
+)
+from .train import (
+    initial_network as initial_network,
+)
+from .train import (
+    split as split,
+)
+from .train import (
+    train_task as train_task,
+)
