@@ -10,11 +10,11 @@ import typer
 from cosim.chip import Hardware, PwmInputs
 from cosim.evaluation import AccuracyInterval, float_score, load_models
 from cosim.network import Network
+from cosim.training.gradients import BACKPROP
 from netlists.errors import InputError
 
 from ..tasks import TASKS, load_data
 from ..training import HardwareAware, TrainingSettings, train_task
-from ..training.cells import BACKPROP
 from ..training.settings import OPTIMIZERS, SCHEDULES
 from . import options as o
 from .app import answer, app

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosim.training.gradients import Packing
+
 from ..tasks import SequenceSet
 from .model import Loss, Model, Parameters, cross_entropy
-from .packing import Packing
 
 VALIDATION_BATCH = 128
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosim.network.cells import State
+from cosim.training.gradients import Packing
 from netlists.errors import InputError
 
 from .model import Loss, Model, Parameters, cross_entropy
-from .packing import Packing
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,10 @@ from scipy.special import log_softmax
 
 from cosim.network import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
 from cosim.network.cells import LSTM, Cell, State
+from cosim.training.gradients import NONE, Disturbance, FoldedEmbedding, Packing, Workspace, one_hot
+from cosim.training.gradients.cells import backprop
 
-from .cells import backprop
 from .hardware_aware import HardwareAware
-from .packing import Packing
-from .symbols import FoldedEmbedding, one_hot
-from .tape import NONE, Disturbance
-from .workspace import Workspace
 
 Parameters = dict[str, np.ndarray]
 SMALL_MATRIX = 2**17

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .kernels import adam_update
+from cosim.training.gradients import adam_update
+
 from .settings import TrainingSettings
 
 # Adam's constants, as its authors recommend (arXiv 1412.6980).

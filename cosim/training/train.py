@@ -9,10 +9,10 @@ import numpy as np
 
 from characterization.provenance import versions
 from cosim.network import Layer, Network, NetworkMetadata
+from cosim.training.gradients import BACKPROP
 from netlists.errors import InputError
 
 from ..tasks import CharacterTask, SequenceSet, Task
-from .cells import BACKPROP
 from .classification import ClassifierCourse, LabelledData
 from .epochs import Course, run_epochs
 from .hardware_aware import HardwareAware

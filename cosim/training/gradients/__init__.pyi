@@ -1,0 +1,24 @@
+from .cells import (
+    BACKPROP as BACKPROP,
+)
+from .kernels import (
+    adam_update as adam_update,
+)
+from .packing import (
+    Packing as Packing,
+)
+from .symbols import (
+    FoldedEmbedding as FoldedEmbedding,
+)
+from .symbols import (
+    one_hot as one_hot,
+)
+from .tape import (
+    NONE as NONE,
+)
+from .tape import (
+    Disturbance as Disturbance,
+)
+from .workspace import (
+    Workspace as Workspace,
+)
