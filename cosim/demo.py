@@ -23,10 +23,11 @@ from characterization.run import Run, characterize
 from cosim.chip import Hardware
 from cosim.evaluation import Comparison, compare
 from cosim.network import LSTMNetwork
+from cosim.report import pictures as plots
+from cosim.report import write_report
 from netlists.checks import Count, Seed, Whole, checked
 
-from . import nominal, plots
-from .report import write_report
+from . import nominal
 from .schematic import draw_column
 from .tasks import load_task
 from .training import train_task

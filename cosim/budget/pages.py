@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from characterization.provenance import read_json
-
-from ..page import Page, Section, percent
-from ..studies.published import Beside, beside, published
+from cosim.report import Beside, Page, Section, beside, percent
+from cosim.report.published import published
 
 
 def page(folder: Path) -> Page:

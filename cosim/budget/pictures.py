@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure
 
 
 def draw_waterfall(path: Path, shares: pd.DataFrame, everything: dict[str, Any]) -> None:

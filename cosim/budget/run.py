@@ -16,11 +16,10 @@ from characterization.resume import Parts
 from characterization.streams import part_sequences
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
+from cosim.report import Run, StudySettings, write_report
 from netlists.errors import InputError
 from netlists.technology import RampCircuit, load_profile
 
-from ..report import write_report
-from ..studies.study import Run, StudySettings
 from ..tasks import load_task
 from ..tasks.registry import info
 from . import shapley

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..studies.study import Run
+from cosim.report import Run
+
 from .bench import Bench
 from .sources import LARGEST_BITS, SMALLEST_BITS, Source, source
 from .tolerance import Curve, search, tolerance

@@ -45,9 +45,9 @@ def budget(
     Example: cosim budget --network nets/vowels.npz --bits 4 --set ir_drop=0.3 --set stuck=0 --max-loss 0.5%
     """
     from cosim.network import Network
+    from cosim.report import Run
 
     from ..budget.run import BudgetSettings, describe, run_budget
-    from ..studies.study import Run
 
     if network is None:
         raise InputError(

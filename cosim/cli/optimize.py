@@ -60,9 +60,10 @@ def optimize(
 
     Example: cosim optimize --task voices --network nets/voices.npz --objective latency --fix bits=5 --fix v_read=0.2
     """
+    from cosim.report import Run
+
     from ..optimize.run import OptimizeSettings, describe, run_optimize
     from ..optimize.space import parse_fixed
-    from ..studies.study import Run
 
     values: dict[str, Any] = {
         "task": task, "network": str(network), "max_loss": parse_loss(max_loss), "objective": objective, "judge": judge,

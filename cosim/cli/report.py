@@ -20,7 +20,7 @@ def report(
 
     Example: cosim report results/demo
     """
-    from ..report import write_report
+    from cosim.report import write_report
 
     page = write_report(folder)
     answer({"report": str(page)}, f"report: {page}", json)

@@ -110,8 +110,7 @@ def _register(name: str, question: str) -> None:
         quiet: o.Quiet = False,
         json: o.Json = False,
     ) -> None:
-        from ..report import PAGES
-        from ..studies.study import Run, Study, describe_settings, load_settings
+        from cosim.report import PAGES, Run, Study, describe_settings, load_settings
 
         study: Study = import_module(PAGES[name]).STUDY
         chosen = load_settings(study.settings, preset, set_ or [])

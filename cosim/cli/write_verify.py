@@ -50,7 +50,7 @@ def write_verify(
     if out is not None:
         write_atomic(out, lambda p: result.to_frame().to_csv(p))
     if picture is not None:
-        from .. import plots
+        from cosim.report import pictures as plots
 
         plots.write_verify(picture, result)
     s = result.summary()

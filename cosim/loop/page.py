@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from characterization.provenance import read_json
+from cosim.report import Page, Section, percent, read_table
 
-from ..page import Page, Section, percent
-from ..studies.tables import read_table
 from .agreement import DISAGREEMENTS, FAILURES, STEPS
 
 SHOWN = 40

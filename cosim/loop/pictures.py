@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
-from ..studies.tables import read_table
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, read_table, save_figure
+
 from .agreement import DISAGREEMENTS, NEAR_LSB, STEPS, TRAVEL
 
 

@@ -19,9 +19,9 @@ from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
 from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
+from cosim.report import write_report
 from netlists.errors import InputError
 
-from ..report import write_report
 from ..tasks import SequenceSet, Task
 from . import agreement as agree
 from . import pictures

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from characterization.provenance import read_json
+from cosim.report import Page, Section, percent
 
-from ..page import Page, Section, percent
 from .pictures import SHOWN
 
 _JUDGED = {

@@ -16,13 +16,12 @@ from tqdm import tqdm
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
 from cosim.network import Network
+from cosim.report import Run, StudySettings, write_report
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
 from ..cost import Design, NetworkShape, network_cost
 from ..cost.terms import STEP
-from ..report import write_report
-from ..studies.study import Run, StudySettings
 from ..tasks import load_task
 from ..tasks.registry import info
 from .bench import Bench, Loss, converted_columns, held_out_sequences

@@ -10,22 +10,20 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from characterization.montecarlo import in_workers
 from pydantic import Field, model_validator
 from tqdm import tqdm
 
-from characterization.montecarlo import in_workers
 from characterization.plan import DEFAULT_PROFILE
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.resume import Parts
+from cosim.report import Counts, Run, Study, StudySettings, Words, write_report
 from netlists.errors import InputError
 from netlists.function import ACTIVATIONS, ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
 from netlists.technology import DeviceProfile, RampCircuit, load_profile
 
-from ..report import write_report
 from .activations_measure import Measurement, Which, compiled, name_of, spice_row
 from .activations_page import LIMIT_LSB, draw_gallery, page
-from .fields import Counts, Words
-from .study import Run, Study, StudySettings
 
 __all__ = ["STUDY", "Settings", "page", "run_activations_study"]
 

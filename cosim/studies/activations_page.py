@@ -11,14 +11,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from characterization.provenance import read_json
+from cosim.report import IDEAL, MEASURED, Beside, Page, Section, beside, cell, percent, read_table, save_figure
+from cosim.report.published import published
 from netlists.function import as_activation
 from netlists.ramp import dense_inputs, transfer_error
 
-from ..page import Page, Section, cell, percent
-from ..plots import IDEAL, MEASURED, save_figure
 from .activations_measure import Measurement, Which, name_of
-from .published import Beside, beside, published
-from .tables import read_table
 
 LIMIT_LSB = 0.6
 """Largest distance between the nominal chip's transfer curve and the function, output LSB."""

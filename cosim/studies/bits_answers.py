@@ -13,12 +13,12 @@ from characterization.resume import Parts
 from characterization.streams import network_chips_stream
 from cosim.chip import Hardware
 from cosim.network import Network
+from cosim.report import Run
 
 from .bits_conditions import FLOAT, Conditions, conditions, float_conditions
 from .bits_models import Models
 from .bits_networks import AWARE, PLAIN, TRAININGS, Course, course_for
 from .bits_settings import BitsSettings
-from .study import Run
 
 Key = tuple[str, str, int | None]
 """Training, condition, bits; None: exact activations."""

@@ -12,11 +12,11 @@ from characterization.plan import RampPlan
 from characterization.ramp_model import RampModel
 from characterization.resume import Parts
 from characterization.run import characterize
+from cosim.report import Run
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
 from .bits_settings import BitsSettings
-from .study import Run
 
 ACTIVATIONS = ("sigmoid", "tanh")
 Models = dict[tuple[str, int], RampModel]

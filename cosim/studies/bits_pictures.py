@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure
+
 from . import bits_conditions as c
 from .bits_networks import PLAIN, TRAININGS
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from characterization.provenance import make_folder, versions, write_atomic, write_json
 from characterization.resume import Parts
+from cosim.report import Run, write_report
 
-from ..report import write_report
 from ..training import TrainingSettings
 from .bits_answers import Judge, collect, gain_rows, result_rows
 from .bits_conditions import float_conditions
@@ -23,7 +23,6 @@ from .bits_models import model_rows, ramp_models
 from .bits_networks import TRAININGS, courses, network_rows, trained
 from .bits_pictures import draw
 from .bits_settings import BitsSettings
-from .study import Run
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from characterization.plan import DEFAULT_PROFILE
-
-from .study import StudySettings
+from cosim.report import StudySettings
 
 Resolution = Annotated[int, Field(ge=1, le=8)]
 

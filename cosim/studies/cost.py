@@ -19,13 +19,13 @@ from characterization.transistors import energy
 from cosim.chip import Hardware
 from cosim.evaluation import accuracy_interval, evaluate
 from cosim.network import Network
+from cosim.report import Run, Study, StudySettings, write_report
 from netlists.errors import InputError
 from netlists.technology import LEVELS, RampCircuit, pdk
 
 from ..cost import Design, NetworkShape, network_cost
 from ..cost.figures import MEASURED, all_figures, figure_table
 from ..cost.table1 import CHIPS, compare, constants, fit
-from ..report import write_report
 from ..tasks import load_task
 from . import cost_pictures
 from .cost_page import QUANTITY, page
@@ -41,7 +41,6 @@ from .cost_tables import (
     term_rows,
     unknown_rows,
 )
-from .study import Run, Study, StudySettings
 
 __all__ = ["STUDY", "CostSettings", "page", "run_cost_study"]
 

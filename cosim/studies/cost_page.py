@@ -7,10 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from characterization.provenance import read_json
-
-from ..page import Page, Section, percent
-from .published import Beside, beside, published
-from .tables import read_table
+from cosim.report import Beside, Page, Section, beside, percent, read_table
+from cosim.report.published import published
 
 QUANTITY = {
     "area": "area",

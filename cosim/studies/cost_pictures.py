@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure
 
 BLOCK_COLOURS = (
     "#d95f02", "#0b4f9c", "#8a8a8a", "#1b9e77", "#e6ab02", "#7570b3",

@@ -18,11 +18,10 @@ from characterization.streams import error_source_stream
 from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
 from cosim.evaluation import Change, accuracy_change, accuracy_interval, evaluate
 from cosim.network import LSTMNetwork
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure, write_report
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile, load_profile
 
-from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
-from ..report import write_report
 from ..tasks import Task, load_task
 from ..training import TrainingSettings, train_task
 from .error_sources_page import page as page

@@ -7,9 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from characterization.provenance import read_json
-
-from ..page import Page, Section, percent
-from .tables import read_table
+from cosim.report import Page, Section, percent, read_table
 
 _CHANGE = ["change", "low", "high"]
 

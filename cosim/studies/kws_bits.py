@@ -15,8 +15,8 @@ from pydantic import Field
 from cosim.chip import Hardware
 from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import Network
+from cosim.report import Page, Run, Study, percent
 
-from ..page import Page, percent
 from ..tasks import Task, load_task
 from ..training import TrainingSettings
 from .bits_answers import Judge
@@ -26,7 +26,6 @@ from .bits_page import Reader, bits_page, describe
 from .bits_run import Kind, run_bits
 from .bits_settings import BitsSettings
 from .error_sources import COMMON, OTHER_TRAININGS, TRAININGS
-from .study import Run, Study
 
 TITLES = {
     "voices": "voices (real recordings: who speaks which language)",

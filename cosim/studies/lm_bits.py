@@ -14,9 +14,9 @@ from pydantic import Field
 from cosim.chip import Hardware
 from cosim.evaluation import bits_interval, evaluate_text
 from cosim.network import Network
+from cosim.report import Page, Run, Study
 from netlists.errors import InputError
 
-from ..page import Page
 from ..tasks import CharacterTask, load_characters
 from ..training import TrainingSettings
 from .bits_answers import Judge
@@ -24,7 +24,6 @@ from .bits_data import check_tasks, where_present
 from .bits_page import Reader, bits_page, describe
 from .bits_run import Kind, run_bits
 from .bits_settings import BitsSettings
-from .study import Run, Study
 
 LARGE = 512
 """Units from which on a training takes all cores instead of one."""

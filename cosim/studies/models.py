@@ -18,10 +18,9 @@ from characterization.provenance import make_folder, versions, write_atomic, wri
 from characterization.ramp_model import INPUTS_PER_CHIP, RampModel, level_tests, validate
 from characterization.resume import Parts
 from characterization.run import characterize, check_counts
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure, write_report
 from netlists.ramp import to_input_units
 
-from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
-from ..report import write_report
 from .models_page import page as page
 from .transistors import simulate_both_levels, what_macro_misses
 

@@ -8,9 +8,7 @@ from typing import Any
 import pandas as pd
 
 from characterization.provenance import read_json
-
-from ..page import Page, Section, percent
-from .tables import read_table
+from cosim.report import Page, Section, percent, read_table
 
 
 def page(folder: Path) -> Page:

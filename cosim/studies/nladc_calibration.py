@@ -25,15 +25,13 @@ from characterization.provenance import make_folder, versions, write_atomic, wri
 from characterization.resume import Parts
 from characterization.run import BATCH, check_counts
 from characterization.workers import in_workers
+from cosim.report import Numbers, Run, Study, StudySettings, Words, write_report
 from netlists.errors import InputError
 from netlists.ramp import CALIBRATION, RampProgram, to_input_units
 from netlists.technology import NOMINAL, DeviceProfile, circuit_at, load_profile
 
-from ..report import write_report
-from .fields import Numbers, Words
 from .nladc_calibration_page import draw_inl, draw_ramps, draw_yield, page
 from .nladc_calibration_tables import CASE, chip_table, figure_tables, ramp_table
-from .study import Run, Study, StudySettings
 
 __all__ = ["STUDY", "Group", "Settings", "groups", "page", "plan_of", "run_calibration_study"]
 

@@ -10,12 +10,10 @@ import numpy as np
 import pandas as pd
 
 from characterization.provenance import read_json
+from cosim.report import BEFORE, IDEAL, MEASURED, Beside, Page, Section, beside, cell, new_figure, percent, read_table, save_figure
+from cosim.report.published import published
 
-from ..page import Page, Section, cell, percent
-from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
 from .nladc_calibration_tables import AS_PROGRAMMED, BEST_SHIFT, CASE
-from .published import Beside, beside, published
-from .tables import read_table
 
 _OTHERS = ("#1b9e77", IDEAL, "#7570b3", "#66a61e")
 

@@ -22,15 +22,28 @@ from characterization.plan import DEFAULT_PROFILE, RampPlan
 from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
 from characterization.resume import Parts
 from characterization.run import characterize, check_counts
+from cosim.report import (
+    BEFORE,
+    IDEAL,
+    MEASURED,
+    Beside,
+    Counts,
+    Numbers,
+    Page,
+    Run,
+    Section,
+    Study,
+    StudySettings,
+    Words,
+    beside,
+    new_figure,
+    percent,
+    read_table,
+    save_figure,
+    write_report,
+)
+from cosim.report.published import published
 from netlists.technology import load_profile
-
-from ..page import Page, Section, percent
-from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
-from ..report import write_report
-from .fields import Counts, Numbers, Words
-from .published import Beside, beside, published
-from .study import Run, Study, StudySettings
-from .tables import read_table
 
 
 class Settings(StudySettings):

@@ -28,16 +28,27 @@ from characterization.provenance import make_folder, read_json, versions, write_
 from characterization.resume import Parts
 from characterization.run import BATCH, check_counts
 from characterization.workers import in_workers
+from cosim.report import (
+    BEFORE,
+    IDEAL,
+    MEASURED,
+    Beside,
+    Numbers,
+    Page,
+    Run,
+    Section,
+    Study,
+    StudySettings,
+    Words,
+    beside,
+    new_figure,
+    read_table,
+    save_figure,
+    write_report,
+)
+from cosim.report.published import published
 from netlists.ramp import to_input_units
 from netlists.technology import RampCircuit
-
-from ..page import Page, Section
-from ..plots import BEFORE, IDEAL, MEASURED, new_figure, save_figure
-from ..report import write_report
-from .fields import Numbers, Words
-from .published import Beside, beside, published
-from .study import Run, Study, StudySettings
-from .tables import read_table
 
 IN_MEMORY, FIXED = "in memory", "fixed reference"
 CALIBRATED_AT = RampCircuit().v_read

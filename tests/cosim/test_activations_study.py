@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cosim.report.settings import Run
 from cosim.studies import activations as study
 from cosim.studies.activations_measure import compiled, measure_transfer, name_of, spice_row
 from cosim.studies.activations_page import LIMIT_LSB
-from cosim.studies.study import Run
 from netlists.converter.conversion import conversion_deck
 from netlists.errors import InputError
 from netlists.function.activations import ACTIVATIONS, get_activation

@@ -10,16 +10,16 @@ from scipy.stats import binomtest
 
 from characterization.ramp_model.model import RampModel
 from characterization.resume import Parts
-from cosim import report
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.cli.app import run
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import Network
+from cosim.report import registry as report
+from cosim.report.settings import PRESETS, Run, load_settings
 from cosim.studies import bits_conditions as c
 from cosim.studies import bits_models, bits_networks, kws_bits, lm_bits
 from cosim.studies.bits_answers import gain_rows, result_rows
 from cosim.studies.bits_networks import AWARE, PLAIN, Course, course_for, courses
-from cosim.studies.study import PRESETS, Run, load_settings
 from cosim.tasks import load_task
 from netlists.errors import InputError, ToolkitError
 from netlists.technology.profile import load_profile

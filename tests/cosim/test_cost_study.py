@@ -9,9 +9,9 @@ import pytest
 from characterization.transistors import energy
 from cosim.cost.figures import all_figures
 from cosim.network.network import LSTMNetwork
-from cosim.report import write_report
+from cosim.report.registry import write_report
+from cosim.report.settings import Run, load_settings
 from cosim.studies import cost
-from cosim.studies.study import Run, load_settings
 from netlists.errors import InputError
 
 

@@ -8,10 +8,10 @@ import pytest
 from cosim.chip.hardware import Hardware
 from cosim.evaluation.evaluator import evaluate_text
 from cosim.network.network import Network
+from cosim.report.settings import Run
 from cosim.studies import bits_conditions as c
 from cosim.studies import lm_bits
 from cosim.studies.bits_networks import PLAIN
-from cosim.studies.study import Run
 from cosim.tasks import get_task
 from netlists.errors import InputError
 

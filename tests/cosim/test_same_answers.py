@@ -31,7 +31,7 @@ from cosim.loop.settings import LoopSettings
 from cosim.network.network import Network
 from cosim.optimize import confirm
 from cosim.optimize.run import OptimizeSettings, run_optimize
-from cosim.studies.study import Run
+from cosim.report.settings import Run
 from cosim.tasks import load_task
 from cosim.training import HardwareAware, TrainingSettings, train_task
 from netlists.errors import InputError

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
+from cosim.report.settings import Run
 from cosim.studies import stuck
-from cosim.studies.study import Run
 from netlists.errors import InputError
 
 QUIET = Run(progress=False)

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from cosim.cli.studies import QUESTIONS
-from cosim.report import PAGES
-from cosim.studies.study import load_settings
+from cosim.report.registry import PAGES
+from cosim.report.settings import load_settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "studies.md"
 TEXT = PAGE.read_text()

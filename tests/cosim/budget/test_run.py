@@ -25,8 +25,8 @@ from cosim.cli import app, budget
 from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
 from cosim.network.network import Network
-from cosim.report import write_report
-from cosim.studies.study import Run
+from cosim.report.registry import write_report
+from cosim.report.settings import Run
 from cosim.tasks import SequenceSet, load_task
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile

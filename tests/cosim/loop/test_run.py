@@ -9,7 +9,7 @@ import pytest
 from characterization.resume import Parts
 from cosim.loop.chip import make_chip
 from cosim.loop.run import choose_sequences, run_loop
-from cosim.report import write_report
+from cosim.report.registry import write_report
 from netlists.errors import InputError, SimulationError
 
 

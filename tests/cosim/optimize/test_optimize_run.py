@@ -14,8 +14,8 @@ from cosim.optimize import confirm
 from cosim.optimize.pictures import draw_front, draw_importances
 from cosim.optimize.run import OBJECTIVES, Job, OptimizeSettings, describe, run_optimize
 from cosim.optimize.search import front
-from cosim.report import write_report
-from cosim.studies.study import Run
+from cosim.report.registry import write_report
+from cosim.report.settings import Run
 from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
 from netlists.errors import InputError

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from characterization.chips import WriteVerifyResult
 from characterization.figures import inl_dnl as figures
 from characterization.plan import RampPlan
-from characterization.provenance import write_atomic
 from characterization.run import Run
 from cosim.evaluation import Comparison
+from netlists.files import write_atomic
 from netlists.ramp import to_volts
 
 # Blue for what is ideal, orange for what ngspice measured, grey before calibration: told apart without colour vision too.

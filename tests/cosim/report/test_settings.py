@@ -5,9 +5,9 @@ from importlib import import_module
 import pytest
 
 from cosim.cli.studies import QUESTIONS
-from cosim.report import PAGES, command
-from cosim.studies.published import Beside, beside, published
-from cosim.studies.study import StudySettings, describe_settings, load_settings
+from cosim.report.published import Beside, beside, published
+from cosim.report.registry import PAGES, command
+from cosim.report.settings import StudySettings, describe_settings, load_settings
 from netlists.errors import InputError
 
 

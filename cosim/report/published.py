@@ -12,7 +12,7 @@ import pandas as pd
 
 from netlists.errors import InputError
 
-from ..page import cell
+from .page import cell
 
 
 @dataclass(frozen=True)

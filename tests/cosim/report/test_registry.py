@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 from cosim.cli.app import run
-from cosim.report import PAGES, write_report
+from cosim.report.registry import PAGES, write_report
 from netlists.errors import InputError
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
+RESULTS = Path(__file__).resolve().parents[3] / "results"
 
 
 def study_of(folder):
@@ -32,7 +32,7 @@ WITHOUT_NGSPICE = """
 import sys
 import traceback
 from pathlib import Path
-from cosim.report import write_report
+from cosim.report.registry import write_report
 from netlists.errors import ToolkitError
 from netlists.spice.pyspice import find_executable_version, shared_instance
 try:

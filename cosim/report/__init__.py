@@ -1,0 +1,5 @@
+"""The frame of a result folder: settings, finished parts, tables, pictures, pages."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
