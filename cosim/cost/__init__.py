@@ -26,9 +26,6 @@
 =============  ======================================================================================
 """
 
-from .design import Design
-from .network import NetworkCost, network_cost
-from .shape import ArrayShape, DigitalWork, NetworkShape, lstm_shape
-from .terms import Term
+import lazy_loader as _lazy
 
-__all__ = ["ArrayShape", "Design", "DigitalWork", "NetworkCost", "NetworkShape", "Term", "lstm_shape", "network_cost"]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
