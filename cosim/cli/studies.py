@@ -30,7 +30,7 @@ def demo(
 
     Example: cosim study demo
     """
-    from ..demo import DemoSettings, run_demo
+    from cosim.studies.demo import DemoSettings, run_demo
 
     settings = DemoSettings(samples=samples, held_out=held_out, chips=chips, seed=seed)
     summary = run_demo(settings, out, work, jobs=o.workers(jobs), progress=not quiet, say=note)

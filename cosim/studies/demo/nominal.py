@@ -10,9 +10,9 @@ import pandas as pd
 
 from characterization.chips import SPAN, measure, nominal_deck
 from characterization.plan import RampPlan
-from characterization.provenance import make_folder
 from netlists.converter import transition_deck
 from netlists.errors import SimulationError
+from netlists.files import make_folder
 from netlists.ramp import Chips, timing, to_volts, transition_levels
 from netlists.spice import read_transitions, run_batch, simulate
 from netlists.technology import RampCircuit

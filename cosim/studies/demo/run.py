@@ -17,7 +17,7 @@ import pandas as pd
 from characterization.chips import nominal_deck
 from characterization.figures import inl_dnl as figures
 from characterization.plan import RampPlan
-from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.ramp_model import RampModel, validation
 from characterization.run import Run, characterize
 from cosim.chip import Hardware
@@ -25,12 +25,14 @@ from cosim.evaluation import Comparison, compare
 from cosim.network import LSTMNetwork
 from cosim.report import pictures as plots
 from cosim.report import write_report
-from netlists.checks import Count, Seed, Whole, checked
+from cosim.tasks import load_task
+from cosim.training import train_task
+from netlists.check_rules import Whole
+from netlists.checks import Count, Seed, checked
+from netlists.files import make_folder, write_atomic, write_json
 
 from . import nominal
 from .schematic import draw_column
-from .tasks import load_task
-from .training import train_task
 
 ACTIVATIONS = ("sigmoid", "tanh")
 BITS = (3, 4, 5)

@@ -1,0 +1,5 @@
+"""Study demo: from the netlist through ngspice to an LSTM's accuracy on real speech."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
