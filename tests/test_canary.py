@@ -24,7 +24,8 @@ from cosim.network.files import write_arrays
 from cosim.network.network import Network
 from cosim.optimize.run import OptimizeSettings
 from cosim.report.settings import StudySettings, load_settings
-from cosim.studies import activations, cost, kws_bits, lm_bits, nladc_calibration, stuck, vread
+from cosim.studies import cost, kws_bits, lm_bits, nladc_calibration, stuck, vread
+from cosim.studies.activations import run as activations
 from cosim.tasks import cache
 from cosim.tasks.vowels import load_vowels
 from netlists.converter.conversion import conversion_deck

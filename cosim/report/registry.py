@@ -26,7 +26,7 @@ PAGES = {
     "nladc-calibration": "cosim.studies.nladc_calibration",
     "vread": "cosim.studies.vread",
     "stuck": "cosim.studies.stuck",
-    "activations": "cosim.studies.activations",
+    "activations": "cosim.studies.activations.run",
     "kws-bits": "cosim.studies.kws_bits",
     "lm-bits": "cosim.studies.lm_bits",
     "cost": "cosim.studies.cost",

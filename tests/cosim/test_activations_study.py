@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from cosim.report.settings import Run
-from cosim.studies import activations as study
-from cosim.studies.activations_measure import compiled, measure_transfer, name_of, spice_row
-from cosim.studies.activations_page import LIMIT_LSB
+from cosim.studies.activations import run as study
+from cosim.studies.activations.measure import compiled, measure_transfer, name_of, spice_row
+from cosim.studies.activations.page import LIMIT_LSB
 from netlists.converter.conversion import conversion_deck
 from netlists.errors import InputError
 from netlists.function.activations import ACTIVATIONS, get_activation

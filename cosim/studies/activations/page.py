@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from characterization.provenance import read_json
 from cosim.report import IDEAL, MEASURED, Beside, Page, Section, beside, cell, percent, read_table, save_figure
 from cosim.report.published import published
+from netlists.files import read_json
 from netlists.function import as_activation
 from netlists.ramp import dense_inputs, transfer_error
 
-from .activations_measure import Measurement, Which, name_of
+from .measure import Measurement, Which, name_of
 
 LIMIT_LSB = 0.6
 """Largest distance between the nominal chip's transfer curve and the function, output LSB."""

@@ -15,15 +15,16 @@ from pydantic import Field, model_validator
 from tqdm import tqdm
 
 from characterization.plan import DEFAULT_PROFILE
-from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from cosim.report import Counts, Run, Study, StudySettings, Words, write_report
 from netlists.errors import InputError
+from netlists.files import make_folder, write_atomic, write_json
 from netlists.function import ACTIVATIONS, ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
 from netlists.technology import DeviceProfile, RampCircuit, load_profile
 
-from .activations_measure import Measurement, Which, compiled, name_of, spice_row
-from .activations_page import LIMIT_LSB, draw_gallery, page
+from .measure import Measurement, Which, compiled, name_of, spice_row
+from .page import LIMIT_LSB, draw_gallery, page
 
 __all__ = ["STUDY", "Settings", "page", "run_activations_study"]
 

@@ -1,0 +1,1 @@
+"""Study activations: the gallery of functions, compiled and measured."""
