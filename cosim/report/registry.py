@@ -27,8 +27,8 @@ PAGES = {
     "vread": "cosim.studies.vread",
     "stuck": "cosim.studies.stuck",
     "activations": "cosim.studies.activations.run",
-    "kws-bits": "cosim.studies.kws_bits",
-    "lm-bits": "cosim.studies.lm_bits",
+    "kws-bits": "cosim.studies.bits.kws",
+    "lm-bits": "cosim.studies.bits.lm",
     "cost": "cosim.studies.cost",
 }
 """Module of each study; its function ``page`` makes a `Page` of a folder. They draw, which is slow to load."""

@@ -16,10 +16,13 @@ from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import Network
 from cosim.report import registry as report
 from cosim.report.settings import PRESETS, Run, load_settings
-from cosim.studies import bits_conditions as c
-from cosim.studies import bits_models, bits_networks, kws_bits, lm_bits
-from cosim.studies.bits_answers import gain_rows, result_rows
-from cosim.studies.bits_networks import AWARE, PLAIN, Course, course_for, courses
+from cosim.studies.bits import conditions as c
+from cosim.studies.bits import kws as kws_bits
+from cosim.studies.bits import lm as lm_bits
+from cosim.studies.bits import models as bits_models
+from cosim.studies.bits import networks as bits_networks
+from cosim.studies.bits.answers import gain_rows, result_rows
+from cosim.studies.bits.networks import AWARE, PLAIN, Course, course_for, courses
 from cosim.tasks import load_task
 from netlists.errors import InputError, ToolkitError
 from netlists.technology.profile import load_profile

@@ -11,18 +11,19 @@ from typing import Any, Generic
 
 import pandas as pd
 
-from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from cosim.report import Run, write_report
+from cosim.training import TrainingSettings
+from netlists.files import make_folder, write_atomic, write_json
 
-from ..training import TrainingSettings
-from .bits_answers import Judge, collect, gain_rows, result_rows
-from .bits_conditions import float_conditions
-from .bits_data import Data
-from .bits_models import model_rows, ramp_models
-from .bits_networks import TRAININGS, courses, network_rows, trained
-from .bits_pictures import draw
-from .bits_settings import BitsSettings
+from .answers import Judge, collect, gain_rows, result_rows
+from .conditions import float_conditions
+from .data import Data
+from .models import model_rows, ramp_models
+from .networks import TRAININGS, courses, network_rows, trained
+from .pictures import draw
+from .settings import BitsSettings
 
 
 @dataclass(frozen=True)

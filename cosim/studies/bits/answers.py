@@ -15,10 +15,10 @@ from cosim.chip import Hardware
 from cosim.network import Network
 from cosim.report import Run
 
-from .bits_conditions import FLOAT, Conditions, conditions, float_conditions
-from .bits_models import Models
-from .bits_networks import AWARE, PLAIN, TRAININGS, Course, course_for
-from .bits_settings import BitsSettings
+from .conditions import FLOAT, Conditions, conditions, float_conditions
+from .models import Models
+from .networks import AWARE, PLAIN, TRAININGS, Course, course_for
+from .settings import BitsSettings
 
 Key = tuple[str, str, int | None]
 """Training, condition, bits; None: exact activations."""

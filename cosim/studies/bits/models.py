@@ -16,7 +16,7 @@ from cosim.report import Run
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
-from .bits_settings import BitsSettings
+from .settings import BitsSettings
 
 ACTIVATIONS = ("sigmoid", "tanh")
 Models = dict[tuple[str, int], RampModel]

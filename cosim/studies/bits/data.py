@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
+from cosim.tasks import TASKS, CharacterTask, Task, get_task, is_here
 from netlists.errors import InputError
-
-from ..tasks import CharacterTask, Task, get_task
-from ..tasks.registry import TASKS, is_here
 
 Data = TypeVar("Data", Task, CharacterTask)
 

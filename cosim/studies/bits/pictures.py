@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure
 
-from . import bits_conditions as c
-from .bits_networks import PLAIN, TRAININGS
+from . import conditions as c
+from .networks import PLAIN, TRAININGS
 
 STYLES = {
     c.IDEAL: (IDEAL, "o", "-"),

@@ -15,15 +15,15 @@ from cosim.chip import Hardware
 from cosim.evaluation import bits_interval, evaluate_text
 from cosim.network import Network
 from cosim.report import Page, Run, Study
+from cosim.tasks import CharacterTask, load_characters
+from cosim.training import TrainingSettings
 from netlists.errors import InputError
 
-from ..tasks import CharacterTask, load_characters
-from ..training import TrainingSettings
-from .bits_answers import Judge
-from .bits_data import check_tasks, where_present
-from .bits_page import Reader, bits_page, describe
-from .bits_run import Kind, run_bits
-from .bits_settings import BitsSettings
+from .answers import Judge
+from .data import check_tasks, where_present
+from .page import Reader, bits_page, describe
+from .run import Kind, run_bits
+from .settings import BitsSettings
 
 LARGE = 512
 """Units from which on a training takes all cores instead of one."""

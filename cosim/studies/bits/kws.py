@@ -16,16 +16,16 @@ from cosim.chip import Hardware
 from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import Network
 from cosim.report import Page, Run, Study, percent
+from cosim.studies.error_sources import COMMON, OTHER_TRAININGS, TRAININGS
+from cosim.tasks import Task, load_task
+from cosim.training import TrainingSettings
 
-from ..tasks import Task, load_task
-from ..training import TrainingSettings
-from .bits_answers import Judge
-from .bits_data import check_tasks, where_present
-from .bits_networks import PLAIN
-from .bits_page import Reader, bits_page, describe
-from .bits_run import Kind, run_bits
-from .bits_settings import BitsSettings
-from .error_sources import COMMON, OTHER_TRAININGS, TRAININGS
+from .answers import Judge
+from .data import check_tasks, where_present
+from .networks import PLAIN
+from .page import Reader, bits_page, describe
+from .run import Kind, run_bits
+from .settings import BitsSettings
 
 TITLES = {
     "voices": "voices (real recordings: who speaks which language)",

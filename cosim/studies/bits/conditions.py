@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from cosim.chip import Arrays, Hardware, PwmInputs
+from cosim.training import HardwareAware
 from netlists.technology import load_profile
 
-from ..training import HardwareAware
-from .bits_models import Models, ramps
-from .bits_settings import BitsSettings
+from .models import Models, ramps
+from .settings import BitsSettings
 
 FLOAT = "float"
 FLOAT_WEIGHTS = "float, weight noise"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from characterization.provenance import read_json
 from cosim.report import Beside, Page, Section, beside, read_table
 from cosim.report.published import published
+from netlists.files import read_json
 
-from .bits_conditions import ALL, FITTED_WEIGHTS, FLOAT, IDEAL, threshold
-from .bits_networks import AWARE, PLAIN, TRAININGS
+from .conditions import ALL, FITTED_WEIGHTS, FLOAT, IDEAL, threshold
+from .networks import AWARE, PLAIN, TRAININGS
 
 RESULTS = ("task", "training", "condition", "bits", "networks", "chips", "value", "low", "high", "chip_deviation", "seed_low")
 CAPTION = (

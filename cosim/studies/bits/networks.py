@@ -14,12 +14,12 @@ from tqdm import tqdm
 from characterization.resume import Parts
 from cosim.network import Network
 from cosim.report import Run
+from cosim.tasks import CharacterTask, Task
+from cosim.training import HardwareAware, TrainingSettings, train_task
 
-from ..tasks import CharacterTask, Task
-from ..training import HardwareAware, TrainingSettings, train_task
-from .bits_conditions import training_hardware
-from .bits_models import Models
-from .bits_settings import BitsSettings
+from .conditions import training_hardware
+from .models import Models
+from .settings import BitsSettings
 
 PLAIN, AWARE = "plain", "hardware-aware"
 TRAININGS = (PLAIN, AWARE)

@@ -1,0 +1,1 @@
+"""Studies of resolution: keyword spotting and a language model."""
