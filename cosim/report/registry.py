@@ -29,7 +29,7 @@ PAGES = {
     "activations": "cosim.studies.activations.run",
     "kws-bits": "cosim.studies.bits.kws",
     "lm-bits": "cosim.studies.bits.lm",
-    "cost": "cosim.studies.cost",
+    "cost": "cosim.studies.cost.run",
 }
 """Module of each study; its function ``page`` makes a `Page` of a folder. They draw, which is slow to load."""
 

@@ -11,7 +11,7 @@ from cosim.cost.figures import all_figures
 from cosim.network.network import LSTMNetwork
 from cosim.report.registry import write_report
 from cosim.report.settings import Run, load_settings
-from cosim.studies import cost
+from cosim.studies.cost import run as cost
 from netlists.errors import InputError
 
 

@@ -7,13 +7,26 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
+from cosim.cost import (
+    BITS,
+    CHIPS,
+    QUANTITIES,
+    T_CLOCK,
+    ArrayShape,
+    Chip,
+    Design,
+    NetworkCost,
+    NetworkShape,
+    TableModel,
+    column_capacitance,
+    digital_work,
+    figure,
+    implied,
+    lstm_shape,
+    network_cost,
+    row,
+)
 from cosim.network.cells import LSTM
-
-from ..cost import ArrayShape, Design, NetworkCost, NetworkShape, lstm_shape, network_cost
-from ..cost.electrical import column_capacitance
-from ..cost.figures import figure
-from ..cost.shape import digital_work
-from ..cost.table1 import BITS, CHIPS, QUANTITIES, T_CLOCK, Chip, TableModel, implied, row
 
 PROJECTION = "16 nm, 1 GHz"
 SIMULATED = "130 nm, as simulated"

@@ -13,23 +13,22 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.transistors import energy
 from cosim.chip import Hardware
+from cosim.cost import CHIPS, MEASURED, Design, NetworkShape, all_figures, compare, constants, figure_table, fit, network_cost
 from cosim.evaluation import accuracy_interval, evaluate
 from cosim.network import Network
 from cosim.report import Run, Study, StudySettings, write_report
+from cosim.tasks import load_task
 from netlists.errors import InputError
+from netlists.files import make_folder, write_atomic, write_json
 from netlists.technology import LEVELS, RampCircuit, pdk
 
-from ..cost import Design, NetworkShape, network_cost
-from ..cost.figures import MEASURED, all_figures, figure_table
-from ..cost.table1 import CHIPS, compare, constants, fit
-from ..tasks import load_task
-from . import cost_pictures
-from .cost_page import QUANTITY, page
-from .cost_tables import (
+from . import pictures as cost_pictures
+from .page import QUANTITY, page
+from .tables import (
     bottleneck_rows,
     bottom_up,
     implied_rows,

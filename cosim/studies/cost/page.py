@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from characterization.provenance import read_json
 from cosim.report import Beside, Page, Section, beside, percent, read_table
 from cosim.report.published import published
+from netlists.files import read_json
 
 QUANTITY = {
     "area": "area",

@@ -1,0 +1,1 @@
+"""Study cost: energy from SPICE, energy, time and area of networks, the published table."""
