@@ -76,7 +76,7 @@ def error_sources(
 
     Example: cosim study error-sources --task voices --task keywords-synthetic
     """
-    from ..studies.error_sources import describe, run_error_sources
+    from cosim.studies.error_sources import describe, run_error_sources
 
     tasks = tuple(task or ["voices"])
     summary = run_error_sources(out, tasks=tasks, chips=chips, seed=seed, threads=o.workers(jobs), progress=not quiet, say=note)

@@ -22,7 +22,7 @@ PAGES = {
     "budget": "cosim.budget.pages",
     "optimize": "cosim.optimize.page",
     "models": "cosim.studies.models",
-    "error-sources": "cosim.studies.error_sources",
+    "error-sources": "cosim.studies.error_sources.run",
     "nladc-calibration": "cosim.studies.nladc_calibration",
     "vread": "cosim.studies.vread",
     "stuck": "cosim.studies.stuck",

@@ -14,7 +14,7 @@ from cosim.chip.pulses import PwmInputs
 from cosim.evaluation.comparison import accuracy_change, ideal_hardware
 from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
-from cosim.studies.error_sources import (
+from cosim.studies.error_sources.run import (
     BITS,
     Bench,
     error_sources,

@@ -16,7 +16,7 @@ from cosim.chip.weights import effective_weights
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.cell import Gate
 from cosim.network.network import Layer, Network
-from cosim.studies.error_sources import only_programming
+from cosim.studies.error_sources.run import only_programming
 from netlists.array.crossbar import Crossbar
 from netlists.array.pairs import weights_to_pairs
 from netlists.array.solver import ArraySolver

@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.ramp_model import RampDraw
 from characterization.streams import error_source_stream
 from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
 from cosim.evaluation import Change, accuracy_change, accuracy_interval, evaluate
 from cosim.network import LSTMNetwork
 from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure, write_report
+from cosim.tasks import Task, load_task
+from cosim.training import TrainingSettings, train_task
 from netlists.errors import InputError
+from netlists.files import make_folder, write_atomic, write_json
 from netlists.technology import DeviceProfile, load_profile
-
-from ..tasks import Task, load_task
-from ..training import TrainingSettings, train_task
-from .error_sources_page import page as page
 
 BITS = (5, 4, 3)
 THRESHOLD_NOISE = (0.5, 1.0)

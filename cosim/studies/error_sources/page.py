@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from characterization.provenance import read_json
 from cosim.report import Page, Section, percent, read_table
+from netlists.files import read_json
 
 _CHANGE = ["change", "low", "high"]
 
