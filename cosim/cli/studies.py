@@ -56,7 +56,7 @@ def models(
 
     Example: cosim study models
     """
-    from ..studies.models import describe_models, run_models_study
+    from cosim.studies.models import describe_models, run_models_study
 
     summary = run_models_study(out, work, seed=seed, jobs=o.workers(jobs), progress=not quiet)
     answer(summary, "\n".join([describe_models(summary), f"written: {out / 'summary.json'}"]), json)

@@ -21,7 +21,7 @@ PAGES = {
     "loop": "cosim.loop.page",
     "budget": "cosim.budget.pages",
     "optimize": "cosim.optimize.page",
-    "models": "cosim.studies.models",
+    "models": "cosim.studies.models.run",
     "error-sources": "cosim.studies.error_sources.run",
     "nladc-calibration": "cosim.studies.nladc_calibration",
     "vread": "cosim.studies.vread",

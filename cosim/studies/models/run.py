@@ -14,14 +14,14 @@ from characterization.chips import draw, error_at, measure
 from characterization.chips.recalibrate import recalibrate
 from characterization.estimates import max_inl
 from characterization.plan import CALIBRATIONS, RampPlan
-from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.ramp_model import INPUTS_PER_CHIP, RampModel, level_tests, validate
 from characterization.resume import Parts
 from characterization.run import characterize, check_counts
 from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure, write_report
+from netlists.files import make_folder, write_atomic, write_json
 from netlists.ramp import to_input_units
 
-from .models_page import page as page
 from .transistors import simulate_both_levels, what_macro_misses
 
 ACTIVATIONS = ("sigmoid", "tanh")
