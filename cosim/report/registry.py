@@ -23,7 +23,7 @@ PAGES = {
     "optimize": "cosim.optimize.page",
     "models": "cosim.studies.models.run",
     "error-sources": "cosim.studies.error_sources.run",
-    "nladc-calibration": "cosim.studies.nladc_calibration",
+    "nladc-calibration": "cosim.studies.calibration.run",
     "vread": "cosim.studies.vread",
     "stuck": "cosim.studies.stuck",
     "activations": "cosim.studies.activations.run",

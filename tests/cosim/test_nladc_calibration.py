@@ -12,8 +12,8 @@ from scipy.stats import binomtest
 from characterization.chips.sampling import draw
 from characterization.estimates.statistics import max_inl
 from cosim.report.settings import Run, load_settings
-from cosim.studies import nladc_calibration as study
-from cosim.studies.nladc_calibration_tables import AS_PROGRAMMED, BEST_SHIFT, least_max_inl
+from cosim.studies.calibration import run as study
+from cosim.studies.calibration.tables import AS_PROGRAMMED, BEST_SHIFT, least_max_inl
 from netlists.errors import InputError
 from netlists.ramp.closed_form import transition_levels
 from netlists.ramp.compiler import CALIBRATION

@@ -21,17 +21,18 @@ from tqdm import tqdm
 
 from characterization.chips import POINT, measure_batch, stuck_cells
 from characterization.plan import DEFAULT_PROFILE, RampPlan
-from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.run import BATCH, check_counts
 from characterization.workers import in_workers
 from cosim.report import Numbers, Run, Study, StudySettings, Words, write_report
 from netlists.errors import InputError
+from netlists.files import make_folder, write_atomic, write_json
 from netlists.ramp import CALIBRATION, RampProgram, to_input_units
 from netlists.technology import NOMINAL, DeviceProfile, circuit_at, load_profile
 
-from .nladc_calibration_page import draw_inl, draw_ramps, draw_yield, page
-from .nladc_calibration_tables import CASE, chip_table, figure_tables, ramp_table
+from .page import draw_inl, draw_ramps, draw_yield, page
+from .tables import CASE, chip_table, figure_tables, ramp_table
 
 __all__ = ["STUDY", "Group", "Settings", "groups", "page", "plan_of", "run_calibration_study"]
 

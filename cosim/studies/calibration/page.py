@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.provenance import read_json
 from cosim.report import BEFORE, IDEAL, MEASURED, Beside, Page, Section, beside, cell, new_figure, percent, read_table, save_figure
 from cosim.report.published import published
+from netlists.files import read_json
 
-from .nladc_calibration_tables import AS_PROGRAMMED, BEST_SHIFT, CASE
+from .tables import AS_PROGRAMMED, BEST_SHIFT, CASE
 
 _OTHERS = ("#1b9e77", IDEAL, "#7570b3", "#66a61e")
 

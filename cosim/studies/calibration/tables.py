@@ -12,9 +12,8 @@ from characterization.chips import POINT, error_at
 from characterization.estimates import max_dnl, max_inl
 from characterization.figures import inl_input
 from characterization.plan import RampPlan
+from cosim.studies.stuck import yield_row
 from netlists.ramp import RampProgram, to_volts
-
-from .stuck import yield_row
 
 AS_PROGRAMMED, BEST_SHIFT = "as programmed", "best shift"
 """Names that stand beside the calibrations in the tables: before, and the bound of all that only shift."""

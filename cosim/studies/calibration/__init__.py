@@ -1,0 +1,1 @@
+"""Study nladc-calibration: what calibration gives back to chips with faults."""
