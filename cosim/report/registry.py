@@ -25,7 +25,7 @@ PAGES = {
     "error-sources": "cosim.studies.error_sources.run",
     "nladc-calibration": "cosim.studies.calibration.run",
     "vread": "cosim.studies.vread",
-    "stuck": "cosim.studies.stuck",
+    "stuck": "cosim.studies.stuck.run",
     "activations": "cosim.studies.activations.run",
     "kws-bits": "cosim.studies.bits.kws",
     "lm-bits": "cosim.studies.bits.lm",

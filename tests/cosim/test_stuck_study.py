@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binomtest
 
 from cosim.report.settings import Run
-from cosim.studies import stuck
+from cosim.studies.stuck import run as stuck
 from netlists.errors import InputError
 
 QUIET = Run(progress=False)

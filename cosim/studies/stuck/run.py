@@ -19,7 +19,7 @@ from pydantic import Field
 
 from characterization.estimates import CONFIDENCE, max_inl, proportion_interval
 from characterization.plan import DEFAULT_PROFILE, RampPlan
-from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.run import characterize, check_counts
 from cosim.report import (
@@ -43,6 +43,7 @@ from cosim.report import (
     write_report,
 )
 from cosim.report.published import published
+from netlists.files import make_folder, read_json, write_atomic, write_json
 from netlists.technology import load_profile
 
 

@@ -1,0 +1,3 @@
+from .run import (
+    yield_row as yield_row,
+)
