@@ -24,7 +24,7 @@ PAGES = {
     "models": "cosim.studies.models.run",
     "error-sources": "cosim.studies.error_sources.run",
     "nladc-calibration": "cosim.studies.calibration.run",
-    "vread": "cosim.studies.vread",
+    "vread": "cosim.studies.vread.run",
     "stuck": "cosim.studies.stuck.run",
     "activations": "cosim.studies.activations.run",
     "kws-bits": "cosim.studies.bits.kws",

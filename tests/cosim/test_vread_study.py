@@ -9,7 +9,7 @@ import pytest
 from characterization.chips.sampling import draw
 from characterization.plan.plan import RampPlan
 from cosim.report.settings import Run, load_settings
-from cosim.studies import vread
+from cosim.studies.vread import run as vread
 from netlists.errors import InputError
 from netlists.ramp.closed_form import to_input_units, transition_levels
 

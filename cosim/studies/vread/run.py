@@ -24,7 +24,7 @@ from tqdm import tqdm
 from characterization.chips import measure, measure_batch
 from characterization.figures import inl_input
 from characterization.plan import RampPlan
-from characterization.provenance import make_folder, read_json, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.run import BATCH, check_counts
 from characterization.workers import in_workers
@@ -47,6 +47,7 @@ from cosim.report import (
     write_report,
 )
 from cosim.report.published import published
+from netlists.files import make_folder, read_json, write_atomic, write_json
 from netlists.ramp import to_input_units
 from netlists.technology import RampCircuit
 

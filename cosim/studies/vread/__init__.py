@@ -1,0 +1,1 @@
+"""Study vread: a ramp made in memory follows the read voltage."""
