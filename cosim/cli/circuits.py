@@ -7,9 +7,9 @@ import typer
 from characterization.chips import nominal_deck
 from characterization.plan import DEFAULT_PROFILE
 
-from ..doctor import examine
 from . import options as o
 from .app import answer, app, netlist_app
+from .doctor import examine
 
 
 @app.command()
