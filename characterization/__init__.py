@@ -1,22 +1,24 @@
 """Characterization: Monte Carlo in ngspice, figures of merit, compact models. Imports `netlists` alone.
 
-Where to look:
+    from characterization import RampModel, RampPlan, characterize, validate
 
-==================  =====================================================================================
-what is varied      `plan`, `variation`, `distributions`, `quasi_random`; as a file: `plan_file`, `sweep`
-a batch of chips    `sampling` draws, `transitions` measures, `calibration` and `recalibrate` write again;
-                    `chips` puts them together
-a run of batches    `montecarlo`; its parts `batch_task`, `workers`, `cluster`, `run_folder`, `run_store`,
-                    `run_tables`, `sample_rows`, `run_progress`, `run_log`
-figures of merit    `figures` (INL, DNL, codes), `sine_test`, `figure_table` (a whole run, yield)
-fewer samples       `until`; `control_variate`, `estimators`, `control_chips`, `chip_statistics`
-model of a ramp     `ramp_model`; `level_distribution`, `shift_distribution`, `noise_fit`,
-                    `condition_fit`, `condition_table`; files: `model_file`; what it draws: `ramp_draw`
-                    held against SPICE: `validation`; for other tools: `export`
-models of the rest  `compact`: comparator, integrator, MAC column, crossbar, the composed column
-transistor level    `blocks`, `blocks_ota`, `blocks_comparator`, `macro_fit`
-energy              `energy`: of conversions and pulses, from the currents of a transient
-programming         `write_verify`
-files, versions     `provenance`
-==================  =====================================================================================
+Rooms, top floor first; each imports only those below:
+
+===============  ==============================================================================================
+`export`         fitted chips for other tools
+`transistors`    blocks measured on transistor level, and the macro-models fitted to them
+`compact`        fitted models of the blocks around a ramp; their samples in `compact.benches`
+`ramp_model`     the fitted ramp: levels, shift, noise, conditions, its file, its validation
+`estimates`      means, quantiles, yields of many chips from few SPICE samples
+`run`            many batches, resumable, over processes or a cluster
+`chips`          one batch: drawn, measured, calibrated
+`figures`        figures of merit of one chip
+`plan`           what is varied, and the files that say so
+===============  ==============================================================================================
+
+Below them `workers` (processes that may crash), `resume` (finished parts), `streams` (every random key), `provenance`, `parquet`.
 """
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,20 +1,25 @@
 """Co-simulation: networks on fitted circuits, studies, reports and the command line. Imports both other layers.
 
-Where to look:
+    from cosim import Hardware, Network, compare
 
-=====================  ==================================================================================
-data                   `tasks`: labelled sequences and texts; `features` of speech
-networks               `cells`, `networks` (files: `network_files`), `training`, `torch_weights`
-what they run on       `hardware` at `conditions` of use, fitted `models`; `chip` draws one: `weights` on
-                       arrays, `converters` of columns
-running them           `evaluate`; `forward` walks through layers and steps, `chip_path` and `kernels`
-                       compute on a chip, `pwm_inputs` rounds inputs
-what to make of it     `comparison` sets float, ideal and drawn chips side by side, with `statistics`
-SPICE in the loop      `loop`
-what limits it         `budget`: what each error source costs
-what it costs          `cost`: energy, time, area; `optimize` searches designs
-whole jobs             `demo` (with `nominal`, `schematic`), `studies`; `plots` draws, `page` and `report`
-                       make a folder's page
-command ``cosim``      `cli`; `doctor` looks at the installation
-=====================  ==================================================================================
+Rooms, top floor first; each imports only those below:
+
+===============  ==============================================================================================
+`cli`            the command ``cosim``
+`studies`        whole questions, from settings to a page; a folder each
+`optimize`       design search
+`budget`         what limits accuracy: each error source alone, all but it, its share
+`loop`           ngspice in the loop of a network
+`cost`           energy, time, area
+`report`         the frame of a result folder: settings, tables, pictures, page
+`training`       networks trained in NumPy, in floating point or on drawn chips
+`evaluation`     how well a network does on hardware
+`chip`           what a network runs on: hardware, drawn chips, the way of the data through them
+`network`        recurrent networks, their cells, files and importers
+`tasks`          the data
+===============  ==============================================================================================
 """
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

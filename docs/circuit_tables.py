@@ -290,7 +290,7 @@ def access() -> str:
 
 @cache
 def macro_file() -> dict[str, Any]:
-    """``netlists/data/macro_sky130.toml``."""
+    """``netlists/technology/data/macro_sky130.toml``."""
     return tomllib.loads(MACRO_FILE.read_text())
 
 

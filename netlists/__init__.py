@@ -1,21 +1,24 @@
 """Netlists of analog in-memory computing: generate them, simulate them in ngspice. Imports nothing of the other layers.
 
-Where to look:
+    from netlists import RampCircuit, program_ramp, simulate, transition_deck
 
-==================  =====================================================================================
-the ramp            `activations`, `devices`, `memristor`, `program`, `compensation`, `closed_form`,
-                    `parameters`, `waveforms`, `ramp_clock`, `ramp_column`
-the array           `crossbar`, `crossbar_deck`, `differential_pairs`; `array_solver` and its parts
-                    `nodal_network`, `port_conductance`; `reduction`
-the tile            `pwm`, `tile`, `tile_deck`, `tile_reference`; columns one by one, with inputs from outside:
-                    `replay_deck`
-every deck's parts  `level_blocks` (what stands where), `converter_cards` (each card once)
-programming cells   `switching`, `write_verify_deck`
-transistors         `pdk`, `bench`, `bench_decks`, `bench_decks_comparator`, `bench_energy`
-running decks       `deck`, `engine` (PySpice's shared library), `batch` (plain ``ngspice -b``), `pyspice`, `shared_library`
-decks of others     `outside_deck`, `spice_cards`, `deck_safety`, `analysis`, `simulate`, `user_subcircuit`
-errors              `errors`, `checks`
-==================  =====================================================================================
+Rooms, top floor first; each imports only those below:
 
-``circuits/`` holds the subcircuits as SPICE text, ``profiles/`` the device profiles, ``data/`` what was measured.
+===============  ==============================================================================================
+`testbench`      blocks on the bench: op-amp, comparator, column, energy
+`converter`      decks of ramp converters: transition levels, conversions, replayed columns, the tile
+`programming`    writing cells: switching models, write-verify
+`array`          crossbars and their solver
+`ramp`           from a function to the cells of a ramp column, and its closed form
+`outside`        decks and blocks written by somebody else
+`function`       what a ramp follows: activations, thresholds, output levels
+`spice`          running ngspice: decks, engines, waveforms
+`technology`     what silicon and cells are: PDK, parameters, corners, memristors, profiles
+===============  ==============================================================================================
+
+Below them `checks` (types of fields), `files` and `errors`; ``circuits/`` holds the subcircuits as SPICE text.
 """
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -121,7 +121,7 @@ def run_manifest() -> tuple[Any, Callable[[Any], str]]:
 
 
 def plan_toml() -> tuple[Any, Callable[[Any], str]]:
-    Path("own.toml").write_text((ROOT / "netlists/profiles/taox-100-400.toml").read_text())
+    Path("own.toml").write_text((ROOT / "netlists/technology/profiles/taox-100-400.toml").read_text())
     Path("own.cir").write_text("".join(OWN.values()))
     ramp = {"activation": "sigmoid", "bits": 2, "scheme": "auto", "calibration": "none", "profile": "own.toml"}
     ramp |= {"level": "macro", "cells": "selected", "comparator": "own.cir:mine", "opamp": "own.cir:amp"}
@@ -145,7 +145,7 @@ def profile_toml() -> tuple[Any, Callable[[Any], str]]:
         write_toml("own.toml", data)
         return decks(RampPlan("sigmoid", 2, profile=load_profile("own.toml")))
 
-    return tomllib.loads((ROOT / "netlists/profiles/taox-100-400.toml").read_text()), read
+    return tomllib.loads((ROOT / "netlists/technology/profiles/taox-100-400.toml").read_text()), read
 
 
 def activation_table() -> tuple[Any, Callable[[Any], str]]:

@@ -1,7 +1,7 @@
 """The compact model of a crossbar: from trained weights to what a drawn, wired and aged array multiplies by.
 
-Cells hold G = target + programming error, relax with time and are read with noise (`netlists.technology.profile`); the array's wires,
-drivers and sense resistors are in its exact transfer matrix (`netlists.array.solver`). Effective weights are
+Cells hold G = target + programming error, relax with time and are read with noise (`netlists.technology.profile`); the array's
+wires, drivers and sense resistors are in its exact transfer matrix (`netlists.array.solver`). Effective weights are
 
     W[i, j] = (T[2i, j] - T[2i+1, j]) / scale
 

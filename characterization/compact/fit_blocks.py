@@ -6,20 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
+from characterization.compact.benches import (
+    characterize_comparator,
+    characterize_crossbar,
+    characterize_integrator,
+    characterize_mac,
+    held_out_codes,
+    held_out_comparator,
+    held_out_crossbar,
+    held_out_integrator,
+    held_out_mac,
+    held_out_tile,
+)
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
 from ..streams import part_sequences
-from .column_bench import held_out_codes, held_out_tile
 from .compact_model import CompactModel
 from .comparator import ComparatorModel
-from .comparator_bench import characterize_comparator, held_out_comparator
-from .crossbar_bench import characterize_crossbar, held_out_crossbar
 from .crossbar_model import CrossbarModel
 from .integrator import IntegratorModel
-from .integrator_bench import characterize_integrator, held_out_integrator
 from .mac import MacModel
-from .mac_bench import characterize_mac, held_out_mac
 
 SWING = {"macro": 0.6, "sky130": 0.4}
 """Largest output the integrator is fitted to, volts: beyond it the transistor-level op-amp slews."""

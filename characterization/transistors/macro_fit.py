@@ -15,7 +15,7 @@ from netlists.technology import RampCircuit
 if TYPE_CHECKING:
     import pandas as pd
 
-MACRO_FILE = Path(__file__).resolve().parent.parent / "netlists" / "data" / "macro_sky130.toml"
+MACRO_FILE = Path(__file__).resolve().parents[2] / "netlists" / "technology" / "data" / "macro_sky130.toml"
 
 
 def macro_delay(overdrive: np.ndarray, gain: float, tau: float, limit: float) -> np.ndarray:

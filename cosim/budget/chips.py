@@ -210,7 +210,7 @@ class Builder:
         return np.where(cells, pairs.conductance, 0.0).sum(axis=0), pairs.scale
 
     def _charge_capacitance(self, scale: float, activation: str) -> float:
-        """C_f by charge alone, farads, as `netlists.converter.tile.Tile.charge_capacitance`: V_mac is in the units of the group's ramp."""
+        """C_f by charge alone, farads, as `Tile.charge_capacitance`: V_mac is in the units of the group's ramp."""
         longest = self.pwm.max_code * self.pwm.periods * self.pwm.t_unit
         return self.circuit.v_read * scale * longest / self.program(activation).volts_per_unit(self.circuit)
 

@@ -1,8 +1,8 @@
 """What integrators and comparators do to a column, as changes of its pre-activation and of the ramp's levels.
 
 All voltages are turned into units of the pre-activation by `RampProgram.volts_per_unit`; a column's charge capacitance is the one
-of `netlists.converter.tile.Tile.charge_capacitance`. Integrators are compared with the mean column of their ramp's group: C_f makes good
-what that one loses, as in `Tile.feedback_capacitance`.
+of `netlists.converter.Tile.charge_capacitance`. Integrators are compared with the mean column of their ramp's group: C_f makes
+good what that one loses, as in `Tile.feedback_capacitance`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def column_gains(load: np.ndarray, charge_capacitance: float, window: float, amo
         settling:  1 / (1 + (S - S_mean) / (2 pi gbw C))        finite gain:  exp(-(S - S_mean) T / (a0 C))
 
     While its output moves at a rate s, an op-amp's summing node is s / (2 pi gbw) off, and at an output v it is v / a0 off; both
-    drive charge into the column's conductance S (`netlists.converter.tile`, `characterization.compact.mac`). The second equation takes
-    pulses as short against the window T, so that all charge has the whole window to leak: the worst case.
+    drive charge into the column's conductance S (`netlists.converter.tile`, `characterization.compact.mac`). The second equation
+    takes pulses as short against the window T, so that all charge has the whole window to leak: the worst case.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ QUESTIONS = {
 
 def _register(name: str, question: str) -> None:
     def command(
-        preset: Annotated[Path | None, typer.Option(help="Settings as a TOML file, like those in cosim/studies.")] = None,
+        preset: Annotated[Path | None, typer.Option(help="Settings as a TOML file, like the presets in cosim/studies.")] = None,
         set_: Annotated[
             list[str] | None,
             typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; values as in TOML; may be repeated."),

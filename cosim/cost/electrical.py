@@ -44,7 +44,7 @@ def integration_capacitance(activation: str, design: Design) -> float:
 def opamp_size(array: ArrayShape, design: Design) -> float:
     """How many times the measured op-amp a column's op-amp is, in bandwidth and with it in power and gate area.
 
-    A column of conductance S loses ``S / (2 pi gbw C_f)`` of its charge (`netlists.converter.tile.Tile.feedback_capacitance`); the op-amp is
+    A column of conductance S loses ``S / (2 pi gbw C_f)`` of its charge (`Tile.feedback_capacitance`); the op-amp is
     as large as keeps that at ``charge_loss``, and never smaller than the measured one. Speed goes as 1 / node (assumption).
     """
     gbw = RampCircuit().gbw * SIMULATED_NODE / design.node

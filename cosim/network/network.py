@@ -11,8 +11,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from cosim.cells.registry import make_cell
-from cosim.network.cells import LSTM, Cell, checked_array
+from cosim.network.cells import LSTM, Cell, checked_array, make_cell
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 

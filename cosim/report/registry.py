@@ -73,7 +73,7 @@ def command(summary: dict[str, Any]) -> str:
 
 def _render(template: str, pictures: Path, **values: Any) -> str:
     environment = Environment(
-        loader=PackageLoader("cosim"),
+        loader=PackageLoader("cosim.report"),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import getfile
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
 
 from netlists.errors import InputError
-
-PRESETS = Path(__file__).parent
 
 
 class StudySettings(BaseModel):
@@ -87,7 +86,10 @@ class Study:
 
     @property
     def preset(self) -> Path:
-        return PRESETS / f"{self.name}.toml"
+        """File of the defaults, in the study's folder."""
+        folder = Path(getfile(self.settings)).parent
+        own = folder / f"{self.name}.toml"
+        return own if own.exists() else folder / "preset.toml"
 
 
 def load_settings(model: type[StudySettings], preset: Path | None = None, changes: Sequence[str] = ()) -> Any:

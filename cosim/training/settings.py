@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
-from cosim.cells.registry import CELLS, make_cell
-from cosim.network.cells import Cell
+from cosim.network.cells import CELLS, Cell, make_cell
 from netlists.checks import Choice, Count, Number, Share, checked
 from netlists.errors import InputError
 
@@ -26,7 +25,7 @@ class TrainingSettings:
     n_hidden : int
         Units of each layer.
     cell : str
-        Kind of the cells, a key of `cosim.cells.CELLS`.
+        Kind of the cells, a key of `cosim.network.cells.CELLS`.
     layers : int
     n_projection : int or None
         Rows of the projected output of each layer; LSTMs only.

@@ -1,7 +1,7 @@
 """Switching memristors for programming studies: VTEAM and Yakopcic, as SPICE subcircuits and as the same ODE for SciPy.
 
-Reads use plain conductances (`netlists.technology.memristor`): a switching model costs up to a hundred times as much. The equations are
-in the headers of ``circuits/memristor_vteam.cir`` and ``circuits/memristor_yakopcic.cir``; the methods here
+Reads use plain conductances (`netlists.technology.memristor`): a switching model costs up to a hundred times as much. The equations
+are in the headers of ``circuits/memristor_vteam.cir`` and ``circuits/memristor_yakopcic.cir``; the methods here
 are the same equations in NumPy, for an independent solver and for planning pulses.
 """
 

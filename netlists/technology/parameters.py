@@ -16,7 +16,7 @@ LEVELS = ("ideal", "macro", "sky130")
 """Levels of circuit detail that can be simulated."""
 
 
-MEASURED: dict[str, Any] = tomllib.loads((resources.files("netlists") / "data" / "macro_sky130.toml").read_text())
+MEASURED: dict[str, Any] = tomllib.loads((resources.files("netlists.technology") / "data" / "macro_sky130.toml").read_text())
 """What ``cosim blocks`` measured on the transistor-level blocks: macro-model parameters, statistics, corner table, sources."""
 
 MEASURED_STATISTICS: dict[str, float] = MEASURED["statistics"]

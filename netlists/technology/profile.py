@@ -171,7 +171,7 @@ def _increasing(values: Sequence[float]) -> bool:
 
 def profile_names() -> list[str]:
     """Names of the built-in profiles."""
-    folder = resources.files("netlists") / "profiles"
+    folder = resources.files("netlists.technology") / "profiles"
     return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
 
 
@@ -185,7 +185,7 @@ def load_profile(name_or_path: str | Path) -> DeviceProfile:
     """
     text = str(name_or_path)
     if text in profile_names():
-        raw = (resources.files("netlists") / "profiles" / f"{text}.toml").read_text()
+        raw = (resources.files("netlists.technology") / "profiles" / f"{text}.toml").read_text()
     elif text.endswith(".toml"):
         try:
             raw = Path(text).read_text()

@@ -60,7 +60,7 @@ def test_data_loads_no_simulator_and_leaves_the_environment_alone(code, others):
 
 
 def test_a_simulation_leaves_the_environment_alone():
-    code = "from netlists.spice.deck import Deck\nfrom netlists.spice.engine import simulate\nfrom netlists.errors import SimulationError\n"
+    code = "from netlists.spice import Deck, simulate\nfrom netlists.errors import SimulationError\n"
     code += 'simulate(Deck("* rc\\nv1 a 0 1\\nr1 a b 1k\\nc1 b 0 1n\\n.tran 1u 10u\\n.save v(b)\\n"), ["b"])\n'
     code += 'try:\n    simulate(Deck("* no\\nx1 a 0 nothing\\n.tran 1u 10u\\n"), ["b"])\nexcept SimulationError:\n    pass\n'
     modules, changed = loaded(code)

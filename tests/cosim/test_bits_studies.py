@@ -15,7 +15,7 @@ from cosim.cli.app import run
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import Network
 from cosim.report import registry as report
-from cosim.report.settings import PRESETS, Run, load_settings
+from cosim.report.settings import Run, load_settings
 from cosim.studies.bits import conditions as c
 from cosim.studies.bits import kws as kws_bits
 from cosim.studies.bits import lm as lm_bits
@@ -247,7 +247,7 @@ def test_each_resolution_may_have_its_own_training():
 def test_presets_fit_the_settings(module):
     study = module.STUDY
     assert load_settings(study.settings, study.preset) == study.settings()
-    full = load_settings(lm_bits.Settings, PRESETS / "lm-bits-full.toml")
+    full = load_settings(lm_bits.Settings, Path(lm_bits.__file__).with_name("lm-bits-full.toml"))
     assert (full.n_hidden, full.n_projection, full.n_embedding) == (2016, 504, 128)
     assert lm_bits.training_settings(full).n_projection == 504
 

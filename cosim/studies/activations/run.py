@@ -10,13 +10,13 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from characterization.montecarlo import in_workers
 from pydantic import Field, model_validator
 from tqdm import tqdm
 
 from characterization.plan import DEFAULT_PROFILE
 from characterization.provenance import versions
 from characterization.resume import Parts
+from characterization.workers import in_workers
 from cosim.report import Counts, Run, Study, StudySettings, Words, write_report
 from netlists.errors import InputError
 from netlists.files import make_folder, write_atomic, write_json

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-from characterization.montecarlo import in_workers
 from tqdm import tqdm
 
 from characterization.resume import Parts
+from characterization.workers import in_workers
 from cosim.network import Network
 from cosim.report import Run
 from cosim.tasks import CharacterTask, Task

@@ -1,4 +1,4 @@
-"""One step forth and one step back of each cell; the forward equations are those of `cosim.cells`."""
+"""One step forth and one step back of each cell; the forward equations are those of `cosim.network.cells`."""
 
 from __future__ import annotations
 

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from characterization.compact.benches.column import held_out_codes, held_out_tile
+from characterization.compact.benches.comparator import characterize_comparator
+from characterization.compact.benches.mac import characterize_mac
 from characterization.compact.column import ColumnModel, decision_times
-from characterization.compact.column_bench import held_out_codes, held_out_tile
 from characterization.compact.comparator import ComparatorModel
-from characterization.compact.comparator_bench import characterize_comparator
 from characterization.compact.crossbar_model import CrossbarModel
 from characterization.compact.delay import DelayLaw
 from characterization.compact.integrator import IntegratorModel
 from characterization.compact.mac import MacModel
-from characterization.compact.mac_bench import characterize_mac
 from characterization.figures.inl_dnl import codes
 from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.file import Fitted

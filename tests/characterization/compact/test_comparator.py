@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from characterization.compact.benches.comparator import characterize_comparator, held_out_comparator, read_offsets
+from characterization.compact.benches.offsets import trip_points
 from characterization.compact.comparator import ComparatorModel
-from characterization.compact.comparator_bench import characterize_comparator, held_out_comparator, read_offsets
-from characterization.compact.comparator_offsets import trip_points
 from characterization.compact.fit_blocks import fit_blocks
 from characterization.ramp_model.file import with_checksums
 from netlists.errors import InputError

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.compact.crossbar_bench import characterize_crossbar, held_out_crossbar
+from characterization.compact.benches.crossbar import characterize_crossbar, held_out_crossbar
 from characterization.compact.crossbar_model import CrossbarModel, CrossbarSamples
 from characterization.ramp_model.file import with_checksums
 from netlists.array.solver import ArraySolver

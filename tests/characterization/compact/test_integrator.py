@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from characterization.compact.benches.integrator import C_F, characterize_integrator, held_out_integrator
+from characterization.compact.benches.mac import bench_tile, characterize_mac, held_out_mac, mac_terms
 from characterization.compact.integrator import Clip, IntegratorModel, IntegratorSamples, soft_clip
-from characterization.compact.integrator_bench import C_F, characterize_integrator, held_out_integrator
 from characterization.compact.mac import MacModel
-from characterization.compact.mac_bench import bench_tile, characterize_mac, held_out_mac, mac_terms
 from characterization.ramp_model.file import Fitted
 from netlists.converter.tile_reference import mac_voltages
 from netlists.errors import InputError

@@ -282,7 +282,7 @@ def test_a_damaged_file_of_version_1(tmp_path):
 
 
 def test_the_json_schema_in_the_repository_describes_the_files(tmp_path, model):
-    schema = json.loads((Path(characterization.__file__).parent / "schemas" / "ramp-model-2.schema.json").read_text())
+    schema = json.loads((Path(characterization.ramp_model.__file__).parent / "schemas" / "ramp-model-2.schema.json").read_text())
     assert schema == json.loads(json.dumps(file_schema(RampModel)))
     jsonschema.Draft202012Validator.check_schema(schema)
     data = json.loads(model.save(tmp_path / "model.json").read_text())

@@ -9,12 +9,12 @@ from characterization.ramp_model.draw import RampDraw
 from cosim.budget.chips import Builder
 from cosim.budget.sources import NAMES, SOURCES, check_amounts, default_amounts, source
 from cosim.budget.stepless import Seen
-from cosim.cells import make_cell
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.chip.pulses import PwmInputs
 from cosim.chip.weights import effective_weights
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.cell import Gate
+from cosim.network.cells.registry import make_cell
 from cosim.network.network import Layer, Network
 from cosim.studies.error_sources.run import only_programming
 from netlists.array.crossbar import Crossbar

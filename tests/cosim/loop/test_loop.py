@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import cosim.loop.simulators as simulators
-from cosim.cells import make_cell
 from cosim.chip.converters import Converters
 from cosim.evaluation.evaluator import evaluate
 from cosim.loop.chip import choose_columns, make_chip
@@ -14,6 +13,7 @@ from cosim.loop.path import Who, run_loop_network
 from cosim.loop.run import choose_sequences
 from cosim.loop.settings import LoopSettings
 from cosim.loop.simulators import ModelSimulator, SpiceSimulator, Step
+from cosim.network.cells.registry import make_cell
 from cosim.network.network import Layer, Network
 from netlists.converter.tile_reference import mac_voltages
 from netlists.errors import InputError, SimulationError

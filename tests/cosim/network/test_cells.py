@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from cosim.cells.registry import CELLS, make_cell
 from cosim.chip.hardware import Hardware
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.diagonal import DiagonalGRU, DiagonalLSTM
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
+from cosim.network.cells.registry import CELLS, make_cell
 from cosim.network.cells.slstm import SLSTM
 from cosim.network.cells.vanilla import Vanilla
 from cosim.network.network import Layer, LSTMNetwork, Network

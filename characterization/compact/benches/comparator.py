@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from characterization.compact.comparator import ComparatorModel, ComparatorSamples
 from netlists.converter import Blocks
 from netlists.errors import InputError, SimulationError, ToolkitError
 from netlists.spice import simulate
@@ -15,8 +16,7 @@ from netlists.technology import MEASURED_STATISTICS, RampCircuit
 from netlists.testbench import T_STEP, decision_deck, decision_times, latch_deck, triangle_deck
 from netlists.testbench.column import comparator_step_deck
 
-from .comparator import ComparatorModel, ComparatorSamples
-from .comparator_offsets import trip_points
+from .offsets import trip_points
 
 OVERDRIVES = (0.3e-3, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 200e-3)
 SLOPES = (0.1e6, 0.2e6, 0.4e6, 0.8e6)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from characterization.compact.crossbar_model import CrossbarModel, CrossbarSamples
 from netlists.spice import simulate
 from netlists.technology import DeviceProfile
 from netlists.testbench import array_read_deck, cell_iv_deck
-
-from .crossbar_model import CrossbarModel, CrossbarSamples
 
 
 def characterize_crossbar(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from characterization.compact.mac import MacModel, MacSamples, edge_rate, offset_rise
 from netlists.array import Pwm
 from netlists.converter import Tile, convert
 from netlists.errors import InputError
 from netlists.ramp import compensate, program_ramp
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
-
-from .mac import MacModel, MacSamples, edge_rate, offset_rise
 
 
 def bench_tile(

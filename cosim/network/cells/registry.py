@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cosim.network.cells import GRU, LSTM, SLSTM, Cell, DiagonalGRU, DiagonalLSTM, Vanilla, build
+from .cell import Cell, build
+from .diagonal import DiagonalGRU, DiagonalLSTM
+from .gru import GRU
+from .lstm import LSTM
+from .slstm import SLSTM
+from .vanilla import Vanilla
 
 CELLS: dict[str, type[Cell]] = {c.kind: c for c in (LSTM, GRU, Vanilla, SLSTM, DiagonalLSTM, DiagonalGRU)}
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from characterization.compact.integrator import IntegratorModel, IntegratorSamples
 from netlists.converter import Blocks
 from netlists.errors import InputError
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
 from netlists.testbench import T_PULSE, integrator_pulse_deck
 
-from .comparator_bench import read_offsets
-from .integrator import IntegratorModel, IntegratorSamples
+from .comparator import read_offsets
 
 WIDTH = 16e-9
 C_F = 7e-12

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from characterization.compact.column import ColumnModel, decision_times
+from characterization.compact.comparator import ComparatorModel
+from characterization.compact.crossbar_model import CrossbarChips, CrossbarModel
+from characterization.compact.mac import MacModel
 from characterization.ramp_model import RampDraw
 from netlists.converter import conversion_deck, convert, read_codes
 from netlists.ramp import Chips, compensate, program_ramp, to_input_units, transition_levels
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
 
-from .column import ColumnModel, decision_times
-from .comparator import ComparatorModel
-from .crossbar_model import CrossbarChips, CrossbarModel
-from .mac import MacModel
-from .mac_bench import bench_tile
+from .mac import bench_tile
 
 
 def held_out_codes(
