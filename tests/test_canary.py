@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cosim.studies.parts import Parts
 
 from characterization.chips.batch import nominal_deck
 from characterization.export import spice, veriloga
@@ -17,6 +16,7 @@ from characterization.plan.file import load_plan_file
 from characterization.plan.plan import Pvt, RampPlan
 from characterization.ramp_model.file import with_checksums
 from characterization.ramp_model.model import RampModel
+from characterization.resume import Parts
 from characterization.run.folder import open_manifest, read_manifest, run_status
 from cosim.budget.run import BudgetSettings
 from cosim.cli.app import run

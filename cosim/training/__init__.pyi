@@ -1,5 +1,7 @@
 from .epochs import (
     Trained as Trained,
+)
+from .epochs import (
     run_epochs as run_epochs,
 )
 from .hardware_aware import (
@@ -7,6 +9,8 @@ from .hardware_aware import (
 )
 from .model import (
     Loss as Loss,
+)
+from .model import (
     Model as Model,
 )
 from .optimizer import (
@@ -17,6 +21,10 @@ from .settings import (
 )
 from .train import (
     initial_network as initial_network,
+)
+from .train import (
     split as split,
+)
+from .train import (
     train_task as train_task,
 )

@@ -23,7 +23,7 @@ from netlists.spice import Deck, subcircuit
 if TYPE_CHECKING:
     from netlists.spice.shared_library import Circuit
 
-# The state meets SciPy's to 1e-3 with these at every preset (tests/netlists/test_switching.py).
+# The state meets SciPy's to 1e-3 with these at every preset (tests/netlists/programming/test_switching.py).
 OPTIONS = ".options reltol=1e-5 abstol=1e-15 vntol=1e-9 chgtol=1e-18 trtol=1"
 
 

@@ -1,4 +1,6 @@
 from .run import (
     DemoSettings as DemoSettings,
+)
+from .run import (
     run_demo as run_demo,
 )

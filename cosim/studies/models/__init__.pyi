@@ -1,4 +1,6 @@
 from .run import (
     describe_models as describe_models,
+)
+from .run import (
     run_models_study as run_models_study,
 )

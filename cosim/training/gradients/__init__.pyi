@@ -9,11 +9,15 @@ from .packing import (
 )
 from .symbols import (
     FoldedEmbedding as FoldedEmbedding,
+)
+from .symbols import (
     one_hot as one_hot,
 )
 from .tape import (
-    Disturbance as Disturbance,
     NONE as NONE,
+)
+from .tape import (
+    Disturbance as Disturbance,
 )
 from .workspace import (
     Workspace as Workspace,
