@@ -23,8 +23,7 @@ from typing import Any
 
 import joblib
 import numpy as np
-from train import has_torch
-from train import measure as measure_training
+from train import has_torch, measure as measure_training
 
 from characterization.ramp_model import RampDraw
 from cosim.chip import Arrays, Hardware

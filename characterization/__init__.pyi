@@ -2,5 +2,4 @@ from .plan.plan import RampPlan as RampPlan
 from .plan.variation import Variation as Variation
 from .ramp_model.model import RampModel as RampModel
 from .ramp_model.validation import validate as validate
-from .run.montecarlo import characterize as characterize
-from .run.montecarlo import load_run as load_run
+from .run.montecarlo import characterize as characterize, load_run as load_run

@@ -1,5 +1,4 @@
-from .chip.hardware import Arrays as Arrays
-from .chip.hardware import Hardware as Hardware
+from .chip.hardware import Arrays as Arrays, Hardware as Hardware
 from .evaluation.comparison import compare as compare
 from .evaluation.evaluator import evaluate as evaluate
 from .evaluation.models import load_models as load_models

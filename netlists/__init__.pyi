@@ -9,5 +9,4 @@ from .ramp.program import RampProgram as RampProgram
 from .spice.deck import Deck as Deck
 from .spice.engine import simulate as simulate
 from .technology.parameters import RampCircuit as RampCircuit
-from .technology.profile import DeviceProfile as DeviceProfile
-from .technology.profile import load_profile as load_profile
+from .technology.profile import DeviceProfile as DeviceProfile, load_profile as load_profile

@@ -25,8 +25,7 @@ from cosim.network.network import Network
 from cosim.optimize.run import OptimizeSettings
 from cosim.report.settings import StudySettings, load_settings
 from cosim.studies.activations import run as activations
-from cosim.studies.bits import kws as kws_bits
-from cosim.studies.bits import lm as lm_bits
+from cosim.studies.bits import kws as kws_bits, lm as lm_bits
 from cosim.studies.calibration import run as nladc_calibration
 from cosim.studies.cost import run as cost
 from cosim.studies.stuck import run as stuck

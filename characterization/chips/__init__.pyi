@@ -1,10 +1,6 @@
 from .batch import (
     Calibrated as Calibrated,
-)
-from .batch import (
     measure_batch as measure_batch,
-)
-from .batch import (
     nominal_deck as nominal_deck,
 )
 from .calibration import (
@@ -12,11 +8,7 @@ from .calibration import (
 )
 from .closed_form import (
     ControlLevels as ControlLevels,
-)
-from .closed_form import (
     population as population,
-)
-from .closed_form import (
     same_chips as same_chips,
 )
 from .recalibrate import (
@@ -24,28 +16,16 @@ from .recalibrate import (
 )
 from .sampling import (
     draw as draw,
-)
-from .sampling import (
     stuck_cells as stuck_cells,
 )
 from .transitions import (
     SPAN as SPAN,
-)
-from .transitions import (
     Measured as Measured,
-)
-from .transitions import (
     measure as measure,
-)
-from .transitions import (
     probe_span as probe_span,
 )
 from .write_verify import (
     WriteVerifyResult as WriteVerifyResult,
-)
-from .write_verify import (
     WriteVerifyScheme as WriteVerifyScheme,
-)
-from .write_verify import (
     write_states as write_states,
 )

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from characterization.figures import inl_dnl as figures
-from characterization.figures import sine_test
+from characterization.figures import inl_dnl as figures, sine_test
 from characterization.plan import Limits
 from characterization.run import Run
 from netlists.errors import InputError

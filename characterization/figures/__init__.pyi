@@ -3,7 +3,5 @@ from .enob import (
 )
 from .inl_dnl import (
     codes as codes,
-)
-from .inl_dnl import (
     inl_input as inl_input,
 )

@@ -6,11 +6,7 @@ from .limits import (
 )
 from .plan import (
     CALIBRATIONS as CALIBRATIONS,
-)
-from .plan import (
     DEFAULT_PROFILE as DEFAULT_PROFILE,
-)
-from .plan import (
     RampPlan as RampPlan,
 )
 from .points import (

@@ -6,11 +6,7 @@ from .draw import (
 )
 from .file import (
     Fitted as Fitted,
-)
-from .file import (
     read_model as read_model,
-)
-from .file import (
     write_model as write_model,
 )
 from .model import (
@@ -21,10 +17,6 @@ from .noise import (
 )
 from .validation import (
     INPUTS_PER_CHIP as INPUTS_PER_CHIP,
-)
-from .validation import (
     level_tests as level_tests,
-)
-from .validation import (
     validate as validate,
 )

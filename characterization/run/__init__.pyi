@@ -3,26 +3,14 @@ from .chunks import (
 )
 from .folder import (
     RunStatus as RunStatus,
-)
-from .folder import (
     read_manifest as read_manifest,
-)
-from .folder import (
     run_status as run_status,
 )
 from .montecarlo import (
     BATCH as BATCH,
-)
-from .montecarlo import (
     characterize as characterize,
-)
-from .montecarlo import (
     check_counts as check_counts,
-)
-from .montecarlo import (
     load_run as load_run,
-)
-from .montecarlo import (
     simulate_run as simulate_run,
 )
 from .progress import (
@@ -33,13 +21,9 @@ from .rows import (
 )
 from .tables import (
     Run as Run,
-)
-from .tables import (
     write_tables as write_tables,
 )
 from .task import (
     load as load,
-)
-from .task import (
     simulate_samples as simulate_samples,
 )

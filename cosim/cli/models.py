@@ -8,13 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from characterization.estimates import MOST
-from characterization.estimates import until_ci as simulate_until
+from characterization.estimates import MOST, until_ci as simulate_until
 from characterization.figures import inl_dnl as figures
 from characterization.plan import DEFAULT_PROFILE, RampPlan, load_plan_file
 from characterization.ramp_model import RampModel, fit_conditions, validation
-from characterization.run import BATCH, Run, load_run, read_manifest
-from characterization.run import characterize as run_characterize
+from characterization.run import BATCH, Run, characterize as run_characterize, load_run, read_manifest
 from netlists.errors import InputError
 from netlists.spice import Permissions
 

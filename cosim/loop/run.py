@@ -23,8 +23,7 @@ from cosim.report import write_report
 from netlists.errors import InputError
 
 from ..tasks import SequenceSet, Task
-from . import agreement as agree
-from . import pictures
+from . import agreement as agree, pictures
 from .chip import LoopChip, check_columns, describe_chip, loop_hardware, make_chip
 from .path import Converted, Trajectory, Who, run_loop_network
 from .settings import ON_FAILURE, LoopSettings

@@ -1,7 +1,5 @@
 from .epochs import (
     Trained as Trained,
-)
-from .epochs import (
     run_epochs as run_epochs,
 )
 from .hardware_aware import (
@@ -9,8 +7,6 @@ from .hardware_aware import (
 )
 from .model import (
     Loss as Loss,
-)
-from .model import (
     Model as Model,
 )
 from .optimizer import (
@@ -21,10 +17,6 @@ from .settings import (
 )
 from .train import (
     initial_network as initial_network,
-)
-from .train import (
     split as split,
-)
-from .train import (
     train_task as train_task,
 )

@@ -20,8 +20,7 @@ from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
 from netlists.technology import DeviceProfile, RampCircuit
 
-from .cells import CALIBRATION, calibration_cells, with_headroom
-from .cells import SCHEMES as _SCHEMES
+from .cells import CALIBRATION, SCHEMES as _SCHEMES, calibration_cells, with_headroom
 from .program import RampProgram, step_error_lsb
 from .report import report
 

@@ -16,11 +16,7 @@ from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import Network
 from cosim.report import registry as report
 from cosim.report.settings import Run, load_settings
-from cosim.studies.bits import conditions as c
-from cosim.studies.bits import kws as kws_bits
-from cosim.studies.bits import lm as lm_bits
-from cosim.studies.bits import models as bits_models
-from cosim.studies.bits import networks as bits_networks
+from cosim.studies.bits import conditions as c, kws as kws_bits, lm as lm_bits, models as bits_models, networks as bits_networks
 from cosim.studies.bits.answers import gain_rows, result_rows
 from cosim.studies.bits.networks import AWARE, PLAIN, Course, course_for, courses
 from cosim.tasks import load_task

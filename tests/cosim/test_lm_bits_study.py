@@ -9,8 +9,7 @@ from cosim.chip.hardware import Hardware
 from cosim.evaluation.evaluator import evaluate_text
 from cosim.network.network import Network
 from cosim.report.settings import Run
-from cosim.studies.bits import conditions as c
-from cosim.studies.bits import lm as lm_bits
+from cosim.studies.bits import conditions as c, lm as lm_bits
 from cosim.studies.bits.networks import PLAIN
 from cosim.tasks import get_task
 from netlists.errors import InputError

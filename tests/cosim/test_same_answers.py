@@ -19,7 +19,7 @@ from characterization.ramp_model.condition_table import ConditionTable
 from characterization.ramp_model.model import RampModel
 from characterization.ramp_model.validation import validate
 from characterization.run.montecarlo import characterize, load_run, simulate_run
-from cosim.budget.run import budget_settings, run_budget
+from cosim.budget.run import BudgetSettings, run_budget
 from cosim.budget.sources import NAMES
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.chip.pulses import PwmInputs
@@ -127,7 +127,7 @@ def evaluated_elsewhere(here: SimpleNamespace, out: Path) -> tuple[list, dict]:
 
 def budgeted(here: SimpleNamespace, out: Path) -> tuple[list, dict]:
     common = {"network": str(here.network), "task": "digits", "bits": 2, "chips": 2, "permutations": 4, "amounts": BUDGET}
-    found = run_budget(budget_settings(**common), out / "python", QUIET)
+    found = run_budget(BudgetSettings(**common), out / "python", QUIET)
     line = ["--network", here.network, "--bits", 2, "--chips", 2, "--permutations", 4, "--jobs", 1, "--quiet"]
     return [*line, *(w for n, v in BUDGET.items() for w in ("--set", f"{n}={v}")), "--out", out / "command"], found
 

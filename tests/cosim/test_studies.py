@@ -18,8 +18,7 @@ from characterization.plan.plan import CALIBRATIONS, RampPlan
 from characterization.ramp_model.model import RampModel
 from characterization.ramp_model.validation import convert
 from cosim.cli.app import run
-from cosim.studies.models import run as models
-from cosim.studies.models import transistors
+from cosim.studies.models import run as models, transistors
 from netlists.converter.blocks import MACRO
 from netlists.errors import InputError
 from netlists.ramp.chips import Chips

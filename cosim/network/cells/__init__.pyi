@@ -1,28 +1,14 @@
 from .cell import (
     Cell as Cell,
-)
-from .cell import (
     Datapath as Datapath,
-)
-from .cell import (
     Gate as Gate,
-)
-from .cell import (
     Matrix as Matrix,
-)
-from .cell import (
     State as State,
-)
-from .cell import (
     build as build,
-)
-from .cell import (
     checked_array as checked_array,
 )
 from .diagonal import (
     DiagonalGRU as DiagonalGRU,
-)
-from .diagonal import (
     DiagonalLSTM as DiagonalLSTM,
 )
 from .gru import (
@@ -33,8 +19,6 @@ from .lstm import (
 )
 from .registry import (
     CELLS as CELLS,
-)
-from .registry import (
     make_cell as make_cell,
 )
 from .slstm import (

@@ -23,8 +23,7 @@ from characterization.run import Run, characterize
 from cosim.chip import Hardware
 from cosim.evaluation import Comparison, compare
 from cosim.network import LSTMNetwork
-from cosim.report import pictures as plots
-from cosim.report import write_report
+from cosim.report import pictures as plots, write_report
 from cosim.tasks import load_task
 from cosim.training import train_task
 from netlists.check_rules import Whole

@@ -9,14 +9,10 @@ from .packing import (
 )
 from .symbols import (
     FoldedEmbedding as FoldedEmbedding,
-)
-from .symbols import (
     one_hot as one_hot,
 )
 from .tape import (
     NONE as NONE,
-)
-from .tape import (
     Disturbance as Disturbance,
 )
 from .workspace import (

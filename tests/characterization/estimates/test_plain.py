@@ -5,8 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from characterization.estimates.plain import jeffreys_interval, mean_of, proportion_interval, quantile_of, yield_of

@@ -4,8 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from characterization.plan.file import LARGEST_FILE, load_plan_file, plan_file_schema
 from characterization.plan.plan import RampPlan, Sampling, Variation

@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from characterization.resume import Parts
-from cosim.budget import bench as bench_module
-from cosim.budget import run as run_module
+from cosim.budget import bench as bench_module, run as run_module
 from cosim.budget.bench import Bench
 from cosim.budget.chips import Builder
 from cosim.budget.run import BudgetSettings, run_budget

@@ -6,8 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from cosim.budget.shapley import coalitions, exact_shares, orders, resampled_interval, sampled_shares
 from netlists.errors import InputError

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import cosim.cost
 from cosim.cost import ArrayShape, Design, DigitalWork, NetworkShape, lstm_shape, network_cost

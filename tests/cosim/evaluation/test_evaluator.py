@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from characterization.ramp_model.draw import RampDraw
 from cosim.chip.hardware import Hardware

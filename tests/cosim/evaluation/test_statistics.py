@@ -2,8 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cosim.evaluation.statistics import accuracy_interval, bits_interval, chip_interval, paired_difference
 from netlists.errors import InputError

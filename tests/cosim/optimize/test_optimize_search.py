@@ -6,8 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from characterization.resume import Parts
 from cosim.optimize.search import front, importances, main_effects, run_search

@@ -6,8 +6,7 @@ import tempfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from netlists.array.crossbar import Crossbar
 from netlists.array.deck import KLU_SINCE, AccessTransistor, has_klu, mesh_subcircuit, operating_point_deck

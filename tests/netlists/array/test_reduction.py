@@ -4,8 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from netlists.array.crossbar import Crossbar
 from netlists.array.deck import continued, mesh_subcircuit, ports

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from netlists.errors import InputError
 from netlists.outside.subcircuit import ROLES, UserSubcircuit, load_user_subcircuit

@@ -5,8 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from netlists.errors import InputError
 from netlists.programming.switching import VTEAM_FAST, YAKOPCIC_TAOX, Vteam, Yakopcic, hysteresis_deck, solve_state

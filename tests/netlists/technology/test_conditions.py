@@ -3,8 +3,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from netlists.errors import InputError
 from netlists.technology.conditions import (
