@@ -14,9 +14,14 @@ Rooms, top floor first; each imports only those below:
 `chips`          one batch: drawn, measured, calibrated
 `figures`        figures of merit of one chip
 `plan`           what is varied, and the files that say so
+`workers`        processes that may crash, hang or grow
+`resume`         finished parts of long work
+`streams`        every random stream and its key
+`provenance`     versions behind a figure
+`parquet`        Parquet tables, read without threads
 ===============  ==============================================================================================
 
-Below them `workers` (processes that may crash), `resume` (finished parts), `streams` (every random key), `provenance`, `parquet`.
+The last five are modules.
 """
 
 import lazy_loader as _lazy

@@ -14,7 +14,7 @@ Rooms, top floor first; each imports only those below:
 `report`         the frame of a result folder: settings, tables, pictures, page
 `training`       networks trained in NumPy, in floating point or on drawn chips
 `evaluation`     how well a network does on hardware
-`chip`           what a network runs on: hardware, drawn chips, the way of the data through them
+`chip`           what a network runs on: hardware, drawn chips, the data's way through them
 `network`        recurrent networks, their cells, files and importers
 `tasks`          the data
 ===============  ==============================================================================================

@@ -14,9 +14,13 @@ Rooms, top floor first; each imports only those below:
 `function`       what a ramp follows: activations, thresholds, output levels
 `spice`          running ngspice: decks, engines, waveforms
 `technology`     what silicon and cells are: PDK, parameters, corners, memristors, profiles
+`checks`         types of fields: what a value must be, said once
+`check_rules`    the rules behind those types
+`files`          files that are complete or not there at all, digests, JSON
+`errors`         what a user is told
 ===============  ==============================================================================================
 
-Below them `checks` (types of fields), `files` and `errors`; ``circuits/`` holds the subcircuits as SPICE text.
+The last four are modules; ``circuits/`` holds the subcircuits as SPICE text.
 """
 
 import lazy_loader as _lazy
