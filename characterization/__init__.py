@@ -1,6 +1,11 @@
 """Characterization: Monte Carlo in ngspice, figures of merit, compact models. Imports `netlists` alone.
 
-    from characterization import RampModel, RampPlan, characterize, validate
+    >>> from characterization import RampPlan, nominal_deck
+    >>> deck = nominal_deck(RampPlan("tanh", bits=4, seed=1))
+    >>> deck.text.splitlines()[0]
+    '.title ramp converter, tanh, 4 bits, level macro: transition levels'
+
+`characterize` runs a plan, `RampModel.fit` fits what came out, `validate` holds the model against fresh chips.
 
 Rooms, top floor first; each imports only those below:
 

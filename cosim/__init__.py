@@ -1,6 +1,9 @@
 """Co-simulation: networks on fitted circuits, studies, reports and the command line. Imports both other layers.
 
-    from cosim import Hardware, Network, compare
+    >>> from cosim import Hardware, Network, compare
+    >>> result = compare(Network.load("nets/vowels.npz"), "vowels", Hardware(bits=5))
+    >>> round(result.ideal.value, 3)  # accuracy on ramps as designed
+    0.976
 
 Rooms, top floor first; each imports only those below:
 

@@ -1,6 +1,9 @@
 """Netlists of analog in-memory computing: generate them, simulate them in ngspice. Imports nothing of the other layers.
 
-    from netlists import RampCircuit, program_ramp, simulate, transition_deck
+    >>> from netlists import load_profile, program_ramp
+    >>> program = program_ramp("sigmoid", 3, load_profile("taox-100-400"))
+    >>> program.x.round(2)  # where the code changes, input units
+    array([-1.95, -1.1 , -0.51,  0.  ,  0.51,  1.1 ,  1.95])
 
 Rooms, top floor first; each imports only those below:
 
