@@ -20,7 +20,7 @@ from .workers import Workers
 
 GROUP = 16
 """Batches in a task when the workers store the chunks themselves: one chunk a task."""
-CONNECT_SECONDS = 15
+CONNECT_SECONDS = 60
 _workers = Workers(load)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from . import pdk
-from .batch import run_batch
+from .batch import TIME_LIMIT, run_batch
 from .deck import Deck, subcircuits
 from .errors import SimulationError
 
@@ -33,7 +33,7 @@ def header(title: str, conditions: pdk.Conditions, *names: str, mismatch: bool =
     )
 
 
-def run_bench(deck: Deck, tables: Sequence[str], *, timeout: float = 600.0) -> dict[str, np.ndarray]:
+def run_bench(deck: Deck, tables: Sequence[str], *, timeout: float = TIME_LIMIT) -> dict[str, np.ndarray]:
     """Run a SKY130 bench and return the tables it wrote.
 
     Returns

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 
-from .batch import transient_vectors
+from .batch import TIME_LIMIT, transient_vectors
 from .deck import Deck
 from .errors import InputError, SimulationError
 from .pyspice import NgSpice, failure, shared_instance
@@ -32,7 +32,7 @@ _runs = 0
 RUNNERS = ("shared", "batch")
 
 
-def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, timeout: float = 600.0) -> dict[str, np.ndarray]:
+def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, timeout: float = TIME_LIMIT) -> dict[str, np.ndarray]:
     """Run a deck's transient and return ``time`` and the vectors asked for.
 
     Parameters

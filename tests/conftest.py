@@ -1,13 +1,22 @@
 """Small fixtures that several test files share."""
 
+import re
+import shlex
+import subprocess
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from characterization.plan import RampPlan, Variation
 from netlists.devices import load_profile
 from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.ramp_column import Chips
+
+# The same examples in every run, and none that fails because the machine is busy.
+settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +58,29 @@ def drawn_chips():
         return Chips(g, 1e-3 * rng.standard_normal(n), 3e-3 * rng.standard_normal(n), decisions)
 
     return draw
+
+
+@pytest.fixture
+def run_example(tmp_path, monkeypatch, capsys):
+    """Run a page's example in an empty folder and return what it printed: Python and ``cosim`` in this process, for speed."""
+
+    def python(code):
+        exec(compile(code, "example", "exec"), {"__name__": "example"})
+
+    def shell(code):
+        from cosim.cli.app import run
+
+        for line in code.replace("\\\n", " ").splitlines():
+            if line.startswith("cosim ") and not re.search(r"[|<>$;&]", line):
+                assert run(shlex.split(line, comments=True)[1:]) == 0, f"{line}: {capsys.readouterr().err}"
+            else:
+                done = subprocess.run(["sh", "-e", "-c", line], capture_output=True, text=True)
+                assert done.returncode == 0, f"{line}: {done.stderr[-2000:]}"
+                print(done.stdout)
+
+    def example(language, code):
+        monkeypatch.chdir(tmp_path)
+        {"python": python, "sh": shell}[language](code)
+        return capsys.readouterr().out
+
+    return example
