@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import qmc
 
 from netlists.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 METHODS = ("random", "sobol", "latin-hypercube")
 """How samples are placed."""
@@ -78,6 +81,8 @@ def unit_points(sampling: Sampling, seed: int, dims: int, samples: np.ndarray) -
         return _hypercube(seed, dims, sampling.samples)[samples]
     if np.any(samples >= 2**SOBOL_BITS):
         raise InputError(f"sample {samples.max()}: a Sobol sequence has {2**SOBOL_BITS} points")
+    from scipy.stats import qmc  # takes half the start of a worker process, and few runs need it
+
     if dims > qmc.Sobol.MAXDIM:
         raise InputError(f"{dims} varying numbers a chip: a Sobol sequence has at most {qmc.Sobol.MAXDIM}; take method random")
     points = np.empty((len(samples), dims))
@@ -102,6 +107,8 @@ def _generator(seed: int) -> np.random.Generator:
 @lru_cache(maxsize=4)
 def _sobol(seed: int, dims: int) -> qmc.Sobol:
     """One sequence per process, which remembers where it stands: going on costs nothing."""
+    from scipy.stats import qmc
+
     return qmc.Sobol(dims, scramble=True, bits=SOBOL_BITS, seed=_generator(seed))
 
 
@@ -111,5 +118,7 @@ def _hypercube(seed: int, dims: int, samples: int) -> np.ndarray:
         raise InputError(
             f"a latin-hypercube of {samples} samples with {dims} numbers each: holds at most {LARGEST_HYPERCUBE}; take sobol"
         )
+    from scipy.stats import qmc
+
     points = qmc.LatinHypercube(dims, seed=_generator(seed)).random(samples)
     return np.clip(points, _INSIDE, 1 - _INSIDE)
