@@ -1,8 +1,12 @@
 """Small fixtures that several test files share."""
 
+import os
 import re
 import shlex
 import subprocess
+
+# Before NumPy is loaded: a second thread of the linear algebra waits by spinning, and doubles the CPU time of small fits.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest
