@@ -99,7 +99,8 @@ def started(tmp_path):
     for process in processes:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+        process.stderr.close()
 
 
 def wait_for_chunks(process, folder, n):

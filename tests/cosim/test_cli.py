@@ -45,7 +45,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     folder = tmp_path_factory.mktemp("pipeline")
     said = {}
     steps = {"doctor": ["doctor"], "train": ["train", "--task", "vowels", "--epochs", "8", "--quiet", "--out", "nets/vowels.npz"]}
-    for a, seed in (("sigmoid", "1"), ("tanh", "2")):
+    for a, seed, jobs in (("sigmoid", "1", "2"), ("tanh", "2", "1")):
         steps[f"characterize {a}"] = [
             "characterize",
             "--activation",
@@ -57,7 +57,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
             "--seed",
             seed,
             "--jobs",
-            "2",
+            jobs,
             "--quiet",
             "--out",
             f"runs/{a}3",

@@ -64,6 +64,8 @@ def test_programming_error_is_scipys_truncated_gaussian(sigma):
     limit = 5e-6 / sigma
     assert np.all(np.abs(error) <= 5e-6)
     assert stats.kstest(error, stats.truncnorm(-limit, limit, scale=sigma).cdf).pvalue > 0.01
+    u = np.random.default_rng(1).uniform(size=N)
+    np.testing.assert_array_equal(error, sigma * stats.truncnorm.ppf(u, -limit, limit))
 
 
 def test_milo_programming_error_has_the_published_sigma_by_state():
