@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+from pathlib import Path
 
 # Before NumPy is loaded: a second thread of the linear algebra waits by spinning, and doubles the CPU time of small fits.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from characterization.plan import RampPlan, Variation
+from netlists import pdk
 from netlists.devices import load_profile
+from netlists.errors import ToolkitError
 from netlists.parameters import RampCircuit
 from netlists.program import program_ramp
 from netlists.ramp_column import Chips
@@ -21,6 +24,28 @@ from netlists.ramp_column import Chips
 # The same examples in every run, and none that fails because the machine is busy.
 settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_pdk(tmp_path_factory):
+    """The PDK's models without the transistors that no circuit here has: reading them takes longer than most simulations."""
+    try:
+        original = pdk.library().parent
+    except ToolkitError:
+        yield
+        return
+    circuits = "".join(path.read_text() for path in (Path(pdk.__file__).parent / "circuits").glob("*.cir"))
+    used = set(re.findall(r"sky130_fd_pr__\w+", circuits))
+    folder = tmp_path_factory.mktemp("pdk")
+    for path in original.glob("*.spice"):
+        text = path.read_text()
+        if path.name == "models_fet.spice":
+            block = re.compile(r"^\.subckt\s+(\w+).*?^\.ends[^\n]*\n", re.DOTALL | re.MULTILINE)
+            text = block.sub(lambda m: m[0] if m[1] in used else "", text)
+        (folder / path.name).write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PDK_ROOT", str(folder))
+        yield
 
 
 @pytest.fixture(scope="session")
