@@ -4,6 +4,8 @@ import os
 import re
 import shlex
 import subprocess
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 # Before NumPy is loaded: a second thread of the linear algebra waits by spinning, and doubles the CPU time of small fits.
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from characterization.plan import RampPlan, Variation
+from characterization.workers import Worker
 from netlists import pdk
 from netlists.devices import load_profile
 from netlists.errors import ToolkitError
@@ -45,6 +48,34 @@ def _short_pdk(tmp_path_factory):
         (folder / path.name).write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PDK_ROOT", str(folder))
+        yield
+
+
+@contextmanager
+def _batches_here():
+    one_at_a_time = threading.Lock()
+
+    def call(worker, work, *arguments, limit):
+        with one_at_a_time:
+            worker.versions = worker.versions or worker._load()
+            return work(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Worker, "call", call)
+        yield
+
+
+@pytest.fixture
+def batches_here():
+    """Runs simulate in this process: a worker process takes a second to start. What workers do is tested where runs meet faults."""
+    with _batches_here():
+        yield
+
+
+@pytest.fixture(scope="module")
+def module_batches_here():
+    """As `batches_here`, for all tests of a module and its fixtures."""
+    with _batches_here():
         yield
 
 

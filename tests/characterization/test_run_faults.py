@@ -215,6 +215,7 @@ def test_samples_that_crash_hang_or_fail_are_found_and_cost_no_other(plan, whole
     assert len(found.transitions) == 2 * SAMPLES * 3
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_damaged_chunks_are_named_moved_aside_and_simulated_again(copied, plan, whole, capsys):
     first, second, _ = chunks(copied)
     data = bytearray(first.read_bytes())
@@ -241,6 +242,7 @@ def test_chunks_of_another_plan_are_refused(copied, tmp_path, plan):
         run(other, tmp_path / "other", chunks=str(copied / "chunks"))
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_another_place_for_the_chunks_is_found_from_any_folder(tmp_path, plan, whole, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(plan, tmp_path / "run", chunks="elsewhere")
@@ -253,6 +255,7 @@ def test_another_place_for_the_chunks_is_found_from_any_folder(tmp_path, plan, w
         run(plan, tmp_path / "run", chunks="elsewhere")
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_leftovers_of_killed_writes_are_removed(copied, plan, whole):
     for path in (copied / ".transitions.parquet.1.tmp", copied / "chunks" / ".chunk-1.2.tmp"):
         path.write_bytes(b"half")
@@ -262,6 +265,7 @@ def test_leftovers_of_killed_writes_are_removed(copied, plan, whole):
     assert not list(copied.rglob("*.tmp"))
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_the_clock_may_be_set_back_and_forth(copied, plan, whole, monkeypatch):
     """Dates of files and of the manifest decide nothing; durations come from the monotonic clock."""
     path, last = copied / "manifest.json", chunks(copied)[-1]
@@ -318,6 +322,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", folder], check=True)
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_a_full_and_a_read_only_disk(small_disk, plan, whole):
     folder, remount = small_disk
     with pytest.raises(ToolkitError, match=r"cannot be written \(.*No space left on device"):
@@ -331,6 +336,7 @@ def test_a_full_and_a_read_only_disk(small_disk, plan, whole):
     assert digests(folder / "run") == digests(whole)
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_adding_samples_extends(copied, plan):
     more = run(plan, copied, samples=15, jobs=2)
     alone = simulate_run(plan, 15, batch=BATCH, progress=False)

@@ -14,6 +14,8 @@ from characterization.plan import Sampling
 from characterization.until import double_until, until_ci
 from netlists.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("module_batches_here")
+
 
 @pytest.mark.parametrize("target", [0.3, 0.15])
 def test_stopping_keeps_the_coverage_of_a_mean(target):
