@@ -16,6 +16,7 @@ import pytest
 
 from cosim.cli.app import run
 from netlists.batch import read_transitions, run_batch
+from netlists.errors import ToolkitError
 
 COSIM = Path(sys.executable).with_name("cosim")
 
@@ -217,9 +218,16 @@ def test_missing_ngspice_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "/nowhere/libngspice.so.0" in done.stderr
     assert "apt-get install" in done.stderr
-    doctor = own_process("doctor", "--json", cwd=tmp_path, NGSPICE_LIBRARY_PATH="/nowhere/libngspice.so.0")
-    assert doctor.returncode == 1
-    assert json.loads(doctor.stdout)["ok"] is False
+
+
+def test_the_doctor_misses_ngspice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ToolkitError("libngspice could not be loaded")
+
+    monkeypatch.setattr("cosim.doctor.shared_instance", missing)
+    done = cosim("doctor", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["ok"] is False
 
 
 def test_other_plan_in_the_folder_is_refused(pipeline: tuple[Path, dict]) -> None:
