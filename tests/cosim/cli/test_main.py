@@ -224,7 +224,7 @@ def test_the_doctor_misses_ngspice(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def missing() -> None:
         raise ToolkitError("libngspice could not be loaded")
 
-    monkeypatch.setattr("cosim.doctor.shared_instance", missing)
+    monkeypatch.setattr("cosim.cli.doctor.shared_instance", missing)
     done = cosim("doctor", "--json", cwd=tmp_path)
     assert done.returncode == 1
     assert json.loads(done.stdout)["ok"] is False
