@@ -66,7 +66,7 @@ class Room(NamedTuple):
     def purpose(self) -> str:
         """What it is for: its line of the package's table of rooms, or its own docstring's first, as far as there is space."""
         table = docstring(ROOT / self.package / "__init__.py")
-        found = re.search(rf"^`{self.name}` +(.+)$", table, re.MULTILINE)
+        found = re.search(rf"^`{self.name}`  +(.+)$", table, re.MULTILINE)
         line = found[1] if found else docstring(self.files[0]).partition("\n")[0].rstrip(".")
         line = line.replace("`", "")
         return line if len(line) <= CHARACTERS else f"{line[: CHARACTERS - 4].rsplit(' ', 1)[0].rstrip(',:;')} ..."

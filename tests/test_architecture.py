@@ -11,6 +11,14 @@ REDRAW = "run `python docs/draw_architecture.py`"
 SHOWN = json.loads((DOCS / "pictures" / "architecture.json").read_text())
 
 
+PAGE = (DOCS / "architecture.md").read_text()
+EXAMPLES = [
+    (part.partition("\n")[0], code)
+    for part in PAGE.split("\n### ")
+    for code in re.findall(r"^```python\n(.*?)^```$", part, re.M | re.S)
+]
+
+
 @pytest.fixture
 def drawing(monkeypatch):
     """The module that draws the picture."""
@@ -72,7 +80,22 @@ def test_a_room_on_no_floor_is_an_error(drawing, monkeypatch, tmp_path):
 def test_the_tables_of_rooms_stand_in_the_order_of_the_floors(drawing):
     everywhere = drawing.rooms()
     for package in drawing.COLOURS:
-        rows = re.findall(r"^`(\w+)` ", drawing.docstring(drawing.ROOT / package / "__init__.py"), re.MULTILINE)
+        rows = re.findall(r"^`(\w+)`  ", drawing.docstring(drawing.ROOT / package / "__init__.py"), re.MULTILINE)
         floors = {r.name: r.floor for r in everywhere if r.package == package}
         assert set(rows) == set(floors)
         assert [floors[name] for name in rows] == sorted(floors.values())
+
+
+@pytest.mark.parametrize(("what", "code"), EXAMPLES, ids=[what for what, _ in EXAMPLES])
+def test_examples_of_where_to_add_run(what, code, run_example):
+    run_example("python", code)
+
+
+def test_files_and_tables_of_where_to_add_are_there():
+    paths = re.findall(r"`((?:netlists|characterization|cosim|docs)/[a-z_/]+(?:\.\w+)?)`", PAGE)
+    assert len(paths) > 15
+    assert [path for path in paths if not (DOCS.parent / path).exists()] == []
+    tables = re.findall(r"`([A-Z]+)` in `([\w./]+)`", PAGE)
+    assert tables
+    for name, path in tables:
+        assert re.search(rf"^{name}\b", (DOCS.parent / path).read_text(), re.MULTILINE), f"{path} has no {name}"

@@ -1,4 +1,4 @@
-"""docs/circuits.md: its tables and pictures are those the code makes today, its examples run, its links lead somewhere."""
+"""The pages: links lead somewhere, names exist, imports go through doors; tables, pictures and examples of docs/circuits.md."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,16 @@ import pytest
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "circuits.md").read_text()
 EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+ROOT = DOCS.parent
+# Of the changelog only links are looked at: it names what is gone.
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+MODULES = ("netlists.checks", "netlists.errors", "netlists.files", "characterization.resume", "characterization.streams")
+"""Modules that stand beside the rooms, and have no door."""
+DEEP = {
+    ("characterization.chips.write_verify", "write_verify"),  # its module has its name
+    ("characterization.compact.fit_blocks", "fit_blocks"),
+    ("netlists.ramp.cells", "Cells"),  # who adds a scheme works in the room
+}
 REFRESH = "run `python docs/draw_circuits.py`"
 
 
@@ -94,13 +104,40 @@ def anchors(page: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in heads}
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)]+)\)", PAGE))))
-def test_links_lead_somewhere(target):
-    path, _, anchor = target.partition("#")
-    file = DOCS / path if path else DOCS / "circuits.md"
-    assert file.exists(), f"{target}: no such file"
-    if anchor:
-        assert anchor in anchors(file.read_text()), f"{target}: no such heading"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in set(re.findall(r"\]\(([^)\s]+)\)", page.read_text())):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), f"{target}: no such file"
+        if anchor:
+            assert anchor in anchors(file.read_text()), f"{target}: no such heading"
+
+
+def home(dotted: str) -> str:
+    """Package that hands a name out, or module or package of the name itself; empty if there is none."""
+    path = ROOT.joinpath(*dotted.split("."))
+    if path.with_suffix(".py").is_file() or (path / "__init__.py").is_file():
+        return dotted
+    package, _, name = dotted.rpartition(".")
+    stub = ROOT.joinpath(*package.split("."), "__init__.pyi")
+    return package if stub.is_file() and re.search(rf"\b{name} as {name}\b", stub.read_text()) else ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_in_pages_exist_and_examples_import_from_doors(page):
+    """Modules, rooms, what doors hand out, and attributes of that."""
+    for dotted in re.findall(r"`((?:netlists|characterization|cosim)(?:\.\w+)+)`", page.read_text()):
+        assert home(dotted) or home(dotted.rpartition(".")[0]), f"{dotted}: neither a module nor handed out by a door"
+    for source, names in re.findall(
+        r"^ *from ((?:netlists|characterization|cosim)[\w.]*) import ([\w, ]+)$", page.read_text(), re.M
+    ):
+        for name in names.split(", "):
+            if (source, name) not in DEEP:
+                assert (ROOT.joinpath(*source.split(".")) / "__init__.py").is_file() or source in MODULES, f"{source} is no door"
+                assert source in MODULES or home(f"{source}.{name}"), f"{source} does not hand out {name}"
 
 
 @pytest.mark.parametrize(("language", "code"), EXAMPLES, ids=[f"{k}-{lang}" for k, (lang, _) in enumerate(EXAMPLES)])

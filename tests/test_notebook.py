@@ -27,6 +27,7 @@ def test_no_outputs_are_stored():
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in NOTEBOOK["cells"])
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_the_cells_run_from_the_first_to_the_last(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
