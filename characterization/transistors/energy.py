@@ -111,7 +111,7 @@ def integrate(bench: EnergyBench, waves: Mapping[str, np.ndarray]) -> dict[tuple
     Parameters
     ----------
     waves : mapping
-        What `engine.simulate` gives for the bench's deck and vectors.
+        What `netlists.spice.simulate` gives for the bench's deck and vectors.
     """
     t, out = waves["time"], {}
     for block, sources in bench.sources.items():
@@ -124,7 +124,7 @@ def integrate(bench: EnergyBench, waves: Mapping[str, np.ndarray]) -> dict[tuple
 
 
 def run(bench: EnergyBench) -> dict[tuple[str, str], float]:
-    """Simulate a bench and integrate it; errors as `engine.simulate`."""
+    """Simulate a bench and integrate it; errors as `netlists.spice.simulate`."""
     return integrate(bench, simulate(bench.deck, bench.vectors))
 
 

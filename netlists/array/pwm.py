@@ -1,7 +1,7 @@
 """Pulse-width modulated inputs: from signed codes to pulses on pairs of crossbar rows.
 
 An input is a sign and a magnitude: a code of n bits runs from -(2**(n-1) - 1) to 2**(n-1) - 1. The magnitude is the length
-of a pulse in unit times, the sign is the polarity of the drive: each input has a pair of rows (`differential_pairs`,
+of a pulse in unit times, the sign is the polarity of the drive: each input has a pair of rows (`pairs`,
 layout ``rows``); a positive input takes the row of the positive cells to V_cm - v_read and the row of the negative cells
 to V_cm + v_read (the integrator inverts, so V_mac rises), a negative input the other way round. At rest both rows are at
 V_cm, held by their drivers: the array stays linear and time-invariant, and its reduced network exact.

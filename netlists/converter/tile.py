@@ -2,7 +2,7 @@
 
     inputs -> pulse widths -> crossbar columns -> V_mac, held -> ramp passes V_mac -> codes
 
-Signed weights are pairs of rows (`differential_pairs`, layout ``rows``), so that a column's current is a weight column's
+Signed weights are pairs of rows (`netlists.array.pairs`, layout ``rows``), so that a column's current is a weight column's
 whole result and needs one integrator:
 
     V_mac,j = V_cm + v_read / C_f * sum_i (G+_ij - G-_ij) * T_i

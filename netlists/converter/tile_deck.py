@@ -226,7 +226,7 @@ def convert(
 ) -> TileResult:
     """Simulate one conversion in this process: V_mac and codes of the chosen columns, in their order.
 
-    ``options`` are those of `tile_deck`; it and `engine.simulate` say what is raised.
+    ``options`` are those of `tile_deck`; it and `netlists.spice.simulate` say what is raised.
     """
     chosen = chosen_columns(tile.crossbar, columns)
     deck = tile_deck(tile, inputs, blocks, array, columns=chosen, **options)  # type: ignore[arg-type]

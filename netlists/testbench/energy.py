@@ -43,7 +43,7 @@ class EnergyBench:
 
     @property
     def vectors(self) -> list[str]:
-        """What to ask `engine.simulate` for."""
+        """What to ask `netlists.spice.simulate` for."""
         pairs = [pair for group in self.sources.values() for pair in group.items()]
         return [*(f"{source}#branch" for source, _ in pairs), *(node for _, node in pairs)]
 
@@ -71,7 +71,7 @@ def mac_bench(
     c_f : float
         Feedback capacitor, farads.
     mismatch : bool
-        At level sky130 each transistor draws its own deviation: for `engine.simulate_draws`.
+        At level sky130 each transistor draws its own deviation: for `netlists.spice.simulate_draws`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The composed column: zero errors are `figures.codes`, each error does what its closed form says, and ngspice agrees."""
+"""The composed column: zero errors are `characterization.figures.codes`, each error does what its equation says, ngspice agrees."""
 
 import numpy as np
 import pytest
