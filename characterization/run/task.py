@@ -27,7 +27,7 @@ Parts = list[tuple[np.ndarray, "pa.Table | Lost"]]
 
 
 def simulate_samples(plan: RampPlan, program: RampProgram, samples: np.ndarray, runner: str = "shared") -> pa.Table:
-    """Measure some samples in one go; rows of `rows.measured_rows`."""
+    """Measure some samples in one go; rows of `sample_rows.measured_rows`."""
     return measured_rows(plan, program, measure_batch(plan, program, samples, runner=runner))
 
 

@@ -55,7 +55,7 @@ class Who:
 
 
 class LoopPath:
-    """As `cosim.network.forward.Path`.
+    """As `forward.Path`.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def run_loop_network(
 
     Parameters
     ----------
-    x, active, counters : as for `cosim.network.run_layer`
+    x, active, counters : as for `forward.run_layer`
     """
     sequences = int(active[0])
     last = hidden = np.empty(0)

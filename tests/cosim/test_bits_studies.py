@@ -23,7 +23,7 @@ from cosim.tasks import load_task
 from netlists.errors import InputError, ToolkitError
 from netlists.technology.profile import load_profile
 
-MODELS = Path(__file__).parents[3] / "results" / "demo" / "models"
+MODELS = Path(__file__).parents[2] / "results" / "demo" / "models"
 QUIET = Run(progress=False)
 
 

@@ -14,7 +14,7 @@ from cosim.studies.bits.networks import PLAIN
 from cosim.tasks import get_task
 from netlists.errors import InputError
 
-MODELS = Path(__file__).parents[3] / "results" / "demo" / "models"
+MODELS = Path(__file__).parents[2] / "results" / "demo" / "models"
 QUIET = Run(progress=False)
 
 

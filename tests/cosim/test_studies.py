@@ -178,7 +178,7 @@ def test_transistors_level_by_level_and_code_by_code(tmp_path):
     np.testing.assert_array_equal(own, found)
 
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "models.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 
 

@@ -13,7 +13,7 @@ from cosim.cli.studies import QUESTIONS
 from cosim.report.registry import PAGES
 from cosim.report.settings import load_settings
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "studies.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "studies.md"
 TEXT = PAGE.read_text()
 
 
