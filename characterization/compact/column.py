@@ -3,8 +3,8 @@
     inputs -> crossbar (effective weights) -> MAC column (gain, offset, edges) -> soft clip and droop -> ramp and comparator -> code
 
 A part that is left out is perfect, and with none at all the codes are `characterization.figures.codes` of the ramp's levels.
-The level of ramp step k that column j compares with is, in volts, T[k] + column_offset + v_os - late: a comparator that is late or has
-hysteresis lets inputs just below a step pass it.
+The level of ramp step k that column j compares with is, in volts, T[k] + column_offset + v_os - late: a comparator that is late
+or has hysteresis lets inputs just below a step pass it.
 """
 
 from __future__ import annotations
