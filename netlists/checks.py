@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import re
 import typing
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ __all__ = [
     "Array", "Bits", "Choice", "Count", "Farads", "Finite", "Inside", "Items",
     "Name", "NonNegative", "Number", "Ohms",
     "Positive", "PwmBits", "Seconds", "Seed", "Share", "Siemens", "Text", "Volts", "Whole",
-    "check", "checked", "fields_of", "is_number", "is_whole",
+    "check", "checked", "fields_of", "is_whole",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -175,11 +174,6 @@ def _documented(cls: type) -> Iterator[tuple[str, str]]:
         for names, text in re.findall(r"^(\w[\w, ]*?)(?: :[^\n]*)?\n((?:(?: {4}[^\n]*)?\n?)*)", section, re.MULTILINE):
             for name in names.split(", "):
                 yield name, " ".join(text.split())
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number; True and False are not."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -math.inf < value < math.inf
 
 
 def is_whole(value: Any) -> bool:
