@@ -140,15 +140,14 @@ class Number(Rule):
                 number = float(value)
             except OverflowError:
                 raise Refused(value, self.must) from None
-        if self._fits(number):
+        if (
+            self.low <= number <= self.high
+            and (number > self.above or self.above == -math.inf)
+            and (number < self.below or self.below == math.inf)
+            and (self.endless or math.isfinite(number))
+        ):
             return number
         raise Refused(value, self.must)
-
-    def _fits(self, values: Any) -> Any:
-        """Whether a number, or each of an array, keeps to the bounds."""
-        inside = (self.low <= values) & (values <= self.high) & (self.endless | (abs(values) < math.inf))
-        # A bound that is not there must not shut out the infinite.
-        return inside & ((values > self.above) | (self.above == -math.inf)) & ((values < self.below) | (self.below == math.inf))
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,45 +191,63 @@ class Array(Rule):
     Attributes
     ----------
     shape : tuple of str or int
-        One entry a dimension: its name, or how many there must be.
+        One entry a dimension: its name, or how many there must be; ``...`` first: any number of dimensions before.
     low, high, above : float
         Bounds of every value.
+    whole : bool
+        Whole numbers, kept as integers.
     """
 
-    shape: tuple[str | int, ...] | None = None
+    shape: tuple[Any, ...] | None = None
     low: float = -math.inf
     high: float = math.inf
     above: float = -math.inf
     unit: str = ""
     why: str = ""
+    whole: bool = False
 
     @property
-    def each(self) -> Number:
+    def each(self) -> Rule:
+        if self.whole:
+            return Whole(self.low, self.high, self.why, self.unit)
         return Number(self.low, self.high, self.above, unit=self.unit, why=self.why)
 
     @property
     def what(self) -> str:  # type: ignore[override]
-        shape = "" if self.shape is None else f" of shape ({', '.join(map(str, self.shape))}{',' * (len(self.shape) == 1)})"
+        names = ["..." if n is Ellipsis else str(n) for n in self.shape or ()]
+        shape = "" if self.shape is None else f" of shape ({', '.join(names)}{',' * (len(names) == 1)})"
         return f"numbers{shape}, each {self.each.what}"
 
     def take(self, value: Any) -> np.ndarray:
         try:
-            given = np.asarray(value if isinstance(value, (np.ndarray, list, tuple, int, float, np.number)) else None)
+            given = np.asarray(value if isinstance(value, (list, tuple, int, float)) or hasattr(value, "__array__") else None)
         except ValueError:  # lists of unequal lengths
             given = np.asarray(None)
         if given.dtype.kind not in "fiu":
             raise Refused(value, self.must)
         array = np.array(given, float, order="C")
-        if self.shape is not None and (
-            array.ndim != len(self.shape)
-            or any(n == 0 if isinstance(asked, str) else n != asked for n, asked in zip(array.shape, self.shape, strict=True))
-        ):
+        if not self._has_shape(array.shape):
             raise Refused(MISSING, f"has shape {array.shape}, {self.must}")
-        if len(bad := np.argwhere(~self.each._fits(array))):
-            place = tuple(bad[0])
-            raise Refused(float(array[place]), self.each.must, f"[{', '.join(map(str, place))}]" if place else "")
+        good = np.isfinite(array)
+        for bound, fits in ((self.low, np.greater_equal), (self.high, np.less_equal), (self.above, np.greater)):
+            if math.isfinite(bound):
+                good &= fits(array, bound)
+        if self.whole:
+            good &= array == np.trunc(array)
+        if not good.all():
+            place = tuple(np.argwhere(~good)[0])
+            raise Refused(given[place], self.each.must, f"[{', '.join(map(str, place))}]" if place else "")
+        array = array.astype(int) if self.whole else array
         array.setflags(write=False)
         return array
+
+    def _has_shape(self, shape: tuple[int, ...]) -> bool:
+        asked = self.shape
+        if asked is None:
+            return True
+        if asked[0] is Ellipsis:
+            asked, shape = asked[1:], shape[len(shape) - len(asked) + 1 :] if len(shape) >= len(asked) - 1 else ()
+        return len(shape) == len(asked) and all(n > 0 if isinstance(a, str) else n == a for n, a in zip(shape, asked, strict=True))
 
 
 @dataclass(frozen=True)
@@ -381,13 +398,15 @@ class _Held(Rule):
 
 @functools.lru_cache(maxsize=512)
 def rule_of(kind: Any) -> Rule:
-    """The rule of an annotation.
+    """The rule of an annotation, or the one given.
 
     Raises
     ------
     TypeError
         The annotation says nothing that can be checked.
     """
+    if isinstance(kind, Rule):
+        return kind
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
         rules = [m for m in kind.__metadata__ if isinstance(m, Rule)]

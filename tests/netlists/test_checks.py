@@ -75,6 +75,9 @@ def same(a, b):
         (Mapping[str, float], {"a": 1}, {"a": 1.0}),
         (Literal["a", 2], 2, 2),
         (Voltages, [[1, 2]], np.array([[1.0, 2.0]])),
+        (Array((..., 2)), [1, 2], np.array([1.0, 2.0])),
+        (Array((..., 2)), np.ones((3, 1, 2)), np.ones((3, 1, 2))),
+        (Array(("n",), -1, 1, whole=True), [1.0, -1.0], np.array([1, -1])),
     ],
 )
 def test_what_is_taken_is_held_as_the_type_says(kind, given, held):
@@ -121,6 +124,9 @@ def test_what_is_taken_is_held_as_the_type_says(kind, given, held):
         (BaseModel, {"a": 1}, "x={'a': 1}: must be a BaseModel, is a dict"),
         (Voltages, [1.0], "x: has shape (1,), must be numbers of shape (rows, 2), each a finite number, 0 or more (V)"),
         (Voltages, [[1.0, math.nan]], "x[0, 1]=nan: must be a finite number, 0 or more (V)"),
+        (Array((..., 2)), 1.0, "x: has shape (), must be numbers of shape (..., 2), each a finite number"),
+        (Array((..., 2)), np.ones((2, 3)), "x: has shape (2, 3), must be numbers of shape (..., 2)"),
+        (Array((2,), -1, 1, whole=True), [1, 0.5], "x[1]=0.5: must be a whole number -1..1"),
         (Voltages, [["a", "b"]], "x=[['a', 'b']]: must be numbers of shape (rows, 2)"),
         (Finite, "y" * 200, f"x='{'y' * 76}...: must be"),
         (str, np.arange(2), "x=array([0, 1]): must be a text"),

@@ -13,6 +13,7 @@ from characterization.plan.plan import RampPlan
 from characterization.ramp_model.validation import convert
 from netlists.converter.blocks import Blocks
 from netlists.converter.conversion import conversion_deck
+from netlists.converter.converter import Converter
 from netlists.errors import InputError, ToolkitError
 from netlists.outside.subcircuit import load_user_subcircuit
 from netlists.ramp.chips import Chips
@@ -136,7 +137,7 @@ def test_codes_of_the_transistor_level_change_at_its_levels():
     np.testing.assert_array_equal(codes[0], [0, 1, 2, 1, 2, 3])
     wide = RampPlan("sigmoid", 6).program()
     with pytest.raises(InputError, match="to 5 bits"):
-        conversion_deck(wide, plan.circuit, Chips.nominal(wide), [[0.9]], blocks=Blocks("sky130"))
+        conversion_deck(Converter(wide, plan.circuit, Blocks("sky130")), Chips.nominal(wide), [[0.9]])
 
 
 @pytest.mark.slow
