@@ -245,7 +245,7 @@ class Array(Rule):
         asked = self.shape
         if asked is None:
             return True
-        if asked[0] is Ellipsis:
+        if asked[:1] == (...,):
             asked, shape = asked[1:], shape[len(shape) - len(asked) + 1 :] if len(shape) >= len(asked) - 1 else ()
         return len(shape) == len(asked) and all(n > 0 if isinstance(a, str) else n == a for n, a in zip(shape, asked, strict=True))
 
@@ -398,15 +398,13 @@ class _Held(Rule):
 
 @functools.lru_cache(maxsize=512)
 def rule_of(kind: Any) -> Rule:
-    """The rule of an annotation, or the one given.
+    """The rule of an annotation.
 
     Raises
     ------
     TypeError
         The annotation says nothing that can be checked.
     """
-    if isinstance(kind, Rule):
-        return kind
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
         rules = [m for m in kind.__metadata__ if isinstance(m, Rule)]

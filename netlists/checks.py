@@ -14,19 +14,20 @@ import functools
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
 from .check_rules import Array, Choice, Items, Number, Refused, Rule, Text, Whole, rule_of
+from .errors import InputError
 
 __all__ = [
     "Array", "Bits", "Choice", "Count", "Farads", "Finite", "Inside", "Items",
     "Name", "NonNegative", "Number", "Ohms",
     "Positive", "PwmBits", "Seconds", "Seed", "Share", "Siemens", "Text", "Volts", "Whole",
-    "check", "checked", "fields_of", "is_whole",
+    "brief", "changed", "check", "checked", "fields_of", "is_whole",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -51,8 +52,12 @@ Ohms = Annotated[float, Number(0, unit="ohm")]
 Name = Annotated[str, Text("1..40 letters, digits, - and _, a letter first", "[A-Za-z][A-Za-z0-9_-]{0,39}")]
 
 
+@typing.overload
+def check(kind: Array, value: Any, name: str) -> np.ndarray: ...
+@typing.overload
+def check(kind: Any, value: Any, name: str) -> Any: ...
 def check(kind: Any, value: Any, name: str) -> Any:
-    """An argument as its type holds it.
+    """Holds an argument against its type or `Rule`, and returns it as a field of that type holds it.
 
     Examples
     --------
@@ -69,9 +74,30 @@ def check(kind: Any, value: Any, name: str) -> Any:
         It does not fit; the message has the name, the value and what it takes.
     """
     try:
-        return rule_of(kind).take(value)
+        return (kind if isinstance(kind, Rule) else rule_of(kind)).take(value)
     except Refused as e:
         raise e.named(name) from None
+
+
+def brief(made: Any) -> str:
+    """Writes an object of a dataclass with the fields that differ from their defaults, those with a name by their name."""
+    changes = [(f.name, value) for f in fields(made) if (value := getattr(made, f.name)) != f.default]
+    shown = (f"{name}={getattr(value, 'name', value)!r}" for name, value in changes)
+    return f"{type(made).__name__}({', '.join(shown)})"
+
+
+def changed(made: T, changes: Mapping[str, Any], what: str) -> T:
+    """Makes a copy of an object of a dataclass with some fields changed.
+
+    Raises
+    ------
+    InputError
+        Names a field that there is not, as a ``what``, and what there is.
+    """
+    known = sorted(f.name for f in fields(made))  # type: ignore[arg-type]
+    if unknown := sorted(set(changes) - set(known)):
+        raise InputError(f"{what} {unknown[0]!r}: unknown; allowed are {', '.join(known)}")
+    return replace(made, **changes)  # type: ignore[type-var]
 
 
 def checked(cls: type[T]) -> type[T]:

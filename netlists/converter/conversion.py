@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlists.errors import InputError
+from netlists.checks import Array, check
 from netlists.ramp import Chips
 from netlists.spice import Deck
 
@@ -40,9 +40,7 @@ def conversion_deck(
     digital = "sky130" if blocks.level == "sky130" else "macro"
     chips.check(converter.program)
     lines = cards.head(converter, f"{converter}: codes", f"latch_{digital}", f"counter_{digital}")
-    v_mac = np.asarray(v_mac, float)
-    if v_mac.ndim != 2 or len(v_mac) != len(chips) or not np.all(np.isfinite(v_mac)):
-        raise InputError(f"v_mac: must be finite with shape ({len(chips)}, m), got shape {v_mac.shape}")
+    v_mac = check(Array((len(chips), "m"), unit="V"), v_mac, "v_mac")
     lines += cards.latch_clocks(converter, digital)
     own = cards.ramps(converter, chips.conductance, chips.opamp_offset)
     seen, noise = decision_noise(converter, chips)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.checks import Array, check
 from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram
 from netlists.spice import Deck, stairs, ticks
@@ -79,19 +80,16 @@ class Replay:
 
     def check(self, program: RampProgram) -> None:
         """Raise `InputError` naming the array that has the wrong shape or a value that is not finite."""
+        check(Array(("columns",)), self.offset, "offset")
         m = len(self)
-        arrays: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {"offset": (self.offset, (m,))}
         if isinstance(self.v_mac, ColumnCharge):
-            units = np.shape(self.v_mac.current)[-1:]
-            arrays["current"] = (self.v_mac.current, (m, *units))
-            arrays |= {name: (getattr(self.v_mac, name), (m,)) for name in ("conductance", "c_f", "opamp_offset")}
+            check(Array((m, "units")), self.v_mac.current, "current")
+            for name in ("conductance", "c_f", "opamp_offset"):
+                check(Array((m,)), getattr(self.v_mac, name), name)
         else:
-            arrays["v_mac"] = (self.v_mac, (m,))
+            check(Array((m,)), self.v_mac, "v_mac")
         if self.noise is not None:
-            arrays["noise"] = (self.noise, (m, program.n_steps))
-        for name, (values, shape) in arrays.items():
-            if np.shape(values) != shape or m == 0 or not np.all(np.isfinite(values)):
-                raise InputError(f"{name}: must be finite with shape {shape} of 1 converter or more, has shape {np.shape(values)}")
+            check(Array((m, program.n_steps)), self.noise, "noise")
 
 
 def replay_deck(

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netlists.errors import InputError
+from netlists.checks import Array, Number, check
 from netlists.ramp import Chips, tick_times
 from netlists.spice import Deck, stairs, ticks
 
@@ -63,21 +63,19 @@ def transition_deck(
 
     Examples
     --------
-    >>> from netlists import Chips, Converter, RampCircuit, load_profile, program_ramp
-    >>> program, circuit = program_ramp("sigmoid", 2, load_profile("taox-100-400")), RampCircuit()
-    >>> chips = Chips.nominal(program)
-    >>> transition_deck(Converter(program, circuit), chips, transition_levels(program, circuit, chips), span=1e-3)
-    <Deck 'ramp converter, sigmoid, 2 bits, level macro: transition levels': .tran, 31 elements, 4 subcircuits>
+    >>> from netlists import Converter, load_profile, program_ramp
+    >>> from netlists.ramp import transition_levels
+    >>> converter = Converter(program_ramp("sigmoid", 2, load_profile("taox-100-400")))
+    >>> chips = Chips.nominal(converter.program)
+    >>> transition_deck(converter, chips, transition_levels(converter.program, converter.circuit, chips), span=1e-3)
+    <Deck 'ramp converter, sigmoid, 2 bits, level macro: transition levels': .tran, 12 elements, 72 lines>
     """
     program, circuit, blocks, clock = converter.program, converter.circuit, converter.blocks, converter.clock
     n, stepped = len(chips), is_stepped(blocks) and not tight
     chips.check(program)
     lines = cards.head(converter, f"{converter}: transition levels")
-    guess = np.asarray(guess, float)
-    if guess.shape != (n, len(program.x)) or not np.all(np.isfinite(guess)):
-        raise InputError(f"guess: must be finite with shape {(n, len(program.x))}, got shape {guess.shape}")
-    if not span > 0:
-        raise InputError(f"span={span}: must be above 0 (volts)")
+    guess = check(Array((n, len(program.x)), unit="V"), guess, "guess")
+    span = check(Number(above=0, unit="V"), span, "span")
     if stepped:
         lines.append(f"Vtick tick 0 {ticks(tick_times(program, circuit), clock.stop)}")
     own = cards.ramps(converter, chips.conductance, chips.opamp_offset, stepped=stepped)

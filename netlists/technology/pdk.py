@@ -24,8 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Protocol
 
-from netlists.check_rules import Choice, Number
-from netlists.checks import check, checked
+from netlists.checks import Choice, Count, Number, check, checked
 from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of
 
@@ -81,11 +80,8 @@ DEVICES = {
 
 def check_geometry(device: str, *, w: float, length: float, fingers: int = 1) -> None:
     """Raise `InputError` unless ``device`` exists in this size (total width ``w`` and ``length`` in metres)."""
-    if device not in DEVICES:
-        raise InputError(f"device {device!r}: unknown; allowed are {', '.join(DEVICES)}")
-    g = DEVICES[device]
-    if isinstance(fingers, bool) or not isinstance(fingers, int) or fingers < 1:
-        raise InputError(f"{device}: fingers={fingers!r}: must be a whole number, 1 or more")
+    g = DEVICES[check(Choice(DEVICES), device, "device")]
+    check(Count, fingers, f"{device}: fingers")
     for name, value, low, high in (("length", length, g.l_min, g.l_max), ("w / fingers", w / fingers, g.w_min, g.w_max)):
         if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
             raise InputError(f"{device}: {name}={value:g} m: the models cover {low:g}..{high:g} m")

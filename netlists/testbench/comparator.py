@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netlists.errors import InputError
+from netlists.checks import Array, Choice, Count, check
 from netlists.spice import Deck, pulses, pwl
 from netlists.technology import Conditions
 
 from .run import CONTROL, OPTIONS, header, table
+
+Overdrives = Array(("n",), above=0, unit="V")
 
 
 def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (0.4, 0.9, 1.4)) -> Deck:
@@ -72,8 +74,7 @@ def comparator_step_deck(
         Tables ``rise`` and ``fall`` (outputs, one column per overdrive; input step at 5 ns in 20 ps) and ``kick`` (held
         input while the other input steps by 0.2 V through it in 1 ns at 5 ns and back at 15 ns; the output; supply current).
     """
-    if not len(overdrives) or min(overdrives) <= 0:
-        raise InputError(f"overdrives={list(overdrives)}: must be above 0 (volts)")
+    overdrives = check(Overdrives, overdrives, "overdrives").tolist()
     text = header("SKY130 comparator bench: steps", conditions, "comparator_sky130") + OPTIONS
     text += f"vdd vdd 0 {conditions.v_dd!r}\nvref ref 0 {common_mode!r}\n"
     for name, sign in (("r", 1), ("f", -1)):
@@ -110,19 +111,13 @@ def feedback_mismatch_deck(block: str, conditions: Conditions, n: int, seed: int
         Tables of `mismatch_tables`: one row, v(inn) - v(inp) of each, which is its input offset, after the scale.
     """
     ports = {"comparator_sky130": "com vdd 0", "ota_sky130": "vdd 0"}
-    if block not in ports:
-        raise InputError(f"block={block!r}: unknown; allowed are {', '.join(ports)}")
-    _check_samples(n)
+    check(Choice(ports), block, "block")
+    check(Count, n, "n")
     text = header(f"SKY130 mismatch bench: {block}", conditions, block, mismatch=True, seed=seed) + OPTIONS
     text += f"vdd vdd 0 {conditions.v_dd!r}\nvin inp 0 {common_mode!r}\n"
     for k in range(n):
         text += f"x{k} inp t{k} t{k} {ports[block]} {block}\n"
     return Deck(text, table("trip", [f"v(t{k},inp)" for k in range(n)], "op"))
-
-
-def _check_samples(n: int) -> None:
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InputError(f"n={n!r}: mismatch samples must be a whole number, 1 or more")
 
 
 def strongarm_step_deck(
@@ -136,8 +131,7 @@ def strongarm_step_deck(
         Tables ``high`` and ``low`` (v(outp) - v(outn), one column per overdrive; clock rises at 2 ns in 50 ps and falls at
         7 ns), ``kick`` (the two held inputs, 10 mV apart, and the supply current of that latch; two clock periods of 10 ns).
     """
-    if not len(overdrives) or min(overdrives) <= 0:
-        raise InputError(f"overdrives={list(overdrives)}: must be above 0 (volts)")
+    overdrives = check(Overdrives, overdrives, "overdrives").tolist()
     v_dd = conditions.v_dd
     text = header("SKY130 StrongARM bench: steps", conditions, "strongarm_sky130") + OPTIONS
     text += f"vdd vdd 0 {v_dd!r}\nvref ref 0 {common_mode!r}\nvclk clk 0 pulse(0 {v_dd!r} 2n 50p 50p 4.95n 10n)\n"
@@ -180,7 +174,7 @@ def strongarm_mismatch_deck(
     Deck
         Tables of `mismatch_tables`: v(inp) - v(inn) of each latch over time; the last row is minus its input offset.
     """
-    _check_samples(n)
+    check(Count, n, "n")
     v_dd, edge = conditions.v_dd, 50e-12
     text = header("SKY130 StrongARM bench: mismatch", conditions, "strongarm_sky130", mismatch=True, seed=seed) + OPTIONS
     text += f"vdd vdd 0 {v_dd!r}\nvref ref 0 {common_mode!r}\n"
