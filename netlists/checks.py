@@ -27,7 +27,7 @@ __all__ = [
     "Array", "Bits", "Choice", "Count", "Farads", "Finite", "Inside", "Items",
     "Name", "NonNegative", "Number", "Ohms",
     "Positive", "PwmBits", "Seconds", "Seed", "Share", "Siemens", "Text", "Volts", "Whole",
-    "brief", "changed", "check", "checked", "fields_of", "is_whole",
+    "brief", "changed", "check", "checked", "fields_of", "is_whole", "made_of",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -94,10 +94,31 @@ def changed(made: T, changes: Mapping[str, Any], what: str) -> T:
     InputError
         Names a field that there is not, as a ``what``, and what there is.
     """
-    known = sorted(f.name for f in fields(made))  # type: ignore[arg-type]
-    if unknown := sorted(set(changes) - set(known)):
-        raise InputError(f"{what} {unknown[0]!r}: unknown; allowed are {', '.join(known)}")
+    _check_names(type(made), changes, what)
     return replace(made, **changes)  # type: ignore[type-var]
+
+
+def made_of(cls: type[T], data: Any, what: str) -> T:
+    """Makes an object of a dataclass from a mapping of its fields, such as a file's.
+
+    Raises
+    ------
+    InputError
+        Names ``what`` it is and the field that is missing, unknown or does not fit.
+    """
+    _check_names(cls, check(Mapping[str, Any], data, what), f"{what}: field")
+    if missing := [f.name for f in fields_of(typing.cast(type, cls)) if f.required and f.name not in data]:
+        raise InputError(f"{what}: field {missing[0]!r} is missing")
+    try:
+        return cls(**data)
+    except InputError as e:
+        raise InputError(f"{what}: {e}") from None
+
+
+def _check_names(cls: type, given: Mapping[str, Any], what: str) -> None:
+    known = sorted(f.name for f in fields(cls))
+    if unknown := sorted(set(given) - set(known)):
+        raise InputError(f"{what} {unknown[0]!r}: unknown; allowed are {', '.join(known)}")
 
 
 def checked(cls: type[T]) -> type[T]:

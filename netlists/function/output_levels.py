@@ -11,13 +11,13 @@ Three placements:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
 
-from netlists.checks import Bits, Choice, Positive, Share, check, checked
+from netlists.checks import Bits, Choice, Positive, Share, check, checked, made_of
 from netlists.errors import InputError
 
 from .thresholds import MERGE_LSB
@@ -87,16 +87,9 @@ class Quantizer:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Quantizer:
         """The quantizer that `dataclasses.asdict` wrote, after a way through JSON."""
-        parts = dict(data)
-        try:
-            for name in ("domain", "outputs"):
-                if parts.get(name) is not None:
-                    parts[name] = tuple(parts[name])
-            if parts.get("inputs") is not None:
-                parts["inputs"] = InputDistribution(**parts["inputs"])
-            return cls(**parts)
-        except TypeError as e:
-            raise InputError(f"quantizer: missing, unknown or malformed field ({e})") from None
+        if inputs := check(Mapping[str, Any], data, "quantizer").get("inputs"):
+            data = data | {"inputs": made_of(InputDistribution, inputs, "quantizer: inputs")}
+        return made_of(cls, data, "quantizer")
 
     @property
     def saturation(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from netlists.checks import Choice, Items, Name, check, checked
+from netlists.checks import Choice, Items, Name, check, checked, made_of
 from netlists.errors import InputError
 
 from .activations import ACTIVATIONS, Activation, get_activation, increasing_pair
@@ -73,10 +73,7 @@ class ActivationTable:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ActivationTable:
         """The table that `dataclasses.asdict` wrote, after a way through JSON."""
-        try:
-            return cls(**data)
-        except TypeError as e:
-            raise InputError(f"activation table: missing or unknown field ({e})") from None
+        return made_of(cls, data, "activation table")
 
 
 @lru_cache(maxsize=32)

@@ -18,6 +18,7 @@ from .numbers import (
 from .program import (
     read_transitions as read_transitions,
     run_batch as run_batch,
+    run_ngspice as run_ngspice,
 )
 from .pyspice import (
     INSTALL_HINT as INSTALL_HINT,

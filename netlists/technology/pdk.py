@@ -6,7 +6,7 @@ options of a deck, so each runner takes them its own way:
 
 * ``ngspice -b deck.cir``: a file ``.spiceinit`` in the deck's folder with the text of `spiceinit`
   (or ``ngspice -D ngbehavior=hsa -D ng_nomodcheck -b deck.cir``);
-* the shared library: inside `shared_settings`, which sets them before the deck is loaded and takes them back.
+* the shared library: `Deck.settings`, which hold while the deck is loaded and runs.
 
 The circuits of this package give the same numbers without the settings (each finger is a device of its own, see
 ``circuits/nmos_sky130.cir``), a user's transistor with ``nf`` above 1 does not: at 0.15 um, w=16 nf=8 gets 15 %
@@ -18,11 +18,9 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from netlists.checks import Choice, Count, Number, check, checked
 from netlists.errors import InputError, ToolkitError
@@ -169,19 +167,3 @@ def provenance() -> dict[str, str]:
 def spiceinit() -> str:
     """Text of the ``.spiceinit`` that belongs beside a deck with these models."""
     return "".join(f"set {s}\n" for s in SETTINGS)
-
-
-class _Commands(Protocol):
-    def exec_command(self, command: str) -> object: ...
-
-
-@contextmanager
-def shared_settings(ngspice: _Commands) -> Iterator[None]:
-    """Hold `SETTINGS` in a shared-library ngspice: load and run the deck inside; they do not leak into the next one."""
-    for setting in SETTINGS:
-        ngspice.exec_command(f"set {setting}")
-    try:
-        yield
-    finally:
-        for setting in SETTINGS:
-            ngspice.exec_command(f"unset {setting.partition('=')[0]}")

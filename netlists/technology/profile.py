@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netlists.checks import NonNegative, Siemens, checked
+from netlists.checks import NonNegative, Siemens, checked, made_of
 from netlists.errors import InputError
 
 from . import memristor
@@ -217,12 +217,4 @@ def load_profile(name_or_path: str | Path) -> DeviceProfile:
         data = tomllib.loads(raw)
     except tomllib.TOMLDecodeError as e:
         raise InputError(f"device profile {text}: not valid TOML: {e}") from None
-    known = {f.name for f in fields(DeviceProfile)}
-    if extra := sorted(set(data) - known):
-        raise InputError(f"device profile {text}: unknown field {extra[0]!r}; allowed are {', '.join(sorted(known))}")
-    try:
-        return DeviceProfile(**data)
-    except InputError as e:
-        raise InputError(f"device profile {text}: {e}") from None
-    except TypeError as e:
-        raise InputError(f"device profile {text}: {str(e).split('__init__() ')[-1]}") from None
+    return made_of(DeviceProfile, data, f"device profile {text}")

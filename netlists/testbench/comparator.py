@@ -10,7 +10,7 @@ from netlists.checks import Array, Choice, Count, check
 from netlists.spice import Deck, pulses, pwl
 from netlists.technology import Conditions
 
-from .run import CONTROL, OPTIONS, header, table
+from .run import OPTIONS, commands, header, table
 
 Overdrives = Array(("n",), above=0, unit="V")
 
@@ -37,12 +37,16 @@ def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (
                 f"xi{side}{k} in{side}{k} inp{k} o{side}{k} com vd{side}{k} 0 comparator_sky130\n"
             )
     n = range(len(common_modes))
-    control = f"{CONTROL}op\nwrdata trip.txt " + " ".join(f"v(inn{k},inp{k}) i(vdd{k})" for k in n)
-    control += "\nwrdata idle.txt " + " ".join(f"i(vdl{k}) i(vdh{k})" for k in n)
-    control += "\nac dec 20 100 100g\nwrdata ac.txt " + " ".join(f"v(out{k})" for k in n) + "\n"
+    steps: list[str | tuple[str, Sequence[str]]] = [
+        "op",
+        ("trip", [f"v(inn{k},inp{k}) i(vdd{k})" for k in n]),
+        ("idle", [f"i(vdl{k}) i(vdh{k})" for k in n]),
+        "ac dec 20 100 100g",
+        ("ac", [f"v(out{k})" for k in n]),
+    ]
     for k in n:
-        control += f"noise v(out{k}) vin{k} dec 20 100 100g\nsetplot previous\nwrdata noise{k}.txt onoise_spectrum\n"
-    return Deck(text, control + "quit")
+        steps += [f"noise v(out{k}) vin{k} dec 20 100 100g", "setplot previous", (f"noise{k}", ["onoise_spectrum"])]
+    return Deck(text, commands(*steps))
 
 
 def comparator_step_deck(
@@ -90,10 +94,9 @@ def comparator_step_deck(
         f"xk ink held outk com vddk 0 comparator_sky130\nck outk 0 {c_load!r}\n"
     )
     cols = range(len(overdrives))
-    control = f"{CONTROL}tran 20p 30n 0 50p\n"
-    control += "wrdata rise.txt " + " ".join(f"v(outr{k})" for k in cols) + "\n"
-    control += "wrdata fall.txt " + " ".join(f"v(outf{k})" for k in cols) + "\nwrdata kick.txt v(held) v(outk) i(vddk)\nquit"
-    return Deck(text, control)
+    rise, fall = ([f"v(out{side}{k})" for k in cols] for side in "rf")
+    kick = ["v(held)", "v(outk)", "i(vddk)"]
+    return Deck(text, commands("tran 20p 30n 0 50p", ("rise", rise), ("fall", fall), ("kick", kick)))
 
 
 def feedback_mismatch_deck(block: str, conditions: Conditions, n: int, seed: int, *, common_mode: float = 0.9) -> Deck:
@@ -147,10 +150,9 @@ def strongarm_step_deck(
         f"xk hp hn pk nk clk vddk 0 strongarm_sky130\ncpk pk 0 {c_load!r}\ncnk nk 0 {c_load!r}\n"
     )
     cols = range(len(overdrives))
-    control = f"{CONTROL}tran 10p 22n 0 20p\n"
-    for file, name in (("high", "h"), ("low", "l")):
-        control += f"wrdata {file}.txt " + " ".join(f"v(p{name}{k},n{name}{k})" for k in cols) + "\n"
-    return Deck(text, control + "wrdata kick.txt v(hp) v(hn) i(vddk)\nquit")
+    high, low = ([f"v(p{side}{k},n{side}{k})" for k in cols] for side in "hl")
+    kick = ["v(hp)", "v(hn)", "i(vddk)"]
+    return Deck(text, commands("tran 10p 22n 0 20p", ("high", high), ("low", low), ("kick", kick)))
 
 
 def strongarm_mismatch_deck(

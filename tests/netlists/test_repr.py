@@ -26,7 +26,7 @@ DECK = Deck(".title divider\n.subckt half a b\nr1 a b 1k\n.ends half\nv1 in 0 1\
         (PROFILE, "<DeviceProfile taox-100-400: 100..400 uS, programming sigma 2.73 uS, read noise 0.14 uS>"),
         (
             program_ramp("gelu", 3, PROFILE),
-            "<RampProgram gelu, 3 bits, scheme pulse-split, profile taox-100-400: 7 thresholds, X",
+            "<RampProgram gelu, 3 bits, scheme pulse, profile taox-100-400: 7 thresholds, 13 cells in 13 clock periods>",
         ),
     ],
 )

@@ -180,7 +180,7 @@ def test_which_analysis(write):
     assert ".tran" not in d.deck(kind="op").circuit
     with pytest.raises(InputError, match=r"no \.ac"):
         d.analysis("ac")
-    with pytest.raises(InputError, match="allowed are op, dc, ac, tran"):
+    with pytest.raises(InputError, match="allowed are tran, ac, dc, op"):
         d.analysis("noise")
     assert any("noise" in s for s in d.skipped)
 
