@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from netlists.converter import MACRO, Blocks, is_stepped, transition_deck
+from netlists.converter import MACRO, Blocks, Converter, is_stepped, transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, RampProgram, tick_times, timing, transition_levels
 from netlists.spice import Deck, simulate
@@ -189,7 +189,7 @@ class _Search:
     def _outputs(self, chips: Chips, probe: np.ndarray, span: float, result: Measured) -> tuple[np.ndarray, np.ndarray]:
         """Comparator outputs at the latching instants with V_mac below and above the probe, shapes (n, thresholds)."""
         deck = transition_deck(
-            self.program, self.circuit, chips, probe, span=span, blocks=self.blocks, control=False, tight=self.tight
+            Converter(self.program, self.circuit, self.blocks), chips, probe, span=span, control=False, tight=self.tight
         )
         names = [f"y{p}{i}" for p in "ab" for i in range(len(chips))]
         data = self.solve(deck, ["com", *names])

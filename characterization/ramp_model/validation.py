@@ -13,7 +13,7 @@ from characterization.plan import RampPlan
 from characterization.run import BATCH, check_counts, simulate_run
 from characterization.streams import ValidationSource, input_stream, validation_stream
 from characterization.workers import in_workers
-from netlists.converter import conversion_deck, read_codes
+from netlists.converter import Converter, conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
 from netlists.ramp import Chips, RampProgram, to_input_units, to_volts
 from netlists.spice import simulate
@@ -265,6 +265,6 @@ def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray) -> np.ndarray:
         If the transient fails, or a counter ends anywhere but at a code.
     """
     program = plan.program()
-    deck = conversion_deck(program, plan.circuit, chips, v_mac, blocks=plan.blocks)
+    deck = conversion_deck(Converter(program, plan.circuit, plan.blocks), chips, v_mac)
     names = [f"code{i}_{j}" for i in range(v_mac.shape[0]) for j in range(v_mac.shape[1])]
     return read_codes(program, simulate(deck, names), names).reshape(v_mac.shape)

@@ -11,7 +11,7 @@ from characterization.compact.comparator import ComparatorModel
 from characterization.compact.crossbar_model import CrossbarChips, CrossbarModel
 from characterization.compact.mac import MacModel
 from characterization.ramp_model import RampDraw
-from netlists.converter import conversion_deck, convert, read_codes
+from netlists.converter import Converter, conversion_deck, convert, read_codes
 from netlists.ramp import Chips, compensate, program_ramp, to_input_units, transition_levels
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
@@ -57,7 +57,7 @@ def held_out_codes(
         for part in np.array_split(np.arange(inputs), max(1, inputs // 12)):
             chip = Chips(g[i : i + 1], op_amp[i : i + 1], offset[i])
             names = [f"code0_{j}" for j in range(len(part))]
-            run = simulate(conversion_deck(program, circuit, chip, circuit.v_cm + x[i : i + 1, part] * scale), names)
+            run = simulate(conversion_deck(Converter(program, circuit), chip, circuit.v_cm + x[i : i + 1, part] * scale), names)
             found[i, part] = read_codes(program, run, names)
     ramp = Chips(g, op_amp, np.zeros(chips))
     levels = to_input_units(transition_levels(program, circuit, ramp), program, circuit)

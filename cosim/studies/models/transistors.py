@@ -24,7 +24,7 @@ from characterization.estimates import max_inl
 from characterization.plan import RampPlan
 from characterization.resume import Parts
 from characterization.streams import input_pair_stream
-from netlists.converter import MACRO, Blocks, transition_deck
+from netlists.converter import MACRO, Blocks, Converter, transition_deck
 from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram, timing, to_input_units, transition_levels
 from netlists.spice import simulate
@@ -214,7 +214,7 @@ def _convert(
 def comparator_codes(plan: RampPlan, program: RampProgram, chips: Chips, middle: np.ndarray, half: float) -> np.ndarray:
     """Codes (n, 2) of the constant inputs ``middle -+ half`` (n,), volts, from comparator outputs at the latching instants."""
     held = np.repeat(middle[:, None], len(program.x), axis=1)
-    deck = transition_deck(program, plan.circuit, chips, held, span=half, blocks=plan.blocks, control=False)
+    deck = transition_deck(Converter(program, plan.circuit, plan.blocks), chips, held, span=half, control=False)
     names = [f"y{p}{i}" for p in "ab" for i in range(len(chips))]
     data = simulate(deck, ["com", *names])
     at = timing(program, plan.circuit).latch[: len(program.x)]
@@ -231,7 +231,7 @@ def nominal_waveforms(plan: RampPlan, blocks: Blocks, levels: np.ndarray) -> pd.
     """
     program, circuit = plan.program(), plan.circuit
     deck = transition_deck(
-        program, circuit, Chips.nominal(program), levels[None], span=OVERDRIVE, blocks=blocks, save=["ramp0"], control=False
+        Converter(program, circuit, blocks), Chips.nominal(program), levels[None], span=OVERDRIVE, save=["ramp0"], control=False
     )
     data = simulate(deck, ["com", "ya0", "ramp0"])
     clock, time, y = timing(program, circuit), data["time"], data["ya0"] - data["com"]

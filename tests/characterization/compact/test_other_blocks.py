@@ -13,6 +13,7 @@ from characterization.plan.plan import RampPlan
 from characterization.ramp_model.validation import convert
 from netlists.converter.blocks import Blocks
 from netlists.converter.conversion import conversion_deck
+from netlists.converter.converter import Converter
 from netlists.errors import InputError, ToolkitError
 from netlists.outside.subcircuit import load_user_subcircuit
 from netlists.ramp.chips import Chips
@@ -147,7 +148,7 @@ def test_no_counter_of_transistors_beyond_five_bits():
     plan = RampPlan("sigmoid", 2, level="sky130")
     wide = RampPlan("sigmoid", 6).program()
     with pytest.raises(InputError, match="to 5 bits"):
-        conversion_deck(wide, plan.circuit, Chips.nominal(wide), [[0.9]], blocks=Blocks("sky130"))
+        conversion_deck(Converter(wide, plan.circuit, Blocks("sky130")), Chips.nominal(wide), [[0.9]])
 
 
 @pytest.mark.slow
