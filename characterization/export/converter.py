@@ -12,7 +12,7 @@ from netlists.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
-class Converter:
+class StaticConverter:
     """A noise-free converter: input -> number of levels passed -> code and output value.
 
     Attributes
@@ -79,7 +79,7 @@ def _scale(model: RampModel) -> dict[str, Any]:
     }
 
 
-def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *, name: str | None = None) -> Converter:
+def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *, name: str | None = None) -> StaticConverter:
     """Column ``column`` of drawn chip ``chip``, its comparator's offset included.
 
     Raises
@@ -92,7 +92,7 @@ def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *,
     columns = draw.column_offset.shape[1]
     if not 0 <= chip < draw.n_chips or not 0 <= column < columns:
         raise InputError(f"chip={chip}, column={column}: drawn were {draw.n_chips} chips of {columns} columns")
-    return Converter(
+    return StaticConverter(
         name or f"nladc_{model.activation}{model.bits}",
         draw.thresholds[chip] + draw.column_offset[chip, column],
         origin=f"drawn chip {chip}, column {column}; model plan {model.ramp_plan.sha256[:12]}",
@@ -100,7 +100,7 @@ def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *,
     )
 
 
-def of_corner(model: RampModel, sigmas: float = 0.0, *, name: str | None = None) -> Converter:
+def of_corner(model: RampModel, sigmas: float = 0.0, *, name: str | None = None) -> StaticConverter:
     """The mean chip with every level moved by ``sigmas`` of its own standard deviations; 0 is the mean chip.
 
     Raises
@@ -110,7 +110,7 @@ def of_corner(model: RampModel, sigmas: float = 0.0, *, name: str | None = None)
     """
     if not np.isfinite(sigmas):
         raise InputError(f"sigmas={sigmas}: must be a finite number")
-    return Converter(
+    return StaticConverter(
         name or f"nladc_{model.activation}{model.bits}",
         model.mean + sigmas * np.sqrt(np.diag(model.covariance)),
         origin=f"mean of the fitted chips {sigmas:+g} sigma; model plan {model.ramp_plan.sha256[:12]}",

@@ -14,7 +14,7 @@ from netlists.errors import InputError
 
 from ..tasks import CharacterTask, SequenceSet, Task
 from .classification import ClassifierCourse, LabelledData
-from .epochs import Course, run_epochs
+from .epochs import TrainingCourse, run_epochs
 from .hardware_aware import HardwareAware
 from .language import LanguageCourse, Streams
 from .model import Model
@@ -83,7 +83,7 @@ def train_task(
         preactivation_noise=settings.preactivation_noise,
         threads=threads,
     )
-    course: Course
+    course: TrainingCourse
     if isinstance(task, Task):
         validation = None if held_out is None else LabelledData.of(held_out, model.dtype)
         course = ClassifierCourse(model, LabelledData.of(train, model.dtype), validation, settings.batch)
