@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from characterization.compact.benches import crossing
 from netlists.errors import InputError, SimulationError
 from netlists.technology import Conditions
 from netlists.testbench import (
@@ -17,8 +18,6 @@ from netlists.testbench import (
     strongarm_step_deck,
 )
 from netlists.testbench.comparator import comparator_step_deck
-
-from .ota import crossing
 
 OVERDRIVES = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3)
 COMMON_MODES = (0.4, 0.9, 1.4)

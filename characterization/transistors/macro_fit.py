@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from characterization.compact.fitting import fit_curve, fitted
+from characterization.compact import fit_curve, fitted
 from netlists.errors import InputError
 from netlists.files import write_text
 from netlists.technology import RampCircuit

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from characterization.compact.benches import crossing
 from netlists.errors import SimulationError
 from netlists.technology import Conditions
 from netlists.testbench import integrator_deck, ota_deck, run_bench
@@ -59,15 +60,6 @@ class OtaFigures:
     offset: float
     gm: float
     power: float
-
-
-def crossing(x: np.ndarray, y: np.ndarray, level: float, *, after: float = -np.inf, last: bool = False) -> float:
-    """Where ``y`` (n,) passes ``level`` after ``after``, between points on a straight line; NaN if it does not."""
-    k = np.flatnonzero(((y[1:] >= level) != (y[:-1] >= level)) & (x[1:] > after))
-    if not len(k):
-        return float("nan")
-    i = k[-1] if last else k[0]
-    return float(x[i] + (level - y[i]) / (y[i + 1] - y[i]) * (x[i + 1] - x[i]))
 
 
 def _slope(time: np.ndarray, v: np.ndarray) -> float:
