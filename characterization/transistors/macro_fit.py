@@ -157,7 +157,7 @@ def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
 
 
 def write_macro_parameters(summary: dict[str, Any], path: str | Path = MACRO_FILE, *, tables: str | Path | None = None) -> Path:
-    """Write `macro_parameters` as TOML with the conditions and versions they were measured with.
+    """Writes `macro_parameters` as TOML with the conditions and versions they were measured with.
 
     Parameters
     ----------

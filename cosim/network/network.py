@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -238,6 +238,17 @@ class Network:
             The folder or the file cannot be written.
         """
         return write_arrays(path, self.arrays())
+
+    @staticmethod
+    def of(
+        layers: Sequence[Layer], readout: np.ndarray, embedding: np.ndarray | None = None, metadata: NetworkMetadata | None = None
+    ) -> Network:
+        """A network of layers, an `LSTMNetwork` if it is one plain LSTM layer on features."""
+        metadata, cell = metadata or NetworkMetadata(), layers[0].cell
+        plain = len(layers) == 1 and embedding is None and layers[0].backward is None
+        if plain and cell == LSTM(cell.n_in, cell.n_hidden):
+            return LSTMNetwork(layers[0].forward["weights"], readout, metadata)
+        return Network(tuple(layers), readout, embedding, metadata)
 
     @staticmethod
     def load(path: str | Path) -> Network:

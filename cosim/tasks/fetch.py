@@ -33,7 +33,7 @@ def local_folder(folder: Path | None, environment: str, what: str, how: str) -> 
 
 
 def run_client(command: list[str], folder: Path, what: str, remedy: str) -> None:
-    """Run a package client in ``folder``.
+    """Runs a package client in ``folder``.
 
     Raises
     ------

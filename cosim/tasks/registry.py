@@ -130,7 +130,7 @@ def is_here(name: str) -> bool:
 
 
 def get_task(name: str, source: Path | None = None, *, again: bool = False) -> Task | CharacterTask:
-    """Fetch or make a task's data and put it into the cache; what is there already is read and checked.
+    """Fetches or makes a task's data and put it into the cache; what is there already is read and checked.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def get_task(name: str, source: Path | None = None, *, again: bool = False) -> T
 
 
 def load_task(name: str) -> Task:
-    """Load a classification task by name; nothing is fetched.
+    """Loads a classification task by name; nothing is fetched.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def load_task(name: str) -> Task:
 
 
 def load_characters(name: str) -> CharacterTask:
-    """Load a language modelling task by name; nothing is fetched. Raises as `load_task`."""
+    """Loads a language modelling task by name; nothing is fetched. Raises as `load_task`."""
     loaded = load_data(name)
     if not isinstance(loaded, CharacterTask):
         raise InputError(f"task={name!r}: is a classification task; a language model takes one of {_named('characters')}")
@@ -183,7 +183,7 @@ def load_characters(name: str) -> CharacterTask:
 
 
 def load_data(name: str) -> Task | CharacterTask:
-    """Load a task of either kind by name; nothing is fetched. Raises as `load_task`, but for the kind."""
+    """Loads a task of either kind by name; nothing is fetched. Raises as `load_task`, but for the kind."""
     task = info(name)
     return task.build(None) if task.package else _restore(name)
 

@@ -48,14 +48,14 @@ class TrainingState(BaseModel):
 
 
 def save_checkpoint(path: Path, progress: TrainingState, adam: Adam, best: Mapping[str, np.ndarray]) -> None:
-    """Write a checkpoint; under the final name there is never half a file."""
+    """Writes a checkpoint; under the final name there is never half a file."""
     groups = dict(zip(GROUPS, (adam.parameters, best, adam.mean, adam.square), strict=True))
     arrays = {f"{group}.{name}": a for group, named in groups.items() for name, a in named.items()}
     write_arrays(path, arrays | {"progress": np.array(progress.model_dump_json())})
 
 
 def load_checkpoint(path: Path, conditions: Mapping[str, Any], adam: Adam) -> tuple[TrainingState, Parameters]:
-    """Put a checkpoint's weights and running means into an optimizer; returns where it stood and its best weights.
+    """Puts a checkpoint's weights and running means into an optimizer; returns where it stood and its best weights.
 
     Raises
     ------

@@ -53,7 +53,7 @@ def run_epochs(
     resume: bool = False,
     progress: bool = False,
 ) -> Trained:
-    """Train until ``settings.epochs`` are over or the validation loss has not fallen for ``settings.patience`` of them.
+    """Trains until ``settings.epochs`` are over or the validation loss has not fallen for ``settings.patience`` of them.
 
     Parameters
     ----------

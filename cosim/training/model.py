@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosim.network import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
-from cosim.network.cells import LSTM, Cell, State
+from cosim.network import DIRECTIONS, Layer, Network, NetworkMetadata
+from cosim.network.cells import Cell, State
 from cosim.training.gradients import NONE, Disturbance, FoldedEmbedding, Packing, Workspace, one_hot
 from cosim.training.gradients.cells import backprop
 
@@ -103,16 +103,11 @@ class Model:
     def network(self, parameters: Mapping[str, np.ndarray] | None = None, metadata: NetworkMetadata | None = None) -> Network:
         """The network of these parameters; None: the present ones."""
         p = self.parameters if parameters is None else parameters
-        metadata = metadata or NetworkMetadata()
-        cell = self.cells[0]
-        single = len(self.cells) == 1 and len(self.directions[0]) == 1 and "embedding" not in p
-        if single and cell == LSTM(cell.n_in, cell.n_hidden):
-            return LSTMNetwork(p["layers.0.forward.weights"], p["readout"], metadata)
         layers = [
             Layer(cell, *({m.name: p[f"layers.{i}.{d}.{m.name}"] for m in cell.matrices} for d in self.directions[i]))
             for i, cell in enumerate(self.cells)
         ]
-        return Network(tuple(layers), p["readout"], p.get("embedding"), metadata)
+        return Network.of(layers, p["readout"], p.get("embedding"), metadata)
 
     def outputs(
         self,

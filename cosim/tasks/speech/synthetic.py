@@ -83,7 +83,7 @@ class SyntheticKeywords:
 
 
 def build_synthetic_keywords(settings: SyntheticKeywords | None = None) -> Task:
-    """Speak, mix and transform the clips; the same settings give the same clips.
+    """Speaks, mixes and transforms the clips; the same settings give the same clips.
 
     Raises
     ------
