@@ -55,7 +55,7 @@ class Who:
 
 
 class LoopPath:
-    """As `forward.Path`.
+    """As `forward.TimedDatapath`.
 
     Parameters
     ----------

@@ -13,10 +13,10 @@ from cosim.cost import (
     QUANTITIES,
     T_CLOCK,
     ArrayShape,
-    Chip,
     Design,
     NetworkCost,
     NetworkShape,
+    PublishedChip,
     TableModel,
     column_capacitance,
     digital_work,
@@ -51,7 +51,7 @@ def projection(bits: int) -> Design:
     )
 
 
-def table1_shape(chip: Chip) -> NetworkShape:
+def table1_shape(chip: PublishedChip) -> NetworkShape:
     """The array that the table counts, with the digital work of its LSTM."""
     work = digital_work(LSTM(1, chip.hidden))
     return NetworkShape((ArrayShape("weights", chip.rows, chip.columns),), work)
