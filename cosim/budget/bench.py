@@ -17,7 +17,7 @@ from .chips import Builder
 from .sources import NAMES, Amounts, check_amounts
 
 
-class Bench:
+class BudgetBench:
     """Whether chips with some sources answer test sequences correctly.
 
     Parameters

@@ -20,7 +20,7 @@ from cosim.chip import (
     Chip,
     ChipCell,
     ChipMatrix,
-    Converted,
+    ConvertedColumns,
     Converters,
     Exact,
     Hardware,
@@ -39,7 +39,7 @@ from .cells import budget_profile, drawn_curvature, read_through
 from .columns import column_gains, late_columns
 from .ramps import ramp_levels
 from .sources import RELAXED, SOURCES, Amounts, source
-from .stepless import NO_KEYS, Seen
+from .stepless import NO_KEYS, UnquantizedColumns
 
 ARRAY_SOURCES = ("programming", "relaxation", "iv_curvature", "access", "ir_drop", "stuck")
 """Sources that effective weights depend on."""
@@ -177,7 +177,7 @@ class Builder:
             if reading:
                 variance = drawn.variance * (reading / self.profile.read_sigma) ** 2
         load, scale = self._load(m, weights, row_scale)
-        units: list[Converted | Exact] = []
+        units: list[ConvertedColumns | Exact] = []
         for activation, columns in _by_activation(m).items():
             program = self.program(activation)
             volts = program.volts_per_unit(self.circuit)
@@ -224,20 +224,20 @@ class Builder:
             shift = shift - late_columns(program, self.circuit, tau, n, self._rng(*where, f"delay {activation}"))
         return shift
 
-    def _units(self, m: Matrix, activation: str, amounts: Amounts, index: int, dtype: type) -> list[Converted | Exact]:
+    def _units(self, m: Matrix, activation: str, amounts: Amounts, index: int, dtype: type) -> list[ConvertedColumns | Exact]:
         bits = amounts.get("ramp_bits")
         program = self.program(activation, int(bits) if bits else None)
         levels = ramp_levels(program, self.circuit, self.profile, amounts, self._rng(index, 0, 0, f"ramp {activation}"))
         # A level below an earlier one never decides.
         levels = np.maximum.accumulate(levels)
-        out: list[Converted | Exact] = []
+        out: list[ConvertedColumns | Exact] = []
         for gate in (g for g in m.gates if g.activation == activation):
             columns = m.columns(gate.name)
             if bits:
                 bank = Converters.build(np.repeat(levels[None], m.width, axis=0), np.zeros(()), program.values, NO_KEYS, dtype)
-                out.append(Converted(columns, bank))
+                out.append(ConvertedColumns(columns, bank))
             else:
-                out.append(Seen.through(columns, gate, levels, program.x, dtype))
+                out.append(UnquantizedColumns.through(columns, gate, levels, program.x, dtype))
         return out
 
     def _draw_array(self, where: tuple[int, int, int], on: tuple[tuple[str, float], ...], row_scale: tuple[float, ...]) -> _Weights:

@@ -23,7 +23,7 @@ from netlists.technology import RampCircuit, load_profile
 from ..tasks import load_task
 from ..tasks.registry import info
 from . import shapley
-from .bench import Bench
+from .bench import BudgetBench
 from .chips import Builder
 from .pictures import draw_tolerances, draw_waterfall
 from .sources import GROUPS, check_amounts, default_amounts, source
@@ -80,7 +80,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str
         raise InputError("amounts: all are 0; a budget needs a source")
     out = make_folder(Path(out))
     parts = Parts(out, settings.model_dump(mode="json") | {"network_sha256": sha256_of(path)})
-    bench = Bench(builder, task.test, settings.chips, amounts, parts, run.jobs)
+    bench = BudgetBench(builder, task.test, settings.chips, amounts, parts, run.jobs)
     names = ("orders", "shares", "groups", "tolerances")
     rng = dict(zip(names, map(np.random.default_rng, part_sequences(settings.seed, len(names))), strict=True))
 
@@ -116,7 +116,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str
     return summary
 
 
-def _losses(bench: Bench, run: RunOptions) -> pd.DataFrame:
+def _losses(bench: BudgetBench, run: RunOptions) -> pd.DataFrame:
     """Loss of each source alone against none, and of all sources against all but it."""
     none, everything, rows = bench.coalition(0), bench.coalition(bench.everything), []
     for i, name in enumerate(run.bar(bench.names, "source", "alone and all but one")):
@@ -139,7 +139,7 @@ def _loss(name: str, change: Change) -> dict[str, float | None]:
 
 
 def _shares(
-    bench: Bench, permutations: int, orders: np.random.Generator, resampling: np.random.Generator, run: RunOptions
+    bench: BudgetBench, permutations: int, orders: np.random.Generator, resampling: np.random.Generator, run: RunOptions
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Shapley shares of the total loss with intervals, largest first, and accuracies with no source and with all."""
     drawn = shapley.orders(len(bench.names), permutations // 2, orders)
@@ -173,7 +173,7 @@ def _shares(
     return table, figures
 
 
-def _groups(bench: Bench, run: RunOptions) -> pd.DataFrame:
+def _groups(bench: BudgetBench, run: RunOptions) -> pd.DataFrame:
     """Exact Shapley shares of the parts of the circuit, each switched on as a whole; intervals over test items and chips."""
     index = {name: i for i, name in enumerate(bench.names)}
     bits = {g: sum(1 << index[n] for n in names if n in index) for g, names in GROUPS.items()}

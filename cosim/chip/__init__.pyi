@@ -10,7 +10,7 @@ from .draw import (
     Chip as Chip,
     ChipCell as ChipCell,
     ChipMatrix as ChipMatrix,
-    Converted as Converted,
+    ConvertedColumns as ConvertedColumns,
     Exact as Exact,
     draw_chip as draw_chip,
 )

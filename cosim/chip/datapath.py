@@ -10,7 +10,7 @@ from cosim.network import exact_activation
 
 from . import kernels
 from .converters import Converters
-from .draw import ArraySum, ChipCell, Converted
+from .draw import ArraySum, ChipCell, ConvertedColumns
 from .hardware import Hardware
 
 ENGINES = ("numba", "numpy")
@@ -53,7 +53,7 @@ class ChipPath:
             z += self._sum(further, rows, self._buffer(f"{matrix} partial", m.matrix.shape[1], lanes))
         for unit in m.units:
             columns = z[unit.columns]
-            if isinstance(unit, Converted):
+            if isinstance(unit, ConvertedColumns):
                 self._convert(unit.bank, columns)
             else:
                 columns[:] = unit.compute(columns)

@@ -21,7 +21,7 @@ from .weights import effective_weights
 
 
 @dataclass(frozen=True, eq=False)
-class Converted:
+class ConvertedColumns:
     """Columns that go through converters."""
 
     columns: slice
@@ -75,7 +75,7 @@ class ChipMatrix:
     matrix : Matrix
     sums : tuple of ArraySum
         One for all rows, or one for each array whose sum is converted by itself.
-    units : tuple of Converted or Exact
+    units : tuple of ConvertedColumns or Exact
         What turns the columns' sums into outputs.
     ranges : tuple of float or None
         Full scale of the pulse widths of each part; None: not rounded.
@@ -83,7 +83,7 @@ class ChipMatrix:
 
     matrix: Matrix
     sums: tuple[ArraySum, ...]
-    units: tuple[Converted | Exact, ...]
+    units: tuple[ConvertedColumns | Exact, ...]
     ranges: tuple[float, ...] | None
 
 
@@ -268,21 +268,21 @@ def _transposed(weights: np.ndarray, draw: _Draw) -> np.ndarray:
 
 def _units(
     m: Matrix, number: int, exact: tuple[Exact, ...], hardware: Hardware, draw: _Draw, ramps: _Ramps
-) -> tuple[Converted | Exact, ...]:
+) -> tuple[ConvertedColumns | Exact, ...]:
     """Converters of neighbouring gates joined into one bank; gates without a ramp by themselves."""
     if hardware.adc is None and not ramps.draws:
         return exact
     rng = draw.rng(number, ChipSource.THRESHOLD)
     offsets = draw.rng(number, ChipSource.ADC)
     keys = draw.keys(number, ChipSource.CONVERSION, m.shape[1])
-    units: list[Converted | Exact] = []
+    units: list[ConvertedColumns | Exact] = []
     run: list[tuple[slice, Converters]] = []
 
     def flush() -> None:
         if run:
             columns = slice(run[0][0].start, run[-1][0].stop)
             # Banks are at least a column apart, so that rounding up keeps their keys apart.
-            units.append(Converted(columns, Converters.join([b for _, b in run], keys[-(-columns.start // 2) :])))
+            units.append(ConvertedColumns(columns, Converters.join([b for _, b in run], keys[-(-columns.start // 2) :])))
             run.clear()
 
     for e in exact:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .chip import LoopChip
-from .path import Converted, Trajectory
+from .path import StepConversion, Trajectory
 from .simulators import FAILED
 
 STEPS = ("array", "gate", "step", "conversions", "failed", "equal", "within_1")
@@ -29,7 +29,7 @@ TRAVEL = ("sequence", "step", "after", "distance", "codes_differ")
 NEAR_LSB = 0.05
 
 
-def steps_table(converted: Sequence[Converted]) -> pd.DataFrame:
+def steps_table(converted: Sequence[StepConversion]) -> pd.DataFrame:
     """Agreement of each array, gate and step: codes of ngspice and of the model for the same pre-activations."""
     rows = []
     for c in converted:
@@ -45,7 +45,7 @@ def steps_table(converted: Sequence[Converted]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(STEPS)).sort_values(["array", "step", "gate"], ignore_index=True)
 
 
-def disagreements_table(chip: LoopChip, converted: Sequence[Converted]) -> pd.DataFrame:
+def disagreements_table(chip: LoopChip, converted: Sequence[StepConversion]) -> pd.DataFrame:
     """Every code that differs. ``margin_lsb`` is how far x lies from the threshold that one of the two took the other way.
 
     Where codes differ by more than one it is the farthest of those thresholds. LSB is the local ideal step of the ramp.
@@ -69,7 +69,7 @@ def disagreements_table(chip: LoopChip, converted: Sequence[Converted]) -> pd.Da
     return pd.DataFrame(rows, columns=list(DISAGREEMENTS)).sort_values(["array", "step", "sequence", "column"], ignore_index=True)
 
 
-def failures_table(chip: LoopChip, converted: Sequence[Converted]) -> pd.DataFrame:
+def failures_table(chip: LoopChip, converted: Sequence[StepConversion]) -> pd.DataFrame:
     """Every conversion that ngspice could not do, with the seed and indices that make it again, and ngspice's message."""
     rows = []
     for c in converted:
@@ -81,7 +81,7 @@ def failures_table(chip: LoopChip, converted: Sequence[Converted]) -> pd.DataFra
 
 
 def travel_table(
-    spice: Sequence[Converted], model: Sequence[Converted], closed: Trajectory, alone: Trajectory, active: np.ndarray
+    spice: Sequence[StepConversion], model: Sequence[StepConversion], closed: Trajectory, alone: Trajectory, active: np.ndarray
 ) -> pd.DataFrame:
     """How far apart the two loops are, step by step, in the sequences in which a code ever differed.
 

@@ -13,7 +13,7 @@ from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
 from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
-from cosim.chip import OPEN, Chip, ChipCell, ChipMatrix, Converted, Converters, Hardware, PwmInputs, draw_chip
+from cosim.chip import OPEN, Chip, ChipCell, ChipMatrix, ConvertedColumns, Converters, Hardware, PwmInputs, draw_chip
 from cosim.network import Network
 from cosim.network.cells import Matrix
 from netlists.array import Crossbar, Pwm, weights_to_pairs
@@ -23,7 +23,7 @@ from netlists.ramp import Chips, to_input_units, transition_levels
 from netlists.technology import DeviceProfile, load_profile
 
 from .column import measure_integrators
-from .ramp import Ramp
+from .ramp import LoopRamp
 from .settings import SKY130_COLUMNS_A_GATE, LoopSettings
 
 EXPECTED_WELL = 1e-3
@@ -91,7 +91,7 @@ class LoopChip:
     Attributes
     ----------
     settings : LoopSettings
-    ramps : dict of Ramp
+    ramps : dict of LoopRamp
         By activation.
     arrays : dict of LoopArray
         By ``layer.direction.matrix``; those that are not computed digitally.
@@ -102,7 +102,7 @@ class LoopChip:
     """
 
     settings: LoopSettings
-    ramps: dict[str, Ramp]
+    ramps: dict[str, LoopRamp]
     arrays: dict[str, LoopArray]
     evaluator: Chip
     noise_sigma: float
@@ -192,7 +192,7 @@ def _normal(settings: LoopSettings, source: LoopSource, number: int, sigma: floa
     return sigma * loop_stream(settings.seed, source, number).standard_normal(n)
 
 
-def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, keep: Keep) -> Ramp:
+def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, keep: Keep) -> LoopRamp:
     """Ramp number ``number`` of the chip: drawn, measured, calibrated."""
     plan = RampPlan(
         activation,
@@ -218,7 +218,7 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
 
     row = keep(f"chip-ramp-{activation}", calibrated)
     cells = program.n_cells
-    return Ramp(plan, program, Chips(row[None, :cells], row[cells : cells + 1], np.zeros(1)), row[cells + 1 :])
+    return LoopRamp(plan, program, Chips(row[None, :cells], row[cells : cells + 1], np.zeros(1)), row[cells + 1 :])
 
 
 def _not_needed(conductance: np.ndarray) -> np.ndarray:
@@ -232,7 +232,7 @@ def _array(
     weights: np.ndarray,
     settings: LoopSettings,
     profile: DeviceProfile,
-    ramps: dict[str, Ramp],
+    ramps: dict[str, LoopRamp],
     keep: Keep,
 ) -> LoopArray:
     matrix = m.matrix
@@ -305,7 +305,7 @@ def choose_columns(matrix: Matrix, settings: LoopSettings) -> np.ndarray:
     return columns[[named[j // matrix.width] in settings.gates for j in columns]]
 
 
-def _levels(name: str, ramp: Ramp, tile: Tile, columns: tuple[int, ...], chosen: np.ndarray, keep: Keep) -> dict[int, np.ndarray]:
+def _levels(name: str, ramp: LoopRamp, tile: Tile, columns: tuple[int, ...], chosen: np.ndarray, keep: Keep) -> dict[int, np.ndarray]:
     """Levels of the columns on a ramp, volts: measured where they are simulated, elsewhere the ramp's own plus the offset."""
     own = [j for j in columns if j in chosen]
 
@@ -328,7 +328,7 @@ def _levels(name: str, ramp: Ramp, tile: Tile, columns: tuple[int, ...], chosen:
     return out | dict(zip(own, volts, strict=False))
 
 
-def _with_arrays(cell: ChipCell, key: str, arrays: dict[str, LoopArray], ramps: dict[str, Ramp]) -> ChipCell:
+def _with_arrays(cell: ChipCell, key: str, arrays: dict[str, LoopArray], ramps: dict[str, LoopRamp]) -> ChipCell:
     """The evaluator's cell with the drawn weights and the measured levels."""
     matrices = {}
     for name, m in cell.matrices.items():
@@ -341,7 +341,7 @@ def _with_arrays(cell: ChipCell, key: str, arrays: dict[str, LoopArray], ramps: 
             values = array.full_scale(j) * ramps[array.activation_of(j)].program.values
             banks.append(Converters.build(array.levels[j][None], np.zeros(()), values, _NO_KEYS, np.float64))
         sums = (replace(m.sums[0], weights=np.ascontiguousarray(array.weights.T)),)
-        units = (Converted(slice(0, array.tile.columns), Converters.join(banks, _NO_KEYS)),)
+        units = (ConvertedColumns(slice(0, array.tile.columns), Converters.join(banks, _NO_KEYS)),)
         matrices[name] = replace(m, sums=sums, units=units)
     return replace(cell, matrices=matrices)
 

@@ -10,7 +10,7 @@ from netlists.converter import ColumnCharge, Replay, Tile, replay_deck, saved_ve
 from netlists.errors import InputError, SimulationError
 from netlists.spice import simulate
 
-from .ramp import Ramp
+from .ramp import LoopRamp
 
 DRIVES = 12
 """Random input vectors that an integrator's line is fitted to."""
@@ -46,7 +46,7 @@ def column_charge(tile: Tile, columns: np.ndarray, drive: np.ndarray) -> ColumnC
 
 def measure_integrators(
     tile: Tile,
-    ramps: Mapping[str, Ramp],
+    ramps: Mapping[str, LoopRamp],
     activations: Sequence[str],
     columns: np.ndarray,
     rng: np.random.Generator,
@@ -100,7 +100,7 @@ def measure_integrators(
     return out
 
 
-def _held(tile: Tile, ramp: Ramp, charge: ColumnCharge) -> np.ndarray:
+def _held(tile: Tile, ramp: LoopRamp, charge: ColumnCharge) -> np.ndarray:
     """Held V_mac of each column, volts."""
     m = len(charge.conductance)
     out = np.empty(m)

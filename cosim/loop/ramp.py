@@ -11,7 +11,7 @@ from netlists.ramp import Chips, RampProgram
 
 
 @dataclass(frozen=True, eq=False)
-class Ramp:
+class LoopRamp:
     """The one ramp of an activation on the chip, calibrated.
 
     Attributes

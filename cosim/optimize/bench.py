@@ -29,7 +29,7 @@ from .space import circuit_of, device_of, scaled_matrices
 
 
 @dataclass(frozen=True)
-class Loss:
+class AccuracyLoss:
     """Accuracy lost against floating point, mean over chips.
 
     Attributes
@@ -90,7 +90,7 @@ def converted_columns(network: Network) -> dict[str, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class DesignBench:
     """A network on sequences.
 
     Attributes
@@ -128,7 +128,7 @@ class Bench:
         # The ramps are those of this read voltage already.
         return Hardware(ramps=ramps, state_unit="table", state_bits=design.state_bits, arrays=arrays, pwm=PwmInputs(design.n_in))
 
-    def loss(self, design: Design, ramps: Mapping[str, Ramp], chips: int, seed: int) -> Loss:
+    def loss(self, design: Design, ramps: Mapping[str, Ramp], chips: int, seed: int) -> AccuracyLoss:
         """Loss on chips with given ramps, drawn ones or fitted models; chips 0.. of a seed, the same for every design."""
         network = loaded_network(self.network, design, self.profile)
         hardware = self.hardware(design, ramps)
@@ -139,9 +139,9 @@ class Bench:
         o = change.over_chips
         assert o.low is not None
         assert o.high is not None
-        return Loss(float(correct.mean()), float(self.exact.mean()), -change.value, -change.high, -change.low, -o.high, -o.low)
+        return AccuracyLoss(float(correct.mean()), float(self.exact.mean()), -change.value, -change.high, -change.low, -o.high, -o.low)
 
-    def predicted(self, design: Design, chips: int, seed: int) -> Loss:
+    def predicted(self, design: Design, chips: int, seed: int) -> AccuracyLoss:
         """Loss with ramps in closed form.
 
         Raises

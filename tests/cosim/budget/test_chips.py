@@ -8,7 +8,7 @@ import pytest
 from characterization.ramp_model.draw import RampDraw
 from cosim.budget.chips import Builder
 from cosim.budget.sources import NAMES, SOURCES, check_amounts, default_amounts, source
-from cosim.budget.stepless import Seen
+from cosim.budget.stepless import UnquantizedColumns
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.chip.pulses import PwmInputs
 from cosim.chip.weights import effective_weights
@@ -173,12 +173,12 @@ def test_access_transistors_and_wires_are_the_crossbar_solvers(network, wire):
 
 def test_sums_are_seen_through_the_drawn_ramp():
     levels, ideal = np.array([-1.1, 0.0, 0.3, 2.0]), np.array([-1.0, 0.0, 0.5, 1.5])
-    unit = Seen.through(slice(0, 3), Gate("i", "tanh"), levels, ideal, np.float64)
+    unit = UnquantizedColumns.through(slice(0, 3), Gate("i", "tanh"), levels, ideal, np.float64)
     z = np.random.default_rng(1).uniform(-4, 4, (3, 64))
     # NumPy's interpolation, with points far out for what lies beyond.
     expected = np.interp(z, np.r_[-101.1, levels, 102.0], np.r_[-101.0, ideal, 101.5])
     np.testing.assert_allclose(unit.compute(z), np.tanh(expected), atol=1e-12)
-    assert Seen.through(slice(0, 3), Gate("i", "tanh"), ideal, ideal, np.float64).slope is None
+    assert UnquantizedColumns.through(slice(0, 3), Gate("i", "tanh"), ideal, ideal, np.float64).slope is None
 
 
 def test_fine_steps_approach_what_is_seen_without_steps(network, sequences):

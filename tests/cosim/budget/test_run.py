@@ -13,7 +13,7 @@ import pytest
 
 from characterization.resume import Parts
 from cosim.budget import bench as bench_module, run as run_module
-from cosim.budget.bench import Bench
+from cosim.budget.bench import BudgetBench
 from cosim.budget.chips import Builder
 from cosim.budget.run import BudgetSettings, run_budget
 from cosim.budget.shapley import exact_shares
@@ -94,7 +94,7 @@ def test_sampled_shares_meet_all_coalitions(done, tmp_path):
     _, summary = done
     builder = Builder(Network.load(NETWORK), load_profile("taox-100-400"), 3, seed=1)
     amounts = default_amounts(builder.profile, builder.circuit, 3) | AMOUNTS
-    bench = Bench(builder, short_task("vowels").test, 3, amounts, Parts(tmp_path, {}), 1)
+    bench = BudgetBench(builder, short_task("vowels").test, 3, amounts, Parts(tmp_path, {}), 1)
     exact = exact_shares(4, lambda mask: -bench.coalition(mask).astype(float)).mean(axis=(1, 2))
     found = {row["source"]: row for row in summary["shapley"]}
     for name, share in zip(bench.names, exact, strict=True):

@@ -17,7 +17,7 @@ from .simulators import FAILED, Answer, Simulator, Step
 
 
 @dataclass(frozen=True, eq=False)
-class Converted:
+class StepConversion:
     """One step of one array.
 
     Attributes
@@ -68,7 +68,7 @@ class LoopPath:
     """
 
     def __init__(
-        self, chip: LoopChip, cell: ChipCell, key: str, active: np.ndarray, who: Who, tell: Callable[[Converted], None]
+        self, chip: LoopChip, cell: ChipCell, key: str, active: np.ndarray, who: Who, tell: Callable[[StepConversion], None]
     ) -> None:
         self.cell = cell.cell
         self._chip, self._key, self._active, self._who, self._tell = chip, key, active, who, tell
@@ -113,7 +113,7 @@ class LoopPath:
         answer = None
         if self._who.simulator is not None and len(array.chosen):
             answer = self._who.simulator.answer(step)
-        self._tell(Converted(step, codes[array.chosen], answer))
+        self._tell(StepConversion(step, codes[array.chosen], answer))
         if answer is not None and self._who.leads:
             codes[array.chosen] = self._led(step, codes[array.chosen], answer)
         tables = [array.full_scale(j) * _by_code(p) for j, p in enumerate(programs)]
@@ -164,7 +164,7 @@ def run_loop_network(
     active: np.ndarray,
     counters: np.ndarray,
     who: Who,
-    tell: Callable[[Converted], None],
+    tell: Callable[[StepConversion], None],
 ) -> Trajectory:
     """Run a network over time on the chip.
 
