@@ -13,7 +13,7 @@ from cosim.evaluation import evaluate
 from netlists.errors import InputError
 
 from ..tasks import SequenceSet
-from .chips import Builder
+from .chips import ChipBuilder
 from .sources import NAMES, Amounts, check_amounts
 
 
@@ -22,7 +22,7 @@ class BudgetBench:
 
     Parameters
     ----------
-    builder : Builder
+    builder : ChipBuilder
     data : SequenceSet
     chips : int
         The same chips, and the same noise, whatever sources are on.
@@ -35,7 +35,7 @@ class BudgetBench:
 
     def __init__(
         self,
-        builder: Builder,
+        builder: ChipBuilder,
         data: SequenceSet,
         chips: int,
         amounts: Mapping[str, float],

@@ -24,7 +24,7 @@ from ..tasks import load_task
 from ..tasks.registry import info
 from . import shapley
 from .bench import BudgetBench
-from .chips import Builder
+from .chips import ChipBuilder
 from .pictures import draw_tolerances, draw_waterfall
 from .sources import GROUPS, check_amounts, default_amounts, source
 from .tolerance_table import tolerance_tables
@@ -73,7 +73,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str
     amounts = default_amounts(profile, circuit, settings.bits) | settings.amounts
     check_amounts(amounts, profile)
     rows, columns = settings.array_rows, settings.array_columns
-    builder = Builder(network, profile, settings.bits, settings.seed, circuit, array_rows=rows, array_columns=columns)
+    builder = ChipBuilder(network, profile, settings.bits, settings.seed, circuit, array_rows=rows, array_columns=columns)
     if amounts["ramp_bits"] not in (0, settings.bits):
         raise InputError(f"ramp_bits={amounts['ramp_bits']:g}: the ramps have {settings.bits} bits; give --bits, or ramp_bits=0")
     if not any(amounts.values()):

@@ -14,7 +14,9 @@ from .sources import LARGEST_BITS, SMALLEST_BITS, ErrorSource, source
 from .tolerance import Curve, search, tolerance
 
 
-def tolerance_tables(bench: BudgetBench, limit: float, rng: np.random.Generator, run: RunOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
+def tolerance_tables(
+    bench: BudgetBench, limit: float, rng: np.random.Generator, run: RunOptions
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Amount of each source alone that loses ``limit``, and the losses that were tried."""
     none = bench.coalition(0).astype(np.float32)
     rows, tried = [], []

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.chip import Converters, Exact
+from cosim.chip import NO_KEYS, Converters, Exact
 from cosim.network.cells import Gate
 
-NO_KEYS, _NO_COUNTERS = np.zeros((0, 2), np.uint32), np.zeros(0, np.uint32)
-"""Of converters without noise."""
+_NO_COUNTERS = np.zeros(0, np.uint32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,6 @@ import numpy as np
 
 from cosim.network import exact_activation
 
-from . import kernels
 from .converters import Converters
 from .draw import ArraySum, ChipCell, ConvertedColumns
 from .hardware import Hardware
@@ -71,6 +70,8 @@ class ChipPath:
         driven = rows[array.rows]
         np.matmul(array.weights, driven, out=z)
         if array.read_variance is not None and array.read_keys is not None:
+            from . import kernels  # numba is slow to load
+
             variance = array.read_variance @ (driven * driven)
             if self.engine == "numba":
                 kernels.add_noise(z, variance, array.read_keys, self._counters, self._step)

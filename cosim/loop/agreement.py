@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .chip import LoopChip
-from .path import StepConversion, Trajectory
+from .datapath import StepConversion, Trajectory
 from .simulators import FAILED
 
 STEPS = ("array", "gate", "step", "conversions", "failed", "equal", "within_1")

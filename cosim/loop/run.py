@@ -25,7 +25,7 @@ from netlists.errors import InputError
 from ..tasks import SequenceSet, Task
 from . import agreement as agree, pictures
 from .chip import LoopChip, check_columns, describe_chip, loop_hardware, make_chip
-from .path import StepConversion, Trajectory, Who, run_loop_network
+from .datapath import StepConversion, Trajectory, Who, run_loop_network
 from .settings import ON_FAILURE, LoopSettings
 from .simulators import Answer, ResumingSimulator, Simulator, SpiceSimulator
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
+from cosim.chip import converted_columns
 from cosim.network import Network
 from cosim.report import RunOptions, StudySettings, write_report
 from netlists.errors import InputError
@@ -24,7 +25,7 @@ from ..cost import Design, NetworkShape, network_cost
 from ..cost.terms import STEP
 from ..tasks import load_task
 from ..tasks.registry import info
-from .bench import DesignBench, AccuracyLoss, converted_columns, held_out_sequences
+from .bench import AccuracyLoss, DesignBench, held_out_sequences
 from .confirm import Simulated, simulated_ramps
 from .pictures import draw_front, draw_importances
 from .search import Row, front, importances, main_effects, optuna, run_search
@@ -71,7 +72,8 @@ class Job:
         self.network = Network.load(settings.network)
         self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
-        self.validation = DesignBench(self.network, held_out_sequences(self.task, self.network), self.profile, settings.r_wire, run.jobs)
+        held_out = held_out_sequences(self.task, self.network)
+        self.validation = DesignBench(self.network, held_out, self.profile, settings.r_wire, run.jobs)
         self.space = Space(variables(self.profile), settings.fixed)
         steps = round(float(np.mean(self.validation.data.lengths)))
         self.shape = NetworkShape.of(self.network, steps)

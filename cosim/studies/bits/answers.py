@@ -49,7 +49,13 @@ Answers = dict[Key, list[np.ndarray]]
 
 
 def collect(
-    settings: BitsSettings, task: str, networks: Mapping[Course, Network], models: Models, judge: Judge, parts: Parts, run: RunOptions
+    settings: BitsSettings,
+    task: str,
+    networks: Mapping[Course, Network],
+    models: Models,
+    judge: Judge,
+    parts: Parts,
+    run: RunOptions,
 ) -> Answers:
     """All answers of the networks of a task; those that are stored are read.
 

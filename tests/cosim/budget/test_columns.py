@@ -14,7 +14,7 @@ from characterization.compact.delay import DelayLaw
 from characterization.compact.integrator import IntegratorModel
 from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.file import Fitted
-from cosim.budget.columns import FAR, column_gains, late_columns, late_levels, leaked_levels
+from cosim.chip.column_effects import FAR, column_gains, late_columns, late_levels, leaked_levels
 from netlists.array.pwm import Pwm
 from netlists.converter.tile import Tile
 from netlists.converter.tile_deck import convert

@@ -9,7 +9,7 @@ import cosim.loop.simulators as simulators
 from cosim.chip.converters import Converters
 from cosim.evaluation.evaluator import evaluate
 from cosim.loop.chip import choose_columns, make_chip
-from cosim.loop.path import Who, run_loop_network
+from cosim.loop.datapath import Who, run_loop_network
 from cosim.loop.run import choose_sequences
 from cosim.loop.settings import LoopSettings
 from cosim.loop.simulators import ModelSimulator, SpiceSimulator, Step

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
+from cosim.chip.mapping import converted_columns
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import LSTMNetwork, Network
-from cosim.optimize.bench import DesignBench, converted_columns, held_out_sequences, loaded_network
+from cosim.optimize.bench import DesignBench, held_out_sequences, loaded_network
 from cosim.optimize.space import Space, design_of, variables
 from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
