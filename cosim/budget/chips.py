@@ -18,6 +18,7 @@ from cosim.chip import (
     NO_KEYS,
     Arrays,
     Chip,
+    ChipParts,
     ConvertedColumns,
     Converters,
     EffectiveWeights,
@@ -34,7 +35,7 @@ from cosim.chip import (
     noise_keys,
 )
 from cosim.network import Network
-from cosim.network.cells import LSTM, Cell
+from cosim.network.cells import LSTM
 from netlists.array import Pwm
 from netlists.checks import Bits, Count, Seed, checked
 from netlists.converter import charge_capacitance
@@ -195,8 +196,8 @@ class ChipBuilder:
 
 
 @dataclass(frozen=True, eq=False)
-class BudgetParts:
-    """`ChipParts` of one chip with some sources on.
+class BudgetParts(ChipParts):
+    """One chip with some sources on.
 
     Attributes
     ----------
@@ -264,9 +265,3 @@ class BudgetParts:
     def read_keys(self, at: MatrixPlace, part: int) -> np.ndarray:
         sequence = budget_sequence(self.builder.seed, self.index, at.layer, at.direction, "noise")
         return noise_keys(sequence, at.matrix.shape[1])
-
-    def array_bank(self, at: MatrixPlace, part: int) -> None:
-        return None
-
-    def state_units(self, cell: Cell, layer: int, direction: int) -> dict[str, Converters]:
-        return {}

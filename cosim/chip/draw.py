@@ -7,8 +7,8 @@ of the others alone. A budget and a loop with ngspice put in parts of their own.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -115,28 +115,28 @@ class Chip:
     layers: tuple[tuple[ChipCell, ...], ...]
 
 
-class ChipParts(Protocol):
+class ChipParts(ABC):
     """What the matrices of one chip become."""
 
+    @abstractmethod
     def weights(self, at: MatrixPlace) -> EffectiveWeights:
         """What the columns of a matrix compute instead of the weights they were given."""
-        ...
 
+    @abstractmethod
     def units(self, at: MatrixPlace) -> tuple[ConvertedColumns | Exact, ...]:
         """What turns the columns' sums into outputs."""
-        ...
 
     def read_keys(self, at: MatrixPlace, part: int) -> np.ndarray:
         """Keys of the noise of the sums of one array, uint32 (pairs of columns, 2)."""
-        ...
+        return NO_KEYS
 
     def array_bank(self, at: MatrixPlace, part: int) -> Converters | None:
         """Linear converters of one array alone; None if the sums of all arrays are converted once."""
-        ...
+        return None
 
     def state_units(self, cell: Cell, layer: int, direction: int) -> dict[str, Converters]:
         """Converters of activations of digital values, by activation; those that are not there are exact."""
-        ...
+        return {}
 
 
 def draw_chip(
@@ -188,7 +188,7 @@ def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type) -> ChipMatrix:
     return ChipMatrix(at.matrix, tuple(sums), parts.units(at), at.ranges)
 
 
-class DrawnParts:
+class DrawnParts(ChipParts):
     """The parts that a hardware describes, drawn for one chip; `ChipParts` in the network's order."""
 
     def __init__(self, network: Network, hardware: Hardware, index: int, seed: int, dtype: type) -> None:

@@ -37,7 +37,7 @@ def steps_table(converted: Sequence[StepConversion]) -> pd.DataFrame:
             continue
         done = c.answer.codes != FAILED
         apart = np.abs(c.answer.codes - c.model)
-        gates = np.array([c.step.array.gate_of(j) for j in c.step.array.chosen])
+        gates = np.array([c.step.array.gate(j).name for j in c.step.array.chosen])
         for gate in dict.fromkeys(gates):
             own, ok = apart[gates == gate], done[gates == gate]
             counts = (own.size, int((~ok).sum()), int((own[ok] == 0).sum()), int((own[ok] <= 1).sum()))
@@ -57,15 +57,15 @@ def disagreements_table(chip: LoopChip, converted: Sequence[StepConversion]) -> 
         array = c.step.array
         for i, s in np.argwhere((c.answer.codes != c.model) & (c.answer.codes != FAILED)):
             j, identity, x = int(array.chosen[i]), int(c.step.identities[s]), float(c.step.x[i, s])
-            program = chip.ramps[array.activation_of(j)].program
+            program = chip.ramps[array.gate(j).activation].program
             levels = chip.thresholds(array, j, c.step.number, identity)
             mine = int(np.searchsorted(levels, x, side="left"))
             same = np.flatnonzero(program.codes == c.answer.codes[i, s])
             theirs = int(same[np.argmin(np.abs(same - mine))])
             k = theirs - 1 if theirs > mine else theirs
-            margin = abs(x - levels[k]) / (program.lsb[k] * array.full_scale(j))
+            margin = abs(x - levels[k]) / (program.lsb[k] * array.gate(j).full_scale)
             codes = (int(c.answer.codes[i, s]), int(c.model[i, s]))
-            rows.append((array.key, array.gate_of(j), j, c.step.number, identity, x, *codes, float(margin)))
+            rows.append((array.key, array.gate(j).name, j, c.step.number, identity, x, *codes, float(margin)))
     return pd.DataFrame(rows, columns=list(DISAGREEMENTS)).sort_values(["array", "step", "sequence", "column"], ignore_index=True)
 
 
@@ -75,7 +75,7 @@ def failures_table(chip: LoopChip, converted: Sequence[StepConversion]) -> pd.Da
     for c in converted:
         for f in c.answer.failures if c.answer is not None else ():
             j = int(c.step.array.chosen[f.row])
-            where = (c.step.array.key, c.step.array.gate_of(j), j, c.step.number, int(c.step.identities[f.sequence]))
+            where = (c.step.array.key, c.step.array.gate(j).name, j, c.step.number, int(c.step.identities[f.sequence]))
             rows.append((*where, chip.settings.seed, f.message))
     return pd.DataFrame(rows, columns=list(FAILURES))
 

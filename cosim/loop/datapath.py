@@ -12,7 +12,8 @@ from cosim.network import Network, run_layer
 from netlists.errors import SimulationError
 from netlists.ramp import RampProgram
 
-from .chip import LoopArray, LoopChip
+from .array import LoopArray
+from .chip import LoopChip
 from .simulators import FAILED, Answer, Simulator, Step
 
 
@@ -107,7 +108,7 @@ class LoopPath:
         """Outputs of all columns, shape of ``x``."""
         identities = self._counters[: x.shape[1]]
         passed = self._chip.passed(array, np.arange(len(x)), x, self._step, identities)
-        programs = [self._chip.ramps[array.activation_of(j)].program for j in range(len(x))]
+        programs = [self._chip.ramps[array.gate(j).activation].program for j in range(len(x))]
         codes = np.array([p.codes[k] for p, k in zip(programs, passed, strict=True)])
         step = Step(array, self._step, x[array.chosen].copy(), drive, identities)
         answer = None
@@ -116,7 +117,7 @@ class LoopPath:
         self._tell(StepConversion(step, codes[array.chosen], answer))
         if answer is not None and self._who.leads:
             codes[array.chosen] = self._led(step, codes[array.chosen], answer)
-        tables = [array.full_scale(j) * _by_code(p) for j, p in enumerate(programs)]
+        tables = [array.gate(j).full_scale * _by_code(p) for j, p in enumerate(programs)]
         out = np.array([t[c] for t, c in zip(tables, codes, strict=True)])
         if len(bad := np.argwhere(np.isnan(out))):
             j, i = bad[0]
