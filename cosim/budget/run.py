@@ -131,11 +131,7 @@ def _losses(bench: BudgetBench, run: RunOptions) -> pd.DataFrame:
 
 
 def _loss(name: str, change: Change) -> dict[str, float | None]:
-    """A loss is a change of accuracy with the other sign."""
-    o = change.over_chips
-    ends = {"loss": change.value, "low": change.high, "high": change.low, "chips_low": o.high, "chips_high": o.low}
-    # 0 minus 0 is 0, without a sign.
-    return {f"{name}_{k}": None if v is None else 0.0 - v for k, v in ends.items()}
+    return {f"{name}_{k}": v for k, v in change.loss_columns().items()}
 
 
 def _shares(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -122,12 +123,8 @@ class DesignBench:
         rng = np.random.default_rng(seed)
         # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
         correct = evaluate(network, self.data, hardware, chips, rng, dtype=np.float64, threads=self.threads).correct
-        change = accuracy_change(correct, self.exact)
-        o = change.over_chips
-        assert o.low is not None
-        assert o.high is not None
-        means = float(correct.mean()), float(self.exact.mean())
-        return AccuracyLoss(*means, -change.value, -change.high, -change.low, -o.high, -o.low)
+        losses: dict[str, Any] = accuracy_change(correct, self.exact).loss_columns()
+        return AccuracyLoss(float(correct.mean()), float(self.exact.mean()), **losses)
 
     def predicted(self, design: Design, chips: int, seed: int) -> AccuracyLoss:
         """Loss with ramps in closed form.

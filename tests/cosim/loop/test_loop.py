@@ -264,7 +264,7 @@ def test_a_code_that_the_ramp_does_not_have_is_an_error(network, chip, some):
         ({"scope": "tile", "noise": True}, "the deck of a whole tile has none"),
         ({"utterances": 0}, "utterances=0: must be a whole number, 1 or more"),
         ({"seed": -1}, "seed=-1"),
-        ({"columns": ()}, "must name at least one"),
+        ({"columns": ()}, "must name at least 1"),
         ({"columns": (1, 1)}, "each once"),
         ({"level": "sky130", "latches": True}, "take level macro"),
         ({"level": "sky130", "scope": "column"}, "take level macro"),
