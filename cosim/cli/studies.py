@@ -76,10 +76,11 @@ def error_sources(
 
     Example: cosim study error-sources --task voices --task keywords-synthetic
     """
-    from cosim.studies.error_sources import describe, run_error_sources
+    from cosim.report import RunOptions
+    from cosim.studies.error_sources import ErrorSourcesSettings, describe, run_error_sources
 
-    tasks = tuple(task or ["voices"])
-    summary = run_error_sources(out, tasks=tasks, chips=chips, seed=seed, threads=o.workers(jobs), progress=not quiet, say=note)
+    settings = ErrorSourcesSettings(tasks=tuple(task or ["voices"]), chips=chips, seed=seed)
+    summary = run_error_sources(settings, out, RunOptions(o.workers(jobs), not quiet, note))
     answer(summary, f"{describe(summary)}\ntables and pictures: {out}", json)
 
 
@@ -110,7 +111,7 @@ def _register(name: str, question: str) -> None:
         quiet: o.Quiet = False,
         json: o.Json = False,
     ) -> None:
-        from cosim.report import PAGES, Run, Study, describe_settings, load_settings
+        from cosim.report import PAGES, RunOptions, Study, describe_settings, load_settings
 
         study: Study = import_module(PAGES[name]).STUDY
         chosen = load_settings(study.settings, preset, set_ or [])
@@ -118,7 +119,7 @@ def _register(name: str, question: str) -> None:
             answer(chosen.model_dump(mode="json"), describe_settings(chosen), json)
             return
         folder = out or Path("results") / name
-        summary = study.run(chosen, folder, Run(o.workers(jobs), not quiet, note))
+        summary = study.run(chosen, folder, RunOptions(o.workers(jobs), not quiet, note))
         answer(summary, f"{study.describe(summary)}\nreport: {folder / 'report.html'}", json)
 
     command.__doc__ = f"{question}\n\nExample: cosim study {name}"

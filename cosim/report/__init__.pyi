@@ -25,7 +25,7 @@ from .registry import (
     write_report as write_report,
 )
 from .settings import (
-    Run as Run,
+    RunOptions as RunOptions,
     Study as Study,
     StudySettings as StudySettings,
     describe_settings as describe_settings,

@@ -42,7 +42,7 @@ def _plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunOptions:
     """How a study runs, which changes no number.
 
     Attributes
@@ -74,14 +74,14 @@ class Study:
         Of the command, the preset and the folder under results/.
     settings : type of StudySettings
     run : callable
-        From settings, output folder and `Run` to what ``summary.json`` holds, which it has written with tables and pictures.
+        From settings, output folder and `RunOptions` to what ``summary.json`` holds, which it has written with tables and pictures.
     describe : callable
         From the summary to a few lines for the terminal.
     """
 
     name: str
     settings: type[StudySettings]
-    run: Callable[[Any, Path, Run], dict[str, Any]]
+    run: Callable[[Any, Path, RunOptions], dict[str, Any]]
     describe: Callable[[dict[str, Any]], str]
 
     @property

@@ -35,6 +35,24 @@ GATE_OHM_UM = 2.22e3
 """On-resistance times NMOS width of ``transmission_gate_sky130`` at 0.9 V, ohm um; measured with ngspice, tt, 27 C, 1.8 V."""
 
 
+def charge_capacitance(
+    program: RampProgram, circuit: RampCircuit, pwm: Pwm, scale: float, *, full_scale: float = 1.0, input_max: float = 1.0
+) -> float:
+    """C_f of a column by charge alone, farads: an ideal integrator on ideal wires has V_mac in the ramp's units.
+
+    Parameters
+    ----------
+    scale : float
+        Siemens per unit of weight.
+    full_scale : float
+        Pre-activation that is one unit of the ramp.
+    input_max : float
+        Input value of the longest pulse.
+    """
+    charge = circuit.v_read * scale * pwm.max_code * pwm.periods * pwm.t_unit / input_max
+    return charge / (program.volts_per_unit(circuit) / full_scale)
+
+
 @checked
 @dataclass(frozen=True, eq=False)
 class ColumnGroup:
@@ -46,11 +64,14 @@ class ColumnGroup:
     columns : tuple of int
     chip : Chips, optional
         The one drawn ramp column of the group (``len(chip) == 1``); default as programmed.
+    full_scale : float
+        Pre-activation that is one unit of the ramp.
     """
 
     program: RampProgram
     columns: tuple[int, ...]
     chip: Chips | None = None
+    full_scale: Positive = 1.0
 
     def __post_init__(self) -> None:
         ramp = self.ramp
@@ -167,10 +188,11 @@ class Tile:
 
     def charge_capacitance(self) -> np.ndarray:
         """C_f by charge alone, shape (C,), farads: an ideal integrator on ideal wires has V_mac in the ramp's units."""
-        full = self.circuit.v_read * self.scale * self.pwm.max_code * self.pwm.periods * self.pwm.t_unit / self.input_max
         out = np.empty(self.columns)
         for group in self.groups:
-            out[list(group.columns)] = full / group.program.volts_per_unit(self.circuit)
+            out[list(group.columns)] = charge_capacitance(
+                group.program, self.circuit, self.pwm, self.scale, full_scale=group.full_scale, input_max=self.input_max
+            )
         return out
 
     def feedback_capacitance(self, level: str = "macro") -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.report.settings import Run
+from cosim.report.settings import RunOptions
 from cosim.studies.activations import run as study
 from cosim.studies.activations.measure import compiled, measure_transfer, name_of, spice_row
 from cosim.studies.activations.page import LIMIT_LSB
@@ -95,7 +95,7 @@ def test_gallery_holds_every_kind_of_function(tmp_path):
 
 
 SETTINGS = study.Settings(activations=("tanh", "softsign"), examples=True, bits=(3, 4), spice_bits=3)
-QUIET = Run(progress=False)
+QUIET = RunOptions(progress=False)
 
 
 @pytest.fixture

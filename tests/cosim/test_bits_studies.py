@@ -15,7 +15,7 @@ from cosim.cli.app import run
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import Network
 from cosim.report import registry as report
-from cosim.report.settings import Run, load_settings
+from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.bits import conditions as c, kws as kws_bits, lm as lm_bits, models as bits_models, networks as bits_networks
 from cosim.studies.bits.answers import gain_rows, result_rows
 from cosim.studies.bits.networks import AWARE, PLAIN, Course, course_for, courses
@@ -24,7 +24,7 @@ from netlists.errors import InputError, ToolkitError
 from netlists.technology.profile import load_profile
 
 MODELS = Path(__file__).parents[2] / "results" / "demo" / "models"
-QUIET = Run(progress=False)
+QUIET = RunOptions(progress=False)
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +133,7 @@ def test_a_study_stopped_anywhere_goes_on_to_the_same_numbers(tmp_path, monkeypa
 
     monkeypatch.setattr(kws_bits, "evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        kws_bits.run_kws_bits(settings, tmp_path / "out", Run(jobs=2, progress=False))
+        kws_bits.run_kws_bits(settings, tmp_path / "out", RunOptions(jobs=2, progress=False))
     assert not (tmp_path / "out" / "summary.json").exists()
     with pytest.raises(InputError, match="chips: 3 there, 4 now"):
         kws_bits.run_kws_bits(settings.model_copy(update={"chips": 4}), tmp_path / "out", QUIET)

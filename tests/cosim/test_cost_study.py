@@ -10,7 +10,7 @@ from characterization.transistors import energy
 from cosim.cost.figures import all_figures
 from cosim.network.network import LSTMNetwork
 from cosim.report.registry import write_report
-from cosim.report.settings import Run, load_settings
+from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.cost import run as cost
 from netlists.errors import InputError
 
@@ -52,7 +52,7 @@ def no_pictures(monkeypatch):
 
 
 def test_it_writes_what_the_page_needs(settings, tmp_path, monkeypatch):
-    summary = cost.run_cost_study(settings, tmp_path / "out", Run(progress=False))
+    summary = cost.run_cost_study(settings, tmp_path / "out", RunOptions(progress=False))
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["bounds_hold"]
     assert [r["ratio"] for r in summary["halving"]] == pytest.approx([0.25] * 3, rel=1e-3)
@@ -71,7 +71,7 @@ def test_it_writes_what_the_page_needs(settings, tmp_path, monkeypatch):
 
 
 def test_stopped_and_started_again_it_gives_the_same(settings, tmp_path, monkeypatch, no_pictures):
-    whole = cost.run_cost_study(settings, tmp_path / "whole", Run(progress=False))
+    whole = cost.run_cost_study(settings, tmp_path / "whole", RunOptions(progress=False))
     measured = energy.measure_ramp
 
     def interrupted(*args):
@@ -79,13 +79,13 @@ def test_stopped_and_started_again_it_gives_the_same(settings, tmp_path, monkeyp
 
     monkeypatch.setattr(energy, "measure_ramp", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        cost.run_cost_study(settings, tmp_path / "out", Run(progress=False))
+        cost.run_cost_study(settings, tmp_path / "out", RunOptions(progress=False))
     assert (tmp_path / "out" / ".parts").is_dir()
     assert not (tmp_path / "out" / "summary.json").exists()
     with pytest.raises(InputError, match="chips: 2 there, 3 now"):
-        cost.run_cost_study(settings.model_copy(update={"chips": 3}), tmp_path / "out", Run(progress=False))
+        cost.run_cost_study(settings.model_copy(update={"chips": 3}), tmp_path / "out", RunOptions(progress=False))
     monkeypatch.setattr(energy, "measure_ramp", measured)
-    again = cost.run_cost_study(settings, tmp_path / "out", Run(progress=False))
+    again = cost.run_cost_study(settings, tmp_path / "out", RunOptions(progress=False))
     assert {k: v for k, v in again.items() if k != "wall_seconds"} == {k: v for k, v in whole.items() if k != "wall_seconds"}
     for path in (tmp_path / "whole").glob("*.csv"):
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
@@ -107,9 +107,9 @@ def test_the_packages_figures_are_those_of_the_stored_study():
 
 def test_settings_that_cannot_be_are_refused(settings, tmp_path):
     with pytest.raises(InputError, match="levels: 'spice' is unknown"):
-        cost.run_cost_study(settings.model_copy(update={"levels": ("spice",)}), tmp_path, Run(progress=False))
+        cost.run_cost_study(settings.model_copy(update={"levels": ("spice",)}), tmp_path, RunOptions(progress=False))
     with pytest.raises(InputError, match="no such file; `cosim study error-sources` makes it"):
-        cost.run_cost_study(settings.model_copy(update={"network": "nowhere.npz"}), tmp_path, Run(progress=False))
+        cost.run_cost_study(settings.model_copy(update={"network": "nowhere.npz"}), tmp_path, RunOptions(progress=False))
     assert isinstance(LSTMNetwork.load(settings.network), LSTMNetwork)
 
 

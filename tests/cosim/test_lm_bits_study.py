@@ -8,14 +8,14 @@ import pytest
 from cosim.chip.hardware import Hardware
 from cosim.evaluation.evaluator import evaluate_text
 from cosim.network.network import Network
-from cosim.report.settings import Run
+from cosim.report.settings import RunOptions
 from cosim.studies.bits import conditions as c, lm as lm_bits
 from cosim.studies.bits.networks import PLAIN
 from cosim.tasks import get_task
 from netlists.errors import InputError
 
 MODELS = Path(__file__).parents[2] / "results" / "demo" / "models"
-QUIET = Run(progress=False)
+QUIET = RunOptions(progress=False)
 
 
 @pytest.fixture(autouse=True)

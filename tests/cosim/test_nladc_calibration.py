@@ -11,14 +11,14 @@ from scipy.stats import binomtest
 
 from characterization.chips.sampling import draw
 from characterization.estimates.statistics import max_inl
-from cosim.report.settings import Run, load_settings
+from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.calibration import run as study
 from cosim.studies.calibration.tables import AS_PROGRAMMED, BEST_SHIFT, least_max_inl
 from netlists.errors import InputError
 from netlists.ramp.closed_form import transition_levels
 from netlists.ramp.compiler import CALIBRATION
 
-QUIET = Run(progress=False)
+QUIET = RunOptions(progress=False)
 SETTINGS = study.Settings(
     activations=("sigmoid",), bits=3, samples=8, calibrations=("one-point", "trim"), error_factors=(3.0,), stuck_rate=0.1
 )

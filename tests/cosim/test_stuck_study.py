@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from cosim.report.settings import Run
+from cosim.report.settings import RunOptions
 from cosim.studies.stuck import run as stuck
 from netlists.errors import InputError
 
-QUIET = Run(progress=False)
+QUIET = RunOptions(progress=False)
 SETTINGS = stuck.Settings(bits=3, samples=8, rates=(0.0, 0.3), cells=(3,), calibrations=("trim",))
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from characterization.chips.sampling import draw
 from characterization.plan.plan import RampPlan
-from cosim.report.settings import Run, load_settings
+from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.vread import run as vread
 from netlists.errors import InputError
 from netlists.ramp.closed_form import to_input_units, transition_levels
 
-QUIET = Run(progress=False)
+QUIET = RunOptions(progress=False)
 SETTINGS = vread.Settings(activations=("sigmoid",), bits=3, samples=18)
 
 

@@ -17,7 +17,7 @@ from characterization.plan import DEFAULT_PROFILE
 from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.workers import in_workers
-from cosim.report import Counts, Run, Study, StudySettings, Words, write_report
+from cosim.report import Counts, RunOptions, Study, StudySettings, Words, write_report
 from netlists.errors import InputError
 from netlists.files import make_folder, write_atomic, write_json
 from netlists.function import ACTIVATIONS, ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
@@ -47,7 +47,7 @@ class Settings(StudySettings):
         return self
 
 
-def run_activations_study(settings: Settings, out: Path, run: Run) -> dict[str, Any]:
+def run_activations_study(settings: Settings, out: Path, run: RunOptions) -> dict[str, Any]:
     """Compile every function, measure those of one resolution in ngspice; write table, picture and summary.
 
     ``activations.csv``, ``pictures/gallery``, ``summary.json``, and the example of a CSV table, ``hard-swish.csv``.

@@ -13,7 +13,7 @@ from characterization.resume import Parts
 from characterization.streams import network_chips_stream
 from cosim.chip import Hardware
 from cosim.network import Network
-from cosim.report import Run
+from cosim.report import RunOptions
 
 from .conditions import FLOAT, Conditions, conditions, float_conditions
 from .models import Models
@@ -49,7 +49,13 @@ Answers = dict[Key, list[np.ndarray]]
 
 
 def collect(
-    settings: BitsSettings, task: str, networks: Mapping[Course, Network], models: Models, judge: Judge, parts: Parts, run: Run
+    settings: BitsSettings,
+    task: str,
+    networks: Mapping[Course, Network],
+    models: Models,
+    judge: Judge,
+    parts: Parts,
+    run: RunOptions,
 ) -> Answers:
     """All answers of the networks of a task; those that are stored are read.
 

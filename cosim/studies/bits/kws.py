@@ -15,7 +15,7 @@ from pydantic import Field
 from cosim.chip import Hardware
 from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import Network
-from cosim.report import Page, Run, Study, percent
+from cosim.report import Page, RunOptions, Study, percent
 from cosim.studies.error_sources import COMMON, OTHER_TRAININGS, TRAININGS
 from cosim.tasks import Task, load_task
 from cosim.training import TrainingSettings
@@ -50,7 +50,7 @@ class Settings(BitsSettings):
     aware_weight_decay: float = Field(0.1, ge=0, le=1, description="weight decay of hardware-aware training")
 
 
-def run_kws_bits(settings: Settings, out: Path, run: Run) -> dict[str, Any]:
+def run_kws_bits(settings: Settings, out: Path, run: RunOptions) -> dict[str, Any]:
     """Load the tasks, and `run_bits`."""
     check_tasks(settings.tasks, "sequences")
     data: dict[str, Task] = {name: load_task(name) for name in settings.tasks if name != "keywords"}

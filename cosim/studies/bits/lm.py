@@ -14,7 +14,7 @@ from pydantic import Field
 from cosim.chip import Hardware
 from cosim.evaluation import bits_interval, evaluate_text
 from cosim.network import Network
-from cosim.report import Page, Run, Study
+from cosim.report import Page, RunOptions, Study
 from cosim.tasks import CharacterTask, load_characters
 from cosim.training import TrainingSettings
 from netlists.errors import InputError
@@ -53,7 +53,7 @@ class Settings(BitsSettings):
     block: int = Field(1000, ge=1, description="characters in a block of the bootstrap")
 
 
-def run_lm_bits(settings: Settings, out: Path, run: Run) -> dict[str, Any]:
+def run_lm_bits(settings: Settings, out: Path, run: RunOptions) -> dict[str, Any]:
     """Load the texts, and `run_bits`."""
     check_tasks(settings.tasks, "characters")
     whole: dict[str, CharacterTask] = {name: load_characters(name) for name in settings.tasks if name != "ptb"}

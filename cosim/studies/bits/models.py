@@ -12,7 +12,7 @@ from characterization.plan import RampPlan
 from characterization.ramp_model import RampModel
 from characterization.resume import Parts
 from characterization.run import characterize
-from cosim.report import Run
+from cosim.report import RunOptions
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -22,7 +22,7 @@ ACTIVATIONS = ("sigmoid", "tanh")
 Models = dict[tuple[str, int], RampModel]
 
 
-def ramp_models(settings: BitsSettings, parts: Parts, run: Run) -> Models:
+def ramp_models(settings: BitsSettings, parts: Parts, run: RunOptions) -> Models:
     """A model of each activation at each resolution.
 
     Raises
@@ -47,7 +47,7 @@ def _read(folder: Path, activation: str, bits: int) -> RampModel:
     return model
 
 
-def _fitted(settings: BitsSettings, parts: Parts, run: Run, activation: str, bits: int) -> RampModel:
+def _fitted(settings: BitsSettings, parts: Parts, run: RunOptions, activation: str, bits: int) -> RampModel:
     path = parts.file(f"{activation}{bits}.json")
     if not path.exists():
         # Different seeds, or the two ramps of a chip would share their errors.

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from characterization.resume import Parts
 from characterization.workers import in_workers
 from cosim.network import Network
-from cosim.report import Run
+from cosim.report import RunOptions
 from cosim.tasks import CharacterTask, Task
 from cosim.training import HardwareAware, TrainingSettings, train_task
 
@@ -67,7 +67,7 @@ def trained(
     work: Sequence[tuple[Course, Task | CharacterTask, TrainingSettings]],
     models: Models,
     parts: Parts,
-    run: Run,
+    run: RunOptions,
     *,
     side_by_side: bool,
 ) -> dict[Course, Network]:

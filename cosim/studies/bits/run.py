@@ -13,7 +13,7 @@ import pandas as pd
 
 from characterization.provenance import versions
 from characterization.resume import Parts
-from cosim.report import Run, write_report
+from cosim.report import RunOptions, write_report
 from cosim.training import TrainingSettings
 from netlists.files import make_folder, write_atomic, write_json
 
@@ -59,7 +59,7 @@ class Kind(Generic[Data]):
 
 
 def run_bits(
-    kind: Kind[Data], data: Mapping[str, Data], absent: Mapping[str, str], settings: BitsSettings, out: Path, run: Run
+    kind: Kind[Data], data: Mapping[str, Data], absent: Mapping[str, str], settings: BitsSettings, out: Path, run: RunOptions
 ) -> dict[str, Any]:
     """Train and evaluate; write ``results.csv``, ``gains.csv``, ``models.csv``, ``networks.csv``, models, networks and pictures.
 

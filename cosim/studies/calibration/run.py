@@ -25,7 +25,7 @@ from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.run import BATCH, check_counts
 from characterization.workers import in_workers
-from cosim.report import Numbers, Run, Study, StudySettings, Words, write_report
+from cosim.report import Numbers, RunOptions, Study, StudySettings, Words, write_report
 from netlists.errors import InputError
 from netlists.files import make_folder, write_atomic, write_json
 from netlists.ramp import CALIBRATION, RampProgram, to_input_units
@@ -120,7 +120,7 @@ def plan_of(settings: Settings, number: int, calibration: str, group: Group | No
     return base if group is None else replace(base, profile=group.profile, scheme=base.program().scheme)
 
 
-def run_calibration_study(settings: Settings, out: Path, run: Run) -> dict[str, Any]:
+def run_calibration_study(settings: Settings, out: Path, run: RunOptions) -> dict[str, Any]:
     """Simulate every group; write ``calibration.csv``, ``yield.csv``, ``inl.csv``, ``ramps.csv``, ``chips.parquet``, pictures."""
     check_counts(settings.samples, run.jobs)
     start = time.perf_counter()

@@ -20,7 +20,7 @@ from cosim.chip import Hardware
 from cosim.cost import CHIPS, MEASURED, Design, NetworkShape, all_figures, compare, constants, figure_table, fit, network_cost
 from cosim.evaluation import accuracy_interval, evaluate
 from cosim.network import Network
-from cosim.report import Run, Study, StudySettings, write_report
+from cosim.report import RunOptions, Study, StudySettings, write_report
 from cosim.tasks import load_task
 from netlists.errors import InputError
 from netlists.files import make_folder, write_atomic, write_json
@@ -68,7 +68,7 @@ class CostSettings(StudySettings):
     write_measured: bool = Field(False, description="also write the package's file of measured figures")
 
 
-def run_cost_study(settings: CostSettings, out: Path, run: Run) -> dict[str, Any]:
+def run_cost_study(settings: CostSettings, out: Path, run: RunOptions) -> dict[str, Any]:
     """Simulate, compute, draw; write tables, pictures, ``summary.json`` and the report.
 
     Raises

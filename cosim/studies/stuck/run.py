@@ -30,7 +30,7 @@ from cosim.report import (
     Counts,
     Numbers,
     Page,
-    Run,
+    RunOptions,
     Section,
     Study,
     StudySettings,
@@ -61,7 +61,7 @@ class Settings(StudySettings):
     limits: Numbers = Field((0.5, 1.0), min_length=1, description="largest |INL| of a chip that passes, input LSB")
 
 
-def run_stuck_study(settings: Settings, out: Path, run: Run) -> dict[str, Any]:
+def run_stuck_study(settings: Settings, out: Path, run: RunOptions) -> dict[str, Any]:
     """Simulate every point; write ``yield.csv``, ``chips.parquet``, a picture and ``summary.json``.
 
     A chip that fails to simulate does not pass.

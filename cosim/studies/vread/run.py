@@ -35,7 +35,7 @@ from cosim.report import (
     Beside,
     Numbers,
     Page,
-    Run,
+    RunOptions,
     Section,
     Study,
     StudySettings,
@@ -72,7 +72,7 @@ class Settings(StudySettings):
     )
 
 
-def run_vread_study(settings: Settings, out: Path, run: Run) -> dict[str, Any]:
+def run_vread_study(settings: Settings, out: Path, run: RunOptions) -> dict[str, Any]:
     """Simulate calibrated chips over the sweep; write ``levels.parquet``, ``figures.csv``, pictures and ``summary.json``."""
     check_counts(settings.samples, run.jobs)
     start = time.perf_counter()
