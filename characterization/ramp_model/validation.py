@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def validate(
         raise InputError(f"conversions={conversions!r}: must be a whole number, 1 or more")
     if seed == model.ramp_plan.seed:
         raise InputError(f"seed={seed}: the model was fitted with it; held-out chips need another")
-    plan = RampPlan(**{**model.ramp_plan.__dict__, "seed": seed})
+    plan = replace(model.ramp_plan, seed=seed)
     run = simulate_run(plan, samples, jobs=jobs, progress=progress)
     levels = run.levels(calibrated=True)
     good = levels[np.isfinite(levels).all(axis=1)]
@@ -229,7 +230,7 @@ def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dic
 def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inputs, own transition levels (NaN where SPICE failed) and SPICE codes of some calibrated chips."""
     program, circuit = plan.program(), plan.circuit
-    batch = measure_batch(plan, program, samples, conversions=False)
+    batch = measure_batch(plan, samples, conversions=False)
     levels = to_input_units(batch.after.volts, program, circuit)
     x = np.array([inputs_for(row, program, plan.seed, int(i)) for row, i in zip(levels, samples, strict=True)])
     spice = np.full(x.shape, -1)

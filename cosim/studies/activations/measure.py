@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from characterization.chips import measure
-from netlists.converter import conversion_deck, read_codes
+from netlists.converter import Converter, conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
 from netlists.function import ActivationTable, as_activation
 from netlists.ramp import Chips, RampProgram, compensate, dense_inputs, program_ramp, to_input_units, to_volts, transfer_error
@@ -79,7 +79,7 @@ def measure_transfer(which: Which, bits: int, profile: DeviceProfile, circuit: R
     """
     program, circuit = compiled(which, bits, profile, circuit)
     chips = Chips.nominal(program)
-    found = measure(program, circuit, chips)
+    found = measure(Converter(program, circuit), chips)
     if found.status[0] != "ok":
         raise SimulationError(f"{program.activation}, {bits} bits: {found.status[0]}", found.message[0])
     levels = to_input_units(found.volts[0], program, circuit)

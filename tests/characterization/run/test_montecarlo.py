@@ -33,6 +33,12 @@ def same(a, b):
 
 
 @pytest.fixture(scope="module")
+def program3(plan3):
+    """The plan's own program, which allows for the op-amp."""
+    return plan3.program()
+
+
+@pytest.fixture(scope="module")
 def whole(plan3):
     """The uninterrupted run, in memory, with one job."""
     return simulate_run(plan3, SAMPLES, progress=False)
@@ -92,7 +98,7 @@ def test_fewer_and_more_samples_are_the_same_rows(whole, copied, plan3):
 
 
 def test_a_finished_run_is_not_simulated_again(copied, whole, plan3, monkeypatch):
-    monkeypatch.setattr(montecarlo, "_parallel", None)
+    monkeypatch.setattr(montecarlo, "parallel", None)
     before = {name: sha256_of(copied / f"{name}.parquet") for name in TABLES}
     (copied / "transitions.parquet").unlink()
     same(characterize(plan3, SAMPLES, copied, progress=False), whole)
@@ -212,7 +218,7 @@ def test_what_was_not_measured_does_not_count_as_calibrated(plan3, program3, mon
         return found
 
     monkeypatch.setattr(characterization.chips.batch, "measure", first_call_loses_chip_2)
-    batch = measure_batch(plan3, program3, np.arange(4))
+    batch = measure_batch(plan3, np.arange(4))
     assert batch.before.status == ["ok", "ok", "not bracketed", "ok"]
     assert batch.after.status == batch.conversion.status == ["ok", "ok", "not calibrated", "ok"]
     assert np.isnan(batch.after.volts[2]).all()
@@ -233,11 +239,11 @@ def test_a_measurement_lost_during_the_calibration_is_told(calibration, plan3, p
 
     monkeypatch.setattr(characterization.chips.batch, "measure", second_call_loses_chip_2)
     plan = replace(plan3, calibration=calibration)
-    batch = measure_batch(plan, program3, np.arange(4))
+    batch = measure_batch(plan, np.arange(4))
     assert batch.before.status == ["ok"] * 4
     assert batch.after.status == batch.conversion.status == ["ok", "ok", "not calibrated", "ok"]
     assert np.isnan(batch.after.volts[2]).all()
-    row = measured_rows(plan, program3, batch).to_pylist()[2]
+    row = measured_rows(plan, batch).to_pylist()[2]
     assert (row["status"], row["message"]) == ("not calibrated", "a measurement during the calibration failed")
 
 
