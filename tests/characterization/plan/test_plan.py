@@ -208,7 +208,7 @@ def test_any_plan_survives_json(activation, bits, seed, calibration, conditions,
 def test_a_program_is_compiled_once_for_all_plans_that_share_it(plan3):
     """Whether a plan was copied with another seed, read from a file or sent to another process; and nobody can change it."""
     read = RampPlan.from_dict(json.loads(json.dumps(plan3.as_dict())))
-    for plan in (replace(plan3, seed=99), read, pickle.loads(pickle.dumps(plan3))):
+    for plan in (replace(plan3, seed=99), read, pickle.loads(pickle.dumps(plan3))):  # noqa: S301
         assert plan.program() is plan3.program()
     assert hash(read) == hash(plan3)
     assert "converter" in vars(plan3)

@@ -18,10 +18,10 @@ import characterization.run.montecarlo as montecarlo
 from characterization.chips.batch import measure_batch, nominal_deck
 from characterization.plan.plan import RampPlan
 from characterization.plan.points import Sampling
-from characterization.provenance import sha256_of
 from characterization.run.montecarlo import BATCH, TABLES, characterize, load_run, simulate_run
 from characterization.run.rows import measured_rows
 from netlists.errors import InputError, ToolkitError
+from netlists.files import sha256_of
 from netlists.spice.program import read_transitions, run_batch
 
 SAMPLES = 40
