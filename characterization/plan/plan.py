@@ -37,7 +37,14 @@ class RampPlan:
 
     Attributes
     ----------
-    activation, bits, scheme, n_calibration : see `netlists.ramp.compiler.program_ramp`
+    activation : str or ActivationTable
+        Function that the ramp follows.
+    bits : int
+        Resolution, 1..8.
+    scheme : str
+        How step sizes beyond the conductance range are made, as for `netlists.ramp.compiler.program_ramp`.
+    n_calibration : int
+        Calibration cells of the ramp column.
     profile : DeviceProfile
     circuit : RampCircuit
         By default the one of the conditions, `netlists.technology.conditions.circuit_at`.
