@@ -26,7 +26,7 @@ from comparator_offset import comparator_offsets
 
 from characterization.chips import draw, measure, probe_span
 from characterization.plan import RampPlan
-from netlists.converter import comparator_values, integrator_values
+from netlists.converter import Converter, comparator_values, integrator_values
 from netlists.ramp import Chips, RampProgram, timing, transition_levels
 from netlists.spice import pulses, pwl, shared_instance, stairs, subcircuits
 from netlists.spice.shared_library import Circuit
@@ -40,7 +40,7 @@ AGREEMENT_LSB = 5e-3
 
 
 def chips_of(first: int, n: int) -> Chips:
-    return draw(PLAN, PROGRAM, np.arange(first, first + n)).chips()
+    return draw(PLAN, np.arange(first, first + n)).chips()
 
 
 def plain_loop(chips: Chips, program: RampProgram, cells: str) -> np.ndarray:
@@ -113,7 +113,7 @@ def our_batch(first: int, n: int) -> tuple[np.ndarray, float, float, int, int]:
         inside += time.perf_counter() - before
 
     ngspice.run = timed_run
-    measured = measure(program, PLAN.circuit, chips_of(first, n))
+    measured = measure(Converter(program, PLAN.circuit), chips_of(first, n))
     del ngspice.run
     if set(measured.status) != {"ok"}:
         raise SystemExit(f"samples from {first} on: {measured.status}, {measured.message}")
@@ -198,7 +198,7 @@ def startup() -> float:
         "from characterization.chips.transitions import measure\n"
         "plan = RampPlan('sigmoid', 5, seed=1)\n"
         "program = plan.program()\n"
-        "assert measure(program, plan.circuit, draw(plan, program, np.arange(1)).chips()).status == ['ok']\n"
+        "assert measure(Converter(program, plan.circuit), draw(plan, np.arange(1)).chips()).status == ['ok']\n"
     )
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.streams import part_sequences
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from cosim.report import RunOptions, StudySettings, write_report
 from netlists.errors import InputError
+from netlists.files import make_folder, sha256_of, write_atomic, write_json
 from netlists.technology import RampCircuit, load_profile
 
 from ..tasks import load_task

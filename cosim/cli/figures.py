@@ -9,9 +9,9 @@ import typer
 
 from characterization.estimates import figure_table, summary
 from characterization.plan import Limits
-from characterization.provenance import write_atomic
 from characterization.run import load_run
 from netlists.errors import InputError
+from netlists.files import write_atomic
 
 from . import options as o
 from .app import answer, app

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import typer
 
-from characterization.provenance import write_atomic
 from netlists.errors import InputError
+from netlists.files import write_atomic
 from netlists.outside import Wave, Waves, read_outside_deck, requests, simulate_analysis
 from netlists.spice import Permissions
 

@@ -13,12 +13,13 @@ import pandas as pd
 from pydantic import Field
 from tqdm import tqdm
 
-from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from cosim.chip import converted_columns
 from cosim.network import Network
 from cosim.report import RunOptions, StudySettings, write_report
 from netlists.errors import InputError
+from netlists.files import make_folder, sha256_of, write_atomic, write_json
 from netlists.technology import load_profile
 
 from ..cost import Design, NetworkShape, network_cost

@@ -71,7 +71,7 @@ class DeviceProfile:
     program_sigma_shape: tuple[float, ...] = ()
     relaxation_times: tuple[float, ...] = ()
     relaxation_sigma_fit: tuple[tuple[float, ...], ...] = ()
-    source: dict[str, str] = field(default_factory=dict)
+    source: dict[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.g_hrs <= self.g_min < self.g_max:

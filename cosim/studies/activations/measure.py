@@ -79,7 +79,7 @@ def measure_transfer(which: Which, bits: int, profile: DeviceProfile, circuit: R
     """
     program, circuit = compiled(which, bits, profile, circuit)
     chips = Chips.nominal(program)
-    found = measure(program, circuit, chips)
+    found = measure(Converter(program, circuit), chips)
     if found.status[0] != "ok":
         raise SimulationError(f"{program.activation}, {bits} bits: {found.status[0]}", found.message[0])
     levels = to_input_units(found.volts[0], program, circuit)

@@ -111,7 +111,9 @@ def _nominal(plan: RampPlan, finished: Parts) -> pd.DataFrame:
 
     def table() -> pd.DataFrame:
         program = plan.program()
-        macro, sky130 = (measure(program, plan.circuit, Chips.nominal(program), blocks=b).volts[0] for b in (MACRO, plan.blocks))
+        macro, sky130 = (
+            measure(Converter(program, plan.circuit, b), Chips.nominal(program)).volts[0] for b in (MACRO, plan.blocks)
+        )
         found = pd.DataFrame({"chip": -1, "k": np.arange(1, len(program.x) + 1), "macro": macro, "sky130": sky130})
         return found.assign(opamp_offset=0.0, comparator_offset=0.0)
 
@@ -140,10 +142,10 @@ def _batch(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Codes and levels of some chips."""
     program, circuit = plan.program(), plan.circuit
-    chips = draw(plan, program, samples).chips()
-    macro = measure(program, circuit, chips).volts
+    chips = draw(plan, samples).chips()
+    macro = measure(Converter(program, circuit), chips).volts
     difference, span = _expected(known, chips)
-    sky130 = measure(program, circuit, chips, blocks=plan.blocks, guess=macro + difference, span=span).volts
+    sky130 = measure(plan.converter, chips, guess=macro + difference, span=span).volts
     found = {"macro": macro, "sky130": sky130}
     for name, blocks in (("macro", MACRO), ("sky130", plan.blocks)):
         for state, volts in zip(("after", "noisy"), _calibrated(plan, calibrated, found[name], blocks), strict=True):
@@ -167,13 +169,13 @@ def _calibrated(plan: RampPlan, samples: np.ndarray, volts: np.ndarray, blocks: 
     after, noisy = np.full_like(volts, np.nan), np.full_like(volts, np.nan)
     n = len(samples)
     if n:
-        drawn = draw(plan, program, samples)
+        drawn = draw(plan, samples)
         before = volts[:n]
-        written = recalibrate(plan, program, drawn, to_input_units(before, program, circuit), _not_needed).conductance
+        written = recalibrate(plan, drawn, to_input_units(before, program, circuit), _not_needed).conductance
         for out, chips in ((after, drawn.chips(written)), (noisy, drawn.conversions(written, plan.profile))):
             moved = transition_levels(program, circuit, chips) - transition_levels(program, circuit, drawn.chips())
             guess, span = (None, None) if blocks is MACRO else (before + moved, GUESSED)
-            out[:n] = measure(program, circuit, chips, blocks=blocks, guess=guess, span=span).volts
+            out[:n] = measure(Converter(program, circuit, blocks), chips, guess=guess, span=span).volts
     return after, noisy
 
 
