@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +10,13 @@ from typing import Annotated
 import typer
 
 from . import options as o
-from .app import answer, note, study_app
+from .commands import SAMPLES_KEPT, kept
+from .output import answer, note
 
 Work = Annotated[Path, typer.Option(help="Folder of what was simulated; a stopped study goes on from there.")]
 
 
-@study_app.command()
+@kept(SAMPLES_KEPT)
 def demo(
     out: o.Out = Path("results/demo"),
     work: Work = Path("runs/demo"),
@@ -41,7 +43,7 @@ def demo(
     answer(summary, "\n".join([*text, f"report: {out / 'report.html'}"]), json)
 
 
-@study_app.command()
+@kept(SAMPLES_KEPT)
 def models(
     out: o.Out = Path("results/models"),
     work: Work = Path("runs/models"),
@@ -62,13 +64,13 @@ def models(
     answer(summary, "\n".join([describe_models(summary), f"written: {out / 'summary.json'}"]), json)
 
 
-@study_app.command("error-sources")
+@kept(SAMPLES_KEPT)
 def error_sources(
     out: o.Out = Path("results/error-sources"),
     task: Annotated[list[str] | None, typer.Option(help="Classification task, voices by default; may be repeated.")] = None,
     chips: Annotated[int, typer.Option(help="Chips of each source, 2 or more.")] = 16,
     seed: o.Seed = 1,
-    jobs: Annotated[int, typer.Option(help="Threads; 0 takes every core. The numbers do not depend on it.")] = 0,
+    jobs: o.Threads = 0,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -95,7 +97,10 @@ QUESTIONS = {
 """Studies with settings and a preset, and what each answers."""
 
 
-def _register(name: str, question: str) -> None:
+def _study(name: str, question: str) -> Callable[..., None]:
+    """The command of a study with settings and a preset."""
+
+    @kept(SAMPLES_KEPT)
     def command(
         preset: Annotated[Path | None, typer.Option(help="Settings as a TOML file, like the presets in cosim/studies.")] = None,
         set_: Annotated[
@@ -122,8 +127,8 @@ def _register(name: str, question: str) -> None:
         answer(summary, f"{study.describe(summary)}\nreport: {folder / 'report.html'}", json)
 
     command.__doc__ = f"{question}\n\nExample: cosim study {name}"
-    study_app.command(name)(command)
+    return command
 
 
-for _name, _question in QUESTIONS.items():
-    _register(_name, _question)
+COMMANDS = {name: _study(name, question) for name, question in QUESTIONS.items()}
+"""The commands of those studies."""
