@@ -2,7 +2,6 @@ from .converters import (
     Converters as Converters,
 )
 from .datapath import (
-    ENGINES as ENGINES,
     ChipPath as ChipPath,
 )
 from .draw import (
@@ -15,6 +14,7 @@ from .draw import (
     draw_chip as draw_chip,
 )
 from .hardware import (
+    ENGINES as ENGINES,
     PARTIAL_SUMS as PARTIAL_SUMS,
     STATE_UNITS as STATE_UNITS,
     Arrays as Arrays,

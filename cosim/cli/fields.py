@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -10,9 +11,6 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import typer
-
-from netlists.check_rules import Choice
-from netlists.checks import fields_of
 
 T = TypeVar("T")
 Build = Callable[[Mapping[str, Any]], Any]
@@ -77,12 +75,13 @@ class Options:
 
 def options_of(cls: type, which: Options) -> list[inspect.Parameter]:
     """The parameters of a command that fill the fields of a dataclass or of a study's settings."""
-    found = []
-    for f in _fields(cls):
+    found, all_fields = [], _fields(cls)
+    names = {f.name for f in all_fields}
+    for f in all_fields:
         if f.name in which.without or (which.only and f.name not in which.only):
             continue
         kind, choices, unit = _plain(f.type)
-        text = which.helps.get(f.name) or f.description
+        text = re.sub(r"``(\w+)``", lambda m: which.flag(m[1]) if m[1] in names else m[1], which.helps.get(f.name) or f.description)
         text = (text[:1].upper() + text[1:]).rstrip(".")
         if choices:
             text = f"{text}: {', '.join(choices)}"
@@ -140,6 +139,8 @@ class _Field:
 
 
 def _fields(cls: type) -> list[_Field]:
+    from netlists.checks import fields_of
+
     if is_dataclass(cls):
         return [_Field(f.name, f.type, f.default, f.description) for f in fields_of(cls)]
     hints = typing.get_type_hints(cls, include_extras=True)
@@ -153,7 +154,7 @@ def _plain(hint: Any) -> tuple[Any, tuple[str, ...], str]:
     if typing.get_origin(hint) is Annotated:
         kind, choices, unit = _plain(arguments[0])
         for rule in arguments[1:]:
-            choices = tuple(map(str, rule.allowed)) if isinstance(rule, Choice) else choices
+            choices = tuple(map(str, getattr(rule, "allowed", choices)))
             unit = getattr(rule, "unit", unit)
         return kind, choices, unit
     if typing.get_origin(hint) is Literal:

@@ -69,10 +69,10 @@ def test_the_seed_decides(tmp_path, capsys):
         (("tile", "--level", "spice"), "level='spice': unknown"),
         (("tile", "--array", "wires"), "array='wires': unknown"),
         (("tile", "--chosen", "0-99"), "--chosen '0-99': the tile has columns 0..31"),
-        (("tile", "--tanh-columns", "40"), "tanh_columns=40: must be 0..32"),
+        (("tile", "--tanh-columns", "40"), "--tanh-columns=40: must be 0..32"),
         (("tile", "--level", "sky130"), "r_driver=0: at level sky130"),
         (("crossbar", "--level", "spice"), "level='spice': unknown"),
-        (("column", "--n-in", "1"), "n_in=1"),
+        (("column", "--n-in", "1"), "--n-in=1"),
         (("column", "--t-unit", "1e-10"), "too slow"),
     ],
 )
