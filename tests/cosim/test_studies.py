@@ -1,10 +1,7 @@
 """The studies on small sizes: their figures against closed forms, and what they write."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,14 +183,10 @@ EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE.read_text(), re.DOTAL
 
 
 @pytest.mark.parametrize(("language", "code"), EXAMPLES, ids=[f"{k}-{lang}" for k, (lang, _) in enumerate(EXAMPLES)])
-def test_examples_of_the_page_run_and_agree(language, code, tmp_path):
+def test_examples_of_the_page_run_and_agree(language, code, run_example):
     if "import jax" in code:
         pytest.importorskip("jax")
-    command = ["sh", "-e", "-c", code] if language == "sh" else [sys.executable, "-c", code]
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
-    for line in done.stdout.splitlines():
+    for line in run_example(language, code).splitlines():
         if "difference" in line:
             assert float(line.split()[-1]) < 1e-5, line
 

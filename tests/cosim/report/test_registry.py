@@ -92,7 +92,7 @@ def copies(tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
     environment = {**os.environ, "PATH": str(empty), "NGSPICE_LIBRARY_PATH": str(empty / "libngspice.so")}
     command = [sys.executable, "-c", WITHOUT_NGSPICE, *(str(where / name) for name in FOLDERS)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return where
 
