@@ -15,7 +15,7 @@ from characterization.resume import Parts
 from characterization.streams import part_sequences
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
-from cosim.report import Run, write_report
+from cosim.report import RunOptions, write_report
 from netlists.errors import InputError
 from netlists.technology import RampCircuit, load_profile
 
@@ -30,7 +30,7 @@ from .sources import GROUPS, check_amounts, default_amounts, source
 from .tolerance_table import tolerance_tables
 
 
-def run_budget(settings: BudgetSettings, out: Path, run: Run) -> dict[str, Any]:
+def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str, Any]:
     """Write ``sources.csv``, ``shapley.csv``, ``groups.csv``, ``tolerances.csv``, ``losses.csv``, pictures, summary and page.
 
     Returns
@@ -98,7 +98,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: Run) -> dict[str, Any]:
     return summary
 
 
-def _losses(bench: Bench, run: Run) -> pd.DataFrame:
+def _losses(bench: Bench, run: RunOptions) -> pd.DataFrame:
     """Loss of each source alone against none, and of all sources against all but it."""
     none, everything, rows = bench.coalition(0), bench.coalition(bench.everything), []
     for i, name in enumerate(run.bar(bench.names, "source", "alone and all but one")):
@@ -121,7 +121,7 @@ def _loss(name: str, change: Change) -> dict[str, float | None]:
 
 
 def _shares(
-    bench: Bench, permutations: int, orders: np.random.Generator, resampling: np.random.Generator, run: Run
+    bench: Bench, permutations: int, orders: np.random.Generator, resampling: np.random.Generator, run: RunOptions
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Shapley shares of the total loss with intervals, largest first, and accuracies with no source and with all."""
     drawn = shapley.orders(len(bench.names), permutations // 2, orders)
@@ -155,7 +155,7 @@ def _shares(
     return table, figures
 
 
-def _groups(bench: Bench, run: Run) -> pd.DataFrame:
+def _groups(bench: Bench, run: RunOptions) -> pd.DataFrame:
     """Exact Shapley shares of the parts of the circuit, each switched on as a whole; intervals over test items and chips."""
     index = {name: i for i, name in enumerate(bench.names)}
     bits = {g: sum(1 << index[n] for n in names if n in index) for g, names in GROUPS.items()}

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cosim.report import Run
+from cosim.report import RunOptions
 
 from .bench import Bench
 from .sources import LARGEST_BITS, SMALLEST_BITS, Source, source
 from .tolerance import Curve, search, tolerance
 
 
-def tolerance_tables(bench: Bench, limit: float, rng: np.random.Generator, run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
+def tolerance_tables(bench: Bench, limit: float, rng: np.random.Generator, run: RunOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Amount of each source alone that loses ``limit``, and the losses that were tried."""
     none = bench.coalition(0).astype(np.float32)
     rows, tried = [], []

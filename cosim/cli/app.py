@@ -40,12 +40,7 @@ def studies() -> Mapping[str, Entry]:
     """The studies."""
     from .studies import COMMANDS
 
-    return {
-        "demo": "studies:demo",
-        "models": "studies:models",
-        "error-sources": "studies:error_sources",
-        **COMMANDS,
-    }
+    return COMMANDS
 
 
 @cache

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
 from cosim.network import Network
-from cosim.report import Run, write_report
+from cosim.report import RunOptions, write_report
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -44,7 +44,7 @@ FRESH = 1
 class Job:
     """One search: the network, its sequences, the space, and what a design costs and loses."""
 
-    def __init__(self, settings: OptimizeSettings, run: Run, work: Path) -> None:
+    def __init__(self, settings: OptimizeSettings, run: RunOptions, work: Path) -> None:
         if info(settings.task).kind != "sequences":
             raise InputError(f"task {settings.task!r}: is a text; a design search takes a classification task such as voices")
         self.settings, self.run, self.work = settings, run, work
@@ -117,7 +117,7 @@ class Job:
         }
 
 
-def run_optimize(settings: OptimizeSettings, out: Path, run: Run, command: str) -> dict[str, Any]:
+def run_optimize(settings: OptimizeSettings, out: Path, run: RunOptions, command: str) -> dict[str, Any]:
     """Search, confirm, report; write ``trials.csv``, ``front.csv``, ``importances.csv``, models, pictures and ``summary.json``.
 
     Parameters

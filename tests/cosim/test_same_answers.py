@@ -31,7 +31,7 @@ from cosim.loop.settings import LoopSettings
 from cosim.network.network import Network
 from cosim.optimize import confirm
 from cosim.optimize.run import OptimizeSettings, run_optimize
-from cosim.report.settings import Run
+from cosim.report.settings import RunOptions
 from cosim.tasks import load_task
 from cosim.training import HardwareAware, TrainingSettings, train_task
 from netlists.errors import InputError
@@ -40,7 +40,7 @@ from netlists.technology.profile import load_profile
 DEMO = Path(__file__).resolve().parents[2] / "results" / "demo"
 MODELS = DEMO / "models"
 SIGMOID, TANH = MODELS / "sigmoid3.json", MODELS / "tanh3.json"
-QUIET = Run(progress=False)
+QUIET = RunOptions(progress=False)
 BUDGET = dict.fromkeys(NAMES, 0.0) | {"programming": 8e-6, "ramp_bits": 2.0}
 FIXED = {"bits": 2, "t_step": 16e-9, "v_read": 0.2, "n_in": 5, "array_size": 32, "g_max": 400e-6, "calibration_cells": 5}
 NOT_NUMBERS = {"out", "command", "wall_seconds", "versions", "spice_seconds", "seconds_per_conversion", "conversions_per_second",

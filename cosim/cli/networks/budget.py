@@ -41,7 +41,7 @@ def budget(
     Example: cosim budget --network nets/vowels.npz --bits 4 --set ir_drop=0.3 --set stuck=0 --max-loss 0.5%
     """
     from cosim.network import Network
-    from cosim.report import Run
+    from cosim.report import RunOptions
 
     from ...budget.run import describe, run_budget
 
@@ -56,5 +56,5 @@ def budget(
         max_loss=o.parse_loss(max_loss),
         amounts=o.numbers_from(amounts, "--set", "SOURCE=AMOUNT", "ir_drop=0.5"),
     )
-    summary = run_budget(settings, out, Run(jobs=o.workers(jobs), progress=not quiet, say=note))
+    summary = run_budget(settings, out, RunOptions(jobs=o.workers(jobs), progress=not quiet, say=note))
     answer(summary, f"{describe(summary)}\nreport: {out / 'report.html'}", json)

@@ -25,7 +25,7 @@ from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
 from cosim.network.network import Network
 from cosim.report.registry import write_report
-from cosim.report.settings import Run
+from cosim.report.settings import RunOptions
 from cosim.tasks import SequenceSet, load_task
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile
@@ -34,7 +34,7 @@ NETWORK = Path(__file__).parents[3] / "results" / "demo" / "network.npz"
 ON = ("programming", "comparator_offset", "stuck", "ramp_bits")
 AMOUNTS = dict.fromkeys(set(NAMES) - set(ON), 0.0) | {"programming": 8e-6, "comparator_offset": 0.02, "stuck": 0.01}
 TABLES = ("sources", "shapley", "groups", "tolerances", "losses")
-QUIET = Run(progress=False)
+QUIET = RunOptions(progress=False)
 
 
 def short_task(name):
@@ -153,7 +153,7 @@ def test_a_stopped_budget_goes_on_and_computes_nothing_twice(done, evaluations, 
     stopped_at(None)
     with pytest.raises(InputError, match="parts of a stopped study with other settings \\(chips: 3 there, 4 now\\)"):
         run_budget(settings(chips=4), tmp_path, QUIET)
-    run_budget(settings(), tmp_path, Run(jobs=2, progress=False))
+    run_budget(settings(), tmp_path, RunOptions(jobs=2, progress=False))
     for name in TABLES:
         assert (tmp_path / f"{name}.csv").read_bytes() == (whole / f"{name}.csv").read_bytes()
     assert len(calls) == len(evaluations) > 25

@@ -15,12 +15,12 @@ from cosim.optimize.pictures import draw_front, draw_importances
 from cosim.optimize.run import OBJECTIVES, Job, OptimizeSettings, describe, run_optimize
 from cosim.optimize.search import front
 from cosim.report.registry import write_report
-from cosim.report.settings import Run
+from cosim.report.settings import RunOptions
 from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
 from netlists.errors import InputError
 
-QUIET = Run(jobs=1, progress=False)
+QUIET = RunOptions(jobs=1, progress=False)
 FIXED = {"bits": 2, "t_step": 16e-9, "v_read": 0.2, "n_in": 5, "array_size": 32, "g_max": 400e-6}
 
 

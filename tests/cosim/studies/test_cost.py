@@ -9,9 +9,12 @@ import pytest
 from characterization.transistors import energy
 from cosim.cost.figures import all_figures
 from cosim.network.network import LSTMNetwork
+from cosim.report import study as frame
 from cosim.report.registry import write_report
-from cosim.report.settings import Run, load_settings
+from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.cost import run as cost
+from cosim.studies.cost.page import page
+from cosim.studies.cost.settings import CostSettings
 from netlists.errors import InputError
 
 
@@ -28,7 +31,7 @@ def settings(tmp_path, monkeypatch, network, make_sequences):
     path = network.save(tmp_path / "network.npz")
     monkeypatch.setattr(cost, "load_task", lambda name: FakeTask(make_sequences()))
     return load_settings(
-        cost.CostSettings,
+        CostSettings,
         None,
         [
             f"network={path}",
@@ -46,13 +49,12 @@ def settings(tmp_path, monkeypatch, network, make_sequences):
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Drawing takes most of the time."""
-    for name in ("pareto", "table1", "terms", "efficiencies", "sweeps"):
-        monkeypatch.setattr(cost.cost_pictures, name, lambda *_: None)
-    monkeypatch.setattr(cost, "write_report", lambda _: None)
+    for name in ("save_pictures", "write_report"):
+        monkeypatch.setattr(frame, name, lambda *_: None)
 
 
 def test_it_writes_what_the_page_needs(settings, tmp_path, monkeypatch):
-    summary = cost.run_cost_study(settings, tmp_path / "out", Run(progress=False))
+    summary = cost.STUDY.run(settings, tmp_path / "out", RunOptions(progress=False))
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["bounds_hold"]
     assert [r["ratio"] for r in summary["halving"]] == pytest.approx([0.25] * 3, rel=1e-3)
@@ -62,16 +64,16 @@ def test_it_writes_what_the_page_needs(settings, tmp_path, monkeypatch):
     # The page reads files alone.
     monkeypatch.setattr(energy, "simulate", None)
     monkeypatch.setattr(cost, "evaluate", None)
-    page = cost.page(tmp_path / "out")
-    assert len(page.sections) == 10
+    made = page(tmp_path / "out")
+    assert len(made.sections) == 10
     html = write_report(tmp_path / "out").read_text()
-    for section in page.sections:
+    for section in made.sections:
         assert section.heading.replace("'", "&#39;") in html
     assert "8 bits predicted from 5 bits: 8 of 8 figures within the limits" in cost.describe(summary)
 
 
 def test_stopped_and_started_again_it_gives_the_same(settings, tmp_path, monkeypatch, no_pictures):
-    whole = cost.run_cost_study(settings, tmp_path / "whole", Run(progress=False))
+    whole = cost.STUDY.run(settings, tmp_path / "whole", RunOptions(progress=False))
     measured = energy.measure_ramp
 
     def interrupted(*args):
@@ -79,13 +81,13 @@ def test_stopped_and_started_again_it_gives_the_same(settings, tmp_path, monkeyp
 
     monkeypatch.setattr(energy, "measure_ramp", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        cost.run_cost_study(settings, tmp_path / "out", Run(progress=False))
+        cost.STUDY.run(settings, tmp_path / "out", RunOptions(progress=False))
     assert (tmp_path / "out" / ".parts").is_dir()
     assert not (tmp_path / "out" / "summary.json").exists()
     with pytest.raises(InputError, match="chips: 2 there, 3 now"):
-        cost.run_cost_study(settings.model_copy(update={"chips": 3}), tmp_path / "out", Run(progress=False))
+        cost.STUDY.run(settings.model_copy(update={"chips": 3}), tmp_path / "out", RunOptions(progress=False))
     monkeypatch.setattr(energy, "measure_ramp", measured)
-    again = cost.run_cost_study(settings, tmp_path / "out", Run(progress=False))
+    again = cost.STUDY.run(settings, tmp_path / "out", RunOptions(progress=False))
     assert {k: v for k, v in again.items() if k != "wall_seconds"} == {k: v for k, v in whole.items() if k != "wall_seconds"}
     for path in (tmp_path / "whole").glob("*.csv"):
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
@@ -106,12 +108,8 @@ def test_the_packages_figures_are_those_of_the_stored_study():
 
 
 def test_settings_that_cannot_be_are_refused(settings, tmp_path):
-    with pytest.raises(InputError, match="levels: 'spice' is unknown"):
-        cost.run_cost_study(settings.model_copy(update={"levels": ("spice",)}), tmp_path, Run(progress=False))
+    with pytest.raises(InputError, match=r"levels\.0='spice': unknown; allowed are ideal, macro, sky130"):
+        load_settings(CostSettings, None, ['levels=["spice"]'])
     with pytest.raises(InputError, match="no such file; `cosim study error-sources` makes it"):
-        cost.run_cost_study(settings.model_copy(update={"network": "nowhere.npz"}), tmp_path, Run(progress=False))
+        cost.STUDY.run(settings.model_copy(update={"network": "nowhere.npz"}), tmp_path, RunOptions(progress=False))
     assert isinstance(LSTMNetwork.load(settings.network), LSTMNetwork)
-
-
-def test_the_preset_is_the_default():
-    assert load_settings(cost.CostSettings, cost.STUDY.preset) == cost.CostSettings()

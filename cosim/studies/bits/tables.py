@@ -13,11 +13,11 @@ from characterization.resume import Parts
 from characterization.streams import network_chips_stream
 from cosim.chip import Hardware
 from cosim.network import Network
-from cosim.report import Run
+from cosim.report import RunOptions
 
 from .conditions import FLOAT, Conditions, conditions, float_conditions
 from .models import Models
-from .networks import AWARE, PLAIN, TRAININGS, Course, course_for
+from .networks import AWARE, PLAIN, TRAININGS, BitsCourse, course_for
 from .settings import BitsSettings
 
 Key = tuple[str, str, int | None]
@@ -49,9 +49,15 @@ Answers = dict[Key, list[np.ndarray]]
 
 
 def collect(
-    settings: BitsSettings, task: str, networks: Mapping[Course, Network], models: Models, judge: Judge, parts: Parts, run: Run
+    settings: BitsSettings,
+    task: str,
+    networks: Mapping[BitsCourse, Network],
+    models: Models,
+    judge: Judge,
+    parts: Parts,
+    options: RunOptions,
 ) -> Answers:
-    """All answers of the networks of a task; those that are stored are read.
+    """Collects all answers of the networks of a task; those that are stored are read.
 
     Notes
     -----
@@ -61,7 +67,7 @@ def collect(
     grids |= {bits: conditions(settings, models, bits) for bits in settings.bits}
     out: Answers = {}
     jobs = [(t, bits, seed) for t in TRAININGS for bits in grids for seed in settings.seeds]
-    for training, bits, seed in run.bar(jobs, "resolutions", f"{task}: evaluation"):
+    for training, bits, seed in options.bar(jobs, "resolutions", f"{task}: evaluation"):
         # In floating point the network trained for the highest resolution stands for those trained for each.
         course = course_for(settings, task, training, seed, bits or max(settings.bits))
         for number, (name, hardware) in enumerate(grids[bits].items()):
@@ -74,7 +80,7 @@ def collect(
 
 
 def result_rows(task: str, answers: Answers, judge: Judge) -> list[dict[str, Any]]:
-    """Value, intervals and spreads of each training, condition and resolution, and the change to the plain network in float.
+    """Finds value, intervals and spreads of each training, condition and resolution, and the change to the plain network in float.
 
     Notes
     -----
@@ -112,7 +118,7 @@ def result_rows(task: str, answers: Answers, judge: Judge) -> list[dict[str, Any
 
 
 def gain_rows(task: str, answers: Answers, judge: Judge) -> list[dict[str, Any]]:
-    """What hardware-aware training changes: its network minus the plain one, on the same items, chips and seeds."""
+    """Finds what hardware-aware training changes: its network minus the plain one, on the same items, chips and seeds."""
     rows = []
     for (training, condition, bits), plain in answers.items():
         if training == PLAIN:
@@ -122,5 +128,29 @@ def gain_rows(task: str, answers: Answers, judge: Judge) -> list[dict[str, Any]]
 
 
 def _beside(reference: Sequence[np.ndarray], each: Sequence[np.ndarray]) -> np.ndarray:
-    """The reference of each network, repeated for each of its chips."""
+    """Repeats the reference of each network for each of its chips."""
     return np.concatenate([np.repeat(r, len(a), axis=0) for r, a in zip(reference, each, strict=True)])
+
+
+def model_rows(models: Models) -> list[dict[str, Any]]:
+    """Lists what was fitted, a row each."""
+    rows = []
+    for (activation, bits), m in models.items():
+        sigma = np.sqrt(np.diag(m.covariance)) / m.lsb
+        row: dict[str, Any] = {"activation": activation, "bits": bits, "samples": m.samples, "failed": m.failed}
+        row |= {"sigma_lsb": float(sigma.max()), "mean_error_lsb": float(np.abs((m.mean - m.x_ideal) / m.lsb).max())}
+        row |= {"offset": m.comparator_offset.value, "offset_stderr": m.comparator_offset.stderr}
+        rows.append(row | {"offset_lsb": m.comparator_offset.value / float(m.lsb.min()), "seed": m.provenance["seed"]})
+    return rows
+
+
+def network_rows(networks: Mapping[BitsCourse, Network]) -> list[dict[str, Any]]:
+    """Lists how each training went."""
+    rows = []
+    for course, network in networks.items():
+        log = network.metadata
+        best = next(e for e in log.epochs if e.epoch == log.best_epoch)
+        row: dict[str, Any] = {"task": course.task, "training": course.training, "trained_bits": course.bits, "seed": course.seed}
+        row |= {"epochs": len(log.epochs), "best_epoch": log.best_epoch, "validation_loss": best.validation_loss}
+        rows.append(row | {"validation_accuracy": best.validation_accuracy, "seconds": round(log.seconds or 0.0, 1)})
+    return rows

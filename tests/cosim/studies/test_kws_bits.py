@@ -15,16 +15,20 @@ from cosim.cli.app import run
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import Network
 from cosim.report import registry as report
-from cosim.report.settings import Run, load_settings
-from cosim.studies.bits import conditions as c, kws as kws_bits, lm as lm_bits, models as bits_models, networks as bits_networks
-from cosim.studies.bits.answers import gain_rows, result_rows
-from cosim.studies.bits.networks import AWARE, PLAIN, Course, course_for, courses
+from cosim.report.settings import RunOptions, load_settings
+from cosim.studies.bits import conditions as c, models as bits_models, networks as bits_networks
+from cosim.studies.bits.networks import AWARE, PLAIN, BitsCourse, course_for, courses
+from cosim.studies.bits.tables import gain_rows, model_rows, result_rows
+from cosim.studies.kws_bits import run as kws_bits
+from cosim.studies.kws_bits.settings import KwsSettings
+from cosim.studies.lm_bits import run as lm_bits
+from cosim.studies.lm_bits.settings import LmSettings
 from cosim.tasks import load_task
 from netlists.errors import InputError, ToolkitError
 from netlists.technology.profile import load_profile
 
-MODELS = Path(__file__).parents[2] / "results" / "demo" / "models"
-QUIET = Run(progress=False)
+MODELS = Path(__file__).parents[3] / "results" / "demo" / "models"
+QUIET = RunOptions(progress=False)
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +40,7 @@ def no_data_of_the_user(tmp_path_factory, monkeypatch):
 
 def kws(**changes):
     small = {"tasks": ("digits",), "bits": (3, 5), "seeds": (1,), "models": str(MODELS), "chips": 3, "epochs": 1}
-    return kws_bits.Settings(**small | {"threshold_noise": (1.0,)} | changes)
+    return KwsSettings(**small | {"threshold_noise": (1.0,)} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,7 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NLADC_COSIM_CACHE", str(tmp_path_factory.mktemp("cache")))
         out = tmp_path_factory.mktemp("kws")
-        return out, kws_bits.run_kws_bits(kws(seeds=(1, 2)), out, QUIET)
+        return out, kws_bits.STUDY.run(kws(seeds=(1, 2)), out, QUIET)
 
 
 def row_of(summary, training, condition, bits):
@@ -122,7 +126,7 @@ def test_the_report_is_made_of_the_folder_alone(finished, monkeypatch):
 
 def test_a_study_stopped_anywhere_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
     settings = kws(bits=(3,), aware_bits=3)
-    whole = kws_bits.run_kws_bits(settings, tmp_path / "whole", QUIET)
+    whole = kws_bits.STUDY.run(settings, tmp_path / "whole", QUIET)
     real, done = kws_bits.evaluate, []
 
     def interrupted(*arguments, **options):
@@ -133,15 +137,15 @@ def test_a_study_stopped_anywhere_goes_on_to_the_same_numbers(tmp_path, monkeypa
 
     monkeypatch.setattr(kws_bits, "evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        kws_bits.run_kws_bits(settings, tmp_path / "out", Run(jobs=2, progress=False))
+        kws_bits.STUDY.run(settings, tmp_path / "out", RunOptions(jobs=2, progress=False))
     assert not (tmp_path / "out" / "summary.json").exists()
     with pytest.raises(InputError, match="chips: 3 there, 4 now"):
-        kws_bits.run_kws_bits(settings.model_copy(update={"chips": 4}), tmp_path / "out", QUIET)
+        kws_bits.STUDY.run(settings.model_copy(update={"chips": 4}), tmp_path / "out", QUIET)
 
     calls = []
     monkeypatch.setattr(kws_bits, "evaluate", lambda *a, **o: calls.append(None) or real(*a, **o))
     monkeypatch.setattr(bits_networks, "train_task", None)
-    kws_bits.run_kws_bits(settings, tmp_path / "out", QUIET)
+    kws_bits.STUDY.run(settings, tmp_path / "out", QUIET)
     assert len(calls) == 2 * (2 + 6) - 7
     for name in ("results.csv", "gains.csv"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -151,7 +155,7 @@ def test_a_study_stopped_anywhere_goes_on_to_the_same_numbers(tmp_path, monkeypa
 
 def test_a_stopped_training_goes_on_from_its_last_epoch(tmp_path, monkeypatch):
     settings = kws(bits=(3,), aware_bits=3, epochs=3)
-    work = [(Course("digits", AWARE, 1, 3), load_task("digits"), kws_bits.training_settings(settings, "digits", AWARE))]
+    work = [(BitsCourse("digits", AWARE, 1, 3), load_task("digits"), kws_bits.training_settings(settings, "digits", AWARE))]
 
     def train(folder):
         parts = Parts(folder, {})
@@ -196,7 +200,7 @@ def test_models_that_are_not_given_are_simulated_and_kept(tmp_path):
     first = bits_models.ramp_models(settings, parts, QUIET)
     assert set(first) == {("sigmoid", 3), ("tanh", 3)}
     assert [m.provenance["seed"] for m in first.values()] == [1, 2]
-    rows = bits_models.model_rows(first)
+    rows = model_rows(first)
     assert [(r["samples"], r["failed"]) for r in rows] == [(16, 0)] * 2
     assert all(0.005 < r["sigma_lsb"] < 0.1 for r in rows)
     again = bits_models.ramp_models(settings, parts, QUIET)
@@ -232,18 +236,15 @@ def test_each_resolution_may_have_its_own_training():
     one, each = kws(aware_bits=5), kws(aware_bits="each")
     assert [k.bits for k in courses(one, "digits")] == [5, None]
     assert [k.bits for k in courses(each, "digits")] == [3, 5, None]
-    assert course_for(one, "digits", AWARE, 1, 3) == Course("digits", AWARE, 1, 5)
-    assert course_for(each, "digits", AWARE, 1, 3) == Course("digits", AWARE, 1, 3)
-    assert course_for(each, "digits", PLAIN, 1, 3) == Course("digits", PLAIN, 1)
+    assert course_for(one, "digits", AWARE, 1, 3) == BitsCourse("digits", AWARE, 1, 5)
+    assert course_for(each, "digits", AWARE, 1, 3) == BitsCourse("digits", AWARE, 1, 3)
+    assert course_for(each, "digits", PLAIN, 1, 3) == BitsCourse("digits", PLAIN, 1)
     assert kws(bits=(3,), aware_bits=5).model_bits == (3, 5)
     assert len({k.name for k in courses(kws(aware_bits="each", seeds=(1, 2)), "digits")}) == 6
 
 
-@pytest.mark.parametrize("module", [kws_bits, lm_bits])
-def test_presets_fit_the_settings(module):
-    study = module.STUDY
-    assert load_settings(study.settings, study.preset) == study.settings()
-    full = load_settings(lm_bits.Settings, Path(lm_bits.__file__).with_name("lm-bits-full.toml"))
+def test_the_preset_of_the_large_network_fits_the_settings():
+    full = load_settings(LmSettings, lm_bits.STUDY.preset.with_name("full.toml"))
     assert (full.n_hidden, full.n_projection, full.n_embedding) == (2016, 504, 128)
     assert lm_bits.training_settings(full).n_projection == 504
 
@@ -285,7 +286,7 @@ def test_bad_settings_are_named(module, change, message):
 def test_what_a_study_cannot_do_is_said_before_anything_is_trained(tmp_path, monkeypatch, changes, error, message):
     monkeypatch.setattr(bits_networks, "train_task", None)
     with pytest.raises(error, match=message):
-        kws_bits.run_kws_bits(kws(**changes), tmp_path, QUIET)
+        kws_bits.STUDY.run(kws(**changes), tmp_path, QUIET)
 
 
 def test_a_model_under_a_wrong_name_is_refused(tmp_path):

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.report.settings import Run
+from cosim.report.settings import RunOptions
 from cosim.studies.activations import run as study
 from cosim.studies.activations.measure import compiled, measure_transfer, name_of, spice_row
-from cosim.studies.activations.page import LIMIT_LSB
+from cosim.studies.activations.settings import ActivationsSettings
+from cosim.studies.activations.tables import LIMIT_LSB, compile_row
 from netlists.converter.conversion import conversion_deck
 from netlists.errors import InputError
 from netlists.function.activations import ACTIVATIONS, get_activation
@@ -67,7 +68,7 @@ def test_every_transfer_curve_within_the_limit(name, profile, circuit):
 
 def test_a_function_that_does_not_compile_says_why(circuit):
     narrow = DeviceProfile("narrow", 99e-6, 100e-6, 98e-6, 0.0, 0.0, 0.0)
-    row = study.compile_row("gelu", 5, narrow, circuit)
+    row = compile_row("gelu", 5, narrow, circuit)
     assert not row["compiles"]
     assert "cannot hold the steps of a 5-bit gelu ramp" in row["why_not"]
     spice, m = spice_row("gelu", 5, narrow, circuit)
@@ -86,15 +87,15 @@ def test_ramps_keep_off_the_rails(profile, circuit):
 
 
 def test_gallery_holds_every_kind_of_function(tmp_path):
-    assert study.Settings().activations == tuple(ACTIVATIONS)
+    assert ActivationsSettings().activations == tuple(ACTIVATIONS)
     functions = study.examples(tmp_path)
     assert {f.interpolation for f in functions} == {"pchip", "cubic"}
     assert len({*ACTIVATIONS, *map(name_of, functions)}) == len(ACTIVATIONS) + len(functions)
     assert (tmp_path / "hard-swish.csv").read_text().startswith("x,y\n")
 
 
-SETTINGS = study.Settings(activations=("tanh", "softsign"), examples=True, bits=(3, 4), spice_bits=3)
-QUIET = Run(progress=False)
+SETTINGS = ActivationsSettings(activations=("tanh", "softsign"), examples=True, bits=(3, 4), spice_bits=3)
+QUIET = RunOptions(progress=False)
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def one_example(monkeypatch):
 
 def test_study_writes_table_picture_and_summary(one_example, tmp_path, monkeypatch):
     out = tmp_path / "a"
-    summary = study.run_activations_study(SETTINGS, out, QUIET)
+    summary = study.STUDY.run(SETTINGS, out, QUIET)
     assert summary == json.loads((out / "summary.json").read_text())
     assert summary["spice_within_limit"]
     assert summary["refused"] == []
@@ -130,8 +131,8 @@ def test_study_writes_table_picture_and_summary(one_example, tmp_path, monkeypat
 
     monkeypatch.setattr(study, "spice_row", once)
     with pytest.raises(KeyboardInterrupt):
-        study.run_activations_study(SETTINGS, tmp_path / "b", QUIET)
-    study.run_activations_study(SETTINGS, tmp_path / "b", QUIET)
+        study.STUDY.run(SETTINGS, tmp_path / "b", QUIET)
+    study.STUDY.run(SETTINGS, tmp_path / "b", QUIET)
     assert calls[:3] == ["tanh", "softsign", "softsign"]
     for name in ("activations.csv", "pictures/gallery.png"):
         assert (tmp_path / "b" / name).read_bytes() == (out / name).read_bytes()
@@ -139,9 +140,9 @@ def test_study_writes_table_picture_and_summary(one_example, tmp_path, monkeypat
 
 def test_settings_that_do_not_fit(tmp_path):
     with pytest.raises(ValueError, match="spice_bits=5: must be one of bits, 3, 4"):
-        study.Settings(bits=(3, 4))
+        ActivationsSettings(bits=(3, 4))
     with pytest.raises(ValueError, match="there is nothing to compile"):
-        study.Settings(activations=(), examples=False)
+        ActivationsSettings(activations=(), examples=False)
     with pytest.raises(InputError, match="activation='swoosh': unknown"):
-        study.run_activations_study(study.Settings(activations=("swoosh",)), tmp_path / "x", QUIET)
+        study.STUDY.run(ActivationsSettings(activations=("swoosh",)), tmp_path / "x", QUIET)
     assert not (tmp_path / "x").exists()

@@ -14,8 +14,13 @@ from characterization.chips.transitions import measure
 from characterization.plan.plan import CALIBRATIONS, RampPlan
 from characterization.ramp_model.model import RampModel
 from characterization.ramp_model.validation import convert
+from characterization.resume import Parts
 from cosim.cli.app import run
+from cosim.report.settings import RunOptions
+from cosim.studies import ramp_models
 from cosim.studies.models import run as models, transistors
+from cosim.studies.models.settings import ModelsSettings
+from cosim.studies.ramp_models import HELD_OUT_SEED_OFFSET
 from netlists.converter.blocks import MACRO
 from netlists.errors import InputError
 from netlists.ramp.chips import Chips
@@ -28,18 +33,10 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
 
     def study():
-        return models.run_models_study(
-            folder / "out",
-            folder / "work",
-            activations=["sigmoid"],
-            bits=3,
-            samples=16,
-            held_out=8,
-            further_sets=2,
-            transistor_chips={},
-            calibration_chips=4,
-            progress=False,
+        settings = ModelsSettings(
+            activations=("sigmoid",), bits=3, samples=16, held_out=8, further_sets=2, transistors=(), calibration_chips=4
         )
+        return models.STUDY.run(settings, folder / "out", RunOptions(progress=False, work=folder / "work"))
 
     return folder, study, study()
 
@@ -49,7 +46,7 @@ def test_study_of_the_models(small):
     held = summary["macro"]["sigmoid"]
     assert held["conversions"] == 8 * 16
     assert held["codes_equal"] > 0.95
-    assert held["seed"] == 1 + models.HELD_OUT_SEED_OFFSET
+    assert held["seed"] == 1 + HELD_OUT_SEED_OFFSET
     model = RampModel.load(folder / "out" / "sigmoid3.json")
     assert model.validation["codes_equal"] == held["codes_equal"]
     rows = {row["calibration"]: row for row in summary["calibration"]}
@@ -64,7 +61,7 @@ def test_study_of_the_models(small):
     assert len(set(sets["seed"]) - {1, held["seed"]}) == 2
     assert sets["p_value"].between(0, 1).all()
     pd.testing.assert_frame_equal(pd.read_csv(folder / "out" / "fresh_sets.csv"), sets, rtol=1e-5)
-    assert "sigmoid, 3 bits, macro: 128 codes" in models.describe_models(summary)
+    assert "sigmoid, 3 bits, macro: 128 codes" in models.describe(summary)
 
 
 def test_a_validated_model_is_not_validated_again(small, monkeypatch):
@@ -73,7 +70,7 @@ def test_a_validated_model_is_not_validated_again(small, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("validated again")
 
-    monkeypatch.setattr(models, "validate", never)
+    monkeypatch.setattr(ramp_models, "validate", never)
     assert study()["macro"] == summary["macro"]
 
 
@@ -130,7 +127,7 @@ def test_waveforms_of_the_nominal_chip():
 
 def test_the_comparison_wants_transistors(tmp_path):
     with pytest.raises(InputError, match="level='macro': the plan must be one of level sky130"):
-        transistors.simulate_both_levels(RampPlan("sigmoid", 3), 1, tmp_path)
+        transistors.simulate_both_levels(RampPlan("sigmoid", 3), 1, Parts(tmp_path, {}))
 
 
 def test_batches_of_both_levels_are_resumed(tmp_path, monkeypatch):
@@ -143,11 +140,12 @@ def test_batches_of_both_levels_are_resumed(tmp_path, monkeypatch):
         return rows[["chip"]], rows
 
     monkeypatch.setattr(transistors, "_batch", batch)
-    monkeypatch.setattr(transistors, "_nominal", lambda plan, finished: pd.DataFrame({"chip": [-1]}))
-    whole = transistors.simulate_both_levels(plan, 20, tmp_path, progress=False)
+    monkeypatch.setattr(transistors, "_nominal", lambda plan, parts: pd.DataFrame({"chip": [-1]}))
+    parts = Parts(tmp_path, {})
+    whole = transistors.simulate_both_levels(plan, 20, parts, progress=False)
     (path,) = (tmp_path / ".parts").glob("sigmoid2-*-16-4-0-1-levels.*.parquet")
     path.unlink()
-    again = transistors.simulate_both_levels(plan, 20, tmp_path, progress=False)
+    again = transistors.simulate_both_levels(plan, 20, parts, progress=False)
     first, second = (list(range(16)), list(range(8)), 1), (list(range(16, 20)), [], 17)
     assert measured == [first, second, second]
     for name in ("levels", "codes"):
@@ -157,8 +155,9 @@ def test_batches_of_both_levels_are_resumed(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_transistors_level_by_level_and_code_by_code(tmp_path):
     plan = RampPlan("sigmoid", 2, seed=5, level="sky130")
-    both = transistors.simulate_both_levels(plan, 2, tmp_path, calibrated=1, progress=False)
-    figures, table = transistors.what_macro_misses(both, tmp_path)
+    parts = Parts(tmp_path, {})
+    both = transistors.simulate_both_levels(plan, 2, parts, calibrated=1, progress=False)
+    figures, table = transistors.what_macro_misses(both, parts)
     assert (figures["chips"], figures["failed"], figures["conversions"]) == (2, 0, 4)
     assert figures["codes_equal"] == 1.0
     assert np.abs(table["difference_mv"]).max() < 20
@@ -178,7 +177,7 @@ def test_transistors_level_by_level_and_code_by_code(tmp_path):
     np.testing.assert_array_equal(own, found)
 
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "models.md"
 EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 
 

@@ -8,19 +8,21 @@ import pytest
 
 from characterization.chips.sampling import draw
 from characterization.plan.plan import RampPlan
-from cosim.report.settings import Run, load_settings
+from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.vread import run as vread
+from cosim.studies.vread.page import page
+from cosim.studies.vread.settings import VreadSettings
 from netlists.errors import InputError
 from netlists.ramp.closed_form import to_input_units, transition_levels
 
-QUIET = Run(progress=False)
-SETTINGS = vread.Settings(activations=("sigmoid",), bits=3, samples=18)
+QUIET = RunOptions(progress=False)
+SETTINGS = VreadSettings(activations=("sigmoid",), bits=3, samples=18)
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     out = tmp_path_factory.mktemp("vread")
-    return out, vread.run_vread_study(SETTINGS, out, QUIET)
+    return out, vread.STUDY.run(SETTINGS, out, QUIET)
 
 
 def test_the_in_memory_ramp_follows_the_read_voltage_and_a_fixed_one_does_not(done):
@@ -81,10 +83,10 @@ def test_a_stopped_study_goes_on(done, tmp_path, monkeypatch):
 
     monkeypatch.setattr(vread, "measure_batch", once)
     with pytest.raises(KeyboardInterrupt):
-        vread.run_vread_study(SETTINGS, tmp_path, QUIET)
+        vread.STUDY.run(SETTINGS, tmp_path, QUIET)
     with pytest.raises(InputError, match="samples: 18 there, 5 now"):
-        vread.run_vread_study(SETTINGS.model_copy(update={"samples": 5}), tmp_path, QUIET)
-    vread.run_vread_study(SETTINGS, tmp_path, QUIET)
+        vread.STUDY.run(SETTINGS.model_copy(update={"samples": 5}), tmp_path, QUIET)
+    vread.STUDY.run(SETTINGS, tmp_path, QUIET)
     assert len(calls) == 3
     for name in ("figures.csv", "levels.parquet"):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
@@ -100,10 +102,10 @@ def test_a_chip_that_failed_is_counted_and_left_out(done, tmp_path, monkeypatch)
 
     monkeypatch.setattr(vread, "measure", failing)
     settings = SETTINGS.model_copy(update={"samples": 3, "v_read": (0.18, 0.2)})
-    summary = vread.run_vread_study(settings, tmp_path, QUIET)
+    summary = vread.STUDY.run(settings, tmp_path, QUIET)
     assert summary["failed"] == 1
     assert {r["chips"] for r in summary["figures"] if r["converter"] == "in memory"} == {2}
-    assert "failed to simulate and are left out: 1." in str(vread.page(tmp_path).sections[0].notes)
+    assert "failed to simulate and are left out: 1." in str(page(tmp_path).sections[0].notes)
 
 
 @pytest.mark.parametrize(
@@ -112,4 +114,4 @@ def test_a_chip_that_failed_is_counted_and_left_out(done, tmp_path, monkeypatch)
 )
 def test_settings_that_do_not_fit(change, message):
     with pytest.raises(InputError, match=message):
-        load_settings(vread.Settings, None, [change])
+        load_settings(VreadSettings, None, [change])

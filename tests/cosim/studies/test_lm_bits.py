@@ -8,14 +8,16 @@ import pytest
 from cosim.chip.hardware import Hardware
 from cosim.evaluation.evaluator import evaluate_text
 from cosim.network.network import Network
-from cosim.report.settings import Run
-from cosim.studies.bits import conditions as c, lm as lm_bits
+from cosim.report.settings import RunOptions
+from cosim.studies.bits import conditions as c
 from cosim.studies.bits.networks import PLAIN
+from cosim.studies.lm_bits import run as lm_bits
+from cosim.studies.lm_bits.settings import LmSettings
 from cosim.tasks import get_task
 from netlists.errors import InputError
 
-MODELS = Path(__file__).parents[2] / "results" / "demo" / "models"
-QUIET = Run(progress=False)
+MODELS = Path(__file__).parents[3] / "results" / "demo" / "models"
+QUIET = RunOptions(progress=False)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +57,7 @@ def ptb_folder(tmp_path):
 
 
 def test_a_language_model_on_the_users_own_text(tmp_path, ptb_folder):
-    settings = lm_bits.Settings(
+    settings = LmSettings(
         tasks=("ptb",),
         ptb_folder=str(ptb_folder),
         bits=(3, 5),
@@ -71,7 +73,7 @@ def test_a_language_model_on_the_users_own_text(tmp_path, ptb_folder):
         test_characters=900,
         block=100,
     )
-    summary = lm_bits.run_lm_bits(settings, tmp_path / "out", QUIET)
+    summary = lm_bits.STUDY.run(settings, tmp_path / "out", QUIET)
     task = get_task("ptb")
     assert summary["absent"] == {}
     assert summary["sizes"]["ptb"] == {"train characters": 4000, "validation characters": 500, "test characters": 900}
@@ -89,9 +91,9 @@ def test_a_language_model_on_the_users_own_text(tmp_path, ptb_folder):
 def test_more_text_than_there_is_and_too_little_for_the_bootstrap(ptb_folder):
     task = get_task("ptb", ptb_folder)
     with pytest.raises(InputError, match="train_characters=99999"):
-        lm_bits.shortened(task, lm_bits.Settings(train_characters=99_999))
-    everything = lm_bits.Settings(train_characters=0, validation_characters=0, test_characters=900)
+        lm_bits.shortened(task, LmSettings(train_characters=99_999))
+    everything = LmSettings(train_characters=0, validation_characters=0, test_characters=900)
     with pytest.raises(InputError, match="two blocks"):
         lm_bits.shortened(task, everything)
-    whole = lm_bits.shortened(task, lm_bits.Settings(train_characters=0, validation_characters=0, test_characters=0))
+    whole = lm_bits.shortened(task, LmSettings(train_characters=0, validation_characters=0, test_characters=0))
     assert np.array_equal(whole.test, task.test)

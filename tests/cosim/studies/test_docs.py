@@ -3,23 +3,21 @@
 import re
 import shlex
 import tomllib
-from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from cosim.cli.studies import QUESTIONS
-from cosim.report.registry import PAGES
+from cosim.report.registry import STUDIES, load_study
 from cosim.report.settings import load_settings
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "studies.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "studies.md"
 TEXT = PAGE.read_text()
 
 
 def test_every_study_has_its_row():
     commands = re.findall(r"^\| `cosim study ([\w-]+)` \|.*\(\.\./results/([\w-]+)\) \|$", TEXT, re.MULTILINE)
-    assert {name for name, _ in commands} == {"demo", "models", "error-sources", *QUESTIONS}
+    assert {name for name, _ in commands} == {"error-sources", *(name for name, entry in STUDIES.items() if entry.question)}
     assert all(name == folder for name, folder in commands)
 
 
@@ -27,7 +25,7 @@ def test_every_study_has_its_row():
 def test_settings_of_the_examples_exist(line):
     words = shlex.split(line, comments=True)
     changes = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
-    study = import_module(PAGES[words[2]]).STUDY
+    study = load_study(words[2])
     chosen = load_settings(study.settings, study.preset, changes)
     for change in changes:
         name, value = change.split("=", 1)

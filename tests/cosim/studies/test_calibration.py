@@ -11,15 +11,18 @@ from scipy.stats import binomtest
 
 from characterization.chips.sampling import draw
 from characterization.estimates.statistics import max_inl
-from cosim.report.settings import Run, load_settings
+from cosim.report import study as frame
+from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.calibration import run as study
-from cosim.studies.calibration.tables import AS_PROGRAMMED, BEST_SHIFT, least_max_inl
+from cosim.studies.calibration.page import page
+from cosim.studies.calibration.settings import AS_PROGRAMMED, BEST_SHIFT, CalibrationSettings
+from cosim.studies.calibration.tables import least_max_inl
 from netlists.errors import InputError
 from netlists.ramp.closed_form import transition_levels
 from netlists.ramp.compiler import CALIBRATION
 
-QUIET = Run(progress=False)
-SETTINGS = study.Settings(
+QUIET = RunOptions(progress=False)
+SETTINGS = CalibrationSettings(
     activations=("sigmoid",), bits=3, samples=8, calibrations=("one-point", "trim"), error_factors=(3.0,), stuck_rate=0.1
 )
 TABLES = ("calibration.csv", "yield.csv", "inl.csv", "ramps.csv", "chips.parquet")
@@ -28,13 +31,13 @@ TABLES = ("calibration.csv", "yield.csv", "inl.csv", "ramps.csv", "chips.parquet
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     out = tmp_path_factory.mktemp("calibration")
-    return out, study.run_calibration_study(SETTINGS, out, QUIET)
+    return out, study.STUDY.run(SETTINGS, out, QUIET)
 
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    for name in ("draw_ramps", "draw_inl", "draw_yield", "write_report"):
-        monkeypatch.setattr(study, name, lambda *_: None)
+    for name in ("save_pictures", "write_report"):
+        monkeypatch.setattr(frame, name, lambda *_: None)
 
 
 def rows_of(out, name, **labels):
@@ -148,10 +151,10 @@ def test_a_stopped_study_goes_on(done, no_pictures, tmp_path, monkeypatch):
 
     monkeypatch.setattr(study, "measure_batch", once)
     with pytest.raises(KeyboardInterrupt):
-        study.run_calibration_study(SETTINGS, tmp_path, QUIET)
+        study.STUDY.run(SETTINGS, tmp_path, QUIET)
     with pytest.raises(InputError, match=r"stuck_rate: 0.1 there, 0.2 now"):
-        study.run_calibration_study(SETTINGS.model_copy(update={"stuck_rate": 0.2}), tmp_path, QUIET)
-    again = study.run_calibration_study(SETTINGS, tmp_path, QUIET)
+        study.STUDY.run(SETTINGS.model_copy(update={"stuck_rate": 0.2}), tmp_path, QUIET)
+    again = study.STUDY.run(SETTINGS, tmp_path, QUIET)
     assert len(calls) == 9
     for name in TABLES:
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes(), name
@@ -173,7 +176,7 @@ def test_a_chip_that_fails_is_listed_and_does_not_pass(no_pictures, tmp_path, mo
 
     monkeypatch.setattr(study, "measure_batch", failing)
     settings = SETTINGS.model_copy(update={"calibrations": ("one-point",), "error_factors": ()})
-    summary = study.run_calibration_study(settings, tmp_path, QUIET)
+    summary = study.STUDY.run(settings, tmp_path, QUIET)
     assert len(summary["failed"]) == 3
     first = summary["failed"][0]
     assert (first["group"], first["seed"], first["sample"], first["status"]) == ("full variation", 1, 0, "not converged")
@@ -181,7 +184,7 @@ def test_a_chip_that_fails_is_listed_and_does_not_pass(no_pictures, tmp_path, mo
     assert (rows_of(tmp_path, "calibration.csv")["failed"] == 1).all()
     assert (rows_of(tmp_path, "yield.csv")["chips"] == 8).all()
     assert rows_of(tmp_path, "yield.csv")["passed"].max() == 7
-    assert "Failed to simulate: 3" in str([section.notes for section in study.page(tmp_path).sections])
+    assert "Failed to simulate: 3" in str([section.notes for section in page(tmp_path).sections])
 
 
 @pytest.mark.parametrize(
@@ -196,7 +199,7 @@ def test_a_chip_that_fails_is_listed_and_does_not_pass(no_pictures, tmp_path, mo
 )
 def test_settings_that_do_not_fit(change, message):
     with pytest.raises(InputError, match=message):
-        load_settings(study.Settings, None, [change])
+        load_settings(CalibrationSettings, None, [change])
 
 
 @pytest.mark.parametrize(
@@ -209,5 +212,5 @@ def test_settings_that_do_not_fit(change, message):
 )
 def test_what_cannot_be_simulated_is_said_before_anything_is_written(change, message, tmp_path):
     with pytest.raises(InputError, match=message):
-        study.run_calibration_study(SETTINGS.model_copy(update=change), tmp_path / "x", QUIET)
+        study.STUDY.run(SETTINGS.model_copy(update=change), tmp_path / "x", QUIET)
     assert not (tmp_path / "x").exists()
