@@ -75,11 +75,19 @@ def commands() -> Mapping[str, Entry]:
     }
 
 
-def version(shown: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
-    """Print the version of the toolkit."""
-    if shown:
+def show_version(asked: bool) -> None:
+    """Prints the version of the toolkit and ends the command, if it is asked for."""
+    if asked:
         print(metadata.version("nladc-cosim"))
         raise typer.Exit
+
+
+def version(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Options of the whole command."""
 
 
 def application() -> TyperGroup:

@@ -115,7 +115,7 @@ def _parts(name: str, hint: Any, default: Any) -> tuple[list[inspect.Parameter],
         (cls,) = typing.get_args(typing.get_args(hint)[0])
         options = options_of(cls, which)
         return options, lambda given: Given(cls, {p.name: given[p.name] for p in options})
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         hints = typing.get_type_hints(hint, include_extras=True)
         parts = {f.name: _parts(f.name, hints[f.name], f.default) for f in fields(hint)}
         own = [p for several, _ in parts.values() for p in several]

@@ -19,8 +19,11 @@ Threads = Annotated[int, typer.Option("--jobs", help="Threads; 0 takes every cor
 Out = Annotated[Path, typer.Option(help="Where to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable JSON value on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
-Network = Annotated[Path, typer.Option(help="Network file, such as `cosim train` writes.")]
+NetworkFile = Annotated[Path, typer.Option(help="Network file, such as `cosim train` writes.")]
 TrainedTask = Annotated[str | None, typer.Option(help="Task. Default: the one the network was trained on.")]
+MaxLoss = Annotated[
+    str, typer.Option(metavar="LOSS", help="Loss of accuracy against floating point that is allowed: 0.5% or 0.005.")
+]
 ModelFile = Annotated[Path, typer.Argument(help="Model file.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished `cosim characterize`.")]
 Set = Annotated[

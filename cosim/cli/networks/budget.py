@@ -20,9 +20,9 @@ from ..output import answer, note
 def budget(
     *,
     network: Annotated[Path | None, typer.Option(help="Network file, such as `cosim train` writes.")] = None,
-    task: Annotated[str | None, typer.Option(help="Classification task. Default: the one the network was trained on.")] = None,
+    task: o.TrainedTask = None,
     options: Annotated[Given[BudgetSettings], Options(without=("network", "task", "max_loss", "amounts"))],
-    max_loss: Annotated[str, typer.Option(metavar="LOSS", help="Loss of accuracy that tolerances allow: 1% or 0.01.")] = "1%",
+    max_loss: o.MaxLoss = "1%",
     amounts: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="SOURCE=AMOUNT", help="Amount of a source, SI units; 0 leaves it out. May be repeated."),

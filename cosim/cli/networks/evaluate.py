@@ -19,11 +19,9 @@ from ..output import answer
 HARDWARE = Options(
     only=("state_unit", "threshold_noise", "v_read", "temperature", "supply"),
     helps={
-        "state_unit": "What computes activations of digital values, such as tanh(c)",
-        "threshold_noise": "Rms error of each threshold of each column, local steps of the ramp",
         "v_read": "Read voltage. Default: that of the models, 0.2",
-        "temperature": "Celsius; needs models with a table of it",
-        "supply": "Needs models with a table of it",
+        "temperature": "Deg C; needs models with a table of it",
+        "supply": "Volts; needs models with a table of it",
     },
 )
 ARRAYS = Options(
@@ -32,15 +30,13 @@ ARRAYS = Options(
     helps={
         "max_rows": "Cells along a column of an array. Default: one array a matrix",
         "max_columns": "Cells along a row of an array",
-        "partial_sums": "Where sums of arrays meet (digital needs --adc-bits)",
-        "drift_time": "Time since programming; needs --weights with relaxation data",
     },
 )
 
 
 def evaluate(
     *,
-    network: Annotated[Path, typer.Option(help="Network file.")],
+    network: o.NetworkFile,
     task: Annotated[
         str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. Default: the one the network was trained on.")
     ] = None,

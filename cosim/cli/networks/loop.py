@@ -21,7 +21,7 @@ from ..ramp_options import AllowFiles, Comparator
 @kept(SAMPLES_KEPT)
 def loop(
     *,
-    network: Annotated[Path, typer.Option(help="Network file.")],
+    network: o.NetworkFile,
     task: o.TrainedTask = None,
     options: Annotated[Given[LoopSettings], Options(without=("task", "gates", "columns", "comparator"))],
     gates: Annotated[str | None, typer.Option(metavar="A,B", help="Gates that are simulated, such as f,i. Default: all.")] = None,

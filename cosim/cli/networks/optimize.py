@@ -17,11 +17,9 @@ from ..output import answer, note
 
 @kept(SAMPLES_KEPT)
 def optimize(
-    network: Annotated[Path, typer.Option(help="Network file.")],
+    network: o.NetworkFile,
     options: Annotated[Given[OptimizeSettings], Options(without=("network", "max_loss", "fixed"))],
-    max_loss: Annotated[
-        str, typer.Option(metavar="LOSS", help="Largest loss of accuracy against floating point: 0.5% or 0.005.")
-    ] = "0.5%",
+    max_loss: o.MaxLoss = "0.5%",
     fix: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Do not search this variable; SI units; may be repeated.")
     ] = None,
@@ -57,21 +55,12 @@ def optimize(
 
 def command_line(settings: OptimizeSettings, folder: Path) -> str:
     """The command that gives this folder again."""
-    line = [
-        "cosim",
-        "optimize",
-        "--task",
-        settings.task,
-        "--network",
-        settings.network,
-        "--max-loss",
-        f"{100 * settings.max_loss:.10g}%",
-    ]
+    line = ["cosim", "optimize", "--task", settings.task, "--network", settings.network]
+    line += ["--max-loss", f"{100 * settings.max_loss:.10g}%"]
     for name, field in OptimizeSettings.model_fields.items():
         value = getattr(settings, name)
-        if name in ("task", "network", "max_loss", "fixed") or value == field.default:
-            continue
-        line += ["--" + name.replace("_", "-"), str(value)]
+        if not field.is_required() and name != "fixed" and value != field.default:
+            line += ["--" + name.replace("_", "-"), str(value)]
     for name, value in settings.fixed.items():
         line += ["--fix", f"{name}={value:.12g}"]
     return shlex.join([*line, "--out", str(folder)])

@@ -17,7 +17,7 @@ from cosim.network.network import Layer, Network, NetworkMetadata
 from cosim.tasks import CharacterTask, Provenance, cache, load_task
 from cosim.training import TrainingSettings, train_task
 
-MODELS = Path(__file__).resolve().parents[3] / "results" / "demo" / "models"
+MODELS = Path(__file__).resolve().parents[4] / "results" / "demo" / "models"
 SIGMOID, TANH = str(MODELS / "sigmoid4.json"), str(MODELS / "tanh4.json")
 ALPHABET = "abcdefgh"
 
