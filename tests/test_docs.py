@@ -3,13 +3,16 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
+
+from cosim.cli.app import application
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "circuits.md").read_text()
 EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 ROOT = DOCS.parent
-# Of the changelog only links are looked at: it names what is gone.
+# Not the changelog: it names what is gone.
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 MODULES = ("netlists.checks", "netlists.errors", "netlists.files", "characterization.resume", "characterization.streams")
 """Modules that stand beside the rooms, and have no door."""
@@ -146,6 +149,31 @@ def test_names_exist_and_examples_import_from_doors(page):
         for name in names.split(", "):
             assert is_door(source) or source in MODULES or (source, name) in DEEP, f"{source} is no door; take {name} from one"
             assert hands_out(source, name) or exists(f"{source}.{name}"), f"{source} does not hand out {name}"
+
+
+def unknown(line: str) -> list[str]:
+    """What of a command line, after ``cosim``, the commands do not have."""
+    words, command = line.split(), application()
+    while hasattr(command, "get_command") and words:
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
+            return words[:1]
+        words, command = words[1:], found
+    known = {"--help"}.union(*(p.opts + p.secondary_opts for p in command.params))
+    return [word for word in words if word.startswith("--") and word.strip(",;.)") not in known]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_their_options_exist(page):
+    text = page.read_text().replace("\\\n", " ")
+    for line in re.findall(r"(?:^ *|`)cosim ([a-z][^`\n#|]*)", text, re.MULTILINE):
+        assert unknown(line) == [], f"cosim {line}"
+
+
+def test_a_stale_command_is_found():
+    assert unknown("evalute --task vowels") == ["evalute"]
+    assert unknown("evaluate --tasks vowels --seed 1") == ["--tasks"]
+    assert unknown("netlist ramp --bits 5") == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from .hardware import Hardware
 
 
 class ChipPath:
-    """As `cells.Datapath`. Results of a product are overwritten by the next product of the same matrix."""
+    """As `cosim.network.cells.Datapath`. Results of a product are overwritten by the next product of the same matrix."""
 
     def __init__(self, chip: ChipCell, hardware: Hardware, engine: str, dtype: type) -> None:
         self.cell = chip.cell
