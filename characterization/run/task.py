@@ -26,7 +26,7 @@ Parts = list[tuple[np.ndarray, "pa.Table | Lost"]]
 
 
 def simulate_samples(plan: RampPlan, samples: np.ndarray, runner: str = "shared") -> pa.Table:
-    """Measure some samples in one go; rows of `rows.measured_rows`."""
+    """Measure some samples in one go; rows of `sample_rows.measured_rows`."""
     return measured_rows(plan, measure_batch(plan, samples, runner=runner))
 
 

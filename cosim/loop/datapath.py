@@ -56,7 +56,7 @@ class Who:
 
 
 class LoopPath:
-    """As `cosim.network.forward.TimedDatapath`.
+    """As `forward.TimedDatapath`.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def run_loop_network(
 
     Parameters
     ----------
-    x, active, counters : as for `cosim.network.run_layer`
+    x, active, counters : as for `forward.run_layer`
     """
     sequences = int(active[0])
     last = hidden = np.empty(0)
