@@ -15,7 +15,7 @@ help:
 	@echo "make demo       run the main job, netlist to accuracy, and say where the report is"
 	@echo "make test       run the tests"
 	@echo "make test-slow  run the checks that take longer than the tests"
-	@echo "make docs       draw the pictures and refresh the tables of docs/circuits.md"
+	@echo "make docs       draw the pictures of docs/ and refresh its tables"
 	@echo "make bench      measure speed; ratios against other tools in the same run"
 	@echo "make lint       style, types and layers"
 	@echo "make clean      remove .venv and the runs (results/ stays)"
