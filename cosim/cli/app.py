@@ -29,6 +29,14 @@ app.add_typer(study_app, name="study")
 app.add_typer(netlist_app, name="netlist")
 
 
+FLAGS = {
+    "Permissions(files=True)": "--allow-files",
+    "Permissions(commands=True)": "--allow-commands",
+    "choose one by its kind": "choose one with --analysis",
+    "ask for no vectors": "leave --save away",
+}
+"""What messages of the layers below say, as it is said on the command line."""
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 plus the signal's number."""
 
@@ -71,7 +79,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=arguments)
     except InputError as e:
-        note(f"error: {e}")
+        text = str(e)
+        for words, flag in FLAGS.items():
+            text = text.replace(words, flag)
+        note(f"error: {text}")
         return 2
     except ToolkitError as e:
         note(f"error: {e}")
