@@ -2,7 +2,7 @@
 
 Nothing of the file reaches ngspice unread: comments are dropped, included files are read here (ngspice gets no file
 name), control blocks are not run (their analyses and ``save`` lines count as cards), and every card that is left
-passed `deck_safety`.
+passed `netlists.spice.safety`.
 """
 
 from __future__ import annotations

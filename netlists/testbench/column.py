@@ -1,7 +1,7 @@
 """Test benches of a converter column's parts at any level of detail: what is connected and driven; transients alone.
 
 Benches of a comparator or an integrator take a level of detail or `Blocks`, of which they have that one place. They run in this
-process with `engine.simulate` and, written to disk, in ``ngspice -b``. The benches of `bench_decks` measure
+process with `engine.simulate` and, written to disk, in ``ngspice -b``. Those of `comparator` and `ota` measure
 the transistor-level blocks in more ways; these make the samples that compact models are fitted to, the same at every level.
 """
 
