@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -252,16 +253,19 @@ class Array(Rule):
 
 @dataclass(frozen=True)
 class Items:
-    """How many items a list has, and whether each must be there once."""
+    """How many items a list has, and whether each must be there once, or be larger than the one before."""
 
     least: int = 0
     distinct: bool = False
+    increasing: bool = False
 
     def hold(self, values: Any) -> Any:
         if len(values) < self.least:
             raise Refused(values, f"must name at least {self.least or 1}")
         if self.distinct and len(set(values)) != len(values):
             raise Refused(values, "must name each once")
+        if self.increasing and (bad := [i for i, (a, b) in enumerate(pairwise(values), start=1) if b <= a]):
+            raise Refused(values[bad[0]], f"does not follow {values[bad[0] - 1]:g}: must increase", f"[{bad[0]}]")
         return values
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
@@ -390,7 +394,9 @@ class _Held(Rule):
 
     @property
     def what(self) -> str:  # type: ignore[override]
-        return self.rule.what + (f", at least {self.items.least}" if self.items.least else "") + ", each once" * self.items.distinct
+        least, distinct, increasing = self.items.least, self.items.distinct, self.items.increasing
+        words = [self.rule.what, f"at least {least}" * (least > 0), "each once" * distinct, "increasing" * increasing]
+        return ", ".join(filter(None, words))
 
     def take(self, value: Any) -> Any:
         return self.items.hold(self.rule.take(value))

@@ -16,7 +16,7 @@ from .errors import InputError, ToolkitError
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder that results can be written to; `ToolkitError` names it if that is not possible."""
+    """Creates a folder that results can be written to; `ToolkitError` names it if that is not possible."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as e:
@@ -27,7 +27,7 @@ def make_folder(path: Path) -> Path:
 
 
 def write_atomic(path: Path, write: Callable[[Path], Any], *, sync: bool = True) -> Path:
-    """Let ``write`` fill a temporary file beside ``path``, and give it the final name.
+    """Lets ``write`` fill a temporary file beside ``path``, and gives it the final name.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def write_atomic(path: Path, write: Callable[[Path], Any], *, sync: bool = True)
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder survive a power cut, where the file system can do that."""
+    """Makes the names in a folder survive a power cut, where the file system can do that."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -71,17 +71,17 @@ def sync_folder(path: Path) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> Path:
-    """Write bytes, complete or not at all."""
+    """Writes bytes, complete or not at all."""
     return write_atomic(path, lambda p: p.write_bytes(data))
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write text in UTF-8, complete or not at all."""
+    """Writes text in UTF-8, complete or not at all."""
     return write_bytes(path, text.encode())
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write named arrays as ``.npz``, complete or not at all."""
+    """Writes named arrays as ``.npz``, complete or not at all."""
 
     def write(temporary: Path) -> None:
         # An open file, because savez adds .npz to a name that does not end so.
@@ -92,12 +92,12 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
 
 
 def write_json(path: Path, data: Any) -> Path:
-    """Write strict JSON (no NaN), complete or not at all."""
+    """Writes strict JSON (no NaN), complete or not at all."""
     return write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Read a JSON file; `InputError` says what it was to be and why it cannot be read."""
+    """Reads a JSON file; `InputError` says what it was to be and why it cannot be read."""
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
@@ -109,7 +109,7 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def sha256_of(what: Path | bytes) -> str:
-    """Compute the SHA-256 of a file or of bytes, as hexadecimal digits."""
+    """Computes the SHA-256 of a file or of bytes, as hexadecimal digits."""
     if isinstance(what, bytes):
         return hashlib.sha256(what).hexdigest()
     with open(what, "rb") as f:

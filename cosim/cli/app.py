@@ -21,6 +21,14 @@ from . import tasks
 from .commands import INTERRUPTED, Entry, Interrupted, group
 from .output import note
 
+FLAGS = {
+    "Permissions(files=True)": "--allow-files",
+    "Permissions(commands=True)": "--allow-commands",
+    "choose one by its kind": "choose one with --analysis",
+    "ask for no vectors": "leave --save away",
+}
+"""What messages of the layers below say, as it is said on the command line."""
+
 HELP = """From a SPICE netlist of an in-memory ramp converter to the accuracy of a recurrent network.
 
 Start with `cosim doctor`, then `cosim study demo`."""
@@ -100,7 +108,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         application()(args=arguments, prog_name="cosim")
     except InputError as e:
-        note(f"error: {e}")
+        text = str(e)
+        for words, flag in FLAGS.items():
+            text = text.replace(words, flag)
+        note(f"error: {text}")
         return 2
     except ToolkitError as e:
         note(f"error: {e}")

@@ -125,7 +125,7 @@ class _Structure:
         self._compress(*(np.concatenate(part) if part else np.empty(0, int) for part in (i, j, value, sign)))
 
     def _compress(self, i: np.ndarray, j: np.ndarray, value: np.ndarray, sign: np.ndarray) -> None:
-        """Sort the entries by column and row; entries at one place follow each other and start at ``self.start``."""
+        """Sorts the entries by column and row; entries at one place follow each other and start at ``self.start``."""
         by_place = np.lexsort((i, j))
         i, j = i[by_place], j[by_place]
         # Small types: at 1024 x 1024 there are ten million entries, and they are kept.

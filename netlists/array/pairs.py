@@ -49,7 +49,7 @@ class DifferentialPairs:
 def weights_to_pairs(
     weights: npt.ArrayLike, profile: DeviceProfile, *, layout: str = "columns", w_max: float | None = None
 ) -> DifferentialPairs:
-    """Map signed weights onto the programmable range of a device: w = (G+ - G-) / scale.
+    """Maps signed weights onto the programmable range of a device: w = (G+ - G-) / scale.
 
     The cell of the weight's sign gets ``g_min + scale * |w|``, the other one ``g_min``, with
     ``scale = (g_max - g_min) / w_max``: the least total conductance, hence the least voltage drop on the wires.

@@ -91,7 +91,7 @@ class Blocks:
         return (subcircuits(*names) + "".join(text for place, text in own.items() if place in parts)).rstrip()
 
     def only(self, deck: str, *places: str) -> None:
-        """Raise `InputError` if a block of one's own stands in a place that a deck does not have."""
+        """Raises `InputError` if a block of one's own stands in a place that a deck does not have."""
         for place in ("cells", "comparator", "opamp"):
             given = getattr(self, place)
             if place not in places and given != getattr(MACRO, place):

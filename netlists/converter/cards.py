@@ -227,7 +227,7 @@ def row_rails(circuit: RampCircuit) -> list[str]:
 
 
 def hold_switch(name: str, nodes: str, blocks: Blocks, circuit: RampCircuit, *, r_on: float, width: float = 0.0) -> str:
-    """Hold switch card; ``nodes`` are col, sum, clk. Level ``sky130`` is a transmission gate of ``width`` micrometres."""
+    """Card of a hold switch; ``nodes`` are col, sum, clk. Level ``sky130`` is a transmission gate of ``width`` micrometres."""
     if blocks.level == "sky130":
         return _built_in(name, nodes, "transmission_gate", blocks.level, {"w": width})
     values = {"r_on": r_on, "v_dd": circuit.v_dd}

@@ -79,7 +79,7 @@ class Replay:
         return len(self.offset)
 
     def check(self, program: RampProgram) -> None:
-        """Raise `InputError` naming the array that has the wrong shape or a value that is not finite."""
+        """Raises `InputError` naming the array that has the wrong shape or a value that is not finite."""
         check(Array(("columns",)), self.offset, "offset")
         m = len(self)
         if isinstance(self.v_mac, ColumnCharge):

@@ -226,7 +226,7 @@ def convert(
     columns: Sequence[int] | None = None,
     **options: npt.ArrayLike,
 ) -> TileResult:
-    """Simulate one conversion in this process: V_mac and codes of the chosen columns, in their order.
+    """Simulates one conversion in this process: V_mac and codes of the chosen columns, in their order.
 
     ``options`` are those of `tile_deck`; it and `netlists.spice.simulate` say what is raised.
     """

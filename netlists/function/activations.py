@@ -288,5 +288,5 @@ ACTIVATIONS: Mapping[str, Activation] = _Registry()
 
 
 def get_activation(name: str) -> Activation:
-    """Look an activation up by name; `InputError` lists the known ones."""
+    """Looks an activation up by name; `InputError` lists the known ones."""
     return ACTIVATIONS[check(Choice(ACTIVATIONS), name, "activation")]

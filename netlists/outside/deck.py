@@ -76,7 +76,7 @@ class OutsideDeck:
             there = ", ".join(a.card for a in self.analyses) or "none"
             raise InputError(f"{self.path}: has no .{kind or 'tran, .ac, .dc or .op'} analysis; found: {there}")
         if len(of_kind) > 1:
-            choose = "choose one with --analysis" if len({a.kind for a in of_kind}) > 1 else "keep one"
+            choose = "choose one by its kind" if len({a.kind for a in of_kind}) > 1 else "keep one"
             raise InputError(f"{self.path}: has {len(of_kind)} analyses ({', '.join(a.card for a in of_kind)}): {choose}")
         return of_kind[0]
 
@@ -91,7 +91,7 @@ class OutsideDeck:
 
 
 def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> OutsideDeck:
-    """Read a deck that may come from anybody.
+    """Reads a deck that may come from anybody.
 
     Raises
     ------

@@ -91,7 +91,7 @@ def simulate_analysis(
     executable: str = "ngspice",
     timeout: float | None = None,
 ) -> Waves:
-    """Run a deck with one analysis and return what it saves.
+    """Runs a deck with one analysis and returns what it saves.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def simulate_analysis(
         done = run_ngspice([*options, str(path)], folder or work, executable=executable, timeout=timeout)
         printed = "\n".join(line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip())
         if vectors and "no data saved" in printed:
-            raise InputError(f"vectors {', '.join(vectors)}: the circuit has none of them; leave --save away to get all there are")
+            raise InputError(f"vectors {', '.join(vectors)}: the circuit has none of them; ask for no vectors to get all there are")
         if any(is_error(line) for line in printed.splitlines()) or done.returncode or not raw.is_file():
             raise SimulationError("ngspice could not simulate the deck", _telling(printed))
         plot = read_raw_plot(raw)
@@ -189,4 +189,4 @@ def _find(found: list[Wave], vector: str) -> Wave:
         for wave in found:
             if wave.name == candidate:
                 return Wave(vector, wave.unit, wave.values)
-    raise InputError(f"vector {vector!r}: the simulation has none; leave --save away to get all there are")
+    raise InputError(f"vector {vector!r}: the simulation has none; ask for no vectors to get all there are")

@@ -101,7 +101,7 @@ def integrator_around(opamp: UserSubcircuit) -> str:
 
 
 def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) -> UserSubcircuit:
-    """Read ``FILE:NAME`` and check that the subcircuit can play a role.
+    """Reads ``FILE:NAME`` and checks that the subcircuit can play a role.
 
     Ports are matched by name when all of the role's names are there, in any order; when none of them is there the ports
     are taken in the role's order. Supply ports ``vdd`` and ``vss`` may stand anywhere.

@@ -173,7 +173,7 @@ State = Array(low=0, high=1, why="the state of a memristor")
 
 
 def add_cell(circuit: Circuit, name: str, model: Switching, te: str, be: str, x: str, *, x0: float, rate: float = 1.0) -> None:
-    """Add one switching memristor to a circuit; the deck must hold ``subcircuit(model.subcircuit)``."""
+    """Adds one switching memristor to a circuit; the deck must hold ``subcircuit(model.subcircuit)``."""
     params = asdict(model) | {"rate": rate, "x0": x0}
     circuit.X(name, model.subcircuit, te, be, x, **{k: repr(float(v)) for k, v in params.items()})
 

@@ -45,6 +45,12 @@ class Cells:
     unit_charge: float
 
 
+def _one_a_slot(conductance: np.ndarray, width: np.ndarray | float, step: np.ndarray, unit_charge: float) -> Cells:
+    """Cells that lift the ramp one after the other."""
+    n = len(conductance)
+    return Cells(conductance, np.broadcast_to(width, n).copy(), np.ones(n, int), np.arange(n), step, unit_charge)
+
+
 def with_headroom(profile: DeviceProfile) -> DeviceProfile:
     """A profile of a somewhat smaller conductance range: allowing for the integrator then does not leave the whole range.
 
@@ -98,8 +104,7 @@ def _pulse(steps: np.ndarray, profile: DeviceProfile) -> Cells:
         width = np.ceil(relative * grid * (1 - 1e-12)) / grid
         g = profile.g_max * relative / width
         if np.all(g >= profile.g_min):
-            n = len(steps)
-            return Cells(g, width, np.ones(n, int), np.arange(n), np.arange(1, n + 1), profile.g_max / steps.max())
+            return _one_a_slot(g, width, np.arange(1, len(steps) + 1), profile.g_max / steps.max())
     raise InputError(f"no pulse grid of up to {GRIDS[-1]} sub-clock periods keeps every cell above g_min")
 
 
@@ -109,8 +114,7 @@ def _hrs(steps: np.ndarray, profile: DeviceProfile) -> Cells:
         raise InputError(
             f"the smallest step needs {g.min() * 1e6:.3g} uS, below the high-resistance state of {profile.g_hrs * 1e6:g} uS"
         )
-    n = len(steps)
-    return Cells(g, np.ones(n), np.ones(n, int), np.arange(n), np.arange(1, n + 1), profile.g_max / steps.max())
+    return _one_a_slot(g, 1.0, np.arange(1, len(steps) + 1), profile.g_max / steps.max())
 
 
 def _differential(steps: np.ndarray, profile: DeviceProfile) -> Cells:
@@ -136,8 +140,7 @@ def _split(steps: np.ndarray, profile: DeviceProfile) -> Cells:
     g = np.repeat(unit * steps / periods, periods)
     if g.min() < profile.g_min * (1 - 1e-12):
         raise InputError("a step just above g_max does not divide into cells above g_min")
-    n = len(g)
-    return Cells(g, np.ones(n), np.ones(n, int), np.arange(n), np.repeat(np.arange(1, len(steps) + 1), periods), unit)
+    return _one_a_slot(g, 1.0, np.repeat(np.arange(1, len(steps) + 1), periods), unit)
 
 
 def _pulse_split(steps: np.ndarray, profile: DeviceProfile) -> Cells:
@@ -157,15 +160,8 @@ def _pulse_split(steps: np.ndarray, profile: DeviceProfile) -> Cells:
         if periods.max() > MAX_PERIODS:
             raise InputError(f"the largest step would take {periods.max()} clock periods (at most {MAX_PERIODS})")
         if np.all(g >= low * (1 - 1e-12)):
-            n = int(periods.sum())
-            return Cells(
-                np.repeat(g, periods),
-                np.repeat(width, periods),
-                np.ones(n, int),
-                np.arange(n),
-                np.repeat(np.arange(1, len(steps) + 1), periods),
-                float(charge[0] / steps[0]),
-            )
+            step = np.repeat(np.arange(1, len(steps) + 1), periods)
+            return _one_a_slot(np.repeat(g, periods), np.repeat(width, periods), step, float(charge[0] / steps[0]))
     raise InputError(f"no pulse grid of up to {GRIDS[-1]} sub-clock periods keeps every cell above g_min")
 
 

@@ -39,7 +39,7 @@ class Chips:
         return len(self.conductance)
 
     def check(self, program: RampProgram) -> None:
-        """Raise `InputError` naming the array that has the wrong shape or a value that is not possible."""
+        """Raises `InputError` naming the array that has the wrong shape or a value that is not possible."""
         n = len(self)
         shapes = {"conductance": (n, program.n_cells), "opamp_offset": (n,), "comparator_offset": (n,)}
         if self.comparator_noise is not None:

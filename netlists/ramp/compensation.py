@@ -24,7 +24,7 @@ _TOLERANCE = 1e-9
 
 
 def compensate(program: RampProgram, circuit: RampCircuit, profile: DeviceProfile) -> RampProgram:
-    """Change a program's targets such that the first-order ramp of a nominal chip meets every threshold.
+    """Changes a program's targets such that the first-order ramp of a nominal chip meets every threshold.
 
     The ramp's scale in volts gives way where a conductance would pass g_max: `RampProgram.unit_charge` shrinks.
 

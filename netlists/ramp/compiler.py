@@ -41,7 +41,7 @@ def program_ramp(
     n_calibration: int = 5,
     quantizer: Quantizer | None = None,
 ) -> RampProgram:
-    """Compile an activation to the cells of a ramp column.
+    """Compiles an activation to the cells of a ramp column.
 
     Parameters
     ----------

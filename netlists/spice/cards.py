@@ -56,7 +56,7 @@ class Card:
 
 
 def cards(text: str, file: str, *, title: bool) -> list[Card]:
-    """Split a file's text into cards, up to its ``.end``.
+    """Splits a file's text into cards, up to its ``.end``.
 
     Parameters
     ----------

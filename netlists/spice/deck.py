@@ -67,7 +67,7 @@ class Deck:
         return sha256_of(self.text.encode())
 
     def write(self, path: str | Path) -> Path:
-        """Write `text` to ``path`` (complete or not at all); `ToolkitError` names a folder that can't be written."""
+        """Writes `text` to ``path`` (complete or not at all); `ToolkitError` names a folder that can't be written."""
         # Decks that only ngspice reads come by the thousand: none waits for the disk.
         return write_atomic(Path(path), lambda p: p.write_text(self.text), sync=False)
 

@@ -40,7 +40,7 @@ RUNNERS = ("shared", "batch")
 
 
 def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, timeout: float = TIME_LIMIT) -> dict[str, np.ndarray]:
-    """Run a deck's transient and return ``time`` and the vectors asked for.
+    """Runs a deck's transient and returns ``time`` and the vectors asked for.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, time
 
 
 def simulate_draws(deck: Deck, vectors: Sequence[str], seeds: Sequence[int]) -> list[dict[str, np.ndarray]]:
-    """Run a deck's transient once for each seed of ngspice's own generator; the deck is parsed only once.
+    """Runs a deck's transient once for each seed of ngspice's own generator; the deck is parsed only once.
 
     ``reset`` evaluates the deck's parameters again, and with them the foundry's mismatch draws, in a fraction of the time that
     parsing the models takes. A draw depends on its seed alone. The deck must not set a seed of its own.
@@ -147,7 +147,7 @@ def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
 
 @contextmanager
 def _interrupt_afterwards() -> Iterator[None]:
-    """Hold Ctrl-C back until ngspice has returned: raised inside one of its callbacks it would be lost."""
+    """Holds Ctrl-C back until ngspice has returned: raised inside one of its callbacks it would be lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -209,7 +209,7 @@ def _stop_time(deck: Deck) -> float:
 
 
 def _clean(ngspice: NgSpice) -> None:
-    """Remove circuit and plots: ngspice keeps both otherwise, and a later bad deck would return old data."""
+    """Removes circuit and plots: ngspice keeps both otherwise, and a later bad deck would return old data."""
     for command in ("remcirc", "destroy all"):
         # A deck that never loaded leaves nothing to remove, and ngspice says so.
         with suppress(Exception):

@@ -24,7 +24,7 @@ TIME_LIMIT = 7200.0
 def transient_vectors(
     deck: Deck, vectors: Sequence[str], *, executable: str = "ngspice", timeout: float = TIME_LIMIT
 ) -> tuple[dict[str, np.ndarray], str]:
-    """Run a deck's ``.tran`` card without its ``control`` block; ``time`` and the vectors asked for, and what ngspice printed.
+    """Runs a deck's ``.tran`` card without its ``control`` block; ``time`` and the vectors asked for, and what ngspice printed.
 
     The process works in an empty folder with the deck's settings, and is killed after ``timeout`` seconds.
 
@@ -51,7 +51,7 @@ def transient_vectors(
 
 
 def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str = "ngspice", timeout: float = TIME_LIMIT) -> str:
-    """Run a deck file with ``ngspice -b`` in the deck's folder and return what it printed.
+    """Runs a deck file with ``ngspice -b`` in the deck's folder and returns what it printed.
 
     Raises
     ------

@@ -32,7 +32,7 @@ class RawPlot:
 
 
 def read_raw_plot(path: Path) -> RawPlot:
-    """Read a binary raw file.
+    """Reads a binary raw file.
 
     Raises
     ------

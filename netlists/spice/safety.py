@@ -40,8 +40,8 @@ def _names(*lines: str) -> frozenset[str]:
 
 
 NOTHING = Permissions()
-FILES_HINT = "allow it with --allow-files if you trust the file"
-COMMANDS_HINT = "allow it with --allow-commands if you trust the file"
+FILES_HINT = "allow it with Permissions(files=True) if you trust the file"
+COMMANDS_HINT = "allow it with Permissions(commands=True) if you trust the file"
 
 ELEMENTS = frozenset("abcdefghijklmopqrstuvwxyz") - {"n"}
 """First letters of element lines; N takes compiled models, which are programs."""
@@ -93,7 +93,7 @@ _MODEL = re.compile(r"\.model\s+[^\s(),=\"'{}]+\s+(?:ako:\s*[^\s(),=\"'{}]+\s+)?
 
 
 def check_deck(circuit: str, own: Callable[[str], bool]) -> None:
-    """Raise `InputError` if ngspice would run commands or read a file while it parses a deck.
+    """Raises `InputError` if ngspice would run commands or read a file while it parses a deck.
 
     A second lock, fast enough for every deck: it looks at how lines begin, and takes elements and models as they are.
 
@@ -114,7 +114,7 @@ def check_deck(circuit: str, own: Callable[[str], bool]) -> None:
 
 
 def check_circuit_card(card: Card, allowed: Permissions | None = NOTHING) -> None:
-    """Raise `InputError` with line and construct unless an element or a definition or setting is known to be harmless.
+    """Raises `InputError` with line and construct unless an element or a definition or setting is known to be harmless.
 
     ``allowed`` None allows nothing, and does not say how to allow it.
     """
@@ -167,7 +167,7 @@ def _check_options(card: Card) -> None:
 
 
 def check_command(card: Card) -> None:
-    """Raise `InputError` with line and construct unless a command of a control block may be left out without harm."""
+    """Raises `InputError` with line and construct unless a command of a control block may be left out without harm."""
     text = card.text
     if "`" in text or "$(" in text:
         raise card.refused(f"starts a program; {COMMANDS_HINT}")

@@ -49,5 +49,5 @@ class NgSpice(NgSpiceShared):
         return bool(self._error_in_stderr)
 
     def release_history(self) -> None:
-        """Free the history of commands, which ngspice keeps for ever: call it every hundred runs."""
+        """Frees the history of commands, which ngspice keeps for ever: call it every hundred runs."""
         self._ngspice_shared.ngSpice_Command(ffi.NULL)

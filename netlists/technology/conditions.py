@@ -85,7 +85,7 @@ def comparator_noise_at(conditions: Pvt) -> float:
 
 
 def check_circuit(circuit: RampCircuit, conditions: Pvt) -> None:
-    """Raise `InputError` if a circuit's parameters are clearly those of other conditions.
+    """Raises `InputError` if a circuit's parameters are clearly those of other conditions.
 
     At nominal conditions any circuit is allowed. Elsewhere the supply must be that of the conditions, and no parameter may be
     what was measured at another point.

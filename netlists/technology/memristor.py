@@ -160,7 +160,7 @@ def _truncated_quantile(u: np.ndarray, limit: np.ndarray) -> np.ndarray:
 def stuck_at(
     conductance: np.ndarray, *, off_rate: float, on_rate: float, g_off: float, g_on: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Replace stuck cells: OFF by ``g_off`` with probability ``off_rate``, ON by ``g_on`` with ``on_rate``; siemens, shape kept."""
+    """Replaces stuck cells: OFF by ``g_off`` with probability ``off_rate``, ON by ``g_on`` with ``on_rate``; siemens."""
     u = rng.uniform(size=np.shape(conductance))
     out = np.where(u < off_rate, g_off, conductance)
     return np.where(u > 1.0 - on_rate, g_on, out)

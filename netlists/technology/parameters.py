@@ -104,5 +104,5 @@ def described(cls: type, *about: str) -> list[dict[str, Any]]:
 
 
 def check_level(level: str) -> None:
-    """Raise `InputError` unless ``level`` can be simulated."""
+    """Raises `InputError` unless ``level`` can be simulated."""
     check(Level, level, "level")

@@ -48,39 +48,18 @@ _PLACES = (
 )
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """Drawn sizes a device may have, metres.
-
-    Attributes
-    ----------
-    l_min, l_max : float
-        Gate length.
-    w_min, w_max : float
-        Width of one finger.
-    """
-
-    l_min: float
-    l_max: float
-    w_min: float
-    w_max: float
-
-
 # Lengths: bins of the model files. Smallest width: SkyWater's design rule diff/tap.2. Largest: a choice; the bins go to 1 mm.
-DEVICES = {
-    "nmos_sky130": Geometry(0.15e-6, 20e-6, 0.42e-6, 100e-6),
-    "nmos_lvt_sky130": Geometry(0.15e-6, 20e-6, 0.42e-6, 100e-6),
-    "pmos_sky130": Geometry(0.15e-6, 20e-6, 0.42e-6, 100e-6),
-    "pmos_lvt_sky130": Geometry(0.35e-6, 20e-6, 0.42e-6, 100e-6),
-}
-"""Transistors of this package and the sizes their models cover."""
+DEVICES = {"nmos_sky130": 0.15e-6, "nmos_lvt_sky130": 0.15e-6, "pmos_sky130": 0.15e-6, "pmos_lvt_sky130": 0.35e-6}
+"""Transistors of this package and the shortest gate that their models cover, metres."""
+LONGEST, FINGER = 20e-6, (0.42e-6, 100e-6)
+"""The longest gate, and the narrowest and the widest finger, metres."""
 
 
 def check_geometry(device: str, *, w: float, length: float, fingers: int = 1) -> None:
-    """Raise `InputError` unless ``device`` exists in this size (total width ``w`` and ``length`` in metres)."""
-    g = DEVICES[check(Choice(DEVICES), device, "device")]
+    """Raises `InputError` unless ``device`` exists in this size (total width ``w`` and ``length`` in metres)."""
+    shortest = DEVICES[check(Choice(DEVICES), device, "device")]
     check(Count, fingers, f"{device}: fingers")
-    for name, value, low, high in (("length", length, g.l_min, g.l_max), ("w / fingers", w / fingers, g.w_min, g.w_max)):
+    for name, value, low, high in (("length", length, shortest, LONGEST), ("w / fingers", w / fingers, *FINGER)):
         if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
             raise InputError(f"{device}: {name}={value:g} m: the models cover {low:g}..{high:g} m")
 

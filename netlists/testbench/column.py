@@ -25,10 +25,11 @@ T_RELEASE, T_PULSE = 20e-9, 40e-9
 """When the reset of `integrator_pulse_deck` has ended and its pulse starts, seconds."""
 
 
-def _head(title: str, blocks: Blocks, circuit: RampCircuit, part: str) -> list[str]:
+def _head(title: str, given: Blocks | str, circuit: RampCircuit, part: str) -> tuple[Blocks, list[str]]:
+    blocks = Blocks.of(given)
     blocks.only("a bench of one block", "opamp" if part == "integrator" else part)
     ground, *supply = supplies(blocks, circuit)
-    return [f"{title}, level {blocks.level}", *blocks.models(), *supply, blocks.text(part), OPTIONS, ground]
+    return blocks, [f"{title}, level {blocks.level}", *blocks.models(), *supply, blocks.text(part), OPTIONS, ground]
 
 
 def _deck(lines: list[str], saved: Sequence[str], stop: float, step: float, blocks: Blocks = MACRO) -> Deck:
@@ -52,8 +53,7 @@ def comparator_step_deck(
         Saves ``y<k>``: crosses ``v_cm`` upwards when comparator k has decided. An overdrive counts from v(inp) = v_cm: the
         comparator's own offset is part of what is measured.
     """
-    blocks = Blocks.of(blocks)
-    lines = _head("comparator bench: steps", blocks, circuit, "comparator")
+    blocks, lines = _head("comparator bench: steps", blocks, circuit, "comparator")
     v = check(Array(("n",), above=0, unit="V"), overdrives, "overdrives")
     for k, od in enumerate(v):
         lines.append(f"vin{k} in{k} com {pwl(*stairs(np.array([1e-12, T_STEP]), np.array([-before, od]), 10e-12))}")
@@ -86,8 +86,7 @@ def decision_deck(
     """
     d = check(Array(("comparators", "decisions"), unit="V"), drive, "drive")
     offsets = np.zeros(len(d)) if offset is None else check(Array((len(d),), unit="V"), offset, "offset")
-    blocks = Blocks.of(blocks)
-    lines = _head("comparator bench: decisions", blocks, circuit, "comparator")
+    blocks, lines = _head("comparator bench: decisions", blocks, circuit, "comparator")
     at = np.arange(d.shape[1]) * 4 * time + 3 * time
     edges = np.sort(np.concatenate([at, at + time, [1e-12]]))
     for k, row in enumerate(d):
@@ -111,8 +110,7 @@ def triangle_deck(blocks: Blocks | str, circuit: RampCircuit, slopes: npt.ArrayL
         Saves ``in<k>`` and ``y<k>``.
     """
     s = check(Array(("n",), above=0, unit="V/s"), slopes, "slopes")
-    blocks = Blocks.of(blocks)
-    lines = _head("comparator bench: triangles", blocks, circuit, "comparator")
+    blocks, lines = _head("comparator bench: triangles", blocks, circuit, "comparator")
     for k, slope in enumerate(s):
         t = 2 * span / slope
         lines.append(
@@ -134,8 +132,7 @@ def offset_ramp_deck(
         Saves ``in`` and ``y<k>``.
     """
     v, t = check(Array(("n",), unit="V"), offsets, "offsets"), 2 * span / slope
-    blocks = Blocks.of(blocks)
-    lines = _head("comparator bench: offsets", blocks, circuit, "comparator")
+    blocks, lines = _head("comparator bench: offsets", blocks, circuit, "comparator")
     lines.append(f"vin in com {pwl(np.array([0.0, t, 2 * t]), np.array([-span, span, -span]))}")
     for k, offset in enumerate(v):
         lines += _comparator(k, "in", blocks, circuit, float(offset))
@@ -151,7 +148,7 @@ def latch_deck(circuit: RampCircuit, differences: npt.ArrayLike, *, close: float
         Saves ``q<k>``: 0.5 until the latch has run away, then 0 or 1.
     """
     d = check(Array(("n",), unit="V"), differences, "differences")
-    lines = _head("latch bench: regeneration", MACRO, circuit, "latch_macro")
+    _, lines = _head("latch bench: regeneration", MACRO, circuit, "latch_macro")
     lines.append(f"vclk clk 0 {pwl(np.array([0.0, close, close + 1e-12]), np.array([circuit.v_dd, circuit.v_dd, 0.0]))}")
     for k, v in enumerate(d):
         lines += [f"vd{k} d{k} com {float(v)!r}", f"xlat{k} d{k} clk q{k} com latch_macro v_dd={circuit.v_dd!r}"]
@@ -176,8 +173,7 @@ def integrator_pulse_deck(
         Saves ``out<k>``.
     """
     i = check(Array(("n",), unit="A"), currents, "currents")
-    blocks = Blocks.of(blocks)
-    lines = _head("integrator bench: pulses", blocks, circuit, "integrator")
+    blocks, lines = _head("integrator bench: pulses", blocks, circuit, "integrator")
     edge = circuit.t_edge
     lines.append(f"vrst rst 0 {pwl(np.array([0.0, T_RELEASE - edge, T_RELEASE]), np.array([circuit.v_dd, circuit.v_dd, 0.0]))}")
     for k, current in enumerate(i):

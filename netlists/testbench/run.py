@@ -32,7 +32,7 @@ def header(title: str, conditions: pdk.Conditions, *names: str, mismatch: bool =
 
 
 def run_bench(deck: Deck, tables: Sequence[str], *, timeout: float = TIME_LIMIT) -> dict[str, np.ndarray]:
-    """Run a SKY130 bench and return the tables it wrote.
+    """Runs a SKY130 bench and returns the tables it wrote.
 
     Returns
     -------

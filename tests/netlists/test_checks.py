@@ -118,6 +118,7 @@ def test_what_is_taken_is_held_as_the_type_says(kind, given, held):
         (tuple[tuple[float, ...], ...], [[1.0], [math.nan]], "x[1][0]=nan: must be a finite number"),
         (Once, (), "x=(): must name at least 1"),
         (Once, (3, 3), "x=(3, 3): must name each once"),
+        (Annotated[tuple[float, ...], Items(increasing=True)], (1, 3, 3), "x[2]=3.0: does not follow 3: must increase"),
         (Mapping[str, Share], {"a": 2}, "x['a']=2: must be a finite number 0..1"),
         (Mapping[str, Share], [1], "x=[1]: must be a mapping of a text to a finite number 0..1"),
         (Path | None, 1, "x=1: must be a path, or None"),

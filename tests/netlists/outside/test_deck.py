@@ -174,7 +174,7 @@ def test_pipes_are_not_waited_for(write, tmp_path):
 
 def test_which_analysis(write):
     d = read_outside_deck(write(RC + ".tran 1n 1u\n.op\n.noise v(out) v1 dec 1 1 10"))
-    with pytest.raises(InputError, match=r"2 analyses.*--analysis"):
+    with pytest.raises(InputError, match=r"2 analyses.*choose one by its kind"):
         d.analysis()
     assert d.analysis("op").card == ".op"
     assert ".tran" not in d.deck(kind="op").circuit

@@ -142,7 +142,7 @@ def test_files_elsewhere_with_permission(write, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "m.inc"
     elsewhere.write_text(".model dd d\n")
     where = write(comparator() + f'.include "{elsewhere}"\n')
-    with pytest.raises(InputError, match="--allow-files"):
+    with pytest.raises(InputError, match=r"Permissions\(files=True\)"):
         load_user_subcircuit(where, "comparator")
     assert ".model dd d" in load_user_subcircuit(where, "comparator", Permissions(files=True)).text
 
