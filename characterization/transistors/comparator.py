@@ -39,9 +39,7 @@ class ComparatorFigures(FiguresAt):
     offset: Annotated[float, "systematic input offset, V (without mismatch; adds to inp)"]
     gain: Annotated[float, "small-signal gain at the trip point, V/V"]
     bandwidth: Annotated[float, "its -3 dB frequency, Hz"]
-    noise: Annotated[
-        float, "input-referred rms noise, V: output density at the trip point, 100 Hz..100 GHz, over the DC gain"
-    ]
+    noise: Annotated[float, "input-referred rms noise, V: output density at the trip point, 100 Hz..100 GHz, over the DC gain"]
     power_trip: Annotated[float, "supply power at the trip point, W"]
     power_low: Annotated[float, "50 mV below it, W"]
     power_high: Annotated[float, "50 mV above it, W"]

@@ -108,7 +108,7 @@ class NetworkShape:
         arrays, digital = [], NO_WORK
         for i, layer in enumerate(network.layers):
             for weights in layer.directions:
-                arrays += _arrays(layer.cell, f"layer {i}", weights)
+                arrays += _arrays(layer.cell, f"layer {i}: ", weights)
                 digital += digital_work(layer.cell)
         rows, classes = network.readout.shape
         product = DigitalWork(units=classes, multiplications=(rows - 1) * classes, additions=(rows - 1) * classes)
@@ -143,12 +143,7 @@ def lstm_shape(
         Sizes that cannot be.
     """
     cell = LSTM(n_in, n_hidden, n_projection=n_projection, projection_full_scale=1.0 if n_projection and on_array else None)
-    arrays = tuple(
-        ArrayShape(m.name, m.shape[0] - (m.bias and not bias), m.shape[1], _activations(m.gates), mean_weight)
-        for m in cell.matrices
-        if not m.digital
-    )
-    return NetworkShape(arrays, digital_work(cell), steps)
+    return NetworkShape(tuple(_arrays(cell, "", mean_weight, bias=bias)), digital_work(cell), steps)
 
 
 def digital_work(cell: Cell) -> DigitalWork:
@@ -177,15 +172,13 @@ def digital_work(cell: Cell) -> DigitalWork:
     return DigitalWork(n, per_unit[0] * n + product, per_unit[1] * n + product, activations, words)
 
 
-def _arrays(cell: Cell, name: str, weights: Mapping[str, np.ndarray]) -> list[ArrayShape]:
+def _arrays(cell: Cell, prefix: str, weights: Mapping[str, np.ndarray] | float, *, bias: bool = True) -> list[ArrayShape]:
+    """Arrays of a cell; ``weights`` are its matrices or their mean magnitude."""
     out = []
     for m in cell.matrices:
         if not m.digital:
-            w = np.abs(weights[m.name])
-            mean = float(w.mean() / (w.max() or 1.0))
-            out.append(ArrayShape(f"{name}: {m.name}", *m.shape, _activations(m.gates), mean))
+            w = np.abs(weights[m.name]) if isinstance(weights, Mapping) else None
+            mean = weights if w is None else float(w.mean() / (w.max() or 1.0))
+            activations = tuple(dict.fromkeys(g.activation for g in m.gates))
+            out.append(ArrayShape(prefix + m.name, m.shape[0] - (m.bias and not bias), m.shape[1], activations, mean))
     return out
-
-
-def _activations(gates: tuple) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(g.activation for g in gates))
