@@ -144,10 +144,9 @@ def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
             pd.read_csv(Path(folder) / f"{name}.csv") for name in ("ota", "integrator", "comparator", "delay")
         )
         comparator = comparator[np.isclose(comparator["common_mode"], v_cm)]
-        # One row a corner in each: a second one is refused.
-        ota, integrator, comparator = (
-            t.set_index(where, verify_integrity=True).sort_index() for t in (ota, integrator, comparator)
-        )
+        ota, integrator, comparator = tables = [t.set_index(where).sort_index() for t in (ota, integrator, comparator)]
+        if not all(t.index.is_unique for t in tables):
+            raise ValueError("a corner stands twice in one of them")
         delay = delay[delay["block"] == "comparator_sky130"].assign(delay=lambda t: (t["delay_rise"] + t["delay_fall"]) / 2)
         rows = []
         for key, part in delay.groupby(where, sort=False):

@@ -177,8 +177,12 @@ def _arrays(cell: Cell, prefix: str, weights: Mapping[str, np.ndarray] | float, 
     out = []
     for m in cell.matrices:
         if not m.digital:
-            w = np.abs(weights[m.name]) if isinstance(weights, Mapping) else None
-            mean = weights if w is None else float(w.mean() / (w.max() or 1.0))
+            mean = _mean_magnitude(weights[m.name]) if isinstance(weights, Mapping) else weights
             activations = tuple(dict.fromkeys(g.activation for g in m.gates))
             out.append(ArrayShape(prefix + m.name, m.shape[0] - (m.bias and not bias), m.shape[1], activations, mean))
     return out
+
+
+def _mean_magnitude(weights: np.ndarray) -> float:
+    w = np.abs(weights)
+    return float(w.mean() / (w.max() or 1.0))
