@@ -25,6 +25,7 @@ from netlists.testbench.comparator import comparator_step_deck
 from .conditions import FiguresAt
 
 OVERDRIVES = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3)
+LATCH_OVERDRIVES = (1e-4, *OVERDRIVES)
 COMMON_MODES = (0.4, 0.9, 1.4)
 # Larger decks do not pay: ngspice's parsing grows faster than the number of instances.
 CHUNK = 16
@@ -153,7 +154,7 @@ def measure_comparator_delay(
 
 def measure_strongarm(
     conditions: Conditions | None = None,
-    overdrives: tuple[float, ...] = (1e-4, *OVERDRIVES),
+    overdrives: tuple[float, ...] = LATCH_OVERDRIVES,
     *,
     common_mode: float = 0.9,
     c_hold: float = 1e-12,

@@ -86,6 +86,10 @@ class NetworkShape:
     steps: Count = 1
     readout: DigitalWork = NO_WORK
 
+    def __repr__(self) -> str:
+        arrays = ", ".join(f"{a.name} {a.rows} x {a.columns}" for a in self.arrays)
+        return f"NetworkShape({arrays}, {self.steps} steps)"
+
     @property
     def weights(self) -> int:
         """Weights on the arrays."""

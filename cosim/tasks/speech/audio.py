@@ -75,7 +75,7 @@ def clip_features(clips: Iterable[np.ndarray], rate: int) -> np.ndarray:
 
 
 def speech_task(
-    name: str, classes: Sequence[str], features: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[int]], **origin: Any
+    name: str, classes: tuple[str, ...], features: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[int]], **origin: Any
 ) -> Task:
     """A task of clips' features; ``origin`` are the fields of its `Provenance` but for the number of clips."""
     provenance = Provenance(items={split: len(f) for split, f in features.items()}, **origin)
