@@ -105,7 +105,7 @@ class ComparatorModel(BlockModel):
 
     @classmethod
     def fit(cls, samples: ComparatorSamples, rng: np.random.Generator) -> ComparatorModel:
-        """Fit every part to its samples; parts without samples are ideal.
+        """Fits every part to its samples; parts without samples are ideal.
 
         ``rng`` deals the offsets to the folds of the held-out check.
 

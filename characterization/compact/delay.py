@@ -98,7 +98,7 @@ class DelayLaw(Part):
 
     @classmethod
     def fit(cls, overdrive: npt.ArrayLike, delay: npt.ArrayLike, law: str | None = None) -> DelayLaw:
-        """Fit a delay table, by the law that predicts left-out points best unless one is named.
+        """Fits a delay table, by the law that predicts left-out points best unless one is named.
 
         Parameters
         ----------

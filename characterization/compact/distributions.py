@@ -137,7 +137,7 @@ class Distribution(Part):
 
     @classmethod
     def fit(cls, values: npt.ArrayLike, rng: np.random.Generator, unit: str = "V") -> Distribution:
-        """Fit all families and keep one.
+        """Fits all families and keeps one.
 
         The normal stays unless another family's held-out log-likelihood (10 folds) is better by more than two standard
         errors of the difference; of several the best is taken.

@@ -119,7 +119,7 @@ class IntegratorModel(BlockModel):
 
     @classmethod
     def fit(cls, samples: IntegratorSamples, rng: np.random.Generator) -> IntegratorModel:
-        """Fit to samples of several charges and times; ``rng`` deals the samples to the folds of the held-out checks.
+        """Fits to samples of several charges and times; ``rng`` deals the samples to the folds of the held-out checks.
 
         Raises
         ------

@@ -10,7 +10,7 @@ import numpy as np
 
 from cosim.network import Network
 from cosim.network.cells import LSTM, Cell
-from netlists.checks import Count, Items, Share, checked
+from netlists.checks import Count, Items, Share, Whole, checked
 from netlists.errors import InputError
 
 MEAN_WEIGHT = 0.15
@@ -40,6 +40,10 @@ class ArrayShape:
     mean_weight: Share = MEAN_WEIGHT
 
 
+Amount = Annotated[int, Whole(0)]
+
+
+@checked
 @dataclass(frozen=True)
 class DigitalWork:
     """What a time step leaves to the digital part.
@@ -52,11 +56,11 @@ class DigitalWork:
         Products, sums, activations of digital values (such as tanh(c)), and words of state that are read and written.
     """
 
-    units: int = 0
-    multiplications: int = 0
-    additions: int = 0
-    activations: int = 0
-    words: int = 0
+    units: Amount = 0
+    multiplications: Amount = 0
+    additions: Amount = 0
+    activations: Amount = 0
+    words: Amount = 0
 
     def __add__(self, other: DigitalWork) -> DigitalWork:
         return DigitalWork(*(getattr(self, n) + getattr(other, n) for n in self.__dataclass_fields__))

@@ -79,7 +79,7 @@ def speech_task(
 ) -> Task:
     """A task of clips' features; ``origin`` are the fields of its `Provenance` but for the number of clips."""
     provenance = Provenance(items={split: len(f) for split, f in features.items()}, **origin)
-    return Task(name=name, classes=classes, metric="accuracy", provenance=provenance, **feature_sets(features, labels))  # type: ignore[arg-type]
+    return Task(name=name, classes=classes, metric="accuracy", provenance=provenance, **feature_sets(features, labels))
 
 
 def feature_sets(features: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[int]]) -> dict[str, SequenceSet]:
