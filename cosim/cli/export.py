@@ -8,8 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from characterization.export import spice, veriloga
-from characterization.export.converter import of_chip, of_corner
+from characterization.export import of_chip, of_corner, spice, veriloga
 from characterization.ramp_model import RampModel
 from netlists.errors import InputError
 from netlists.files import write_text
