@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from characterization.ramp_model import Fitted
 from netlists.checks import Array, checked
@@ -45,6 +46,12 @@ class BlockModel(CompactModel):
     RANGES: ClassVar[tuple[str, ...]]
 
     offset: Distribution
+
+    @model_validator(mode="after")
+    def _volts(self) -> Self:
+        if self.offset.unit != "V":
+            raise ValueError(f"offset: unit={self.offset.unit!r}, must be 'V'")
+        return self
 
     @classmethod
     def ideal(cls) -> Self:

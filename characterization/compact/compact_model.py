@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from characterization.ramp_model import read_model, write_model
+from netlists.checks import Number, check
 
 from ..provenance import versions
 
 
 class Part(BaseModel):
-    """A frozen piece of a model. ``UNITS`` names the unit of each `Fitted` field, and a file must agree."""
+    """A frozen piece of a model. ``UNITS`` names the unit of each `Fitted` field, ``BOUNDS`` what it takes; a file must agree."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     UNITS: ClassVar[dict[str, str]] = {}
+    BOUNDS: ClassVar[dict[str, Number]] = {}
 
     @model_validator(mode="after")
-    def _units(self) -> Self:
+    def _fitted(self) -> Self:
         for name, unit in self.UNITS.items():
             if (found := getattr(self, name).unit) != unit:
                 raise ValueError(f"{name}: unit={found!r}, must be {unit!r}")
+        for name, rule in self.BOUNDS.items():
+            check(Annotated[float, rule], getattr(self, name).value, name)
         return self
 
 

@@ -16,10 +16,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import model_validator
 
 from characterization.ramp_model import Fitted
-from netlists.checks import Positive, checked
+from netlists.checks import Number, Positive, checked
 from netlists.errors import InputError
 
 from .block_model import BlockModel, BlockSamples, Measured
@@ -84,24 +83,14 @@ class ComparatorModel(BlockModel):
     TITLE: ClassVar[str] = "comparator model"
     RANGES: ClassVar[tuple[str, ...]] = ("overdrive", "drive", "slope")
     UNITS: ClassVar[dict[str, str]] = {"noise": "V", "hysteresis": "V", "latch_t0": "s", "latch_tau": "s"}
+    BOUNDS: ClassVar[dict[str, Number]] = {"noise": Number(0), "latch_tau": Number(0)}
 
     noise: Fitted
     hysteresis: Fitted
     delay: DelayLaw = DelayLaw()
     latch_t0: Fitted
     latch_tau: Fitted
-    gain: float = 1.0
-
-    @model_validator(mode="after")
-    def _possible(self) -> ComparatorModel:
-        for name in ("noise", "latch_tau"):
-            if getattr(self, name).value < 0:
-                raise ValueError(f"{name}: {getattr(self, name).value:g} is below 0")
-        if self.offset.unit != "V":
-            raise ValueError(f"offset: unit={self.offset.unit!r}, must be 'V'")
-        if self.gain <= 0:
-            raise ValueError(f"gain: {self.gain:g} must be above 0")
-        return self
+    gain: Positive = 1.0
 
     @classmethod
     def given(cls, *, offset_sigma: float = 0.0, noise: float = 0.0, hysteresis: float = 0.0) -> ComparatorModel:
@@ -116,7 +105,7 @@ class ComparatorModel(BlockModel):
 
     @classmethod
     def fit(cls, samples: ComparatorSamples, rng: np.random.Generator) -> ComparatorModel:
-        """Fit every part to its samples; parts without samples are ideal.
+        """Fits every part to its samples; parts without samples are ideal.
 
         ``rng`` deals the offsets to the folds of the held-out check.
 

@@ -126,7 +126,7 @@ class CrossbarModel(CompactModel):
 
     @classmethod
     def fit(cls, samples: CrossbarSamples, profile: DeviceProfile, **settings: Any) -> CrossbarModel:
-        """Fit what the samples hold; ``settings`` are the fields of the array.
+        """Fits what the samples hold; ``settings`` are the fields of the array.
 
         Programming sigma by maximum likelihood of a Gaussian truncated at the profile's window; read noise from the spread of
         repeated reads over the profile's dependence on the state; curvature from I / V = G (1 + b V**2).
@@ -159,7 +159,7 @@ class CrossbarModel(CompactModel):
         return self.model_copy(update={"profile": replace(self.profile, iv_curvature=0.0), "fitted": kept})
 
     def program(self, weights: npt.ArrayLike, rng: np.random.Generator, *, n_chips: int = 1) -> CrossbarChips:
-        """Write weights (R, C) into new chips: programming error and stuck cells; chip i does not depend on how many."""
+        """Writes weights (R, C) into new chips: programming error and stuck cells; chip i does not depend on how many."""
         check(Count, n_chips, "n_chips")
         pairs = weights_to_pairs(weights, self.profile, layout="rows", w_max=self.w_max)
         drawn = [self.profile.stuck(self.profile.programmed(pairs.conductance, c), c) for c in rng.spawn(n_chips)]

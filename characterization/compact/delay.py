@@ -9,13 +9,14 @@ With overdrive v beyond the trip point, all starting from the other side's limit
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from characterization.ramp_model import Fitted
+from netlists.checks import Choice, check
 from netlists.errors import InputError, ToolkitError
 
 from .compact_model import Part
@@ -79,7 +80,7 @@ class DelayLaw(Part):
         Relative error (rms) of points left out of the fit, by law.
     """
 
-    law: str = "none"
+    law: Annotated[str, Choice(("none", *LAWS))] = "none"
     t0: Fitted = Fitted.given(0.0, "s")
     tau: Fitted = Fitted.given(0.0, "s")
     third: Fitted | None = None
@@ -88,8 +89,6 @@ class DelayLaw(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> DelayLaw:
-        if self.law not in ("none", *LAWS):
-            raise ValueError(f"law: {self.law!r} is unknown; allowed are none, {', '.join(LAWS)}")
         if self.law != "none":
             if self.third is None or self.third.value <= 0 or self.third.unit != _UNITS[_NAMES[self.law][2]]:
                 raise ValueError(f"third: the {self.law} law needs {_NAMES[self.law][2]} above 0, in its unit")
@@ -99,7 +98,7 @@ class DelayLaw(Part):
 
     @classmethod
     def fit(cls, overdrive: npt.ArrayLike, delay: npt.ArrayLike, law: str | None = None) -> DelayLaw:
-        """Fit a delay table, by the law that predicts left-out points best unless one is named.
+        """Fits a delay table, by the law that predicts left-out points best unless one is named.
 
         Parameters
         ----------
@@ -116,8 +115,7 @@ class DelayLaw(Part):
             raise InputError(f"delay table: has shapes {v.shape}, {t.shape}; needs 5 or more overdrives with a delay each")
         if not (np.all(np.isfinite(v) & (v > 0)) and np.all(np.isfinite(t) & (t > 0))):
             raise InputError("delay table: overdrives and delays must be finite and above 0")
-        if law is not None and law not in LAWS:
-            raise InputError(f"law={law!r}: unknown; allowed are {', '.join(LAWS)}")
+        check(Annotated[str, Choice(LAWS)] | None, law, "law")
         order = np.argsort(v)
         v, t = v[order], t[order]
         errors = {name: _left_out(name, v, t) for name in LAWS}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from characterization.ramp_model import Fitted
-from netlists.checks import Count, check
+from netlists.checks import Choice, Count, Number, check
 from netlists.errors import InputError
 
 from .compact_model import Part
@@ -108,7 +108,9 @@ class Distribution(Part):
         Held-out log-likelihood of each family over the normal, in nats a sample, and the standard error of that mean.
     """
 
-    family: str = "normal"
+    BOUNDS: ClassVar[dict[str, Number]] = {"scale": Number(0)}
+
+    family: Annotated[str, Choice(FAMILIES)] = "normal"
     location: Fitted
     scale: Fitted
     shape: Fitted | None = None
@@ -119,12 +121,8 @@ class Distribution(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Distribution:
-        if self.family not in FAMILIES:
-            raise ValueError(f"family: {self.family!r} is unknown; allowed are {', '.join(FAMILIES)}")
         if (self.shape is None) != (self.family == "normal"):
             raise ValueError(f"shape: the {self.family} distribution has {'none' if self.family == 'normal' else 'one'}")
-        if self.scale.value < 0:
-            raise ValueError(f"scale: {self.scale.value:g} is below 0")
         for name in ("location", "scale"):
             if getattr(self, name).unit != self.unit:
                 raise ValueError(f"{name}: unit={getattr(self, name).unit!r}, must be {self.unit!r}")
@@ -139,7 +137,7 @@ class Distribution(Part):
 
     @classmethod
     def fit(cls, values: npt.ArrayLike, rng: np.random.Generator, unit: str = "V") -> Distribution:
-        """Fit all families and keep one.
+        """Fits all families and keeps one.
 
         The normal stays unless another family's held-out log-likelihood (10 folds) is better by more than two standard
         errors of the difference; of several the best is taken.

@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from characterization.ramp_model import Fitted
-from netlists.checks import checked
+from netlists.checks import Number, checked
 from netlists.errors import InputError, ToolkitError
 
 from .block_model import BlockModel, BlockSamples, Measured
@@ -51,16 +51,10 @@ class Clip(Part):
     """Soft limits of the output, volts below and above analog ground, and how sharp they are."""
 
     UNITS: ClassVar[dict[str, str]] = _CLIP
+    BOUNDS: ClassVar[dict[str, Number]] = dict.fromkeys(_CLIP, Number(above=0))
     low: Fitted
     high: Fitted
     sharpness: Fitted
-
-    @model_validator(mode="after")
-    def _positive(self) -> Clip:
-        for name in ("low", "high", "sharpness"):
-            if getattr(self, name).value <= 0:
-                raise ValueError(f"{name}: {getattr(self, name).value:g} must be above 0")
-        return self
 
     def __call__(self, x: npt.ArrayLike) -> np.ndarray:
         return soft_clip(x, self.low.value, self.high.value, self.sharpness.value)
@@ -125,7 +119,7 @@ class IntegratorModel(BlockModel):
 
     @classmethod
     def fit(cls, samples: IntegratorSamples, rng: np.random.Generator) -> IntegratorModel:
-        """Fit to samples of several charges and times; ``rng`` deals the samples to the folds of the held-out checks.
+        """Fits to samples of several charges and times; ``rng`` deals the samples to the folds of the held-out checks.
 
         Raises
         ------

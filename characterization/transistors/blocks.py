@@ -21,12 +21,23 @@ from netlists.files import write_atomic, write_json
 from netlists.technology import CORNERS, Conditions, pdk
 from netlists.testbench import access_deck, run_bench
 
-from .comparator import COMMON_MODES, Samples, measure_comparator, measure_comparator_delay, measure_offsets, measure_strongarm
+from .comparator import (
+    COMMON_MODES,
+    LATCH_OVERDRIVES,
+    OVERDRIVES,
+    Samples,
+    measure_comparator,
+    measure_comparator_delay,
+    measure_offsets,
+    measure_strongarm,
+)
 from .ota import measure_integrator, measure_ota
 
 WIDTHS = (0.42e-6, 0.5e-6, 1e-6, 2e-6, 4e-6, 8e-6)
 EXTREMES = ((-40.0, 1.62), (-40.0, 1.98), (27.0, 1.8), (125.0, 1.62), (125.0, 1.98))
 """Temperature (C) and supply (V) of the corner runs."""
+CORNER_OVERDRIVES = (1e-3, 10e-3, 100e-3)
+"""Of the delays at each corner, volts."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +82,13 @@ def measure_access(
     ]
 
 
-def _measure(conditions: Conditions, **overdrives: tuple[float, ...]) -> dict[str, list[dict]]:
+def _measure(conditions: Conditions, overdrives: Sequence[float], latch_overdrives: Sequence[float]) -> dict[str, list[dict]]:
     """Rows of every table that is measured at each corner."""
     comparator = measure_comparator(conditions)
     middle = next(c for c in comparator if c.common_mode == COMMON_MODES[1])
     measured = {
-        "comparator_sky130": measure_comparator_delay(conditions, offset=middle.offset, **overdrives),
-        "strongarm_sky130": measure_strongarm(conditions, **overdrives),
+        "comparator_sky130": measure_comparator_delay(conditions, tuple(overdrives), offset=middle.offset),
+        "strongarm_sky130": measure_strongarm(conditions, tuple(latch_overdrives)),
     }
     return {
         "ota": [asdict(measure_ota(conditions))],
@@ -136,11 +147,11 @@ def measure_blocks(
     points = [Conditions(c, t, v) for c in corners for t, v in extremes]
     nominal = Conditions()
     progress("nominal figures")
-    figures = _measure(nominal)
+    figures = _measure(nominal, OVERDRIVES, LATCH_OVERDRIVES)
     access = [asdict(r) for c in ("tt", "ss", "ff") for r in measure_access(Conditions(c))]
 
     progress(f"{len(points)} corners")
-    parts = list(in_workers((delayed(_measure)(p, overdrives=(1e-3, 10e-3, 100e-3)) for p in points), jobs))
+    parts = list(in_workers((delayed(_measure)(p, CORNER_OVERDRIVES, CORNER_OVERDRIVES) for p in points), jobs))
     corner_tables = {name: [row for part in parts for row in part[name]] for name in figures}
 
     rng = np.random.default_rng(seed)

@@ -25,6 +25,7 @@ from netlists.testbench.comparator import comparator_step_deck
 from .conditions import FiguresAt
 
 OVERDRIVES = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3)
+LATCH_OVERDRIVES = (1e-4, *OVERDRIVES)
 COMMON_MODES = (0.4, 0.9, 1.4)
 # Larger decks do not pay: ngspice's parsing grows faster than the number of instances.
 CHUNK = 16
@@ -33,29 +34,16 @@ Samples = Annotated[int, Whole(2, why="of fewer there is no spread")]
 
 @dataclass(frozen=True)
 class ComparatorFigures(FiguresAt):
-    """What the comparator benches give at one input common mode; SI units.
+    """What the comparator benches give at one input common mode."""
 
-    Attributes
-    ----------
-    offset : float
-        Systematic input offset, V (without mismatch; adds to inp).
-    gain, bandwidth : float
-        Small-signal gain at the trip point, V/V, and its -3 dB frequency, Hz.
-    noise : float
-        Input-referred rms noise, V: ngspice ``.noise`` at the trip point, output density integrated 100 Hz..100 GHz,
-        divided by the DC gain.
-    power_trip, power_low, power_high : float
-        Supply power at the trip point and 50 mV below and above it, W.
-    """
-
-    common_mode: float
-    offset: float
-    gain: float
-    bandwidth: float
-    noise: float
-    power_trip: float
-    power_low: float
-    power_high: float
+    common_mode: Annotated[float, "V"]
+    offset: Annotated[float, "systematic input offset, V (without mismatch; adds to inp)"]
+    gain: Annotated[float, "small-signal gain at the trip point, V/V"]
+    bandwidth: Annotated[float, "its -3 dB frequency, Hz"]
+    noise: Annotated[float, "input-referred rms noise, V: output density at the trip point, 100 Hz..100 GHz, over the DC gain"]
+    power_trip: Annotated[float, "supply power at the trip point, W"]
+    power_low: Annotated[float, "50 mV below it, W"]
+    power_high: Annotated[float, "50 mV above it, W"]
 
 
 @dataclass(frozen=True)
@@ -69,41 +57,20 @@ class DecisionDelay(FiguresAt):
 
 @dataclass(frozen=True)
 class Kickback(FiguresAt):
-    """Disturbance of inputs held on ``c_hold``, volts.
+    """Disturbance of held inputs."""
 
-    Attributes
-    ----------
-    peak : float
-        Largest excursion: of the held input (comparator), of the difference of both (StrongARM).
-    common : float
-        Largest excursion of their mean (StrongARM; for the comparator, with one held input, equal to ``peak``).
-    left : float
-        What is left at the end of the bench.
-    energy : float
-        Supply energy of one decision, J: of the bench's two.
-    """
-
-    c_hold: float
-    peak: float
-    common: float
-    left: float
-    energy: float
+    c_hold: Annotated[float, "capacitor that holds them, F"]
+    peak: Annotated[float, "largest excursion of the held input (comparator), of the difference of both (StrongARM), V"]
+    common: Annotated[float, "largest excursion of their mean, V; with one held input equal to peak"]
+    left: Annotated[float, "what is left at the end of the bench, V"]
+    energy: Annotated[float, "supply energy of one decision, J: of the bench's two"]
 
 
 @dataclass(frozen=True)
 class OffsetStatistics:
     """Input offsets of ``n`` instances with foundry mismatch.
 
-    Attributes
-    ----------
-    mean, sigma : float
-        Volts.
-    mean_low, mean_high, sigma_low, sigma_high : float
-        Confidence interval (Student t; chi-square, which takes the offsets as Gaussian).
-    confidence : float
-    seeds : tuple of int
-        ngspice seeds of the decks. The draws are ngspice's own (gauss in the foundry models): the same seed and
-        ngspice version draw them again, another version may not.
+    The draws are ngspice's own (gauss in the foundry models): the same seed and ngspice version draw them again, another may not.
     """
 
     block: str
@@ -112,14 +79,14 @@ class OffsetStatistics:
     v_dd: float
     common_mode: float
     n: int
-    mean: float
-    mean_low: float
+    mean: Annotated[float, "V"]
+    mean_low: Annotated[float, "its confidence interval (Student t), V"]
     mean_high: float
-    sigma: float
-    sigma_low: float
+    sigma: Annotated[float, "V"]
+    sigma_low: Annotated[float, "its confidence interval (chi-square, which takes the offsets as Gaussian), V"]
     sigma_high: float
     confidence: float
-    seeds: tuple[int, ...]
+    seeds: Annotated[tuple[int, ...], "ngspice seeds of the decks"]
     draws: str = "ngspice gauss draws of the foundry mismatch models (section *_mm)"
 
 
@@ -187,7 +154,7 @@ def measure_comparator_delay(
 
 def measure_strongarm(
     conditions: Conditions | None = None,
-    overdrives: tuple[float, ...] = (1e-4, *OVERDRIVES),
+    overdrives: tuple[float, ...] = LATCH_OVERDRIVES,
     *,
     common_mode: float = 0.9,
     c_hold: float = 1e-12,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -38,38 +38,19 @@ GATE_AREA = {"latch and counter": 27.6e-12, "driver": 268.8e-12, "hold switch": 
 
 @dataclass(frozen=True)
 class BlockEnergy:
-    """Energy of one block over one part of a transient.
-
-    Attributes
-    ----------
-    block, level, window : str
-    v_read : float
-        Volts.
-    energy : float
-        Joules drawn from the block's sources.
-    time : float
-        Length of the window, seconds.
-    bound : float
-        Closed form that it is held against, joules.
-    rule : str
-        What the bound is: ``equal``, ``at least`` or ``at most``, and its formula.
-    condition : str
-        What the block did.
-    sag : float
-        How far below ``equal`` is allowed, as a part of it: an op-amp of finite bandwidth lets the summing node follow the drive
-        line while charge flows, and the cells see that much less than V_read.
-    """
+    """Energy of one block over one part of a transient."""
 
     block: str
     level: str
     window: str
-    v_read: float
-    energy: float
-    time: float
-    bound: float
-    rule: str
-    condition: str
-    sag: float = 0.0
+    v_read: Annotated[float, "V"]
+    energy: Annotated[float, "drawn from the block's sources, J"]
+    time: Annotated[float, "length of the window, s"]
+    bound: Annotated[float, "closed form that it is held against, J"]
+    rule: Annotated[str, "what the bound is: equal, at least or at most, and its formula"]
+    condition: Annotated[str, "what the block did"]
+    # An op-amp of finite bandwidth lets the summing node follow the drive line while charge flows: the cells see less than V_read.
+    sag: Annotated[float, "how far below equal is allowed, as a part of it"] = 0.0
 
     @property
     def power(self) -> float:
@@ -121,34 +102,32 @@ def run(bench: EnergyBench) -> dict[tuple[str, str], float]:
 
 def measure_mac(level: str, circuit: RampCircuit) -> list[BlockEnergy]:
     """A column of eight inputs in its MAC: energy of the cells, and at level sky130 of the integrator."""
-    bench, pwm = _mac(level, circuit), Pwm()
-    cells = _mac_cells(circuit, pwm)
-    found = run(bench)
+    pwm, energies = Pwm(), _Energies.of(level, circuit, _mac(level, circuit))
     condition = f"{len(CODES)} inputs of {pwm.n_in} bits, {pwm.duration * 1e9:.0f} ns"
     sag = _sag(level, circuit, 1e-6 * float(np.sum(PAIRS_US)) / C_F_MAC)
-    out = [_row("cells", level, "mac", circuit, found, bench, cells, "equal: V^2 G t", condition, sag)]
+    cells = circuit.v_read**2 * np.sum(1e-6 * PAIRS_US.sum(axis=1) * np.abs(pwm.pulse_time(np.array(CODES))))
+    out = [energies.row("cells", "mac", float(cells), "equal: V^2 G t", condition, sag)]
     if level == "sky130":
-        out += [_biased("integrator", w, circuit, found, bench, condition) for w in ("mac", "hold")]
+        out += [energies.biased("integrator", w, condition) for w in ("mac", "hold")]
     return out
 
 
 def measure_ramp(level: str, circuit: RampCircuit, program: RampProgram, v_mac: float) -> list[BlockEnergy]:
     """A ramp conversion: cells of the ramp column, and at level sky130 integrator, comparator, latch and counter."""
-    bench = ramp_bench(level, program, circuit, v_mac)
-    found = run(bench)
+    energies = _Energies.of(level, circuit, ramp_bench(level, program, circuit, v_mac))
     charge = program.conductance * program.width * circuit.t_pulse
     condition = f"{program.activation}, {program.bits} bits, V_mac {v_mac:g} V"
     sag = _sag(level, circuit, float(program.conductance.max()) / program.feedback_capacitance(circuit))
     out = []
     for window, cells in (("calibration", program.step < 0), ("ramp", program.step >= 0)):
         expected = circuit.v_read**2 * float(charge[cells].sum())
-        out.append(_row("ramp cells", level, window, circuit, found, bench, expected, "equal: V^2 G t", condition, sag))
+        out.append(energies.row("ramp cells", window, expected, "equal: V^2 G t", condition, sag))
     if level == "sky130":
-        out += [_biased(block, "ramp", circuit, found, bench, condition) for block in ("integrator", "comparator")]
+        out += [energies.biased(block, "ramp", condition) for block in ("integrator", "comparator")]
         for block in ("latch and counter", "clocks"):
             gates = program.n_steps * GATE_AREA["latch and counter"] * GATE_CAPACITANCE * circuit.v_dd**2
             rule = "at most: C V^2 of every gate, each step"
-            out.append(_row(block, level, "ramp", circuit, found, bench, gates, rule, condition))
+            out.append(energies.row(block, "ramp", gates, rule, condition))
     return out
 
 
@@ -161,7 +140,7 @@ def measure_gates(circuit: RampCircuit) -> list[BlockEnergy]:
     ):
         bound = pulses * GATE_AREA[block] * GATE_CAPACITANCE * circuit.v_dd**2
         rule = "at most: C V^2 of every gate, each pulse"
-        out.append(_row(block, "sky130", window, circuit, run(bench), bench, bound, rule, f"{pulses} pulse(s), no load"))
+        out.append(_Energies.of("sky130", circuit, bench).row(block, window, bound, rule, f"{pulses} pulse(s), no load"))
     return out
 
 
@@ -169,7 +148,8 @@ def measure_mismatch(circuit: RampCircuit, seeds: Sequence[int]) -> list[BlockEn
     """The MAC of `measure_mac` at level sky130 on chips of foundry mismatch, one for each seed of ngspice."""
     bench, out = _mac("sky130", circuit, mismatch=True), []
     for seed, waves in zip(seeds, simulate_draws(bench.deck, bench.vectors, seeds), strict=True):
-        out.append(_biased("integrator", "mac", circuit, integrate(bench, waves), bench, f"mismatch, seed {seed}"))
+        energies = _Energies("sky130", circuit, bench, integrate(bench, waves))
+        out.append(energies.biased("integrator", "mac", f"mismatch, seed {seed}"))
     return out
 
 
@@ -219,27 +199,6 @@ def _mac(level: str, circuit: RampCircuit, *, mismatch: bool = False) -> EnergyB
     return mac_bench(level, circuit, Pwm(), np.array(CODES), 1e-6 * PAIRS_US, c_f=C_F_MAC, mismatch=mismatch)
 
 
-def _mac_cells(circuit: RampCircuit, pwm: Pwm) -> float:
-    time = np.abs(pwm.pulse_time(np.array(CODES)))
-    return float(circuit.v_read**2 * np.sum(1e-6 * PAIRS_US.sum(axis=1) * time))
-
-
-def _row(
-    block: str,
-    level: str,
-    window: str,
-    circuit: RampCircuit,
-    found: Mapping[tuple[str, str], float],
-    bench: EnergyBench,
-    bound: float,
-    rule: str,
-    condition: str,
-    sag: float = 0.0,
-) -> BlockEnergy:
-    start, stop = bench.windows[window]
-    return BlockEnergy(block, level, window, circuit.v_read, found[block, window], stop - start, bound, rule, condition, sag)
-
-
 def _sag(level: str, circuit: RampCircuit, rate: float) -> float:
     """Part of V_read by which the summing node follows: ``G / (C_f 2 pi gbw)``, ``rate`` being G / C_f (1/s).
 
@@ -248,9 +207,27 @@ def _sag(level: str, circuit: RampCircuit, rate: float) -> float:
     return {"ideal": 0.0, "macro": 1.0, "sky130": 2.0}[level] * rate / (2 * np.pi * circuit.gbw)
 
 
-def _biased(block: str, window: str, circuit: RampCircuit, found: Mapping, bench: EnergyBench, condition: str) -> BlockEnergy:
-    """A block that its bias current keeps busy: it takes at least V I t."""
-    start, stop = bench.windows[window]
-    bound = circuit.v_dd * BIAS[block] * (stop - start)
-    # Bias mirrors leave a few per cent of what they should carry.
-    return _row(block, "sky130", window, circuit, found, bench, 0.9 * bound, "at least: 0.9 V I t of the bias", condition)
+@dataclass(frozen=True)
+class _Energies:
+    """What a bench gave, to make rows of."""
+
+    level: str
+    circuit: RampCircuit
+    bench: EnergyBench
+    found: Mapping[tuple[str, str], float]
+
+    @classmethod
+    def of(cls, level: str, circuit: RampCircuit, bench: EnergyBench) -> _Energies:
+        return cls(level, circuit, bench, run(bench))
+
+    def row(self, block: str, window: str, bound: float, rule: str, condition: str, sag: float = 0.0) -> BlockEnergy:
+        start, stop = self.bench.windows[window]
+        energy = self.found[block, window]
+        return BlockEnergy(block, self.level, window, self.circuit.v_read, energy, stop - start, bound, rule, condition, sag)
+
+    def biased(self, block: str, window: str, condition: str) -> BlockEnergy:
+        """A block that its bias current keeps busy: it takes at least V I t."""
+        start, stop = self.bench.windows[window]
+        bound = self.circuit.v_dd * BIAS[block] * (stop - start)
+        # Bias mirrors leave a few per cent of what they should carry.
+        return self.row(block, window, 0.9 * bound, "at least: 0.9 V I t of the bias", condition)

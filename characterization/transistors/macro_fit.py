@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,16 +76,7 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
         sigma = {s["block"]: s["sigma"] for s in summary["offsets"] if abs(s["common_mode"] - nominal["v_cm"]) < 1e-9}
         limit = min(nominal["v_cm"], nominal["v_dd"] - nominal["v_cm"])
         fit = fit_comparator(overdrive, delay, limit)
-        circuit = {
-            "a0": ota["gain"],
-            "gbw": ota["gbw"],
-            "slew": min(ota["slew_rise"], ota["slew_fall"]),
-            "r_reset": integrator["r_reset"],
-            "c_inject": abs(integrator["c_inject"]),
-            "comparator_gain": fit["gain"],
-            "comparator_tau": fit["tau"],
-            "comparator_limit": limit,
-        }
+        circuit = _circuit(ota, integrator, fit, limit)
         statistics = {
             "opamp_offset_sigma": sigma["ota_sky130"],
             "comparator_offset_sigma": sigma["comparator_sky130"],
@@ -107,6 +99,20 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "comparator_noise_sigma": "output noise density integrated 100 Hz..100 GHz over DC gain, .noise at the trip point",
     }
     return {"circuit": circuit, "statistics": statistics, "fit": fit, "source": source}
+
+
+def _circuit(ota: Mapping[str, Any], integrator: Mapping[str, Any], fit: Mapping[str, float], limit: float) -> dict[str, Any]:
+    """Fields of `RampCircuit` from the figures of the blocks."""
+    return {
+        "a0": ota["gain"],
+        "gbw": ota["gbw"],
+        "slew": min(ota["slew_rise"], ota["slew_fall"]),
+        "r_reset": integrator["r_reset"],
+        "c_inject": abs(integrator["c_inject"]),
+        "comparator_gain": fit["gain"],
+        "comparator_tau": fit["tau"],
+        "comparator_limit": limit,
+    }
 
 
 def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
@@ -137,19 +143,18 @@ def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
         ota, integrator, comparator, delay = (
             pd.read_csv(Path(folder) / f"{name}.csv") for name in ("ota", "integrator", "comparator", "delay")
         )
-        noise = comparator[np.isclose(comparator["common_mode"], v_cm)].set_index(where)["noise"]
+        comparator = comparator[np.isclose(comparator["common_mode"], v_cm)]
+        ota, integrator, comparator = tables = [t.set_index(where).sort_index() for t in (ota, integrator, comparator)]
+        if not all(t.index.is_unique for t in tables):
+            raise ValueError("a corner stands twice in one of them")
         delay = delay[delay["block"] == "comparator_sky130"].assign(delay=lambda t: (t["delay_rise"] + t["delay_fall"]) / 2)
         rows = []
         for key, part in delay.groupby(where, sort=False):
             limit = min(v_cm, key[2] - v_cm)
             fit = fit_comparator(part["overdrive"].to_numpy(), part["delay"].to_numpy(), limit)
-            rows.append((*key, fit["gain"], fit["tau"], limit, noise.loc[key]))
-        fitted = pd.DataFrame(
-            rows, columns=[*where, "comparator_gain", "comparator_tau", "comparator_limit", "comparator_noise_sigma"]
-        )
-        ota = ota.assign(a0=ota["gain"], slew=ota[["slew_rise", "slew_fall"]].min(axis=1))[[*where, "a0", "gbw", "slew"]]
-        integrator = integrator.assign(c_inject=integrator["c_inject"].abs())[[*where, "r_reset", "c_inject"]]
-        return ota.merge(integrator, on=where, validate="1:1").merge(fitted, on=where, validate="1:1")
+            figures = _circuit(ota.loc[key], integrator.loc[key], fit, limit)
+            rows.append(dict(zip(where, key, strict=True)) | figures | {"comparator_noise_sigma": comparator["noise"].loc[key]})
+        return pd.DataFrame(rows)
     except (OSError, KeyError, ValueError) as e:
         raise InputError(
             f"{folder}: the corner tables of the measured blocks cannot be used ({e}); write them with cosim blocks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -16,48 +17,24 @@ from .conditions import FiguresAt
 
 @dataclass(frozen=True)
 class OtaFigures(FiguresAt):
-    """What one OTA bench gives; SI units unless said otherwise.
+    """What one OTA bench gives."""
 
-    Attributes
-    ----------
-    gain, gain_db : float
-        Open-loop DC gain at v_cm, V/V and dB.
-    gbw : float
-        DC gain times -3 dB frequency, Hz.
-    crossover, phase_margin : float
-        Unity crossing of the integrator's loop gain (feedback through C_f), Hz, and its phase margin, degrees.
-    slew_rise, slew_fall : float
-        20-80 % slope of a 0.8 V step through equal capacitors, V/s.
-    swing_low, swing_high : float
-        Output range around v_cm over which the DC gain keeps at least half of its value at v_cm, V, no load.
-    loaded_low, loaded_high : float
-        The same with ``i_load`` drawn from and forced into the output: the narrower of the two.
-    source_current, sink_current : float
-        Output current at v_cm with the input overdriven by 0.2 V, A.
-    offset : float
-        Systematic input offset, V.
-    gm : float
-        Transconductance of one input transistor, from ``.op``, S.
-    power : float
-        Supply power without load, W.
-    """
-
-    gain: float
-    gain_db: float
-    gbw: float
-    crossover: float
-    phase_margin: float
-    slew_rise: float
-    slew_fall: float
-    swing_low: float
-    swing_high: float
-    loaded_low: float
-    loaded_high: float
-    source_current: float
-    sink_current: float
-    offset: float
-    gm: float
-    power: float
+    gain: Annotated[float, "open-loop DC gain at v_cm, V/V"]
+    gain_db: Annotated[float, "the same, dB"]
+    gbw: Annotated[float, "DC gain times -3 dB frequency, Hz"]
+    crossover: Annotated[float, "unity crossing of the integrator's loop gain (feedback through C_f), Hz"]
+    phase_margin: Annotated[float, "there, degrees"]
+    slew_rise: Annotated[float, "20-80 % slope of a 0.8 V step through equal capacitors, V/s"]
+    slew_fall: Annotated[float, "the same downwards, V/s"]
+    swing_low: Annotated[float, "least output whose DC gain is half of that at v_cm or more, V, no load"]
+    swing_high: Annotated[float, "largest such output, V"]
+    loaded_low: Annotated[float, "the same with i_load drawn from and forced into the output: the narrower of the two, V"]
+    loaded_high: Annotated[float, "the same, V"]
+    source_current: Annotated[float, "output current at v_cm with the input overdriven by 0.2 V, A"]
+    sink_current: Annotated[float, "the same the other way, A"]
+    offset: Annotated[float, "systematic input offset, V"]
+    gm: Annotated[float, "transconductance of one input transistor, from .op, S"]
+    power: Annotated[float, "supply power without load, W"]
 
 
 def _slope(time: np.ndarray, v: np.ndarray) -> float:
@@ -130,30 +107,14 @@ def measure_ota(
 
 @dataclass(frozen=True)
 class IntegratorFigures(FiguresAt):
-    """What one integrator bench gives; SI units.
+    """What one integrator bench gives."""
 
-    Attributes
-    ----------
-    r_reset : float
-        Resistance of the reset switch at v_cm, ohm.
-    reset_step : float
-        Output step when the switch opens, V (charge injection and clock feedthrough).
-    c_inject : float
-        ``reset_step * c_f / v_dd``, F: the gate capacitance that would do the same.
-    droop : float
-        Drift of the idle output, V/s (leakage of the switch).
-    charge_error : tuple of float
-        Relative error of the output step for each current pulse against I t / C_f.
-    currents : tuple of float
-        Those currents, A.
-    """
-
-    r_reset: float
-    reset_step: float
-    c_inject: float
-    droop: float
-    charge_error: tuple[float, ...]
-    currents: tuple[float, ...]
+    r_reset: Annotated[float, "resistance of the reset switch at v_cm, ohm"]
+    reset_step: Annotated[float, "output step when the switch opens, V (charge injection and clock feedthrough)"]
+    c_inject: Annotated[float, "reset_step c_f / v_dd, F: the gate capacitance that would do the same"]
+    droop: Annotated[float, "drift of the idle output, V/s (leakage of the switch)"]
+    charge_error: Annotated[tuple[float, ...], "relative error of the output step of each current pulse against I t / C_f"]
+    currents: Annotated[tuple[float, ...], "those currents, A"]
 
 
 def measure_integrator(

@@ -115,8 +115,18 @@ class Design:
         if not self.g_min < self.g_max:
             raise InputError(f"g_min={self.g_min:g}: must be below g_max={self.g_max:g} (siemens)")
 
+    def __repr__(self) -> str:
+        changed = (f"{f.name}={value!r}" for f in fields(self) if (value := getattr(self, f.name)) != f.default)
+        return f"Design({', '.join(changed)})"
+
     def with_(self, **changes: Any) -> Design:
-        """A copy with some fields changed; unknown names raise `InputError`."""
+        """A copy with some fields changed; unknown names raise `InputError`.
+
+        Examples
+        --------
+        >>> Design(bits=4).with_(node=45)
+        Design(bits=4, node=45.0)
+        """
         known = [f.name for f in fields(self)]
         if unknown := sorted(set(changes) - set(known)):
             raise InputError(f"design parameter {unknown[0]!r}: unknown; allowed are {', '.join(known)}")

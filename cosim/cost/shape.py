@@ -10,7 +10,7 @@ import numpy as np
 
 from cosim.network import Network
 from cosim.network.cells import LSTM, Cell
-from netlists.checks import Count, Items, Share, checked
+from netlists.checks import Count, Items, Share, Whole, checked
 from netlists.errors import InputError
 
 MEAN_WEIGHT = 0.15
@@ -40,6 +40,10 @@ class ArrayShape:
     mean_weight: Share = MEAN_WEIGHT
 
 
+Amount = Annotated[int, Whole(0)]
+
+
+@checked
 @dataclass(frozen=True)
 class DigitalWork:
     """What a time step leaves to the digital part.
@@ -52,11 +56,11 @@ class DigitalWork:
         Products, sums, activations of digital values (such as tanh(c)), and words of state that are read and written.
     """
 
-    units: int = 0
-    multiplications: int = 0
-    additions: int = 0
-    activations: int = 0
-    words: int = 0
+    units: Amount = 0
+    multiplications: Amount = 0
+    additions: Amount = 0
+    activations: Amount = 0
+    words: Amount = 0
 
     def __add__(self, other: DigitalWork) -> DigitalWork:
         return DigitalWork(*(getattr(self, n) + getattr(other, n) for n in self.__dataclass_fields__))
@@ -86,6 +90,10 @@ class NetworkShape:
     steps: Count = 1
     readout: DigitalWork = NO_WORK
 
+    def __repr__(self) -> str:
+        arrays = ", ".join(f"{a.name} {a.rows} x {a.columns}" for a in self.arrays)
+        return f"NetworkShape({arrays}, {self.steps} steps)"
+
     @property
     def weights(self) -> int:
         """Weights on the arrays."""
@@ -108,7 +116,7 @@ class NetworkShape:
         arrays, digital = [], NO_WORK
         for i, layer in enumerate(network.layers):
             for weights in layer.directions:
-                arrays += _arrays(layer.cell, f"layer {i}", weights)
+                arrays += _arrays(layer.cell, f"layer {i}: ", weights)
                 digital += digital_work(layer.cell)
         rows, classes = network.readout.shape
         product = DigitalWork(units=classes, multiplications=(rows - 1) * classes, additions=(rows - 1) * classes)
@@ -143,12 +151,7 @@ def lstm_shape(
         Sizes that cannot be.
     """
     cell = LSTM(n_in, n_hidden, n_projection=n_projection, projection_full_scale=1.0 if n_projection and on_array else None)
-    arrays = tuple(
-        ArrayShape(m.name, m.shape[0] - (m.bias and not bias), m.shape[1], _activations(m.gates), mean_weight)
-        for m in cell.matrices
-        if not m.digital
-    )
-    return NetworkShape(arrays, digital_work(cell), steps)
+    return NetworkShape(tuple(_arrays(cell, "", mean_weight, bias=bias)), digital_work(cell), steps)
 
 
 def digital_work(cell: Cell) -> DigitalWork:
@@ -177,15 +180,17 @@ def digital_work(cell: Cell) -> DigitalWork:
     return DigitalWork(n, per_unit[0] * n + product, per_unit[1] * n + product, activations, words)
 
 
-def _arrays(cell: Cell, name: str, weights: Mapping[str, np.ndarray]) -> list[ArrayShape]:
+def _arrays(cell: Cell, prefix: str, weights: Mapping[str, np.ndarray] | float, *, bias: bool = True) -> list[ArrayShape]:
+    """Arrays of a cell; ``weights`` are its matrices or their mean magnitude."""
     out = []
     for m in cell.matrices:
         if not m.digital:
-            w = np.abs(weights[m.name])
-            mean = float(w.mean() / (w.max() or 1.0))
-            out.append(ArrayShape(f"{name}: {m.name}", *m.shape, _activations(m.gates), mean))
+            mean = _mean_magnitude(weights[m.name]) if isinstance(weights, Mapping) else weights
+            activations = tuple(dict.fromkeys(g.activation for g in m.gates))
+            out.append(ArrayShape(prefix + m.name, m.shape[0] - (m.bias and not bias), m.shape[1], activations, mean))
     return out
 
 
-def _activations(gates: tuple) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(g.activation for g in gates))
+def _mean_magnitude(weights: np.ndarray) -> float:
+    w = np.abs(weights)
+    return float(w.mean() / (w.max() or 1.0))

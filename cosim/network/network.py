@@ -153,7 +153,7 @@ class Network:
 
     def _repr_html_(self) -> str:
         head = "<tr><th>layer</th><th>cell</th><th>inputs</th><th>units</th><th>outputs</th><th>weights</th></tr>"
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (i, layer.cell.kind, layer.cell.n_in, layer.cell.n_hidden, layer.n_out, f"{layer.n_weights:,}")
             for i, layer in enumerate(self.layers)
         ]

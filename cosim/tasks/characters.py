@@ -67,7 +67,7 @@ class CharacterTask:
 
     @classmethod
     def from_texts(cls, name: str, texts: dict[str, str], provenance: Provenance) -> CharacterTask:
-        """Number the characters of three texts ("train", "validation", "test") by the sorted alphabet of the first.
+        """Numbers the characters of three texts ("train", "validation", "test") by the sorted alphabet of the first.
 
         Raises
         ------

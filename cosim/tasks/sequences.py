@@ -61,7 +61,7 @@ class SequenceSet:
 
     @classmethod
     def from_list(cls, sequences: Sequence[np.ndarray], labels: np.ndarray) -> SequenceSet:
-        """Pad a list of arrays, each (steps, features), to the longest of them."""
+        """Pads a list of arrays, each (steps, features), to the longest of them."""
         if len(sequences) == 0:
             raise InputError("sequences: the list is empty; at least one sequence is needed")
         arrays = [np.asarray(s, dtype=np.float64) for s in sequences]

@@ -136,7 +136,7 @@ def initial_network(
 
 
 def split(sequences: SequenceSet, fraction: float, rng: np.random.Generator) -> tuple[SequenceSet, SequenceSet | None]:
-    """Hold out ``fraction`` of each class, rounded; None if that leaves nothing on the other side."""
+    """Holds out ``fraction`` of each class, rounded; None if that leaves nothing on the other side."""
     held = np.concatenate([_some(np.flatnonzero(sequences.labels == k), fraction, rng) for k in np.unique(sequences.labels)])
     if len(held) == 0:
         return sequences, None

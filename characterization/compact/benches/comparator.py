@@ -40,7 +40,7 @@ def characterize_comparator(
     decisions: int = 50,
     blocks_folder: str | Path | None = None,
 ) -> ComparatorSamples:
-    """Run the benches of one level.
+    """Runs the benches of one level.
 
     Offsets and noise enter the circuit as drawn voltages, because neither the macro-model nor a nominal transistor has any:
     their size is `MEASURED_STATISTICS`. What is measured is what the circuit makes of them.

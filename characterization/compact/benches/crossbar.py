@@ -15,7 +15,7 @@ from .errors import rms
 def characterize_crossbar(
     profile: DeviceProfile, rng: np.random.Generator, *, cells: int = 512, reads: int = 16
 ) -> CrossbarSamples:
-    """Program ``cells`` cells across the range, read each ``reads`` times, and sweep one in ngspice.
+    """Programs ``cells`` cells across the range, reads each ``reads`` times, and sweeps one in ngspice.
 
     Programming and reading are draws of the profile's own statistics: they check the fit. Put measured arrays in their place.
     """

@@ -39,7 +39,7 @@ def bench_tile(
 def characterize_mac(
     level: str, rng: np.random.Generator, *, tile: Tile | None = None, vectors: int = 24, chips: int = 200
 ) -> MacSamples:
-    """Convert random input vectors on a tile without wires (a crossbar model has those) and keep each column's V_mac.
+    """Converts random input vectors on a tile without wires (a crossbar model has those) and keeps each column's V_mac.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def reverberate(samples: np.ndarray, rate: int, *, decay_s: float, direct_db: float, rng: np.random.Generator) -> np.ndarray:
-    """Add an exponentially decaying noise tail (J. A. Moorer, Computer Music Journal 3 (1979) 13-28); same length.
+    """Adds an exponentially decaying noise tail (J. A. Moorer, Computer Music Journal 3 (1979) 13-28); same length.
 
     Parameters
     ----------
@@ -45,5 +45,5 @@ def babble(pool: list[np.ndarray], n: int, voices: int, rng: np.random.Generator
 
 
 def at_ratio(noise: np.ndarray, ratio_db: float, power: float) -> np.ndarray:
-    """Scale noise of mean square 1 to lie ``ratio_db`` below a signal of mean square ``power``."""
+    """Scales noise of mean square 1 to lie ``ratio_db`` below a signal of mean square ``power``."""
     return noise * np.sqrt(power) * 10.0 ** (-ratio_db / 20)

@@ -7,10 +7,11 @@ import wave
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cosim.tasks import SequenceSet
+from cosim.tasks import Provenance, SequenceSet, Task
 from netlists.errors import InputError
 
 from .features import CHUNK, mfcc
@@ -71,6 +72,14 @@ def clip_features(clips: Iterable[np.ndarray], rate: int) -> np.ndarray:
     if not features:
         raise InputError("clips: there is none; at least one is needed")
     return np.concatenate(features)
+
+
+def speech_task(
+    name: str, classes: tuple[str, ...], features: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[int]], **origin: Any
+) -> Task:
+    """A task of clips' features; ``origin`` are the fields of its `Provenance` but for the number of clips."""
+    provenance = Provenance(items={split: len(f) for split, f in features.items()}, **origin)
+    return Task(name=name, classes=classes, metric="accuracy", provenance=provenance, **feature_sets(features, labels))
 
 
 def feature_sets(features: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[int]]) -> dict[str, SequenceSet]:

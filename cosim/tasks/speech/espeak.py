@@ -14,9 +14,11 @@ import sys
 from dataclasses import astuple, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from netlists.checks import Whole, checked
 from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of
 
@@ -28,6 +30,10 @@ _RECEIVER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 HOW = "install the extra that brings it: pip install 'nladc-cosim[speech]'"
 
 
+Level = Annotated[int, Whole(0, 100, why="eSpeak's own scale")]
+
+
+@checked
 @dataclass(frozen=True)
 class Utterance:
     """What to say and how.
@@ -38,17 +44,16 @@ class Utterance:
     accent, variant : str
         Language and speaker, such as "en-us" and "f3".
     rate : int
-        Words a minute, 80..450.
+        Words a minute.
     pitch, pitch_range : int
-        Of eSpeak's scales, 0..100.
     """
 
     text: str
     accent: str
     variant: str
-    rate: int
-    pitch: int
-    pitch_range: int
+    rate: Annotated[int, Whole(80, 450)]
+    pitch: Level
+    pitch_range: Level
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +149,7 @@ def _speak_here(utterances: list[Utterance], seed: int) -> tuple[int, list[np.nd
 
 
 def answer() -> None:
-    """Speak what standard input asks for and write the samples to standard output: the other end of `speak`."""
+    """Speaks what standard input asks for and writes the samples to standard output: the other end of `speak`."""
     question = json.load(sys.stdin)
     rate, clips = _speak_here([Utterance(*u) for u in question["utterances"]], question["seed"])
     buffer = io.BytesIO()

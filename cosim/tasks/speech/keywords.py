@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.tasks import Provenance, Task, listing_digest, local_folder
+from cosim.tasks import Task, listing_digest, local_folder
 from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of
 
-from .audio import clip_features, feature_sets, fit, read_wav
+from .audio import clip_features, fit, read_wav, speech_task
 from .synthetic import CLASSES, CLIP, KEYWORDS, RATE, SILENCE, UNKNOWN
 
 ENVIRONMENT = "NLADC_COSIM_KEYWORDS"
@@ -82,19 +82,17 @@ def build_keywords(folder: Path | None = None, *, seed: int = SEED) -> Task:
         features[split] = clip_features(chain(words, silence), RATE)
         labels[split] = [KEYWORDS.index(w) if (w := p.split("/")[0]) in KEYWORDS else UNKNOWN for p in chosen]
         labels[split] += [SILENCE] * count
-    return Task(
-        name="keywords",
-        classes=CLASSES,
-        metric="accuracy",
-        provenance=Provenance(
-            source=SOURCE,
-            version=_version(folder),
-            licence="CC BY 4.0",
-            sha256={"all files read": listing_digest(digests)},
-            items={split: len(f) for split, f in features.items()},
-            notes=f"Unknown words and silence: a tenth each of the keywords, seed {seed}. 49 x 40 MFCC.",
-        ),
-        **feature_sets(features, labels),
+    return speech_task(
+        "keywords",
+        CLASSES,
+        features,
+        labels,
+        source=SOURCE,
+        # Version 2 added words that version 1 does not have.
+        version="0.02" if (folder / "backward").is_dir() else "0.01",
+        licence="CC BY 4.0",
+        sha256={"all files read": listing_digest(digests)},
+        notes=f"Unknown words and silence: a tenth each of the keywords, seed {seed}. 49 x 40 MFCC.",
     )
 
 
@@ -137,8 +135,3 @@ def _silence(noise: list[np.ndarray], part: tuple[float, float], rng: np.random.
     start, end = (int(share * len(samples)) for share in part)
     start += int(rng.integers(max(1, end - start - CLIP + 1)))
     return fit(samples[start:end], CLIP) * np.float32(rng.uniform())
-
-
-def _version(folder: Path) -> str:
-    """Version 2 added words that version 1 does not have."""
-    return "0.02" if (folder / "backward").is_dir() else "0.01"

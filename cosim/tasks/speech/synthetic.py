@@ -11,14 +11,14 @@ from typing import Annotated
 import numpy as np
 
 from characterization.streams import part_sequences
-from cosim.tasks import Provenance, Task
+from cosim.tasks import Task
 from netlists.check_rules import Whole
 from netlists.checks import checked
 from netlists.files import sha256_of
 
 from .acoustics import at_ratio, babble, coloured_noise, reverberate
-from .audio import clip_features, feature_sets, fit
-from .espeak import Speech, Utterance, speak
+from .audio import clip_features, fit, speech_task
+from .espeak import Utterance, speak
 
 RATE = 16000
 CLIP = RATE
@@ -106,23 +106,16 @@ def build_synthetic_keywords(settings: SyntheticKeywords | None = None) -> Task:
                 for k, r in zip(labels[split], rng.spawn(len(labels[split])), strict=True)
             ]
         )
-    return Task(
-        name="keywords-synthetic",
-        classes=CLASSES,
-        metric="accuracy",
-        provenance=_provenance(settings, speech, clips),
-        **feature_sets({s: clip_features(c / 32768.0, RATE) for s, c in clips.items()}, {s: list(k) for s, k in labels.items()}),
-    )
-
-
-def _provenance(settings: SyntheticKeywords, speech: Speech, clips: dict[str, np.ndarray]) -> Provenance:
-    return Provenance(
+    return speech_task(
+        "keywords-synthetic",
+        CLASSES,
+        {split: clip_features(c / 32768.0, RATE) for split, c in clips.items()},
+        {split: list(k) for split, k in labels.items()},
         source=SOURCE,
         version=f"espeakng-loader {speech.version}, seed {settings.seed}",
         licence=LICENCE,
         sha256={"eSpeak NG library": speech.library_sha256}
         | {f"{split} clips, 16 bits": sha256_of(c.tobytes()) for split, c in clips.items()},
-        items={split: len(c) for split, c in clips.items()},
         synthetic=True,
         notes=NOTES,
     )

@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from cosim.tasks import Provenance, Task, deb_members, download_debs, find_debs, listing_digest, working_folder
+from cosim.tasks import Task, deb_members, download_debs, find_debs, listing_digest, working_folder
 from netlists.errors import ToolkitError
 from netlists.files import sha256_of
 
-from .audio import clip_features, feature_sets, fit, read_wav
+from .audio import clip_features, fit, read_wav, speech_task
 
 RATE = 8000
 CLIP = RATE
@@ -93,19 +93,16 @@ def voices_from(debs: list[Path], packages: Mapping[str, tuple[str, str]] = PACK
             split = split_of(prompt)
             clips[split].append(fit(loudest(samples), CLIP))
             labels[split].append(label)
-    return Task(
-        name="voices",
-        classes=tuple(name for name, _ in packages.values()),
-        metric="accuracy",
-        provenance=Provenance(
-            source=SOURCE,
-            version=", ".join(sorted(versions)),
-            licence=LICENCE,
-            sha256=digests,
-            items={split: len(c) for split, c in clips.items()},
-            notes=NOTES,
-        ),
-        **feature_sets({split: clip_features(c, RATE) for split, c in clips.items()}, labels),
+    return speech_task(
+        "voices",
+        tuple(name for name, _ in packages.values()),
+        {split: clip_features(c, RATE) for split, c in clips.items()},
+        labels,
+        source=SOURCE,
+        version=", ".join(sorted(versions)),
+        licence=LICENCE,
+        sha256=digests,
+        notes=NOTES,
     )
 
 

@@ -43,11 +43,11 @@ class Backprop(ABC):
 
     @abstractmethod
     def step(self, now: slice, n: int, t: int) -> None:
-        """Take the first ``n`` rows of `state` one step on; ``now`` are the step's rows, ``t`` its number."""
+        """Takes the first ``n`` rows of `state` one step on; ``now`` are the step's rows, ``t`` its number."""
 
     @abstractmethod
     def step_back(self, now: slice, n: int) -> None:
-        """Take the first ``n`` rows of `d_state` one step back."""
+        """Takes the first ``n`` rows of `d_state` one step back."""
 
     def forward(
         self,

@@ -75,7 +75,7 @@ class MatrixTape:
         self.converted: set[int] = set()
 
     def begin(self, weights: np.ndarray, total: int, disturbance: Disturbance) -> None:
-        """Start a forward pass over ``total`` rows with weights as `Matrix` has them."""
+        """Starts a forward pass over ``total`` rows with weights as `Matrix` has them."""
         self.disturbance = disturbance
         self.chip = None if disturbance.chip is None else disturbance.chip.matrices[self.matrix.name]
         shape = self.matrix.shape

@@ -50,7 +50,7 @@ class Workspace:
         return out
 
     def share(self, shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
-        """Do ``work`` on all rows of arrays of a shape; of large ones, each thread does some."""
+        """Does ``work`` on all rows of arrays of a shape; of large ones, each thread does some."""
         if self._pool is None or np.prod(shape) < LARGE_ARRAY:
             work(slice(0, shape[0]))
             return

@@ -1,6 +1,7 @@
 """The cost model against hand computation, ramp programs, tiles and the scaling paper's formula."""
 
 import math
+import re
 import tomllib
 from pathlib import Path
 
@@ -199,3 +200,12 @@ def test_impossible_designs_are_refused():
         Design(g_min=5e-4)
     with pytest.raises(InputError, match="design parameter 'bit': unknown"):
         Design().with_(bit=3)
+
+
+def test_costs_say_in_one_line_what_they_are():
+    shape, design = lstm_shape(5, 4, steps=3), Design(bits=4)
+    cost = network_cost(shape, design)
+    assert repr(design) == "Design(bits=4)"
+    assert repr(shape) == "NetworkShape(weights 10 x 16, 3 steps)"
+    assert re.fullmatch(r"NetworkCost\(\S+ J and \S+ s an inference of 3 steps, \S+ mm2, \S+ TOPS/W\)", repr(cost))
+    assert cost._repr_html_().count("<tr") == len(cost.terms) + 1

@@ -116,7 +116,7 @@ def test_getting_builds_once_and_again_only_when_asked(folder, monkeypatch):
         built.append(source)
         return sequence_task(seed=len(built))
 
-    monkeypatch.setitem(TASKS, "voices", TaskInfo("toy", "sequences", "none", "nothing", build))
+    monkeypatch.setitem(TASKS, "voices", TaskInfo("toy", "none", "nothing", build))
     assert not is_here("voices")
     first = get_task("voices")
     np.testing.assert_array_equal(get_task("voices").train.inputs, first.train.inputs)
@@ -134,7 +134,7 @@ def test_a_failing_build_leaves_nothing(folder, monkeypatch):
             (Path(scratch) / "half.deb").write_bytes(b"half")
             raise ToolkitError("the line was cut")
 
-    monkeypatch.setitem(TASKS, "voices", TaskInfo("toy", "sequences", "none", "nothing", build))
+    monkeypatch.setitem(TASKS, "voices", TaskInfo("toy", "none", "nothing", build))
     with pytest.raises(ToolkitError, match="the line was cut"):
         get_task("voices")
     assert list(folder.iterdir()) == []
