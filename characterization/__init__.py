@@ -2,6 +2,12 @@
 
     from characterization import RampModel, RampPlan, characterize, validate
 
+    run = characterize(RampPlan("sigmoid", 5, seed=1), samples=256, out="sigmoid5")
+    run.figures()
+    model = RampModel.fit(run)
+    validate(model, samples=64)
+    model.save("sigmoid5.model.json")
+
 Rooms, top floor first; each imports only those below:
 
 ===============  ==============================================================================================
@@ -16,7 +22,8 @@ Rooms, top floor first; each imports only those below:
 `plan`           what is varied, and the files that say so
 ===============  ==============================================================================================
 
-Below them `workers` (processes that may crash), `resume` (finished parts), `streams` (every random key), `provenance`, `parquet`.
+Below them `workers` (processes that may crash), `resume` (finished parts), `streams` (every random key), `provenance`, `parquet`,
+`notebook` (what objects show of themselves).
 """
 
 import lazy_loader as _lazy

@@ -20,10 +20,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.checks import Finite, Inside, check
 from netlists.errors import InputError
 from netlists.ramp import RampProgram
 
-from .plain import CONFIDENCE, Estimate, check_limit, check_share, check_values, jeffreys_interval, proportion_interval
+from .plain import CONFIDENCE, Estimate, check_values, check_varies, jeffreys_interval, proportion_interval
 from .statistics import Statistic
 
 FOLDS = 5
@@ -150,28 +151,17 @@ def mean_with(control: Control, *, confidence: float = CONFIDENCE, n_failed: int
     """
     from scipy.stats import t
 
-    check_share("confidence", confidence)
+    check(Inside, confidence, "confidence")
     y = control.y
-    if np.ptp(y) == 0:
-        raise InputError(f"values: all {len(y)} are {y[0]:g}; nothing varies, so that they tell no uncertainty")
+    check_varies(y)
     n, many = len(y), control.population.shape[1]
     w, population = many / (many + n), control.population.mean(axis=0)
     rest = y - w * control.predicted
     value = float(rest.mean() + w * population.mean())
     error = math.sqrt(float(rest.var(ddof=1)) / n + w**2 * float(population.var(ddof=1)) / many)
     half = float(t.ppf(0.5 * (1 + confidence), len(y) - 1)) * error
-    return Estimate(
-        "mean",
-        value,
-        error,
-        value - half,
-        value + half,
-        confidence,
-        n,
-        many,
-        n_failed,
-        float(y.var(ddof=1)) / n / error**2,
-    )
+    reduction = float(y.var(ddof=1)) / n / error**2
+    return Estimate("mean", value, error, value - half, value + half, confidence, n, many, n_failed, reduction)
 
 
 @dataclass(frozen=True)
@@ -279,22 +269,13 @@ def share(value: float, variance: float, expected: float, trust: float, passed: 
 
 def yield_with(control: Control, limit: float, *, confidence: float = CONFIDENCE, n_failed: int = 0) -> Estimate:
     """Share of chips whose statistic is at or below ``limit``."""
-    check_share("confidence", confidence)
-    check_limit(limit)
-    n = len(control.y)
+    check(Inside, confidence, "confidence")
+    check(Finite, limit, "limit")
+    n, many = len(control.y), control.population.shape[1]
     found = ShareEstimator(control).at(limit)
-    low, high = found.interval(confidence)
+    reduction = found.plain_samples / n
     return Estimate(
-        "yield",
-        found.value,
-        math.sqrt(found.variance),
-        low,
-        high,
-        confidence,
-        n,
-        control.population.shape[1],
-        n_failed,
-        found.plain_samples / n,
+        "yield", found.value, math.sqrt(found.variance), *found.interval(confidence), confidence, n, many, n_failed, reduction
     )
 
 
@@ -313,11 +294,10 @@ def quantile_with(control: Control, probability: float, *, confidence: float = C
     """
     from scipy.stats import norm
 
-    check_share("probability", probability)
-    check_share("confidence", confidence)
+    check(Inside, probability, "probability")
+    check(Inside, confidence, "confidence")
     n, shares = len(control.y), ShareEstimator(control)
-    if np.ptp(control.y) == 0:
-        raise InputError(f"values: all {n} are {control.y[0]:g}; nothing varies, so that they tell no uncertainty")
+    check_varies(control.y)
     at = shares.at(shares.expected_quantile(probability))
     shift = at.value - probability
     low, high = replace(at, value=probability).interval(confidence)

@@ -124,6 +124,14 @@ class RampPlan:
                 f"conditions ({self.conditions}): only macro-models were measured there, not a block of your own; take {NOMINAL}"
             )
 
+    def __repr__(self) -> str:
+        return f"RampPlan({self.title}, profile {self.profile.name}, calibration {self.calibration})"
+
+    @property
+    def title(self) -> str:
+        """The plan in one line, without its values."""
+        return f"{self.name}, {self.bits} bits, level {self.level}, seed {self.seed}"
+
     @property
     def name(self) -> str:
         """Name of the activation."""

@@ -1,8 +1,10 @@
-"""A run while it goes on: results into chunks, counts into the manifest, events into the log."""
+"""The books of a run while it goes on: results into chunks, counts into the manifest, events into the log."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,6 @@ from netlists.errors import ToolkitError
 from netlists.files import write_json
 
 from .folder import MANIFEST, chunk_store, done_samples, failures, now
-from .log import RunLog
 from .task import Finished, load
 
 if TYPE_CHECKING:
@@ -22,7 +23,29 @@ CHUNK_SECONDS = 10.0
 """A chunk is written when it holds so many samples, or so long after the last one: no more is lost to ``kill -9``."""
 
 
-class Progress:
+class RunLog:
+    """``run.log`` in a run's folder: starts and stops with versions, samples that failed, workers that were replaced.
+
+    What the log says is also in the manifest and the tables: a log that cannot be written does not stop a run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "run.log"
+
+    def add(self, text: str) -> None:
+        """Append an event; lines after its first are indented."""
+        with suppress(OSError), open(self.path, "a", encoding="utf-8", errors="backslashreplace") as f:
+            f.write(f"{now()}  {text.rstrip()}".replace("\n", "\n    ") + "\n")
+
+    def start(self, what: str, versions: Mapping[str, str | None], before: Mapping[str, str | None]) -> None:
+        """Note a start, and which versions are not those that the run began with."""
+        self.add(f"start: {what}; " + ", ".join(f"{name} {v}" for name, v in versions.items() if v))
+        changed = [f"{name} {before.get(name)} -> {v}" for name, v in versions.items() if before.get(name) != v]
+        if changed:
+            self.add(f"versions differ from those of the first start: {', '.join(changed)}")
+
+
+class RunProgress:
     """Keeps the books of one start of a run, whose lock is held.
 
     Durations come from the monotonic clock; dates are only for reading.

@@ -15,7 +15,7 @@ from characterization.plan import RampPlan
 from characterization.workers import Lost, Worker, Workers
 from netlists.spice import shared_instance
 
-from .chunks import ChunkStore, Stored
+from .chunks import ChunkStore, StoredChunk
 from .rows import MEASUREMENTS, lost_rows, measured_rows
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Finished:
     """What comes back of a task: rows, or the chunk they were stored in; the worker's story and versions."""
 
     rows: pa.Table | None
-    stored: Stored | None
+    stored: StoredChunk | None
     batches: list[int]
     failures: list[tuple[int, str, str]]
     events: list[str]
