@@ -6,15 +6,11 @@ source for each waveform, the same subcircuits and ngspice's usual tolerances (r
 pulse). All ways measure the same drawn chips; they take turns, and each figure is the median of its repeats.
 """
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import os
 import sys
 
-# Python puts a script's folder first on the path, where its neighbours would stand in for standard modules of their name.
-_folder = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [p for p in sys.path if os.path.abspath(p) != _folder]
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse

@@ -1,6 +1,11 @@
 """Characterization: Monte Carlo in ngspice, figures of merit, compact models. Imports `netlists` alone.
 
-    from characterization import RampModel, RampPlan, characterize, validate
+    >>> from characterization import RampPlan, nominal_deck
+    >>> deck = nominal_deck(RampPlan("tanh", bits=4, seed=1))
+    >>> deck.text.splitlines()[0]
+    '.title ramp converter, tanh, 4 bits, level macro: transition levels'
+
+From a plan to a model that was held against fresh chips::
 
     run = characterize(RampPlan("sigmoid", 5, seed=1), samples=256, out="sigmoid5")
     run.figures()
@@ -20,10 +25,15 @@ Rooms, top floor first; each imports only those below:
 `chips`          one batch: drawn, measured, calibrated
 `figures`        figures of merit of one chip
 `plan`           what is varied, and the files that say so
+`workers`        processes that may crash, hang or grow
+`resume`         finished parts of long work
+`streams`        every random stream and its key
+`provenance`     versions behind a figure
+`parquet`        Parquet tables, read without threads
+`notebook`       tables and pictures that objects show of themselves
 ===============  ==============================================================================================
 
-Below them `workers` (processes that may crash), `resume` (finished parts), `streams` (every random key), `provenance`, `parquet`,
-`notebook` (what objects show of themselves).
+The last six are modules.
 """
 
 import lazy_loader as _lazy

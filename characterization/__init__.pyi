@@ -1,3 +1,4 @@
+from .chips.batch import nominal_deck as nominal_deck
 from .estimates.until import until_ci as until_ci
 from .plan.limits import Limits as Limits
 from .plan.plan import RampPlan as RampPlan

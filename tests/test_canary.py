@@ -23,16 +23,12 @@ from cosim.cli.app import run
 from cosim.network.files import write_arrays
 from cosim.network.network import Network
 from cosim.optimize.run import OptimizeSettings
+from cosim.report.registry import STUDIES
 from cosim.report.settings import StudySettings, load_settings
-from cosim.studies.activations import run as activations
-from cosim.studies.bits import kws as kws_bits, lm as lm_bits
-from cosim.studies.calibration import run as nladc_calibration
-from cosim.studies.cost import run as cost
-from cosim.studies.stuck import run as stuck
-from cosim.studies.vread import run as vread
 from cosim.tasks import cache
 from cosim.tasks.vowels import load_vowels
 from netlists.converter.conversion import conversion_deck
+from netlists.converter.converter import Converter
 from netlists.errors import InputError, ToolkitError
 from netlists.function.table import ActivationTable, load_table
 from netlists.outside.subcircuit import UserSubcircuit, load_user_subcircuit
@@ -88,7 +84,7 @@ def own_plan(activation: Any = "sigmoid", bits: int = 2) -> RampPlan:
 
 def decks(plan: RampPlan) -> str:
     program = plan.program()
-    codes = conversion_deck(program, plan.circuit, Chips.nominal(program), np.array([[0.9]]), blocks=plan.blocks)
+    codes = conversion_deck(Converter(program, plan.circuit, plan.blocks), Chips.nominal(program), np.array([[0.9]]))
     return nominal_deck(plan).text + codes.text
 
 
@@ -239,11 +235,7 @@ KINDS = {
     "part of a study": part_json,
     "budget": settings_of(BudgetSettings, task="voices", network="n.npz"),
     "optimize": settings_of(OptimizeSettings, task="voices", network="n.npz", max_loss=0.01),
-    **{
-        m.__name__.rpartition(".")[2]: settings_of(m.Settings)
-        for m in (activations, kws_bits, lm_bits, nladc_calibration, stuck, vread)
-    },
-    "cost": settings_of(cost.CostSettings),
+    **{name: settings_of(entry.study.settings) for name, entry in STUDIES.items() if entry.question},
 }
 
 

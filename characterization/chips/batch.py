@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from characterization.plan import RampPlan
-from netlists.converter import transition_deck
+from netlists.converter import Converter, transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, to_input_units, transition_levels
 from netlists.spice import Deck
@@ -80,4 +80,4 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
         if measured.status[0] != "ok":
             raise SimulationError(f"the nominal {plan.name} ramp: {measured.status[0]}", measured.message[0])
         guess, span = measured.volts, RESOLUTION
-    return transition_deck(program, plan.circuit, chips, guess, span=span, blocks=blocks)
+    return transition_deck(Converter(program, plan.circuit, blocks), chips, guess, span=span)

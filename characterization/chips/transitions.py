@@ -183,13 +183,12 @@ class _Search:
 
     def _outputs(self, chips: Chips, probe: np.ndarray, span: float, result: Measured) -> tuple[np.ndarray, np.ndarray]:
         """Comparator outputs at the latching instants with V_mac below and above the probe, shapes (n, thresholds)."""
-        program, circuit, blocks = self.converter.program, self.converter.circuit, self.converter.blocks
-        deck = transition_deck(program, circuit, chips, probe, span=span, blocks=blocks, control=False, tight=self.tight)
+        deck = transition_deck(self.converter, chips, probe, span=span, control=False, tight=self.tight)
         names = [f"y{p}{i}" for p in "ab" for i in range(len(chips))]
         data = self.solve(deck, ["com", *names])
         result.passes += 1
-        if is_stepped(blocks) and not self.tight:
-            _check_ticks(data["time"], tick_times(program, circuit))
+        if is_stepped(self.converter.blocks) and not self.tight:
+            _check_ticks(data["time"], tick_times(self.converter.program, self.converter.circuit))
         at = self.converter.clock.latch[: probe.shape[1]]
         values = _at(at, data["time"], np.array([data[name] for name in names]) - data["com"])
         return values[: len(chips)], values[len(chips) :]

@@ -268,6 +268,6 @@ def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray) -> np.ndarray:
         If the transient fails, or a counter ends anywhere but at a code.
     """
     program = plan.program()
-    deck = conversion_deck(program, plan.circuit, chips, v_mac, blocks=plan.blocks)
+    deck = conversion_deck(plan.converter, chips, v_mac)
     names = [f"code{i}_{j}" for i in range(v_mac.shape[0]) for j in range(v_mac.shape[1])]
     return read_codes(program, simulate(deck, names), names).reshape(v_mac.shape)

@@ -19,12 +19,12 @@ from .task import BatchTask, Finished, finish, load
 
 GROUP = 16
 """Batches in a task when the workers store the chunks themselves: one chunk a task."""
-CONNECT_SECONDS = 15
+CONNECT_SECONDS = 60
 _workers = Workers(load)
 
 
 def finish_here(task: BatchTask, batches: dict[int, np.ndarray], store: tuple[str, str, int, int | None] | None) -> Finished:
-    """`batch_task.finish` on a Dask worker; ``store`` is what `ChunkStore` takes."""
+    """`task.finish` on a Dask worker; ``store`` is what `ChunkStore` takes."""
     return finish(task, _workers, batches, ChunkStore(*store) if store else None)
 
 

@@ -1,8 +1,8 @@
 """Monte Carlo of a ramp converter: parallel, resumable, and nothing lost.
 
 Samples run in batches of `BATCH`. Batches are cut by sample number, never by jobs, and each is simulated whole, so a
-sample's numbers depend on the plan's seed and its own number. Finished batches go to numbered chunks (`run_store`); a
-run that was stopped, however, goes on from them. The tables (`run_tables`) are written from the chunks at the end.
+sample's numbers depend on the plan's seed and its own number. Finished batches go to numbered chunks (`chunks`); a
+run that was stopped, however, goes on from them. The tables (`tables`) are written from the chunks at the end.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def budget(
     Example: cosim budget --network nets/vowels.npz --bits 4 --set ir_drop=0.3 --set stuck=0 --max-loss 0.5%
     """
     from cosim.network import Network
-    from cosim.report import Run
+    from cosim.report import RunOptions
 
     from ..budget.run import BudgetSettings, describe, run_budget
 
@@ -67,7 +67,7 @@ def budget(
         array_columns=array_columns,
         amounts=amounts_from(amounts),
     )
-    summary = run_budget(settings, out, Run(jobs=o.workers(jobs), progress=not quiet, say=note))
+    summary = run_budget(settings, out, RunOptions(jobs=o.workers(jobs), progress=not quiet, say=note))
     answer(summary, f"{describe(summary)}\nreport: {out / 'report.html'}", json)
 
 

@@ -60,7 +60,7 @@ def optimize(
 
     Example: cosim optimize --task voices --network nets/voices.npz --objective latency --fix bits=5 --fix v_read=0.2
     """
-    from cosim.report import Run
+    from cosim.report import RunOptions
 
     from ..optimize.run import OptimizeSettings, describe, run_optimize
     from ..optimize.space import parse_fixed
@@ -73,7 +73,7 @@ def optimize(
     settings = OptimizeSettings(**values)
     folder = out or Path("results") / f"optimize-{task}"
     command = command_line(settings, folder)
-    summary = run_optimize(settings, folder, Run(o.workers(jobs), not quiet, note), command)
+    summary = run_optimize(settings, folder, RunOptions(o.workers(jobs), not quiet, note), command)
     answer(summary, f"{describe(summary)}\nreport: {folder / 'report.html'}", json)
 
 

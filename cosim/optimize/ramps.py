@@ -1,8 +1,8 @@
 """Ramps of drawn chips without SPICE: the closed form of the chips that ngspice would simulate, and a late comparator.
 
 The closed form (`characterization.chips.closed_form.same_chips`) draws, programs and calibrates chips as a Monte Carlo run does. It
-knows no comparator delay; what that leaves after calibration is added by its law (`cosim.budget.columns.late_levels`). Together
-they are within 0.04 LSB rms of ngspice down to steps of 12 ns, and within 0.12 LSB at 4 ns (held by a test).
+knows no comparator delay; what that leaves after calibration is added by its law (`cosim.chip.late_levels`). Together they are
+within 0.04 LSB rms of ngspice down to steps of 12 ns, and within 0.12 LSB at 4 ns (held by a test).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 from characterization.chips import draw, same_chips
 from characterization.plan import RampPlan, Variation
 from characterization.ramp_model import RampDraw, read_noise_shape
+from cosim.chip import late_levels
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 
-from ..budget.columns import late_levels
 from ..cost import Design
 from .space import circuit_of, device_of
 

@@ -15,8 +15,9 @@ from tqdm import tqdm
 
 from characterization.provenance import versions
 from characterization.resume import Parts
+from cosim.chip import converted_columns
 from cosim.network import Network
-from cosim.report import Run, StudySettings, write_report
+from cosim.report import RunOptions, StudySettings, write_report
 from netlists.errors import InputError
 from netlists.files import make_folder, sha256_of, write_atomic, write_json
 from netlists.technology import load_profile
@@ -25,7 +26,7 @@ from ..cost import Design, NetworkShape, network_cost
 from ..cost.terms import STEP
 from ..tasks import load_task
 from ..tasks.registry import info
-from .bench import Bench, Loss, converted_columns, held_out_sequences
+from .bench import AccuracyLoss, DesignBench, held_out_sequences
 from .confirm import Simulated, simulated_ramps
 from .pictures import draw_front, draw_importances
 from .search import Row, front, importances, main_effects, optuna, run_search
@@ -64,7 +65,7 @@ class OptimizeSettings(StudySettings):
 class Job:
     """One search: the network, its sequences, the space, and what a design costs and loses."""
 
-    def __init__(self, settings: OptimizeSettings, run: Run, work: Path) -> None:
+    def __init__(self, settings: OptimizeSettings, run: RunOptions, work: Path) -> None:
         if info(settings.task).kind != "sequences":
             raise InputError(f"task {settings.task!r}: is a text; a design search takes a classification task such as voices")
         self.settings, self.run, self.work = settings, run, work
@@ -72,15 +73,16 @@ class Job:
         self.network = Network.load(settings.network)
         self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
-        self.validation = Bench(self.network, held_out_sequences(self.task, self.network), self.profile, settings.r_wire, run.jobs)
+        held_out = held_out_sequences(self.task, self.network)
+        self.validation = DesignBench(self.network, held_out, self.profile, settings.r_wire, run.jobs)
         self.space = Space(variables(self.profile), settings.fixed)
         steps = round(float(np.mean(self.validation.data.lengths)))
         self.shape = NetworkShape.of(self.network, steps)
 
     @cached_property
-    def test(self) -> Bench:
+    def test(self) -> DesignBench:
         """Sequences that nothing is chosen on."""
-        return Bench(self.network, self.task.test, self.profile, self.settings.r_wire, self.run.jobs)
+        return DesignBench(self.network, self.task.test, self.profile, self.settings.r_wire, self.run.jobs)
 
     def design(self, point: Mapping[str, float]) -> Design:
         return design_of(point, self.profile, self.network)
@@ -107,7 +109,7 @@ class Job:
         try:
             loss = self.validation.predicted(self.design(point), self.settings.chips, self.settings.seed)
         except InputError as e:
-            return row | dict.fromkeys(Loss.__dataclass_fields__) | {"reason": str(e)}
+            return row | dict.fromkeys(AccuracyLoss.__dataclass_fields__) | {"reason": str(e)}
         return row | loss.as_dict() | {"reason": ""}
 
     def simulated(self, row: Row) -> dict[str, Simulated]:
@@ -127,7 +129,7 @@ class Job:
             )
         return self._simulated[trial]
 
-    def losses(self, row: Row, bench: Bench) -> Row:
+    def losses(self, row: Row, bench: DesignBench) -> Row:
         """Loss on fresh chips: ``predicted`` by the closed form, ``confirmed`` with models fitted to SPICE."""
         design, chips, seed = self.design(row), self.settings.confirm_chips, self.settings.seed + FRESH
         models = {activation: s.model for activation, s in self.simulated(row).items()}
@@ -137,7 +139,7 @@ class Job:
         }
 
 
-def run_optimize(settings: OptimizeSettings, out: Path, run: Run, command: str) -> dict[str, Any]:
+def run_optimize(settings: OptimizeSettings, out: Path, run: RunOptions, command: str) -> dict[str, Any]:
     """Search, confirm, report; write ``trials.csv``, ``front.csv``, ``importances.csv``, models, pictures and ``summary.json``.
 
     Parameters

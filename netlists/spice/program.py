@@ -17,9 +17,12 @@ from .deck import Deck
 from .pyspice import INSTALL_HINT, environment, is_error
 from .raw_file import read_raw_plot
 
+TIME_LIMIT = 7200.0
+"""Seconds that a simulation may take unless told: more than any on a busy machine, less than a night with one that hangs."""
+
 
 def transient_vectors(
-    deck: Deck, vectors: Sequence[str], *, executable: str = "ngspice", timeout: float = 600.0
+    deck: Deck, vectors: Sequence[str], *, executable: str = "ngspice", timeout: float = TIME_LIMIT
 ) -> tuple[dict[str, np.ndarray], str]:
     """Run a deck's ``.tran`` card without its ``control`` block; ``time`` and the vectors asked for, and what ngspice printed.
 
@@ -47,7 +50,7 @@ def transient_vectors(
         raise SimulationError(f"the simulation did not produce the vector {e.args[0]!r}", printed[-2000:]) from None
 
 
-def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str = "ngspice", timeout: float = 600.0) -> str:
+def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str = "ngspice", timeout: float = TIME_LIMIT) -> str:
     """Run a deck file with ``ngspice -b`` in the deck's folder and return what it printed.
 
     Raises
@@ -58,10 +61,30 @@ def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str 
         If it printed an error, or took longer than ``timeout`` seconds.
     """
     path = Path(path).resolve()
+    done = run_ngspice(["-b", *options, path.name], path.parent, executable=executable, timeout=timeout)
+    printed = done.stdout + done.stderr
+    errors = [line for line in printed.splitlines() if is_error(line)]
+    if errors:
+        raise SimulationError(f"ngspice -b {path.name} failed", "\n".join(errors))
+    return printed
+
+
+def run_ngspice(
+    arguments: Sequence[str], folder: Path, *, executable: str = "ngspice", timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs ngspice in a process of its own, in a folder, and returns what it printed and its exit status.
+
+    Raises
+    ------
+    ToolkitError
+        If the program is missing.
+    SimulationError
+        If it took longer than ``timeout`` seconds.
+    """
     try:
-        done = subprocess.run(
-            [executable, "-b", *options, path.name],
-            cwd=path.parent,
+        return subprocess.run(
+            [executable, *arguments],
+            cwd=folder,
             env=environment(),
             capture_output=True,
             text=True,
@@ -72,12 +95,7 @@ def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str 
     except FileNotFoundError:
         raise ToolkitError(f"the program {executable!r} was not found: {INSTALL_HINT}") from None
     except subprocess.TimeoutExpired:
-        raise SimulationError(f"ngspice -b {path.name} took longer than {timeout:g} s") from None
-    printed = done.stdout + done.stderr
-    errors = [line for line in printed.splitlines() if is_error(line)]
-    if errors:
-        raise SimulationError(f"ngspice -b {path.name} failed", "\n".join(errors))
-    return printed
+        raise SimulationError(f"ngspice took longer than {timeout:g} s") from None
 
 
 def read_transitions(printed: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

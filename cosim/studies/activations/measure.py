@@ -87,7 +87,7 @@ def measure_transfer(which: Which, bits: int, profile: DeviceProfile, circuit: R
     codes = np.empty(0, int)
     for part in np.array_split(x, int(np.ceil(len(x) / _CONVERTERS_A_DECK))):
         names = [f"code0_{j}" for j in range(len(part))]
-        data = simulate(conversion_deck(program, circuit, chips, to_volts(part[None], program, circuit)), names)
+        data = simulate(conversion_deck(Converter(program, circuit), chips, to_volts(part[None], program, circuit)), names)
         codes = np.append(codes, read_codes(program, data, names))
     expected = program.codes[np.searchsorted(levels, x)]
     return Measurement(program, circuit, levels, program.values, x, as_activation(which).decode(codes, bits), codes == expected)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import dct, rfft
-from scipy.signal import get_window
 
 from netlists.errors import InputError
 
@@ -65,6 +63,8 @@ def mfcc(audio: np.ndarray, rate: int, *, n_mfcc: int = 40, n_mels: int = 40) ->
     InputError
         Shape, type, values that are not finite, a clip shorter than one window, or more coefficients than bands.
     """
+    from scipy.signal import get_window
+
     audio = np.asarray(audio)
     if audio.ndim not in (1, 2) or audio.dtype.kind != "f":
         raise InputError(
@@ -90,6 +90,8 @@ def mfcc(audio: np.ndarray, rate: int, *, n_mfcc: int = 40, n_mels: int = 40) ->
 
 
 def _mfcc(clips: np.ndarray, window: np.ndarray, hop: int, filters: np.ndarray) -> np.ndarray:
+    from scipy.fft import dct, rfft
+
     frames = np.lib.stride_tricks.sliding_window_view(clips, len(window), axis=-1)[:, ::hop] * window
     spectra = rfft(frames)
     decibels = 10.0 * np.log10(np.maximum(FLOOR, (spectra.real**2 + spectra.imag**2) @ filters))

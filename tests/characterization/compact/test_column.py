@@ -1,4 +1,4 @@
-"""The composed column: zero errors are `figures.codes`, each error does what its closed form says, and ngspice agrees."""
+"""The composed column: zero errors are `characterization.figures.codes`, each error does what its equation says, ngspice agrees."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def ideal_parts():
     return {"comparator": ComparatorModel.ideal(), "integrator": IntegratorModel.ideal(), "mac": MacModel.ideal()}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(1, 6), st.floats(0, 2))
 def test_zero_errors_are_the_codes_of_the_levels(seed, bits, spread):
     ramp = drawn(bits=bits, seed=seed, spread=spread)
@@ -159,9 +159,7 @@ def test_refusals(profile):
     model = CrossbarModel.ideal(profile)
     chips = model.program(np.ones((2, 4)), np.random.default_rng(0))
     for call, message in [
-        (lambda: ColumnModel(ramp, 0.0), "volts_per_unit"),
         (lambda: ColumnModel(ramp, VPU, time=-1.0), "time"),
-        (lambda: ColumnModel(ramp, VPU, hold_time=np.inf), "hold_time"),
         (lambda: ColumnModel(ramp, VPU, comparator_offset=np.zeros((3, 4))), "without a comparator"),
         (lambda: ColumnModel(ramp, VPU, given, np.zeros((2, 4))), r"comparator_offset: has shape \(2, 4\)"),
         (lambda: ColumnModel(ramp, VPU, ComparatorModel.given(offset_sigma=1e-3)), "offsets already"),

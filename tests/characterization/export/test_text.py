@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from characterization.export import spice, veriloga
-from characterization.export.converter import Converter, of_chip, of_corner
+from characterization.export.converter import StaticConverter, of_chip, of_corner
 from characterization.figures.inl_dnl import codes
 from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.model import RampModel
@@ -31,7 +31,7 @@ def up_and_down():
     levels = np.array([-1.0, 0.2, 0.1, 0.7, 1.4])
     steps = np.array([1, 1, -1, 1, -1])
     found = np.cumsum(np.append(2, steps))
-    return Converter("bump", levels, found, 0.25 * found - 1, V_CM, 0.3, "made by hand")
+    return StaticConverter("bump", levels, found, 0.25 * found - 1, V_CM, 0.3, "made by hand")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def compiled(converter, folder):
     source = folder / f"{converter.name}.va"
     source.write_text(veriloga.module(converter))
     out = folder / f"{converter.name}.osdi"
-    done = subprocess.run([tools.OPENVAF_CMD, source.name, "-o", out.name], cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([tools.OPENVAF_CMD, source.name, "-o", out.name], cwd=folder, capture_output=True, text=True)
     if "linker not found" in done.stdout + done.stderr:
         pytest.skip("OpenVAF needs a linker: apt-get install binutils")
     assert out.exists(), done.stdout + done.stderr
@@ -107,7 +107,7 @@ def osdi_in_ngspice(tmp_path_factory):
     """Skips where ngspice was built without OSDI, as Debian 12's ngspice 39: there VACASK alone runs the module."""
     path = tmp_path_factory.mktemp("osdi") / "deck.cir"
     path.write_text("* probe\nv1 a 0 1\nr1 a 0 1\n.control\nosdi none.osdi\nquit\n.endc\n.end\n")
-    done = subprocess.run(["ngspice", "-b", path.name], cwd=path.parent, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["ngspice", "-b", path.name], cwd=path.parent, capture_output=True, text=True)
     if "osdi: no such command" in done.stdout + done.stderr:
         pytest.skip("this ngspice was built without OSDI")
 
@@ -132,7 +132,7 @@ def test_verilog_a_gives_the_codes_in_vacask(up_and_down, inputs, tmp_path):
         f"vcom (com 0) vsource dc={V_CM}\n{elements}\n"
         'control\n  options rawfile="ascii"\n  analysis op1 op\nendc\n'
     )
-    done = subprocess.run([tools.VACASK_CMD, "deck.sim"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([tools.VACASK_CMD, "deck.sim"], cwd=tmp_path, capture_output=True, text=True)
     raw = Path(tmp_path / "op1.raw")
     assert raw.exists(), done.stdout + done.stderr
     text = raw.read_text()
@@ -153,7 +153,6 @@ def test_corner_moves_every_level_by_its_sigma(model):
         ({"name": "5bit"}, "name='5bit': must be letters"),
         ({"name": "a b"}, "name='a b'"),
         ({"name": ".include x"}, "name="),
-        ({"levels": np.array([0.0, np.nan, 1, 2, 3])}, "levels: must be a row of finite"),
         ({"codes": np.arange(5)}, r"codes: has shape \(5,\), must be \(6,\)"),
         ({"values": np.arange(5.0)}, r"values: has shape"),
     ],

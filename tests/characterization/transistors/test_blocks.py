@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import solve_ivp
 
+from characterization.compact.benches import crossing
 from characterization.transistors.blocks import measure_access, measure_blocks
 from characterization.transistors.comparator import (
     measure_comparator,
@@ -18,7 +19,7 @@ from characterization.transistors.comparator import (
     offset_statistics,
 )
 from characterization.transistors.macro_fit import fit_comparator, macro_delay, macro_parameters, write_macro_parameters
-from characterization.transistors.ota import crossing, measure_integrator, measure_ota
+from characterization.transistors.ota import measure_integrator, measure_ota
 from netlists.errors import InputError, ToolkitError
 from netlists.spice.deck import Deck, subcircuit
 from netlists.technology.parameters import RampCircuit
@@ -81,7 +82,7 @@ def test_a_corner_at_its_extremes_still_works():
     assert min(cold.source_current, cold.sink_current) > 150e-6
 
 
-@pytest.mark.parametrize("common_mode", [0.4, 0.9, 1.4])
+@pytest.mark.parametrize("common_mode", [0.4, 1.4])
 def test_comparator_trips_on_the_right_side_at_20_mv(common_mode):
     run = run_bench(comparator_step_deck(Conditions(), [20e-3], start=20e-3, common_mode=common_mode), ["rise", "fall"])
     rise, fall = run["rise"], run["fall"]

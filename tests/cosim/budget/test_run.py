@@ -13,8 +13,8 @@ import pytest
 
 from characterization.resume import Parts
 from cosim.budget import bench as bench_module, run as run_module
-from cosim.budget.bench import Bench
-from cosim.budget.chips import Builder
+from cosim.budget.bench import BudgetBench
+from cosim.budget.chips import ChipBuilder
 from cosim.budget.run import BudgetSettings, run_budget
 from cosim.budget.shapley import exact_shares
 from cosim.budget.sources import NAMES, default_amounts, source
@@ -25,7 +25,7 @@ from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
 from cosim.network.network import Network
 from cosim.report.registry import write_report
-from cosim.report.settings import Run
+from cosim.report.settings import RunOptions
 from cosim.tasks import SequenceSet, load_task
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile
@@ -35,7 +35,7 @@ NETWORK = Path(__file__).parents[3] / "results" / "demo" / "network.npz"
 ON = ("programming", "comparator_offset", "stuck", "ramp_bits")
 AMOUNTS = dict.fromkeys(set(NAMES) - set(ON), 0.0) | {"programming": 8e-6, "comparator_offset": 0.02, "stuck": 0.01}
 TABLES = ("sources", "shapley", "groups", "tolerances", "losses")
-QUIET = Run(progress=False)
+QUIET = RunOptions(progress=False)
 
 
 def short_task(name):
@@ -92,9 +92,9 @@ def test_shares_add_up_to_the_total(done):
 def test_sampled_shares_meet_all_coalitions(done, tmp_path):
     """16 sets of 4 sources, by brute force, against the sampled shares within what the orders leave."""
     _, summary = done
-    builder = Builder(Network.load(NETWORK), load_profile("taox-100-400"), 3, seed=1)
+    builder = ChipBuilder(Network.load(NETWORK), load_profile("taox-100-400"), 3, seed=1)
     amounts = default_amounts(builder.profile, builder.circuit, 3) | AMOUNTS
-    bench = Bench(builder, short_task("vowels").test, 3, amounts, Parts(tmp_path, {}), 1)
+    bench = BudgetBench(builder, short_task("vowels").test, 3, amounts, Parts(tmp_path, {}), 1)
     exact = exact_shares(4, lambda mask: -bench.coalition(mask).astype(float)).mean(axis=(1, 2))
     found = {row["source"]: row for row in summary["shapley"]}
     for name, share in zip(bench.names, exact, strict=True):
@@ -154,7 +154,7 @@ def test_a_stopped_budget_goes_on_and_computes_nothing_twice(done, evaluations, 
     stopped_at(None)
     with pytest.raises(InputError, match="parts of a stopped study with other settings \\(chips: 3 there, 4 now\\)"):
         run_budget(settings(chips=4), tmp_path, QUIET)
-    run_budget(settings(), tmp_path, Run(jobs=2, progress=False))
+    run_budget(settings(), tmp_path, RunOptions(jobs=2, progress=False))
     for name in TABLES:
         assert (tmp_path / f"{name}.csv").read_bytes() == (whole / f"{name}.csv").read_bytes()
     assert len(calls) == len(evaluations) > 25

@@ -10,17 +10,17 @@ import pytest
 from characterization.run.montecarlo import simulate_run
 from cosim.cli.app import run as run_command
 from cosim.cli.optimize import command_line
-from cosim.optimize import confirm
+from cosim.optimize import confirm, run as run_module
 from cosim.optimize.pictures import draw_front, draw_importances
 from cosim.optimize.run import OBJECTIVES, Job, OptimizeSettings, describe, run_optimize
 from cosim.optimize.search import front
 from cosim.report.registry import write_report
-from cosim.report.settings import Run
+from cosim.report.settings import RunOptions
 from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
 from netlists.errors import InputError
 
-QUIET = Run(jobs=1, progress=False)
+QUIET = RunOptions(jobs=1, progress=False)
 FIXED = {"bits": 2, "t_step": 16e-9, "v_read": 0.2, "n_in": 5, "array_size": 32, "g_max": 400e-6}
 
 
@@ -31,10 +31,13 @@ def network(tmp_path_factory):
     return path
 
 
-@pytest.fixture(autouse=True)
-def simulate_here(monkeypatch):
-    """ngspice in this process: starting workers takes longer than these chips."""
-    monkeypatch.setattr(confirm, "characterize", lambda plan, samples, folder, **_: simulate_run(plan, samples, progress=False))
+@pytest.fixture(scope="module", autouse=True)
+def _small():
+    """ngspice in this process, since starting workers takes longer than these chips; few designs whose costs are compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confirm, "characterize", lambda plan, samples, folder, **_: simulate_run(plan, samples, progress=False))
+        patch.setattr(run_module, "COST_SAMPLES", 128)
+        yield
 
 
 def settings(network, **changes):
@@ -49,10 +52,7 @@ def settings(network, **changes):
 def finished(network, tmp_path_factory):
     """Folder and summary of one search."""
     folder = tmp_path_factory.mktemp("search")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confirm, "characterize", lambda plan, samples, folder, **_: simulate_run(plan, samples, progress=False))
-        summary = run_optimize(settings(network), folder, QUIET, "cosim optimize --task digits")
-    return folder, summary
+    return folder, run_optimize(settings(network), folder, QUIET, "cosim optimize --task digits")
 
 
 def test_what_is_written(finished):
