@@ -64,32 +64,10 @@ class Control:
         return self.y - self.predicted
 
 
-def fit_value(y: np.ndarray, control: np.ndarray, population: np.ndarray) -> Control:
-    """Predict a statistic from one control value a chip, by a straight line.
-
-    Parameters
-    ----------
-    y, control : ndarray (n,)
-        Statistic in ngspice, and any value known of the same chips beforehand.
-    population : ndarray (N,)
-        That value of further chips.
-
-    Raises
-    ------
-    InputError
-        Shapes that do not fit together, too few chips, a value that is not finite.
-    """
-    y, control = check_values(y, least=MIN_FIT), check_values(control, "control", least=MIN_FIT)
-    population = check_values(population, "population")
-    if len(y) != len(control):
-        raise InputError(f"control: has {len(control)} chips, the values {len(y)}; must be the same chips")
-    return cross_fit(y, y[:, None], control[:, None], population[:, None], lambda x: x[:, 0])
-
-
 def fit_levels(
     spice: np.ndarray, control: np.ndarray, population: np.ndarray, statistic: Statistic, program: RampProgram
 ) -> Control:
-    """Predict a statistic from closed-form transition levels: each level by a straight line, then the statistic of these.
+    """Predicts a statistic from closed-form transition levels: each level by a straight line, then the statistic of these.
 
     A systematic error of the closed form, such as the bend of a transistor-level ramp, is taken out level by level, where it is
     close to constant; in a statistic such as max|INL| it is not.

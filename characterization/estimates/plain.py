@@ -77,7 +77,7 @@ def check_values(y: np.ndarray, name: str = "values", *, least: int = MIN_SAMPLE
 
 
 def check_varies(y: np.ndarray) -> None:
-    """Raise `InputError` if all values (n,) are the same: they tell no uncertainty."""
+    """Raises `InputError` if all values (n,) are the same: they tell no uncertainty."""
     if np.ptp(y) == 0:
         raise InputError(f"values: all {len(y)} are {y[0]:g}; nothing varies, so that they tell no uncertainty")
 

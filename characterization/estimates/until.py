@@ -65,7 +65,7 @@ class Stopped:
 def double_until(
     estimate: Callable[[int], Estimate], half_width: float, *, first: int, most: int, progress: Callable[[Estimate], None] | None
 ) -> Stopped:
-    """Look at ``estimate(n)`` for n = first, 2 first, 4 first... until its interval's half width is at most ``half_width``.
+    """Looks at ``estimate(n)`` for n = first, 2 first, 4 first... until its interval's half width is at most ``half_width``.
 
     Looking often stops where chance made the spread small, and the interval then misses too often (Y. S. Chow and H. Robbins,
     Ann. Math. Stat. 36, 1965, 457-462, for many samples; P. W. Glynn and W. Whitt, Ann. Appl. Probab. 2, 1992, 180-198). Doubling

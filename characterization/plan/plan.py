@@ -111,7 +111,7 @@ class RampPlan:
             )
 
     def _check_conditions(self) -> None:
-        """Raise `InputError` where other than nominal conditions would change nothing, or only a part of the converter."""
+        """Raises `InputError` where other than nominal conditions would change nothing, or only a part of the converter."""
         if self.conditions == NOMINAL:
             return
         if self.level == "ideal":

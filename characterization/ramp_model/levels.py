@@ -71,7 +71,7 @@ class LevelDistribution:
 
     @classmethod
     def fit(cls, levels: np.ndarray) -> LevelDistribution:
-        """Fit to the levels of chips, shape (n, levels), input units; 8 chips or more.
+        """Fits to the levels of chips, shape (n, levels), input units; 8 chips or more.
 
         Raises
         ------

@@ -138,7 +138,7 @@ class RampModel(BaseModel):
 
     @classmethod
     def fit(cls, run: Run) -> RampModel:
-        """Fit to the samples of a run; failed samples are counted, not used.
+        """Fits to the samples of a run; failed samples are counted, not used.
 
         Raises
         ------
@@ -198,7 +198,7 @@ class RampModel(BaseModel):
         return (self.after if calibrated else self.before).sample(n, rng)
 
     def sample(self, n_chips: int, n_columns: int, rng: np.random.Generator, *, calibrated: bool = True) -> RampDraw:
-        """Draw chips with ``n_columns`` columns each.
+        """Draws chips with ``n_columns`` columns each.
 
         A column's offset is relative to the comparator that calibrated the ramp, which has one of its own. Levels before
         calibration hold the offset of the comparator that measured them: the columns have theirs in its place. Chip i
@@ -349,12 +349,12 @@ class RampModel(BaseModel):
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the model as JSON with a checksum of each field, complete or not at all."""
+        """Writes the model as JSON with a checksum of each field, complete or not at all."""
         return write_model(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> RampModel:
-        """Read a model file; one of an older schema version is migrated.
+        """Reads a model file; one of an older schema version is migrated.
 
         Raises
         ------

@@ -127,7 +127,7 @@ class Index:
     bytes: int = 0
 
     def add(self, stored: StoredChunk, batch: int) -> None:
-        """Count a chunk of batches of ``batch`` samples; it takes the place of what is known of its batches."""
+        """Counts a chunk of batches of ``batch`` samples; it takes the place of what is known of its batches."""
         if any(b in self.chunk for b in stored.batches):
             # A cluster may run a task twice, and only one of the two may have lost a sample.
             again = set(stored.batches)
@@ -168,7 +168,7 @@ class ChunkStore:
         self._cached = lru_cache(maxsize=8)(self._read)
 
     def write(self, rows: pa.Table) -> StoredChunk:
-        """Store whole batches.
+        """Stores whole batches.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class ChunkStore:
         return StoredChunk(name, len(data), batches, _failed(rows))
 
     def scan(self) -> Index:
-        """Look at every chunk and its checksum.
+        """Looks at every chunk and its checksum.
 
         Raises
         ------
@@ -219,7 +219,7 @@ class ChunkStore:
         return index
 
     def set_aside(self, names: list[str]) -> None:
-        """Move damaged chunks to ``damaged/``, where nothing reads them."""
+        """Moves damaged chunks to ``damaged/``, where nothing reads them."""
         for name in names:
             try:
                 self._place.set_aside(name)

@@ -164,7 +164,7 @@ def load_run(folder: str | Path) -> Run:
 
 
 def check_counts(samples: int, jobs: int, **others: int) -> None:
-    """Raise `InputError` unless all are whole numbers of at least 1."""
+    """Raises `InputError` unless all are whole numbers of at least 1."""
     for name, value in {"samples": samples, "jobs": jobs, **others}.items():
         check(Count, value, name)
 

@@ -33,12 +33,12 @@ class RunLog:
         self.path = folder / "run.log"
 
     def add(self, text: str) -> None:
-        """Append an event; lines after its first are indented."""
+        """Appends an event; lines after its first are indented."""
         with suppress(OSError), open(self.path, "a", encoding="utf-8", errors="backslashreplace") as f:
             f.write(f"{now()}  {text.rstrip()}".replace("\n", "\n    ") + "\n")
 
     def start(self, what: str, versions: Mapping[str, str | None], before: Mapping[str, str | None]) -> None:
-        """Note a start, and which versions are not those that the run began with."""
+        """Notes a start, and which versions are not those that the run began with."""
         self.add(f"start: {what}; " + ", ".join(f"{name} {v}" for name, v in versions.items() if v))
         changed = [f"{name} {before.get(name)} -> {v}" for name, v in versions.items() if before.get(name) != v]
         if changed:
@@ -72,7 +72,7 @@ class RunProgress:
         return sum(failures(self.index, self.samples).values())
 
     def begin(self, what: str) -> list[str]:
-        """Note the start and move damaged chunks aside; what is to be said about them."""
+        """Notes the start and moves damaged chunks aside; what is to be said about them."""
         self.log.start(what, versions(), self.manifest["versions"])
         self.store.set_aside(list(self.index.damaged))
         said = [f"chunk {name} {why}: moved to damaged/ and simulated again" for name, why in self.index.damaged.items()]
@@ -82,7 +82,7 @@ class RunProgress:
         return said
 
     def take(self, finished: Finished) -> None:
-        """Keep the rows of a finished task, or note the chunk that a worker wrote.
+        """Keeps the rows of a finished task, or notes the chunk that a worker wrote.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class RunProgress:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits as a chunk."""
+        """Writes what waits as a chunk."""
         import pyarrow as pa
 
         if self._waiting:
@@ -117,7 +117,7 @@ class RunProgress:
             self._write("running")
 
     def complete(self, tables: dict[str, str]) -> None:
-        """Note the end, with the checksums of the tables."""
+        """Notes the end, with the checksums of the tables."""
         self._write("complete", tables=tables)
 
     def _write(self, state: str, **more: Any) -> None:

@@ -185,7 +185,7 @@ def _by_sample(rows: pd.DataFrame) -> np.ndarray:
 
 
 def write_tables(plan: RampPlan, folder: Path, store: ChunkStore, index: Index, samples: int) -> dict[str, str]:
-    """Write the tables of samples 0 to ``samples`` from the chunks; the SHA-256 of each file.
+    """Writes the tables of samples 0 to ``samples`` from the chunks; the SHA-256 of each file.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 
 
 def check_tables(folder: Path, sha256: dict[str, str]) -> None:
-    """Raise `InputError` naming the table that is missing, or not what was written."""
+    """Raises `InputError` naming the table that is missing, or not what was written."""
     for name in TABLES:
         path = folder / f"{name}.parquet"
         try:

@@ -26,12 +26,12 @@ Parts = list[tuple[np.ndarray, "pa.Table | Lost"]]
 
 
 def simulate_samples(plan: RampPlan, samples: np.ndarray, runner: str = "shared") -> pa.Table:
-    """Measure some samples in one go; rows of `sample_rows.measured_rows`."""
+    """Measures some samples in one go; rows of `measured_rows`."""
     return measured_rows(plan, measure_batch(plan, samples, runner=runner))
 
 
 def load() -> dict[str, str]:
-    """Load what a batch needs into this process; the versions that the bits of a result depend on."""
+    """Loads what a batch needs into this process; the versions that the bits of a result depend on."""
     # Here rather than within a batch's time limit; the first array makes pyarrow import pandas.
     import pyarrow as pa
 
@@ -110,7 +110,7 @@ class Finished:
 
 
 def finish(task: BatchTask, workers: Workers, batches: dict[int, np.ndarray], store: ChunkStore | None) -> Finished:
-    """Run batches (number -> samples) one after the other in the calling thread's worker.
+    """Runs batches (number -> samples) one after the other in the calling thread's worker.
 
     Their rows go to ``store`` if it is given.
     """
