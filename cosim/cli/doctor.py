@@ -1,4 +1,4 @@
-"""What is installed, what is missing, and how to get it."""
+"""``cosim doctor``: what is installed, what is missing, and how to get it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,34 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-import joblib
-import psutil
+import typer
 
-from characterization.provenance import PACKAGES
 from netlists.errors import ToolkitError
-from netlists.spice import INSTALL_HINT, MINIMUM_VERSION, environment, find_executable_version, find_library, shared_instance
+
+from . import options as o
+from .output import answer
 
 KLU_VERSION = 44
 """First ngspice of the versions known here whose ``.options klu`` works."""
 
 WORKER_MEMORY = 256 * 2**20
+
+
+def doctor(json: o.Json = False) -> None:
+    """Say which versions were found, what is missing and how to get it.
+
+    Example: cosim doctor
+    """
+    checks = examine()
+    lines = [
+        f"{'ok' if c.ok else 'MISSING' if c.required else 'no':<8}{c.name:<20}{c.found}{'  -> ' + c.remedy if c.remedy else ''}"
+        for c in checks
+    ]
+    missing = [c.name for c in checks if c.required and not c.ok]
+    lines.append(f"missing: {', '.join(missing)}" if missing else "everything needed is here")
+    answer({"ok": not missing, "checks": [vars(c) for c in checks]}, "\n".join(lines), json)
+    if missing:
+        raise typer.Exit(1)
 
 
 @dataclass(frozen=True)
@@ -33,6 +50,9 @@ class Check:
 
 def examine() -> list[Check]:
     """Look at Python, packages, both ngspice runners, data and workers; changes nothing."""
+    from characterization.provenance import PACKAGES
+    from netlists.spice import INSTALL_HINT, MINIMUM_VERSION, find_executable_version, find_library, shared_instance
+
     python_ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
     checks = [Check("python", sys.version.split()[0], python_ok, "" if python_ok else "use Python 3.11, 3.12 or 3.13")]
     for name in PACKAGES:
@@ -64,6 +84,11 @@ def examine() -> list[Check]:
 
 def _workers() -> list[Check]:
     """What runs of many samples can use."""
+    import joblib
+    import psutil
+
+    from netlists.spice import environment
+
     memory = psutil.virtual_memory()
     enough = memory.available > WORKER_MEMORY * joblib.cpu_count()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +11,17 @@ import typer
 from cosim.report import STUDIES
 
 from . import options as o
-from .app import answer, note, study_app
+from .commands import SAMPLES_KEPT, kept
+from .output import answer, note
 
 
-@study_app.command("error-sources")
+@kept(SAMPLES_KEPT)
 def error_sources(
     out: o.Out = Path("results/error-sources"),
     task: Annotated[list[str] | None, typer.Option(help="Classification task, voices by default; may be repeated.")] = None,
     chips: Annotated[int, typer.Option(help="Chips of each source, 2 or more.")] = 16,
     seed: o.Seed = 1,
-    jobs: Annotated[int, typer.Option(help="Threads; 0 takes every core. The numbers do not depend on it.")] = 0,
+    jobs: o.Threads = 0,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -35,7 +37,10 @@ def error_sources(
     answer(summary, f"{describe(summary)}\ntables and pictures: {out}", json)
 
 
-def _register(name: str, question: str) -> None:
+def _study(name: str, question: str) -> Callable[..., None]:
+    """The command of a study with settings and a preset."""
+
+    @kept(SAMPLES_KEPT)
     def command(
         preset: Annotated[Path | None, typer.Option(help="Settings as a TOML file, like the presets in cosim/studies.")] = None,
         set_: Annotated[
@@ -65,9 +70,10 @@ def _register(name: str, question: str) -> None:
         answer(summary, f"{study.describe(summary)}\nreport: {folder / 'report.html'}", json)
 
     command.__doc__ = f"{question}\n\nExample: cosim study {name}"
-    study_app.command(name)(command)
+    return command
 
 
-for _name, _entry in STUDIES.items():
-    if _entry.question:
-        _register(_name, _entry.question)
+COMMANDS = {name: _study(name, entry.question) for name, entry in STUDIES.items() if entry.question} | {
+    "error-sources": error_sources
+}
+"""The command of each study."""

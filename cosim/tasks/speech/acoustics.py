@@ -21,6 +21,7 @@ def reverberate(samples: np.ndarray, rate: int, *, decay_s: float, direct_db: fl
     t = np.arange(round(decay_s * rate)) / rate
     tail = rng.standard_normal(len(t)) * 10.0 ** (-3.0 * t / decay_s)
     tail *= 10.0 ** (-direct_db / 20) / np.sqrt(np.sum(tail**2))
+
     return samples + fftconvolve(samples, tail)[: len(samples)]
 
 

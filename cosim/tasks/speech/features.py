@@ -81,6 +81,7 @@ def mfcc(audio: np.ndarray, rate: int, *, n_mfcc: int = 40, n_mels: int = 40) ->
         raise InputError(
             f"audio: has {audio.shape[-1]} samples at {rate} Hz; a clip must be at least one window of {1e3 * WINDOW:g} ms long"
         )
+
     window = get_window("hann", n_window).astype(audio.dtype)
     filters = mel_filters(rate, n_window, n_mels).astype(audio.dtype)
     clips = np.atleast_2d(audio)

@@ -20,7 +20,7 @@ from cosim.budget.shapley import exact_shares
 from cosim.budget.sources import NAMES, default_amounts, source
 from cosim.budget.tolerance_table import scaled_amount
 from cosim.chip.hardware import Hardware
-from cosim.cli import app, budget
+from cosim.cli import app
 from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
 from cosim.network.network import Network
@@ -30,7 +30,6 @@ from cosim.tasks import SequenceSet, load_task
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile
 
-assert budget  # registers the command
 NETWORK = Path(__file__).parents[3] / "results" / "demo" / "network.npz"
 ON = ("programming", "comparator_offset", "stuck", "ramp_bits")
 AMOUNTS = dict.fromkeys(set(NAMES) - set(ON), 0.0) | {"programming": 8e-6, "comparator_offset": 0.02, "stuck": 0.01}

@@ -9,7 +9,7 @@ import pytest
 
 from characterization.run.montecarlo import simulate_run
 from cosim.cli.app import run as run_command
-from cosim.cli.optimize import command_line
+from cosim.cli.networks.optimize import command_line
 from cosim.optimize import confirm, run as run_module
 from cosim.optimize.pictures import draw_front, draw_importances
 from cosim.optimize.run import OBJECTIVES, Job, OptimizeSettings, describe, run_optimize

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from cosim.cli.optimize import parse_loss
+from cosim.cli.options import parse_loss
 from cosim.cost.electrical import ramp_capacitance
 from cosim.network.network import LSTMNetwork
 from cosim.optimize.ramps import ramp_plan

@@ -17,7 +17,7 @@ from cosim.network.network import Layer, Network, NetworkMetadata
 from cosim.tasks import CharacterTask, Provenance, cache, load_task
 from cosim.training import TrainingSettings, train_task
 
-MODELS = Path(__file__).resolve().parents[3] / "results" / "demo" / "models"
+MODELS = Path(__file__).resolve().parents[4] / "results" / "demo" / "models"
 SIGMOID, TANH = str(MODELS / "sigmoid4.json"), str(MODELS / "tanh4.json")
 ALPHABET = "abcdefgh"
 
@@ -225,24 +225,24 @@ MISTAKES = [
     (["--network", "digits.npz", "--bits", "4", "--adc-bits", "4"], "different converters"),
     (["--network", "digits.npz", "--table-bits", "4"], "--table-bits 4"),
     (["--network", "digits.npz", "--threshold-noise", "1"], "floating point has no thresholds"),
-    (["--network", "digits.npz", "--bits", "3", "--threshold-noise", "-1"], "threshold_noise=-1"),
-    (["--network", "digits.npz", "--weights", "nothing"], "profile='nothing'"),
+    (["--network", "digits.npz", "--bits", "3", "--threshold-noise", "-1"], "--threshold-noise=-1"),
+    (["--network", "digits.npz", "--weights", "nothing"], "--weights='nothing'"),
     (["--network", "digits.npz", "--r-wire", "1"], "--r-wire"),
     (["--network", "digits.npz", "--drift", "10"], "--drift"),
     (["--network", "digits.npz", "--drift", "10", "--weights", "taox-100-400"], "no relaxation data"),
     (
         ["--network", "digits.npz", "--bits", "3", "--weights", "taox-100-400", "--partial-sums", "digital"],
-        "partial_sums='digital'",
+        "--partial-sums='digital'",
     ),
     (["--network", "digits.npz", "--pwm-bits", "0"], "bits=0: must be a whole number 2..12"),
     (["--network", "digits.npz", "--temperature", "50", "--bits", "3"], "temperature=50"),
-    (["--network", "digits.npz", "--v-read", "0.1"], "v_read=0.1"),
-    (["--network", "digits.npz", "--bits", "3", "--v-read", "nan"], "v_read=nan"),
+    (["--network", "digits.npz", "--v-read", "0.1"], "--v-read=0.1"),
+    (["--network", "digits.npz", "--bits", "3", "--v-read", "nan"], "--v-read=nan"),
     (["--network", "digits.npz", "--bits", "3", "--chips", "0"], "chips=0"),
     (["--network", "digits.npz", "--bits", "3", "--seed", "-1"], "seed=-1"),
     (["--network", "digits.npz", "--bits", "3", "--jobs", "-1"], "jobs=-1"),
     (["--network", "digits.npz", "--bits", "3", "--engine", "cuda"], "engine='cuda'"),
-    (["--network", "digits.npz", "--bits", "3", "--state-unit", "magic"], "state_unit='magic'"),
+    (["--network", "digits.npz", "--bits", "3", "--state-unit", "magic"], "--state-unit='magic'"),
     (["--network", "digits.npz", "--bits", "3", "--characters", "50"], "characters=50"),
 ]
 

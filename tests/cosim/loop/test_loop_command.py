@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-import cosim.cli.loop as command
+import cosim.cli.networks.loop as command
 from cosim.cli.app import run
-from netlists.errors import InputError
 from netlists.spice.deck import subcircuit
 
 
@@ -53,10 +52,3 @@ def test_bad_use_is_named(files, tmp_path, capsys):
     assert run(["loop", "--network", str(files), "--mode", "open"]) == 2
     assert "mode='open'" in capsys.readouterr().err
     assert run(["loop", "--network", str(tmp_path / "none.npz")]) == 2
-
-
-def test_columns_are_numbers_and_ranges():
-    assert command.parse_columns("0, 3-5") == (0, 3, 4, 5)
-    for text in ("a", "5-3", "", "-1", "1-"):
-        with pytest.raises(InputError, match="must be a column number or a range"):
-            command.parse_columns(text)

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from cosim.cli import netlists as commands
 from cosim.cli.app import run
+from cosim.cli.options import columns_from
 from netlists.converter.tile_deck import read_tile
 from netlists.errors import InputError
 from netlists.spice.program import run_batch
@@ -69,10 +69,10 @@ def test_the_seed_decides(tmp_path, capsys):
         (("tile", "--level", "spice"), "level='spice': unknown"),
         (("tile", "--array", "wires"), "array='wires': unknown"),
         (("tile", "--chosen", "0-99"), "--chosen '0-99': the tile has columns 0..31"),
-        (("tile", "--tanh-columns", "40"), "tanh_columns=40: must be 0..32"),
+        (("tile", "--tanh-columns", "40"), "--tanh-columns=40: must be 0..32"),
         (("tile", "--level", "sky130"), "r_driver=0: at level sky130"),
         (("crossbar", "--level", "spice"), "level='spice': unknown"),
-        (("column", "--n-in", "1"), "n_in=1"),
+        (("column", "--n-in", "1"), "--n-in=1"),
         (("column", "--t-unit", "1e-10"), "too slow"),
     ],
 )
@@ -86,8 +86,8 @@ def test_mistakes_are_one_line(arguments, message, tmp_path, capsys):
 
 
 def test_choice_of_columns():
-    assert commands.columns_from("", 4) is None
-    assert commands.columns_from("0, 2-3", 4) == [0, 2, 3]
+    assert columns_from("3", "--chosen") == (3,)
+    assert columns_from("0, 2-3", "--chosen", 4) == (0, 2, 3)
     for text in ("a", "1-", "-1", "1,,2", "4"):
         with pytest.raises(InputError, match="--chosen"):
-            commands.columns_from(text, 4)
+            columns_from(text, "--chosen", 4)

@@ -1,4 +1,4 @@
-"""Command that simulates until an interval is narrow enough."""
+"""``cosim estimate``: chips until an interval is narrow enough."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 
 from characterization.estimates import MOST, STATISTICS, Estimate, until_ci
-from characterization.plan import DEFAULT_PROFILE, Limits, load_plan_file
+from characterization.plan import Limits, load_plan_file
 from netlists.errors import InputError
 from netlists.spice import Permissions
 
-from . import options as o
-from .app import answer, app, note
+from .. import options as o
+from ..commands import SAMPLES_KEPT, kept
+from ..output import answer, note
+from ..ramp_options import ChipOptions, only_the_plan_file
 
 
-@app.command()
+@kept(SAMPLES_KEPT)
 def estimate(
+    *,
     context: typer.Context,
     out: o.Out,
     until_ci_: Annotated[
@@ -26,20 +29,14 @@ def estimate(
     quantity: Annotated[str, typer.Option(help="mean, quantile or yield.")] = "mean",
     statistic: Annotated[str, typer.Option(help=f"Of mean and quantile: {', '.join(STATISTICS)}.")] = "max_inl",
     probability: Annotated[float, typer.Option(help="Of the quantile.")] = 0.95,
-    max_inl: Annotated[float, typer.Option(help="Yield limit of max |INL|, input-referred LSB.")] = 0.5,
-    max_dnl: Annotated[float, typer.Option(help="Yield limit of max |DNL|, LSB.")] = 0.5,
+    max_inl: o.MaxInl = 0.5,
+    max_dnl: o.MaxDnl = 0.5,
     before: Annotated[bool, typer.Option("--before", help="Chips before calibration.")] = False,
     control: Annotated[int, typer.Option(help="Further chips computed in closed form, as control.")] = 100_000,
     most: Annotated[int, typer.Option(help="Stop here even if the interval is wider.")] = MOST,
     plan: Annotated[Path | None, typer.Option(help="A plan file (TOML) without a sweep, in place of the options below.")] = None,
-    activation: o.Activation = "sigmoid",
-    bits: o.Bits = 5,
-    seed: o.Seed = 0,
-    profile: o.Profile = DEFAULT_PROFILE,
-    level: o.Level = "macro",
-    set_: o.Set = None,
+    ramp: ChipOptions,
     jobs: o.Jobs = 0,
-    allow_files: o.AllowFiles = False,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -50,11 +47,11 @@ def estimate(
     Example: cosim estimate --activation sigmoid --bits 5 --until-ci 0.01 --seed 1 --out runs/sigmoid5
     """
     if plan is None:
-        one = o.plan_from(context)
+        one = ramp.plan()
         limits = Limits(max_inl=max_inl, max_dnl=max_dnl)
     else:
-        o.only_the_plan_file(context, "max_inl", "max_dnl")
-        file = load_plan_file(plan, Permissions(files=allow_files))
+        only_the_plan_file(context, "max_inl", "max_dnl")
+        file = load_plan_file(plan, Permissions(files=ramp.allow_files))
         if len(plans := file.plans()) != 1:
             raise InputError(f"--plan {plan}: has a sweep of {len(plans)} plans; an estimate takes one")
         one, limits = plans[0][1], file.limits

@@ -1,4 +1,4 @@
-"""Command that measures the transistor-level blocks and derives the macro-models from them."""
+"""``cosim blocks``: the transistor-level blocks, measured, and the macro-models derived from them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from . import options as o
-from .app import answer, app, note
+from .. import options as o
+from ..output import answer, be_silent, note
 
 
-@app.command()
 def blocks(
     out: o.Out = Path("results/blocks"),
     samples: Annotated[int, typer.Option(help="Mismatch samples of each offset distribution.")] = 300,
@@ -30,9 +29,14 @@ def blocks(
     from netlists.technology import CORNERS
 
     corners, extremes = (("tt",), ((27.0, 1.8),)) if nominal_only else (CORNERS, EXTREMES)
-    say = (lambda _: None) if quiet else note
     summary = measure_blocks(
-        out, samples=samples, seed=seed, corners=corners, extremes=extremes, jobs=o.workers(jobs), progress=say
+        out,
+        samples=samples,
+        seed=seed,
+        corners=corners,
+        extremes=extremes,
+        jobs=o.workers(jobs),
+        progress=be_silent if quiet else note,
     )
     lines = [f"{out}: op-amp {summary['ota']['gain_db']:.1f} dB, GBW {summary['ota']['gbw'] / 1e6:.0f} MHz"]
     for row in summary["offsets"]:

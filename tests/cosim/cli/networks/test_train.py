@@ -43,7 +43,7 @@ def test_it_goes_on_from_its_checkpoint_and_from_a_network(tmp_path, capsys):
     [
         (("--cell", "peephole"), "cell='peephole': unknown"),
         (("--threshold-noise", "0.5"), "floating point has no thresholds"),
-        (("--weight-noise", "2"), "weight_noise=2.0: must be a number, 0..1"),
+        (("--weight-noise", "2"), "--weight-noise=2.0: must be a finite number 0..1"),
         (("--hardware-aware", "a.json", "b.json"), "a.json"),
         (("--task", "nonsense"), "task='nonsense': unknown"),
         (("--resume",), "there is no checkpoint to go on from"),

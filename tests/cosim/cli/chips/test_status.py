@@ -36,7 +36,8 @@ def plan(tmp_path: Path) -> Path:
 def _threads_after_reading(folder: Path) -> int:
     """Threads that reading a run leaves in a process: Arrow's can abort it as it ends."""
     code = (
-        "import os, sys, pandas, numpy, pyarrow.parquet, characterization.run.montecarlo as m, cosim.cli.runs\n"
+        "import os, sys, pandas, numpy, scipy.special, pyarrow.parquet\n"
+        "import characterization.run.montecarlo as m, cosim.cli.chips.status\n"
         "from characterization.run.folder import run_status\n"
         "pyarrow.table({'x': [1]}).to_pandas(use_threads=False)\n"
         "count = lambda: len(os.listdir('/proc/self/task'))\n"

@@ -1,4 +1,4 @@
-"""The command that runs a deck from anywhere: simulate."""
+"""``cosim simulate``: a deck from anywhere."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-import pandas as pd
 import typer
 
 from netlists.errors import InputError
-from netlists.files import write_atomic
 from netlists.outside import Wave, Waves, read_outside_deck, requests, simulate_analysis
 from netlists.spice import Permissions
 
-from . import options as o
-from .app import answer, app
+from .. import options as o
+from ..output import answer
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 PICTURES = ("png", "svg", "pdf")
 
 
-@app.command()
 def simulate(
     deck: Annotated[Path, typer.Argument(help="SPICE deck, from anywhere.")],
     save: Annotated[
@@ -51,6 +49,8 @@ def simulate(
 
     Example: cosim simulate deck.cir --save "v(out)" --plot out.png --out waves.parquet
     """
+    from netlists.files import write_atomic
+
     if plot is not None and plot.suffix.lower().removeprefix(".") not in PICTURES:
         raise InputError(f"--plot {plot}: the name must end in one of .{', .'.join(PICTURES)}")
     wanted = tuple(v for text in save or [] for v in requests(text))
@@ -64,8 +64,8 @@ def simulate(
         raise InputError(f"--plot {plot}: an operating point is a single point; leave --plot away")
     folder = deck.resolve().parent if allow_files or allow_commands else None
     waves = simulate_analysis(spice, one, wanted or read.saved, folder=folder)
-    table = tabulate(waves)
     if out is not None:
+        table = tabulate(waves)
         write_atomic(out, lambda p: table.to_parquet(p, index=False))
     if plot is not None:
         write_atomic(plot, lambda p: draw(waves).savefig(p, format=plot.suffix.lower().removeprefix("."), dpi=130))
@@ -74,6 +74,8 @@ def simulate(
 
 def tabulate(waves: Waves) -> pd.DataFrame:
     """Vectors as columns, scales first; an AC vector as ``mag(NAME)`` and ``phase_deg(NAME)`` (degrees, unwrapped)."""
+    import pandas as pd
+
     columns = {w.name: w.values for w in waves.scales}
     for w in waves.vectors:
         if np.iscomplexobj(w.values):

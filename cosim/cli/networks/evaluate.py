@@ -1,26 +1,42 @@
-"""The command that says what hardware does to a network: evaluate."""
+"""``cosim evaluate``: what hardware does to a network."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cosim.chip import ENGINES, PARTIAL_SUMS, STATE_UNITS, Arrays, Hardware, LinearAdc, PwmInputs
-from cosim.evaluation import compare, load_models
-from cosim.network import Network
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
-from ..tasks import TASKS
-from . import options as o
-from .app import answer, app
+from ...chip import ENGINES, Arrays, Hardware
+from ...tasks import TASKS
+from .. import options as o
+from ..fields import Given, Options
+from ..output import answer
+
+HARDWARE = Options(
+    only=("state_unit", "threshold_noise", "v_read", "temperature", "supply"),
+    helps={
+        "v_read": "Read voltage. Default: that of the models, 0.2",
+        "temperature": "Deg C; needs models with a table of it",
+        "supply": "Volts; needs models with a table of it",
+    },
+)
+ARRAYS = Options(
+    only=("max_rows", "max_columns", "partial_sums", "drift_time"),
+    flags={"max_rows": "array-rows", "max_columns": "array-columns", "drift_time": "drift"},
+    helps={
+        "max_rows": "Cells along a column of an array. Default: one array a matrix",
+        "max_columns": "Cells along a row of an array",
+    },
+)
 
 
-@app.command()
 def evaluate(
-    network: Annotated[Path, typer.Option(help="Network file.")],
+    *,
+    network: o.NetworkFile,
     task: Annotated[
         str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. Default: the one the network was trained on.")
     ] = None,
@@ -36,15 +52,12 @@ def evaluate(
         int | None, typer.Option(help="Conventional scheme: linear converters of this resolution, 1..12, and a digital table.")
     ] = None,
     table_bits: Annotated[int | None, typer.Option(help="Bits of the values in that table. Default: 8.")] = None,
-    state_unit: Annotated[
-        str, typer.Option(help=f"What computes activations of digital values, such as tanh(c): {', '.join(STATE_UNITS)}.")
-    ] = "float",
-    threshold_noise: Annotated[
-        float, typer.Option(metavar="LSB", help="Rms error of each threshold of each column, local steps of the ramp.")
-    ] = 0.0,
-    weights: Annotated[
+    hardware: Annotated[Given[Hardware], HARDWARE],
+    profile: Annotated[
         str | None,
-        typer.Option(metavar="PROFILE", help="Weights on memristors of this device profile: a built-in name or a .toml file."),
+        typer.Option(
+            "--weights", metavar="PROFILE", help="Weights on memristors of this device profile: a built-in name or a .toml file."
+        ),
     ] = None,
     no_variation: Annotated[
         bool, typer.Option("--no-variation", help="Weights exactly as programmed: no programming error, no read noise.")
@@ -52,23 +65,13 @@ def evaluate(
     r_wire: Annotated[
         float, typer.Option(metavar="OHM", help="Wire resistance of a cell along rows and columns; needs --weights.")
     ] = 0.0,
-    array_rows: Annotated[int | None, typer.Option(help="Cells along a column of an array. Default: one array a matrix.")] = None,
-    array_columns: Annotated[int | None, typer.Option(help="Cells along a row of an array.")] = None,
-    partial_sums: Annotated[
-        str, typer.Option(help=f"Where sums of arrays meet: {', '.join(PARTIAL_SUMS)} (digital needs --adc-bits).")
-    ] = "charge",
-    drift: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Time since programming; needs --weights with relaxation data.")
-    ] = None,
+    arrays: Annotated[Given[Arrays], ARRAYS],
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
-    v_read: Annotated[float | None, typer.Option(metavar="VOLTS", help="Read voltage. Default: that of the models, 0.2.")] = None,
-    temperature: Annotated[float | None, typer.Option(metavar="CELSIUS", help="Needs models with a table of it.")] = None,
-    supply: Annotated[float | None, typer.Option(metavar="VOLTS", help="Needs models with a table of it.")] = None,
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
     chips: Annotated[int, typer.Option(help="Chips to draw; one if nothing about the hardware is random.")] = 16,
     seed: Annotated[int, typer.Option(help="Chip i depends on the seed and i alone.")] = 1,
-    jobs: Annotated[int, typer.Option(help="Threads; 0 takes every core. The numbers do not depend on it.")] = 0,
+    jobs: o.Threads = 0,
     json: o.Json = False,
 ) -> None:
     """What hardware does to a network: float, ideal converters and drawn chips, compared on the same test items.
@@ -83,24 +86,24 @@ def evaluate(
 
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
     """
+    from ...chip import LinearAdc, PwmInputs
+    from ...evaluation import compare, load_models
+    from ...network import Network
+
     if table_bits is not None and adc_bits is None:
         raise InputError(f"--table-bits {table_bits}: is of the conventional scheme; give --adc-bits as well")
     models = load_models(model or [], sigmoid=sigmoid, tanh=tanh)
-    options: dict[str, Any] = {
-        "adc": None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
-        "state_unit": state_unit,
-        "threshold_noise": threshold_noise,
-        "arrays": _arrays(weights, no_variation, r_wire, array_rows, array_columns, partial_sums, drift),
-        "pwm": None if pwm_bits is None else PwmInputs(pwm_bits),
-        "v_read": v_read,
-        "temperature": temperature,
-        "supply": supply,
-    }
-    hardware = Hardware.fitted(models, bits, **options) if models else Hardware(bits=bits, **options)
+    converter = {"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}
+    made = hardware.make(
+        **converter,
+        adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
+        arrays=_arrays(profile, no_variation, r_wire, arrays),
+        pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
+    )
     result = compare(
         Network.load(network),
         task,
-        hardware,
+        made,
         chips=chips,
         seed=seed,
         characters=characters,
@@ -115,37 +118,14 @@ def evaluate(
     )
 
 
-def _arrays(
-    profile: str | None,
-    no_variation: bool,
-    r_wire: float,
-    rows: int | None,
-    columns: int | None,
-    partial_sums: str,
-    drift: float | None,
-) -> Arrays | None:
+def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given[Arrays]) -> Arrays | None:
     """Arrays of memristors; None: exact weights."""
     if profile is None:
-        asked = {
-            "--r-wire": r_wire != 0.0,
-            "--array-rows": rows is not None,
-            "--array-columns": columns is not None,
-            "--drift": drift is not None,
-            "--no-variation": no_variation,
-            "--partial-sums": partial_sums != "charge",
-        }
-        if given := [option for option, is_given in asked.items() if is_given]:
+        asked = {"--r-wire": r_wire != 0.0, "--no-variation": no_variation}
+        if flags := [*(flag for flag, is_given in asked.items() if is_given), *map(ARRAYS.flag, given.changed)]:
             raise InputError(
-                f"{given[0]}: says how arrays of memristors behave; give --weights PROFILE as well, such as taox-100-400"
+                f"{flags[0]}: says how arrays of memristors behave; give --weights PROFILE as well, such as taox-100-400"
             )
         return None
     device = load_profile(profile)
-    return Arrays(
-        device.without_variation() if no_variation else device,
-        max_rows=rows,
-        max_columns=columns,
-        partial_sums=partial_sums,
-        r_row=r_wire,
-        r_col=r_wire,
-        drift_time=drift,
-    )
+    return given.make(profile=device.without_variation() if no_variation else device, r_row=r_wire, r_col=r_wire)

@@ -1,20 +1,20 @@
-"""Commands around stored runs: status."""
+"""``cosim status``: how far a Monte Carlo run is."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from characterization.run import RunStatus, run_status
+from .. import options as o
+from ..output import answer
 
-from . import options as o
-from .app import answer, app
+if TYPE_CHECKING:
+    from characterization.run import RunStatus
 
 
-@app.command()
 def status(
     folder: Annotated[Path, typer.Argument(help="Folder of a `cosim characterize`, running or not.")],
     json: o.Json = False,
@@ -23,6 +23,8 @@ def status(
 
     Example: cosim status runs/sigmoid5
     """
+    from characterization.run import run_status
+
     found = run_status(folder)
     answer(asdict(found), describe(found), json)
 

@@ -1,4 +1,4 @@
-"""Command for the figures of merit of a Monte Carlo run."""
+"""``cosim figures``: figures of merit of a Monte Carlo run."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
-from characterization.estimates import summary
-from characterization.plan import Limits
-from characterization.run import load_run
 from netlists.errors import InputError
-from netlists.files import write_atomic
 
-from . import options as o
-from .app import answer, app
+from .. import options as o
+from ..output import answer
 
 _TITLES = {
     "max_inl_in": "max |INL|, input LSB",
@@ -27,11 +23,10 @@ _TITLES = {
 }
 
 
-@app.command("figures")
-def figures_of(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished `cosim characterize`.")],
-    max_inl: Annotated[float, typer.Option(help="Yield limit of max |INL|, input-referred LSB.")] = 0.5,
-    max_dnl: Annotated[float, typer.Option(help="Yield limit of max |DNL|, LSB.")] = 0.5,
+def figures(
+    run: o.RunFolder,
+    max_inl: o.MaxInl = 0.5,
+    max_dnl: o.MaxDnl = 0.5,
     table: Annotated[Path | None, typer.Option(help="Also write one row a chip, .csv or .parquet.")] = None,
     json: o.Json = False,
 ) -> None:
@@ -39,6 +34,11 @@ def figures_of(
 
     Example: cosim figures runs/sigmoid5 --max-inl 0.5 --table chips.csv
     """
+    from characterization.estimates import summary
+    from characterization.plan import Limits
+    from characterization.run import load_run
+    from netlists.files import write_atomic
+
     if table is not None and table.suffix not in (".csv", ".parquet"):
         raise InputError(f"--table {table}: must end in .csv or .parquet")
     loaded = load_run(run)

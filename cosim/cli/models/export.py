@@ -1,28 +1,20 @@
-"""Command that writes a fitted converter for other simulators."""
+"""``cosim export``: a fitted converter for other simulators."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from characterization.export import spice, veriloga
-from characterization.export.converter import of_chip, of_corner
-from characterization.ramp_model import RampModel
 from netlists.errors import InputError
 from netlists.files import write_text
 
-from . import options as o
-from .app import answer, app
-
-_WRITERS = {".cir": spice.subcircuit, ".va": veriloga.module}
+from .. import options as o
+from ..output import answer
 
 
-@app.command()
 def export(
-    model: Annotated[Path, typer.Argument(help="Model file.")],
+    model: o.ModelFile,
     out: o.Out,
     chip: Annotated[int | None, typer.Option(help="Draw chips with --seed and take this one; the mean chip by default.")] = None,
     column: Annotated[int, typer.Option(help="Column of that chip: each has its comparator's offset.")] = 0,
@@ -35,7 +27,14 @@ def export(
 
     Example: cosim export models/sigmoid5.json --chip 3 --seed 1 --out sigmoid5_chip3.va
     """
-    if out.suffix not in _WRITERS:
+    import numpy as np
+
+    from characterization.export import spice, veriloga
+    from characterization.export.converter import of_chip, of_corner
+    from characterization.ramp_model import RampModel
+
+    writers = {".cir": spice.subcircuit, ".va": veriloga.module}
+    if out.suffix not in writers:
         raise InputError(f"--out {out}: must end in .cir (ngspice subcircuit) or .va (Verilog-A)")
     loaded = RampModel.load(model)
     if chip is None:
@@ -49,7 +48,7 @@ def export(
             raise InputError(f"chip={chip}, column={column}: must be 0 or more")
         draw = loaded.sample(chip + 1, column + 1, np.random.default_rng(seed))
         converter = of_chip(loaded, draw, chip, column, name=name)
-    text = _WRITERS[out.suffix](converter)
+    text = writers[out.suffix](converter)
     write_text(out, text)
     data = {
         "out": str(out),

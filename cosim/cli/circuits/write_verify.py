@@ -1,4 +1,4 @@
-"""Command that programs cells by write-verify."""
+"""``cosim write-verify``: cells programmed pulse by pulse."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import typer
 
 from netlists.errors import InputError
 
-from . import options as o
-from .app import answer, app
+from .. import options as o
+from ..output import answer
 
 
-@app.command()
 def write_verify(
     profile: Annotated[str, typer.Argument(help="Device profile: a built-in name or a .toml file.")],
     targets: Annotated[

@@ -110,7 +110,7 @@ def test_wrong_exports_and_figures(model, folder, tmp_path, capsys):
         (["export", str(model), "--out", str(tmp_path / "x.va"), "--name", "a b"], "name='a b'"),
         (["export", str(model), "--out", str(tmp_path / "x.va"), "--column", "3"], "--column 3: is of a drawn chip"),
         (["figures", str(tmp_path)], "manifest.json"),
-        (["figures", str(folder), "--max-inl", "0"], "max_inl=0"),
+        (["figures", str(folder), "--max-inl", "0"], "--max-inl=0"),
         (["figures", str(folder), "--table", "x.doc"], "must end in .csv or .parquet"),
     ):
         assert run(arguments) == 2

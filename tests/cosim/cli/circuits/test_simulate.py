@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import cosim.cli.simulate
+import cosim.cli.circuits.simulate as command
 from cosim.cli.app import run
 
 RC = "low pass\nv1 in 0 dc 1 ac 1 pulse(0 1 0 1p 1p 1 2)\nr1 in out 1k\nc1 out 0 1n\n"
@@ -62,11 +62,11 @@ def test_axes_carry_units(deck):
     from netlists.outside.run import simulate_analysis
 
     read = read_outside_deck(deck(".tran 1n 1u"))
-    axes = cosim.cli.simulate.draw(simulate_analysis(read.deck(), read.analysis())).axes
+    axes = command.draw(simulate_analysis(read.deck(), read.analysis())).axes
     assert [a.get_ylabel() for a in axes] == ["voltage (V)", "current (A)"]
     assert axes[-1].get_xlabel() == "time (s)"
     read = read_outside_deck(deck(".dc v1 0 1 0.1"))
-    axes = cosim.cli.simulate.draw(simulate_analysis(read.deck(), read.analysis())).axes
+    axes = command.draw(simulate_analysis(read.deck(), read.analysis())).axes
     assert axes[-1].get_xlabel() == "v-sweep (V)"
 
 
