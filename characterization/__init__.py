@@ -5,7 +5,13 @@
     >>> deck.text.splitlines()[0]
     '.title ramp converter, tanh, 4 bits, level macro: transition levels'
 
-`characterize` runs a plan, `RampModel.fit` fits what came out, `validate` holds the model against fresh chips.
+From a plan to a model that was held against fresh chips::
+
+    run = characterize(RampPlan("sigmoid", 5, seed=1), samples=256, out="sigmoid5")
+    run.figures()
+    model = RampModel.fit(run)
+    validate(model, samples=64)
+    model.save("sigmoid5.model.json")
 
 Rooms, top floor first; each imports only those below:
 
@@ -24,9 +30,10 @@ Rooms, top floor first; each imports only those below:
 `streams`        every random stream and its key
 `provenance`     versions behind a figure
 `parquet`        Parquet tables, read without threads
+`notebook`       tables and pictures that objects show of themselves
 ===============  ==============================================================================================
 
-The last five are modules.
+The last six are modules.
 """
 
 import lazy_loader as _lazy

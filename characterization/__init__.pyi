@@ -1,6 +1,9 @@
 from .chips.batch import nominal_deck as nominal_deck
+from .estimates.until import until_ci as until_ci
+from .plan.limits import Limits as Limits
 from .plan.plan import RampPlan as RampPlan
 from .plan.variation import Variation as Variation
 from .ramp_model.model import RampModel as RampModel
 from .ramp_model.validation import validate as validate
 from .run.montecarlo import characterize as characterize, load_run as load_run
+from .run.tables import Run as Run

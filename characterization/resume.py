@@ -61,11 +61,11 @@ class Parts:
             )
 
     def rows(self, name: str, compute: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """Read the rows of a table, or compute and store them; they hold what JSON holds: None, not NaN."""
+        """Reads the rows of a table, or computes and stores them; they hold what JSON holds: None, not NaN."""
         return json.loads(self._part(name, ".json", lambda: json.dumps(compute(), allow_nan=False).encode()))
 
     def arrays(self, name: str, compute: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """Read named arrays, or compute and store them."""
+        """Reads named arrays, or computes and stores them."""
 
         def packed() -> bytes:
             buffer = io.BytesIO()
@@ -76,18 +76,18 @@ class Parts:
             return dict(archive)
 
     def array(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
-        """Read one array, or compute and store it."""
+        """Reads one array, or computes and stores it."""
         return self.arrays(name, lambda: {"array": compute()})["array"]
 
     def table(self, name: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Read a table with its types, or compute and store it."""
+        """Reads a table with its types, or computes and stores it."""
         import pandas as pd
 
         # Without a path `to_parquet` returns the bytes.
         return pd.read_parquet(io.BytesIO(self._part(name, ".parquet", lambda: compute().to_parquet())))
 
     def file(self, name: str) -> Path:
-        """Name the place of a part that is a file or folder of its own; whoever makes it writes it atomically.
+        """Names the place of a part that is a file or folder of its own; whoever makes it writes it atomically.
 
         Raises
         ------
@@ -99,11 +99,11 @@ class Parts:
         return self.folder / name
 
     def done(self) -> None:
-        """Remove the parts: the work's own files hold everything."""
+        """Removes the parts: the work's own files hold everything."""
         shutil.rmtree(self.folder)
 
     def _part(self, name: str, suffix: str, compute: Callable[[], bytes]) -> bytes:
-        """Read the bytes of a part if they are sound, or compute and store them."""
+        """Reads the bytes of a part if they are sound, or computes and stores them."""
         place = self.file(name)
         for path in self.folder.glob(f"{place.name}.{'[0-9a-f]' * DIGITS}{suffix}"):
             data = path.read_bytes()

@@ -115,12 +115,12 @@ class Worker:
         return result
 
     def recycle(self, reason: str) -> None:
-        """End the process; the next call starts a new one."""
+        """Ends the process; the next call starts a new one."""
         self.events.append(f"worker {self._pid} replaced: {reason}")
         self._end()
 
     def close(self) -> None:
-        """End the process for good, whatever it is doing."""
+        """Ends the process for good, whatever it is doing."""
         self.closed = True
         self._end()
 
@@ -206,7 +206,7 @@ class Workers:
         return self._mine.worker
 
     def close(self) -> None:
-        """End every worker, at once."""
+        """Ends every worker, at once."""
         self._closed = True
         for worker in self._all:
             worker.closed = True
@@ -215,7 +215,7 @@ class Workers:
 
 
 def _code(error: TerminatedWorkerError) -> str:
-    """Say how a process ended: an exit code is all that a killed one leaves; one that crashed also wrote where."""
+    """Says how a process ended: an exit code is all that a killed one leaves; one that crashed also wrote where."""
     code = re.search(r"\{(.*)\}", str(error))
     return f" with {code.group(1)}" if code else ""
 
@@ -231,7 +231,7 @@ def _enter(parent: int, stderr: str) -> None:
 
 
 def _leave_with(parent: int, stderr: str) -> None:
-    """End this process when the one that started it is gone, killed included."""
+    """Ends this process when the one that started it is gone, killed included."""
     while os.getppid() == parent:
         time.sleep(1.0)
     with suppress(OSError):

@@ -15,7 +15,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -99,7 +99,7 @@ def changed(made: T, changes: Mapping[str, Any], what: str) -> T:
 
 
 def made_of(cls: type[T], data: Any, what: str) -> T:
-    """Makes an object of a dataclass from a mapping of its fields, such as a file's.
+    """Makes an object of a dataclass from a mapping of its fields, such as a file's; fields that hold objects are mappings too.
 
     Raises
     ------
@@ -109,10 +109,17 @@ def made_of(cls: type[T], data: Any, what: str) -> T:
     _check_names(cls, check(Mapping[str, Any], data, what), f"{what}: field")
     if missing := [f.name for f in fields_of(typing.cast(type, cls)) if f.required and f.name not in data]:
         raise InputError(f"{what}: field {missing[0]!r} is missing")
+    inside = {f.name: _made_inside(f, data[f.name], what) for f in fields_of(typing.cast(type, cls)) if f.name in data}
     try:
-        return cls(**data)
+        return cls(**inside)
     except InputError as e:
         raise InputError(f"{what}: {e}") from None
+
+
+def _made_inside(field: FieldOf, value: Any, what: str) -> Any:
+    """The value of a field, an object where its type is a dataclass and the value a mapping."""
+    kinds = [kind for kind in (field.type, *typing.get_args(field.type)) if isinstance(kind, type) and is_dataclass(kind)]
+    return made_of(kinds[0], value, f"{what}: {field.name}") if kinds and isinstance(value, Mapping) else value
 
 
 def _check_names(cls: type, given: Mapping[str, Any], what: str) -> None:

@@ -132,7 +132,7 @@ def _weight(plan: RampPlan, conductance: np.ndarray) -> np.ndarray:
 
 
 def _hand_on(m: int, rest: dict[int, float], rooms: dict[int, tuple[float, float]]) -> set[int]:
-    """Give what step ``m`` lacks to the steps on both sides of it, as far as they have room; the steps that took some."""
+    """Gives what step ``m`` lacks to the steps on both sides of it, as far as they have room; the steps that took some."""
     took = set()
     sides = [range(m - 1, min(rest) - 1, -1), range(m + 1, max(rest) + 1)]
     sides = [side for side in sides if any(n in rooms for n in side)]
@@ -165,7 +165,7 @@ def _share_out(
     targets: np.ndarray,
     least: float = 0.0,
 ) -> None:
-    """Give a charge a chip (n,), NaN for none, to some cells in their order, each within its range: fills ``targets`` (n, cells).
+    """Gives the charge of each chip (n,), NaN for none, to some cells in their order, within their ranges: fills ``targets``.
 
     A charge below ``least`` is left over.
     """

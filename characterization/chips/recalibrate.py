@@ -82,7 +82,7 @@ def recalibrate(plan: RampPlan, drawn: DrawnChips, x: np.ndarray, levels: Levels
 
 
 def _binary_search(plan: RampPlan, drawn: DrawnChips, x: np.ndarray, levels: Levels) -> Recalibrated:
-    """Bisect the charge of the calibration cells on the sign of the error at the point."""
+    """Bisects the charge of the calibration cells on the sign of the error at the point."""
     program, conductance, stuck, n = plan.program(), drawn.conductance, drawn.stuck, len(x)
     generators = [sample_stream(plan.seed, int(i), SampleSource.SEARCHING) for i in drawn.samples]
     writes = np.zeros(n, int)

@@ -86,7 +86,7 @@ def nominal_chips(plan: RampPlan, n: int = 1) -> Chips:
 
 
 def draw(plan: RampPlan, samples: np.ndarray) -> DrawnChips:
-    """Draw the chips with the given sample numbers, shape (n,).
+    """Draws the chips with the given sample numbers, shape (n,).
 
     Raises
     ------

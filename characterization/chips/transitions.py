@@ -115,7 +115,7 @@ class _Search:
     tight: bool = False
 
     def run(self, chips: Chips, rows: np.ndarray, guess: np.ndarray, result: Measured) -> None:
-        """Fill some rows of ``result``; where ngspice fails, half of them at a time, and a single one once more."""
+        """Fills some rows of ``result``; where ngspice fails, half of them at a time, and a single one once more."""
         try:
             volts, probe = self._bracket(_take(chips, rows), guess[rows], result)
             if not self.converter.blocks.linear:
@@ -170,7 +170,7 @@ class _Search:
         return volts, probe
 
     def _narrow(self, chips: Chips, volts: np.ndarray, result: Measured) -> np.ndarray:
-        """Cut brackets of ``volts -+ span`` to a third until they are as narrow as `RESOLUTION`; their middles."""
+        """Cuts brackets of ``volts -+ span`` to a third until they are as narrow as `RESOLUTION`; their middles."""
         low, high, width = volts - self.span, volts + self.span, 2 * self.span
         while width > RESOLUTION:
             middle, span = 0.5 * (low + high), width / 6
@@ -203,7 +203,7 @@ def _at(times: np.ndarray, time: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _check_ticks(time: np.ndarray, ticks: np.ndarray) -> None:
-    """Raise `SimulationError` if ngspice has no time point at one of the ``ticks``: it may then have lost a whole pulse."""
+    """Raises `SimulationError` if ngspice has no time point at one of the ``ticks``: it may then have lost a whole pulse."""
     after = np.searchsorted(time, ticks - _TICK_TOLERANCE)
     missed = ticks[(after == len(time)) | (time[np.minimum(after, len(time) - 1)] > ticks + _TICK_TOLERANCE)]
     if len(missed):

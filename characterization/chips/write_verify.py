@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists.check_rules import Number, Whole
-from netlists.checks import Count, NonNegative, checked, is_whole
+from netlists.checks import Count, NonNegative, Seed, check, checked
 from netlists.errors import InputError
 from netlists.programming import VECTORS_PER_CELL, Switching, Vteam, WritePulses
 from netlists.programming.write_verify_deck import write_verify_deck
@@ -187,7 +187,7 @@ def write_verify(
     initial: np.ndarray | None = None,
     stuck: np.ndarray | None = None,
 ) -> WriteVerifyResult:
-    """Program cells from ``initial`` to ``target``.
+    """Programs cells from ``initial`` to ``target``.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def write_states(
     seed: int = 0,
     scheme: WriteVerifyScheme | None = None,
 ) -> WriteVerifyResult:
-    """Program several cells to each of some conductances, on a VTEAM device that reaches beyond the profile's range.
+    """Programs several cells to each of some conductances, on a VTEAM device that reaches beyond the profile's range.
 
     Parameters
     ----------
@@ -288,9 +288,7 @@ def write_states(
     >>> write_states(load_profile("taox-100-400"), [200e-6], cells=3, seed=1).verified
     array([ True,  True,  True])
     """
-    for name, value, low in (("cells", cells, 1), ("seed", seed, 0)):
-        if not is_whole(value) or value < low:
-            raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")
+    cells, seed = check(Count, cells, "cells"), check(Seed, seed, "seed")
     states = np.linspace(profile.g_min, profile.g_max, 16) if targets is None else np.atleast_1d(np.asarray(targets, float))
     # Assumption: a quarter beyond both ends of the range, as the default device has it around 34..400 uS.
     model = Vteam(r_on=0.8 / profile.g_max, r_off=1.25 / profile.g_hrs)

@@ -23,6 +23,5 @@ from .until import (
     until_ci as until_ci,
 )
 from .yields import (
-    figure_table as figure_table,
     summary as summary,
 )

@@ -20,10 +20,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.checks import Finite, Inside, check
 from netlists.errors import InputError
 from netlists.ramp import RampProgram
 
-from .plain import CONFIDENCE, Estimate, check_limit, check_share, check_values, jeffreys_interval, proportion_interval
+from .plain import CONFIDENCE, Estimate, check_values, check_varies, jeffreys_interval, proportion_interval
 from .statistics import Statistic
 
 FOLDS = 5
@@ -63,32 +64,10 @@ class Control:
         return self.y - self.predicted
 
 
-def fit_value(y: np.ndarray, control: np.ndarray, population: np.ndarray) -> Control:
-    """Predict a statistic from one control value a chip, by a straight line.
-
-    Parameters
-    ----------
-    y, control : ndarray (n,)
-        Statistic in ngspice, and any value known of the same chips beforehand.
-    population : ndarray (N,)
-        That value of further chips.
-
-    Raises
-    ------
-    InputError
-        Shapes that do not fit together, too few chips, a value that is not finite.
-    """
-    y, control = check_values(y, least=MIN_FIT), check_values(control, "control", least=MIN_FIT)
-    population = check_values(population, "population")
-    if len(y) != len(control):
-        raise InputError(f"control: has {len(control)} chips, the values {len(y)}; must be the same chips")
-    return cross_fit(y, y[:, None], control[:, None], population[:, None], lambda x: x[:, 0])
-
-
 def fit_levels(
     spice: np.ndarray, control: np.ndarray, population: np.ndarray, statistic: Statistic, program: RampProgram
 ) -> Control:
-    """Predict a statistic from closed-form transition levels: each level by a straight line, then the statistic of these.
+    """Predicts a statistic from closed-form transition levels: each level by a straight line, then the statistic of these.
 
     A systematic error of the closed form, such as the bend of a transistor-level ramp, is taken out level by level, where it is
     close to constant; in a statistic such as max|INL| it is not.
@@ -150,28 +129,17 @@ def mean_with(control: Control, *, confidence: float = CONFIDENCE, n_failed: int
     """
     from scipy.stats import t
 
-    check_share("confidence", confidence)
+    check(Inside, confidence, "confidence")
     y = control.y
-    if np.ptp(y) == 0:
-        raise InputError(f"values: all {len(y)} are {y[0]:g}; nothing varies, so that they tell no uncertainty")
+    check_varies(y)
     n, many = len(y), control.population.shape[1]
     w, population = many / (many + n), control.population.mean(axis=0)
     rest = y - w * control.predicted
     value = float(rest.mean() + w * population.mean())
     error = math.sqrt(float(rest.var(ddof=1)) / n + w**2 * float(population.var(ddof=1)) / many)
     half = float(t.ppf(0.5 * (1 + confidence), len(y) - 1)) * error
-    return Estimate(
-        "mean",
-        value,
-        error,
-        value - half,
-        value + half,
-        confidence,
-        n,
-        many,
-        n_failed,
-        float(y.var(ddof=1)) / n / error**2,
-    )
+    reduction = float(y.var(ddof=1)) / n / error**2
+    return Estimate("mean", value, error, value - half, value + half, confidence, n, many, n_failed, reduction)
 
 
 @dataclass(frozen=True)
@@ -279,22 +247,13 @@ def share(value: float, variance: float, expected: float, trust: float, passed: 
 
 def yield_with(control: Control, limit: float, *, confidence: float = CONFIDENCE, n_failed: int = 0) -> Estimate:
     """Share of chips whose statistic is at or below ``limit``."""
-    check_share("confidence", confidence)
-    check_limit(limit)
-    n = len(control.y)
+    check(Inside, confidence, "confidence")
+    check(Finite, limit, "limit")
+    n, many = len(control.y), control.population.shape[1]
     found = ShareEstimator(control).at(limit)
-    low, high = found.interval(confidence)
+    reduction = found.plain_samples / n
     return Estimate(
-        "yield",
-        found.value,
-        math.sqrt(found.variance),
-        low,
-        high,
-        confidence,
-        n,
-        control.population.shape[1],
-        n_failed,
-        found.plain_samples / n,
+        "yield", found.value, math.sqrt(found.variance), *found.interval(confidence), confidence, n, many, n_failed, reduction
     )
 
 
@@ -313,11 +272,10 @@ def quantile_with(control: Control, probability: float, *, confidence: float = C
     """
     from scipy.stats import norm
 
-    check_share("probability", probability)
-    check_share("confidence", confidence)
+    check(Inside, probability, "probability")
+    check(Inside, confidence, "confidence")
     n, shares = len(control.y), ShareEstimator(control)
-    if np.ptp(control.y) == 0:
-        raise InputError(f"values: all {n} are {control.y[0]:g}; nothing varies, so that they tell no uncertainty")
+    check_varies(control.y)
     at = shares.at(shares.expected_quantile(probability))
     shift = at.value - probability
     low, high = replace(at, value=probability).interval(confidence)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from netlists.checks import Inside, check
+from netlists.checks import Finite, Inside, check
 from netlists.errors import InputError
 
 CONFIDENCE = 0.95
@@ -76,9 +76,10 @@ def check_values(y: np.ndarray, name: str = "values", *, least: int = MIN_SAMPLE
     return y
 
 
-def check_share(name: str, value: float) -> None:
-    """Raise `InputError` unless ``value`` lies between 0 and 1, both excluded."""
-    check(Inside, value, name)
+def check_varies(y: np.ndarray) -> None:
+    """Raises `InputError` if all values (n,) are the same: they tell no uncertainty."""
+    if np.ptp(y) == 0:
+        raise InputError(f"values: all {len(y)} are {y[0]:g}; nothing varies, so that they tell no uncertainty")
 
 
 def proportion_interval(passed: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -119,10 +120,9 @@ def mean_of(y: np.ndarray, *, confidence: float = CONFIDENCE) -> Estimate:
     from scipy.stats import t
 
     y = check_values(y)
-    check_share("confidence", confidence)
+    check(Inside, confidence, "confidence")
     n = len(y)
-    if np.ptp(y) == 0:
-        raise InputError(f"values: all {n} are {y[0]:g}; nothing varies, so that they tell no uncertainty")
+    check_varies(y)
     error = float(y.std(ddof=1)) / math.sqrt(n)
     half = float(t.ppf(0.5 * (1 + confidence), n - 1)) * error
     value = float(y.mean())
@@ -135,8 +135,8 @@ def yield_of(y: np.ndarray, limit: float, *, confidence: float = CONFIDENCE) -> 
     The standard error of a share that was met by all or by none is that of half a chip.
     """
     y = check_values(y)
-    check_share("confidence", confidence)
-    check_limit(limit)
+    check(Inside, confidence, "confidence")
+    check(Finite, limit, "limit")
     n, passed = len(y), int(np.sum(y <= limit))
     share = np.clip(passed / n, 0.5 / n, 1 - 0.5 / n)
     low, high = proportion_interval(passed, n, confidence)
@@ -157,8 +157,8 @@ def quantile_of(y: np.ndarray, probability: float, *, confidence: float = CONFID
     from scipy.stats import binom, t
 
     y = np.sort(check_values(y))
-    check_share("probability", probability)
-    check_share("confidence", confidence)
+    check(Inside, probability, "probability")
+    check(Inside, confidence, "confidence")
     n, tail = len(y), 0.5 * (1 - confidence)
     # P(y_(low) > quantile) = P(Bin <= low - 1) <= tail, and likewise above; ranks count from 1.
     low, high = int(binom.ppf(tail, n, probability)), int(binom.ppf(1 - tail, n, probability)) + 1
@@ -170,9 +170,3 @@ def quantile_of(y: np.ndarray, probability: float, *, confidence: float = CONFID
     width = y[high - 1] - y[low - 1]
     error = float(width / (2 * t.ppf(1 - tail, n - 1)))
     return Estimate("quantile", float(np.quantile(y, probability)), error, float(y[low - 1]), float(y[high - 1]), confidence, n)
-
-
-def check_limit(limit: float) -> None:
-    """Raise `InputError` unless ``limit`` is a finite number."""
-    if isinstance(limit, bool) or not isinstance(limit, (int, float, np.floating)) or not math.isfinite(limit):
-        raise InputError(f"limit={limit!r}: must be a finite number, in the unit of the statistic")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 
 from characterization.figures import inl_dnl as figures
 from characterization.plan import Limits
+from netlists.check_rules import Choice
+from netlists.checks import check
 from netlists.errors import InputError
 from netlists.ramp import RampProgram
 
@@ -68,8 +71,4 @@ def get_statistic(statistic: str | Statistic) -> Statistic:
     """
     if callable(statistic):
         return statistic
-    if statistic not in STATISTICS:
-        raise InputError(
-            f"statistic={statistic!r}: unknown; allowed are {', '.join(STATISTICS)}, or a function of levels and program"
-        )
-    return STATISTICS[statistic]
+    return STATISTICS[check(Annotated[str, Choice(STATISTICS)], statistic, "statistic")]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from characterization.chips import population, same_chips
 from characterization.plan import Limits, RampPlan
 from characterization.run import characterize, load_run
-from netlists.checks import Positive, check
+from netlists.check_rules import Choice, Whole
+from netlists.checks import Inside, Positive, check
 from netlists.errors import InputError
 
 from .control_variate import TooFewChips, fit_levels, mean_with, quantile_with, yield_with
-from .plain import CONFIDENCE, Estimate, check_share
+from .plain import CONFIDENCE, Estimate
 from .statistics import Statistic, get_statistic, margin
 
 FIRST = 64
@@ -63,7 +65,7 @@ class Stopped:
 def double_until(
     estimate: Callable[[int], Estimate], half_width: float, *, first: int, most: int, progress: Callable[[Estimate], None] | None
 ) -> Stopped:
-    """Look at ``estimate(n)`` for n = first, 2 first, 4 first... until its interval's half width is at most ``half_width``.
+    """Looks at ``estimate(n)`` for n = first, 2 first, 4 first... until its interval's half width is at most ``half_width``.
 
     Looking often stops where chance made the spread small, and the interval then misses too often (Y. S. Chow and H. Robbins,
     Ann. Math. Stat. 36, 1965, 457-462, for many samples; P. W. Glynn and W. Whitt, Ann. Appl. Probab. 2, 1992, 180-198). Doubling
@@ -102,7 +104,7 @@ def until_ci(
     jobs: int = 1,
     progress: Callable[[Estimate], None] | None = None,
 ) -> Stopped:
-    """Simulate samples of a plan into a run's folder until an interval is narrow enough, with the closed form as control.
+    """Simulates samples of a plan into a run's folder until an interval is narrow enough, with the closed form as control.
 
     Samples are added with `characterization.run.montecarlo.characterize`: the folder is an ordinary run, is resumed like one, and
     keeps every sample. Samples that it already holds count from the first look.
@@ -134,8 +136,8 @@ def until_ci(
     measure = _estimator(quantity, probability, limits, confidence)
     used = margin(limits) if quantity == "yield" and limits is not None else get_statistic(statistic)
     half_width = check(Positive, half_width, "half_width")
-    if first < 32 or most < first:
-        raise InputError(f"first={first} most={most}: the first look takes 32 samples or more, and most is no less than that")
+    first = check(Annotated[int, Whole(32, why="with fewer, the first look stops too often")], first, "first")
+    most = check(Annotated[int, Whole(first, why="no less than the first look takes")], most, "most")
     if plan.sampling.method != "random":
         raise InputError(f"sampling method={plan.sampling.method!r}: the interval needs independent samples; take method random")
     program, everyone = plan.program(), population(plan, n_control).levels(calibrated=calibrated)
@@ -146,7 +148,7 @@ def until_ci(
         spice = characterize(plan, n, out, jobs=jobs, progress=False).levels(calibrated=calibrated)
         closed = np.concatenate([closed, same_chips(plan, np.arange(len(closed), n)).levels(calibrated=calibrated)])
         good = np.isfinite(spice).all(axis=1)
-        found = measure(fit_levels(spice[good], closed[good], everyone, used, program), int((~good).sum()))
+        found = measure(fit_levels(spice[good], closed[good], everyone, used, program), n_failed=int((~good).sum()))
         floor = found.half_width * np.sqrt(found.n_spice * found.variance_reduction / (found.n_spice + n_control))
         if floor > half_width:
             need = int(np.ceil(n_control * (floor / half_width) ** 2))
@@ -161,17 +163,12 @@ def until_ci(
 
 
 def _estimator(quantity: str, probability: float | None, limits: Limits | None, confidence: float) -> Callable[..., Estimate]:
-    """The estimate of a control and a number of failed chips."""
-    check_share("confidence", confidence)
+    """The estimate of a control; it takes ``n_failed`` too."""
+    check(Annotated[str, Choice(QUANTITIES)], quantity, "quantity")
+    confidence = check(Inside, confidence, "confidence")
     if quantity == "mean":
-        return lambda control, failed: mean_with(control, confidence=confidence, n_failed=failed)
+        return partial(mean_with, confidence=confidence)
     if quantity == "quantile":
-        if probability is None:
-            raise InputError("probability=None: a quantile needs one, between 0 and 1")
-        check_share("probability", probability)
-        return lambda control, failed: quantile_with(control, probability, confidence=confidence, n_failed=failed)
-    if quantity == "yield":
-        if limits is None:
-            raise InputError("limits=None: a yield needs limits (characterization.plan.limits.Limits)")
-        return lambda control, failed: yield_with(control, 1.0, confidence=confidence, n_failed=failed)
-    raise InputError(f"quantity={quantity!r}: unknown; allowed are {', '.join(QUANTITIES)}")
+        return partial(quantile_with, probability=check(Inside, probability, "probability"), confidence=confidence)
+    check(Limits, limits, "limits")
+    return partial(yield_with, limit=1.0, confidence=confidence)

@@ -1,4 +1,4 @@
-"""Figures of merit of a whole run: one row a chip, before and after calibration, and yield against limits."""
+"""Figures of merit over the chips of a run, before and after calibration, and yield against limits."""
 
 from __future__ import annotations
 
@@ -8,55 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from characterization.figures import inl_dnl as figures, sine_test
 from characterization.plan import Limits
-from characterization.run import Run
+from characterization.run import FIGURES, Run
 from netlists.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FIGURES = ("max_inl_in", "max_inl_out", "max_dnl", "offset", "gain", "missing_codes", "enob")
-
-
-def figure_table(run: Run) -> pd.DataFrame:
-    """One row per sample and calibration state.
-
-    Returns
-    -------
-    DataFrame
-        ``sample, calibrated, status, max_inl_in`` and ``max_inl_out`` (largest |INL|, input- and output-referred LSB),
-        ``max_dnl`` (largest |DNL|, LSB), ``offset`` (input units), ``gain``, ``monotonic``, ``missing_codes``, and
-        ``enob`` (effective number of bits in a noiseless sine test; linear ramps only). NaN where a chip failed.
-    """
-    import pandas as pd
-
-    program = run.plan.program()
-    linear = run.plan.activation == "identity" and len(program.x) > 2
-    tables = []
-    for calibrated in (False, True):
-        x = run.levels(calibrated=calibrated)
-        good = np.isfinite(x).all(axis=1)
-        offset, gain = figures.offset_and_gain(x, program)
-        table = pd.DataFrame(
-            {
-                "sample": run.samples["sample"].to_numpy(),
-                "calibrated": calibrated,
-                "status": np.where(good, "ok", run.samples["status"].to_numpy()),
-                "max_inl_in": np.abs(figures.inl_input(x, program)).max(axis=1),
-                "max_inl_out": np.abs(figures.inl_output(x, program)).max(axis=1),
-                "max_dnl": np.abs(figures.dnl(x, program)).max(axis=1, initial=0.0),
-                "offset": offset,
-                "gain": gain,
-                "monotonic": figures.is_monotonic(x),
-                "missing_codes": figures.missing_codes(x).astype(float),
-                "enob": [sine_test(row).enob if ok else np.nan for row, ok in zip(x, good, strict=True)] if linear else np.nan,
-            }
-        )
-        table.loc[~good, [*FIGURES]] = np.nan
-        table.loc[~good, "monotonic"] = False
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
 
 
 def transition_noise(run: Run) -> np.ndarray:
@@ -102,7 +59,7 @@ def summary(run: Run, limits: Limits | None = None) -> dict[str, Any]:
 
     Figures that do not apply (ENOB of a ramp that is not linear) are left out.
     """
-    table = figure_table(run)
+    table = run.figures()
     program = run.plan.program()
     out: dict[str, Any] = {
         "activation": run.plan.name,

@@ -65,7 +65,7 @@ def sine_test(
     noise_sigma: float | np.ndarray = 0.0,
     rng: np.random.Generator | None = None,
 ) -> SineTest:
-    """Convert a sine that spans the converter's range, and compare with the sine (IEEE Std 1241-2010, section 9.1).
+    """Converts a sine that spans the converter's range, and compares it with the sine (IEEE Std 1241-2010, section 9.1).
 
     Parameters
     ----------

@@ -170,7 +170,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _named(where: str) -> Iterator[None]:
-    """Put the place in front of an `InputError` that comes from inside."""
+    """Puts the place in front of an `InputError` that comes from inside."""
     try:
         yield
     except InputError as e:

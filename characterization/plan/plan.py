@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from netlists.check_rules import Choice, Whole
-from netlists.checks import Bits, Ohms, Seed, checked
+from netlists.checks import Bits, Ohms, Seed, check, checked, made_of
 from netlists.converter import Blocks, Converter
 from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
@@ -110,7 +111,7 @@ class RampPlan:
             )
 
     def _check_conditions(self) -> None:
-        """Raise `InputError` where other than nominal conditions would change nothing, or only a part of the converter."""
+        """Raises `InputError` where other than nominal conditions would change nothing, or only a part of the converter."""
         if self.conditions == NOMINAL:
             return
         if self.level == "ideal":
@@ -123,6 +124,14 @@ class RampPlan:
             raise InputError(
                 f"conditions ({self.conditions}): only macro-models were measured there, not a block of your own; take {NOMINAL}"
             )
+
+    def __repr__(self) -> str:
+        return f"RampPlan({self.title}, profile {self.profile.name}, calibration {self.calibration})"
+
+    @property
+    def title(self) -> str:
+        """The plan in one line, without its values."""
+        return f"{self.name}, {self.bits} bits, level {self.level}, seed {self.seed}"
 
     @property
     def name(self) -> str:
@@ -171,26 +180,10 @@ class RampPlan:
         InputError
             Missing or unknown field, or a value that is not allowed.
         """
-        if not isinstance(data, dict):
-            raise InputError(f"plan: must be a table of fields, got {type(data).__name__}")
-        try:
-            parts = dict(data)
-            parts["profile"] = DeviceProfile(**parts["profile"])
-            parts["circuit"] = RampCircuit(**parts["circuit"])
-            parts["variation"] = Variation.from_dict(parts["variation"])
-            for name, kind in (("conditions", Pvt), ("sampling", Sampling)):
-                if name in parts:
-                    parts[name] = kind(**parts[name])
-            if isinstance(parts["activation"], dict):
-                parts["activation"] = ActivationTable.from_dict(parts["activation"])
-            if "quantizer" in parts:
-                parts["quantizer"] = Quantizer.from_dict(parts["quantizer"])
-            for name in ("comparator", "opamp"):
-                if (own := parts.get(name)) is not None:
-                    parts[name] = UserSubcircuit(own["name"], own["text"], tuple(own["ports"]), tuple(own["params"]))
-            return cls(**parts)
-        except (KeyError, TypeError, AttributeError) as e:
-            raise InputError(f"plan: missing, unknown or malformed field ({e})") from None
+        plan = check(Mapping[str, Any], data, "plan")
+        if missing := [name for name in ("profile", "circuit", "variation") if plan.get(name) is None]:
+            raise InputError(f"plan: field {missing[0]!r} is missing")
+        return made_of(cls, plan, "plan")
 
     @property
     def sha256(self) -> str:

@@ -54,7 +54,7 @@ class Sampling:
             raise InputError("sampling samples=None: a latin-hypercube needs its size, a whole number, 2 or more")
 
     def check(self, samples: int) -> None:
-        """Raise `InputError` if a run of so many samples is not possible."""
+        """Raises `InputError` if a run of so many samples is not possible."""
         if self.samples is not None and samples != self.samples:
             raise InputError(
                 f"samples={samples}: the plan's latin-hypercube has {self.samples} and can be neither cut nor extended; "

@@ -111,12 +111,6 @@ class Variation:
         return cls(comparator_noise=comparator_noise_at(conditions))
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Variation:
-        """The variation that `dataclasses.asdict` wrote; unknown fields raise `TypeError`."""
-        parts: dict[str, Any] = {k: Shape(**v) if k.endswith("_shape") else v for k, v in data.items()}
-        return cls(**parts)
-
-    @classmethod
     def describe(cls) -> list[dict[str, Any]]:
         """One row per source: name, default, unit, level, meaning, source of the default."""
         return described(cls, "unit", "level", "meaning", "source")

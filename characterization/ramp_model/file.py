@@ -44,12 +44,12 @@ class Fitted(BaseModel):
 
 
 def write_model(path: str | Path, model: BaseModel) -> Path:
-    """Write a model as JSON with a checksum of each field, complete or not at all."""
+    """Writes a model as JSON with a checksum of each field, complete or not at all."""
     return write_json(Path(path), with_checksums(model.model_dump(mode="json", by_alias=True)))
 
 
 def read_model(path: str | Path, kind: type[Model], schema: str, version: int, migrations: Mapping[int, Migration]) -> Model:
-    """Read a model file; one of an older schema version is migrated.
+    """Reads a model file; one of an older schema version is migrated.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def without_checksums(data: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def migrate(data: dict[str, Any], migrations: Mapping[int, Migration], current: int, where: str) -> dict[str, Any]:
-    """Bring the data of an older schema version up to the current one, one version at a time.
+    """Brings the data of an older schema version up to the current one, one version at a time.
 
     Raises
     ------

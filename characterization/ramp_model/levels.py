@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from netlists.check_rules import Array, Choice, Whole
-from netlists.checks import checked
+from netlists.checks import checked, made_of
 from netlists.errors import InputError
 
 from .shift import FOLDS, ShiftDistribution, choose_shift, folds
@@ -71,7 +71,7 @@ class LevelDistribution:
 
     @classmethod
     def fit(cls, levels: np.ndarray) -> LevelDistribution:
-        """Fit to the levels of chips, shape (n, levels), input units; 8 chips or more.
+        """Fits to the levels of chips, shape (n, levels), input units; 8 chips or more.
 
         Raises
         ------
@@ -185,12 +185,7 @@ class LevelDistribution:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> LevelDistribution:
         """What `as_dict` wrote; `InputError` names a field that is missing, unknown or wrong."""
-        if not isinstance(data, dict):
-            raise InputError(f"must be a table of fields, got {type(data).__name__}")
-        names = [f.name for f in fields(cls)]
-        if odd := sorted(set(names) ^ set(data)):
-            raise InputError(f"{odd[0]}: missing or unknown field; a level distribution has {', '.join(sorted(names))}")
-        return cls(**{**data, "shift": ShiftDistribution.from_dict(data["shift"])})
+        return made_of(cls, data, "level distribution")
 
 
 def _to_basis(levels: np.ndarray, basis: str, anchor: int) -> np.ndarray:

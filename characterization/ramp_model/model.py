@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from characterization.chips import nominal_deck
+from characterization.notebook import page
 from characterization.plan import RampPlan
 from characterization.provenance import versions
 from characterization.run import Run
@@ -137,7 +138,7 @@ class RampModel(BaseModel):
 
     @classmethod
     def fit(cls, run: Run) -> RampModel:
-        """Fit to the samples of a run; failed samples are counted, not used.
+        """Fits to the samples of a run; failed samples are counted, not used.
 
         Raises
         ------
@@ -197,7 +198,7 @@ class RampModel(BaseModel):
         return (self.after if calibrated else self.before).sample(n, rng)
 
     def sample(self, n_chips: int, n_columns: int, rng: np.random.Generator, *, calibrated: bool = True) -> RampDraw:
-        """Draw chips with ``n_columns`` columns each.
+        """Draws chips with ``n_columns`` columns each.
 
         A column's offset is relative to the comparator that calibrated the ramp, which has one of its own. Levels before
         calibration hold the offset of the comparator that measured them: the columns have theirs in its place. Chip i
@@ -280,31 +281,62 @@ class RampModel(BaseModel):
             "level": plan.level,
         }
 
-    def report(self) -> str:
-        """What was fitted, with standard errors, for reading."""
+    def __repr__(self) -> str:
+        return f"RampModel({self.title}; held out: {self.validated()})"
+
+    # Pydantic's own shows every field.
+    __str__ = __repr__
+
+    @property
+    def title(self) -> str:
+        """The model in one line."""
+        return f"{self.ramp_plan.title}, {self.samples} samples"
+
+    def _figures(self) -> list[tuple[str, str]]:
+        """What was fitted, with standard errors: names and texts."""
         sigma = np.sqrt(np.diag(self.covariance)) / self.lsb
         sigma_before = np.sqrt(np.diag(self.before.covariance)) / self.lsb
         shift = (self.mean - self.x_ideal) / self.lsb
         worst = int(np.argmax(sigma))
-        plan = self.ramp_plan
-        lines = [
-            f"ramp model: {self.activation}, {self.bits} bits, level {plan.level}, profile {plan.profile.name},"
-            f" scheme {self.program.scheme}",
-            f"  samples               {self.samples} ({self.failed} failed, not used)",
-            f"  mean - ideal          max |{np.max(np.abs(shift)):.4f}| LSB"
-            f" (standard error up to {np.max(self.mean_stderr / self.lsb):.4f})",
-            f"  sigma of a level      max {sigma[worst]:.4f} +- {self.sigma_stderr[worst] / self.lsb[worst]:.4f} LSB"
-            f" at k = {worst + 1}; before calibration max {sigma_before.max():.4f} LSB",
-            f"  structure             {self.after.evidence.get('structure', 'given')}; tail of the common shift:"
-            f" {self.after.shift.kind}",
-            f"  comparator offset     {self.comparator_offset}",
-            f"  comparator noise      {self.comparator_noise} rms",
-            f"  read noise            {self.read_noise} rms a cell, mean over states",
+        structure = f"{self.after.evidence.get('structure', 'given')}; tail of the common shift: {self.after.shift.kind}"
+        return [
+            ("samples", f"{self.samples} ({self.failed} failed, not used)"),
+            (
+                "mean - ideal",
+                f"max |{np.max(np.abs(shift)):.4f}| LSB (standard error up to {np.max(self.mean_stderr / self.lsb):.4f})",
+            ),
+            (
+                "sigma of a level",
+                f"max {sigma[worst]:.4f} +- {self.sigma_stderr[worst] / self.lsb[worst]:.4f} LSB at k = {worst + 1};"
+                f" before calibration max {sigma_before.max():.4f} LSB",
+            ),
+            ("structure", structure),
+            ("comparator offset", str(self.comparator_offset)),
+            ("comparator noise", f"{self.comparator_noise} rms"),
+            ("read noise", f"{self.read_noise} rms a cell, mean over states"),
+            *((t.quantity, f"from {t.values[0]:g} to {t.values[-1]:g} {t.unit}") for t in self.conditions),
+            ("held out", self.validated()),
         ]
-        for table in self.conditions:
-            lines.append(f"  {table.quantity:<21} from {table.values[0]:g} to {table.values[-1]:g} {table.unit}")
-        lines.append(f"  held out              {self.validated()}")
-        return "\n".join(lines)
+
+    def report(self) -> str:
+        """What was fitted, with standard errors, for reading."""
+        plan = self.ramp_plan
+        title = (
+            f"ramp model: {self.activation}, {self.bits} bits, level {plan.level}, profile {plan.profile.name},"
+            f" scheme {self.program.scheme}"
+        )
+        return "\n".join([title, *(f"  {name:<21} {text}" for name, text in self._figures())])
+
+    def _repr_html_(self) -> str:
+        return page(f"Ramp model: {self.title}", ("figure", "value +- standard error"), self._figures(), self._draw_sigma)
+
+    def _draw_sigma(self, axes: Any) -> None:
+        """Standard deviation of every level, before and after calibration."""
+        k = np.arange(1, len(self.lsb) + 1)
+        for distribution, label in ((self.before, "as programmed"), (self.after, "calibrated")):
+            axes.plot(k, np.sqrt(np.diag(distribution.covariance)) / self.lsb, label=label)
+        axes.set(xlabel="level", ylabel="sigma, LSB")
+        axes.legend()
 
     def validated(self) -> str:
         """What `characterization.ramp_model.validation` found, in one line."""
@@ -317,12 +349,12 @@ class RampModel(BaseModel):
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the model as JSON with a checksum of each field, complete or not at all."""
+        """Writes the model as JSON with a checksum of each field, complete or not at all."""
         return write_model(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> RampModel:
-        """Read a model file; one of an older schema version is migrated.
+        """Reads a model file; one of an older schema version is migrated.
 
         Raises
         ------

@@ -57,7 +57,7 @@ def read_noise_shape(program: RampProgram, profile: DeviceProfile) -> np.ndarray
 
 
 def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfile, *, iterations: int = 200) -> NoiseFit:
-    """Fit the three variances.
+    """Fits the three variances.
 
     Parameters
     ----------

@@ -212,18 +212,6 @@ class ShiftDistribution:
         """JSON-ready dictionary."""
         return asdict(self)
 
-    @classmethod
-    def from_dict(cls, data: Any) -> ShiftDistribution:
-        """What `as_dict` wrote; `InputError` names a field that is missing, unknown or wrong."""
-        if not isinstance(data, dict):
-            raise InputError(f"shift: must be a table of fields, got {type(data).__name__}")
-        try:
-            return cls(**data)
-        except InputError as e:
-            raise InputError(f"shift {e}") from None
-        except TypeError as e:
-            raise InputError(f"shift: missing, unknown or malformed field ({e})") from None
-
 
 def _normal_logpdf(x: np.ndarray, sigma: float) -> np.ndarray:
     """As SciPy's; written out, for a search asks thousands of times and most of the time there goes into checks of arguments."""

@@ -37,7 +37,7 @@ REJECTED = 0.01
 def validate(
     model: RampModel, samples: int = 64, seed: int | None = None, *, jobs: int = 1, conversions: int = 16, progress: bool = True
 ) -> dict[str, Any]:
-    """Compare a model with new chips drawn and simulated with another seed.
+    """Compares a model with new chips, drawn and simulated with another seed.
 
     Parameters
     ----------

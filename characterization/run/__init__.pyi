@@ -20,6 +20,7 @@ from .rows import (
     measured_rows as measured_rows,
 )
 from .tables import (
+    FIGURES as FIGURES,
     Run as Run,
     write_tables as write_tables,
 )

@@ -1,4 +1,4 @@
-"""The chunks of a run: Parquet files that are complete or not there, and never read without their checksum.
+"""The chunk store of a run, its finished batches: Parquet files that are complete or not there, read with their checksum only.
 
 A chunk holds whole batches, one row a sample (`rows`). Its name is ``chunk-BATCH-DIGEST.parquet``: the number of
 its first batch, and the first digits of its SHA-256. So a file and its checksum appear in the same rename, and which
@@ -126,8 +126,8 @@ class Index:
     damaged: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
 
-    def add(self, stored: Stored, batch: int) -> None:
-        """Count a chunk of batches of ``batch`` samples; it takes the place of what is known of its batches."""
+    def add(self, stored: StoredChunk, batch: int) -> None:
+        """Counts a chunk of batches of ``batch`` samples; it takes the place of what is known of its batches."""
         if any(b in self.chunk for b in stored.batches):
             # A cluster may run a task twice, and only one of the two may have lost a sample.
             again = set(stored.batches)
@@ -138,7 +138,7 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredChunk:
     """One chunk that was written: its name and size, its batches, and the status of samples that failed."""
 
     name: str
@@ -167,8 +167,8 @@ class ChunkStore:
         self._place = place(where)
         self._cached = lru_cache(maxsize=8)(self._read)
 
-    def write(self, rows: pa.Table) -> Stored:
-        """Store whole batches.
+    def write(self, rows: pa.Table) -> StoredChunk:
+        """Stores whole batches.
 
         Raises
         ------
@@ -191,10 +191,10 @@ class ChunkStore:
         except Exception as e:
             # Each object store has its own errors.
             raise ToolkitError(f"{self.where}: chunk {name} cannot be written ({e or type(e).__name__})") from None
-        return Stored(name, len(data), batches, _failed(rows))
+        return StoredChunk(name, len(data), batches, _failed(rows))
 
     def scan(self) -> Index:
-        """Look at every chunk and its checksum.
+        """Looks at every chunk and its checksum.
 
         Raises
         ------
@@ -215,11 +215,11 @@ class ChunkStore:
             except _Damaged as e:
                 index.damaged[name] = str(e)
                 continue
-            index.add(Stored(name, size, batches, _failed(rows)), self.batch)
+            index.add(StoredChunk(name, size, batches, _failed(rows)), self.batch)
         return index
 
     def set_aside(self, names: list[str]) -> None:
-        """Move damaged chunks to ``damaged/``, where nothing reads them."""
+        """Moves damaged chunks to ``damaged/``, where nothing reads them."""
         for name in names:
             try:
                 self._place.set_aside(name)

@@ -30,7 +30,7 @@ def finish_here(task: BatchTask, batches: dict[int, np.ndarray], store: tuple[st
 
 @contextmanager
 def dask(address: str) -> Iterator[None]:
-    """Let `joblib.Parallel` run on the cluster with this scheduler.
+    """Lets `joblib.Parallel` run on the cluster with this scheduler.
 
     Raises
     ------

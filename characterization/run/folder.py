@@ -158,7 +158,7 @@ def prepare(out: Path) -> Path:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove the temporary files of processes that were killed while they wrote. The lock must be held."""
+    """Removes the temporary files of processes that were killed while they wrote. The lock must be held."""
     for place in (folder, folder / CHUNKS):
         for path in place.glob(".*.tmp"):
             with suppress(OSError):
@@ -207,7 +207,7 @@ class RunStatus:
 
 
 def run_status(folder: str | Path) -> RunStatus:
-    """Look at a run; every chunk is held against its checksum, and nothing is changed.
+    """Looks at a run; every chunk is held against its checksum, and nothing is changed.
 
     Raises
     ------

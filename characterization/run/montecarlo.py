@@ -12,12 +12,13 @@ from collections.abc import Generator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from characterization.plan import RampPlan
 from characterization.workers import Workers, in_workers, parallel
+from netlists.check_rules import Choice
 from netlists.checks import Count, Seconds, check
 from netlists.errors import InputError
 from netlists.spice import RUNNERS, shared_instance
@@ -25,7 +26,7 @@ from netlists.spice import RUNNERS, shared_instance
 from . import cluster as dask_cluster
 from .chunks import ChunkStore, batch_samples
 from .folder import clear_leftovers, locked, open_manifest, prepare, read_manifest
-from .progress import Progress
+from .progress import RunProgress
 from .rows import TABLES, long_tables
 from .tables import Run, StoredRun, check_tables, write_tables
 from .task import BatchTask, Finished, finish, load, simulate_samples
@@ -44,7 +45,7 @@ TIMEOUT = {"ideal": 600.0, "macro": 600.0, "sky130": 7200.0}
 def characterize(
     plan: RampPlan,
     samples: int,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     jobs: int = 1,
     progress: bool = True,
@@ -54,15 +55,15 @@ def characterize(
     chunks: str | None = None,
     runner: str = "shared",
 ) -> Run:
-    """Run a plan and store its tables; go on where an earlier run of the same plan was stopped.
+    """Runs a plan and stores its tables; goes on where an earlier run of the same plan was stopped.
 
     Parameters
     ----------
     samples : int
         Number of Monte Carlo samples; more than before adds the missing ones.
-    out : path
+    out : path, optional
         Folder for ``manifest.json``, ``run.log``, ``chunks/`` and ``transitions.parquet``, ``conversions.parquet``,
-        ``samples.parquet``.
+        ``samples.parquet``. Without it the run is kept in memory, as by `simulate_run`.
     jobs : int
         Worker processes, one ngspice each. The numbers do not depend on it.
     timeout : float, optional
@@ -84,15 +85,16 @@ def characterize(
     ToolkitError
         ngspice missing, folder not writable or in use by another process. Finished samples are kept.
     """
-    check_counts(samples, jobs, batch=batch)
-    plan.sampling.check(samples)
-    task = _task(plan, timeout, runner)
-    shared_instance()
+    if out is None:
+        if cluster is not None or chunks is not None:
+            raise InputError("out=None: a run on a cluster, or with its chunks elsewhere, needs a folder")
+        return simulate_run(plan, samples, jobs=jobs, progress=progress, timeout=timeout, batch=batch, runner=runner)
+    task = _task(plan, samples, jobs, timeout, batch, runner)
     folder = prepare(Path(out))
     with locked(folder):
         clear_leftovers(folder)
         manifest = open_manifest(plan, folder, batch, chunks)
-        run = Progress(folder, manifest, samples, jobs)
+        run = RunProgress(folder, manifest, samples, jobs)
         for line in run.begin(f"{samples} samples, {f'cluster {cluster}' if cluster else f'{jobs} jobs'}, batch {batch}"):
             print(line, file=sys.stderr)
         todo = [b for b in range(-(-samples // batch)) if b not in run.index.chunk]
@@ -129,10 +131,7 @@ def simulate_run(
     """Like `characterize`, kept in memory: nothing is written. With one job ngspice runs in this process, unguarded."""
     import pyarrow as pa
 
-    check_counts(samples, jobs, batch=batch)
-    plan.sampling.check(samples)
-    task = _task(plan, timeout, runner)
-    shared_instance()
+    task = _task(plan, samples, jobs, timeout, batch, runner)
     numbers = list(range(-(-samples // batch)))
     rows: list[pa.Table] = []
     with _bar(plan, samples, 0, progress) as bar:
@@ -149,7 +148,7 @@ def simulate_run(
 
 
 def load_run(folder: str | Path) -> Run:
-    """The tables of a finished run, which are held against their checksums.
+    """Reads a finished run back and holds its tables against their checksums.
 
     Raises
     ------
@@ -165,7 +164,7 @@ def load_run(folder: str | Path) -> Run:
 
 
 def check_counts(samples: int, jobs: int, **others: int) -> None:
-    """Raise `InputError` unless all are whole numbers of at least 1."""
+    """Raises `InputError` unless all are whole numbers of at least 1."""
     for name, value in {"samples": samples, "jobs": jobs, **others}.items():
         check(Count, value, name)
 
@@ -185,12 +184,15 @@ def _bar(plan: RampPlan, samples: int, done: int, show: bool) -> tqdm:
     )
 
 
-def _task(plan: RampPlan, timeout: float | None, runner: str) -> BatchTask:
+def _task(plan: RampPlan, samples: int, jobs: int, timeout: float | None, batch: int, runner: str) -> BatchTask:
+    """What is done with each batch; `InputError` for an argument that is not possible, `ToolkitError` without ngspice."""
+    check_counts(samples, jobs, batch=batch)
+    plan.sampling.check(samples)
     own = plan.comparator is not None or plan.opamp is not None
     limit = TIMEOUT["sky130" if own else plan.level] if timeout is None else timeout
     limit = check(Seconds, limit, "timeout")
-    if runner not in RUNNERS:
-        raise InputError(f"runner={runner!r}: unknown; allowed are {', '.join(RUNNERS)}")
+    runner = check(Annotated[str, Choice(RUNNERS)], runner, "runner")
+    shared_instance()
     return BatchTask(plan, partial(simulate_samples, runner=runner), limit)
 
 

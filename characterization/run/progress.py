@@ -1,8 +1,10 @@
-"""A run while it goes on: results into chunks, counts into the manifest, events into the log."""
+"""The books of a run while it goes on: results into chunks, counts into the manifest, events into the log."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,6 @@ from netlists.errors import ToolkitError
 from netlists.files import write_json
 
 from .folder import MANIFEST, chunk_store, done_samples, failures, now
-from .log import RunLog
 from .task import Finished, load
 
 if TYPE_CHECKING:
@@ -22,7 +23,29 @@ CHUNK_SECONDS = 10.0
 """A chunk is written when it holds so many samples, or so long after the last one: no more is lost to ``kill -9``."""
 
 
-class Progress:
+class RunLog:
+    """``run.log`` in a run's folder: starts and stops with versions, samples that failed, workers that were replaced.
+
+    What the log says is also in the manifest and the tables: a log that cannot be written does not stop a run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "run.log"
+
+    def add(self, text: str) -> None:
+        """Appends an event; lines after its first are indented."""
+        with suppress(OSError), open(self.path, "a", encoding="utf-8", errors="backslashreplace") as f:
+            f.write(f"{now()}  {text.rstrip()}".replace("\n", "\n    ") + "\n")
+
+    def start(self, what: str, versions: Mapping[str, str | None], before: Mapping[str, str | None]) -> None:
+        """Notes a start, and which versions are not those that the run began with."""
+        self.add(f"start: {what}; " + ", ".join(f"{name} {v}" for name, v in versions.items() if v))
+        changed = [f"{name} {before.get(name)} -> {v}" for name, v in versions.items() if before.get(name) != v]
+        if changed:
+            self.add(f"versions differ from those of the first start: {', '.join(changed)}")
+
+
+class RunProgress:
     """Keeps the books of one start of a run, whose lock is held.
 
     Durations come from the monotonic clock; dates are only for reading.
@@ -49,7 +72,7 @@ class Progress:
         return sum(failures(self.index, self.samples).values())
 
     def begin(self, what: str) -> list[str]:
-        """Note the start and move damaged chunks aside; what is to be said about them."""
+        """Notes the start and moves damaged chunks aside; what is to be said about them."""
         self.log.start(what, versions(), self.manifest["versions"])
         self.store.set_aside(list(self.index.damaged))
         said = [f"chunk {name} {why}: moved to damaged/ and simulated again" for name, why in self.index.damaged.items()]
@@ -59,7 +82,7 @@ class Progress:
         return said
 
     def take(self, finished: Finished) -> None:
-        """Keep the rows of a finished task, or note the chunk that a worker wrote.
+        """Keeps the rows of a finished task, or notes the chunk that a worker wrote.
 
         Raises
         ------
@@ -85,7 +108,7 @@ class Progress:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits as a chunk."""
+        """Writes what waits as a chunk."""
         import pyarrow as pa
 
         if self._waiting:
@@ -94,7 +117,7 @@ class Progress:
             self._write("running")
 
     def complete(self, tables: dict[str, str]) -> None:
-        """Note the end, with the checksums of the tables."""
+        """Notes the end, with the checksums of the tables."""
         self._write("complete", tables=tables)
 
     def _write(self, state: str, **more: Any) -> None:

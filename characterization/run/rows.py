@@ -1,4 +1,4 @@
-"""What is kept of a sample: one row each while a run goes on, and the long tables that are made of them at its end."""
+"""The rows of a run, one a sample, as chunks hold them; and the long tables that are made of the rows when it is complete."""
 
 from __future__ import annotations
 

@@ -1,14 +1,16 @@
-"""The tables of a run: written piece by piece from its chunks, and read again when they are asked for."""
+"""A finished run and the files of its tables: written piece by piece from the chunks, and read again when they are asked for."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from characterization.figures import dnl, inl_input, inl_output, is_monotonic, missing_codes, offset_and_gain, sine_test
+from characterization.notebook import page
 from characterization.parquet import open_parquet, read_frame
 from characterization.plan import RampPlan
 from netlists.errors import InputError, ToolkitError
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
 
 GROUP = 1024
 """Samples in a row group of the tables. Fixed, so that the same samples give the same bytes."""
+FIGURES = ("max_inl_in", "max_inl_out", "max_dnl", "offset", "gain", "missing_codes", "enob")
+"""Figures of merit of a chip that are numbers."""
 
 
 class Run:
-    """The tables of a finished run.
+    """A finished run: its plan and its tables.
 
     Attributes
     ----------
@@ -61,6 +65,74 @@ class Run:
     def failed(self) -> int:
         """Samples of which at least one measurement failed."""
         return int((self.samples["status"] != "ok").sum())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.title})"
+
+    @property
+    def title(self) -> str:
+        """The run in one line."""
+        return f"{self.plan.title}, {len(self.samples)} samples ({self.failed} failed)"
+
+    def figures(self) -> pd.DataFrame:
+        """Figures of merit, one row per sample and calibration state.
+
+        Returns
+        -------
+        DataFrame
+            ``sample, calibrated, status, max_inl_in`` and ``max_inl_out`` (largest |INL|, input- and output-referred LSB),
+            ``max_dnl`` (largest |DNL|, LSB), ``offset`` (input units), ``gain``, ``monotonic``, ``missing_codes``, and
+            ``enob`` (effective number of bits in a noiseless sine test; linear ramps only). NaN where a chip failed.
+        """
+        import pandas as pd
+
+        program = self.plan.program()
+        linear = self.plan.activation == "identity" and len(program.x) > 2
+        tables = []
+        for calibrated in (False, True):
+            x = self.levels(calibrated=calibrated)
+            good = np.isfinite(x).all(axis=1)
+            offset, gain = offset_and_gain(x, program)
+            table = pd.DataFrame(
+                {
+                    "sample": self.samples["sample"].to_numpy(),
+                    "calibrated": calibrated,
+                    "status": np.where(good, "ok", self.samples["status"].to_numpy()),
+                    "max_inl_in": np.abs(inl_input(x, program)).max(axis=1),
+                    "max_inl_out": np.abs(inl_output(x, program)).max(axis=1),
+                    "max_dnl": np.abs(dnl(x, program)).max(axis=1, initial=0.0),
+                    "offset": offset,
+                    "gain": gain,
+                    "monotonic": is_monotonic(x),
+                    "missing_codes": missing_codes(x).astype(float),
+                    "enob": [sine_test(row).enob if ok else np.nan for row, ok in zip(x, good, strict=True)] if linear else np.nan,
+                }
+            )
+            table.loc[~good, [*FIGURES]] = np.nan
+            table.loc[~good, "monotonic"] = False
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True)
+
+    def _repr_html_(self) -> str:
+        table, rows = self.figures(), []
+        for figure, unit in (("max_inl_in", "LSB"), ("max_dnl", "LSB"), ("offset", "input units"), ("gain", "")):
+            cells = [table.loc[table["calibrated"] == state, figure].dropna() for state in (False, True)]
+            rows.append([figure, *(f"{c.mean():.4g} +- {c.std():.2g}" if len(c) > 1 else "-" for c in cells), unit])
+        return page(self.title, ("figure, mean +- sigma", "as programmed", "calibrated", ""), rows, self._draw_inl)
+
+    def _draw_inl(self, axes: Any) -> None:
+        """The middle 90 % of the chips' INL over the levels, before and after calibration."""
+        program = self.plan.program()
+        for calibrated, label in ((False, "as programmed"), (True, "calibrated")):
+            inl = inl_input(self.levels(calibrated=calibrated), program)
+            inl = inl[np.isfinite(inl).all(axis=1)]
+            if len(inl):
+                low, middle, high = np.quantile(inl, [0.05, 0.5, 0.95], axis=0)
+                k = np.arange(1, len(middle) + 1)
+                axes.fill_between(k, low, high, alpha=0.3)
+                axes.plot(k, middle, label=label)
+        axes.set(xlabel="level", ylabel="INL, LSB")
+        axes.legend()
 
     def levels(self, *, calibrated: bool) -> np.ndarray:
         """Transition levels (samples, thresholds), input units; rows of failed samples are NaN."""
@@ -113,7 +185,7 @@ def _by_sample(rows: pd.DataFrame) -> np.ndarray:
 
 
 def write_tables(plan: RampPlan, folder: Path, store: ChunkStore, index: Index, samples: int) -> dict[str, str]:
-    """Write the tables of samples 0 to ``samples`` from the chunks; the SHA-256 of each file.
+    """Writes the tables of samples 0 to ``samples`` from the chunks; the SHA-256 of each file.
 
     Raises
     ------
@@ -150,7 +222,7 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 
 
 def check_tables(folder: Path, sha256: dict[str, str]) -> None:
-    """Raise `InputError` naming the table that is missing, or not what was written."""
+    """Raises `InputError` naming the table that is missing, or not what was written."""
     for name in TABLES:
         path = folder / f"{name}.parquet"
         try:

@@ -15,7 +15,7 @@ from characterization.plan import RampPlan
 from characterization.workers import Lost, Worker, Workers
 from netlists.spice import shared_instance
 
-from .chunks import ChunkStore, Stored
+from .chunks import ChunkStore, StoredChunk
 from .rows import MEASUREMENTS, lost_rows, measured_rows
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ Parts = list[tuple[np.ndarray, "pa.Table | Lost"]]
 
 
 def simulate_samples(plan: RampPlan, samples: np.ndarray, runner: str = "shared") -> pa.Table:
-    """Measure some samples in one go; rows of `sample_rows.measured_rows`."""
+    """Measures some samples in one go; rows of `measured_rows`."""
     return measured_rows(plan, measure_batch(plan, samples, runner=runner))
 
 
 def load() -> dict[str, str]:
-    """Load what a batch needs into this process; the versions that the bits of a result depend on."""
+    """Loads what a batch needs into this process; the versions that the bits of a result depend on."""
     # Here rather than within a batch's time limit; the first array makes pyarrow import pandas.
     import pyarrow as pa
 
@@ -102,7 +102,7 @@ class Finished:
     """What comes back of a task: rows, or the chunk they were stored in; the worker's story and versions."""
 
     rows: pa.Table | None
-    stored: Stored | None
+    stored: StoredChunk | None
     batches: list[int]
     failures: list[tuple[int, str, str]]
     events: list[str]
@@ -110,7 +110,7 @@ class Finished:
 
 
 def finish(task: BatchTask, workers: Workers, batches: dict[int, np.ndarray], store: ChunkStore | None) -> Finished:
-    """Run batches (number -> samples) one after the other in the calling thread's worker.
+    """Runs batches (number -> samples) one after the other in the calling thread's worker.
 
     Their rows go to ``store`` if it is given.
     """

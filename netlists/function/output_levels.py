@@ -11,13 +11,13 @@ Three placements:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
-from netlists.checks import Bits, Choice, Positive, Share, check, checked, made_of
+from netlists.checks import Bits, Choice, Positive, Share, check, checked
 from netlists.errors import InputError
 
 from .thresholds import MERGE_LSB
@@ -83,13 +83,6 @@ class Quantizer:
             raise InputError(
                 f"placement={self.placement!r}: does not use a distribution of inputs; take lloyd-max or leave inputs out"
             )
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Quantizer:
-        """The quantizer that `dataclasses.asdict` wrote, after a way through JSON."""
-        if inputs := check(Mapping[str, Any], data, "quantizer").get("inputs"):
-            data = data | {"inputs": made_of(InputDistribution, inputs, "quantizer: inputs")}
-        return made_of(cls, data, "quantizer")
 
     @property
     def saturation(self) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from netlists.checks import Choice, Items, Name, check, checked, made_of
+from netlists.checks import Choice, Items, Name, check, checked
 from netlists.errors import InputError
 
 from .activations import ACTIVATIONS, Activation, get_activation, increasing_pair
@@ -64,11 +64,6 @@ class ActivationTable:
     def activation(self) -> Activation:
         """The function between the first and last point; constant beyond."""
         return _activation(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> ActivationTable:
-        """The table that `dataclasses.asdict` wrote, after a way through JSON."""
-        return made_of(cls, data, "activation table")
 
 
 @lru_cache(maxsize=32)

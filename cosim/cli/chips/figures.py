@@ -34,7 +34,7 @@ def figures(
 
     Example: cosim figures runs/sigmoid5 --max-inl 0.5 --table chips.csv
     """
-    from characterization.estimates import figure_table, summary
+    from characterization.estimates import summary
     from characterization.plan import Limits
     from characterization.run import load_run
     from netlists.files import write_atomic
@@ -45,7 +45,7 @@ def figures(
     limits = Limits(max_inl=max_inl, max_dnl=max_dnl)
     found = summary(loaded, limits)
     if table is not None:
-        rows = figure_table(loaded)
+        rows = loaded.figures()
         write_atomic(table, (lambda p: rows.to_csv(p, index=False)) if table.suffix == ".csv" else rows.to_parquet)
     answer(found, "\n".join(_lines(found)), json)
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import beta
 
-from characterization.estimates.yields import figure_table, run_yield, summary, transition_noise
+from characterization.estimates.yields import run_yield, summary, transition_noise
 from characterization.figures import inl_dnl as figures
 from characterization.plan.limits import Limits
 from characterization.plan.plan import RampPlan
@@ -34,7 +34,7 @@ def with_failure(run, sample):
 
 
 def test_rows_are_the_figures_of_each_chip(run):
-    table, program = figure_table(run), run.plan.program()
+    table, program = run.figures(), run.plan.program()
     assert len(table) == 32
     for calibrated in (False, True):
         for i, x in enumerate(run.levels(calibrated=calibrated)):
@@ -48,7 +48,7 @@ def test_rows_are_the_figures_of_each_chip(run):
 
 def test_a_failed_chip_is_counted_and_in_no_figure(run):
     broken = with_failure(run, 5)
-    table = figure_table(broken)
+    table = broken.figures()
     rows = table[table["sample"] == 5]
     assert list(rows["status"]) == ["not converged"] * 2
     assert rows["max_inl_in"].isna().all()
@@ -58,7 +58,7 @@ def test_a_failed_chip_is_counted_and_in_no_figure(run):
 
 
 def test_yield_has_the_exact_binomial_interval(run):
-    table = figure_table(run)
+    table = run.figures()
     limit = float(table.loc[table["calibrated"], "max_inl_in"].median())
     found = run_yield(table, Limits(max_inl=limit))["after"]
     good, n = found["good"], found["tested"]
@@ -68,7 +68,7 @@ def test_yield_has_the_exact_binomial_interval(run):
 
 
 def test_all_good_chips_do_not_prove_a_yield_of_one(run):
-    found = run_yield(figure_table(run), Limits(monotonic=False))["after"]
+    found = run_yield(run.figures(), Limits(monotonic=False))["after"]
     assert found["value"] == found["high"] == 1.0
     assert found["low"] == pytest.approx(0.025 ** (1 / 16))
 
@@ -87,7 +87,7 @@ def test_noise_of_a_transition_is_that_of_the_draws(plan3):
 
 
 def test_a_linear_ramp_has_an_effective_number_of_bits():
-    table = figure_table(simulate_run(RampPlan("identity", 4, seed=2), 2, progress=False))
+    table = simulate_run(RampPlan("identity", 4, seed=2), 2, progress=False).figures()
     enob = table.loc[table["calibrated"], "enob"]
     assert ((enob > 3.5) & (enob < 4.1)).all()
 

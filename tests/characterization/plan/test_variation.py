@@ -6,6 +6,7 @@ import pytest
 
 from characterization.plan.shapes import Shape
 from characterization.plan.variation import CORRELATED, Variation
+from netlists.checks import made_of
 from netlists.errors import InputError
 from netlists.technology.conditions import Pvt
 
@@ -54,7 +55,7 @@ def test_correlations_have_one_order():
 
 def test_json_round_trip():
     v = Variation(comparator_offset_shape=Shape("student-t", dof=5), correlations=(("opamp_offset", "comparator_offset", 0.3),))
-    assert Variation.from_dict(json.loads(json.dumps(asdict(v)))) == v
+    assert made_of(Variation, json.loads(json.dumps(asdict(v))), "variation") == v
 
 
 def test_noise_follows_the_conditions():

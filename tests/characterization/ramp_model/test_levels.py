@@ -7,6 +7,7 @@ from scipy.stats import ks_2samp, kstest, multivariate_normal, norm, t, truncnor
 
 from characterization.ramp_model.levels import LevelDistribution
 from characterization.ramp_model.shift import ShiftDistribution, choose_shift, fit_shift
+from netlists.checks import made_of
 from netlists.errors import InputError
 
 LEVELS, ANCHOR = 15, 7
@@ -229,21 +230,21 @@ def test_few_samples_decide_nothing_about_a_tail():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"kind": "cauchy", "sigma": 1.0}, "shift kind='cauchy': unknown"),
+        ({"kind": "cauchy", "sigma": 1.0}, "shift: kind='cauchy': unknown"),
         ({"kind": "normal", "sigma": -1.0}, "sigma=-1.0"),
         ({"kind": "student-t", "sigma": 1.0, "shape": 2.0}, "more than 2 degrees of freedom"),
         ({"kind": "two-normals", "sigma": 1.0, "shape": 0.0}, "wide normal"),
         ({"kind": "follows-gain", "sigma": 1.0, "shape": 2.0, "weight": 0.0, "cut": 2.0}, "a weight between 0 and 1"),
         ({"kind": "follows-gain", "sigma": 1.0, "shape": 2.0, "weight": 0.1, "steep": -1.0, "cut": 2.0}, "steep 0 or more"),
-        ({"kind": "normal", "sigma": float("inf")}, "shift sigma=inf"),
-        ({"kind": "normal"}, "shift: missing"),
-        ({"kind": "normal", "sigma": 1.0, "colour": 2}, "shift: missing, unknown"),
-        ([1], "shift: must be a table"),
+        ({"kind": "normal", "sigma": float("inf")}, "shift: sigma=inf"),
+        ({"kind": "normal"}, "shift: field 'sigma' is missing"),
+        ({"kind": "normal", "sigma": 1.0, "colour": 2}, "shift: field 'colour': unknown"),
+        ([1], "shift=.*: must be a mapping"),
     ],
 )
 def test_bad_shift_data(data, message):
     with pytest.raises(InputError, match=message):
-        ShiftDistribution.from_dict(data)
+        made_of(ShiftDistribution, data, "shift")
 
 
 @pytest.mark.parametrize("levels", [np.zeros((7, 3)), np.zeros(9), np.full((9, 3), np.nan)])
@@ -259,7 +260,7 @@ def test_bad_distribution_data(heavy_fit):
         ({"diagonal": [-1.0] * LEVELS}, r"diagonal\[0\]=-1.0"),
         ({"loadings": [[0.0]]}, r"loadings: have shape \(1, 1\)"),
         ({"anchor": LEVELS}, f"anchor={LEVELS}: must be the index"),
-        ({"surprise": 1}, "surprise: missing or unknown field"),
+        ({"surprise": 1}, "field 'surprise': unknown"),
     ):
         with pytest.raises(InputError, match=message):
             LevelDistribution.from_dict({**data, **change})

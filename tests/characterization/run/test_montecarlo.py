@@ -3,11 +3,13 @@
 What happens to runs that are killed, cut off or damaged is in test_run_faults.py.
 """
 
+import base64
 import json
 import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ import characterization.run.montecarlo as montecarlo
 from characterization.chips.batch import measure_batch, nominal_deck
 from characterization.plan.plan import RampPlan
 from characterization.plan.points import Sampling
+from characterization.ramp_model.model import RampModel
 from characterization.run.montecarlo import BATCH, TABLES, characterize, load_run, simulate_run
 from characterization.run.rows import measured_rows
 from netlists.errors import InputError, ToolkitError
@@ -279,3 +282,24 @@ def test_progress_goes_to_stderr(capsys, plan3):
     assert out == ""
     assert "sigmoid 3 bit" in err
     assert "16/16" in err
+
+
+def test_without_a_folder_the_run_is_kept_in_memory(whole, plan3):
+    run = characterize(plan3, 16, progress=False)
+    np.testing.assert_array_equal(run.levels(calibrated=True), whole.levels(calibrated=True)[:16])
+    with pytest.raises(InputError, match="out=None: a run on a cluster"):
+        characterize(plan3, 16, cluster="tcp://nowhere:1")
+
+
+def test_runs_and_models_say_what_they_are(whole, plan3):
+    assert repr(plan3) == "RampPlan(sigmoid, 3 bits, level macro, seed 7, profile taox-100-400, calibration one-point)"
+    assert repr(whole).endswith(f"(sigmoid, 3 bits, level macro, seed 7, {SAMPLES} samples (0 failed))")
+    model = RampModel.fit(whole)
+    assert repr(model) == str(model)
+    assert repr(model).startswith(f"RampModel(sigmoid, 3 bits, level macro, seed 7, {SAMPLES} samples; held out: not validated yet")
+    for shown, figure in ((whole._repr_html_(), "max_inl_in"), (model._repr_html_(), "sigma of a level")):
+        assert figure in shown
+        root = ElementTree.fromstring(f"<body>{shown}</body>")
+        picture = base64.b64decode(root.find("img").get("src").partition("base64,")[2])
+        assert picture.startswith(b"\x89PNG")
+    assert f"{whole.figures().query('calibrated')['max_inl_in'].mean():.4g}" in whole._repr_html_()

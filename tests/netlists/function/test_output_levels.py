@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from netlists.checks import made_of
 from netlists.errors import InputError
 from netlists.function.activations import get_activation
 from netlists.function.output_levels import InputDistribution, OutputLevels, Quantizer
@@ -79,10 +80,10 @@ def test_lloyd_max_of_few_samples_uses_as_many_codes():
 
 def test_quantizer_goes_through_json():
     q = Quantizer("lloyd-max", domain=(-3, 3), outputs=(0, 1), inputs=InputDistribution(0.5, 2.0, (1, 2, 3)), merge_lsb=0.1)
-    assert Quantizer.from_dict(json.loads(json.dumps(asdict(q)))) == q
-    assert Quantizer.from_dict(json.loads(json.dumps(asdict(Quantizer())))) == Quantizer()
-    with pytest.raises(InputError, match="quantizer: field"):
-        Quantizer.from_dict({"place": 1})
+    for one in (q, Quantizer()):
+        assert made_of(Quantizer, json.loads(json.dumps(asdict(one))), "quantizer") == one
+    with pytest.raises(InputError, match="quantizer: inputs: field 'place': unknown"):
+        made_of(Quantizer, {"inputs": {"place": 1}}, "quantizer")
 
 
 @pytest.mark.parametrize(

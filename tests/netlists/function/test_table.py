@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
+from netlists.checks import made_of
 from netlists.errors import InputError
 from netlists.function.activations import get_activation
 from netlists.function.table import ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
@@ -27,7 +28,7 @@ def test_curve_goes_through_its_points_and_stays_between_them(table):
 
 
 def test_way_through_json(table):
-    again = ActivationTable.from_dict(json.loads(json.dumps(asdict(table))))
+    again = made_of(ActivationTable, json.loads(json.dumps(asdict(table))), "activation table")
     assert again == table
     assert hash(again) == hash(table)
 
@@ -35,7 +36,7 @@ def test_way_through_json(table):
 @pytest.mark.parametrize("data", [{"name": "a"}, {"name": "a", "x": [0, 1, 2, 3], "y": [0, 1, 2, 3], "z": 1}])
 def test_dictionary_with_other_fields(data):
     with pytest.raises(InputError, match="activation table: field"):
-        ActivationTable.from_dict(data)
+        made_of(ActivationTable, data, "activation table")
 
 
 @pytest.mark.parametrize(
