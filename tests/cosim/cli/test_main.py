@@ -180,7 +180,7 @@ MISTAKES = [
     (["validate", "missing.json"], "missing.json"),
     (["train", "--task", "cats", "--out", "n.npz"], "task='cats'"),
     (["nonsense"], "nonsense"),
-    (["study", "demo", "--samples", "1"], "samples=1"),
+    (["study", "demo", "--set", "samples=1"], "samples=1"),
 ]
 
 
@@ -224,7 +224,7 @@ def test_the_doctor_misses_ngspice(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def missing() -> None:
         raise ToolkitError("libngspice could not be loaded")
 
-    monkeypatch.setattr("cosim.cli.doctor.shared_instance", missing)
+    monkeypatch.setattr("netlists.spice.shared_instance", missing)
     done = cosim("doctor", "--json", cwd=tmp_path)
     assert done.returncode == 1
     assert json.loads(done.stdout)["ok"] is False
