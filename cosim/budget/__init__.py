@@ -11,3 +11,7 @@
 `run`          the whole study; `pictures`, `pages`
 =============  ===================================================================================================
 """
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

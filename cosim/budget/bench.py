@@ -1,44 +1,73 @@
-"""One network on one test set with any amounts of the error sources; every answer is computed once and kept on disk."""
+"""Which answers of a network are right, with any amounts of error sources; each is computed once, and kept on disk."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from characterization.resume import Parts
 from cosim.evaluation import evaluate
+from cosim.network import Network
 from netlists.errors import InputError
 
 from ..tasks import SequenceSet
-from .chips import Builder
+from .chips import ChipBuilder
 from .sources import NAMES, Amounts, check_amounts
 
 
-class Bench:
-    """Whether chips with some sources answer test sequences correctly.
+class AnswerBench:
+    """Keeps which test sequences a network answers correctly on chips, each answer computed once.
 
     Parameters
     ----------
-    builder : Builder
+    network : Network
     data : SequenceSet
     chips : int
-        The same chips, and the same noise, whatever sources are on.
-    amounts : mapping
-        Amount of each source in the budget, by name; those of 0 are left out.
-    parts : Parts
-        Where answers are kept.
+        The same chips, and the same noise, whatever errors they have.
+    parts : Parts or None
+        Where answers are kept on disk; None: in memory alone.
     threads : int or None
     """
 
     def __init__(
+        self, network: Network, data: SequenceSet, chips: int, parts: Parts | None = None, threads: int | None = None
+    ) -> None:
+        network.check(data)
+        self.network, self.data, self.chips, self.parts, self.threads = network, data, chips, parts, threads
+        self._known: dict[str, np.ndarray] = {}
+
+    def kept(self, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """The answers of a key, bool (chips, sequences), or (1, sequences) where one chip stands for all."""
+        if key not in self._known:
+            if self.parts is None:
+                self._known[key] = compute()
+            else:
+                (row,) = self.parts.rows(key, lambda: [_packed(compute())])
+                self._known[key] = _unpacked(row)
+        return self._known[key]
+
+
+class BudgetBench(AnswerBench):
+    """A network's answers with any amounts of the error sources.
+
+    Parameters
+    ----------
+    builder : ChipBuilder
+    data, chips, parts, threads
+        As for `AnswerBench`.
+    amounts : mapping
+        Amount of each source in the budget, by name; those of 0 are left out.
+    """
+
+    def __init__(
         self,
-        builder: Builder,
+        builder: ChipBuilder,
         data: SequenceSet,
         chips: int,
-        amounts: Mapping[str, float],
+        amounts: Amounts,
         parts: Parts,
         threads: int | None = None,
     ) -> None:
@@ -48,37 +77,32 @@ class Bench:
                 raise InputError(
                     f"{name}={amount:g}: must be {largest:.4g} at most: beyond it C_f cannot make good the mean column"
                 )
-        builder.network.check(data)
-        self.builder, self.data, self.chips, self.parts, self.threads = builder, data, chips, parts, threads
+        super().__init__(builder.network, data, chips, parts, threads)
+        self.builder = builder
         self.amounts = {name: float(amounts[name]) for name in NAMES if amounts.get(name)}
         self.names = tuple(self.amounts)
-        self._known: dict[str, np.ndarray] = {}
 
     def coalition(self, mask: int) -> np.ndarray:
         """Answers (chips, sequences) with source i of `names` on where bit i of the mask is set."""
         on = {name: self.amounts[name] for i, name in enumerate(self.names) if mask >> i & 1}
-        return self._kept(f"on-{mask:x}", on)
+        return self._answers(f"on-{mask:x}", on)
 
     def alone(self, name: str, amount: float) -> np.ndarray:
         """Answers (chips, sequences) with one source on, by any amount."""
-        return self._kept(f"{name}={amount:.12g}", {name: amount})
+        return self._answers(f"{name}={amount:.12g}", {name: amount})
 
     @property
     def everything(self) -> int:
         return 2 ** len(self.names) - 1
 
-    def _kept(self, key: str, amounts: Amounts) -> np.ndarray:
-        if key not in self._known:
-            (row,) = self.parts.rows(key, lambda: [_packed(self._correct(amounts))])
-            self._known[key] = _unpacked(row)
-        answers = self._known[key]
-        return np.broadcast_to(answers, (self.chips, answers.shape[1]))
+    def _answers(self, key: str, amounts: Amounts) -> np.ndarray:
+        def correct() -> np.ndarray:
+            # Where nothing is drawn, one chip stands for all.
+            numbers = range(self.chips if self.builder.random(amounts) else 1)
+            chips, hardware = self.builder.chips(amounts, numbers)
+            return evaluate(self.network, self.data, hardware, chips, threads=self.threads).correct
 
-    def _correct(self, amounts: Amounts) -> np.ndarray:
-        # Where nothing is drawn, one chip stands for all.
-        numbers = range(self.chips if self.builder.random(amounts) else 1)
-        chips, hardware = self.builder.chips(amounts, numbers)
-        return evaluate(self.builder.network, self.data, hardware, chips, threads=self.threads).correct
+        return np.broadcast_to(self.kept(key, correct), (self.chips, len(self.data)))
 
 
 def _packed(answers: np.ndarray) -> dict[str, Any]:

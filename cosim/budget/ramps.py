@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from cosim.chip import late_levels, leaked_levels
 from netlists.ramp import Chips, RampProgram, to_input_units, transition_levels
 from netlists.technology import DeviceProfile, RampCircuit
 
-from .cells import budget_profile, drawn_curvature, read_through
-from .columns import late_levels, leaked_levels
+from .device_errors import budget_profile, drawn_curvature, read_through
 from .sources import RELAXED, Amounts
 
 

@@ -10,20 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.streams import part_sequences
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from cosim.report import RunOptions, write_report
 from netlists.errors import InputError
+from netlists.files import make_folder, sha256_of, write_atomic, write_json
 from netlists.technology import RampCircuit, load_profile
 
 from ..tasks import load_task
 from ..tasks.registry import info
 from . import shapley
-from .bench import Bench
-from .chips import Builder
+from .bench import BudgetBench
+from .chips import ChipBuilder
 from .pictures import draw_tolerances, draw_waterfall
 from .settings import BudgetSettings
 from .sources import GROUPS, check_amounts, default_amounts, source
@@ -55,14 +56,14 @@ def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str
     amounts = default_amounts(profile, circuit, settings.bits) | settings.amounts
     check_amounts(amounts, profile)
     rows, columns = settings.array_rows, settings.array_columns
-    builder = Builder(network, profile, settings.bits, settings.seed, circuit, array_rows=rows, array_columns=columns)
+    builder = ChipBuilder(network, profile, settings.bits, settings.seed, circuit, array_rows=rows, array_columns=columns)
     if amounts["ramp_bits"] not in (0, settings.bits):
         raise InputError(f"ramp_bits={amounts['ramp_bits']:g}: the ramps have {settings.bits} bits; give --bits, or ramp_bits=0")
     if not any(amounts.values()):
         raise InputError("amounts: all are 0; a budget needs a source")
     out = make_folder(Path(out))
     parts = Parts(out, settings.model_dump(mode="json") | {"network_sha256": sha256_of(path)})
-    bench = Bench(builder, task.test, settings.chips, amounts, parts, run.jobs)
+    bench = BudgetBench(builder, task.test, settings.chips, amounts, parts, run.jobs)
     names = ("orders", "shares", "groups", "tolerances")
     rng = dict(zip(names, map(np.random.default_rng, part_sequences(settings.seed, len(names))), strict=True))
 
@@ -98,7 +99,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str
     return summary
 
 
-def _losses(bench: Bench, run: RunOptions) -> pd.DataFrame:
+def _losses(bench: BudgetBench, run: RunOptions) -> pd.DataFrame:
     """Loss of each source alone against none, and of all sources against all but it."""
     none, everything, rows = bench.coalition(0), bench.coalition(bench.everything), []
     for i, name in enumerate(run.bar(bench.names, "source", "alone and all but one")):
@@ -113,15 +114,11 @@ def _losses(bench: Bench, run: RunOptions) -> pd.DataFrame:
 
 
 def _loss(name: str, change: Change) -> dict[str, float | None]:
-    """A loss is a change of accuracy with the other sign."""
-    o = change.over_chips
-    ends = {"loss": change.value, "low": change.high, "high": change.low, "chips_low": o.high, "chips_high": o.low}
-    # 0 minus 0 is 0, without a sign.
-    return {f"{name}_{k}": None if v is None else 0.0 - v for k, v in ends.items()}
+    return {f"{name}_{k}": v for k, v in change.loss_columns().items()}
 
 
 def _shares(
-    bench: Bench, permutations: int, orders: np.random.Generator, resampling: np.random.Generator, run: RunOptions
+    bench: BudgetBench, permutations: int, orders: np.random.Generator, resampling: np.random.Generator, run: RunOptions
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Shapley shares of the total loss with intervals, largest first, and accuracies with no source and with all."""
     drawn = shapley.orders(len(bench.names), permutations // 2, orders)
@@ -155,7 +152,7 @@ def _shares(
     return table, figures
 
 
-def _groups(bench: Bench, run: RunOptions) -> pd.DataFrame:
+def _groups(bench: BudgetBench, run: RunOptions) -> pd.DataFrame:
     """Exact Shapley shares of the parts of the circuit, each switched on as a whole; intervals over test items and chips."""
     index = {name: i for i, name in enumerate(bench.names)}
     bits = {g: sum(1 << index[n] for n in names if n in index) for g, names in GROUPS.items()}

@@ -31,7 +31,7 @@ LARGEST_BITS, SMALLEST_BITS = 8, {"pwm_bits": 2, "ramp_bits": 1}
 
 
 @dataclass(frozen=True)
-class Source:
+class ErrorSource:
     """One error source.
 
     Attributes
@@ -71,34 +71,34 @@ class Source:
         return "-" if amount is None else f"{amount * self.shown:.4g} {self.unit}".rstrip()
 
 
-SOURCES: tuple[Source, ...] = (
-    Source("programming", "programming error", "uS", 1e6, "sigma of a written cell, before truncation",
+SOURCES: tuple[ErrorSource, ...] = (
+    ErrorSource("programming", "programming error", "uS", 1e6, "sigma of a written cell, before truncation",
            "device profile (taox-100-400: ReADC, 64 devices x 7 targets)", True),
-    Source("relaxation", "relaxation", "uS", 1e6, "rms change of a cell in the hour after programming, mean over the range",
+    ErrorSource("relaxation", "relaxation", "uS", 1e6, "rms change of a cell in the hour after programming, mean over the range",
            "profile's own data, or an assumption: in proportion to the programming error as HfOx of Wan et al. 2022", True),
-    Source("read_noise", "read noise", "uS", 1e6, "rms of a cell from one conversion to the next",
+    ErrorSource("read_noise", "read noise", "uS", 1e6, "rms of a cell from one conversion to the next",
            "device profile (taox-100-400: ReADC Fig. 3d)", True),
-    Source("iv_curvature", "I-V curvature", "1/V^2", 1.0, "b of I = G (V + b V^3); cells spread from 0.6 to 1.5 times it",
+    ErrorSource("iv_curvature", "I-V curvature", "1/V^2", 1.0, "b of I = G (V + b V^3); cells spread from 0.6 to 1.5 times it",
            "device profile; spread from ReADC Fig. 3b, 0.3 to 0.75", True),
-    Source("access", "access transistor", "ohm", 1.0, "on-resistance that write-verify has not seen",
+    ErrorSource("access", "access transistor", "ohm", 1.0, "on-resistance that write-verify has not seen",
            "assumption: a tenth of the 819 ohm of a SKY130 nfet_01v8 of 1 um", False),
-    Source("ir_drop", "IR drop", "ohm", 1.0, "wire resistance of a cell along rows and columns",
+    ErrorSource("ir_drop", "IR drop", "ohm", 1.0, "wire resistance of a cell along rows and columns",
            "NeuroSim V1.3: 0.3 to 2 ohm at 130 to 65 nm", False),
-    Source("stuck", "stuck cells", "%", 100.0, "part of the cells stuck at OFF", "assumption", True, 1.0),
-    Source("integrator_gain", "integrator gain", "%", 100.0, "1/a0 of the op-amp", "SKY130 OTA, `cosim blocks`", False),
-    Source("integrator_settling", "integrator settling", "ns", 1e9, "1/(2 pi gbw) of the op-amp",
+    ErrorSource("stuck", "stuck cells", "%", 100.0, "part of the cells stuck at OFF", "assumption", True, 1.0),
+    ErrorSource("integrator_gain", "integrator gain", "%", 100.0, "1/a0 of the op-amp", "SKY130 OTA, `cosim blocks`", False),
+    ErrorSource("integrator_settling", "integrator settling", "ns", 1e9, "1/(2 pi gbw) of the op-amp",
            "SKY130 OTA, `cosim blocks`", False),
-    Source("integrator_leak", "integrator leak", "1/s", 1.0, "decay of the held V_mac",
+    ErrorSource("integrator_leak", "integrator leak", "1/s", 1.0, "decay of the held V_mac",
            "transistor-level integrator, docs/compact_models.md", False),
-    Source("comparator_offset", "comparator offset", "mV", 1e3, "sigma from column to column",
+    ErrorSource("comparator_offset", "comparator offset", "mV", 1e3, "sigma from column to column",
            "SKY130 comparator, foundry mismatch, `cosim blocks`", True),
-    Source("comparator_noise", "comparator noise", "mV", 1e3, "rms of a decision",
+    ErrorSource("comparator_noise", "comparator noise", "mV", 1e3, "rms of a decision",
            "SKY130 comparator, .noise, `cosim blocks`", True),
-    Source("comparator_delay", "comparator delay", "ns", 1e9, "time constant; columns spread by 10 % (assumption)",
+    ErrorSource("comparator_delay", "comparator delay", "ns", 1e9, "time constant; columns spread by 10 % (assumption)",
            "fit to the SKY130 comparator's delays, `cosim blocks`", True),
-    Source("pwm_bits", "pulse widths", "bits", 1.0, "bits of an input or a state, sign included",
+    ErrorSource("pwm_bits", "pulse widths", "bits", 1.0, "bits of an input or a state, sign included",
            "assumption: 5, as many as the ramp has", False),
-    Source("ramp_bits", "ramp quantisation", "bits", 1.0, "bits of a conversion", "--bits", False),
+    ErrorSource("ramp_bits", "ramp quantisation", "bits", 1.0, "bits of a conversion", "--bits", False),
 )  # fmt: skip
 NAMES = tuple(s.name for s in SOURCES)
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -111,7 +111,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """Sources by the part of the circuit that they come from."""
 
 
-def source(name: str) -> Source:
+def source(name: str) -> ErrorSource:
     """A source by its name.
 
     Raises

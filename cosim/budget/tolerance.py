@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-Loss = Callable[[float], np.ndarray]
+LossAt = Callable[[float], np.ndarray]
 """Loss at a factor of the amount, shape (chips, items): 1 where the answer is lost, -1 where it is gained."""
 
 OCTAVES = (-8, 12)
@@ -58,7 +58,7 @@ class Tolerance:
     high: float
 
 
-def search(loss: Loss, limit: float, *, largest: float = math.inf, octaves: tuple[int, int] = OCTAVES) -> Curve:
+def search(loss: LossAt, limit: float, *, largest: float = math.inf, octaves: tuple[int, int] = OCTAVES) -> Curve:
     """Losses around the factor at which they reach ``limit``.
 
     From factor 1 in octaves up or down until the limit is between two, then two octaves to both sides, for the interval, and halves

@@ -9,19 +9,21 @@ import pandas as pd
 
 from cosim.report import RunOptions
 
-from .bench import Bench
-from .sources import LARGEST_BITS, SMALLEST_BITS, Source, source
+from .bench import BudgetBench
+from .sources import LARGEST_BITS, SMALLEST_BITS, ErrorSource, source
 from .tolerance import Curve, search, tolerance
 
 
-def tolerance_tables(bench: Bench, limit: float, rng: np.random.Generator, run: RunOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
+def tolerance_tables(
+    bench: BudgetBench, limit: float, rng: np.random.Generator, run: RunOptions
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Amount of each source alone that loses ``limit``, and the losses that were tried."""
     none = bench.coalition(0).astype(np.float32)
     rows, tried = [], []
     for name in run.bar(bench.names, "source", "tolerances"):
         s, amount, largest = source(name), bench.amounts[name], bench.builder.largest(name)
 
-        def loss(factor: float, s: Source = s, amount: float = amount, largest: float = largest) -> np.ndarray:
+        def loss(factor: float, s: ErrorSource = s, amount: float = amount, largest: float = largest) -> np.ndarray:
             # The largest amount over the amount, times the amount, may be a rounding error too large.
             return none - bench.alone(s.name, min(scaled_amount(s, amount, factor), largest))
 
@@ -46,12 +48,12 @@ def tolerance_tables(bench: Bench, limit: float, rng: np.random.Generator, run: 
     return pd.DataFrame(rows), pd.DataFrame(tried)
 
 
-def scaled_amount(s: Source, amount: float, factor: float) -> float:
+def scaled_amount(s: ErrorSource, amount: float, factor: float) -> float:
     """A factor times the amount; of a resolution the step is that much larger, so that it has fewer bits."""
     return round(amount - np.log2(factor)) if s.resolution else amount * factor
 
 
-def _tolerated(s: Source, amount: float, curve: Curve, limit: float, rng: np.random.Generator) -> dict[str, Any]:
+def _tolerated(s: ErrorSource, amount: float, curve: Curve, limit: float, rng: np.random.Generator) -> dict[str, Any]:
     found = tolerance(curve, limit, rng)
     row: dict[str, Any] = {"amount": amount, "shown": s.display(amount)}
     largest = float(curve.factor[-1])
@@ -71,14 +73,14 @@ def _tolerated(s: Source, amount: float, curve: Curve, limit: float, rng: np.ran
     return row
 
 
-def _amount_at(s: Source, amount: float, factor: float) -> float | None:
+def _amount_at(s: ErrorSource, amount: float, factor: float) -> float | None:
     """Amount at a factor; None beyond what was tried. Of a resolution the fewest whole bits that stay below."""
     if not 0 < factor < np.inf:
         return None
     return float(np.ceil(amount - np.log2(factor) - 1e-9)) if s.resolution else amount * factor
 
 
-def _end(s: Source, amount: float, factor: float, curve: Curve) -> str:
+def _end(s: ErrorSource, amount: float, factor: float, curve: Curve) -> str:
     value = _amount_at(s, amount, factor)
     if value is not None:
         return s.display(value)
@@ -88,7 +90,7 @@ def _end(s: Source, amount: float, factor: float, curve: Curve) -> str:
     return f"below {edge}" if factor == 0 else f"above {edge}"
 
 
-def _text(s: Source, amount: float, curve: Curve, factor: float) -> str:
+def _text(s: ErrorSource, amount: float, curve: Curve, factor: float) -> str:
     if 0 < factor < np.inf:
         return _end(s, amount, factor, curve)
     if factor == 0:

@@ -1,3 +1,10 @@
+from .column_effects import (
+    FAR as FAR,
+    column_gains as column_gains,
+    late_columns as late_columns,
+    late_levels as late_levels,
+    leaked_levels as leaked_levels,
+)
 from .converters import (
     Converters as Converters,
 )
@@ -5,13 +12,17 @@ from .datapath import (
     ChipPath as ChipPath,
 )
 from .draw import (
+    NO_KEYS as NO_KEYS,
     ArraySum as ArraySum,
     Chip as Chip,
     ChipCell as ChipCell,
     ChipMatrix as ChipMatrix,
-    Converted as Converted,
+    ChipParts as ChipParts,
+    ConvertedColumns as ConvertedColumns,
+    DrawnParts as DrawnParts,
     Exact as Exact,
     draw_chip as draw_chip,
+    noise_keys as noise_keys,
 )
 from .hardware import (
     ENGINES as ENGINES,
@@ -22,10 +33,19 @@ from .hardware import (
     LinearAdc as LinearAdc,
     Ramp as Ramp,
 )
+from .mapping import (
+    MatrixPlace as MatrixPlace,
+    converted_columns as converted_columns,
+    integrator_gains as integrator_gains,
+    mapped_pairs as mapped_pairs,
+    matrix_places as matrix_places,
+    with_weights as with_weights,
+)
 from .pulses import (
     PwmInputs as PwmInputs,
 )
 from .weights import (
     OPEN as OPEN,
+    EffectiveWeights as EffectiveWeights,
     effective_weights as effective_weights,
 )

@@ -18,8 +18,6 @@ import numpy as np
 
 from netlists.errors import InputError
 
-from . import kernels
-
 GRID_CELLS = 512
 MULTIPLE = 8
 """Levels are filled up with infinity to a multiple of this, so that compares can be unrolled."""
@@ -130,6 +128,8 @@ class Converters:
         """
         if self.sigma is None:
             return self.grid.codes(x)
+        from . import kernels  # numba is slow to load
+
         noise = kernels.normals(self.keys, counters, step)[: self.columns].astype(x.dtype)
         if self.sigma.shape[1] == 1:
             return self.grid.codes(x - noise * self.sigma)
@@ -144,6 +144,8 @@ class Converters:
 
     def convert_compiled(self, x: np.ndarray, out: np.ndarray, counters: np.ndarray, step: int) -> np.ndarray:
         """The same into ``out``, which may be ``x``."""
+        from . import kernels  # numba is slow to load
+
         t, s, v = self.thresholds, self.sigma, self.values
         if s is None:
             kernels.convert(x, t, v, out)

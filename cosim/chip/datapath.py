@@ -8,9 +8,8 @@ import numpy as np
 
 from cosim.network import exact_activation
 
-from . import kernels
 from .converters import Converters
-from .draw import ArraySum, ChipCell, Converted
+from .draw import ArraySum, ChipCell, ConvertedColumns
 from .hardware import Hardware
 
 
@@ -51,7 +50,7 @@ class ChipPath:
             z += self._sum(further, rows, self._buffer(f"{matrix} partial", m.matrix.shape[1], lanes))
         for unit in m.units:
             columns = z[unit.columns]
-            if isinstance(unit, Converted):
+            if isinstance(unit, ConvertedColumns):
                 self._convert(unit.bank, columns)
             else:
                 columns[:] = unit.compute(columns)
@@ -69,6 +68,8 @@ class ChipPath:
         driven = rows[array.rows]
         np.matmul(array.weights, driven, out=z)
         if array.read_variance is not None and array.read_keys is not None:
+            from . import kernels  # numba is slow to load
+
             variance = array.read_variance @ (driven * driven)
             if self.engine == "numba":
                 kernels.add_noise(z, variance, array.read_keys, self._counters, self._step)

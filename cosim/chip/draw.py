@@ -1,10 +1,13 @@
-"""One chip: the effective weights of its arrays and the converters of its columns, drawn from a seed and the chip's number alone.
+"""Builds chips of a network: effective weights and converters of the columns, from a seed and the chip's number alone.
 
-Each error source of each matrix has its own random stream, so that switching one on or off leaves the draws of the others alone.
+`draw_chip` goes through layers, directions and matrices; what each of them becomes say `ChipParts`. `DrawnParts` draws what the
+hardware describes, each error source of each matrix from its own random stream, so that switching one on or off leaves the draws
+of the others alone. A budget and a loop with ngspice put in parts of their own.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +19,16 @@ from cosim.network.cells import Cell, Gate, Matrix
 from netlists.errors import InputError
 
 from .converters import Converters
-from .hardware import Hardware, quantized_activation
-from .weights import effective_weights
+from .hardware import Hardware, LinearAdc, quantized_activation
+from .mapping import MatrixPlace, cell_places, converted_columns
+from .weights import EffectiveWeights, array_blocks, effective_weights
+
+NO_KEYS = np.zeros((0, 2), np.uint32)
+"""Of converters without noise."""
 
 
 @dataclass(frozen=True, eq=False)
-class Converted:
+class ConvertedColumns:
     """Columns that go through converters."""
 
     columns: slice
@@ -75,7 +82,7 @@ class ChipMatrix:
     matrix : Matrix
     sums : tuple of ArraySum
         One for all rows, or one for each array whose sum is converted by itself.
-    units : tuple of Converted or Exact
+    units : tuple of ConvertedColumns or Exact
         What turns the columns' sums into outputs.
     ranges : tuple of float or None
         Full scale of the pulse widths of each part; None: not rounded.
@@ -83,7 +90,7 @@ class ChipMatrix:
 
     matrix: Matrix
     sums: tuple[ArraySum, ...]
-    units: tuple[Converted | Exact, ...]
+    units: tuple[ConvertedColumns | Exact, ...]
     ranges: tuple[float, ...] | None
 
 
@@ -108,52 +115,219 @@ class Chip:
     layers: tuple[tuple[ChipCell, ...], ...]
 
 
-def draw_chip(network: Network, hardware: Hardware, index: int, seed: int, dtype: type = np.float32) -> Chip:
+class ChipParts(ABC):
+    """What the matrices of one chip become."""
+
+    @abstractmethod
+    def weights(self, at: MatrixPlace) -> EffectiveWeights:
+        """What the columns of a matrix compute instead of the weights they were given."""
+
+    @abstractmethod
+    def units(self, at: MatrixPlace) -> tuple[ConvertedColumns | Exact, ...]:
+        """What turns the columns' sums into outputs."""
+
+    def read_keys(self, at: MatrixPlace, part: int) -> np.ndarray:
+        """Keys of the noise of the sums of one array, uint32 (pairs of columns, 2)."""
+        return NO_KEYS
+
+    def array_bank(self, at: MatrixPlace, part: int) -> Converters | None:
+        """Linear converters of one array alone; None if the sums of all arrays are converted once."""
+        return None
+
+    def state_units(self, cell: Cell, layer: int, direction: int) -> dict[str, Converters]:
+        """Converters of activations of digital values, by activation; those that are not there are exact."""
+        return {}
+
+
+def draw_chip(
+    network: Network, hardware: Hardware, index: int, seed: int, dtype: type = np.float32, parts: ChipParts | None = None
+) -> Chip:
     """Chip number ``index`` of a seed.
+
+    Parameters
+    ----------
+    parts : ChipParts or None
+        None: drawn as the hardware says.
 
     Raises
     ------
     InputError
         An activation of the network without a ramp, draws with a number of columns or chips that does not fit.
     """
-    ramps = _Ramps(network, hardware, index, seed)
+    parts = parts or DrawnParts(network, hardware, index, seed, dtype)
     layers = []
     for depth, layer in enumerate(network.layers):
-        below = hardware.pwm.input_range if hardware.pwm else 1.0
-        if depth:
-            below = _state_range(network.layers[depth - 1].cell, hardware)
-        cells = [
-            _draw_cell(layer.cell, parameters, hardware, _Draw(index, seed, depth, direction, dtype), ramps, below)
-            for direction, parameters in enumerate(layer.directions)
-        ]
+        cells = []
+        for direction in range(len(layer.directions)):
+            places = cell_places(network, depth, direction, hardware.pwm)
+            matrices = {at.matrix.name: _chip_matrix(at, parts, dtype) for at in places}
+            cells.append(ChipCell(layer.cell, matrices, parts.state_units(layer.cell, depth, direction)))
         layers.append(tuple(cells))
     return Chip(index, seed, dtype, network, hardware, tuple(layers))
 
 
-def _state_range(cell: Cell, hardware: Hardware) -> float:
-    given = hardware.pwm.state_range if hardware.pwm else None
-    return given or cell.state_range
+def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type) -> ChipMatrix:
+    def transposed(weights: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(weights.T, dtype)
+
+    everything = slice(0, len(at.weights))
+    if at.matrix.digital:
+        linear = tuple(Exact(columns, Gate(gate.name, "identity")) for columns, gate in at.gates)
+        return ChipMatrix(at.matrix, (ArraySum(everything, transposed(at.weights)),), linear, None)
+    effective = parts.weights(at)
+    banks = [parts.array_bank(at, part) for part in range(len(effective.blocks))]
+    apart = any(b is not None for b in banks)
+    sums = []
+    for part, rows in enumerate(effective.blocks if apart else [everything]):
+        weights = transposed(effective.weights[rows])
+        if effective.read_variance is None:
+            sums.append(ArraySum(rows, weights, bank=banks[part]))
+        else:
+            variance = transposed(effective.read_variance[rows])
+            sums.append(ArraySum(rows, weights, variance, parts.read_keys(at, part), banks[part]))
+    return ChipMatrix(at.matrix, tuple(sums), parts.units(at), at.ranges)
 
 
-@dataclass(frozen=True)
-class _Draw:
-    """Random streams of one direction of a layer."""
+class DrawnParts(ChipParts):
+    """The parts that a hardware describes, drawn for one chip; `ChipParts` in the network's order."""
 
-    index: int
-    seed: int
-    layer: int
-    direction: int
-    dtype: type
+    def __init__(self, network: Network, hardware: Hardware, index: int, seed: int, dtype: type) -> None:
+        self.hardware, self.index, self.seed, self.dtype = hardware, index, seed, dtype
+        self._ramps = _Ramps(network, hardware, index, seed)
 
-    def rng(self, matrix: int, source: ChipSource, part: int = 0) -> np.random.Generator:
-        return np.random.default_rng(self._sequence(matrix, source, part))
+    def weights(self, at: MatrixPlace) -> EffectiveWeights:
+        if self.hardware.arrays is None:
+            return EffectiveWeights(at.weights, (slice(0, len(at.weights)),), None)
+        rng = self._rng(at, ChipSource.DEVICE)
+        return effective_weights(at.weights, at.matrix.connected(), at.row_scale, self.hardware.arrays, rng)
 
-    def keys(self, matrix: int, source: ChipSource, columns: int, part: int = 0) -> np.ndarray:
-        # One pair more than the columns need, for banks that start at an odd column.
-        return self._sequence(matrix, source, part).generate_state(2 * (columns // 2 + 2)).reshape(-1, 2)
+    def read_keys(self, at: MatrixPlace, part: int) -> np.ndarray:
+        return self._keys(at, ChipSource.READ, at.matrix.shape[1], part)
 
-    def _sequence(self, matrix: int, source: ChipSource, part: int) -> np.random.SeedSequence:
-        return chip_sequence(self.seed, self.index, self.layer, self.direction, matrix, source, part)
+    def array_bank(self, at: MatrixPlace, part: int) -> Converters | None:
+        if not self._apart(at):
+            return None
+        assert self.hardware.adc is not None
+        columns = at.matrix.shape[1]
+        offsets, rng = self._rng(at, ChipSource.ADC, part), self._rng(at, ChipSource.THRESHOLD, part)
+        keys = self._keys(at, ChipSource.CONVERSION, columns, part)
+        return self._linear(self.hardware.adc, columns, offsets, rng, self.hardware.adc.inputs, keys)
+
+    def units(self, at: MatrixPlace) -> tuple[ConvertedColumns | Exact, ...]:
+        """Converters of neighbouring gates joined into one bank; gates without a ramp by themselves."""
+        if self._apart(at):
+            assert self.hardware.adc is not None
+            return tuple(Exact(columns, gate, self.hardware.adc.table_bits) for columns, gate in at.gates)
+        if self.hardware.adc is None and not self._ramps.draws:
+            return tuple(Exact(columns, gate) for columns, gate in at.gates)
+        rng, offsets = self._rng(at, ChipSource.THRESHOLD), self._rng(at, ChipSource.ADC)
+        keys = self._keys(at, ChipSource.CONVERSION, at.matrix.shape[1])
+        units: list[ConvertedColumns | Exact] = []
+        run: list[tuple[slice, Converters]] = []
+
+        def flush() -> None:
+            if run:
+                columns = slice(run[0][0].start, run[-1][0].stop)
+                # Banks are at least a column apart, so that rounding up keeps their keys apart.
+                units.append(ConvertedColumns(columns, Converters.join([b for _, b in run], keys[-(-columns.start // 2) :])))
+                run.clear()
+
+        for columns, gate in at.gates:
+            bank = self._gate(gate, at.matrix.width, offsets, rng)
+            if bank is None:
+                flush()
+                units.append(Exact(columns, gate))
+            else:
+                run.append((columns, bank))
+        flush()
+        return tuple(units)
+
+    def state_units(self, cell: Cell, layer: int, direction: int) -> dict[str, Converters]:
+        out = {}
+        for n, activation in enumerate(cell.digital_activations):
+            bank = self._state_unit(activation, cell.n_hidden, (layer, direction, len(cell.matrices) + n))
+            if bank is not None:
+                out[activation] = bank
+        return out
+
+    def _state_unit(self, activation: str, width: int, place: tuple[int, int, int]) -> Converters | None:
+        h = self.hardware
+        if h.state_unit == "float":
+            return None
+        keys = noise_keys(self._sequence(place, ChipSource.STATE, 0), width)
+        if h.state_unit == "ramp":
+            rng = np.random.default_rng(self._sequence(place, ChipSource.STATE_THRESHOLD, 0))
+            bank = self._ramp(Gate(activation, activation), width, rng)
+            return None if bank is None else Converters.join([bank], keys)
+        size = 2**h.state_bits
+        levels = h.state_x_max * (2.0 * np.arange(1, size) / size - 1.0)
+        middles = h.state_x_max * ((2.0 * np.arange(size) + 1.0) / size - 1.0)
+        values = quantized_activation(activation, h.state_bits, middles)
+        return Converters.build(np.repeat(levels[None], width, axis=0), np.zeros(()), values, keys, self.dtype)
+
+    def _apart(self, at: MatrixPlace) -> bool:
+        """Whether each array of a matrix has converters of its own."""
+        arrays = self.hardware.arrays
+        if arrays is None or arrays.partial_sums == "charge":
+            return False
+        return len(array_blocks(len(at.weights), arrays.max_rows, 2 if arrays.layout == "rows" else 1)) > 1
+
+    def _gate(self, gate: Gate, width: int, offsets: np.random.Generator, rng: np.random.Generator) -> Converters | None:
+        """Converters of a gate; a linear converter's code addresses a table of its activation. None: exact."""
+        adc = self.hardware.adc
+        if adc is None:
+            return self._ramp(gate, width, rng)
+        s = gate.full_scale
+        values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
+        return self._linear(adc, width, offsets, rng, values, NO_KEYS)
+
+    def _ramp(self, gate: Gate, width: int, rng: np.random.Generator) -> Converters | None:
+        taken = self._ramps.take(gate.activation, width)
+        if taken is None:
+            return None
+        ramp, thresholds = taken
+        s = gate.full_scale
+        thresholds = self._with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), rng)
+        return Converters.build(
+            s * thresholds, ramp.noise_sigma * (s * self.hardware.read_gain), s * ramp.values, NO_KEYS, self.dtype
+        )
+
+    def _linear(
+        self,
+        adc: LinearAdc,
+        columns: int,
+        offsets: np.random.Generator,
+        rng: np.random.Generator,
+        values: np.ndarray,
+        keys: np.ndarray,
+    ) -> Converters:
+        gain = self.hardware.read_gain
+        thresholds = adc.thresholds + adc.offset_sigma * offsets.standard_normal((columns, 1))
+        thresholds = gain * self._with_noise(thresholds, adc.thresholds, rng)
+        return Converters.build(thresholds, np.array(gain * adc.noise_sigma), values, keys, self.dtype)
+
+    def _with_noise(self, thresholds: np.ndarray, ideal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Thresholds with an own error each, as large as the local step of the ramp says."""
+        sigma = self.hardware.threshold_noise
+        if sigma == 0:
+            return thresholds
+        if len(ideal) < 2:
+            raise InputError(f"threshold_noise={sigma:g}: a ramp with one threshold has no step to scale it with")
+        return thresholds + sigma * np.gradient(ideal) * rng.standard_normal(thresholds.shape)
+
+    def _rng(self, at: MatrixPlace, source: ChipSource, part: int = 0) -> np.random.Generator:
+        return np.random.default_rng(self._sequence((at.layer, at.direction, at.number), source, part))
+
+    def _keys(self, at: MatrixPlace, source: ChipSource, columns: int, part: int = 0) -> np.ndarray:
+        return noise_keys(self._sequence((at.layer, at.direction, at.number), source, part), columns)
+
+    def _sequence(self, place: tuple[int, int, int], source: ChipSource, part: int) -> np.random.SeedSequence:
+        return chip_sequence(self.seed, self.index, *place, source, part)
+
+
+def noise_keys(sequence: np.random.SeedSequence, columns: int) -> np.ndarray:
+    """Keys of the noise of so many columns, uint32 (pairs, 2): one pair more than they need, for banks that start at an odd one."""
+    return sequence.generate_state(2 * (columns // 2 + 2)).reshape(-1, 2)
 
 
 class _Ramps:
@@ -161,7 +335,7 @@ class _Ramps:
 
     def __init__(self, network: Network, hardware: Hardware, index: int, seed: int) -> None:
         self.hardware = hardware
-        self.used = dict.fromkeys(columns := _columns(network, hardware), 0)
+        self.used = dict.fromkeys(columns := converted_columns(network, hardware), 0)
         self.row: dict[str, int] = {}
         self.draws: dict[str, RampDraw | None] = {}
         for number, (activation, total) in enumerate(sorted(columns.items())):
@@ -191,176 +365,3 @@ class _Ramps:
         offset = draw.column_offset[row]
         own = np.repeat(offset, columns) if len(offset) == 1 else offset[start : start + columns]
         return draw, draw.thresholds[row] + self.hardware.read_gain * own[:, None]
-
-
-def _columns(network: Network, hardware: Hardware) -> dict[str, int]:
-    """Columns of each activation that a ramp converts; none if the hardware has no ramps."""
-    out: dict[str, int] = {}
-    if hardware.bits is None and hardware.ramps is None:
-        return out
-    for layer in network.layers:
-        for _ in layer.directions:
-            used = [(g.activation, m.width) for m in layer.cell.matrices if not m.digital for g in m.gates]
-            if hardware.state_unit == "ramp":
-                used += [(a, layer.cell.n_hidden) for a in layer.cell.digital_activations]
-            for activation, width in used:
-                out[activation] = out.get(activation, 0) + width
-    return out
-
-
-def _draw_cell(
-    cell: Cell, parameters: dict[str, np.ndarray], hardware: Hardware, draw: _Draw, ramps: _Ramps, below: float
-) -> ChipCell:
-    matrices = {}
-    for number, m in enumerate(cell.matrices):
-        full = {name: below if name == "x" else _state_range(cell, hardware) for name, _ in m.parts}
-        matrices[m.name] = _draw_matrix(m, number, parameters[m.name], hardware, draw, ramps, full)
-    state_units = {}
-    for number, activation in enumerate(cell.digital_activations):
-        bank = _state_unit(activation, cell.n_hidden, len(cell.matrices) + number, hardware, draw, ramps)
-        if bank is not None:
-            state_units[activation] = bank
-    return ChipCell(cell, matrices, state_units)
-
-
-def _draw_matrix(
-    m: Matrix,
-    number: int,
-    weights: np.ndarray,
-    hardware: Hardware,
-    draw: _Draw,
-    ramps: _Ramps,
-    full: dict[str, float],
-) -> ChipMatrix:
-    exact = tuple(Exact(m.columns(g.name), g) for g in m.gates)
-    everything = slice(0, len(weights))
-    if m.digital:
-        linear = tuple(Exact(e.columns, Gate(e.gate.name, "identity")) for e in exact)
-        return ChipMatrix(m, (ArraySum(everything, _transposed(weights, draw)),), linear, None)
-    ranges = tuple(full[name] for name, _ in m.parts) if hardware.pwm else None
-    if hardware.arrays is None:
-        units = _units(m, number, exact, hardware, draw, ramps)
-        return ChipMatrix(m, (ArraySum(everything, _transposed(weights, draw)),), units, ranges)
-    row_scale = np.ones(len(weights))
-    if ranges is not None:
-        row_scale[: len(weights) - m.bias] = np.repeat(ranges, [n for _, n in m.parts])
-    effective = effective_weights(weights, m.connected(), row_scale, hardware.arrays, draw.rng(number, ChipSource.DEVICE))
-    apart = hardware.arrays.partial_sums == "digital" and len(effective.blocks) > 1
-    sums = tuple(
-        ArraySum(
-            rows,
-            _transposed(effective.weights[rows], draw),
-            None if effective.read_variance is None else _transposed(effective.read_variance[rows], draw),
-            draw.keys(number, ChipSource.READ, m.shape[1], part),
-            _adc_bank(hardware, draw, number, part, m.shape[1]) if apart else None,
-        )
-        for part, rows in enumerate(effective.blocks if apart else [everything])
-    )
-    if apart:
-        assert hardware.adc is not None
-        return ChipMatrix(m, sums, tuple(Exact(e.columns, e.gate, hardware.adc.table_bits) for e in exact), ranges)
-    return ChipMatrix(m, sums, _units(m, number, exact, hardware, draw, ramps), ranges)
-
-
-def _transposed(weights: np.ndarray, draw: _Draw) -> np.ndarray:
-    return np.ascontiguousarray(weights.T, draw.dtype)
-
-
-def _units(
-    m: Matrix, number: int, exact: tuple[Exact, ...], hardware: Hardware, draw: _Draw, ramps: _Ramps
-) -> tuple[Converted | Exact, ...]:
-    """Converters of neighbouring gates joined into one bank; gates without a ramp by themselves."""
-    if hardware.adc is None and not ramps.draws:
-        return exact
-    rng = draw.rng(number, ChipSource.THRESHOLD)
-    offsets = draw.rng(number, ChipSource.ADC)
-    keys = draw.keys(number, ChipSource.CONVERSION, m.shape[1])
-    units: list[Converted | Exact] = []
-    run: list[tuple[slice, Converters]] = []
-
-    def flush() -> None:
-        if run:
-            columns = slice(run[0][0].start, run[-1][0].stop)
-            # Banks are at least a column apart, so that rounding up keeps their keys apart.
-            units.append(Converted(columns, Converters.join([b for _, b in run], keys[-(-columns.start // 2) :])))
-            run.clear()
-
-    for e in exact:
-        if hardware.adc is not None:
-            bank: Converters | None = _adc_gate(hardware, e.gate, m.width, offsets, rng, draw.dtype)
-        else:
-            bank = _ramp_gate(hardware, e.gate, m.width, ramps, rng, draw.dtype)
-        if bank is None:
-            flush()
-            units.append(e)
-        else:
-            run.append((e.columns, bank))
-    flush()
-    return tuple(units)
-
-
-def _ramp_gate(
-    hardware: Hardware, gate: Gate, width: int, ramps: _Ramps, rng: np.random.Generator, dtype: type
-) -> Converters | None:
-    taken = ramps.take(gate.activation, width)
-    if taken is None:
-        return None
-    ramp, thresholds = taken
-    s = gate.full_scale
-    thresholds = _with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), hardware, rng)
-    sigma = ramp.noise_sigma * (s * hardware.read_gain)
-    return Converters.build(s * thresholds, sigma, s * ramp.values, _NO_KEYS, dtype)
-
-
-def _adc_gate(
-    hardware: Hardware, gate: Gate, width: int, offsets: np.random.Generator, rng: np.random.Generator, dtype: type
-) -> Converters:
-    """A linear converter whose code addresses a table of the gate's activation."""
-    adc = hardware.adc
-    assert adc is not None
-    gain = hardware.read_gain
-    thresholds = adc.thresholds + adc.offset_sigma * offsets.standard_normal((width, 1))
-    thresholds = gain * _with_noise(thresholds, adc.thresholds, hardware, rng)
-    s = gate.full_scale
-    values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
-    return Converters.build(thresholds, np.array(gain * adc.noise_sigma), values, _NO_KEYS, dtype)
-
-
-def _adc_bank(hardware: Hardware, draw: _Draw, number: int, part: int, columns: int) -> Converters:
-    """Linear converters of one array of several, whose codes are added."""
-    adc = hardware.adc
-    assert adc is not None
-    gain = hardware.read_gain
-    thresholds = adc.thresholds + adc.offset_sigma * draw.rng(number, ChipSource.ADC, part).standard_normal((columns, 1))
-    thresholds = gain * _with_noise(thresholds, adc.thresholds, hardware, draw.rng(number, ChipSource.THRESHOLD, part))
-    keys = draw.keys(number, ChipSource.CONVERSION, columns, part)
-    return Converters.build(thresholds, np.array(gain * adc.noise_sigma), adc.inputs, keys, draw.dtype)
-
-
-def _state_unit(activation: str, width: int, number: int, hardware: Hardware, draw: _Draw, ramps: _Ramps) -> Converters | None:
-    """Converters of an activation of digital values; None: exact."""
-    keys = draw.keys(number, ChipSource.STATE, width)
-    if hardware.state_unit == "ramp":
-        bank = _ramp_gate(
-            hardware, Gate(activation, activation), width, ramps, draw.rng(number, ChipSource.STATE_THRESHOLD), draw.dtype
-        )
-        return None if bank is None else Converters.join([bank], keys)
-    if hardware.state_unit == "float":
-        return None
-    size = 2**hardware.state_bits
-    levels = hardware.state_x_max * (2.0 * np.arange(1, size) / size - 1.0)
-    middles = hardware.state_x_max * ((2.0 * np.arange(size) + 1.0) / size - 1.0)
-    values = quantized_activation(activation, hardware.state_bits, middles)
-    return Converters.build(np.repeat(levels[None], width, axis=0), np.zeros(()), values, keys, draw.dtype)
-
-
-_NO_KEYS = np.zeros((0, 2), np.uint32)
-
-
-def _with_noise(thresholds: np.ndarray, ideal: np.ndarray, hardware: Hardware, rng: np.random.Generator) -> np.ndarray:
-    """Thresholds with an own error each, as large as the local step of the ramp says."""
-    if hardware.threshold_noise == 0:
-        return thresholds
-    if len(ideal) < 2:
-        raise InputError(f"threshold_noise={hardware.threshold_noise:g}: a ramp with one threshold has no step to scale it with")
-    return thresholds + hardware.threshold_noise * np.gradient(ideal) * rng.standard_normal(thresholds.shape)

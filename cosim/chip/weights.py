@@ -16,7 +16,7 @@ OPEN = 1e-15
 
 
 @dataclass(frozen=True, eq=False)
-class Effective:
+class EffectiveWeights:
     """What columns compute instead of the weights they were given.
 
     Attributes
@@ -40,7 +40,7 @@ def effective_weights(
     arrays: Arrays,
     rng: np.random.Generator,
     seen_as: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> Effective:
+) -> EffectiveWeights:
     """Program a matrix, read it back through its wires.
 
     Parameters
@@ -73,7 +73,7 @@ def effective_weights(
         g = seen_as(g)
     cells = np.repeat(connected, 2, axis=axis)
     g = np.where(cells, g, OPEN)
-    blocks = _row_blocks(len(g), arrays)
+    blocks = array_blocks(len(weights), arrays.max_rows, 2 if axis == 0 else 1)
     seen = g if not arrays.wired else _through_wires(g, blocks, arrays)
     unit = pairs.scale * row_scale[:, None]
     effective = np.where(connected, _signed(seen, axis) / unit, 0.0)
@@ -81,31 +81,26 @@ def effective_weights(
     if arrays.profile.read_sigma > 0:
         squares = np.where(cells, arrays.profile.read_sigma_at(g) ** 2, 0.0)
         variance = (squares[0::2] + squares[1::2] if axis == 0 else squares[:, 0::2] + squares[:, 1::2]) / unit**2
-    per_weight = 2 if axis == 0 else 1
-    return Effective(effective, tuple(slice(b.start // per_weight, b.stop // per_weight) for b in blocks), variance)
+    return EffectiveWeights(effective, blocks, variance)
 
 
 def _signed(g: np.ndarray, axis: int) -> np.ndarray:
     return g[0::2] - g[1::2] if axis == 0 else g[:, 0::2] - g[:, 1::2]
 
 
-def _row_blocks(rows: int, arrays: Arrays) -> list[slice]:
-    """Cell rows of each array; a pair of rows is never split."""
-    return _blocks(rows, arrays.max_rows, 2 if arrays.layout == "rows" else 1)
+def array_blocks(weights: int, most: int | None, cells: int) -> tuple[slice, ...]:
+    """Rows or columns of weights in each array of ``most`` cells, of which a weight takes ``cells``; no weight is split."""
+    size = weights if most is None else max(most // cells, 1)
+    return tuple(slice(i, min(i + size, weights)) for i in range(0, weights, size))
 
 
-def _blocks(n: int, most: int | None, unit: int) -> list[slice]:
-    size = n if most is None else max(most // unit, 1) * unit
-    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
-
-
-def _through_wires(g: np.ndarray, row_blocks: list[slice], arrays: Arrays) -> np.ndarray:
+def _through_wires(g: np.ndarray, row_blocks: tuple[slice, ...], arrays: Arrays) -> np.ndarray:
     """Effective conductances: the transfer matrix of each array by itself, exact for linear cells."""
     out = np.empty_like(g)
-    for rows in row_blocks:
-        for columns in _blocks(g.shape[1], arrays.max_columns, 2 if arrays.layout == "columns" else 1):
-            array = Crossbar(
-                g[rows, columns], r_row=arrays.r_row, r_col=arrays.r_col, r_driver=arrays.r_driver, r_sense=arrays.r_sense
-            )
-            out[rows, columns] = ArraySolver(array).transfer
+    high, wide = (2, 1) if arrays.layout == "rows" else (1, 2)
+    for r in row_blocks:
+        for c in array_blocks(g.shape[1] // wide, arrays.max_columns, wide):
+            here = slice(high * r.start, high * r.stop), slice(wide * c.start, wide * c.stop)
+            array = Crossbar(g[here], r_row=arrays.r_row, r_col=arrays.r_col, r_driver=arrays.r_driver, r_sense=arrays.r_sense)
+            out[here] = ArraySolver(array).transfer
     return out

@@ -29,10 +29,11 @@ def error_sources(
 
     Example: cosim study error-sources --task voices --task keywords-synthetic
     """
-    from cosim.studies.error_sources import describe, run_error_sources
+    from cosim.report import RunOptions
+    from cosim.studies.error_sources import ErrorSourcesSettings, describe, run_error_sources
 
-    tasks = tuple(task or ["voices"])
-    summary = run_error_sources(out, tasks=tasks, chips=chips, seed=seed, threads=o.workers(jobs), progress=not quiet, say=note)
+    settings = ErrorSourcesSettings(tasks=tuple(task or ["voices"]), chips=chips, seed=seed)
+    summary = run_error_sources(settings, out, RunOptions(o.workers(jobs), not quiet, note))
     answer(summary, f"{describe(summary)}\ntables and pictures: {out}", json)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from characterization.ramp_model import RampModel
-from cosim.chip import Hardware
+from cosim.chip import Hardware, converted_columns
 from cosim.network import Network
 from netlists.errors import InputError
 
@@ -28,7 +28,8 @@ def load_models(paths: Iterable[str | Path] = (), **named: str | Path | None) ->
 
     Examples
     --------
-    >>> load_models(sigmoid="models/sigmoid5.json", tanh="models/tanh5.json")  # doctest: +SKIP
+    >>> sorted(load_models(sigmoid="models/sigmoid5.json", tanh="models/tanh5.json"))
+    ['sigmoid', 'tanh']
     """
     out: dict[str, RampModel] = {}
     for path, activation in [(p, a) for a, p in named.items() if p is not None] + [(p, None) for p in paths]:
@@ -45,9 +46,7 @@ def check_ramps(network: Network, hardware: Hardware) -> None:
     """Raise `InputError` unless the hardware's ramps are those that the network's columns need, no less and no more."""
     if hardware.ramps is None:
         return
-    needed = dict.fromkeys(g.activation for layer in network.layers for m in layer.cell.matrices if not m.digital for g in m.gates)
-    if hardware.state_unit == "ramp":
-        needed |= dict.fromkeys(a for layer in network.layers for a in layer.cell.digital_activations)
+    needed = converted_columns(network, hardware)
     for activation in needed:
         hardware.ramp(activation)
     for activation in hardware.ramps:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, bootstrap, t
 
 from netlists.errors import InputError
 
@@ -48,6 +47,8 @@ def accuracy_interval(correct: int, total: int) -> AccuracyInterval:
     """95 % Wilson score interval of ``correct`` out of ``total`` (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927, 209-212)."""
     if not 0 <= correct <= total or total == 0:
         raise InputError(f"correct={correct} total={total}: needs 0 <= correct <= total and at least one test sequence")
+    from scipy.stats import binomtest  # slow to load
+
     interval = binomtest(int(correct), int(total)).proportion_ci(confidence_level=0.95, method="wilson")
     return AccuracyInterval(int(correct), int(total), correct / total, float(interval.low), float(interval.high))
 
@@ -63,6 +64,8 @@ def chip_interval(values: Sequence[float] | np.ndarray) -> ChipInterval:
     mean = float(v.mean())
     if len(v) == 1:
         return ChipInterval(1, mean, None, None, None)
+    from scipy.stats import t  # slow to load
+
     deviation = float(v.std(ddof=1))
     half = float(t.ppf(0.975, len(v) - 1)) * deviation / len(v) ** 0.5
     return ChipInterval(len(v), mean, deviation, mean - half, mean + half)
@@ -125,6 +128,8 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> PairedDifference
     up, down, total = only_first + 0.5, only_second + 0.5, n + 2.0
     centre = (up - down) / total
     half = NORMAL_95 * ((up + down) / total - centre**2) ** 0.5 / total**0.5
+    from scipy.stats import binomtest  # slow to load
+
     p = 1.0 if only_first + only_second == 0 else float(binomtest(only_first, only_first + only_second).pvalue)
     return PairedDifference(n, only_first, only_second, (only_first - only_second) / n, centre - half, centre + half, p)
 
@@ -155,6 +160,8 @@ def bits_interval(bits: np.ndarray, rng: np.random.Generator, *, block: int = 10
 
     def ratio(s: np.ndarray, c: np.ndarray, axis: int = -1) -> np.ndarray:
         return s.sum(axis=axis) / c.sum(axis=axis)
+
+    from scipy.stats import bootstrap  # slow to load
 
     result = bootstrap((sums, counts), ratio, paired=True, vectorized=True, n_resamples=resamples, method="percentile", rng=rng)
     interval = result.confidence_interval

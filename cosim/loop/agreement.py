@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .chip import LoopChip
-from .path import Converted, Trajectory
+from .datapath import StepConversion, Trajectory
 from .simulators import FAILED
 
 STEPS = ("array", "gate", "step", "conversions", "failed", "equal", "within_1")
@@ -29,7 +29,7 @@ TRAVEL = ("sequence", "step", "after", "distance", "codes_differ")
 NEAR_LSB = 0.05
 
 
-def steps_table(converted: Sequence[Converted]) -> pd.DataFrame:
+def steps_table(converted: Sequence[StepConversion]) -> pd.DataFrame:
     """Agreement of each array, gate and step: codes of ngspice and of the model for the same pre-activations."""
     rows = []
     for c in converted:
@@ -37,7 +37,7 @@ def steps_table(converted: Sequence[Converted]) -> pd.DataFrame:
             continue
         done = c.answer.codes != FAILED
         apart = np.abs(c.answer.codes - c.model)
-        gates = np.array([c.step.array.gate_of(j) for j in c.step.array.chosen])
+        gates = np.array([c.step.array.gate(j).name for j in c.step.array.chosen])
         for gate in dict.fromkeys(gates):
             own, ok = apart[gates == gate], done[gates == gate]
             counts = (own.size, int((~ok).sum()), int((own[ok] == 0).sum()), int((own[ok] <= 1).sum()))
@@ -45,7 +45,7 @@ def steps_table(converted: Sequence[Converted]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(STEPS)).sort_values(["array", "step", "gate"], ignore_index=True)
 
 
-def disagreements_table(chip: LoopChip, converted: Sequence[Converted]) -> pd.DataFrame:
+def disagreements_table(chip: LoopChip, converted: Sequence[StepConversion]) -> pd.DataFrame:
     """Every code that differs. ``margin_lsb`` is how far x lies from the threshold that one of the two took the other way.
 
     Where codes differ by more than one it is the farthest of those thresholds. LSB is the local ideal step of the ramp.
@@ -57,31 +57,31 @@ def disagreements_table(chip: LoopChip, converted: Sequence[Converted]) -> pd.Da
         array = c.step.array
         for i, s in np.argwhere((c.answer.codes != c.model) & (c.answer.codes != FAILED)):
             j, identity, x = int(array.chosen[i]), int(c.step.identities[s]), float(c.step.x[i, s])
-            program = chip.ramps[array.activation_of(j)].program
+            program = chip.ramps[array.gate(j).activation].program
             levels = chip.thresholds(array, j, c.step.number, identity)
             mine = int(np.searchsorted(levels, x, side="left"))
             same = np.flatnonzero(program.codes == c.answer.codes[i, s])
             theirs = int(same[np.argmin(np.abs(same - mine))])
             k = theirs - 1 if theirs > mine else theirs
-            margin = abs(x - levels[k]) / (program.lsb[k] * array.full_scale(j))
+            margin = abs(x - levels[k]) / (program.lsb[k] * array.gate(j).full_scale)
             codes = (int(c.answer.codes[i, s]), int(c.model[i, s]))
-            rows.append((array.key, array.gate_of(j), j, c.step.number, identity, x, *codes, float(margin)))
+            rows.append((array.key, array.gate(j).name, j, c.step.number, identity, x, *codes, float(margin)))
     return pd.DataFrame(rows, columns=list(DISAGREEMENTS)).sort_values(["array", "step", "sequence", "column"], ignore_index=True)
 
 
-def failures_table(chip: LoopChip, converted: Sequence[Converted]) -> pd.DataFrame:
+def failures_table(chip: LoopChip, converted: Sequence[StepConversion]) -> pd.DataFrame:
     """Every conversion that ngspice could not do, with the seed and indices that make it again, and ngspice's message."""
     rows = []
     for c in converted:
         for f in c.answer.failures if c.answer is not None else ():
             j = int(c.step.array.chosen[f.row])
-            where = (c.step.array.key, c.step.array.gate_of(j), j, c.step.number, int(c.step.identities[f.sequence]))
+            where = (c.step.array.key, c.step.array.gate(j).name, j, c.step.number, int(c.step.identities[f.sequence]))
             rows.append((*where, chip.settings.seed, f.message))
     return pd.DataFrame(rows, columns=list(FAILURES))
 
 
 def travel_table(
-    spice: Sequence[Converted], model: Sequence[Converted], closed: Trajectory, alone: Trajectory, active: np.ndarray
+    spice: Sequence[StepConversion], model: Sequence[StepConversion], closed: Trajectory, alone: Trajectory, active: np.ndarray
 ) -> pd.DataFrame:
     """How far apart the two loops are, step by step, in the sequences in which a code ever differed.
 

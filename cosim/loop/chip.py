@@ -13,17 +13,32 @@ from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
 from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
-from cosim.chip import OPEN, Chip, ChipCell, ChipMatrix, Converted, Converters, Hardware, PwmInputs, draw_chip
+from cosim.chip import (
+    NO_KEYS,
+    OPEN,
+    Chip,
+    ChipParts,
+    ConvertedColumns,
+    Converters,
+    EffectiveWeights,
+    Hardware,
+    MatrixPlace,
+    PwmInputs,
+    converted_columns,
+    draw_chip,
+    mapped_pairs,
+    matrix_places,
+)
 from cosim.network import Network
 from cosim.network.cells import Matrix
-from netlists.array import Crossbar, Pwm, weights_to_pairs
+from netlists.array import Crossbar, Pwm
 from netlists.converter import ColumnGroup, Tile
 from netlists.errors import InputError, ToolkitError
 from netlists.ramp import Chips, to_input_units, transition_levels
 from netlists.technology import DeviceProfile, load_profile
 
+from .array import LoopArray, LoopRamp
 from .column import measure_integrators
-from .ramp import Ramp
 from .settings import SKY130_COLUMNS_A_GATE, LoopSettings
 
 EXPECTED_WELL = 1e-3
@@ -35,63 +50,13 @@ Keep = Callable[[str, Callable[[], np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class LoopArray:
-    """One weight matrix on the chip.
-
-    Attributes
-    ----------
-    key : str
-        ``layer.direction.matrix``.
-    number : int
-        Of its random streams.
-    matrix : Matrix
-    row_scale : ndarray (rows,)
-        Input that takes the longest pulse.
-    tile : Tile
-        Cells, the offsets of integrators and comparators, and a group of columns for each activation.
-    chosen : ndarray of int (k,)
-        Columns that ngspice simulates, increasing.
-    levels : tuple of ndarray
-        Transition levels of each column, (thresholds,) in the order of the ramp's steps, units of its pre-activation.
-    """
-
-    key: str
-    number: int
-    matrix: Matrix
-    row_scale: np.ndarray
-    tile: Tile
-    chosen: np.ndarray
-    levels: tuple[np.ndarray, ...]
-
-    def gate_of(self, column: int) -> str:
-        return self.matrix.gates[column // self.matrix.width].name
-
-    def full_scale(self, column: int) -> float:
-        return self.matrix.gates[column // self.matrix.width].full_scale
-
-    def activation_of(self, column: int) -> str:
-        return self.matrix.gates[column // self.matrix.width].activation
-
-    @property
-    def difference(self) -> np.ndarray:
-        """``G+ - G-``, shape (inputs, columns), siemens."""
-        g = self.tile.crossbar.conductance
-        return g[0::2] - g[1::2]
-
-    @property
-    def weights(self) -> np.ndarray:
-        """What the columns compute, shape (rows, columns)."""
-        return self.difference / self.tile.scale / self.row_scale[:, None]
-
-
-@dataclass(frozen=True, eq=False)
 class LoopChip:
     """A chip as ngspice and as the evaluator see it.
 
     Attributes
     ----------
     settings : LoopSettings
-    ramps : dict of Ramp
+    ramps : dict of LoopRamp
         By activation.
     arrays : dict of LoopArray
         By ``layer.direction.matrix``; those that are not computed digitally.
@@ -102,7 +67,7 @@ class LoopChip:
     """
 
     settings: LoopSettings
-    ramps: dict[str, Ramp]
+    ramps: dict[str, LoopRamp]
     arrays: dict[str, LoopArray]
     evaluator: Chip
     noise_sigma: float
@@ -128,8 +93,8 @@ class LoopChip:
             if noise is None:
                 out[i] = np.searchsorted(levels, x[i], side="left")
                 continue
-            ramp = self.ramps[array.activation_of(j)]
-            moved = array.levels[j] + noise[i, :, : len(levels)] * (array.full_scale(j) / ramp.volts_per_unit)
+            ramp = self.ramps[array.gate(j).activation]
+            moved = array.levels[j] + noise[i, :, : len(levels)] * (array.gate(j).full_scale / ramp.volts_per_unit)
             out[i] = np.sum(x[i][:, None] > np.maximum.accumulate(moved, axis=1), axis=1)
         return out
 
@@ -138,7 +103,7 @@ class LoopChip:
         levels = array.levels[column]
         if self.noise_sigma > 0:
             noise = self.noise(array, np.array([column]), step, np.array([identity]))[0, 0, : len(levels)]
-            levels = levels + noise * (array.full_scale(column) / self.ramps[array.activation_of(column)].volts_per_unit)
+            levels = levels + noise * (array.gate(column).full_scale / self.ramps[array.gate(column).activation].volts_per_unit)
         return np.maximum.accumulate(levels)
 
 
@@ -163,36 +128,41 @@ def make_chip(network: Network, settings: LoopSettings, parts: Parts | None = No
         A level that ngspice could not find.
     """
     check_columns(network, settings)
-    hardware = loop_hardware(settings)
-    bare = draw_chip(network, hardware, 0, settings.seed, np.float64)
-    profile = load_profile(settings.profile)
+    hardware, profile = loop_hardware(settings), load_profile(settings.profile)
     keep: Keep = parts.array if parts else lambda _, compute: compute()
-    activations = dict.fromkeys(
-        g.activation for layer in network.layers for m in layer.cell.matrices if not m.digital for g in m.gates
-    )
-    ramps = {a: _ramp(a, i, settings, profile, keep) for i, a in enumerate(activations)}
-    arrays: dict[str, LoopArray] = {}
-    for depth, layer in enumerate(bare.layers):
-        for direction, cell in enumerate(layer):
-            for name, m in cell.matrices.items():
-                if m.matrix.digital:
-                    continue
-                key = f"{depth}.{direction}.{name}"
-                given = network.layers[depth].directions[direction][name]
-                arrays[key] = _array(key, len(arrays), m, given, settings, profile, ramps, keep)
-    layers = tuple(
-        tuple(_with_arrays(cell, f"{d}.{e}", arrays, ramps) for e, cell in enumerate(layer)) for d, layer in enumerate(bare.layers)
-    )
+    ramps = {a: _ramp(a, i, settings, profile, keep) for i, a in enumerate(converted_columns(network))}
+    places = enumerate(matrix_places(network, hardware.pwm))
+    arrays = {at.key: _array(number, at, settings, profile, ramps, keep) for number, at in places}
+    evaluator = draw_chip(network, hardware, 0, settings.seed, np.float64, LoopParts(ramps, arrays))
     first = next(iter(ramps.values()))
     sigma = first.plan.variation.comparator_noise if settings.noise else 0.0
-    return LoopChip(settings, ramps, arrays, replace(bare, layers=layers), sigma)
+    return LoopChip(settings, ramps, arrays, evaluator, sigma)
+
+
+@dataclass(frozen=True, eq=False)
+class LoopParts(ChipParts):
+    """The evaluator's chip with the drawn cells and the measured levels."""
+
+    ramps: dict[str, LoopRamp]
+    arrays: dict[str, LoopArray]
+
+    def weights(self, at: MatrixPlace) -> EffectiveWeights:
+        return EffectiveWeights(self.arrays[at.key].weights, (slice(0, len(at.weights)),), None)
+
+    def units(self, at: MatrixPlace) -> tuple[ConvertedColumns]:
+        array, banks = self.arrays[at.key], []
+        for j, levels in enumerate(array.levels):
+            gate = array.gate(j)
+            values = gate.full_scale * self.ramps[gate.activation].program.values
+            banks.append(Converters.build(levels[None], np.zeros(()), values, NO_KEYS, np.float64))
+        return (ConvertedColumns(slice(0, len(banks)), Converters.join(banks, NO_KEYS)),)
 
 
 def _normal(settings: LoopSettings, source: LoopSource, number: int, sigma: float, n: int) -> np.ndarray:
     return sigma * loop_stream(settings.seed, source, number).standard_normal(n)
 
 
-def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, keep: Keep) -> Ramp:
+def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, keep: Keep) -> LoopRamp:
     """Ramp number ``number`` of the chip: drawn, measured, calibrated."""
     plan = RampPlan(
         activation,
@@ -207,18 +177,18 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
 
     def calibrated() -> np.ndarray:
         """Conductances, op-amp offset and expected levels in one row."""
-        drawn = draw(plan, program, np.array([number]))
-        before = measure(program, circuit, drawn.chips(), blocks=plan.blocks)
+        drawn = draw(plan, np.array([number]))
+        before = measure(plan.converter, drawn.chips())
         if before.status[0] != "ok":
             raise ToolkitError(f"the {activation} ramp of seed {settings.seed}: {before.status[0]} ({before.message[0]})")
-        written = recalibrate(plan, program, drawn, to_input_units(before.volts, program, circuit), _not_needed).conductance
+        written = recalibrate(plan, drawn, to_input_units(before.volts, program, circuit), _not_needed).conductance
         chips = drawn.chips(written)
         moved = transition_levels(program, circuit, chips) - transition_levels(program, circuit, drawn.chips())
         return np.concatenate([chips.conductance[0], chips.opamp_offset, before.volts[0] + moved[0] - chips.comparator_offset[0]])
 
     row = keep(f"chip-ramp-{activation}", calibrated)
     cells = program.n_cells
-    return Ramp(plan, program, Chips(row[None, :cells], row[cells : cells + 1], np.zeros(1)), row[cells + 1 :])
+    return LoopRamp(plan, program, Chips(row[None, :cells], row[cells : cells + 1], np.zeros(1)), row[cells + 1 :])
 
 
 def _not_needed(conductance: np.ndarray) -> np.ndarray:
@@ -226,53 +196,41 @@ def _not_needed(conductance: np.ndarray) -> np.ndarray:
 
 
 def _array(
-    key: str,
-    number: int,
-    m: ChipMatrix,
-    weights: np.ndarray,
-    settings: LoopSettings,
-    profile: DeviceProfile,
-    ramps: dict[str, Ramp],
-    keep: Keep,
+    number: int, at: MatrixPlace, settings: LoopSettings, profile: DeviceProfile, ramps: dict[str, LoopRamp], keep: Keep
 ) -> LoopArray:
-    matrix = m.matrix
-    assert m.ranges is not None
-    scale = np.ones(len(weights))
-    scale[: len(weights) - matrix.bias] = np.repeat(m.ranges, [n for _, n in matrix.parts])
-    pairs = weights_to_pairs(weights * scale[:, None], profile, layout="rows")
-    g = profile.programmed(pairs.conductance, loop_stream(settings.seed, LoopSource.CELLS, number))
+    matrix, mapped = at.matrix, mapped_pairs(at, profile)
+    g = profile.programmed(mapped.conductance, loop_stream(settings.seed, LoopSource.CELLS, number))
     g = profile.stuck(g, loop_stream(settings.seed, LoopSource.STUCK, number))
-    g = np.where(np.repeat(matrix.connected(), 2, axis=0), g, OPEN)
+    g = np.where(mapped.cells, g, OPEN)
     columns = g.shape[1]
-    of = [gate.activation for gate in matrix.gates for _ in range(matrix.width)]
-    variation = next(iter(ramps.values())).plan.variation
+    plan = next(iter(ramps.values())).plan
     tile = Tile(
         Crossbar(g, r_row=0.0, r_col=0.0),
-        pairs.scale,
+        mapped.scale,
         tuple(
-            ColumnGroup(ramps[a].program, tuple(j for j in range(columns) if of[j] == a), ramps[a].column) for a in sorted(set(of))
+            ColumnGroup(ramps[a].program, tuple(own.tolist()), ramps[a].column, full_scale)
+            for (a, full_scale), own in sorted(at.ramp_groups.items(), key=lambda item: item[0])
         ),
-        circuit=next(iter(ramps.values())).plan.circuit,
+        circuit=plan.circuit,
         pwm=Pwm(n_in=settings.pwm_bits),
-        opamp_offset=_normal(settings, LoopSource.OPAMP, number, variation.opamp_offset, columns),
-        comparator_offset=_normal(settings, LoopSource.COMPARATOR, number, variation.comparator_offset, columns),
+        opamp_offset=_normal(settings, LoopSource.OPAMP, number, plan.variation.opamp_offset, columns),
+        comparator_offset=_normal(settings, LoopSource.COMPARATOR, number, plan.variation.comparator_offset, columns),
     )
     chosen = choose_columns(matrix, settings)
+    array = LoopArray(at.key, number, matrix, at.row_scale, tile, chosen, ())
     volts: dict[int, np.ndarray] = {}
-    for group in tile.groups:
-        ramp = ramps[next(of[j] for j in group.columns)]
-        volts |= _levels(f"{key}-{ramp.program.activation}", ramp, tile, group.columns, chosen, keep)
-    levels = [
-        matrix.gates[j // matrix.width].full_scale * to_input_units(volts[j], ramps[of[j]].program, tile.circuit)
-        for j in range(columns)
-    ]
+    for activation in sorted({a for a, _ in at.ramp_groups}):
+        own = [j for j in range(columns) if array.gate(j).activation == activation]
+        volts |= _levels(f"{at.key}-{activation}", ramps[activation], tile, own, chosen, keep)
+    gates = [array.gate(j) for j in range(columns)]
+    levels = [g.full_scale * to_input_units(volts[j], ramps[g.activation].program, tile.circuit) for j, g in enumerate(gates)]
     if settings.scope != "converter":
         rng = loop_stream(settings.seed, LoopSource.DRIVE, number)
-        line = keep(f"chip-{key}-lines", lambda: measure_integrators(tile, ramps, of, chosen, rng, bias=matrix.bias))
+        line = keep(f"chip-{at.key}-lines", lambda: measure_integrators(array, ramps, rng))
         for j, (offset, gain) in zip(chosen, line, strict=True):
             # The model knows a column's integrator as a line: a level is where the line reaches it.
             levels[j] = (levels[j] - offset) / gain
-    return LoopArray(key, number, matrix, scale, tile, chosen, tuple(levels))
+    return replace(array, levels=tuple(levels))
 
 
 def check_columns(network: Network, settings: LoopSettings) -> None:
@@ -305,7 +263,9 @@ def choose_columns(matrix: Matrix, settings: LoopSettings) -> np.ndarray:
     return columns[[named[j // matrix.width] in settings.gates for j in columns]]
 
 
-def _levels(name: str, ramp: Ramp, tile: Tile, columns: tuple[int, ...], chosen: np.ndarray, keep: Keep) -> dict[int, np.ndarray]:
+def _levels(
+    name: str, ramp: LoopRamp, tile: Tile, columns: tuple[int, ...], chosen: np.ndarray, keep: Keep
+) -> dict[int, np.ndarray]:
     """Levels of the columns on a ramp, volts: measured where they are simulated, elsewhere the ramp's own plus the offset."""
     own = [j for j in columns if j in chosen]
 
@@ -317,7 +277,7 @@ def _levels(name: str, ramp: Ramp, tile: Tile, columns: tuple[int, ...], chosen:
         )
         guess = ramp.expected + offset[:, None]
         span = None if ramp.plan.blocks.linear else EXPECTED_WELL
-        found = measure(ramp.program, ramp.plan.circuit, chips, blocks=ramp.plan.blocks, guess=guess, span=span)
+        found = measure(ramp.plan.converter, chips, guess=guess, span=span)
         if bad := [i for i, s in enumerate(found.status) if s != "ok"]:
             where = "its own levels" if bad[0] == len(own) else f"column {own[bad[0]]}"
             raise ToolkitError(f"{name} ramp, {where}: {found.status[bad[0]]} ({found.message[bad[0]]})")
@@ -326,27 +286,6 @@ def _levels(name: str, ramp: Ramp, tile: Tile, columns: tuple[int, ...], chosen:
     volts = keep(f"chip-{name}-levels", measured)
     out = {j: volts[-1] + tile.comparator_offset[j] for j in columns}
     return out | dict(zip(own, volts, strict=False))
-
-
-def _with_arrays(cell: ChipCell, key: str, arrays: dict[str, LoopArray], ramps: dict[str, Ramp]) -> ChipCell:
-    """The evaluator's cell with the drawn weights and the measured levels."""
-    matrices = {}
-    for name, m in cell.matrices.items():
-        array = arrays.get(f"{key}.{name}")
-        if array is None:
-            matrices[name] = m
-            continue
-        banks = []
-        for j in range(array.tile.columns):
-            values = array.full_scale(j) * ramps[array.activation_of(j)].program.values
-            banks.append(Converters.build(array.levels[j][None], np.zeros(()), values, _NO_KEYS, np.float64))
-        sums = (replace(m.sums[0], weights=np.ascontiguousarray(array.weights.T)),)
-        units = (Converted(slice(0, array.tile.columns), Converters.join(banks, _NO_KEYS)),)
-        matrices[name] = replace(m, sums=sums, units=units)
-    return replace(cell, matrices=matrices)
-
-
-_NO_KEYS = np.zeros((0, 2), np.uint32)
 
 
 def describe_chip(chip: LoopChip) -> dict[str, Any]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from netlists.converter import ColumnCharge, Replay, Tile, replay_deck, saved_vectors
+from netlists.converter import ColumnCharge, Converter, Replay, Tile, replay_deck, saved_vectors
 from netlists.errors import InputError, SimulationError
 from netlists.spice import simulate
 
-from .ramp import Ramp
+from .array import LoopArray, LoopRamp
 
 DRIVES = 12
 """Random input vectors that an integrator's line is fitted to."""
@@ -44,84 +44,63 @@ def column_charge(tile: Tile, columns: np.ndarray, drive: np.ndarray) -> ColumnC
     )
 
 
-def measure_integrators(
-    tile: Tile,
-    ramps: Mapping[str, Ramp],
-    activations: Sequence[str],
-    columns: np.ndarray,
-    rng: np.random.Generator,
-    *,
-    bias: bool,
-) -> np.ndarray:
-    """Offset (input units) and gain of each column's integrator, from V_mac of random input vectors in ngspice.
-
-    Parameters
-    ----------
-    activations : sequence of str
-        Of every column of the tile.
-    columns : ndarray of int (columns,)
-    bias : bool
-        Whether the last input is a bias, which always has the longest pulse.
+def measure_integrators(array: LoopArray, ramps: Mapping[str, LoopRamp], rng: np.random.Generator) -> np.ndarray:
+    """Offset (input units) and gain of each simulated column's integrator, from V_mac of random input vectors in ngspice.
 
     Returns
     -------
     ndarray (columns, 2)
-        Least-squares line of ``(V_mac - v_cm) / volts_per_unit`` over ``x = sum w u``.
+        Least-squares line of ``(V_mac - v_cm) / volts_per_unit`` times the column's full scale over ``x = sum w u``.
 
     Raises
     ------
     SimulationError
         If ngspice fails.
     """
+    tile, columns = array.tile, array.chosen
     if tile.pwm.periods != 1:
         raise InputError(f"periods={tile.pwm.periods}: columns are replayed with one period of pulse widths")
     out = np.empty((len(columns), 2))
     for activation, ramp in ramps.items():
-        own = np.array([j for j in columns if activations[j] == activation], int)
+        own = np.array([j for j in columns if array.gate(j).activation == activation], int)
         if len(own) == 0:
             continue
         spread = tile.pwm.max_code / 3
         drive = np.clip(np.rint(rng.normal(0, spread, (tile.inputs, DRIVES))), -tile.pwm.max_code, tile.pwm.max_code).astype(int)
-        if bias:
+        if array.matrix.bias:
+            # It always has the longest pulse.
             drive[-1] = tile.pwm.max_code
-        many, codes = np.repeat(own, DRIVES), np.tile(drive, len(own))
-        charge = column_charge(tile, many, codes)
-        v_mac = _held(tile, ramp, charge)
-        difference = (tile.crossbar.conductance[0::2] - tile.crossbar.conductance[1::2])[:, own]
-        x = (difference.T @ drive) / (tile.scale * tile.pwm.max_code)
-        y = (v_mac.reshape(x.shape) - tile.circuit.v_cm) / ramp.volts_per_unit
+        charge = column_charge(tile, np.repeat(own, DRIVES), np.tile(drive, len(own)))
+        x = (array.difference[:, own].T @ drive) / (tile.scale * tile.pwm.max_code)
+        swing = _held(tile, ramp, charge).reshape(x.shape) - tile.circuit.v_cm
         for i, j in enumerate(own):
             # Inputs that drive the integrator out of its range say nothing about its line.
-            inside = np.abs(y[i] * ramp.volts_per_unit) < 0.6
+            inside = np.abs(swing[i]) < 0.6
             if inside.sum() < 3:
                 raise SimulationError(f"column {j}: {inside.sum()} of {DRIVES} random inputs stay within 0.6 V of analog ground")
-            gain, offset = np.polyfit(x[i][inside], y[i][inside], 1)
+            y = array.gate(j).full_scale * (swing[i] / ramp.volts_per_unit)
+            gain, offset = np.polyfit(x[i][inside], y[inside], 1)
             out[np.flatnonzero(columns == j)[0]] = offset, gain
     return out
 
 
-def _held(tile: Tile, ramp: Ramp, charge: ColumnCharge) -> np.ndarray:
+def some_charges(charge: ColumnCharge, rows: np.ndarray | slice) -> ColumnCharge:
+    """What drives some of the integrators."""
+    parts = (charge.current[rows], charge.conductance[rows], charge.c_f[rows], charge.opamp_offset[rows])
+    return ColumnCharge(*parts, charge.r_hold, charge.closed, charge.start, charge.opened, charge.t_unit)
+
+
+def _held(tile: Tile, ramp: LoopRamp, charge: ColumnCharge) -> np.ndarray:
     """Held V_mac of each column, volts."""
     m = len(charge.conductance)
     out = np.empty(m)
     for first in range(0, m, 96):
         some = slice(first, min(first + 96, m))
-        part = ColumnCharge(
-            charge.current[some],
-            charge.conductance[some],
-            charge.c_f[some],
-            charge.opamp_offset[some],
-            charge.r_hold,
-            charge.closed,
-            charge.start,
-            charge.opened,
-            charge.t_unit,
-        )
         n = some.stop - some.start
-        replay = Replay(part, np.zeros(n))
+        replay = Replay(some_charges(charge, some), np.zeros(n))
         nodes = [f"mac{j}" for j in range(n)]
         deck = replay_deck(
-            ramp.program, ramp.plan.circuit, ramp.column, replay, blocks=ramp.plan.blocks, counters=False, save=nodes
+            Converter(ramp.program, ramp.plan.circuit, ramp.plan.blocks), ramp.column, replay, counters=False, save=nodes
         )
         data = simulate(deck, [*saved_vectors(n, counters=False), *nodes])
         at = charge.opened + tile.circuit.t_settle

@@ -14,18 +14,19 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from characterization.provenance import make_folder, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
 from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
 from cosim.report import write_report
 from netlists.errors import InputError
+from netlists.files import make_folder, write_atomic, write_json
 
 from ..tasks import SequenceSet, Task
 from . import agreement as agree, pictures
 from .chip import LoopChip, check_columns, describe_chip, loop_hardware, make_chip
-from .path import Converted, Trajectory, Who, run_loop_network
+from .datapath import StepConversion, Trajectory, Who, run_loop_network
 from .settings import ON_FAILURE, LoopSettings
 from .simulators import Answer, ResumingSimulator, Simulator, SpiceSimulator
 
@@ -134,9 +135,9 @@ def run_loop(
     steps = len(sequences.active)
     say(f"{settings.utterances} sequences, {steps} steps, {sum(chosen.values())} columns: {total} conversions in ngspice")
 
-    model_codes: list[Converted] = []
+    model_codes: list[StepConversion] = []
     alone = _run(network, chip, sequences, Who(), model_codes.append)
-    spice_codes: list[Converted] = []
+    spice_codes: list[StepConversion] = []
     made = (simulator or (lambda c: SpiceSimulator(c, jobs)))(chip)
     with tqdm(total=total, unit=" conversions", desc=f"{settings.mode} loop, {settings.level}", disable=not progress) as bar:
 
@@ -188,7 +189,7 @@ def run_loop(
     return summary
 
 
-def _run(network: Network, chip: LoopChip, s: Sequences, who: Who, tell: Callable[[Converted], None]) -> Trajectory:
+def _run(network: Network, chip: LoopChip, s: Sequences, who: Who, tell: Callable[[StepConversion], None]) -> Trajectory:
     return run_loop_network(network, chip, s.x, s.active, s.counters, who, tell)
 
 
@@ -236,7 +237,7 @@ def _replaced(settings: LoopSettings, on_failure: str, failed: int) -> list[str]
     return [f"on_failure={on_failure!r}: ngspice could not do {failed} conversions; they took the model's codes"]
 
 
-def _speed(converted: list[Converted]) -> dict[str, Any]:
+def _speed(converted: list[StepConversion]) -> dict[str, Any]:
     answers = [c.answer for c in converted if c.answer is not None]
     wall, busy = sum(a.wall for a in answers), sum(a.busy for a in answers)
     n = sum(a.codes.size for a in answers)

@@ -15,7 +15,7 @@ import numpy as np
 
 from characterization.resume import Parts
 from characterization.workers import in_workers
-from netlists.converter import Blocks, ColumnCharge, Replay, Tile, replay_deck, saved_vectors, tile_deck
+from netlists.converter import Blocks, ColumnCharge, Converter, Replay, Tile, replay_deck, saved_vectors, tile_deck
 from netlists.converter.replay import codes
 from netlists.errors import InputError, SimulationError
 from netlists.files import sha256_of
@@ -23,8 +23,9 @@ from netlists.ramp import Chips, RampProgram, to_volts
 from netlists.spice import simulate
 from netlists.technology import RampCircuit
 
-from .chip import LoopArray, LoopChip
-from .column import column_charge
+from .array import LoopArray
+from .chip import LoopChip
+from .column import column_charge, some_charges
 from .settings import LoopSettings
 
 FAILED = -1
@@ -96,7 +97,7 @@ class ModelSimulator:
     def answer(self, step: Step) -> Answer:
         array = step.array
         passed = self.chip.passed(array, array.chosen, step.x, step.number, step.identities)
-        out = [self.chip.ramps[array.activation_of(j)].program.codes[p] for j, p in zip(array.chosen, passed, strict=True)]
+        out = [self.chip.ramps[array.gate(j).activation].program.codes[p] for j, p in zip(array.chosen, passed, strict=True)]
         return Answer(np.array(out))
 
 
@@ -174,7 +175,7 @@ class SpiceSimulator:
         if self.chip.noise_sigma > 0:
             noise = self.chip.noise(array, array.chosen, step.number, step.identities)
         for activation, ramp in self.chip.ramps.items():
-            rows = np.flatnonzero([array.activation_of(j) == activation for j in array.chosen])
+            rows = np.flatnonzero([array.gate(j).activation == activation for j in array.chosen])
             if len(rows) == 0:
                 continue
             places = (rows[:, None] * step.x.shape[1] + np.arange(step.x.shape[1])).ravel()
@@ -188,7 +189,7 @@ class SpiceSimulator:
                 if settings.scope == "column":
                     v_mac = column_charge(array.tile, column, step.drive[:, sequence])
                 else:
-                    scale = np.array([array.full_scale(j) for j in column])
+                    scale = np.array([array.gate(j).full_scale for j in column])
                     v_mac = to_volts(step.x[row, sequence] / scale, ramp.program, ramp.plan.circuit)
                 own = None if noise is None else noise[row, sequence, : ramp.program.n_steps]
                 replay = Replay(v_mac, array.tile.comparator_offset[column], own)
@@ -228,10 +229,10 @@ def _convert_columns(batch: Batch, runner: str) -> Done:
         replay = take(batch.replay, use)
         try:
             deck = replay_deck(
-                batch.program, batch.circuit, batch.ramp, replay, blocks=batch.blocks, counters=batch.counters, tight=tight
+                Converter(batch.program, batch.circuit, batch.blocks), batch.ramp, replay, counters=batch.counters, tight=tight
             )
             data = simulate(deck, saved_vectors(len(use), counters=batch.counters), runner)
-            out[use] = codes(batch.program, batch.circuit, data, replay, counters=batch.counters)
+            out[use] = codes(Converter(batch.program, batch.circuit, batch.blocks), data, replay, counters=batch.counters)
         except SimulationError as e:
             if len(use) > 1:
                 todo += [(half, False) for half in np.array_split(use, 2)]
@@ -245,12 +246,7 @@ def _convert_columns(batch: Batch, runner: str) -> Done:
 
 def take(replay: Replay, rows: np.ndarray) -> Replay:
     """Some of the conversions."""
-    v = replay.v_mac
-    if isinstance(v, ColumnCharge):
-        parts = (v.current[rows], v.conductance[rows], v.c_f[rows], v.opamp_offset[rows])
-        v = ColumnCharge(*parts, v.r_hold, v.closed, v.start, v.opened, v.t_unit)
-    else:
-        v = v[rows]
+    v = some_charges(replay.v_mac, rows) if isinstance(replay.v_mac, ColumnCharge) else replay.v_mac[rows]
     return Replay(v, replay.offset[rows], None if replay.noise is None else replay.noise[rows])
 
 

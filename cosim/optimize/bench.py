@@ -6,30 +6,29 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from characterization.streams import closed_form_stream, ramp_seed
-from cosim.chip import Arrays, Hardware, PwmInputs, Ramp
+from cosim.chip import Arrays, Hardware, MatrixPlace, PwmInputs, Ramp, converted_columns, integrator_gains, with_weights
 from cosim.evaluation import accuracy_change, evaluate
-from cosim.network import Layer, Network
-from cosim.network.cells import Matrix
-from netlists.array import Pwm, weights_to_pairs
+from cosim.network import Network
+from netlists.array import Pwm
 from netlists.errors import InputError
 from netlists.ramp import program_ramp
 from netlists.technology import DeviceProfile
 
-from ..budget.columns import column_gains
 from ..cost import Design, NetworkShape
 from ..cost.electrical import opamp_size
 from ..tasks import SequenceSet, Task
 from ..training.train import split
 from .ramps import drawn_ramp, ramp_plan
-from .space import circuit_of, device_of, scaled_matrices
+from .space import circuit_of, device_of
 
 
 @dataclass(frozen=True)
-class Loss:
+class AccuracyLoss:
     """Accuracy lost against floating point, mean over chips.
 
     Attributes
@@ -78,19 +77,8 @@ def held_out_sequences(task: Task, network: Network) -> SequenceSet:
     )
 
 
-def converted_columns(network: Network) -> dict[str, int]:
-    """Columns that a ramp of each activation converts."""
-    out: dict[str, int] = {}
-    for layer in network.layers:
-        for _ in layer.directions:
-            for m in layer.cell.matrices:
-                for g in () if m.digital else m.gates:
-                    out[g.activation] = out.get(g.activation, 0) + m.width
-    return out
-
-
 @dataclass(frozen=True, eq=False)
-class Bench:
+class DesignBench:
     """A network on sequences.
 
     Attributes
@@ -128,20 +116,17 @@ class Bench:
         # The ramps are those of this read voltage already.
         return Hardware(ramps=ramps, state_unit="table", state_bits=design.state_bits, arrays=arrays, pwm=PwmInputs(design.n_in))
 
-    def loss(self, design: Design, ramps: Mapping[str, Ramp], chips: int, seed: int) -> Loss:
+    def loss(self, design: Design, ramps: Mapping[str, Ramp], chips: int, seed: int) -> AccuracyLoss:
         """Loss on chips with given ramps, drawn ones or fitted models; chips 0.. of a seed, the same for every design."""
         network = loaded_network(self.network, design, self.profile)
         hardware = self.hardware(design, ramps)
         rng = np.random.default_rng(seed)
         # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
         correct = evaluate(network, self.data, hardware, chips, rng, dtype=np.float64, threads=self.threads).correct
-        change = accuracy_change(correct, self.exact)
-        o = change.over_chips
-        assert o.low is not None
-        assert o.high is not None
-        return Loss(float(correct.mean()), float(self.exact.mean()), -change.value, -change.high, -change.low, -o.high, -o.low)
+        losses: dict[str, Any] = accuracy_change(correct, self.exact).loss_columns()
+        return AccuracyLoss(float(correct.mean()), float(self.exact.mean()), **losses)
 
-    def predicted(self, design: Design, chips: int, seed: int) -> Loss:
+    def predicted(self, design: Design, chips: int, seed: int) -> AccuracyLoss:
         """Loss with ramps in closed form.
 
         Raises
@@ -159,38 +144,22 @@ class Bench:
 def loaded_network(network: Network, design: Design, profile: DeviceProfile) -> Network:
     """The network with the gains that finite bandwidth and gain of the integrators give its columns.
 
-    A column with more conductance than the mean of its ramp's group loses more charge (`cosim.budget.columns.column_gains`).
+    A column with more conductance than the mean of its ramp's group loses more charge (`cosim.chip.integrator_gains`). Op-amps
+    are as many times as fast as the measured one as `opamp_size` says.
     """
-    device, shapes = device_of(design, profile), NetworkShape.of(network, 1).arrays
-    matrices = scaled_matrices(network, PwmInputs(design.n_in))
-    gained = iter(
-        [
-            weights * _column_gains(m, weights * scale[:, None], design, device, opamp_size(shape, design))
-            for (m, weights, scale), shape in zip(matrices, shapes, strict=True)
-        ]
-    )
-    layers = []
-    for layer in network.layers:
-        directions = [{m.name: p[m.name] if m.digital else next(gained) for m in layer.cell.matrices} for p in layer.directions]
-        layers.append(Layer(layer.cell, *directions))
-    return Network(tuple(layers), network.readout, network.embedding, network.metadata)
+    device, circuit = device_of(design, profile), circuit_of(design)
+    sizes = iter([opamp_size(shape, design) for shape in NetworkShape.of(network, 1).arrays])
 
+    def loaded(at: MatrixPlace) -> np.ndarray:
+        gains = integrator_gains(
+            at,
+            device,
+            lambda activation: program_ramp(activation, design.bits, device, n_calibration=design.calibration_cells),
+            circuit,
+            Pwm(design.n_in, design.t_unit, design.t_gap),
+            settling=1 / (2 * math.pi * circuit.gbw * next(sizes)),
+            inverse_gain=1 / circuit.a0,
+        )
+        return at.weights * gains
 
-def _column_gains(m: Matrix, scaled: np.ndarray, design: Design, device: DeviceProfile, size: float) -> np.ndarray:
-    """Gain of each column of a matrix, shape (columns,).
-
-    ``scaled`` weights see inputs of up to 1; op-amps are ``size`` times as fast as the measured one.
-    """
-    circuit, pwm = circuit_of(design), Pwm(design.n_in, design.t_unit, design.t_gap)
-    opamp = {"integrator_gain": 1 / circuit.a0, "integrator_settling": 1 / (2 * math.pi * circuit.gbw * size)}
-    pairs = weights_to_pairs(scaled, device, layout="rows")
-    load = np.where(np.repeat(m.connected(), 2, axis=0), pairs.conductance, 0.0).sum(axis=0)
-    charge = circuit.v_read * pairs.scale * pwm.max_code * pwm.periods * pwm.t_unit
-    out = np.ones(scaled.shape[1])
-    for kind in dict.fromkeys((g.activation, g.full_scale) for g in m.gates):
-        columns = np.repeat([(g.activation, g.full_scale) == kind for g in m.gates], m.width)
-        program = program_ramp(kind[0], design.bits, device, n_calibration=design.calibration_cells)
-        # Volts of a pre-activation: a gate's ramp is in units of its full scale.
-        volts = program.volts_per_unit(circuit) / kind[1]
-        out[columns] = column_gains(load[columns], charge / volts, pwm.duration, opamp)
-    return out
+    return with_weights(network, loaded, PwmInputs(design.n_in))

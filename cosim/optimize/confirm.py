@@ -12,11 +12,12 @@ from characterization.chips import same_chips
 from characterization.ramp_model import RampModel
 from characterization.run import Run, characterize
 from characterization.streams import ramp_seed
+from cosim.chip import late_levels
 from netlists.ramp import timing
 from netlists.technology import DeviceProfile
 
 from ..cost import Design
-from .ramps import late_levels, ramp_plan
+from .ramps import ramp_plan
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,18 +12,20 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
+from cosim.chip import converted_columns
 from cosim.network import Network
 from cosim.report import RunOptions, write_report
 from netlists.errors import InputError
+from netlists.files import make_folder, sha256_of, write_atomic, write_json
 from netlists.technology import load_profile
 
 from ..cost import Design, NetworkShape, network_cost
 from ..cost.terms import STEP
 from ..tasks import load_task
 from ..tasks.registry import info
-from .bench import Bench, Loss, converted_columns, held_out_sequences
+from .bench import AccuracyLoss, DesignBench, held_out_sequences
 from .confirm import Simulated, simulated_ramps
 from .pictures import draw_front, draw_importances
 from .search import Row, front, importances, main_effects, optuna, run_search
@@ -52,15 +54,16 @@ class Job:
         self.network = Network.load(settings.network)
         self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
-        self.validation = Bench(self.network, held_out_sequences(self.task, self.network), self.profile, settings.r_wire, run.jobs)
+        held_out = held_out_sequences(self.task, self.network)
+        self.validation = DesignBench(self.network, held_out, self.profile, settings.r_wire, run.jobs)
         self.space = Space(variables(self.profile), settings.fixed)
         steps = round(float(np.mean(self.validation.data.lengths)))
         self.shape = NetworkShape.of(self.network, steps)
 
     @cached_property
-    def test(self) -> Bench:
+    def test(self) -> DesignBench:
         """Sequences that nothing is chosen on."""
-        return Bench(self.network, self.task.test, self.profile, self.settings.r_wire, self.run.jobs)
+        return DesignBench(self.network, self.task.test, self.profile, self.settings.r_wire, self.run.jobs)
 
     def design(self, point: Mapping[str, float]) -> Design:
         return design_of(point, self.profile, self.network)
@@ -87,7 +90,7 @@ class Job:
         try:
             loss = self.validation.predicted(self.design(point), self.settings.chips, self.settings.seed)
         except InputError as e:
-            return row | dict.fromkeys(Loss.__dataclass_fields__) | {"reason": str(e)}
+            return row | dict.fromkeys(AccuracyLoss.__dataclass_fields__) | {"reason": str(e)}
         return row | loss.as_dict() | {"reason": ""}
 
     def simulated(self, row: Row) -> dict[str, Simulated]:
@@ -107,7 +110,7 @@ class Job:
             )
         return self._simulated[trial]
 
-    def losses(self, row: Row, bench: Bench) -> Row:
+    def losses(self, row: Row, bench: DesignBench) -> Row:
         """Loss on fresh chips: ``predicted`` by the closed form, ``confirmed`` with models fitted to SPICE."""
         design, chips, seed = self.design(row), self.settings.confirm_chips, self.settings.seed + FRESH
         models = {activation: s.model for activation, s in self.simulated(row).items()}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cosim.chip import PwmInputs
+from cosim.chip import PwmInputs, matrix_places
 from cosim.network import Network
-from cosim.network.cells import Matrix
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
@@ -205,7 +204,7 @@ def design_of(point: Mapping[str, float], profile: DeviceProfile, network: Netwo
     nominal = RampCircuit()
     size = int(point["array_size"])
     pwm = PwmInputs(int(point["n_in"]))
-    largest = max(float(np.abs(weights * scale[:, None]).max()) for _, weights, scale in scaled_matrices(network, pwm))
+    largest = max(float(np.abs(at.weights * at.row_scale[:, None]).max()) for at in matrix_places(network, pwm))
     return Design(
         bits=int(point["bits"]),
         n_in=int(point["n_in"]),
@@ -234,15 +233,3 @@ def circuit_of(design: Design) -> RampCircuit:
     """The converter's circuit, with the design's read voltage and clock."""
     pulse = design.t_pulse_share * design.t_step
     return RampCircuit(v_read=design.v_read, t_pulse=pulse, t_settle=design.t_step - pulse)
-
-
-def scaled_matrices(network: Network, pwm: PwmInputs) -> Iterator[tuple[Matrix, np.ndarray, np.ndarray]]:
-    """Each matrix on the arrays with its weights (rows, columns) and the input that takes each row's longest pulse (rows,)."""
-    for depth, layer in enumerate(network.layers):
-        below = network.layers[depth - 1].cell.state_range if depth else pwm.input_range
-        for parameters in layer.directions:
-            for m in layer.cell.matrices:
-                if m.digital:
-                    continue
-                full = np.repeat([below if name == "x" else layer.cell.state_range for name, _ in m.parts], [n for _, n in m.parts])
-                yield m, parameters[m.name], np.append(full, np.ones(int(m.bias)))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from characterization.ramp_model import RampModel
-from cosim.chip import ChipCell, Hardware, Ramp, draw_chip
-from cosim.network import Layer, Network
+from cosim.chip import ChipCell, Hardware, MatrixPlace, Ramp, draw_chip, with_weights
+from cosim.network import Network
 from netlists.checks import Share, checked
 from netlists.errors import InputError
 
@@ -55,26 +54,14 @@ class HardwareAware:
     def draw(self, network: Network, rng: np.random.Generator, dtype: type) -> tuple[tuple[ChipCell, ...], ...]:
         """A fresh chip of the network with fresh noise on its weights: cells of each layer and direction."""
         if self.weight_noise:
-            network = Network(
-                tuple(_noisy(layer, self.weight_noise, rng) for layer in network.layers), network.readout, network.embedding
-            )
+            network = with_weights(network, lambda at: self._noisy(at, rng))
         many = self.hardware.drawn_chips()
         index = 0 if many is None else int(rng.integers(many))
         return draw_chip(network, self.hardware, index, int(rng.integers(2**63)), dtype).layers
 
-
-def _noisy(layer: Layer, sigma: float, rng: np.random.Generator) -> Layer:
-    """The layer with noise on its crossbars' weights."""
-
-    def changed(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        out = dict(parameters)
-        for m in layer.cell.matrices:
-            if not m.digital:
-                w = parameters[m.name]
-                out[m.name] = w + sigma * np.abs(w).max() * rng.standard_normal(w.shape) * m.connected()
-        return out
-
-    return Layer(layer.cell, changed(layer.forward), None if layer.backward is None else changed(layer.backward))
+    def _noisy(self, at: MatrixPlace, rng: np.random.Generator) -> np.ndarray:
+        w = at.weights
+        return w + self.weight_noise * np.abs(w).max() * rng.standard_normal(w.shape) * at.matrix.connected()
 
 
 def _describe(ramp: Ramp) -> str:

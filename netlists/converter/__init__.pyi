@@ -29,6 +29,7 @@ from .replay import (
 from .tile import (
     ColumnGroup as ColumnGroup,
     Tile as Tile,
+    charge_capacitance as charge_capacitance,
 )
 from .tile_deck import (
     convert as convert,

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from characterization.provenance import versions
 from characterization.ramp_model import RampDraw
 from characterization.streams import error_source_stream
+from cosim.budget import AnswerBench, budget_profile
 from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
-from cosim.evaluation import Change, accuracy_change, accuracy_interval, evaluate
+from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import LSTMNetwork
-from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure, write_report
-from cosim.tasks import Task, load_task
+from cosim.report import BEFORE, IDEAL, MEASURED, RunOptions, StudySettings, Words, new_figure, save_figure, write_report
+from cosim.tasks import SequenceSet, load_task
 from cosim.training import TrainingSettings, train_task
-from netlists.errors import InputError
 from netlists.files import make_folder, write_atomic, write_json
 from netlists.technology import DeviceProfile, load_profile
 
@@ -44,26 +46,28 @@ OTHER_TRAININGS: dict[str, dict[str, Any]] = {"plain": {"weight_decay": 0.1}, "w
 COMMON: dict[str, Any] = {"n_hidden": 32, "epochs": 20, "learning_rate": 5e-3}
 
 
-@dataclass(frozen=True)
-class Source:
-    """One error source.
+Build = Callable[[int, int, int, np.random.Generator], Hardware]
+"""From a resolution, the units of the network's layer, a number of chips and a generator: hardware."""
 
-    Attributes
-    ----------
-    name, amount : str
-    hardware : callable
-        From a resolution, the units of the network's layer, a number of chips and a generator: hardware with this error alone.
-    reference : callable
-        The same without the error.
-    """
+
+class SingleError(NamedTuple):
+    """One error source by one amount: its name and amount in words, hardware with it alone, the same hardware without it."""
 
     name: str
     amount: str
-    hardware: Callable[[int, int, int, np.random.Generator], Hardware]
-    reference: Callable[[int, int, int, np.random.Generator], Hardware]
+    hardware: Build
+    reference: Build
 
 
-def error_sources() -> list[Source]:
+class ErrorSourcesSettings(StudySettings):
+    """What the study asks."""
+
+    tasks: Words = Field(("voices",), min_length=1, description="classification tasks")
+    chips: int = Field(16, ge=2, description="chips of each source: one says nothing about spread")
+    seed: int = Field(1, ge=0, description="of the trainings and of the chips")
+
+
+def error_sources() -> list[SingleError]:
     """The sources in the order of the table, the smaller amount first."""
     cells, drifting = load_profile(PROFILE), load_profile(DRIFTING_PROFILE)
     out = [
@@ -82,15 +86,14 @@ def error_sources() -> list[Source]:
     relaxing = replace(drifting, program_sigma=0.0, read_sigma=0.0)
     out += [_ideal("drift", name, arrays=Arrays(relaxing, drift_time=t)) for name, t in (("1 hour", 3600.0), ("1 day", 86400.0))]
     out += [_ideal("pulse widths", f"{n} bits", pwm=PwmInputs(n)) for n in (5, 4, 3)]
-    out += [Source("V_read, conventional", f"{v} V", _adc(v), _adc(0.2)) for v in (0.15, 0.25)]
-    out += [Source("V_read, ramp in memory", f"{v} V", _offset_at(v), _offset_at(0.2)) for v in (0.15, 0.25)]
+    out += [SingleError("V_read, conventional", f"{v} V", _adc(v), _adc(0.2)) for v in (0.15, 0.25)]
+    out += [SingleError("V_read, ramp in memory", f"{v} V", _offset_at(v), _offset_at(0.2)) for v in (0.15, 0.25)]
     return out
 
 
 def only_programming(profile: DeviceProfile, factor: float = 1.0) -> DeviceProfile:
     """A profile whose cells have a programming error and nothing else, ``factor`` times as large."""
-    sigma, window = factor * profile.program_sigma, factor * profile.program_window
-    return replace(profile.without_variation(), program_sigma=sigma, program_window=window)
+    return replace(budget_profile(profile, {"programming": factor * profile.program_sigma}), read_sigma=0.0)
 
 
 def only_reading(profile: DeviceProfile, factor: float = 1.0) -> DeviceProfile:
@@ -109,79 +112,56 @@ def ramps_with(
     return Hardware(ramps=ramps)
 
 
-def _ramps(name: str, amount: str, **error: float) -> Source:
-    return Source(name, amount, lambda bits, n, chips, rng: ramps_with(bits, n, chips, rng, **error), _nominal)
+def _ramps(name: str, amount: str, **error: float) -> SingleError:
+    return SingleError(name, amount, lambda bits, n, chips, rng: ramps_with(bits, n, chips, rng, **error), _nominal)
 
 
-def _ideal(name: str, amount: str, **error: Any) -> Source:
-    return Source(name, amount, lambda bits, *_: Hardware(bits=bits, **error), _nominal)
+def _ideal(name: str, amount: str, **error: Any) -> SingleError:
+    return SingleError(name, amount, lambda bits, *_: Hardware(bits=bits, **error), _nominal)
 
 
 def _nominal(bits: int, *_: Any) -> Hardware:
     return Hardware(bits=bits)
 
 
-def _adc(v_read: float) -> Callable[[int, int, int, np.random.Generator], Hardware]:
+def _adc(v_read: float) -> Build:
     return lambda bits, *_: Hardware(adc=LinearAdc(bits, table_bits=bits), v_read=v_read)
 
 
-def _offset_at(v_read: float) -> Callable[[int, int, int, np.random.Generator], Hardware]:
+def _offset_at(v_read: float) -> Build:
     # Without an offset nothing of a ramp in memory depends on the read voltage.
     return lambda bits, n, chips, rng: replace(ramps_with(bits, n, chips, rng, offset=0.04), v_read=v_read)
 
 
-def run_error_sources(
-    out: Path,
-    *,
-    tasks: Sequence[str] = ("voices",),
-    chips: int = 16,
-    seed: int = 1,
-    threads: int | None = None,
-    progress: bool = True,
-    say: Callable[[str], None] = lambda _: None,
-) -> dict[str, Any]:
+def run_error_sources(settings: ErrorSourcesSettings, out: Path, run: RunOptions) -> dict[str, Any]:
     """Train networks and write ``sources.csv``, ``separation.csv``, ``networks/``, pictures and ``summary.json``.
-
-    Parameters
-    ----------
-    tasks : sequence of str
-        Classification tasks.
-    chips : int
-        Chips of each source, 2 or more.
-    seed : int
-        Of the trainings and of the chips.
 
     Returns
     -------
     dict
         What ``summary.json`` holds.
     """
-    if isinstance(chips, bool) or not isinstance(chips, int) or chips < 2:
-        raise InputError(f"chips={chips!r}: must be a whole number, 2 or more: one chip says nothing about spread")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InputError(f"seed={seed!r}: must be a whole number, 0 or more")
-    if not tasks or len(set(tasks)) != len(tasks):
-        raise InputError(f"tasks={list(tasks)}: must be one task or more, each once")
+    tasks, chips, seed = settings.tasks, settings.chips, settings.seed
     data = {name: load_task(name) for name in tasks}
     out = make_folder(Path(out))
     start = time.perf_counter()
     networks, sources, separation = [], [], []
     for name, task in data.items():
         for training, options in TRAININGS.get(name, OTHER_TRAININGS).items():
-            say(f"{name}: training, {training}")
-            settings = TrainingSettings(**COMMON, **options)
-            network = train_task(task, seed=seed, settings=settings, progress=progress)
+            run.say(f"{name}: training, {training}")
+            how = TrainingSettings(**COMMON, **options)
+            network = train_task(task, seed=seed, settings=how, progress=run.progress)
             assert isinstance(network, LSTMNetwork)
             network.save(out / "networks" / f"{name}-{training.replace(' ', '-')}.npz")
-            say(f"{name}: error sources, {training}")
-            bench = Bench(network, task, chips, seed, threads)
+            run.say(f"{name}: error sources, {training}")
+            bench = HardwareBench(network, task.test, chips, seed, run.jobs)
             labels = {"task": name, "training": training}
-            networks.append(labels | _described(network, bench, settings))
+            networks.append(labels | _described(network, bench, how))
             sources += [labels | row for row in bench.sources()]
             separation += [labels | row for row in bench.separation()]
     tables = {"sources": pd.DataFrame(sources), "separation": pd.DataFrame(separation), "networks": pd.DataFrame(networks)}
     for title, table in tables.items():
-        write_atomic(out / f"{title}.csv", lambda p, table=table: table.to_csv(p, index=False))  # type: ignore[misc]
+        write_atomic(out / f"{title}.csv", partial(table.to_csv, index=False))
     for name in tasks:
         draw(out / "pictures" / name, *(tables[t][tables[t]["task"] == name] for t in ("sources", "separation", "networks")))
     summary = {
@@ -201,63 +181,63 @@ def run_error_sources(
     return summary
 
 
-class Bench:
-    """One network on one test set; answers of references are kept."""
+class HardwareBench(AnswerBench):
+    """A network's answers on hardware with one error, and without it."""
 
-    def __init__(self, network: LSTMNetwork, task: Task, chips: int, seed: int, threads: int | None = None) -> None:
-        self.network, self.task, self.chips, self.seed, self.threads = network, task, chips, seed, threads
-        self.exact = self.correct(Hardware())[0]
+    def __init__(self, network: LSTMNetwork, data: SequenceSet, chips: int, seed: int, threads: int | None = None) -> None:
+        super().__init__(network, data, chips, threads=threads)
+        self.seed, self.units = seed, network.n_hidden
+
+    @property
+    def exact(self) -> np.ndarray:
+        """Answers of floating point, bool (sequences,)."""
+        return self.kept("float", lambda: self.correct(Hardware()))[0]
 
     def correct(self, hardware: Hardware) -> np.ndarray:
         """Whether each chip answers each test sequence correctly, shape (chips, sequences)."""
         chips = self.chips if hardware.random or hardware.drawn_chips() is not None else 1
         rng = np.random.default_rng(self.seed)
-        return evaluate(self.network, self.task.test, hardware, chips, rng, dtype=np.float64, threads=self.threads).correct
+        return evaluate(self.network, self.data, hardware, chips, rng, dtype=np.float64, threads=self.threads).correct
 
-    def with_source(self, build: Callable[..., Hardware], bits: int) -> np.ndarray:
-        """As `correct`, on hardware that a `Source` builds."""
+    def built(self, build: Build, bits: int) -> np.ndarray:
+        """As `correct`, on hardware that a `SingleError` builds."""
         # Each source draws the same chips at every amount and resolution, and the reference those of the source.
-        rng = error_source_stream(self.seed)
-        return self.correct(build(bits, self.network.n_hidden, self.chips, rng))
+        return self.correct(build(bits, self.units, self.chips, error_source_stream(self.seed)))
+
+    def ideal(self, bits: int, noise: float = 0.0) -> np.ndarray:
+        """As `correct`, on ramps as designed but for noise of their thresholds, LSB."""
+        return self.kept(f"{bits} bits, {noise:g} LSB", lambda: self.correct(Hardware(bits=bits, threshold_noise=noise)))
 
     def sources(self) -> list[dict[str, Any]]:
         """A row for each resolution and source, ideal quantisation first."""
         rows = []
         for bits in BITS:
-            ideal = self.correct(Hardware(bits=bits))
-            rows.append(_row(bits, "ideal ramps", "against float", ideal, self.exact))
-            for source in error_sources():
-                reference = self.with_source(source.reference, bits)
-                reference = reference[0] if len(reference) == 1 else reference
-                rows.append(_row(bits, source.name, source.amount, self.with_source(source.hardware, bits), reference))
+            rows.append(_row(bits, "ideal ramps", "against float", self.ideal(bits), self.exact))
+            for error in error_sources():
+                without = self.ideal(bits) if error.reference is _nominal else self.built(error.reference, bits)
+                reference = without[0] if len(without) == 1 else without
+                rows.append(_row(bits, error.name, error.amount, self.built(error.hardware, bits), reference))
         return rows
 
     def separation(self) -> list[dict[str, Any]]:
         """How far apart neighbouring resolutions are without and with threshold noise."""
         rows = []
         for noise in (0.0, *THRESHOLD_NOISE):
-            correct = {bits: self.correct(Hardware(bits=bits, threshold_noise=noise)) for bits in BITS}
             for high, low in pairwise(BITS):
-                change = accuracy_change(correct[high], correct[low])
+                correct, against = self.ideal(high, noise), self.ideal(low, noise)
                 row = {"threshold_noise_lsb": noise, "bits": high, "against_bits": low}
-                row |= {"accuracy": float(correct[high].mean()), "against_accuracy": float(correct[low].mean())}
-                rows.append(row | _columns(change))
+                row |= {"accuracy": float(correct.mean()), "against_accuracy": float(against.mean())}
+                rows.append(row | accuracy_change(correct, against).columns())
         return rows
 
 
 def _row(bits: int, source: str, amount: str, correct: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
     row = {"bits": bits, "source": source, "amount": amount, "chips": len(correct)}
     row |= {"reference": float(reference.mean()), "accuracy": float(correct.mean())}
-    return row | _columns(accuracy_change(correct, reference))
+    return row | accuracy_change(correct, reference).columns()
 
 
-def _columns(change: Change) -> dict[str, Any]:
-    """The change, its interval over test sets and its interval over chips (None for a single chip)."""
-    o = change.over_chips
-    return {"change": change.value, "low": change.low, "high": change.high, "chips_low": o.low, "chips_high": o.high}
-
-
-def _described(network: LSTMNetwork, bench: Bench, settings: TrainingSettings) -> dict[str, Any]:
+def _described(network: LSTMNetwork, bench: HardwareBench, settings: TrainingSettings) -> dict[str, Any]:
     i = accuracy_interval(int(bench.exact.sum()), len(bench.exact))
     best = next((e for e in network.metadata.epochs if e.epoch == network.metadata.best_epoch), None)
     return {

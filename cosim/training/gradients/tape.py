@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.chip import ChipCell, ChipMatrix, Converted, Converters, PwmInputs, kernels
+from cosim.chip import ChipCell, ChipMatrix, ConvertedColumns, Converters, PwmInputs, kernels
 from cosim.network.cells import Gate, Matrix
 from netlists.function import get_activation
 
@@ -80,7 +80,7 @@ class MatrixTape:
         self.chip = None if disturbance.chip is None else disturbance.chip.matrices[self.matrix.name]
         shape = self.matrix.shape
         units = () if self.chip is None else self.chip.units
-        self.converted = {j for u in units if isinstance(u, Converted) for j in range(u.columns.start, u.columns.stop)}
+        self.converted = {j for u in units if isinstance(u, ConvertedColumns) for j in range(u.columns.start, u.columns.stop)}
         if self.chip is None:
             # Products of few rows are a third faster where the weights of a column are neighbours.
             self.weights, self.columns = weights, self._array("columns", shape[1], shape[0])
@@ -198,7 +198,7 @@ class MatrixTape:
             kernels.add_noise(across, array.read_variance @ (driven * driven), array.read_keys, counters, step)
         for unit in self.chip.units:
             part = across[unit.columns]
-            if isinstance(unit, Converted):
+            if isinstance(unit, ConvertedColumns):
                 unit.bank.convert_compiled(part, part, counters, step)
             else:
                 part[:] = unit.compute(part)

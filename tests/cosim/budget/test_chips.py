@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
-from cosim.budget.chips import Builder
+from cosim.budget.chips import ChipBuilder
 from cosim.budget.sources import NAMES, SOURCES, check_amounts, default_amounts, source
-from cosim.budget.stepless import Seen
+from cosim.budget.unquantized import UnquantizedColumns
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.chip.pulses import PwmInputs
 from cosim.chip.weights import effective_weights
@@ -31,7 +31,7 @@ DEFAULTS = default_amounts(PROFILE, RampCircuit(), 4)
 
 @pytest.fixture(scope="module")
 def builder(network):
-    return Builder(network, PROFILE, 4, seed=5)
+    return ChipBuilder(network, PROFILE, 4, seed=5)
 
 
 def scores(builder, data, amounts, n=2):
@@ -162,7 +162,7 @@ def test_programming_error_is_the_evaluators(builder, network):
 @pytest.mark.parametrize("wire", [0.0, 2.0])
 def test_access_transistors_and_wires_are_the_crossbar_solvers(network, wire):
     """The whole matrix in one array, transistor and wires solved together as the mesh has them."""
-    builder = Builder(network, PROFILE, 4, 5, array_rows=64, array_columns=64)
+    builder = ChipBuilder(network, PROFILE, 4, 5, array_rows=64, array_columns=64)
     (chip,), _ = builder.chips({"access": 300.0, "ir_drop": wire}, [0], np.float64)
     scale = np.array([4.0] * 3 + [1.0] * 6)[:, None]
     pairs = weights_to_pairs(network.layers[0].directions[0]["weights"] * scale, PROFILE, layout="rows")
@@ -173,12 +173,12 @@ def test_access_transistors_and_wires_are_the_crossbar_solvers(network, wire):
 
 def test_sums_are_seen_through_the_drawn_ramp():
     levels, ideal = np.array([-1.1, 0.0, 0.3, 2.0]), np.array([-1.0, 0.0, 0.5, 1.5])
-    unit = Seen.through(slice(0, 3), Gate("i", "tanh"), levels, ideal, np.float64)
+    unit = UnquantizedColumns.through(slice(0, 3), Gate("i", "tanh"), levels, ideal, np.float64)
     z = np.random.default_rng(1).uniform(-4, 4, (3, 64))
     # NumPy's interpolation, with points far out for what lies beyond.
     expected = np.interp(z, np.r_[-101.1, levels, 102.0], np.r_[-101.0, ideal, 101.5])
     np.testing.assert_allclose(unit.compute(z), np.tanh(expected), atol=1e-12)
-    assert Seen.through(slice(0, 3), Gate("i", "tanh"), ideal, ideal, np.float64).slope is None
+    assert UnquantizedColumns.through(slice(0, 3), Gate("i", "tanh"), ideal, ideal, np.float64).slope is None
 
 
 def test_fine_steps_approach_what_is_seen_without_steps(network, sequences):
@@ -186,7 +186,7 @@ def test_fine_steps_approach_what_is_seen_without_steps(network, sequences):
     amounts = {n: a for n, a in DEFAULTS.items() if n not in ("ramp_bits", "pwm_bits", "stuck")}
     off = {}
     for bits in (3, 8):
-        builder = Builder(network, PROFILE, bits, 5)
+        builder = ChipBuilder(network, PROFILE, bits, 5)
         off[bits] = np.abs(
             scores(builder, sequences, amounts) - scores(builder, sequences, amounts | {"ramp_bits": float(bits)})
         ).mean()
@@ -226,7 +226,7 @@ def test_networks_without_a_budget(kind, options):
     cell = make_cell({"kind": kind, "n_in": 3, "n_hidden": 5, **options})
     layer = Layer(cell, cell.initial_parameters(np.random.default_rng(1)))
     with pytest.raises(InputError, match=f"layer of {kind}.*a budget is drawn up for LSTM layers"):
-        Builder(Network((layer,), np.zeros((cell.n_out + 1, 4))), PROFILE, 4, 1)
+        ChipBuilder(Network((layer,), np.zeros((cell.n_out + 1, 4))), PROFILE, 4, 1)
 
 
 def test_two_layers_in_both_directions(sequences):
@@ -235,7 +235,7 @@ def test_two_layers_in_both_directions(sequences):
     first, second = (make_cell({"kind": "lstm", "n_in": n, "n_hidden": 5}) for n in (3, 10))
     layers = tuple(Layer(c, c.initial_parameters(rng), c.initial_parameters(rng)) for c in (first, second))
     network = Network(layers, rng.normal(0, 1, (11, 4)))
-    builder = Builder(network, PROFILE, 4, 5)
+    builder = ChipBuilder(network, PROFILE, 4, 5)
     float_ = evaluate(network, sequences, Hardware(), dtype=np.float64).scores
     assert np.array_equal(scores(builder, sequences, {})[0], float_[0])
     expected = evaluate(network, sequences, Hardware(bits=4, pwm=PwmInputs(4)), dtype=np.float64).scores

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cosim.budget.cells import CURVATURE_SPREAD, budget_profile, drawn_curvature, read_through
+from cosim.budget.device_errors import CURVATURE_SPREAD, budget_profile, drawn_curvature, read_through
 from cosim.budget.ramps import ramp_levels
 from cosim.budget.sources import RELAXED, default_relaxation, mean_relaxation
 from netlists.ramp.compiler import program_ramp
@@ -76,7 +76,7 @@ def test_relaxation_is_not_calibrated_away(program):
 
 def test_one_curvature_for_all_cells_scales_the_ramp_alone(monkeypatch, program):
     """All cells with b gain 1 + b V^2, and so does the ramp's span."""
-    monkeypatch.setattr("cosim.budget.cells.CURVATURE_SPREAD", (1.0, 1.0))
+    monkeypatch.setattr("cosim.budget.device_errors.CURVATURE_SPREAD", (1.0, 1.0))
     drawn = levels(program, {"iv_curvature": 0.5})[0]
     span = (drawn[-1] - drawn[0]) / (program.x[-1] - program.x[0])
     assert span == pytest.approx(1 + 0.5 * CIRCUIT.v_read**2, rel=1e-9)

@@ -13,8 +13,8 @@ import pytest
 
 from characterization.resume import Parts
 from cosim.budget import bench as bench_module, run as run_module
-from cosim.budget.bench import Bench
-from cosim.budget.chips import Builder
+from cosim.budget.bench import BudgetBench
+from cosim.budget.chips import ChipBuilder
 from cosim.budget.run import BudgetSettings, run_budget
 from cosim.budget.shapley import exact_shares
 from cosim.budget.sources import NAMES, default_amounts, source
@@ -91,9 +91,9 @@ def test_shares_add_up_to_the_total(done):
 def test_sampled_shares_meet_all_coalitions(done, tmp_path):
     """16 sets of 4 sources, by brute force, against the sampled shares within what the orders leave."""
     _, summary = done
-    builder = Builder(Network.load(NETWORK), load_profile("taox-100-400"), 3, seed=1)
+    builder = ChipBuilder(Network.load(NETWORK), load_profile("taox-100-400"), 3, seed=1)
     amounts = default_amounts(builder.profile, builder.circuit, 3) | AMOUNTS
-    bench = Bench(builder, short_task("vowels").test, 3, amounts, Parts(tmp_path, {}), 1)
+    bench = BudgetBench(builder, short_task("vowels").test, 3, amounts, Parts(tmp_path, {}), 1)
     exact = exact_shares(4, lambda mask: -bench.coalition(mask).astype(float)).mean(axis=(1, 2))
     found = {row["source"]: row for row in summary["shapley"]}
     for name, share in zip(bench.names, exact, strict=True):

@@ -9,7 +9,7 @@ import cosim.loop.simulators as simulators
 from cosim.chip.converters import Converters
 from cosim.evaluation.evaluator import evaluate
 from cosim.loop.chip import choose_columns, make_chip
-from cosim.loop.path import Who, run_loop_network
+from cosim.loop.datapath import Who, run_loop_network
 from cosim.loop.run import choose_sequences
 from cosim.loop.settings import LoopSettings
 from cosim.loop.simulators import ModelSimulator, SpiceSimulator, Step
@@ -52,12 +52,21 @@ def deep(kind, directions, layers, **options):
     return Network(tuple(out), rng.normal(0, 1, (n_in + 1, 3)))
 
 
+PROJECTED = {"n_projection": 2, "projection_full_scale": 2.0}
+
+
 @pytest.mark.parametrize(
-    ("kind", "directions", "layers", "options"),
-    [("lstm", 2, 2, {}), ("gru", 1, 2, {}), ("lstm", 1, 1, {"n_projection": 2, "projection_full_scale": 2.0})],
+    ("kind", "directions", "layers", "options", "scope"),
+    [
+        ("lstm", 2, 2, {}, "converter"),
+        ("gru", 1, 2, {}, "converter"),
+        ("lstm", 1, 1, PROJECTED, "converter"),
+        # C_f puts twice the pre-activation on the projection's ramp.
+        ("lstm", 1, 1, PROJECTED, "column"),
+    ],
 )
-def test_other_networks_loop_as_the_evaluator_runs_them(task, make, kind, directions, layers, options):
-    net, settings = deep(kind, directions, layers, **options), make(columns=(0, 1), utterances=3)
+def test_other_networks_loop_as_the_evaluator_runs_them(task, make, kind, directions, layers, options, scope):
+    net, settings = deep(kind, directions, layers, **options), make(columns=(0, 1), utterances=3, scope=scope)
     chip, some = make_chip(net, settings), choose_sequences(task.test, settings)
     expected = evaluate(
         net, task.test.select(some.numbers), chip.evaluator.hardware, [chip.evaluator], engine="numpy", dtype=np.float64, threads=1
@@ -78,7 +87,7 @@ def test_the_evaluators_chip_computes_with_the_drawn_cells(network, chip):
     # With all inputs at their longest pulses, an ideal column holds the sum of its weights.
     codes = np.full(array.tile.inputs, array.tile.pwm.max_code)
     volts = mac_voltages(array.tile.with_(opamp_offset=np.zeros(12)), codes, level="ideal", array="ideal")
-    unit = np.array([chip.ramps[array.activation_of(j)].volts_per_unit for j in range(array.tile.columns)])
+    unit = np.array([chip.ramps[array.gate(j).activation].volts_per_unit for j in range(array.tile.columns)])
     x = (array.weights * array.row_scale[:, None]).sum(axis=0)
     np.testing.assert_allclose((volts - 0.9) / unit, x, atol=2e-3 * np.abs(x).max())
 
@@ -167,7 +176,7 @@ def test_columns_that_are_not_simulated_have_the_ramps_levels_and_their_own_offs
     np.testing.assert_array_equal(some.chosen, [1, 6])
     for j in range(12):
         # Measured in ngspice column by column, or once for the ramp: 20 uV of 100 mV and more.
-        unit = chip.ramps[every.activation_of(j)].volts_per_unit
+        unit = chip.ramps[every.gate(j).activation].volts_per_unit
         np.testing.assert_allclose(some.levels[j], every.levels[j], atol=2e-4 / unit)
 
 
@@ -255,7 +264,7 @@ def test_a_code_that_the_ramp_does_not_have_is_an_error(network, chip, some):
         ({"scope": "tile", "noise": True}, "the deck of a whole tile has none"),
         ({"utterances": 0}, "utterances=0: must be a whole number, 1 or more"),
         ({"seed": -1}, "seed=-1"),
-        ({"columns": ()}, "must name at least one"),
+        ({"columns": ()}, "must name at least 1"),
         ({"columns": (1, 1)}, "each once"),
         ({"level": "sky130", "latches": True}, "take level macro"),
         ({"level": "sky130", "scope": "column"}, "take level macro"),

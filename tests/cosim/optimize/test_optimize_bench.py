@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
+from cosim.chip.mapping import converted_columns
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.network import LSTMNetwork, Network
-from cosim.optimize.bench import Bench, converted_columns, held_out_sequences, loaded_network
+from cosim.optimize.bench import DesignBench, held_out_sequences, loaded_network
 from cosim.optimize.space import Space, design_of, variables
 from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
@@ -77,7 +78,7 @@ def test_a_column_with_more_conductance_loses_more():
 
 
 def test_hardware_without_errors_loses_what_rounding_does(task, digits):
-    bench = Bench(digits, task.test, PROFILE.without_variation(), r_wire=0.0)
+    bench = DesignBench(digits, task.test, PROFILE.without_variation(), r_wire=0.0)
     design = design_of(DEFAULT | {"bits": 8, "n_in": 8}, PROFILE, digits)
     ramps = {a: RampDraw.ideal(a, 8) for a in ("sigmoid", "tanh")}
     found = bench.loss(design, ramps, 2, 1)
@@ -88,7 +89,7 @@ def test_hardware_without_errors_loses_what_rounding_does(task, digits):
 
 
 def test_large_offsets_and_long_wires_show(task, digits):
-    bench = Bench(digits, task.test, PROFILE, r_wire=1.0)
+    bench = DesignBench(digits, task.test, PROFILE, r_wire=1.0)
     good = bench.predicted(design_of(DEFAULT | {"comparator_offset": 1e-3, "array_size": 16}, PROFILE, digits), 3, 1)
     offset = bench.predicted(design_of(DEFAULT | {"comparator_offset": 50e-3, "array_size": 16}, PROFILE, digits), 3, 1)
     wires = replace(bench, r_wire=50.0).predicted(design_of(DEFAULT | {"comparator_offset": 1e-3}, PROFILE, digits), 3, 1)
@@ -99,5 +100,5 @@ def test_large_offsets_and_long_wires_show(task, digits):
 
 def test_the_same_seed_gives_the_same_loss_on_any_number_of_threads(task, digits):
     design = design_of(DEFAULT | {"array_size": 16}, PROFILE, digits)
-    one, two = (Bench(digits, task.test, PROFILE, 1.0, threads=n).predicted(design, 2, 3) for n in (1, 2))
+    one, two = (DesignBench(digits, task.test, PROFILE, 1.0, threads=n).predicted(design, 2, 3) for n in (1, 2))
     assert one == two

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.chip import Converters, Exact
+from cosim.chip import NO_KEYS, Converters, Exact
 from cosim.network.cells import Gate
 
-NO_KEYS, _NO_COUNTERS = np.zeros((0, 2), np.uint32), np.zeros(0, np.uint32)
-"""Of converters without noise."""
+_NO_COUNTERS = np.zeros(0, np.uint32)
 
 
 @dataclass(frozen=True, eq=False)
-class Seen(Exact):
+class UnquantizedColumns(Exact):
     """Columns whose activation is computed exactly, from what a ramp without steps would make of the pre-activation.
 
     Attributes
@@ -27,7 +26,7 @@ class Seen(Exact):
     offset: Converters | None = None
 
     @classmethod
-    def through(cls, columns: slice, gate: Gate, levels: np.ndarray, ideal: np.ndarray, dtype: type) -> Seen:
+    def through(cls, columns: slice, gate: Gate, levels: np.ndarray, ideal: np.ndarray, dtype: type) -> UnquantizedColumns:
         """A sum at ``levels[k]`` is taken for ``ideal[k]``, linearly in between and one to one beyond; shapes (thresholds,)."""
         if np.array_equal(levels, ideal):
             return cls(columns, gate)

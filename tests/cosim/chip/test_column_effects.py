@@ -14,7 +14,7 @@ from characterization.compact.delay import DelayLaw
 from characterization.compact.integrator import IntegratorModel
 from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.file import Fitted
-from cosim.budget.columns import FAR, column_gains, late_columns, late_levels, leaked_levels
+from cosim.chip.column_effects import FAR, column_gains, late_columns, late_levels, leaked_levels
 from netlists.array.pwm import Pwm
 from netlists.converter.tile import Tile
 from netlists.converter.tile_deck import convert
@@ -54,7 +54,7 @@ def test_gains_are_those_of_the_op_amps_equations(a0, gbw):
     load, c_f, window = np.array([13e-3, 14e-3, 15e-3, 16e-3, 17e-3]), 138e-12, 620e-9
     omega = 2 * math.pi * gbw
     held = np.array([held_output(s, c_f - load.mean() / omega, a0, omega, 20e-9, window) for s in load])
-    gain = column_gains(load, c_f, window, {"integrator_gain": 1 / a0, "integrator_settling": 1 / omega})
+    gain = column_gains(load, c_f, window, settling=1 / omega, inverse_gain=1 / a0)
     found = held / held[2]
     assert np.ptp(gain) > 1e-4
     # First order in each, and the pulse takes a part of the window.
@@ -76,15 +76,14 @@ def test_gains_of_a_tile_in_ngspice():
     load = tile.crossbar.conductance.sum(axis=0)
     charge = float(tile.charge_capacitance()[0])
     r_hold = tile.r_hold * float(tile.feedback_capacitance()[0])
-    amounts = {"integrator_gain": 1 / CIRCUIT.a0, "integrator_settling": TAU + r_hold}
-    gain = column_gains(load, charge, tile.pwm.duration, amounts)
+    gain = column_gains(load, charge, tile.pwm.duration, settling=TAU + r_hold, inverse_gain=1 / CIRCUIT.a0)
     spread = np.ptp(found / found.mean())
     assert spread > 0.05
     np.testing.assert_allclose(gain / gain.mean(), found / found.mean(), atol=0.03 * spread)
 
 
 def test_no_amount_is_no_gain():
-    assert np.array_equal(column_gains(np.array([1e-3, 2e-3]), 1e-11, 1e-6, {}), np.ones(2))
+    assert np.array_equal(column_gains(np.array([1e-3, 2e-3]), 1e-11, 1e-6), np.ones(2))
 
 
 def test_leaked_levels_are_the_integrator_model_turned_round(program):

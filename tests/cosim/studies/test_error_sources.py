@@ -14,9 +14,11 @@ from cosim.chip.pulses import PwmInputs
 from cosim.evaluation.comparison import accuracy_change, ideal_hardware
 from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
+from cosim.report import RunOptions
 from cosim.studies.error_sources.run import (
     BITS,
-    Bench,
+    ErrorSourcesSettings,
+    HardwareBench,
     error_sources,
     only_programming,
     only_reading,
@@ -35,11 +37,11 @@ PROFILE = load_profile("taox-100-400")
 def bench():
     task = load_task("digits")
     network = train_task(task, seed=1, settings=TrainingSettings(n_hidden=16, epochs=20, learning_rate=5e-3, weight_decay=0.3))
-    return Bench(network, task, chips=8, seed=1)
+    return HardwareBench(network, task.test, chips=8, seed=1)
 
 
 def scores(bench, hardware, seed=1):
-    return evaluate(bench.network, bench.task.test, hardware, 2, np.random.default_rng(seed), dtype=np.float64).scores
+    return evaluate(bench.network, bench.data, hardware, 2, np.random.default_rng(seed), dtype=np.float64).scores
 
 
 def test_threshold_noise_separates_the_resolutions_and_quantisation_hardly_does(bench):
@@ -60,8 +62,8 @@ def test_each_source_alone_makes_answers_worse(bench):
     """At 3 bits, the last amount of each source. What a read voltage does depends on its direction: tested by itself."""
     largest = {s.name: s for s in error_sources() if not s.name.startswith("V_read")}
     for name, source in largest.items():
-        reference = bench.with_source(source.reference, 3)
-        change = accuracy_change(bench.with_source(source.hardware, 3), reference)
+        reference = bench.built(source.reference, 3)
+        change = accuracy_change(bench.built(source.hardware, 3), reference)
         assert change.value < 0.005, name
     assert {"comparator offset", "conversion noise", "threshold noise", "IR drop", "drift"} <= set(largest)
 
@@ -168,7 +170,7 @@ def test_interval_of_a_change_covers_the_truth():
 )
 def test_bad_use_is_named(tmp_path, options, names):
     with pytest.raises(InputError, match=names):
-        run_error_sources(tmp_path / "out", **options)
+        run_error_sources(ErrorSourcesSettings(**options), tmp_path / "out", RunOptions())
     assert not (tmp_path / "out").exists()
 
 
@@ -176,11 +178,11 @@ def test_a_language_model_is_refused(tmp_path):
     if not is_here("sotu"):
         pytest.skip("the text is not cached")
     with pytest.raises(InputError, match="language modelling"):
-        run_error_sources(tmp_path / "out", tasks=("sotu",))
+        run_error_sources(ErrorSourcesSettings(tasks=("sotu",)), tmp_path / "out", RunOptions())
 
 
 def test_whole_study_writes_tables_pictures_and_where_they_come_from(tmp_path):
-    summary = run_error_sources(tmp_path, tasks=("digits",), chips=2, seed=3, progress=False)
+    summary = run_error_sources(ErrorSourcesSettings(tasks=("digits",), chips=2, seed=3), tmp_path, RunOptions(progress=False))
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
     assert summary["seed"] == 3
     assert summary["versions"]["numpy"] == np.__version__
@@ -195,7 +197,7 @@ def test_whole_study_writes_tables_pictures_and_where_they_come_from(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not is_here("voices"), reason="voices are not cached: cosim tasks get voices")
 def test_voices_separate_by_threshold_noise(tmp_path):
-    summary = run_error_sources(tmp_path, tasks=("voices",), progress=False)
+    summary = run_error_sources(ErrorSourcesSettings(), tmp_path, RunOptions(progress=False))
     rows = pd.DataFrame(summary["separation"])
     rows = rows[rows["training"] == "plain"].set_index(["threshold_noise_lsb", "against_bits"])
     assert abs(rows.loc[(0.0, 4), "change"]) < 0.02

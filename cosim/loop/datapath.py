@@ -12,12 +12,13 @@ from cosim.network import Network, run_layer
 from netlists.errors import SimulationError
 from netlists.ramp import RampProgram
 
-from .chip import LoopArray, LoopChip
+from .array import LoopArray
+from .chip import LoopChip
 from .simulators import FAILED, Answer, Simulator, Step
 
 
 @dataclass(frozen=True, eq=False)
-class Converted:
+class StepConversion:
     """One step of one array.
 
     Attributes
@@ -55,7 +56,7 @@ class Who:
 
 
 class LoopPath:
-    """As `forward.Path`.
+    """As `forward.TimedDatapath`.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class LoopPath:
     """
 
     def __init__(
-        self, chip: LoopChip, cell: ChipCell, key: str, active: np.ndarray, who: Who, tell: Callable[[Converted], None]
+        self, chip: LoopChip, cell: ChipCell, key: str, active: np.ndarray, who: Who, tell: Callable[[StepConversion], None]
     ) -> None:
         self.cell = cell.cell
         self._chip, self._key, self._active, self._who, self._tell = chip, key, active, who, tell
@@ -107,16 +108,16 @@ class LoopPath:
         """Outputs of all columns, shape of ``x``."""
         identities = self._counters[: x.shape[1]]
         passed = self._chip.passed(array, np.arange(len(x)), x, self._step, identities)
-        programs = [self._chip.ramps[array.activation_of(j)].program for j in range(len(x))]
+        programs = [self._chip.ramps[array.gate(j).activation].program for j in range(len(x))]
         codes = np.array([p.codes[k] for p, k in zip(programs, passed, strict=True)])
         step = Step(array, self._step, x[array.chosen].copy(), drive, identities)
         answer = None
         if self._who.simulator is not None and len(array.chosen):
             answer = self._who.simulator.answer(step)
-        self._tell(Converted(step, codes[array.chosen], answer))
+        self._tell(StepConversion(step, codes[array.chosen], answer))
         if answer is not None and self._who.leads:
             codes[array.chosen] = self._led(step, codes[array.chosen], answer)
-        tables = [array.full_scale(j) * _by_code(p) for j, p in enumerate(programs)]
+        tables = [array.gate(j).full_scale * _by_code(p) for j, p in enumerate(programs)]
         out = np.array([t[c] for t, c in zip(tables, codes, strict=True)])
         if len(bad := np.argwhere(np.isnan(out))):
             j, i = bad[0]
@@ -164,7 +165,7 @@ def run_loop_network(
     active: np.ndarray,
     counters: np.ndarray,
     who: Who,
-    tell: Callable[[Converted], None],
+    tell: Callable[[StepConversion], None],
 ) -> Trajectory:
     """Run a network over time on the chip.
 

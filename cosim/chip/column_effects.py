@@ -1,7 +1,7 @@
 """What integrators and comparators do to a column, as changes of its pre-activation and of the ramp's levels.
 
 All voltages are turned into units of the pre-activation by `RampProgram.volts_per_unit`; a column's charge capacitance is the one
-of `netlists.converter.Tile.charge_capacitance`. Integrators are compared with the mean column of their ramp's group: C_f makes
+of `netlists.converter.charge_capacitance`. Integrators are compared with the mean column of their ramp's group: C_f makes
 good what that one loses, as in `Tile.feedback_capacitance`.
 """
 
@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from characterization.compact.column import decision_times
-from characterization.compact.comparator import ComparatorModel
-from characterization.compact.delay import DelayLaw
+from characterization.compact import ComparatorModel, DelayLaw, decision_times
 from characterization.ramp_model import Fitted
 from netlists.ramp import RampProgram, timing
 from netlists.technology import RampCircuit
-
-from .sources import Amounts
 
 DELAY_SPREAD = 0.1
 """Spread of the comparators' time constants from column to column, relative rms. Assumption."""
@@ -24,7 +20,9 @@ FAR = 1e3
 """A level that a comparator is too slow for lies this far down, units of a pre-activation: every input passes it."""
 
 
-def column_gains(load: np.ndarray, charge_capacitance: float, window: float, amounts: Amounts) -> np.ndarray:
+def column_gains(
+    load: np.ndarray, charge_capacitance: float, window: float, *, settling: float = 0.0, inverse_gain: float = 0.0
+) -> np.ndarray:
     """Gain of each column of one group relative to the mean column's, shape (columns,).
 
         settling:  1 / (1 + (S - S_mean) / (2 pi gbw C))        finite gain:  exp(-(S - S_mean) T / (a0 C))
@@ -41,13 +39,17 @@ def column_gains(load: np.ndarray, charge_capacitance: float, window: float, amo
         Farads.
     window : float
         Seconds that the hold switch is closed.
+    settling : float
+        1 / (2 pi gbw) of the op-amp, seconds; 0: at once.
+    inverse_gain : float
+        1 / a0 of the op-amp; 0: infinite gain.
     """
     excess = (load - load.mean()) / charge_capacitance
     gain = np.ones(len(load))
-    if tau := amounts.get("integrator_settling", 0.0):
-        gain = gain / (1 + tau * excess)
-    if inverse := amounts.get("integrator_gain", 0.0):
-        gain = gain * np.exp(-inverse * window * excess)
+    if settling:
+        gain = gain / (1 + settling * excess)
+    if inverse_gain:
+        gain = gain * np.exp(-inverse_gain * window * excess)
     return gain
 
 

@@ -1,0 +1,14 @@
+from .bench import (
+    AnswerBench as AnswerBench,
+    BudgetBench as BudgetBench,
+)
+from .chips import (
+    ChipBuilder as ChipBuilder,
+)
+from .device_errors import (
+    budget_profile as budget_profile,
+)
+from .sources import (
+    ErrorSource as ErrorSource,
+    default_amounts as default_amounts,
+)

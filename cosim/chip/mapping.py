@@ -1,0 +1,182 @@
+"""Where a network's weights lie: the inputs that take the longest pulse, the cells of each matrix, the columns of each ramp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.network import Layer, Network
+from cosim.network.cells import Cell, Gate, Matrix
+from netlists.array import Pwm, weights_to_pairs
+from netlists.converter import charge_capacitance
+from netlists.ramp import RampProgram
+from netlists.technology import DeviceProfile, RampCircuit
+
+from .column_effects import column_gains
+from .hardware import Hardware
+from .pulses import PwmInputs
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixPlace:
+    """One weight matrix of a network, and where it is.
+
+    Attributes
+    ----------
+    layer, direction, number : int
+        ``number`` is its place among the cell's matrices.
+    cell : Cell
+    matrix : Matrix
+    weights : ndarray (rows, columns)
+    ranges : tuple of float or None
+        Input of each part that takes the longest pulse; None: pulse widths are not rounded.
+    """
+
+    layer: int
+    direction: int
+    number: int
+    cell: Cell
+    matrix: Matrix
+    weights: np.ndarray
+    ranges: tuple[float, ...] | None
+
+    @property
+    def key(self) -> str:
+        """``layer.direction.matrix``."""
+        return f"{self.layer}.{self.direction}.{self.matrix.name}"
+
+    @property
+    def gates(self) -> tuple[tuple[slice, Gate], ...]:
+        """Columns of each gate, in order."""
+        return tuple((self.matrix.columns(g.name), g) for g in self.matrix.gates)
+
+    @property
+    def row_scale(self) -> np.ndarray:
+        """Input that takes each row's longest pulse, shape (rows,); the cells of a row hold its weights times this."""
+        out = np.ones(len(self.weights))
+        if self.ranges is not None:
+            out[: len(out) - self.matrix.bias] = np.repeat(self.ranges, [n for _, n in self.matrix.parts])
+        return out
+
+    @property
+    def ramp_groups(self) -> dict[tuple[str, float], np.ndarray]:
+        """Numbers of the columns that share a ramp and its scale, by activation and full scale."""
+        everything = np.arange(self.matrix.shape[1])
+        kinds = dict.fromkeys((g.activation, g.full_scale) for g in self.matrix.gates)
+        return {k: np.concatenate([everything[c] for c, g in self.gates if (g.activation, g.full_scale) == k]) for k in kinds}
+
+
+def matrix_places(network: Network, pwm: PwmInputs | None, *, digital: bool = False) -> Iterator[MatrixPlace]:
+    """The matrices of a network in the order of its layers and directions; ``digital`` includes those on no array."""
+    for depth, layer in enumerate(network.layers):
+        for direction in range(len(layer.directions)):
+            yield from (at for at in cell_places(network, depth, direction, pwm) if digital or not at.matrix.digital)
+
+
+def cell_places(network: Network, depth: int, direction: int, pwm: PwmInputs | None) -> Iterator[MatrixPlace]:
+    """All matrices of one direction of a layer, digital ones included."""
+    layer = network.layers[depth]
+    parameters = layer.directions[direction]
+    for number, m in enumerate(layer.cell.matrices):
+        yield MatrixPlace(depth, direction, number, layer.cell, m, parameters[m.name], _ranges(network, depth, m, pwm))
+
+
+def _ranges(network: Network, depth: int, matrix: Matrix, pwm: PwmInputs | None) -> tuple[float, ...] | None:
+    if pwm is None or matrix.digital:
+        return None
+    state = pwm.state_range or network.layers[depth].cell.state_range
+    below = (pwm.state_range or network.layers[depth - 1].cell.state_range) if depth else pwm.input_range
+    return tuple(below if name == "x" else state for name, _ in matrix.parts)
+
+
+def with_weights(network: Network, change: Callable[[MatrixPlace], np.ndarray], pwm: PwmInputs | None = None) -> Network:
+    """The network with other weights on its crossbars; digital matrices, readout and embedding stay as they are."""
+    layers = []
+    for depth, layer in enumerate(network.layers):
+        directions = [
+            {at.matrix.name: at.weights if at.matrix.digital else change(at) for at in cell_places(network, depth, d, pwm)}
+            for d in range(len(layer.directions))
+        ]
+        layers.append(Layer(layer.cell, *directions))
+    return Network(tuple(layers), network.readout, network.embedding, network.metadata)
+
+
+def converted_columns(network: Network, hardware: Hardware | None = None) -> dict[str, int]:
+    """Columns that a ramp of each activation converts, in the network's order.
+
+    Parameters
+    ----------
+    hardware : Hardware or None
+        One without ramps converts none; one whose state units are ramps has columns for digital values too. None: the crossbars'.
+    """
+    out: dict[str, int] = {}
+    if hardware is not None and hardware.bits is None and hardware.ramps is None:
+        return out
+    for layer in network.layers:
+        used = [(g.activation, m.width) for m in layer.cell.matrices if not m.digital for g in m.gates]
+        if hardware is not None and hardware.state_unit == "ramp":
+            used += [(a, layer.cell.n_hidden) for a in layer.cell.digital_activations]
+        for activation, width in used * len(layer.directions):
+            out[activation] = out.get(activation, 0) + width
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class MappedPairs:
+    """A matrix on pairs of rows of cells, as it is to be programmed.
+
+    Attributes
+    ----------
+    conductance : ndarray (2 rows, columns)
+        Siemens.
+    cells : ndarray of bool (2 rows, columns)
+        Crossings that have cells.
+    scale : float
+        Siemens per unit of a weight times its row's scale.
+    load : ndarray (columns,)
+        Sum of the conductances of each column, siemens.
+    """
+
+    conductance: np.ndarray
+    cells: np.ndarray
+    scale: float
+    load: np.ndarray
+
+
+def mapped_pairs(at: MatrixPlace, profile: DeviceProfile) -> MappedPairs:
+    """The cells of a matrix on a device; its largest scaled weight takes the whole conductance range."""
+    pairs = weights_to_pairs(at.weights * at.row_scale[:, None], profile, layout="rows")
+    cells = np.repeat(at.matrix.connected(), 2, axis=0)
+    return MappedPairs(pairs.conductance, cells, pairs.scale, np.where(cells, pairs.conductance, 0.0).sum(axis=0))
+
+
+def integrator_gains(
+    at: MatrixPlace,
+    profile: DeviceProfile,
+    program: Callable[[str], RampProgram],
+    circuit: RampCircuit,
+    pwm: Pwm,
+    *,
+    settling: float,
+    inverse_gain: float,
+) -> np.ndarray:
+    """Gain of each column of a matrix against the mean column of its ramp's group, shape (columns,).
+
+    Parameters
+    ----------
+    program : callable
+        From an activation to its ramp.
+    settling, inverse_gain
+        As for `column_gains`.
+    """
+    mapped = mapped_pairs(at, profile)
+    out = np.ones(len(mapped.load))
+    if not settling and not inverse_gain:
+        return out
+    for (activation, full_scale), columns in at.ramp_groups.items():
+        charge = charge_capacitance(program(activation), circuit, pwm, mapped.scale, full_scale=full_scale)
+        load = mapped.load[columns]
+        out[columns] = column_gains(load, charge, pwm.duration, settling=settling, inverse_gain=inverse_gain)
+    return out

@@ -1,0 +1,81 @@
+"""Ramps and arrays of the drawn chip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from characterization.plan import RampPlan
+from cosim.network.cells import Gate, Matrix
+from netlists.converter import Tile
+from netlists.ramp import Chips, RampProgram
+
+
+@dataclass(frozen=True, eq=False)
+class LoopRamp:
+    """The one ramp of an activation on the chip, calibrated.
+
+    Attributes
+    ----------
+    plan : RampPlan
+    program : RampProgram
+    column : Chips
+        Of one chip, without comparator: the columns have their own.
+    expected : ndarray (thresholds,)
+        Where its transition levels are to be looked for, volts.
+    """
+
+    plan: RampPlan
+    program: RampProgram
+    column: Chips
+    expected: np.ndarray
+
+    @property
+    def volts_per_unit(self) -> float:
+        return self.program.volts_per_unit(self.plan.circuit)
+
+
+@dataclass(frozen=True, eq=False)
+class LoopArray:
+    """One weight matrix on the chip.
+
+    Attributes
+    ----------
+    key : str
+        ``layer.direction.matrix``.
+    number : int
+        Of its random streams.
+    matrix : Matrix
+    row_scale : ndarray (rows,)
+        Input that takes the longest pulse.
+    tile : Tile
+        Cells, the offsets of integrators and comparators, and a group of columns for each activation.
+    chosen : ndarray of int (k,)
+        Columns that ngspice simulates, increasing.
+    levels : tuple of ndarray
+        Transition levels of each column, (thresholds,) in the order of the ramp's steps, units of its pre-activation.
+    """
+
+    key: str
+    number: int
+    matrix: Matrix
+    row_scale: np.ndarray
+    tile: Tile
+    chosen: np.ndarray
+    levels: tuple[np.ndarray, ...]
+
+    def gate(self, column: int) -> Gate:
+        """The gate that a column belongs to."""
+        return self.matrix.gates[column // self.matrix.width]
+
+    @property
+    def difference(self) -> np.ndarray:
+        """``G+ - G-``, shape (inputs, columns), siemens."""
+        g = self.tile.crossbar.conductance
+        return g[0::2] - g[1::2]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """What the columns compute, shape (rows, columns)."""
+        return self.difference / self.tile.scale / self.row_scale[:, None]
