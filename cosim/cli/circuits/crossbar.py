@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,7 +27,7 @@ class Wires:
     r_sense: Annotated[float, typer.Option(help="Resistance between a column's end and its terminal, ohm.")] = 0.0
 
     @property
-    def of_crossbar(self) -> dict[str, float]:
+    def of_crossbar(self) -> dict[str, Any]:
         """The fields of a crossbar."""
         return {"r_row": self.r_wire, "r_col": self.r_wire, "r_driver": self.r_driver, "r_sense": self.r_sense}
 
