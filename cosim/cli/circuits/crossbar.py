@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from characterization.plan import DEFAULT_PROFILE
 from netlists.technology import check_level, load_profile
 
 from .. import options as o
@@ -37,7 +38,7 @@ def crossbar(
     out: o.Out,
     rows: Annotated[int, typer.Option(help="Rows of the crossbar.", min=1)] = 32,
     columns: Columns = 32,
-    profile: o.Profile = o.DEFAULT_PROFILE,
+    profile: o.Profile = DEFAULT_PROFILE,
     level: Annotated[
         str, typer.Option(help="ideal (no wires, drivers and sense resistors), macro, or sky130 (access transistors).")
     ] = "macro",

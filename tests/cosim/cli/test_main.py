@@ -149,15 +149,6 @@ def test_netlist_runs_in_plain_ngspice(tmp_path: Path) -> None:
     np.testing.assert_allclose(x[0], np.arctanh(np.arange(-3, 4) / 4), atol=0.02)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [[], ["doctor"], ["netlist", "ramp"], ["characterize"], ["fit"], ["validate"], ["train"], ["evaluate"], ["study", "demo"]],
-)
-def test_help_has_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([*command, "--help"]) == 0
-    assert "Example: cosim" in capsys.readouterr().out or not command
-
-
 CHARACTERIZE = ["characterize", "--samples", "8", "--out", "run"]
 MISTAKES = [
     ([*CHARACTERIZE, "--activation", "reluu"], "activation='reluu'"),
