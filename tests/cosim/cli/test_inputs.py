@@ -51,6 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "fit run --out run/manifest.json",
         "fit elsewhere --at run --out run/transitions.parquet",
         "figures run --table run/transitions.parquet",
+        "write-verify own.toml --picture own.toml",
         "train --hardware-aware m.npz m.npz --task vowels --out m.npz",
     ],
 )
