@@ -7,9 +7,8 @@ use, 1 a failure, 130 an interruption.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import metadata
+from collections.abc import Sequence
+from importlib import import_module, metadata
 from typing import Annotated
 
 import typer
@@ -34,53 +33,42 @@ HELP = """From a SPICE netlist of an in-memory ramp converter to the accuracy of
 Start with `cosim doctor`, then `cosim study demo`."""
 
 
-def netlists() -> Mapping[str, Entry]:
-    """The commands that write decks."""
-    return {
-        "ramp": "circuits.ramp:ramp",
-        "crossbar": "circuits.crossbar:crossbar",
-        "column": "circuits.tile:column",
-        "tile": "circuits.tile:tile",
-    }
-
-
-def studies() -> Mapping[str, Entry]:
-    """The studies."""
-    from .studies import COMMANDS
-
-    return COMMANDS
-
-
-@cache
-def commands() -> Mapping[str, Entry]:
-    """All commands, in the order of the way from a netlist to an accuracy."""
-    return {
-        "doctor": "doctor:doctor",
-        "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", netlists),
-        "simulate": "circuits.simulate:simulate",
-        "blocks": "circuits.blocks:blocks",
-        "write-verify": "circuits.write_verify:write_verify",
-        "characterize": "chips.characterize:characterize",
-        "status": "chips.status:status",
-        "figures": "chips.figures:figures",
-        "estimate": "chips.estimate:estimate",
-        "fit": "models.fit:fit",
-        "validate": "models.validate:validate",
-        "export": "models.export:export",
-        "tasks": group(
-            "The tasks a network is trained and judged on: list them, get their data.",
-            lambda: {"get": "tasks:get"},
-            tasks.tasks,
-            alone=True,
-        ),
-        "train": "networks.train:train",
-        "evaluate": "networks.evaluate:evaluate",
-        "loop": "networks.loop:loop",
-        "budget": "networks.budget:budget",
-        "optimize": "networks.optimize:optimize",
-        "study": group("Whole studies: simulate, fit, evaluate and write a report.", studies),
-        "report": "report:report",
-    }
+NETLISTS = {
+    "ramp": "circuits.ramp:ramp",
+    "crossbar": "circuits.crossbar:crossbar",
+    "column": "circuits.tile:column",
+    "tile": "circuits.tile:tile",
+}
+COMMANDS: dict[str, Entry] = {
+    "doctor": "doctor:doctor",
+    "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
+    "simulate": "circuits.simulate:simulate",
+    "blocks": "circuits.blocks:blocks",
+    "write-verify": "circuits.write_verify:write_verify",
+    "characterize": "chips.characterize:characterize",
+    "status": "chips.status:status",
+    "figures": "chips.figures:figures",
+    "estimate": "chips.estimate:estimate",
+    "fit": "models.fit:fit",
+    "validate": "models.validate:validate",
+    "export": "models.export:export",
+    "tasks": group(
+        "The tasks a network is trained and judged on: list them, get their data.",
+        lambda: {"get": "tasks:get"},
+        tasks.tasks,
+        alone=True,
+    ),
+    "train": "networks.train:train",
+    "evaluate": "networks.evaluate:evaluate",
+    "loop": "networks.loop:loop",
+    "budget": "networks.budget:budget",
+    "optimize": "networks.optimize:optimize",
+    "study": group(
+        "Whole studies: simulate, fit, evaluate and write a report.", lambda: import_module("cosim.cli.studies").COMMANDS
+    ),
+    "report": "report:report",
+}
+"""All commands, in the order of the way from a netlist to an accuracy."""
 
 
 def show_version(asked: bool) -> None:
@@ -100,7 +88,7 @@ def version(
 
 def application() -> TyperGroup:
     """The group of all commands."""
-    return group(HELP, commands, version)
+    return group(HELP, COMMANDS.copy, version)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -117,24 +105,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         note(f"error: {e}")
         return 1
     except KeyboardInterrupt:
-        return _interrupted()
+        note("interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) went away; there is nobody left to tell.
         sys.stderr.close()
         return 1
-    except Interrupted:
-        return INTERRUPTED
     except SystemExit as e:
         # Where Ctrl-C met the command-line library first, all it leaves is this code.
-        if e.code == INTERRUPTED:
-            return _interrupted()
+        if e.code == INTERRUPTED and not isinstance(e, Interrupted):
+            note("interrupted")
         return e.code if isinstance(e.code, int) else int(e.code is not None)
     return 0
-
-
-def _interrupted() -> int:
-    note("interrupted")
-    return INTERRUPTED
 
 
 def main() -> None:

@@ -6,11 +6,14 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from netlists.checks import FieldOf
 
 T = TypeVar("T")
 Build = Callable[[Mapping[str, Any]], Any]
@@ -128,24 +131,19 @@ def _parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 
-@dataclass(frozen=True)
-class _Field:
-    """A field of a dataclass, or of a study's settings."""
-
-    name: str
-    type: Any
-    default: Any
-    description: str
-
-
-def _fields(cls: type) -> list[_Field]:
-    from netlists.checks import fields_of
+def _fields(cls: type) -> Sequence[FieldOf]:
+    """The fields of a dataclass, or of a study's settings."""
+    from netlists.check_rules import Rule
+    from netlists.checks import FieldOf, fields_of
 
     if is_dataclass(cls):
-        return [_Field(f.name, f.type, f.default, f.description) for f in fields_of(cls)]
+        return fields_of(cls)
     hints = typing.get_type_hints(cls, include_extras=True)
     models: dict[str, Any] = cls.model_fields  # type: ignore[attr-defined]
-    return [_Field(n, hints[n], MISSING if f.is_required() else f.get_default(), f.description or "") for n, f in models.items()]
+    return [
+        FieldOf(n, hints[n], Rule(), MISSING if f.is_required() else f.get_default(), f.description or "")
+        for n, f in models.items()
+    ]
 
 
 def _plain(hint: Any) -> tuple[Any, tuple[str, ...], str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from netlists.errors import InputError
 
-OUTPUTS = ("out", "plot", "table", "macro_file")
+OUTPUTS = ("out", "plot", "picture", "table", "macro_file")
 """Parameters of all commands that name a file to write; every other one may name a file to read."""
 _RUN = ("manifest.json", "*.parquet", "chunks/*")
 

@@ -11,7 +11,6 @@ import typer
 
 from netlists.errors import InputError
 
-DEFAULT_PROFILE = "taox-100-400"
 Profile = Annotated[str, typer.Option(help="Device profile: a built-in name or a .toml file.")]
 Seed = Annotated[int, typer.Option(help="Sample i depends on the seed and i alone.")]
 Jobs = Annotated[int, typer.Option(help="Worker processes, one ngspice each; 0 takes every core. The numbers do not depend on it.")]
@@ -48,17 +47,20 @@ def numbers_from(items: Iterable[str] | None, flag: str, form: str, example: str
     Raises
     ------
     InputError
-        Another text; the message says what it must be (``form``), such as ``example``.
+        Another text, or a name given twice; the message says what it must be (``form``), such as ``example``.
     """
     found: dict[str, float] = {}
     for item in items or ():
-        name, separator, value = item.partition("=")
+        name, separator, text = (part.strip() for part in item.partition("="))
         try:
-            found[name.strip()] = float(value)
+            value = float(text)
         except ValueError:
             separator = ""
         if not separator:
             raise InputError(f"{flag} {item!r}: must be {form} with a number in SI units, such as {example}")
+        if name in found:
+            raise InputError(f"{flag} {name}: is given twice")
+        found[name] = value
     return found
 
 

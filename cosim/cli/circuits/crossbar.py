@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from characterization.plan import DEFAULT_PROFILE
 from netlists.technology import check_level, load_profile
 
 from .. import options as o
@@ -27,7 +28,7 @@ class Wires:
     r_sense: Annotated[float, typer.Option(help="Resistance between a column's end and its terminal, ohm.")] = 0.0
 
     @property
-    def of_crossbar(self) -> dict[str, float]:
+    def of_crossbar(self) -> dict[str, Any]:
         """The fields of a crossbar."""
         return {"r_row": self.r_wire, "r_col": self.r_wire, "r_driver": self.r_driver, "r_sense": self.r_sense}
 
@@ -37,7 +38,7 @@ def crossbar(
     out: o.Out,
     rows: Annotated[int, typer.Option(help="Rows of the crossbar.", min=1)] = 32,
     columns: Columns = 32,
-    profile: o.Profile = o.DEFAULT_PROFILE,
+    profile: o.Profile = DEFAULT_PROFILE,
     level: Annotated[
         str, typer.Option(help="ideal (no wires, drivers and sense resistors), macro, or sky130 (access transistors).")
     ] = "macro",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -121,25 +121,26 @@ def draw(waves: Waves) -> Figure:
     return figure
 
 
+def _extremes(wave: Wave) -> dict[str, Any]:
+    values = np.abs(wave.values) if np.iscomplexobj(wave.values) else wave.values
+    return {"name": wave.name, "unit": wave.unit, "min": float(values.min()), "max": float(values.max())}
+
+
 def _summary(
     deck: Path, card: str, waves: Waves, skipped: tuple[str, ...], plot: Path | None, out: Path | None
 ) -> tuple[dict, str]:
-    vectors = []
+    vectors = [_extremes(w) for w in waves.vectors]
     lines = [f"{deck}: {card}, {waves.points} points"]
-    for w in waves.vectors:
-        values = np.abs(w.values) if np.iscomplexobj(w.values) else w.values
+    for w, v in zip(waves.vectors, vectors, strict=True):
         name = f"|{w.name}|" if np.iscomplexobj(w.values) else w.name
-        vectors.append({"name": w.name, "unit": w.unit, "min": float(values.min()), "max": float(values.max())})
-        lines.append(f"  {name:<24}min {values.min():<14.6g}max {values.max():<14.6g}{w.unit}")
+        lines.append(f"  {name:<24}min {v['min']:<14.6g}max {v['max']:<14.6g}{w.unit}")
     lines += [f"left out: {s}" for s in skipped]
     lines += [f"wrote {p}" for p in (out, plot) if p is not None]
     data = {
         "deck": str(deck),
         "analysis": card,
         "points": waves.points,
-        "scales": [
-            {"name": w.name, "unit": w.unit, "min": float(w.values.min()), "max": float(w.values.max())} for w in waves.scales
-        ],
+        "scales": [_extremes(w) for w in waves.scales],
         "vectors": vectors,
         "left_out": list(skipped),
         "out": str(out) if out else None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from characterization.plan import DEFAULT_PROFILE
 from netlists.array import Pwm, chosen_columns
 from netlists.converter import Tile, predict
 from netlists.converter.tile_deck import tile_deck
@@ -31,7 +32,7 @@ class TileOptions:
     """Columns of random weights, and one random input vector, as options describe them."""
 
     bits: Bits = 5
-    profile: o.Profile = o.DEFAULT_PROFILE
+    profile: o.Profile = DEFAULT_PROFILE
     level: Annotated[str, typer.Option(help="Level of circuit detail: ideal, macro or sky130.")] = "macro"
     array: Annotated[
         str, typer.Option(help="The array: reduced (exact and fast), mesh (every wire segment) or ideal (no wires).")

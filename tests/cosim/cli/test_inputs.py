@@ -51,6 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "fit run --out run/manifest.json",
         "fit elsewhere --at run --out run/transitions.parquet",
         "figures run --table run/transitions.parquet",
+        "write-verify own.toml --picture own.toml",
         "train --hardware-aware m.npz m.npz --task vowels --out m.npz",
     ],
 )
@@ -73,3 +74,42 @@ def test_all_commands_are_held_to_it() -> None:
     checked = [type(command) for _, command in all_commands()]
     assert set(checked) == {Command}
     assert len(checked) > 25
+
+
+def test_every_option_says_what_it_is() -> None:
+    for path, command in all_commands():
+        assert "Example: cosim" in command.help, path
+        for parameter in command.params:
+            assert parameter.help, (path, parameter.name)
+
+
+@pytest.mark.parametrize(
+    ("line", "broken", "kept"),
+    [
+        ("train --out n.npz", "networks.train.load_data", ": the epochs that are done are in the checkpoint OUT.checkpoint.npz;"),
+        ("characterize --out r", "chips.characterize.run_characterize", ": finished samples are kept; the same command goes on"),
+        ("netlist tile --out t.cir", "circuits.tile.tile_deck", ""),
+    ],
+)
+def test_an_interruption_says_what_is_kept(line, broken, kept, folder, monkeypatch, capsys) -> None:
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"cosim.cli.{broken}", interrupt)
+    assert run(line.split()) == 130
+    assert capsys.readouterr().err.startswith(f"interrupted{kept}" if kept else "interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("train --out n.npz --lr 2", "--lr=2.0: must be a finite number above 0"),
+        ("characterize --out r --calibration-cells 40", "--calibration-cells=40: must be a whole number 1..32"),
+        ("evaluate --network m.npz --bits 4 --weights taox-100-400 --array-rows 1", "--array-rows=1: must be a whole number 2.."),
+        ("netlist ramp --out r --set v_read=nan", "v_read=nan: "),
+        ("evaluate --network m.npz --bits 4 --pwm-bits 0", "bits=0: "),
+    ],
+)
+def test_messages_name_the_option_that_gave_the_value(line, message, folder, capsys) -> None:
+    assert run(line.split()) == 2
+    assert f"error: {message}" in capsys.readouterr().err

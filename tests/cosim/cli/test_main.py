@@ -149,15 +149,6 @@ def test_netlist_runs_in_plain_ngspice(tmp_path: Path) -> None:
     np.testing.assert_allclose(x[0], np.arctanh(np.arange(-3, 4) / 4), atol=0.02)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [[], ["doctor"], ["netlist", "ramp"], ["characterize"], ["fit"], ["validate"], ["train"], ["evaluate"], ["study", "demo"]],
-)
-def test_help_has_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([*command, "--help"]) == 0
-    assert "Example: cosim" in capsys.readouterr().out or not command
-
-
 CHARACTERIZE = ["characterize", "--samples", "8", "--out", "run"]
 MISTAKES = [
     ([*CHARACTERIZE, "--activation", "reluu"], "activation='reluu'"),
@@ -180,7 +171,7 @@ MISTAKES = [
     (["validate", "missing.json"], "missing.json"),
     (["train", "--task", "cats", "--out", "n.npz"], "task='cats'"),
     (["nonsense"], "nonsense"),
-    (["study", "demo", "--samples", "1"], "samples=1"),
+    (["study", "demo", "--set", "samples=1"], "samples=1"),
 ]
 
 
@@ -224,7 +215,7 @@ def test_the_doctor_misses_ngspice(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def missing() -> None:
         raise ToolkitError("libngspice could not be loaded")
 
-    monkeypatch.setattr("cosim.cli.doctor.shared_instance", missing)
+    monkeypatch.setattr("netlists.spice.shared_instance", missing)
     done = cosim("doctor", "--json", cwd=tmp_path)
     assert done.returncode == 1
     assert json.loads(done.stdout)["ok"] is False

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from cosim.cli.options import parse_loss
 from cosim.cost.electrical import ramp_capacitance
 from cosim.network.network import LSTMNetwork
 from cosim.optimize.ramps import ramp_plan
-from cosim.optimize.space import Space, circuit_of, design_of, device_of, parse_fixed, variables
+from cosim.optimize.space import Space, circuit_of, design_of, device_of, variables
 from netlists.errors import InputError
 from netlists.ramp.compiler import program_ramp
 from netlists.technology.parameters import RampCircuit
@@ -61,36 +60,6 @@ def test_fixed_variables_are_not_searched():
 def test_fixed_values_that_cannot_be(fixed, words):
     with pytest.raises(InputError, match=words):
         Space(variables(PROFILE), fixed)
-
-
-def test_texts_of_fixed_values():
-    assert parse_fixed(["bits=5", " t_step = 16e-9"]) == {"bits": 5.0, "t_step": 16e-9}
-    for text in ("bits", "bits=", "bits=five", "=5=5"):
-        with pytest.raises(InputError, match="must be NAME=VALUE with a number in SI units"):
-            parse_fixed([text])
-    with pytest.raises(InputError, match="--fix bits: is given twice"):
-        parse_fixed(["bits=5", "bits=4"])
-
-
-@pytest.mark.parametrize(("text", "value"), [("0.5%", 0.005), ("0.005", 0.005), (" 2 % ", 0.02), ("0", 0.0), ("50%", 0.5)])
-def test_losses(text, value):
-    assert parse_loss(text) == pytest.approx(value, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("half", "must be a percentage such as 0.5%"),
-        ("nan%", "must be a percentage"),
-        ("%", "must be a percentage"),
-        ("0.5", "would be 50 %; write 0.5% for per cent"),
-        ("60%", "must be from 0% to 50%"),
-        ("-1%", "must be from 0% to 50%"),
-    ],
-)
-def test_losses_that_cannot_be(text, words):
-    with pytest.raises(InputError, match=words):
-        parse_loss(text)
 
 
 @pytest.mark.parametrize("v_read", [0.05, 0.2, 0.25])

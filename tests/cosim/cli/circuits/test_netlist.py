@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from cosim.cli.app import run
-from cosim.cli.options import columns_from
 from netlists.converter.tile_deck import read_tile
-from netlists.errors import InputError
 from netlists.spice.program import run_batch
 
 
@@ -83,11 +81,3 @@ def test_mistakes_are_one_line(arguments, message, tmp_path, capsys):
     assert message in error
     assert "\n" not in error
     assert not list(tmp_path.iterdir())
-
-
-def test_choice_of_columns():
-    assert columns_from("3", "--chosen") == (3,)
-    assert columns_from("0, 2-3", "--chosen", 4) == (0, 2, 3)
-    for text in ("a", "1-", "-1", "1,,2", "4"):
-        with pytest.raises(InputError, match="--chosen"):
-            columns_from(text, "--chosen", 4)

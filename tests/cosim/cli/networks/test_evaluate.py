@@ -271,9 +271,3 @@ def test_missing_data_says_how_to_get_it(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path / "empty"))
     _, err = ask(capsys, "--task", "voices", "--network", folder / "text.npz", code=1)
     assert "cosim tasks get voices" in err
-
-
-def test_help_has_examples(capsys):
-    assert run(["evaluate", "--help"]) == 0
-    out = capsys.readouterr().out
-    assert out.count("Example: cosim evaluate") == 3

@@ -1,0 +1,44 @@
+"""Texts that options take: numbers by name, column numbers, shares."""
+
+import pytest
+
+from cosim.cli.options import columns_from, numbers_from, parse_loss
+from netlists.errors import InputError
+
+
+def test_texts_of_fixed_values():
+    assert numbers_from(["bits=5", " t_step = 16e-9"], "--fix", "NAME=VALUE", "bits=5") == {"bits": 5.0, "t_step": 16e-9}
+    for text in ("bits", "bits=", "bits=five", "=5=5"):
+        with pytest.raises(InputError, match="must be NAME=VALUE with a number in SI units"):
+            numbers_from([text], "--fix", "NAME=VALUE", "bits=5")
+    with pytest.raises(InputError, match="--fix bits: is given twice"):
+        numbers_from(["bits=5", "bits=4"], "--fix", "NAME=VALUE", "bits=5")
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.5%", 0.005), ("0.005", 0.005), (" 2 % ", 0.02), ("0", 0.0), ("50%", 0.5)])
+def test_losses(text, value):
+    assert parse_loss(text) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("half", "must be a percentage such as 0.5%"),
+        ("nan%", "must be a percentage"),
+        ("%", "must be a percentage"),
+        ("0.5", "would be 50 %; write 0.5% for per cent"),
+        ("60%", "must be from 0% to 50%"),
+        ("-1%", "must be from 0% to 50%"),
+    ],
+)
+def test_losses_that_cannot_be(text, words):
+    with pytest.raises(InputError, match=words):
+        parse_loss(text)
+
+
+def test_choice_of_columns():
+    assert columns_from("3", "--chosen") == (3,)
+    assert columns_from("0, 2-3", "--chosen", 4) == (0, 2, 3)
+    for text in ("a", "1-", "-1", "1,,2", "4"):
+        with pytest.raises(InputError, match="--chosen"):
+            columns_from(text, "--chosen", 4)
