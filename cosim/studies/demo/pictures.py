@@ -73,7 +73,7 @@ def inl_dnl(runs: dict[tuple[str, int], Run]) -> Figure:
             for axis, values in ((row[0], figures.inl_input(x, program)), (row[1], figures.dnl(x, program))):
                 low, median, high = np.nanquantile(values, [0.05, 0.5, 0.95], axis=0)
                 k = np.arange(1, len(median) + 1)
-                band(axis, k, low, median, high, colour, linewidth=1.4, label=label)
+                band(axis, k, (low, median, high), colour, linewidth=1.4, label=label)
         row[0].set(title=f"{a}, {b} bits: INL", xlabel="transition k", ylabel="LSB, input-referred")
         row[1].set(title=f"{a}, {b} bits: DNL", xlabel="transition k", ylabel="LSB")
         row[0].legend(fontsize=8)
