@@ -190,7 +190,7 @@ def test_examples_of_the_page_run_and_agree(language, code, tmp_path):
         pytest.importorskip("jax")
     command = ["sh", "-e", "-c", code] if language == "sh" else [sys.executable, "-c", code]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr[-2000:]
     for line in done.stdout.splitlines():
         if "difference" in line:
