@@ -2,8 +2,8 @@
 
     python benchmarks/models.py [--json] [--seed 1] [--work runs/models] [--out results/models] [--jobs 1]
 
-It runs `cosim study models`, which goes on from its work folder: an hour and more of ngspice the first time, seconds after that.
-Then it measures speed. Each line shows the figure, its limit and whether it holds; exit code 1 if one does not.
+It runs `cosim study models`, which goes on from the parts in its work folder: an hour and more of ngspice the first time, seconds
+after that. Then it measures speed. Each line shows the figure, its limit and whether it holds; exit code 1 if one does not.
 """
 
 from __future__ import annotations

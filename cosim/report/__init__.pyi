@@ -1,6 +1,7 @@
 from .fields import (
     Counts as Counts,
     Numbers as Numbers,
+    Resolutions as Resolutions,
     Words as Words,
     distinct as distinct,
 )

@@ -7,6 +7,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator
 
+from netlists.checks import Bits, Count, Finite
+
 T = TypeVar("T", bound=Hashable)
 
 
@@ -24,5 +26,6 @@ def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
 
 
 Words = Annotated[tuple[str, ...], AfterValidator(distinct)]
-Numbers = Annotated[tuple[float, ...], AfterValidator(distinct)]
-Counts = Annotated[tuple[int, ...], AfterValidator(distinct)]
+Numbers = Annotated[tuple[Finite, ...], AfterValidator(distinct)]
+Counts = Annotated[tuple[Count, ...], AfterValidator(distinct)]
+Resolutions = Annotated[tuple[Bits, ...], AfterValidator(distinct)]

@@ -1,8 +1,9 @@
-"""Render a page: one self-contained HTML file with its pictures inside."""
+"""Renders a page: one self-contained HTML file with its pictures inside."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from netlists.errors import InputError
 from .page import Page, cell, percent
 
 
-def render(page: Page, folder: Path, summary: dict[str, Any], command: str) -> str:
+def render(page: Page, folder: Path, summary: dict[str, Any], command: str, warnings: Sequence[str] = ()) -> str:
     """Renders the page of a study's folder.
 
     Raises
@@ -34,7 +35,7 @@ def render(page: Page, folder: Path, summary: dict[str, Any], command: str) -> s
         return _embedded(folder / "pictures" / f"{title}.png")
 
     template = environment.get_template(page.template)
-    return template.render(page=page, s=summary, command=command, folder=folder, picture=picture, **page.values)
+    return template.render(page=page, s=summary, command=command, folder=folder, picture=picture, warnings=warnings, **page.values)
 
 
 def _embedded(path: Path) -> str:
@@ -45,5 +46,5 @@ def _embedded(path: Path) -> str:
 
 
 def _listed(value: object) -> str:
-    """A setting on one line."""
+    """Writes a setting on one line."""
     return ", ".join(_listed(v) for v in value) if isinstance(value, list) else cell(value)

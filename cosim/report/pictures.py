@@ -34,9 +34,11 @@ class Drawing(Protocol):
 Picture = Figure | Drawing
 
 
-def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **grid: Any) -> tuple[Figure, np.ndarray]:
+def new_figure(
+    width: float, height: float, rows: int = 1, columns: int = 1, *, dpi: int = 130, **grid: Any
+) -> tuple[Figure, np.ndarray]:
     """Makes a figure of so many inches and its axes, ndarray (rows, columns)."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, **grid)
     for axis in axes.flat:
@@ -45,10 +47,9 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **g
     return figure, axes
 
 
-def band(
-    axis: Axes, x: Any, low: Any, middle: Any, high: Any, colour: str, line: str = "-", *, alpha: float = 0.3, **style: Any
-) -> None:
-    """Draws a line and the band between two others around it."""
+def band(axis: Axes, x: Any, lines: Any, colour: str, line: str = "-", *, alpha: float = 0.3, **style: Any) -> None:
+    """Draws the band between the lowest and the highest of three lines, and the one in the middle."""
+    low, middle, high = lines
     axis.fill_between(x, low, high, color=colour, alpha=alpha, linewidth=0)
     axis.plot(x, middle, line, color=colour, **style)
 
@@ -63,17 +64,17 @@ def yield_bars(axis: Axes, x: Any, rows: pd.DataFrame, **style: Any) -> None:
 def point_names(axis: Axes, names: Iterable[str], x: Any, y: Any, shift: tuple[float, float], **style: Any) -> None:
     """Writes a name beside each point, shifted by so many typographic points."""
     for name, *at in zip(names, x, y, strict=True):
-        axis.annotate(name, at, xytext=shift, textcoords="offset points", **{"fontsize": 8} | style)
+        axis.annotate(name, (at[0], at[1]), xytext=shift, textcoords="offset points", **{"fontsize": 8} | style)
 
 
-def save_figure(picture: Picture, path: Path, dpi: int = 130) -> None:
+def save_figure(picture: Picture, path: Path) -> None:
     """Writes ``path`` as PNG and SVG, each complete or not at all; the same picture gives the same bytes."""
     if not isinstance(picture, Figure):
         for kind in ("png", "svg"):
             write_bytes(path.with_suffix(f".{kind}"), picture.get_imagedata(kind))
         return
     figure = picture
-    write_atomic(path.with_suffix(".png"), lambda p: figure.savefig(p, format="png", dpi=dpi))
+    write_atomic(path.with_suffix(".png"), lambda p: figure.savefig(p, format="png"))
     write_atomic(path.with_suffix(".svg"), lambda p: figure.savefig(p, format="svg", metadata={"Date": None}))
 
 

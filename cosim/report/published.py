@@ -37,19 +37,6 @@ class Published:
     unit: str = ""
     conditions: str = ""
 
-    @property
-    def number(self) -> float:
-        """The value where a number is needed.
-
-        Raises
-        ------
-        InputError
-            The source gives none.
-        """
-        if isinstance(self.value, str):
-            raise InputError(f"{self.quantity}: the source gives no number ({self.value})")
-        return self.value
-
 
 @dataclass(frozen=True)
 class Beside:
@@ -72,7 +59,7 @@ class Beside:
 
 
 def published(key: str) -> Published:
-    """The figure of this name in ``published.toml``.
+    """Reads the figure of this name in ``published.toml``.
 
     Raises
     ------
@@ -92,7 +79,7 @@ def _all() -> dict[str, Published]:
 
 
 def beside(rows: Sequence[Beside]) -> pd.DataFrame:
-    """Table of published figures and ours."""
+    """Makes a table of published figures and ours."""
     return pd.DataFrame(
         {
             "quantity": r.published.quantity + (f" ({r.published.unit})" if r.published.unit else ""),

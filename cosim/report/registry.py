@@ -36,13 +36,13 @@ class Entry:
 
     @property
     def page(self) -> Callable[[Path], Page]:
-        """The function that makes the page of a folder."""
+        """Imports the function that makes the page of a folder."""
         found: Callable[[Path], Page] = import_module(f"{self.room}.{self.page_module}").page
         return found
 
     @property
     def study(self) -> Study:
-        """The study itself, with all that it simulates with."""
+        """Imports the study itself, with all that it simulates with."""
         found: Study = import_module(f"{self.room}.run").STUDY
         return found
 
@@ -121,7 +121,10 @@ def write_report(folder: Path) -> Path:
     name = summary.get("study") if isinstance(summary, dict) else None
     if name not in STUDIES:
         raise InputError(f"{folder / 'summary.json'}: study={name!r}: unknown; there are {', '.join(STUDIES)}")
-    text = render(STUDIES[name].page(folder), folder, summary, command(summary))
+    entry = STUDIES[name]
+    # The pages of the other commands say in words of their own what they warn of.
+    warnings = summary.get("warnings", ()) if entry.question else ()
+    text = render(entry.page(folder), folder, summary, command(summary), warnings)
     return write_text(folder / "report.html", text)
 
 

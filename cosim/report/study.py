@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import getfile
@@ -43,7 +43,7 @@ class Work:
 
     @cached_property
     def out(self) -> Path:
-        """The study's folder."""
+        """Makes the study's folder."""
         return make_folder(self._out)
 
     def parts(self, **more: Any) -> Parts:
@@ -80,12 +80,15 @@ class Results:
         What draws each picture in ``pictures/``; the names are without suffix.
     float_format : str or None
         Of the CSV tables.
+    warnings : sequence of str
+        What a reader of the numbers must know, as that a model was used outside its fit.
     """
 
     summary: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
     pictures: Mapping[str, Callable[[], Picture]] = field(default_factory=dict)
     float_format: str | None = None
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Study:
 
     @property
     def preset(self) -> Path:
-        """The file of the defaults, in the study's folder."""
+        """Names the file of the defaults, in the study's folder."""
         return Path(getfile(self.settings)).with_name("preset.toml")
 
     def run(self, settings: StudySettings, out: Path, options: RunOptions | None = None) -> dict[str, Any]:
@@ -135,7 +138,8 @@ class Study:
             write_table(work.out / name, table, found.float_format)
         save_pictures(work.out / "pictures", found.pictures)
         head = {"study": self.name, "settings": settings.model_dump(mode="json")}
-        made = {"command": command(head), "versions": versions(), "wall_seconds": round(time.perf_counter() - start, 1)}
+        made: dict[str, Any] = {"command": command(head), "warnings": list(dict.fromkeys(found.warnings)), "versions": versions()}
+        made["wall_seconds"] = round(time.perf_counter() - start, 1)
         summary = head | dict(found.summary)
         summary |= {name: value for name, value in made.items() if name not in summary}
         write_json(work.out / "summary.json", summary)

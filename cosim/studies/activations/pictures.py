@@ -19,7 +19,7 @@ def draw_gallery(measured: list[tuple[Which, Measurement | None]], table: pd.Dat
     """Draws small multiples: each function and the nominal chip's transfer curve in ngspice, and below their difference."""
     columns = 4
     rows = -(-len(measured) // columns)
-    figure, axes = new_figure(2.7 * columns, 3.1 * rows, 2 * rows, columns, height_ratios=[2.2, 1] * rows)
+    figure, axes = new_figure(2.7 * columns, 3.1 * rows, 2 * rows, columns, dpi=110, height_ratios=[2.2, 1] * rows)
     for axis in axes.flat:
         axis.tick_params(labelsize=7)
     for i, ((which, m), row) in enumerate(zip(measured, table.to_dict("records"), strict=True)):

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from characterization.plan import DEFAULT_PROFILE
-from cosim.report import Counts, StudySettings, Words
+from cosim.report import Resolutions, StudySettings, Words
 from netlists.checks import Bits
 from netlists.function import ACTIVATIONS
 
@@ -17,7 +17,7 @@ class ActivationsSettings(StudySettings):
 
     activations: Words = Field(tuple(ACTIVATIONS), description="built-in functions")
     examples: bool = Field(True, description="also a polynomial, a spline, a callable and a CSV table")
-    bits: Counts = Field((3, 4, 5, 6, 7, 8), min_length=1, description="resolutions to compile for")
+    bits: Resolutions = Field((3, 4, 5, 6, 7, 8), min_length=1, description="resolutions to compile for")
     spice_bits: Bits = Field(5, description="of them, the resolution that ngspice measures")
     profile: str = Field(DEFAULT_PROFILE, description="device profile, or a TOML file of one's own")
 

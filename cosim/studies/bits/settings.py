@@ -7,18 +7,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from characterization.plan import DEFAULT_PROFILE
-from cosim.report import StudySettings, distinct
+from cosim.report import Resolutions, StudySettings, distinct
 from netlists.checks import Bits, NonNegative, Positive, Seed, Share, Whole
-
-AtLeastTwo = Annotated[int, Whole(2)]
 
 
 class BitsSettings(StudySettings):
     """What is trained, and on what it is evaluated."""
 
-    bits: Annotated[tuple[Bits, ...], AfterValidator(distinct)] = Field(
-        (3, 4, 5, 6, 8), min_length=1, description="resolutions of the ramps"
-    )
+    bits: Resolutions = Field((3, 4, 5, 6, 8), min_length=1, description="resolutions of the ramps")
     seeds: Annotated[tuple[Seed, ...], AfterValidator(distinct)] = Field(
         (1, 2), min_length=1, description="a network is trained with each"
     )
@@ -34,7 +30,7 @@ class BitsSettings(StudySettings):
     )
     samples: Annotated[int, Whole(8)] = Field(128, description="chips in ngspice behind the model of each ramp")
     models: str = Field("", description="folder with sigmoid3.json, tanh3.json etc.; empty: they are simulated and fitted")
-    chips: AtLeastTwo = Field(8, description="chips that each network is evaluated on")
+    chips: Annotated[int, Whole(2)] = Field(8, description="chips that each network is evaluated on")
     seed: Seed = Field(1, description="of the simulated chips, of the evaluated ones and of the resampling")
 
     @property

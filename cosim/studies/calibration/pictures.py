@@ -64,8 +64,8 @@ def draw_inl(inl: pd.DataFrame) -> Figure:
         for axis, calibration in zip(row, calibrations, strict=True):
             for which in (AS_PROGRAMMED, calibration):
                 rows = here[here["calibration"] == which]
-                values = (rows[column] for column in ("k", "p05", "median", "p95"))
-                band(axis, *values, colours[which], linewidth=1.3, label=which)
+                lines = rows["p05"], rows["median"], rows["p95"]
+                band(axis, rows["k"], lines, colours[which], linewidth=1.3, label=which)
             axis.axhline(0, color=IDEAL, linewidth=0.8)
             axis.set_title(f"{group}: {calibration}", fontsize=9)
             axis.set_ylim(*(1.05 * np.array([min(here["p05"].min(), -0.2), max(here["p95"].max(), 0.2)])))

@@ -86,55 +86,28 @@ def implied_rows() -> list[dict[str, Any]]:
     for chip in CHIPS:
         found = implied(chip)
         for bits in BITS:
-            low, middle, high = found.time[bits]
-            watts, energy = found.power[bits], middle * found.power[bits][1]
-            out.append(
-                {
-                    "network": chip.name,
-                    "bits": bits,
-                    "time_low": low,
-                    "time": middle,
-                    "time_high": high,
-                    "power_low": watts[0],
-                    "power": watts[1],
-                    "power_high": watts[2],
-                    "area_low": found.area[0],
-                    "area": found.area[1],
-                    "area_high": found.area[2],
-                    "energy": energy,
-                    "energy_column": energy / chip.columns,
-                    "energy_weight": energy / (chip.rows * chip.columns),
-                    "area_weight": found.area[1] / (chip.rows * chip.columns),
-                    "contradiction": found.contradiction,
-                }
-            )
+            r: dict[str, Any] = {"network": chip.name, "bits": bits}
+            for name, interval in (("time", found.time[bits]), ("power", found.power[bits]), ("area", found.area)):
+                r |= dict(zip((f"{name}_low", name, f"{name}_high"), interval, strict=True))
+            weights, energy = chip.rows * chip.columns, r["time"] * r["power"]
+            r |= {"energy": energy, "energy_column": energy / chip.columns, "energy_weight": energy / weights}
+            out.append(r | {"area_weight": r["area"] / weights, "contradiction": found.contradiction})
     return out
 
 
 def phase_rows() -> list[dict[str, Any]]:
     """Predicts throughput at 8 bits from 5 bits, for each number of periods of 2^b clocks that a time step could have."""
-    out = []
+    out: list[dict[str, Any]] = []
     for chip in CHIPS:
         five = implied(chip, (5,)).time[5][1]
         best = implied(chip).time[8][1]
         for phases in range(1, 9):
-            fixed = five - phases * 32 * T_CLOCK
+            off, fixed = phases - 2 * chip.layers, five - phases * 32 * T_CLOCK
             eight = fixed + phases * 256 * T_CLOCK
-            printed = chip.printed["tops", 8][0]
-            tops = 1e-12 * chip.operations / eight
-            out.append(
-                {
-                    "network": chip.name,
-                    "phases": phases,
-                    "off": phases - 2 * chip.layers,
-                    "taken": phases == 2 * chip.layers,
-                    "t_fixed": fixed,
-                    "time_8_bit": eight,
-                    "against_implied": eight / best - 1,
-                    "tops_8_bit": tops,
-                    "against_printed": tops / printed - 1,
-                }
-            )
+            tops, printed = 1e-12 * chip.operations / eight, chip.printed["tops", 8][0]
+            r = {"network": chip.name, "phases": phases, "off": off, "taken": off == 0, "t_fixed": fixed, "time_8_bit": eight}
+            r |= {"against_implied": eight / best - 1, "tops_8_bit": tops, "against_printed": tops / printed - 1}
+            out.append(r)
     return out
 
 

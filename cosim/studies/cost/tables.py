@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,53 +16,29 @@ from .table1 import in_table_units, projection, table1_shape
 
 PROJECTION = "16 nm, 1 GHz"
 SIMULATED = "130 nm, as simulated"
+CONVERTERS = ("ramp", "conventional")
 
 
 def term_rows(bits: int = 5) -> list[dict[str, Any]]:
     """Lists terms of the keyword network at both nodes, with ramps in memory and with linear ramps and activation units."""
-    out = []
-    for where, design in ((SIMULATED, Design(bits=bits)), (PROJECTION, projection(bits))):
-        for converter in ("ramp", "conventional"):
-            cost = network_cost(lstm_shape(40, 32, bias=False), design.with_(converter=converter))
-            for t in cost.terms:
-                out.append(
-                    {
-                        "where": where,
-                        "converter": converter,
-                        "block": t.block,
-                        "count": t.count,
-                        "energy": t.energy,
-                        "share": t.energy / cost.step_energy,
-                        "time": t.time,
-                        "area": t.area,
-                        "kind": t.kind,
-                        "source": t.source,
-                    }
-                )
+    out: list[dict[str, Any]] = []
+    designs = {SIMULATED: Design(bits=bits), PROJECTION: projection(bits)}
+    for (where, design), converter in product(designs.items(), CONVERTERS):
+        cost = network_cost(lstm_shape(40, 32, bias=False), design.with_(converter=converter))
+        for t in cost.terms:
+            row = {"where": where, "converter": converter, "block": t.block, "count": t.count, "energy": t.energy}
+            row |= {"share": t.energy / cost.step_energy, "time": t.time, "area": t.area, "kind": t.kind, "source": t.source}
+            out.append(row)
     return out
 
 
 def sweep_rows(bits: Sequence[int], hidden: Sequence[int], arrays: Sequence[int]) -> list[dict[str, Any]]:
     """Computes the cost of an LSTM on 40 inputs over resolution, hidden units and largest array, at 16 nm, both converters."""
-    out = []
-    for n in hidden:
-        shape = lstm_shape(40, n)
-        for b in bits:
-            for size in arrays:
-                for converter in ("ramp", "conventional"):
-                    design = projection(b).with_(max_rows=size, max_columns=size, converter=converter)
-                    cost = network_cost(shape, design)
-                    out.append(
-                        {
-                            "hidden": n,
-                            "bits": b,
-                            "array": size,
-                            "converter": converter,
-                            "step_energy": cost.step_energy,
-                            "step_time": cost.step_time,
-                            **in_table_units(cost),
-                        }
-                    )
+    out: list[dict[str, Any]] = []
+    for n, b, size, converter in product(hidden, bits, arrays, CONVERTERS):
+        cost = network_cost(lstm_shape(40, n), projection(b).with_(max_rows=size, max_columns=size, converter=converter))
+        row = {"hidden": n, "bits": b, "array": size, "converter": converter}
+        out.append(row | {"step_energy": cost.step_energy, "step_time": cost.step_time, **in_table_units(cost)})
     return out
 
 
@@ -101,24 +78,13 @@ def network_ratio(factor: float) -> float:
 
 def pareto_rows(shape: NetworkShape, accuracy: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
     """Puts the accuracy at each resolution beside what an inference costs, with both converters and at 16 nm."""
-    out = []
-    for bits, row in accuracy.items():
-        for converter in ("ramp", "conventional"):
-            cost = network_cost(shape, Design(bits=bits, converter=converter))
-            projected = network_cost(shape, projection(bits).with_(converter=converter))
-            out.append(
-                {
-                    "converter": converter,
-                    **row,
-                    "energy": cost.energy,
-                    "latency": cost.latency,
-                    "area": cost.area,
-                    "projected_energy": projected.energy,
-                    "projected_latency": projected.latency,
-                    "projected_area": projected.area,
-                    "projected_tops_per_watt": projected.tops_per_watt,
-                }
-            )
+    out, figures = [], ("energy", "latency", "area")
+    for (bits, row), converter in product(accuracy.items(), CONVERTERS):
+        cost = network_cost(shape, Design(bits=bits, converter=converter))
+        projected = network_cost(shape, projection(bits).with_(converter=converter))
+        now, then = ({name: getattr(c, name) for name in figures} for c in (cost, projected))
+        more = {f"projected_{name}": value for name, value in then.items()}
+        out.append({"converter": converter, **row, **now, **more, "projected_tops_per_watt": projected.tops_per_watt})
     return out
 
 

@@ -23,23 +23,17 @@ def ramp(plan: RampPlan, waves: dict[str, np.ndarray]) -> Figure:
     t = 1e9 * waves["time"]
     top.plot(t, waves["ramp"], color=MEASURED, linewidth=1.3, label="V_ramp, ngspice")
     top.hlines(levels, t[0], t[-1], color=IDEAL, linewidth=0.5, alpha=0.55, label="ideal transition levels")
-    top.plot(
-        1e9 * waves["latch"][:-1],
-        np.interp(waves["latch"][:-1], waves["time"], waves["ramp"]),
-        ".",
-        color="black",
-        markersize=4,
-        label="latching instants",
-    )
+    latch = waves["latch"][:-1]
+    latched = np.interp(latch, waves["time"], waves["ramp"])
+    top.plot(1e9 * latch, latched, ".", color="black", markersize=4, label="latching instants")
     top.set(
         ylabel="voltage (V)",
         xlabel="time (ns)",
         title=f"{plan.name}, {plan.bits} bits: calibration cells set the start, then {program.n_steps} ramp steps",
     )
     top.legend(loc="lower right", fontsize=8, framealpha=0.95)
-    difference = np.interp(waves["latch"][:-1], waves["time"], waves["ramp"]) - levels
     bottom.axhline(0, color=IDEAL, linewidth=1)
-    bottom.plot(np.arange(1, len(levels) + 1), 1e3 * difference, "o-", color=MEASURED, markersize=3, linewidth=1)
+    bottom.plot(np.arange(1, len(levels) + 1), 1e3 * (latched - levels), "o-", color=MEASURED, markersize=3, linewidth=1)
     bottom.set(xlabel="ramp step k", ylabel="V_ramp - ideal (mV)", title="error of the nominal chip at the latching instants")
     return figure
 
@@ -73,7 +67,7 @@ def inl_dnl(runs: dict[tuple[str, int], Run]) -> Figure:
             for axis, values in ((row[0], figures.inl_input(x, program)), (row[1], figures.dnl(x, program))):
                 low, median, high = np.nanquantile(values, [0.05, 0.5, 0.95], axis=0)
                 k = np.arange(1, len(median) + 1)
-                band(axis, k, low, median, high, colour, linewidth=1.4, label=label)
+                band(axis, k, (low, median, high), colour, linewidth=1.4, label=label)
         row[0].set(title=f"{a}, {b} bits: INL", xlabel="transition k", ylabel="LSB, input-referred")
         row[1].set(title=f"{a}, {b} bits: DNL", xlabel="transition k", ylabel="LSB")
         row[0].legend(fontsize=8)
@@ -94,31 +88,13 @@ def accuracy(results: list[Comparison]) -> Figure:
     ideal = np.array([r.ideal.value for r in results])
     axis.plot(bits - 0.12, ideal, "s", color=IDEAL, markersize=7, label="ideal ramps")
     for b, r in zip(bits, results, strict=True):
-        axis.plot(
-            np.full(len(r.chips), b + 0.12) + np.linspace(-0.05, 0.05, len(r.chips)),
-            r.chips,
-            ".",
-            color=MEASURED,
-            alpha=0.45,
-            markersize=5,
-        )
+        place = np.full(len(r.chips), b + 0.12) + np.linspace(-0.05, 0.05, len(r.chips))
+        axis.plot(place, r.chips, ".", color=MEASURED, alpha=0.45, markersize=5)
         o = r.over_chips
         half = 0.0 if o.low is None else o.mean - o.low
-        axis.errorbar(
-            b + 0.12,
-            o.mean,
-            yerr=half,
-            color=MEASURED,
-            marker="o",
-            capsize=4,
-            label=f"{o.chips} fitted chips: mean, 95 % interval" if b == bits[0] else None,
-        )
-    axis.set(
-        xlabel="bits of the ramp converters",
-        ylabel=results[0].metric,
-        xticks=bits,
-        xticklabels=[str(int(b)) for b in bits],
-        xlim=(bits[0] - 0.5, bits[-1] + 0.5),
-    )
+        label = f"{o.chips} fitted chips: mean, 95 % interval" if b == bits[0] else None
+        axis.errorbar(b + 0.12, o.mean, yerr=half, color=MEASURED, marker="o", capsize=4, label=label)
+    axis.set(xlabel="bits of the ramp converters", ylabel=results[0].metric, xlim=(bits[0] - 0.5, bits[-1] + 0.5))
+    axis.set_xticks(bits, [str(int(b)) for b in bits])
     axis.legend(fontsize=8, loc="lower right")
     return figure

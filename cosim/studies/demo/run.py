@@ -118,6 +118,7 @@ def compute(settings: DemoSettings, work: Work) -> Results:
             "inl_dnl": partial(pictures.inl_dnl, {key: run for key, run in runs.items() if key[1] == max(BITS)}),
             "accuracy": partial(pictures.accuracy, results),
         },
+        warnings=[line for r in results for line in r.warnings],
     )
 
 

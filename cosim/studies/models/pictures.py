@@ -15,8 +15,8 @@ def draw_levels(table: pd.DataFrame) -> Figure:
     for (bits, rows), colour in zip(table.groupby("bits"), (BEFORE, MEASURED, IDEAL), strict=False):
         share = (rows["k"] - 0.5) / len(rows)
         mean, sigma = rows["difference_mv"], rows["difference_sigma_mv"]
-        style = {"markersize": 3, "linewidth": 1, "label": f"{bits} bits, transition level"}
-        band(left, share, mean - 2 * sigma, mean, mean + 2 * sigma, colour, "o-", **style)
+        lines = mean - 2 * sigma, mean, mean + 2 * sigma
+        band(left, share, lines, colour, "o-", markersize=3, linewidth=1, label=f"{bits} bits, transition level")
         left.plot(share, rows["ramp_difference_mv"], "--", color=colour, linewidth=1, label=f"{bits} bits, of it the ramp")
         for level, style in (("macro", "--"), ("sky130", "-")):
             right.plot(share, rows[f"delay_{level}_ns"], style, color=colour, linewidth=1.2, label=f"{bits} bits, {level}")

@@ -20,9 +20,9 @@ def draw(figures: pd.DataFrame, levels: pd.DataFrame, plan: RampPlan) -> Figure:
     colours = {IN_MEMORY: MEASURED, FIXED: BEFORE}
     styles = dict(zip(figures["activation"].unique(), ("-", "--"), strict=False))
     for (activation, converter), rows in figures.groupby(["activation", "converter"]):
-        values = (rows[column] for column in ("v_read", "max_inl_p05", "max_inl_lsb", "max_inl_p95"))
-        style = {"marker": "o", "markersize": 3.5, "label": f"{activation}, {converter}"}
-        band(left, *values, colours[converter], styles.get(activation, "-"), alpha=0.12, **style)
+        lines = rows["max_inl_p05"], rows["max_inl_lsb"], rows["max_inl_p95"]
+        style, label = styles.get(activation, "-"), f"{activation}, {converter}"
+        band(left, rows["v_read"], lines, colours[converter], style, alpha=0.12, marker="o", markersize=3.5, label=label)
     left.set(xlabel="V_read (V); calibrated at 0.2 V", ylabel="max |INL| (input LSB)", yscale="log")
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.yaxis.set_major_formatter("{x:g}")

@@ -223,6 +223,15 @@ def test_yields_of_the_page_are_those_of_the_file(copy):
         assert float(cells[5].removesuffix(" %")) == pytest.approx(100 * passed / chips, abs=0.051)
 
 
+def test_the_registry_loads_no_study():
+    code = (
+        "import sys; from cosim.report import STUDIES, load_study; "
+        "print([m for m in ('matplotlib', 'pandas', 'scipy', 'numba', 'PySpice', 'pydantic', 'cosim.studies') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_folder_that_is_no_study(tmp_path, capsys):
     with pytest.raises(InputError, match=r"summary\.json: there is no such study summary"):
         write_report(tmp_path)

@@ -1,0 +1,104 @@
+"""The frame of a study: what it writes, what it keeps, and the words of a page filled with numbers."""
+
+import json
+from functools import partial
+
+import pandas as pd
+import pytest
+
+from cosim.report import page as pages, study as frame
+from cosim.report.pictures import new_figure
+from cosim.report.settings import RunOptions, StudySettings
+from cosim.report.study import Results, Study
+from netlists.checks import Count
+from netlists.errors import InputError
+
+
+class TeaSettings(StudySettings):
+    cups: Count = 2
+
+
+def compute(settings, work):
+    if settings.cups > 4:
+        raise InputError("cups: too many")
+    rows = work.rows({f"cup-{i}": partial(list, [{"cup": i}]) for i in range(settings.cups)}, "cups", "tea")
+    table = pd.DataFrame([row for found in rows for row in found])
+    return Results(
+        {"seed": 3}, {"cups.csv": table, "more/cups.parquet": table}, {"tea": lambda: new_figure(2, 2)[0]}, warnings=["hot", "hot"]
+    )
+
+
+@pytest.fixture
+def study(monkeypatch):
+    monkeypatch.setattr(frame, "write_report", lambda folder: None)
+    monkeypatch.setattr(frame, "command", lambda head: "cosim study tea")
+    return Study("tea", TeaSettings, compute, str)
+
+
+def test_the_frame_writes_everything_and_removes_the_parts(study, tmp_path):
+    summary = study.run(TeaSettings(cups=3), tmp_path, RunOptions(progress=False))
+    assert json.loads((tmp_path / "summary.json").read_text()) == summary
+    assert list(summary) == ["study", "settings", "seed", "command", "warnings", "versions", "wall_seconds"]
+    assert summary["warnings"] == ["hot"]
+    assert pd.read_csv(tmp_path / "cups.csv").equals(pd.read_parquet(tmp_path / "more" / "cups.parquet"))
+    assert {p.name for p in (tmp_path / "pictures").iterdir()} == {"tea.png", "tea.svg"}
+    assert not (tmp_path / ".parts").exists()
+
+
+def test_parts_stay_in_a_folder_that_was_asked_for(study, tmp_path):
+    options = RunOptions(progress=False, work=tmp_path / "work")
+    study.run(TeaSettings(cups=1), tmp_path / "out", options)
+    (part,) = (tmp_path / "work" / ".parts").glob("cup-0.*.json")
+    assert json.loads(part.read_text()) == [{"cup": 0}]
+    with pytest.raises(InputError, match="cups: 1 there, 2 now"):
+        study.run(TeaSettings(), tmp_path / "out", options)
+
+
+def test_what_cannot_be_is_said_before_a_folder_is_made(study, tmp_path):
+    with pytest.raises(InputError, match="cups: too many"):
+        study.run(TeaSettings(cups=5), tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+WORDS = """# Tea of {{ name }}
+
+It is
+{{ s.kind }}.
+
+- {{ percent(0.5, 0) }} :: drunk
+
+## Cups
+
+Before.
+
+![A picture.](tea)
+
+[table cups.csv where litres > 0.1]
+kind
+volume (ml) <- 1000 * litres
+text <- kind ~ " of " ~ name
+
+After.
+
+## Whole
+
+[table own]
+"""
+
+
+def test_words_of_a_page(tmp_path):
+    (tmp_path / "page.md").write_text(WORDS)
+    pd.DataFrame({"kind": ["mug", "thimble"], "litres": [0.25, 0.01]}).to_csv(tmp_path / "cups.csv", index=False)
+    own = pd.DataFrame({"any name": [1]})
+    fill = partial(pages.page_of, tmp_path / "page.py", tmp_path, {"own": own}, name="Assam")
+    page = fill(s={"kind": "black\n\n## no heading"})
+    assert (page.title, page.lead, page.highlights) == ("Tea of Assam", "It is black ## no heading.", [("50 %", "drunk")])
+    cups, whole = page.sections
+    assert (cups.text, cups.picture, cups.caption, cups.notes) == (["Before."], "tea", "A picture.", ["After."])
+    assert cups.table.to_dict("records") == [{"kind": "mug", "volume (ml)": 250.0, "text": "mug of Assam"}]
+    assert whole.table is own
+    with pytest.raises(InputError, match="has no attribute 'kind'; run the study again"):
+        fill(s={})
+    pd.DataFrame({"kind": ["mug"]}).to_csv(tmp_path / "cups.csv", index=False)
+    with pytest.raises(InputError, match=r"cups\.csv: has no column litres"):
+        fill(s={"kind": "black"})
