@@ -44,6 +44,7 @@ def budget(
 
     Example: cosim budget --network nets/vowels.npz --bits 4 --set ir_drop=0.3 --set stuck=0 --max-loss 0.5%
     """
+    from cosim.evaluation import parse_loss
     from cosim.network import Network
     from cosim.report import RunOptions
 
@@ -61,7 +62,7 @@ def budget(
         chips=chips,
         permutations=permutations,
         seed=seed,
-        max_loss=loss_from(max_loss),
+        max_loss=parse_loss(max_loss),
         profile=profile,
         array_rows=array_rows,
         array_columns=array_columns,
@@ -69,14 +70,6 @@ def budget(
     )
     summary = run_budget(settings, out, RunOptions(jobs=o.workers(jobs), progress=not quiet, say=note))
     answer(summary, f"{describe(summary)}\nreport: {out / 'report.html'}", json)
-
-
-def loss_from(text: str) -> float:
-    """A loss of accuracy: ``1%`` or ``0.01``."""
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        raise InputError(f"--max-loss {text!r}: must be a part of 1, such as 0.01, or a percentage, such as 1%") from None
 
 
 def amounts_from(settings: list[str] | None) -> dict[str, float]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-from netlists.errors import InputError
 
 from . import options as o
 from .app import answer, app, note
@@ -60,6 +57,7 @@ def optimize(
 
     Example: cosim optimize --task voices --network nets/voices.npz --objective latency --fix bits=5 --fix v_read=0.2
     """
+    from cosim.evaluation import parse_loss
     from cosim.report import RunOptions
 
     from ..optimize.run import OptimizeSettings, describe, run_optimize
@@ -75,33 +73,6 @@ def optimize(
     command = command_line(settings, folder)
     summary = run_optimize(settings, folder, RunOptions(o.workers(jobs), not quiet, note), command)
     answer(summary, f"{describe(summary)}\nreport: {folder / 'report.html'}", json)
-
-
-def parse_loss(text: str) -> float:
-    """A share of ``0.5%`` or ``0.005``.
-
-    Raises
-    ------
-    InputError
-        Not a number, below 0 or above 50 %, or a number from 0.05 on without %: it is likely to be meant in per cent.
-    """
-    plain = text.strip()
-    number = plain.removesuffix("%").strip()
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"--max-loss {text!r}: must be a percentage such as 0.5%, or a share such as 0.005")
-    if not plain.endswith("%"):
-        if value >= 0.05:
-            raise InputError(
-                f"--max-loss {text}: would be {100 * value:g} %; write {value:g}% for per cent, or {100 * value:g}% if it is meant"
-            )
-        value *= 100
-    if not 0 <= value <= 50:
-        raise InputError(f"--max-loss {text}: must be from 0% to 50%")
-    return value / 100
 
 
 def command_line(settings: object, folder: Path) -> str:
