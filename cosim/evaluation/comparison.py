@@ -185,23 +185,12 @@ class Comparison(Generic[Interval]):
 
     def _repr_html_(self) -> str:
         """A table for notebooks: value, interval over test sets, difference from floating point."""
-        shown = zip(
-            self._labels(), (self.float_, self.ideal, self.pooled), (None, self.ideal_to_float, self.chips_to_float), strict=True
-        )
-        rows = [
-            (
-                label,
-                f"{i.value:.4f}",
-                f"{i.low:.4f} to {i.high:.4f}",
-                "" if d is None else f"{d.value:+.4f} ({d.low:+.4f} to {d.high:+.4f})",
-            )
-            for label, i, d in shown
-        ]
-        head = ("", self.metric, f"95 %, {self.total} test {self.items}", "minus float")
-        cells = [
-            "".join(f"<{tag}>{escape(text)}</{tag}>" for text in row) for tag, row in (("th", head), *(("td", r) for r in rows))
-        ]
-        return f"<table><caption>{escape(self.task)}</caption>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+        changes = ("", *(f"{c.value:+.4f} ({c.low:+.4f} to {c.high:+.4f})" for c in (self.ideal_to_float, self.chips_to_float)))
+        rows = [("", self.metric, f"95 %, {self.total} test {self.items}", "minus float")]
+        for label, i, change in zip(self._labels(), (self.float_, self.ideal, self.pooled), changes, strict=True):
+            rows.append((label, f"{i.value:.4f}", f"{i.low:.4f} to {i.high:.4f}", change))
+        lines = ["".join(f"<td>{escape(text)}</td>" for text in row) for row in rows]
+        return f"<table><caption>{escape(self.task)}</caption>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def compare(

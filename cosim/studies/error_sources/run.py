@@ -225,7 +225,7 @@ class HardwareBench(AnswerBench):
         for noise in (0.0, *THRESHOLD_NOISE):
             for high, low in pairwise(BITS):
                 correct, against = self.ideal(high, noise), self.ideal(low, noise)
-                row = {"threshold_noise_lsb": noise, "bits": high, "against_bits": low}
+                row: dict[str, Any] = {"threshold_noise_lsb": noise, "bits": high, "against_bits": low}
                 row |= {"accuracy": float(correct.mean()), "against_accuracy": float(against.mean())}
                 rows.append(row | accuracy_change(correct, against).columns())
         return rows

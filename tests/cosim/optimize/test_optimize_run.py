@@ -226,7 +226,7 @@ def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, mo
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--max-loss", "0.5"], "--max-loss 0.5: would be 50 %"),
+        (["--max-loss", "0.5"], "max_loss=0.5: would be 50 %"),
         (["--objective", "beauty"], "objective='beauty': Input should be 'energy'"),
         (["--trials", "1"], "trials=1: Input should be greater than or equal to 2"),
         (["--fix", "bits"], "--fix 'bits': must be NAME=VALUE"),
