@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from characterization.ramp_model import RampModel
-from cosim.studies.models import run_models_study
+from cosim.report import RunOptions, load_study
 
 CHIPS = 100_000
 INPUTS = (20_000, 32)
@@ -95,7 +95,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/models"))
     parser.add_argument("--out", type=Path, default=Path("results/models"))
     arguments = parser.parse_args()
-    summary = run_models_study(arguments.out, arguments.work, seed=arguments.seed, jobs=arguments.jobs, progress=False)
+    study = load_study("models")
+    options = RunOptions(arguments.jobs, progress=False, work=arguments.work)
+    summary = study.run(study.settings(seed=arguments.seed), arguments.out, options)
     speeds = {name: speed(RampModel.load(arguments.out / f"{name}{summary['bits']}.json")) for name in summary["macro"]}
     rows = checks(summary, speeds)
     about = {"python": platform.python_version(), **{name: version(name) for name in ("numpy", "scipy")}}

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 MEMORY_GROWTH = 256 * 2**20
 """A worker whose resident memory grew by so many bytes since its first result is replaced."""
-START_LIMIT = 120.0
+START_LIMIT = 600.0
 """Seconds a process may take to load ngspice."""
 LAST_WORDS = 2000
 

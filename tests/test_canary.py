@@ -23,13 +23,8 @@ from cosim.cli.app import run
 from cosim.network.files import write_arrays
 from cosim.network.network import Network
 from cosim.optimize.run import OptimizeSettings
+from cosim.report.registry import STUDIES
 from cosim.report.settings import StudySettings, load_settings
-from cosim.studies.activations import run as activations
-from cosim.studies.bits import kws as kws_bits, lm as lm_bits
-from cosim.studies.calibration import run as nladc_calibration
-from cosim.studies.cost import run as cost
-from cosim.studies.stuck import run as stuck
-from cosim.studies.vread import run as vread
 from cosim.tasks import cache
 from cosim.tasks.vowels import load_vowels
 from netlists.converter.conversion import conversion_deck
@@ -239,11 +234,7 @@ KINDS = {
     "part of a study": part_json,
     "budget": settings_of(BudgetSettings, task="voices", network="n.npz"),
     "optimize": settings_of(OptimizeSettings, task="voices", network="n.npz", max_loss=0.01),
-    **{
-        m.__name__.rpartition(".")[2]: settings_of(m.Settings)
-        for m in (activations, kws_bits, lm_bits, nladc_calibration, stuck, vread)
-    },
-    "cost": settings_of(cost.CostSettings),
+    **{name: settings_of(entry.study.settings) for name, entry in STUDIES.items() if entry.question},
 }
 
 

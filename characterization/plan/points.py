@@ -83,6 +83,7 @@ def unit_points(sampling: Sampling, seed: int, dims: int, samples: np.ndarray) -
         return _hypercube(seed, dims, sampling.samples)[samples]
     if np.any(samples >= 2**SOBOL_BITS):
         raise InputError(f"sample {samples.max()}: a Sobol sequence has {2**SOBOL_BITS} points")
+
     if dims > qmc.Sobol.MAXDIM:
         raise InputError(f"{dims} varying numbers a chip: a Sobol sequence has at most {qmc.Sobol.MAXDIM}; take method random")
     points = np.empty((len(samples), dims))

@@ -19,7 +19,7 @@ from .task import BatchTask, Finished, finish, load
 
 GROUP = 16
 """Batches in a task when the workers store the chunks themselves: one chunk a task."""
-CONNECT_SECONDS = 15
+CONNECT_SECONDS = 60
 _workers = Workers(load)
 
 

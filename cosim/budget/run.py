@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
 from characterization.streams import part_sequences
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
-from cosim.report import RunOptions, StudySettings, write_report
+from cosim.report import RunOptions, write_report
 from netlists.errors import InputError
 from netlists.technology import RampCircuit, load_profile
 
@@ -26,26 +25,9 @@ from . import shapley
 from .bench import BudgetBench
 from .chips import ChipBuilder
 from .pictures import draw_tolerances, draw_waterfall
+from .settings import BudgetSettings
 from .sources import GROUPS, check_amounts, default_amounts, source
 from .tolerance_table import tolerance_tables
-
-
-class BudgetSettings(StudySettings):
-    """What a budget is drawn up for."""
-
-    network: str = Field(description="Network file")
-    task: str = Field(description="Classification task")
-    bits: int = Field(default=5, ge=1, le=8, description="bits of the ramps")
-    chips: int = Field(default=8, ge=2, le=1024, description="chips, the same for every set of sources")
-    permutations: int = Field(default=64, ge=4, le=4096, multiple_of=2, description="orders of the sources, reverses included")
-    seed: int = Field(default=1, ge=0, description="of chips, orders and resampling")
-    max_loss: float = Field(default=0.01, gt=0, lt=1, description="loss of accuracy that tolerances allow")
-    profile: str = Field(default="taox-100-400", description="device profile of the cells")
-    array_rows: int = Field(default=64, ge=2, description="cells along a column of an array")
-    array_columns: int = Field(default=64, ge=2, description="cells along a row of an array")
-    amounts: dict[str, float] = Field(
-        default_factory=dict, description="amounts in place of the defaults, SI units; 0 leaves a source out"
-    )
 
 
 def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str, Any]:

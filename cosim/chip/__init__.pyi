@@ -9,7 +9,6 @@ from .converters import (
     Converters as Converters,
 )
 from .datapath import (
-    ENGINES as ENGINES,
     ChipPath as ChipPath,
 )
 from .draw import (
@@ -26,6 +25,7 @@ from .draw import (
     noise_keys as noise_keys,
 )
 from .hardware import (
+    ENGINES as ENGINES,
     PARTIAL_SUMS as PARTIAL_SUMS,
     STATE_UNITS as STATE_UNITS,
     Arrays as Arrays,

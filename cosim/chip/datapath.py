@@ -12,8 +12,6 @@ from .converters import Converters
 from .draw import ArraySum, ChipCell, ChipMatrix, ConvertedColumns
 from .hardware import Hardware
 
-ENGINES = ("numba", "numpy")
-
 
 class ChipPath:
     """As `cells.Datapath`. Results of a product are overwritten by the next product of the same matrix."""

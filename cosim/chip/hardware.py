@@ -23,6 +23,7 @@ from .pulses import PwmInputs
 Ramp = RampDraw | RampModel | None
 STATE_UNITS = ("float", "table", "ramp")
 PARTIAL_SUMS = ("charge", "digital")
+ENGINES = ("numba", "numpy")
 MAX_IDEAL_BITS = 16
 Cells = Annotated[int, Whole(2, 2**20)]
 ReadVoltage = Annotated[float, Number(above=0, unit="V")]

@@ -6,70 +6,99 @@ use, 1 a failure, 130 an interruption.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
 
 from netlists.errors import InputError, ToolkitError
 
-from .inputs import Application
+from . import tasks
+from .commands import INTERRUPTED, Entry, Interrupted, group
+from .output import note
 
-app = Application(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="From a SPICE netlist of an in-memory ramp converter to the accuracy of a recurrent network.\n\n"
-    "Start with `cosim doctor`, then `cosim study demo`.",
-)
-study_app = Application(no_args_is_help=True, help="Whole studies: simulate, fit, evaluate and write a report.")
-netlist_app = Application(no_args_is_help=True, help="Write SPICE decks that also run in plain `ngspice -b`.")
-app.add_typer(study_app, name="study")
-app.add_typer(netlist_app, name="netlist")
+HELP = """From a SPICE netlist of an in-memory ramp converter to the accuracy of a recurrent network.
+
+Start with `cosim doctor`, then `cosim study demo`."""
 
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 plus the signal's number."""
+def netlists() -> Mapping[str, Entry]:
+    """The commands that write decks."""
+    return {
+        "ramp": "circuits.ramp:ramp",
+        "crossbar": "circuits.crossbar:crossbar",
+        "column": "circuits.tile:column",
+        "tile": "circuits.tile:tile",
+    }
 
 
-def answer(data: Any, text: str, as_json: bool) -> None:
-    """Print the answer of a command, machine-readable or for reading, and what it warns of (``warnings``) on stderr."""
-    for line in data.get("warnings", ()) if isinstance(data, dict) else ():
-        note(f"warning: {line}")
-    print(json.dumps(data, indent=1, allow_nan=False) if as_json else text)
+def studies() -> Mapping[str, Entry]:
+    """The studies."""
+    from .studies import COMMANDS
+
+    return COMMANDS
 
 
-def note(text: str) -> None:
-    """A line about what is going on, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+@cache
+def commands() -> Mapping[str, Entry]:
+    """All commands, in the order of the way from a netlist to an accuracy."""
+    return {
+        "doctor": "doctor:doctor",
+        "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", netlists),
+        "simulate": "circuits.simulate:simulate",
+        "blocks": "circuits.blocks:blocks",
+        "write-verify": "circuits.write_verify:write_verify",
+        "characterize": "chips.characterize:characterize",
+        "status": "chips.status:status",
+        "figures": "chips.figures:figures",
+        "estimate": "chips.estimate:estimate",
+        "fit": "models.fit:fit",
+        "validate": "models.validate:validate",
+        "export": "models.export:export",
+        "tasks": group(
+            "The tasks a network is trained and judged on: list them, get their data.",
+            lambda: {"get": "tasks:get"},
+            tasks.tasks,
+            alone=True,
+        ),
+        "train": "networks.train:train",
+        "evaluate": "networks.evaluate:evaluate",
+        "loop": "networks.loop:loop",
+        "budget": "networks.budget:budget",
+        "optimize": "networks.optimize:optimize",
+        "study": group("Whole studies: simulate, fit, evaluate and write a report.", studies),
+        "report": "report:report",
+    }
+
+
+def show_version(asked: bool) -> None:
+    """Prints the version of the toolkit and ends the command, if it is asked for."""
+    if asked:
+        print(metadata.version("nladc-cosim"))
+        raise typer.Exit
+
+
+def version(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Options of the whole command."""
+
+
+def application() -> TyperGroup:
+    """The group of all commands."""
+    return group(HELP, commands, version)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command (the process's own arguments by default) and return its exit code."""
-    from . import (  # noqa: F401 - they register their commands
-        blocks,
-        budget,
-        circuits,
-        estimate,
-        evaluate,
-        export,
-        figures,
-        loop,
-        models,
-        netlists,
-        networks,
-        optimize,
-        report,
-        runs,
-        simulate,
-        studies,
-        tasks,
-        write_verify,
-    )
-
     try:
-        app(args=arguments)
+        application()(args=arguments, prog_name="cosim")
     except InputError as e:
         note(f"error: {e}")
         return 2
@@ -82,6 +111,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # The reader (head, less) went away; there is nobody left to tell.
         sys.stderr.close()
         return 1
+    except Interrupted:
+        return INTERRUPTED
     except SystemExit as e:
         # Where Ctrl-C met the command-line library first, all it leaves is this code.
         if e.code == INTERRUPTED:
@@ -91,7 +122,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupted() -> int:
-    note("interrupted: finished samples are kept; the same command goes on from there")
+    note("interrupted")
     return INTERRUPTED
 
 

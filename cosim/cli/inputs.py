@@ -1,13 +1,11 @@
-"""Commands that refuse to replace a file they read."""
+"""What a command reads and writes: no file that it reads is replaced, and messages name the options that gave their values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-
-import typer
-from typer.core import TyperCommand
 
 from netlists.errors import InputError
 
@@ -16,15 +14,15 @@ OUTPUTS = ("out", "plot", "table", "macro_file")
 _RUN = ("manifest.json", "*.parquet", "chunks/*")
 
 
-def check_outputs(params: dict[str, Any]) -> None:
+def check_outputs(context: Any) -> None:
     """Raise `InputError` if a command's output is one of its inputs, also by another name or through a link."""
     for option in OUTPUTS:
-        if (out := params.get(option)) is None or not out.is_file():
+        if (out := context.params.get(option)) is None or not out.is_file():
             continue
-        for name, value in params.items():
+        for name, value in context.params.items():
             if name not in OUTPUTS and any(file.is_file() and file.samefile(out) for file in _files(value)):
-                flag = option.replace("_", "-")
-                raise InputError(f"--{flag} {out}: is read by this command ({name.replace('_', '-')}); choose another name")
+                flags = flags_of(context)
+                raise InputError(f"{flags[option]} {out}: is read by this command ({flags[name].lstrip('-')}); choose another name")
 
 
 def _files(value: Any) -> Iterator[Path]:
@@ -41,15 +39,34 @@ def _files(value: Any) -> Iterator[Path]:
         yield from (Path(name) for name in (value, value.rpartition(":")[0]) if Path(name).suffix)
 
 
-class _Command(TyperCommand):
-    def invoke(self, ctx: Any) -> Any:
-        check_outputs(ctx.params)
-        return super().invoke(ctx)
+def flags_of(context: Any) -> dict[str, str]:
+    """The option of each parameter of the running command, as ``--name``; an argument's is its name."""
+    return {p.name: p.opts[0] for p in context.command.params}
 
 
-class Application(typer.Typer):
-    """An application all of whose commands refuse to replace a file they read."""
+def written(context: Any, names: Iterable[str]) -> str:
+    """Those of the named parameters that are on the command line, as ``--one, --two``; empty if none is."""
+    flags = flags_of(context)
+    return ", ".join(flags[n] for n in names if _is_written(context, n))
 
-    def command(self, *args: Any, **options: Any) -> Any:
-        """As `typer.Typer.command`."""
-        return super().command(*args, **{"cls": _Command, **options})
+
+def _is_written(context: Any, name: str) -> bool:
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+
+
+def name_flags(message: str, context: Any) -> str:
+    """A message about a parameter, ``name=value: ...``, as one about the option that gave the value, ``--option=value: ...``."""
+    said = re.match(r"(\w+)=([^:]*): ", message)
+    if said is None:
+        return message
+    name, value = said.groups()
+    given = context.params.get(name)
+    flag = flags_of(context).get(name, "")
+    if not flag.startswith("--") or not _is_written(context, name) or value not in _texts(given):
+        return message
+    return f"{flag}={value}{message[said.end(2) :]}"
+
+
+def _texts(value: Any) -> set[str]:
+    numbers = {f"{value:g}"} if isinstance(value, float) else set()
+    return {str(value), repr(value)} | numbers

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from . import options as o
-from .app import answer, app
+from .output import answer
 
 
-@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a finished study, such as results/demo.")],
     json: o.Json = False,

@@ -1,74 +1,27 @@
-"""Commands that run a whole study. Each imports its study when it runs: they draw pictures, which is slow to load."""
+"""``cosim study``: a command for each study. It imports the study when it runs: pictures and simulators are slow to load."""
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cosim.report import STUDIES
+
 from . import options as o
-from .app import answer, note, study_app
-
-Work = Annotated[Path, typer.Option(help="Folder of what was simulated; a stopped study goes on from there.")]
-
-
-@study_app.command()
-def demo(
-    out: o.Out = Path("results/demo"),
-    work: Work = Path("runs/demo"),
-    samples: Annotated[int, typer.Option(help="Monte Carlo samples of each ramp.")] = 208,
-    held_out: Annotated[int, typer.Option(help="Fresh samples that each model is held against.")] = 64,
-    chips: Annotated[int, typer.Option(help="Chips the network runs on.")] = 16,
-    seed: o.Seed = 1,
-    jobs: o.Jobs = 0,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
-) -> None:
-    """The main job: sigmoid and tanh ramps at 3, 4 and 5 bits, from the netlist to an LSTM's accuracy, with a report.
-
-    Example: cosim study demo
-    """
-    from cosim.studies.demo import DemoSettings, run_demo
-
-    settings = DemoSettings(samples=samples, held_out=held_out, chips=chips, seed=seed)
-    summary = run_demo(settings, out, work, jobs=o.workers(jobs), progress=not quiet, say=note)
-    text = [
-        f"{row['bits']} bits: float {row['float']:.4f}, ideal {row['ideal']:.4f}, {chips} chips {row['mean']:.4f}"
-        for row in summary["accuracy"]
-    ]
-    answer(summary, "\n".join([*text, f"report: {out / 'report.html'}"]), json)
+from .commands import SAMPLES_KEPT, kept
+from .output import answer, note
 
 
-@study_app.command()
-def models(
-    out: o.Out = Path("results/models"),
-    work: Work = Path("runs/models"),
-    seed: o.Seed = 1,
-    jobs: o.Jobs = 0,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
-) -> None:
-    """How far the ramp models can be trusted: held-out codes and chips at level macro, and what that misses of level sky130.
-
-    It takes an hour and more of ngspice on two cores; `benchmarks/models.py` holds the result against its limits.
-
-    Example: cosim study models
-    """
-    from cosim.studies.models import describe_models, run_models_study
-
-    summary = run_models_study(out, work, seed=seed, jobs=o.workers(jobs), progress=not quiet)
-    answer(summary, "\n".join([describe_models(summary), f"written: {out / 'summary.json'}"]), json)
-
-
-@study_app.command("error-sources")
+@kept(SAMPLES_KEPT)
 def error_sources(
     out: o.Out = Path("results/error-sources"),
     task: Annotated[list[str] | None, typer.Option(help="Classification task, voices by default; may be repeated.")] = None,
     chips: Annotated[int, typer.Option(help="Chips of each source, 2 or more.")] = 16,
     seed: o.Seed = 1,
-    jobs: Annotated[int, typer.Option(help="Threads; 0 takes every core. The numbers do not depend on it.")] = 0,
+    jobs: o.Threads = 0,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -84,19 +37,10 @@ def error_sources(
     answer(summary, f"{describe(summary)}\ntables and pictures: {out}", json)
 
 
-QUESTIONS = {
-    "nladc-calibration": "Ramps before and after bias calibration: as programmed, with stuck cells, with high programming error.",
-    "vread": "Read voltage from 0.15 to 0.25 V: a ramp made in memory follows it, one from a fixed reference does not.",
-    "activations": "Gallery of activations: compiled at 3 to 8 bits, and the 5-bit transfer curve of the nominal chip in ngspice.",
-    "stuck": "Yield against cells stuck at OFF and the number of calibration cells, one-point calibration and trimming.",
-    "kws-bits": "Accuracy of keyword spotting against bits, with and without weight noise and fitted chips, by training.",
-    "lm-bits": "Bits per character of a language model against bits, with and without weight noise and fitted chips.",
-    "cost": "Energy, latency and area beside the published table; sweeps, and accuracy against energy.",
-}
-"""Studies with settings and a preset, and what each answers."""
+def _study(name: str, question: str) -> Callable[..., None]:
+    """The command of a study with settings and a preset."""
 
-
-def _register(name: str, question: str) -> None:
+    @kept(SAMPLES_KEPT)
     def command(
         preset: Annotated[Path | None, typer.Option(help="Settings as a TOML file, like the presets in cosim/studies.")] = None,
         set_: Annotated[
@@ -107,24 +51,29 @@ def _register(name: str, question: str) -> None:
         out: Annotated[
             Path | None, typer.Option(help="Where to write; results/NAME by default. A stopped study goes on there.")
         ] = None,
+        work: Annotated[
+            Path | None, typer.Option(help="Folder where finished parts stay; by default they lie in the output until it is done.")
+        ] = None,
         jobs: o.Jobs = 0,
         quiet: o.Quiet = False,
         json: o.Json = False,
     ) -> None:
-        from cosim.report import PAGES, RunOptions, Study, describe_settings, load_settings
+        from cosim.report import RunOptions, describe_settings, load_settings, load_study
 
-        study: Study = import_module(PAGES[name]).STUDY
+        study = load_study(name)
         chosen = load_settings(study.settings, preset, set_ or [])
         if settings:
             answer(chosen.model_dump(mode="json"), describe_settings(chosen), json)
             return
         folder = out or Path("results") / name
-        summary = study.run(chosen, folder, RunOptions(o.workers(jobs), not quiet, note))
+        summary = study.run(chosen, folder, RunOptions(o.workers(jobs), not quiet, note, work))
         answer(summary, f"{study.describe(summary)}\nreport: {folder / 'report.html'}", json)
 
     command.__doc__ = f"{question}\n\nExample: cosim study {name}"
-    study_app.command(name)(command)
+    return command
 
 
-for _name, _question in QUESTIONS.items():
-    _register(_name, _question)
+COMMANDS = {name: _study(name, entry.question) for name, entry in STUDIES.items() if entry.question} | {
+    "error-sources": error_sources
+}
+"""The command of each study."""

@@ -7,17 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ..tasks import TASKS, CharacterTask, get_task, is_here
-from ..tasks.cache import cache_folder, cached_bytes
 from . import options as o
-from .app import answer, app
-from .inputs import Application
-
-tasks_app = Application(help="The tasks a network is trained and judged on: list them, get their data.")
-app.add_typer(tasks_app, name="tasks")
+from .output import answer
 
 
-@tasks_app.callback(invoke_without_command=True)
 def tasks(context: typer.Context, json: o.Json = False) -> None:
     """List the tasks: whether their data is here, its size, its licence.
 
@@ -25,6 +18,9 @@ def tasks(context: typer.Context, json: o.Json = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
+    from ..tasks import TASKS, is_here
+    from ..tasks.cache import cache_folder, cached_bytes
+
     rows: list[dict[str, Any]] = []
     lines = [f"cache: {cache_folder()}"]
     for name, task in TASKS.items():
@@ -49,7 +45,6 @@ def tasks(context: typer.Context, json: o.Json = False) -> None:
     answer({"cache": str(cache_folder()), "tasks": rows}, "\n".join(lines), json)
 
 
-@tasks_app.command()
 def get(
     name: Annotated[str, typer.Argument(help="Task.")],
     source: Annotated[
@@ -63,6 +58,8 @@ def get(
 
     Example: cosim tasks get voices
     """
+    from ..tasks import CharacterTask, get_task
+
     task = get_task(name, source, again=again)
     p = task.provenance
     if isinstance(task, CharacterTask):

@@ -19,5 +19,4 @@ from .statistics import (
     bits_interval as bits_interval,
     chip_interval as chip_interval,
     paired_difference as paired_difference,
-    parse_loss as parse_loss,
 )

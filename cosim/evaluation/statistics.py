@@ -7,7 +7,6 @@ narrow the second.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -167,30 +166,3 @@ def bits_interval(bits: np.ndarray, rng: np.random.Generator, *, block: int = 10
     result = bootstrap((sums, counts), ratio, paired=True, vectorized=True, n_resamples=resamples, method="percentile", rng=rng)
     interval = result.confidence_interval
     return BitsInterval(len(v), int(block), float(v.mean()), float(interval.low), float(interval.high))
-
-
-def parse_loss(text: str) -> float:
-    """A loss of accuracy, a share of 0 to 0.5, from ``0.5%`` or ``0.005``.
-
-    Raises
-    ------
-    InputError
-        Not a number, below 0 or above 50 %, or a number from 0.05 on without %: it is likely to be meant in per cent.
-    """
-    plain = text.strip()
-    number = plain.removesuffix("%").strip()
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"max_loss={text!r}: must be a percentage such as 0.5%, or a share such as 0.005")
-    if not plain.endswith("%"):
-        if value >= 0.05:
-            raise InputError(
-                f"max_loss={text}: would be {100 * value:g} %; write {value:g}% for per cent, or {100 * value:g}% if it is meant"
-            )
-        value *= 100
-    if not 0 <= value <= 50:
-        raise InputError(f"max_loss={text}: must be from 0% to 50%")
-    return value / 100

@@ -27,17 +27,19 @@ class LoopSettings:
     ----------
     task : str
     bits : int
-        Of the ramps, 1..8.
+        Resolution of the ramps, 1..8.
     mode : {"closed", "shadow"}
         Whose codes make the next state: ngspice's, or the model's with ngspice beside it.
     level : {"macro", "sky130"}
+        Level of circuit detail.
     scope : {"converter", "column", "tile"}
         What ngspice simulates: the conversion of a held V_mac; a column's integrator too, driven by the charge of its cells; or the
         tile, that is row drivers, every cell of the columns, integrators, ramps and converters with latches.
     latches : bool
-        Whether latches and counters are in the deck. Without them the comparators' outputs at the latching instants decide.
+        Latches and counters in ngspice too; some 20 times the time, level macro only. Without them the comparators' outputs at the
+        latching instants decide.
     noise : bool
-        Whether each decision has its own noise of the comparator, the same for ngspice and for the model.
+        Comparator noise at each decision, the same for ngspice and for the model.
     utterances : int
         Test sequences, drawn from the seed.
     gates : tuple of str or None
@@ -45,9 +47,9 @@ class LoopSettings:
     columns : tuple of int or None
         Columns of each matrix that are simulated; None: all of those gates, at level ``sky130`` `SKY130_COLUMNS_A_GATE` of each.
     pwm_bits : int
-        Of inputs and states, sign included.
+        Pulse widths of inputs and states, sign included.
     profile : str
-        Device profile of weights and ramps.
+        Device profile of weights and ramps: a built-in name or a .toml file.
     seed : int
         Decides the chip, the sequences and the noise.
     comparator : UserSubcircuit or None

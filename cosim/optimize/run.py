@@ -6,18 +6,17 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 from tqdm import tqdm
 
 from characterization.provenance import make_folder, sha256_of, versions, write_atomic, write_json
 from characterization.resume import Parts
 from cosim.chip import converted_columns
 from cosim.network import Network
-from cosim.report import RunOptions, StudySettings, write_report
+from cosim.report import RunOptions, write_report
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -29,6 +28,7 @@ from .bench import AccuracyLoss, DesignBench, held_out_sequences
 from .confirm import Simulated, simulated_ramps
 from .pictures import draw_front, draw_importances
 from .search import Row, front, importances, main_effects, optuna, run_search
+from .settings import OptimizeSettings
 from .space import Point, Space, design_of, variables
 
 OBJECTIVES = ("energy", "latency", "area", "edp")
@@ -40,25 +40,6 @@ COST_SAMPLES = 2048
 """Designs over the grid whose costs say which variables matter."""
 FRESH = 1
 """Added to the seed for chips that the search has not seen."""
-
-
-class OptimizeSettings(StudySettings):
-    """What a design search is asked."""
-
-    task: str = Field(description="classification task")
-    network: str = Field(description="network file")
-    max_loss: float = Field(ge=0, le=0.5, description="largest loss of accuracy against floating point")
-    objective: Literal["energy", "latency", "area", "edp"] = Field("energy", description="what is minimised, per inference")
-    judge: Literal["mean", "chips", "sequences"] = Field("mean", description="what must be within the limit: `run.JUDGED`")
-    trials: int = Field(60, ge=2, le=100_000, description="designs that are tried, the default design first")
-    chips: int = Field(8, ge=2, le=1000, description="chips of each design in the search")
-    fixed: dict[str, float] = Field(default_factory=dict, description="variables that are not searched, SI units")
-    profile: str = Field("taox-100-400", description="device profile")
-    r_wire: float = Field(1.0, ge=0, description="wire resistance of a cell along rows and columns, ohm")
-    samples: int = Field(64, ge=8, description="chips of each ramp that confirm a design in SPICE")
-    confirm_chips: int = Field(16, ge=2, description="fresh chips that the confirmation runs the network on")
-    tries: int = Field(3, ge=1, le=20, description="designs along the front that are taken to SPICE")
-    seed: int = Field(1, ge=0, description="of chips and of the search")
 
 
 class Job:

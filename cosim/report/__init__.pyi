@@ -2,35 +2,46 @@ from .fields import (
     Counts as Counts,
     Numbers as Numbers,
     Words as Words,
+    distinct as distinct,
 )
 from .page import (
     Page as Page,
     Section as Section,
     cell as cell,
+    page_of as page_of,
     percent as percent,
 )
 from .pictures import (
     BEFORE as BEFORE,
     IDEAL as IDEAL,
     MEASURED as MEASURED,
+    band as band,
     new_figure as new_figure,
+    point_names as point_names,
     save_figure as save_figure,
+    yield_bars as yield_bars,
 )
 from .published import (
     Beside as Beside,
     beside as beside,
 )
 from .registry import (
-    PAGES as PAGES,
+    STUDIES as STUDIES,
+    load_study as load_study,
     write_report as write_report,
 )
 from .settings import (
     RunOptions as RunOptions,
-    Study as Study,
     StudySettings as StudySettings,
     describe_settings as describe_settings,
     load_settings as load_settings,
 )
+from .study import (
+    Results as Results,
+    Study as Study,
+    Work as Work,
+)
 from .tables import (
     read_table as read_table,
+    write_table as write_table,
 )

@@ -1,4 +1,4 @@
-"""Kinds of settings that several studies have."""
+"""Lists of settings that several studies have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    """The values, each of which must be there once: what a study computes has its name from them.
+    """Returns the values, each of which must be there once: what a study computes has its name from them.
 
     Raises
     ------

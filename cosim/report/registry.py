@@ -1,96 +1,140 @@
-"""The report of a study: one self-contained HTML page, made from the files in the study's folder and nothing else."""
+"""The studies by name, each imported when it is asked for, and their pages, made of the files in a study's folder alone."""
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from typing import TYPE_CHECKING, Any
 
 from netlists.errors import InputError
 from netlists.files import read_json, write_text
-from netlists.technology import RampCircuit
 
-from .page import Page, cell, percent
+if TYPE_CHECKING:
+    from .page import Page
+    from .study import Study
 
-PAGES = {
-    "loop": "cosim.loop.page",
-    "budget": "cosim.budget.pages",
-    "optimize": "cosim.optimize.page",
-    "models": "cosim.studies.models.page",
-    "error-sources": "cosim.studies.error_sources.page",
-    "nladc-calibration": "cosim.studies.calibration.run",
-    "vread": "cosim.studies.vread.run",
-    "stuck": "cosim.studies.stuck.run",
-    "activations": "cosim.studies.activations.run",
-    "kws-bits": "cosim.studies.bits.kws",
-    "lm-bits": "cosim.studies.bits.lm",
-    "cost": "cosim.studies.cost.run",
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a study is.
+
+    Attributes
+    ----------
+    room : str
+        Package with the modules ``page``, whose function ``page`` makes a `Page` of a folder, and ``run``, which has `STUDY`.
+    question : str
+        What `cosim study` says of it; empty: a command of its own runs it.
+    page_module : str
+    """
+
+    room: str
+    question: str = ""
+    page_module: str = "page"
+
+    @property
+    def page(self) -> Callable[[Path], Page]:
+        """The function that makes the page of a folder."""
+        found: Callable[[Path], Page] = import_module(f"{self.room}.{self.page_module}").page
+        return found
+
+    @property
+    def study(self) -> Study:
+        """The study itself, with all that it simulates with."""
+        found: Study = import_module(f"{self.room}.run").STUDY
+        return found
+
+
+STUDIES = {
+    "demo": Entry(
+        "cosim.studies.demo",
+        "The main job: sigmoid and tanh ramps at 3, 4 and 5 bits, from the netlist to an LSTM's accuracy, with a report.",
+    ),
+    "models": Entry(
+        "cosim.studies.models",
+        "How far the ramp models can be trusted: held-out codes and chips at level macro, and what that misses of level sky130.",
+    ),
+    "nladc-calibration": Entry(
+        "cosim.studies.calibration",
+        "Ramps before and after bias calibration: as programmed, with stuck cells, with high programming error.",
+    ),
+    "vread": Entry(
+        "cosim.studies.vread",
+        "Read voltage from 0.15 to 0.25 V: a ramp made in memory follows it, one from a fixed reference does not.",
+    ),
+    "activations": Entry(
+        "cosim.studies.activations",
+        "Gallery of activations: compiled at 3 to 8 bits, and the 5-bit transfer curve of the nominal chip in ngspice.",
+    ),
+    "stuck": Entry(
+        "cosim.studies.stuck",
+        "Yield against cells stuck at OFF and the number of calibration cells, one-point calibration and trimming.",
+    ),
+    "kws-bits": Entry(
+        "cosim.studies.kws_bits",
+        "Accuracy of keyword spotting against bits, with and without weight noise and fitted chips, by training.",
+    ),
+    "lm-bits": Entry(
+        "cosim.studies.lm_bits",
+        "Bits per character of a language model against bits, with and without weight noise and fitted chips.",
+    ),
+    "cost": Entry(
+        "cosim.studies.cost",
+        "Energy, latency and area beside the published table; sweeps, and accuracy against energy.",
+    ),
+    "error-sources": Entry("cosim.studies.error_sources"),
+    "loop": Entry("cosim.loop"),
+    "budget": Entry("cosim.budget", page_module="pages"),
+    "optimize": Entry("cosim.optimize"),
 }
-"""Module of each study; its function ``page`` makes a `Page` of a folder. They draw, which is slow to load."""
+"""Every kind of results folder by the name in its summary."""
+
+
+def load_study(name: str) -> Study:
+    """Imports a study that `cosim study` runs.
+
+    Raises
+    ------
+    InputError
+        There is none of this name.
+    """
+    known = [n for n, entry in STUDIES.items() if entry.question]
+    if name not in known:
+        raise InputError(f"study={name!r}: unknown; there are {', '.join(known)}")
+    return STUDIES[name].study
 
 
 def write_report(folder: Path) -> Path:
-    """Write ``report.html`` from ``summary.json``, tables and ``pictures/`` in the same folder.
+    """Writes ``report.html`` from ``summary.json``, tables and ``pictures/`` in the same folder.
 
     Raises
     ------
     InputError
         If one of them is missing, or the folder is not a study's.
     """
+    from .html import render
+
     folder = Path(folder)
     summary = read_json(folder / "summary.json", "study summary")
     name = summary.get("study") if isinstance(summary, dict) else None
-    if name == "demo":
-        text = _render("demo.html.j2", folder / "pictures", s=summary, parameters=RampCircuit.describe())
-    elif name in PAGES:
-        page: Callable[[Path], Page] = import_module(PAGES[name]).page
-        text = _render("study.html.j2", folder / "pictures", s=summary, page=page(folder), command=command(summary), folder=folder)
-    else:
-        raise InputError(f"{folder / 'summary.json'}: study={name!r}: unknown; there are demo, {', '.join(PAGES)}")
+    if name not in STUDIES:
+        raise InputError(f"{folder / 'summary.json'}: study={name!r}: unknown; there are {', '.join(STUDIES)}")
+    text = render(STUDIES[name].page(folder), folder, summary, command(summary))
     return write_text(folder / "report.html", text)
 
 
 def command(summary: dict[str, Any]) -> str:
-    """The command that makes a study's folder: the one it names, or that of its settings where they differ from the preset."""
+    """Names the command that makes a folder: the one of its summary, or that of the settings that differ from the defaults."""
     if "command" in summary:
         return str(summary["command"])
-    line = f"cosim study {summary['study']}"
-    study = getattr(import_module(PAGES[summary["study"]]), "STUDY", None)
-    if study is not None:
-        standard = study.settings().model_dump(mode="json")
-        for name, value in summary["settings"].items():
-            if name in standard and value != standard[name]:
-                line += f" --set '{name}={json.dumps(value)}'"
-    if summary["study"] == "error-sources":
-        line += "".join(f" --task {name}" for name in summary["tasks"])
-    return line
-
-
-def _render(template: str, pictures: Path, **values: Any) -> str:
-    environment = Environment(
-        loader=PackageLoader("cosim.report"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "cell": cell, "listed": _listed}
-    picture = lambda title: _embedded(pictures / f"{title}.png")  # noqa: E731 - a function of the template
-    return environment.get_template(template).render(picture=picture, **values)
-
-
-def _embedded(path: Path) -> str:
-    try:
-        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
-    except OSError as e:
-        raise InputError(f"{path}: the picture cannot be read ({e.strerror}); run the study again") from None
-
-
-def _listed(value: object) -> str:
-    """A setting on one line."""
-    return ", ".join(_listed(v) for v in value) if isinstance(value, list) else cell(value)
+    name = summary["study"]
+    line = f"cosim study {name}"
+    if name == "error-sources":
+        return line + "".join(f" --task {task}" for task in summary["tasks"])
+    if "settings" not in summary or not STUDIES[name].question:
+        return line
+    standard = STUDIES[name].study.settings().model_dump(mode="json")
+    changes = {n: v for n, v in summary["settings"].items() if n in standard and v != standard[n]}
+    return line + "".join(f" --set '{n}={json.dumps(v)}'" for n, v in changes.items())

@@ -1,4 +1,4 @@
-"""What a study is: settings that a TOML file can give, and a run that writes a folder. Its page is made of that folder alone."""
+"""Settings of a study, which a TOML file can give, and options of a run, which change no number."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from inspect import getfile
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a study runs, which changes no number.
+    """Options of a run of a study, which change no number.
 
     Attributes
     ----------
@@ -53,47 +52,22 @@ class RunOptions:
         Whether to draw progress bars.
     say : callable
         Takes a line about what is going on.
+    work : Path or None
+        Folder where finished parts stay; None: they lie in the study's folder until it is done.
     """
 
     jobs: int = 1
     progress: bool = True
     say: Callable[[str], None] = lambda _: None
+    work: Path | None = None
 
     def bar(self, items: Sequence[Any], unit: str, title: str) -> Any:
-        """The items with a progress bar."""
+        """Iterates over the items with a progress bar."""
         return tqdm(items, unit=f" {unit}", desc=title, disable=not self.progress)
 
 
-@dataclass(frozen=True)
-class Study:
-    """A study.
-
-    Attributes
-    ----------
-    name : str
-        Of the command, the preset and the folder under results/.
-    settings : type of StudySettings
-    run : callable
-        From settings, output folder and `RunOptions` to what ``summary.json`` holds, which it has written with tables and pictures.
-    describe : callable
-        From the summary to a few lines for the terminal.
-    """
-
-    name: str
-    settings: type[StudySettings]
-    run: Callable[[Any, Path, RunOptions], dict[str, Any]]
-    describe: Callable[[dict[str, Any]], str]
-
-    @property
-    def preset(self) -> Path:
-        """File of the defaults, in the study's folder."""
-        folder = Path(getfile(self.settings)).parent
-        own = folder / f"{self.name}.toml"
-        return own if own.exists() else folder / "preset.toml"
-
-
 def load_settings(model: type[StudySettings], preset: Path | None = None, changes: Sequence[str] = ()) -> Any:
-    """Settings of a study: its defaults, changed by a preset file and then by ``NAME=VALUE``.
+    """Loads settings of a study: its defaults, changed by a preset file and then by ``NAME=VALUE``.
 
     Parameters
     ----------
@@ -112,13 +86,13 @@ def load_settings(model: type[StudySettings], preset: Path | None = None, change
     for change in changes:
         name, separator, text = change.partition("=")
         if not separator:
-            raise InputError(f"--set {change!r}: must be NAME=VALUE; the names are {', '.join(model.model_fields)}")
+            raise InputError(f"setting {change!r}: must be NAME=VALUE; the names are {', '.join(model.model_fields)}")
         values[name.strip()] = _value(text.strip())
     return model(**values)
 
 
 def describe_settings(settings: StudySettings) -> str:
-    """Names, values and meanings, a line each."""
+    """Lists names, values and meanings, a line each."""
     rows = [
         (f"{n}={json.dumps(v)}", type(settings).model_fields[n].description or "")
         for n, v in settings.model_dump(mode="json").items()

@@ -1,17 +1,27 @@
-"""Tables of a study's folder, read for its page."""
+"""Tables of a study's folder, written by its run and read for its page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from netlists.errors import InputError
+from netlists.files import write_atomic
+
+
+def write_table(path: Path, table: pd.DataFrame, float_format: str | None = None) -> None:
+    """Writes a table without its index; the suffix of the file says whether as CSV or Parquet."""
+    if path.suffix == ".parquet":
+        write_atomic(path, partial(table.to_parquet, index=False))
+    else:
+        write_atomic(path, partial(table.to_csv, index=False, float_format=float_format))
 
 
 def read_table(folder: Path, name: str, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """A CSV table of a study.
+    """Reads a CSV table of a study.
 
     Parameters
     ----------

@@ -25,8 +25,9 @@ class TrainingSettings:
     n_hidden : int
         Units of each layer.
     cell : str
-        Kind of the cells, a key of `cosim.network.cells.CELLS`.
+        Kind of the cells.
     layers : int
+        Layers, one on the other.
     n_projection : int or None
         Rows of the projected output of each layer; LSTMs only.
     bidirectional : bool
@@ -48,6 +49,7 @@ class TrainingSettings:
     warm_up : float
         Epochs over which the step size rises from 0 first.
     step_epochs, step_factor : int, float
+        Of schedule ``step``.
     weight_decay : float
         Share of every weight, biases and embedding aside, that a step takes away, relative to the learning rate.
     clip : float

@@ -16,6 +16,7 @@ from .numbers import (
     spice_number as spice_number,
 )
 from .program import (
+    TIME_LIMIT as TIME_LIMIT,
     read_transitions as read_transitions,
     run_batch as run_batch,
 )

@@ -23,7 +23,7 @@ from netlists.errors import InputError, SimulationError
 
 from .deck import Deck
 from .numbers import spice_number
-from .program import transient_vectors
+from .program import TIME_LIMIT, transient_vectors
 from .pyspice import failure, shared_instance, thread_settings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _runs = 0
 RUNNERS = ("shared", "batch")
 
 
-def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, timeout: float = 600.0) -> dict[str, np.ndarray]:
+def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, timeout: float = TIME_LIMIT) -> dict[str, np.ndarray]:
     """Run a deck's transient and return ``time`` and the vectors asked for.
 
     Parameters

@@ -17,9 +17,12 @@ from .deck import Deck
 from .pyspice import INSTALL_HINT, environment, is_error
 from .raw_file import read_raw_plot
 
+TIME_LIMIT = 7200.0
+"""Seconds that a simulation may take unless told: more than any on a busy machine, less than a night with one that hangs."""
+
 
 def transient_vectors(
-    deck: Deck, vectors: Sequence[str], *, executable: str = "ngspice", timeout: float = 600.0
+    deck: Deck, vectors: Sequence[str], *, executable: str = "ngspice", timeout: float = TIME_LIMIT
 ) -> tuple[dict[str, np.ndarray], str]:
     """Run a deck's ``.tran`` card without its ``control`` block; ``time`` and the vectors asked for, and what ngspice printed.
 
@@ -47,7 +50,7 @@ def transient_vectors(
         raise SimulationError(f"the simulation did not produce the vector {e.args[0]!r}", printed[-2000:]) from None
 
 
-def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str = "ngspice", timeout: float = 600.0) -> str:
+def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str = "ngspice", timeout: float = TIME_LIMIT) -> str:
     """Run a deck file with ``ngspice -b`` in the deck's folder and return what it printed.
 
     Raises

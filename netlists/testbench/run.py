@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from netlists.errors import SimulationError
-from netlists.spice import Deck, run_batch, subcircuits
+from netlists.spice import TIME_LIMIT, Deck, run_batch, subcircuits
 from netlists.technology import pdk
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-13 vntol=1e-7 chgtol=1e-16 gmin=1e-15\n"
@@ -32,7 +32,7 @@ def header(title: str, conditions: pdk.Conditions, *names: str, mismatch: bool =
     )
 
 
-def run_bench(deck: Deck, tables: Sequence[str], *, timeout: float = 600.0) -> dict[str, np.ndarray]:
+def run_bench(deck: Deck, tables: Sequence[str], *, timeout: float = TIME_LIMIT) -> dict[str, np.ndarray]:
     """Run a SKY130 bench and return the tables it wrote.
 
     Returns

@@ -9,6 +9,11 @@ from cosim.tasks import SequenceSet
 N_IN, N_HIDDEN, N_CLASSES = 3, 5, 4
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _batches_here(module_batches_here):
+    """Studies and commands need no worker processes of their own."""
+
+
 @pytest.fixture(scope="module")
 def network():
     rng = np.random.default_rng(7)

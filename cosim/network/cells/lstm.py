@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit
 
 from netlists.checks import Count, Positive, checked
 from netlists.errors import InputError
@@ -91,6 +90,8 @@ def gate(which: int, n_hidden: int) -> slice:
 
 def float_gates(z: np.ndarray) -> np.ndarray:
     """Exact activations of all gates in rows of sequences; ``z`` and the result have shape (..., 4 * n_hidden)."""
+    from scipy.special import expit
+
     n = z.shape[-1] // 4
     out = expit(z)
     out[..., gate(CANDIDATE, n)] = np.tanh(z[..., gate(CANDIDATE, n)])

@@ -21,12 +21,12 @@ Conditions = dict[str, Hardware]
 
 
 def float_conditions(settings: BitsSettings) -> Conditions:
-    """Exact activations, on exact weights and on arrays with programming error and read noise."""
+    """Lists exact activations, on exact weights and on arrays with programming error and read noise."""
     return {FLOAT: Hardware(), FLOAT_WEIGHTS: Hardware(arrays=_arrays(settings))}
 
 
 def conditions(settings: BitsSettings, models: Models, bits: int) -> Conditions:
-    """Converters of one resolution. Fitted chips have the spread of the ramp, and offset and noise of each column's comparator."""
+    """Lists converters of one resolution; fitted chips have the spread of the ramp, and offset and noise of each comparator."""
     arrays, fitted = _arrays(settings), ramps(models, bits)
     return {
         IDEAL: Hardware(bits=bits),
@@ -39,12 +39,12 @@ def conditions(settings: BitsSettings, models: Models, bits: int) -> Conditions:
 
 
 def threshold(noise: float) -> str:
-    """Name of the condition with an error of each threshold of each column."""
+    """Names the condition with an error of each threshold of each column."""
     return f"ideal ramps, threshold noise {noise:g} LSB"
 
 
 def training_hardware(settings: BitsSettings, models: Models, bits: int) -> HardwareAware:
-    """What hardware-aware training disturbs a forward pass with: a fitted chip, pulse widths, noise of weights and thresholds."""
+    """Disturbs hardware-aware training with a fitted chip, pulse widths, noise of weights and thresholds."""
     hardware = Hardware(
         ramps=ramps(models, bits), pwm=PwmInputs(settings.pwm_bits), threshold_noise=settings.training_threshold_noise
     )

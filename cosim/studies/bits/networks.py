@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import joblib
 from tqdm import tqdm
@@ -26,8 +25,8 @@ TRAININGS = (PLAIN, AWARE)
 
 
 @dataclass(frozen=True)
-class Course:
-    """One training.
+class BitsCourse:
+    """A training of a network.
 
     Attributes
     ----------
@@ -48,30 +47,30 @@ class Course:
         return f"{self.task}-{self.training}{bits}-seed-{self.seed}"
 
 
-def courses(settings: BitsSettings, task: str) -> list[Course]:
-    """All trainings of a task; those on chips take longest and come first."""
+def courses(settings: BitsSettings, task: str) -> list[BitsCourse]:
+    """Lists all trainings of a task; those on chips take longest and come first."""
     resolutions = settings.bits if settings.aware_bits == "each" else (settings.aware_bits,)
-    aware = [Course(task, AWARE, seed, bits) for seed in settings.seeds for bits in resolutions]
-    return aware + [Course(task, PLAIN, seed) for seed in settings.seeds]
+    aware = [BitsCourse(task, AWARE, seed, bits) for seed in settings.seeds for bits in resolutions]
+    return aware + [BitsCourse(task, PLAIN, seed) for seed in settings.seeds]
 
 
-def course_for(settings: BitsSettings, task: str, training: str, seed: int, bits: int) -> Course:
-    """The training whose network is evaluated at a resolution."""
+def course_for(settings: BitsSettings, task: str, training: str, seed: int, bits: int) -> BitsCourse:
+    """Finds the training whose network is evaluated at a resolution."""
     if training == PLAIN:
-        return Course(task, training, seed)
-    return Course(task, training, seed, bits if settings.aware_bits == "each" else settings.aware_bits)
+        return BitsCourse(task, training, seed)
+    return BitsCourse(task, training, seed, bits if settings.aware_bits == "each" else settings.aware_bits)
 
 
 def trained(
     settings: BitsSettings,
-    work: Sequence[tuple[Course, Task | CharacterTask, TrainingSettings]],
+    work: Sequence[tuple[BitsCourse, Task | CharacterTask, TrainingSettings]],
     models: Models,
     parts: Parts,
-    run: RunOptions,
+    options: RunOptions,
     *,
     side_by_side: bool,
-) -> dict[Course, Network]:
-    """The networks; those that are not there yet are trained.
+) -> dict[BitsCourse, Network]:
+    """Trains the networks that are not there yet, and returns all.
 
     Parameters
     ----------
@@ -79,27 +78,27 @@ def trained(
         Several trainings at a time, each on one core, or one after another on all cores, which suits large networks.
     """
     todo = [item for item in work if not _path(parts, item[0]).exists()]
-    workers = min(run.jobs, len(todo)) if side_by_side else 1
+    workers = min(options.jobs, len(todo)) if side_by_side else 1
     calls = [
         joblib.delayed(_train)(
             _path(parts, course),
             task,
             course.seed,
-            options,
+            training,
             None if course.bits is None else training_hardware(settings, models, course.bits),
-            1 if workers > 1 else run.jobs,
-            run.progress and workers == 1,
+            1 if workers > 1 else options.jobs,
+            options.progress and workers == 1,
         )
-        for course, task, options in todo
+        for course, task, training in todo
     ]
     if calls:
-        run.say(f"training {len(calls)} networks: {', '.join(course.name for course, *_ in todo)}")
-        for _ in tqdm(in_workers(calls, workers), "training", len(calls), unit=" networks", disable=not run.progress):
+        options.say(f"training {len(calls)} networks: {', '.join(course.name for course, *_ in todo)}")
+        for _ in tqdm(in_workers(calls, workers), "training", len(calls), unit=" networks", disable=not options.progress):
             pass
     return {course: Network.load(_path(parts, course)) for course, *_ in work}
 
 
-def _path(parts: Parts, course: Course) -> Path:
+def _path(parts: Parts, course: BitsCourse) -> Path:
     return parts.file(f"network-{course.name}.npz")
 
 
@@ -125,15 +124,3 @@ def _train(
     )
     network.save(path)
     checkpoint.unlink(missing_ok=True)
-
-
-def network_rows(networks: Mapping[Course, Network]) -> list[dict[str, Any]]:
-    """How each training went."""
-    rows = []
-    for course, network in networks.items():
-        log = network.metadata
-        best = next(e for e in log.epochs if e.epoch == log.best_epoch)
-        row: dict[str, Any] = {"task": course.task, "training": course.training, "trained_bits": course.bits, "seed": course.seed}
-        row |= {"epochs": len(log.epochs), "best_epoch": log.best_epoch, "validation_loss": best.validation_loss}
-        rows.append(row | {"validation_accuracy": best.validation_accuracy, "seconds": round(log.seconds or 0.0, 1)})
-    return rows

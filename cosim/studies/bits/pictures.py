@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure
 
 from . import conditions as c
 from .networks import PLAIN, TRAININGS
@@ -23,8 +23,8 @@ STYLES = {
 THRESHOLDS = (("#7570b3", "<", ":"), ("#7570b3", ">", "-."), ("#1b9e77", "P", ":"), ("#1b9e77", "X", "-."))
 
 
-def draw(path: Path, results: pd.DataFrame, title: str, unit: str, factor: float = 1.0) -> None:
-    """Draw one task's rows of ``results.csv``; values are multiplied by ``factor``."""
+def draw(results: pd.DataFrame, title: str, unit: str, factor: float = 1.0) -> Figure:
+    """Draws one task's rows of ``results.csv``; values are multiplied by ``factor``."""
     names = [n for n in dict.fromkeys(results["condition"]) if n not in (c.FLOAT, c.FLOAT_WEIGHTS)]
     groups = [[n for n in names if n in STYLES], [c.IDEAL, *(n for n in names if n not in STYLES)]]
     others = iter(THRESHOLDS * len(names))
@@ -41,7 +41,7 @@ def draw(path: Path, results: pd.DataFrame, title: str, unit: str, factor: float
         # Where values lie close together, there is room.
         row[1].legend(fontsize=7.5, loc="best")
     figure.suptitle(title, fontsize=11)
-    save_figure(figure, path)
+    return figure
 
 
 def _panel(axis: Axes, results: pd.DataFrame, training: str, styles: dict[str, tuple[str, str, str]], factor: float) -> None:
@@ -53,13 +53,7 @@ def _panel(axis: Axes, results: pd.DataFrame, training: str, styles: dict[str, t
         rows = results[(results["training"] == training) & (results["condition"] == name)].sort_values("bits")
         # Shifted a little, or the bars of the conditions would hide each other.
         x = [resolutions.index(int(b)) + 0.05 * (number - (len(styles) - 1) / 2) for b in rows["bits"]]
-        style: dict[str, Any] = {
-            "color": colour,
-            "marker": mark,
-            "linestyle": line,
-            "markersize": 4.5,
-            "linewidth": 1.2,
-            "elinewidth": 0.8,
-        }
+        style: dict[str, Any] = {"color": colour, "marker": mark, "linestyle": line}
+        style |= {"markersize": 4.5, "linewidth": 1.2, "elinewidth": 0.8}
         axis.errorbar(x, factor * rows["value"], yerr=factor * rows["chip_deviation"].fillna(0.0), label=name, **style)
     axis.set_xticks(range(len(resolutions)), [str(b) for b in resolutions])

@@ -1,29 +1,28 @@
-"""A study of resolution from its settings to its folder: models of ramps, networks, answers, tables, pictures, report."""
+"""A study of resolution from its settings to its results: models of ramps, networks, answers, tables, pictures."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic
+from typing import Generic, TypeVar
 
 import pandas as pd
 
-from characterization.provenance import versions
-from characterization.resume import Parts
-from cosim.report import RunOptions, write_report
+from cosim.report import Results, Work
+from cosim.tasks import TASKS, CharacterTask, Task, get_task, is_here
 from cosim.training import TrainingSettings
-from netlists.files import make_folder, write_atomic, write_json
+from netlists.errors import InputError
 
-from .answers import Judge, collect, gain_rows, result_rows
 from .conditions import float_conditions
-from .data import Data
-from .models import model_rows, ramp_models
-from .networks import TRAININGS, courses, network_rows, trained
+from .models import ramp_models
+from .networks import TRAININGS, courses, trained
 from .pictures import draw
 from .settings import BitsSettings
+from .tables import Judge, collect, gain_rows, model_rows, network_rows, result_rows
+
+Data = TypeVar("Data", Task, CharacterTask)
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,6 @@ class Kind(Generic[Data]):
 
     Attributes
     ----------
-    study : str
     unit : str
         Of the values in pictures, after multiplying by ``factor``.
     factor : float
@@ -45,10 +43,9 @@ class Kind(Generic[Data]):
     size : callable
         From a task to what the summary says of its size.
     side_by_side : bool
-        As for `bits_networks.trained`.
+        As for `networks.trained`.
     """
 
-    study: str
     unit: str
     factor: float
     titles: Mapping[str, str]
@@ -58,10 +55,8 @@ class Kind(Generic[Data]):
     side_by_side: bool
 
 
-def run_bits(
-    kind: Kind[Data], data: Mapping[str, Data], absent: Mapping[str, str], settings: BitsSettings, out: Path, run: RunOptions
-) -> dict[str, Any]:
-    """Train and evaluate; write ``results.csv``, ``gains.csv``, ``models.csv``, ``networks.csv``, models, networks and pictures.
+def run_bits(kind: Kind[Data], data: Mapping[str, Data], absent: Mapping[str, str], settings: BitsSettings, work: Work) -> Results:
+    """Trains and evaluates; writes models and networks besides.
 
     Parameters
     ----------
@@ -69,51 +64,64 @@ def run_bits(
         The tasks by name.
     absent : mapping
         Tasks whose data is not here, and why.
-
-    Returns
-    -------
-    dict
-        What ``summary.json`` holds.
     """
-    start = time.perf_counter()
+    options = work.options
     for line in absent.values():
-        run.say(line)
+        options.say(line)
     # A device profile that is not there and settings that cannot be trained with are refused before anything is simulated.
     float_conditions(settings)
-    options = {(name, training): kind.training(name, training) for name in data for training in TRAININGS}
-    out = make_folder(Path(out))
-    parts = Parts(out, settings.model_dump(mode="json") | {"data": {n: str(t.provenance) for n, t in data.items()}})
-    models = ramp_models(settings, parts, run)
-    work = [(course, data[name], options[name, course.training]) for name in data for course in courses(settings, name)]
-    networks = trained(settings, work, models, parts, run, side_by_side=kind.side_by_side)
+    trainings = {(name, training): kind.training(name, training) for name in data for training in TRAININGS}
+    parts = work.parts(data={name: str(task.provenance) for name, task in data.items()})
+    models = ramp_models(settings, parts, options)
+    todo = [(course, data[name], trainings[name, course.training]) for name in data for course in courses(settings, name)]
+    networks = trained(settings, todo, models, parts, options, side_by_side=kind.side_by_side)
     results, gains = [], []
     for name, task in data.items():
         judge = kind.judge(task)
-        answers = collect(settings, name, networks, models, judge, parts, run)
+        answers = collect(settings, name, networks, models, judge, parts, options)
         results += result_rows(name, answers, judge)
         gains += gain_rows(name, answers, judge)
-    tables = {"results": results, "gains": gains, "models": model_rows(models), "networks": network_rows(networks)}
-    for title, rows in tables.items():
-        write_atomic(out / f"{title}.csv", partial(pd.DataFrame(rows).to_csv, index=False))
     for (activation, bits), model in models.items():
-        model.save(out / "models" / f"{activation}{bits}.json")
+        model.save(work.out / "models" / f"{activation}{bits}.json")
     for course, network in networks.items():
-        network.save(out / "networks" / f"{course.name}.npz")
+        network.save(work.out / "networks" / f"{course.name}.npz")
+    tables = {"results": results, "gains": gains, "models": model_rows(models), "networks": network_rows(networks)}
     table = pd.DataFrame(results)
-    for name in data:
-        draw(out / "pictures" / name, table[table["task"] == name], kind.titles.get(name, name), kind.unit, kind.factor)
-    summary = {
-        "study": kind.study,
-        "settings": settings.model_dump(mode="json"),
-        "seed": settings.seed,
-        "tasks": {name: str(task.provenance) for name, task in data.items()},
-        "sizes": {name: kind.size(task) for name, task in data.items()},
-        "absent": dict(absent),
-        **tables,
-        "versions": versions(),
-        "wall_seconds": round(time.perf_counter() - start, 1),
-    }
-    write_json(out / "summary.json", summary)
-    write_report(out)
-    parts.done()
-    return summary
+    return Results(
+        summary={
+            "seed": settings.seed,
+            "tasks": {name: str(task.provenance) for name, task in data.items()},
+            "sizes": {name: kind.size(task) for name, task in data.items()},
+            "absent": dict(absent),
+            **tables,
+        },
+        tables={f"{title}.csv": pd.DataFrame(rows) for title, rows in tables.items()},
+        pictures={
+            name: partial(draw, table[table["task"] == name], kind.titles.get(name, name), kind.unit, kind.factor) for name in data
+        },
+    )
+
+
+def where_present(name: str, folder: str, setting: str, kind: type[Data]) -> tuple[Data | None, str]:
+    """Loads a task that needs data of the user's own, from the folder or from the cache; without it None, and why.
+
+    Raises
+    ------
+    InputError, ToolkitError
+        A folder was named and does not hold the data.
+    """
+    if not folder and not is_here(name):
+        return None, f"task {name!r}: not here, not run; it needs {TASKS[name].fetching}, or the setting {setting}"
+    data = get_task(name, Path(folder).expanduser() if folder else None)
+    assert isinstance(data, kind)
+    return data, ""
+
+
+def check_tasks(names: tuple[str, ...], kind: str) -> None:
+    """Raises `InputError` unless the tasks are of the kind, each named once."""
+    if len(set(names)) != len(names):
+        raise InputError(f"tasks={list(names)}: must name each task once")
+    for name in names:
+        if name not in TASKS or TASKS[name].kind != kind:
+            known = ", ".join(n for n, t in TASKS.items() if t.kind == kind)
+            raise InputError(f"tasks={list(names)}: {name!r} is no task of this study; it takes {known}")

@@ -7,50 +7,24 @@ them stands what no calibration that only shifts the ramp can beat.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
-from pydantic import Field
-from tqdm import tqdm
 
 from characterization.chips import POINT, measure_batch, stuck_cells
-from characterization.plan import DEFAULT_PROFILE, RampPlan
-from characterization.provenance import versions
-from characterization.resume import Parts
+from characterization.plan import RampPlan
 from characterization.run import BATCH, check_counts
-from characterization.workers import in_workers
-from cosim.report import Numbers, RunOptions, Study, StudySettings, Words, write_report
+from cosim.report import Results, Study, Work
 from netlists.errors import InputError
-from netlists.files import make_folder, write_atomic, write_json
 from netlists.ramp import CALIBRATION, RampProgram, to_input_units
 from netlists.technology import NOMINAL, DeviceProfile, circuit_at, load_profile
 
-from .page import draw_inl, draw_ramps, draw_yield, page
-from .tables import CASE, chip_table, figure_tables, ramp_table
-
-__all__ = ["STUDY", "Group", "Settings", "groups", "page", "plan_of", "run_calibration_study"]
-
-
-class Settings(StudySettings):
-    """What is simulated."""
-
-    activations: Words = Field(("sigmoid", "tanh"), min_length=1, description="functions of the ramps")
-    bits: int = Field(5, ge=1, le=8, description="resolution")
-    samples: int = Field(256, ge=8, description="chips of each ramp, group and calibration")
-    seed: int = Field(1, ge=0, description="of the first function; the next takes the next seed")
-    profile: str = Field(DEFAULT_PROFILE, description="device profile, or a TOML file of one's own")
-    calibration_cells: int = Field(5, ge=1, le=32, description="cells that set where the ramp starts")
-    calibrations: Words = Field(("one-point", "two-point", "trim"), min_length=1, description="procedures")
-    stuck_rate: float = Field(0.02, gt=0, lt=1, description="share of cells stuck at OFF in the group with a rate")
-    error_factors: Numbers = Field((3.0, 10.0), description="programming error, times the profile's")
-    limits: Numbers = Field((0.5, 1.0), min_length=1, description="largest |INL| of a chip that passes, input LSB")
-    v_swing: float = Field(1.0, gt=0, description="span of the ramp, volts")
+from .pictures import draw_inl, draw_ramps, draw_yield
+from .settings import CASE, CalibrationSettings
+from .tables import chip_table, figure_tables, ramp_table
 
 
 @dataclass(frozen=True)
@@ -87,7 +61,7 @@ class Group:
         )
 
 
-def groups(settings: Settings, cells: int) -> list[Group]:
+def groups(settings: CalibrationSettings, cells: int) -> list[Group]:
     """The groups of a column with so many cells, ramp and calibration: as programmed, stuck cells, larger errors."""
     device = load_profile(settings.profile)
     return [
@@ -104,7 +78,7 @@ def groups(settings: Settings, cells: int) -> list[Group]:
     ]
 
 
-def plan_of(settings: Settings, number: int, calibration: str, group: Group | None = None) -> RampPlan:
+def plan_of(settings: CalibrationSettings, number: int, calibration: str, group: Group | None = None) -> RampPlan:
     """Plan of the ramp with this number among the activations; the chips of a group are the same for every calibration."""
     base = RampPlan(
         settings.activations[number],
@@ -120,64 +94,49 @@ def plan_of(settings: Settings, number: int, calibration: str, group: Group | No
     return base if group is None else replace(base, profile=group.profile, scheme=base.program().scheme)
 
 
-def run_calibration_study(settings: Settings, out: Path, run: RunOptions) -> dict[str, Any]:
-    """Simulate every group; write ``calibration.csv``, ``yield.csv``, ``inl.csv``, ``ramps.csv``, ``chips.parquet``, pictures."""
-    check_counts(settings.samples, run.jobs)
-    start = time.perf_counter()
-    plans = [plan_of(settings, i, settings.calibrations[0]) for i in range(len(settings.activations))]
-    out = make_folder(Path(out))
-    parts = Parts(out, settings.model_dump(mode="json"))
-    cases = [
-        (plan.name, group.name, calibration, plan_of(settings, i, calibration, group), group)
-        for i, plan in enumerate(plans)
+def compute(settings: CalibrationSettings, work: Work) -> Results:
+    """Simulates every group as programmed and after each calibration."""
+    check_counts(settings.samples, work.options.jobs)
+    plans = {p.name: p for p in (plan_of(settings, i, settings.calibrations[0]) for i in range(len(settings.activations)))}
+    cases = {
+        (name, group.name, calibration): (plan_of(settings, i, calibration, group), group)
+        for i, (name, plan) in enumerate(plans.items())
         for group in groups(settings, plan.program().n_cells)
         for calibration in settings.calibrations
-    ]
-    calls = []
-    for name, group, calibration, plan, kind in cases:
-        samples = kind.samples(plan, plan.program(), settings.samples)
+    }
+    jobs = {}
+    for labels, (plan, group) in cases.items():
+        samples = group.samples(plan, plan.program(), settings.samples)
         for first in range(0, len(samples), BATCH):
-            part = f"{name}-{group}-{calibration}-{first}".replace(" ", "_").replace("%", "percent")
-            calls.append(joblib.delayed(_stored)(parts, part, (name, group, calibration), plan, samples[first : first + BATCH]))
-    found = tqdm(in_workers(calls, run.jobs), total=len(calls), unit=" batches", desc="chips", disable=not run.progress)
-    place = {case[:3]: i for i, case in enumerate(cases)}
-    rows = sorted((row for batch in found for row in batch), key=lambda r: (place[tuple(r[c] for c in CASE)], r["sample"]))
-    chips, programs = pd.DataFrame(rows), {plan.name: plan.program() for plan in plans}
-    tables = figure_tables(chips, programs, settings.limits)
-    tables["ramps"] = ramp_table(chips, {plan.name: plan for plan in plans})
-    for title, table in tables.items():
-        write_atomic(out / f"{title}.csv", partial(table.to_csv, index=False, float_format="%.7g"))
+            part = f"{'-'.join(labels)}-{first}".replace(" ", "_").replace("%", "percent")
+            jobs[part] = partial(_chips, labels, plan, samples[first : first + BATCH])
+    rows = [row for batch in work.rows(jobs, "batches", "chips") for row in batch]
+    place = {labels: i for i, labels in enumerate(cases)}
+    chips = pd.DataFrame(sorted(rows, key=lambda r: (place[tuple(r[c] for c in CASE)], r["sample"])))
+    programs = {name: plan.program() for name, plan in plans.items()}
+    tables = figure_tables(chips, programs, settings.limits) | {"ramps": ramp_table(chips, plans)}
     everyone = chip_table(chips, programs)
-    write_atomic(out / "chips.parquet", everyone.to_parquet)
+    pictures: dict[str, Any] = {"yield": partial(draw_yield, tables["yield"])}
     for name in programs:
         ramps, inl = (tables[t][tables[t]["activation"] == name] for t in ("ramps", "inl"))
-        draw_ramps(out / "pictures" / f"ramps-{name}", ramps)
-        draw_inl(out / "pictures" / f"inl-{name}", inl)
-    draw_yield(out / "pictures" / "yield", tables["yield"])
+        pictures |= {f"ramps-{name}": partial(draw_ramps, ramps), f"inl-{name}": partial(draw_inl, inl)}
     failed = everyone[everyone["status"] != "ok"]
-    summary = {
-        "study": STUDY.name,
-        "settings": settings.model_dump(mode="json"),
-        "seed": settings.seed,
-        "level": "macro",
-        "schemes": {name: program.scheme for name, program in programs.items()},
-        "ramp_cells": {name: int(np.sum(program.step != CALIBRATION)) for name, program in programs.items()},
-        "calibration_cells": {name: len(program.calibration_cells) for name, program in programs.items()},
-        "point": POINT,
-        "failed": failed[[*CASE, "seed", "sample", "status", "message"]].to_dict("records"),
-        "plans": {f"{name}, {group}, {calibration}": plan.sha256 for name, group, calibration, plan, _ in cases},
-        **{title: _records(tables[title]) for title in ("calibration", "yield")},
-        "versions": versions(),
-        "wall_seconds": round(time.perf_counter() - start, 1),
-    }
-    write_json(out / "summary.json", summary)
-    write_report(out)
-    parts.done()
-    return summary
-
-
-def _stored(parts: Parts, part: str, labels: tuple[str, str, str], plan: RampPlan, samples: np.ndarray) -> list[dict[str, Any]]:
-    return parts.rows(part, partial(_chips, labels, plan, samples))
+    return Results(
+        summary={
+            "seed": settings.seed,
+            "level": "macro",
+            "schemes": {name: program.scheme for name, program in programs.items()},
+            "ramp_cells": {name: int(np.sum(program.step != CALIBRATION)) for name, program in programs.items()},
+            "calibration_cells": {name: len(program.calibration_cells) for name, program in programs.items()},
+            "point": POINT,
+            "failed": failed[[*CASE, "seed", "sample", "status", "message"]].to_dict("records"),
+            "plans": {", ".join(labels): plan.sha256 for labels, (plan, _) in cases.items()},
+            **{title: _records(tables[title]) for title in ("calibration", "yield")},
+        },
+        tables={f"{title}.csv": table for title, table in tables.items()} | {"chips.parquet": everyone},
+        pictures=pictures,
+        float_format="%.7g",
+    )
 
 
 def _chips(labels: tuple[str, str, str], plan: RampPlan, samples: np.ndarray) -> list[dict[str, Any]]:
@@ -211,7 +170,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def describe(summary: dict[str, Any]) -> str:
-    """The summary for reading."""
+    """Writes the summary for reading."""
     lines = [
         f"{r['activation']}, {r['group']}, {r['calibration']}: {100 * r['yield']:.1f} %"
         f" ({100 * r['low']:.1f} to {100 * r['high']:.1f} %) within {r['limit_lsb']:g} LSB"
@@ -220,4 +179,4 @@ def describe(summary: dict[str, Any]) -> str:
     return "\n".join([*lines, f"{len(summary['failed'])} measurements failed"])
 
 
-STUDY = Study("nladc-calibration", Settings, run_calibration_study, describe)
+STUDY = Study("nladc-calibration", CalibrationSettings, compute, describe)

@@ -15,15 +15,14 @@ from characterization.plan import RampPlan
 from cosim.studies.stuck import yield_row
 from netlists.ramp import RampProgram, to_volts
 
-AS_PROGRAMMED, BEST_SHIFT = "as programmed", "best shift"
-"""Names that stand beside the calibrations in the tables: before, and the bound of all that only shift."""
-CASE = ("activation", "group", "calibration")
+from .settings import AS_PROGRAMMED, BEST_SHIFT, CASE
+
 DRAWN_CHIPS = 12
 BAND = (0.05, 0.5, 0.95)
 
 
 def least_max_inl(x: np.ndarray, program: RampProgram) -> np.ndarray:
-    """Smallest max |INL| (input LSB) that a shift common to all levels can leave; shapes (n, levels) -> (n,).
+    """Finds the smallest max |INL| (input LSB) that a shift common to all levels can leave; shapes (n, levels) -> (n,).
 
     |e_k + s| <= t lsb_k for every k has a solution s where each two of the intervals meet, e_i - e_j <= t (lsb_i + lsb_j): the
     least t is the largest of the ratios.
@@ -34,7 +33,7 @@ def least_max_inl(x: np.ndarray, program: RampProgram) -> np.ndarray:
 
 
 def figure_tables(chips: pd.DataFrame, programs: dict[str, RampProgram], limits: Sequence[float]) -> dict[str, pd.DataFrame]:
-    """Figures, yields and INL of each ramp, group and calibration, with the chips as programmed and the bound of a shift.
+    """Makes figures, yields and INL of each ramp, group and calibration, with the chips as programmed and the bound of a shift.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def figure_tables(chips: pd.DataFrame, programs: dict[str, RampProgram], limits:
 
 
 def levels(rows: pd.DataFrame, which: str, program: RampProgram) -> np.ndarray:
-    """Levels (chips, levels) in the order of the rows; a row of NaN for a chip that failed."""
+    """Returns levels (chips, levels) in the order of the rows; a row of NaN for a chip that failed."""
     nothing = [np.nan] * len(program.x)
     return np.array([nothing if x is None else x for x in rows[which]], float)
 
@@ -121,7 +120,7 @@ def _band(x: np.ndarray, program: RampProgram) -> list[dict[str, Any]]:
 
 
 def ramp_table(chips: pd.DataFrame, plans: dict[str, RampPlan]) -> pd.DataFrame:
-    """Levels in volts of the first chips of each group, as programmed and after the first calibration."""
+    """Tabulates levels in volts of the first chips of each group, as programmed and after the first calibration."""
     first = chips["calibration"].iloc[0]
     tables = []
     for (name, group), rows in chips[chips["calibration"] == first].groupby(["activation", "group"], sort=False):
@@ -138,7 +137,7 @@ def ramp_table(chips: pd.DataFrame, plans: dict[str, RampPlan]) -> pd.DataFrame:
 
 
 def chip_table(chips: pd.DataFrame, programs: dict[str, RampProgram]) -> pd.DataFrame:
-    """A row a chip and calibration: largest |INL| before and after, what a shift could leave, and its status."""
+    """Makes a row a chip and calibration: largest |INL| before and after, what a shift could leave, and its status."""
     tables = []
     for (name, _, _), rows in chips.groupby(list(CASE), sort=False):
         program = programs[name]

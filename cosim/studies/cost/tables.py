@@ -1,202 +1,24 @@
-"""Tables of the cost study that are computed in no time: Table 1 and what it implies, terms, sweeps."""
+"""Tables of the cost study: energies against the model, terms, sweeps, accuracy against energy."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
-from cosim.cost import (
-    BITS,
-    CHIPS,
-    QUANTITIES,
-    T_CLOCK,
-    ArrayShape,
-    Chip,
-    Design,
-    NetworkCost,
-    NetworkShape,
-    TableModel,
-    column_capacitance,
-    digital_work,
-    figure,
-    implied,
-    lstm_shape,
-    network_cost,
-    row,
-)
-from cosim.network.cells import LSTM
+import numpy as np
+import pandas as pd
+
+from characterization.transistors import energy
+from cosim.cost import CHIPS, T_CLOCK, Design, NetworkShape, all_figures, lstm_shape, network_cost
+
+from .table1 import in_table_units, projection, table1_shape
 
 PROJECTION = "16 nm, 1 GHz"
 SIMULATED = "130 nm, as simulated"
 
 
-def projection(bits: int) -> Design:
-    """The circuit of this project at the table's node and clock: 16 nm, 1 ns a ramp step and a unit of input pulses.
-
-    Assumptions: the conductance range recalled for the paper's chip (profile ``yang-0-150``), the scaling rules, everything else
-    as simulated. Inputs have as many bits as outputs, as in the table, but 5 at least: shorter pulses would take larger op-amps.
-    """
-    return Design(
-        bits=bits,
-        n_in=max(bits, 5),
-        node=16.0,
-        t_step=T_CLOCK,
-        t_unit=T_CLOCK,
-        t_gap=T_CLOCK,
-        t_reset=T_CLOCK,
-        g_min=5e-6,
-        g_max=150e-6,
-    )
-
-
-def table1_shape(chip: Chip) -> NetworkShape:
-    """The array that the table counts, with the digital work of its LSTM."""
-    work = digital_work(LSTM(1, chip.hidden))
-    return NetworkShape((ArrayShape("weights", chip.rows, chip.columns),), work)
-
-
-def bottom_up() -> list[dict[str, Any]]:
-    """Every printed figure beside the model from SPICE and stated figures, to which nothing was fitted."""
-    out = []
-    for chip in CHIPS:
-        for bits in BITS:
-            cost = network_cost(table1_shape(chip), projection(bits))
-            ours = in_table_units(cost)
-            out += [row(chip, q, bits, ours[q], "bottom-up") for q in QUANTITIES if q != "area" or bits == BITS[0]]
-    return out
-
-
-def in_table_units(cost: NetworkCost) -> dict[str, float]:
-    """Area in mm2, power in mW, TOPS, TOPS/W and TOPS/mm2."""
-    return {
-        "area": 1e6 * cost.area,
-        "power": 1e3 * cost.power,
-        "tops": cost.tops,
-        "tops_per_watt": cost.tops_per_watt,
-        "tops_per_mm2": cost.tops_per_mm2,
-    }
-
-
-def implied_rows() -> list[dict[str, Any]]:
-    """What the printed figures leave open, for each network and resolution."""
-    out = []
-    for chip in CHIPS:
-        found = implied(chip)
-        for bits in BITS:
-            low, middle, high = found.time[bits]
-            watts, energy = found.power[bits], middle * found.power[bits][1]
-            out.append(
-                {
-                    "network": chip.name,
-                    "bits": bits,
-                    "time_low": low,
-                    "time": middle,
-                    "time_high": high,
-                    "power_low": watts[0],
-                    "power": watts[1],
-                    "power_high": watts[2],
-                    "area_low": found.area[0],
-                    "area": found.area[1],
-                    "area_high": found.area[2],
-                    "energy": energy,
-                    "energy_column": energy / chip.columns,
-                    "energy_weight": energy / (chip.rows * chip.columns),
-                    "area_weight": found.area[1] / (chip.rows * chip.columns),
-                    "contradiction": found.contradiction,
-                }
-            )
-    return out
-
-
-def phase_rows() -> list[dict[str, Any]]:
-    """Throughput at 8 bits predicted from 5 bits, for each number of periods of 2^b clocks that a time step could have."""
-    out = []
-    for chip in CHIPS:
-        five = implied(chip, (5,)).time[5][1]
-        best = implied(chip).time[8][1]
-        for phases in range(1, 9):
-            fixed = five - phases * 32 * T_CLOCK
-            eight = fixed + phases * 256 * T_CLOCK
-            printed = chip.printed["tops", 8][0]
-            tops = 1e-12 * chip.operations / eight
-            out.append(
-                {
-                    "network": chip.name,
-                    "phases": phases,
-                    "off": phases - 2 * chip.layers,
-                    "taken": phases == 2 * chip.layers,
-                    "t_fixed": fixed,
-                    "time_8_bit": eight,
-                    "against_implied": eight / best - 1,
-                    "tops_8_bit": tops,
-                    "against_printed": tops / printed - 1,
-                }
-            )
-    return out
-
-
-def unknown_rows(model: TableModel) -> list[dict[str, Any]]:
-    """Term by term: our projection for keyword spotting at 5 bits, what the table lets one infer, and what it cannot tell."""
-    chip, bits = CHIPS[0], 5
-    design = projection(bits)
-    cost = network_cost(table1_shape(chip), design)
-    energy = {t.block: t.energy for t in cost.terms}
-    area = {t.block: t.area for t in cost.terms}
-    weights, columns = chip.rows * chip.columns, chip.columns
-    cells = model.e_weight * weights * 2**bits
-    static = model.p_column * columns * model.time(chip, bits)
-    siemens = model.e_weight / (design.v_read**2 * 1e-9)
-    ours = energy["weight cells"] / (weights * design.v_read**2 * 2**bits * T_CLOCK)
-    capacitor = column_capacitance(table1_shape(chip).arrays[0], design) / figure("capacitor_density").value
-    column_area = area["column integrators"] + area["comparators"] + area["latches and counters"] + area["hold switches"]
-    return [
-        {
-            "term": "energy of the weight cells (pJ)",
-            "ours": 1e12 * energy["weight cells"],
-            "Table 1": f"{1e12 * cells:.0f}, if the part that grows with rows x columns x 2^b is theirs",
-            "not known": "conductances, mean input, V_read: the fit only fixes V_read^2 x pair conductance x mean part of"
-            f" 2^b ns that a row is driven ({1e6 * siemens:.1f} uS at 0.2 V; ours {1e6 * ours:.1f} uS), row drivers included",
-        },
-        {
-            "term": "energy of integrators, comparators, counters (pJ)",
-            "ours": 1e12 * sum(energy[b] for b in ("column integrators", "comparators", "latches and counters")),
-            "Table 1": f"{1e12 * static:.0f}, if the part that grows with columns x time is theirs:"
-            f" {1e6 * model.p_column:.1f} uW a column",
-            "not known": "how it is shared out among them: one number",
-        },
-        {
-            "term": "energy of the digital part (pJ)",
-            "ours": 1e12 * sum(energy[b] for b in ("products and sums", "state registers", "input registers")),
-            "Table 1": "too small to be told from the others",
-            "not known": "its operations and widths; whether it is counted",
-        },
-        {
-            "term": "time of a step (ns)",
-            "ours": 1e9 * cost.step_time,
-            "Table 1": f"{1e9 * model.time(chip, bits):.0f} = {chip.steps(bits)} + {1e9 * model.t_fixed['kws']:.0f}",
-            "not known": f"that {2 * chip.layers} periods of 2^b clocks are pulses and ramps of {chip.layers} weight layers"
-            " is our reading; what the rest is",
-        },
-        {
-            "term": "area of a weight (um2)",
-            "ours": 1e12 * area["weight cells"] / weights,
-            "Table 1": f"{1e12 * model.a_weight:.3f}",
-            "not known": "cells a weight, cell size, row drivers' share; two 22 nm cells unscaled are 0.097 um2",
-        },
-        {
-            "term": "area of a column (um2)",
-            "ours": 1e12 * column_area / columns,
-            "Table 1": f"{1e12 * model.a_column:.1f}",
-            "not known": "the integrator: C_f of our circuit alone needs"
-            f" {1e12 * capacitor:.0f} um2 at 2 fF/um2, so Table 1's columns integrate on far less charge, or leave C_f out",
-        },
-    ]
-
-
 def term_rows(bits: int = 5) -> list[dict[str, Any]]:
-    """Terms of the keyword network at both nodes, with ramps in memory and with linear ramps and activation units."""
+    """Lists terms of the keyword network at both nodes, with ramps in memory and with linear ramps and activation units."""
     out = []
     for where, design in ((SIMULATED, Design(bits=bits)), (PROJECTION, projection(bits))):
         for converter in ("ramp", "conventional"):
@@ -220,7 +42,7 @@ def term_rows(bits: int = 5) -> list[dict[str, Any]]:
 
 
 def sweep_rows(bits: Sequence[int], hidden: Sequence[int], arrays: Sequence[int]) -> list[dict[str, Any]]:
-    """Cost of an LSTM on 40 inputs over resolution, hidden units and largest array, at 16 nm, both converters."""
+    """Computes the cost of an LSTM on 40 inputs over resolution, hidden units and largest array, at 16 nm, both converters."""
     out = []
     for n in hidden:
         shape = lstm_shape(40, n)
@@ -244,7 +66,7 @@ def sweep_rows(bits: Sequence[int], hidden: Sequence[int], arrays: Sequence[int]
 
 
 def bottleneck_rows() -> list[dict[str, Any]]:
-    """Time of activations over time of products for 512 hidden units and 32 activation units (Fig. 1c of the paper: 2 to 5)."""
+    """Compares the time of activations and products, 512 hidden and 32 activation units (Fig. 1c of the paper: 2 to 5)."""
     out = []
     for cycles in (1, 2, 3, 4, 5):
         # 4 x 512 columns and 512 tanh(c), each some cycles in one of 32 units; products: input pulses and ramp, 32 ns each.
@@ -253,7 +75,67 @@ def bottleneck_rows() -> list[dict[str, Any]]:
     return out
 
 
-def rivals() -> list[dict[str, Any]]:
-    """The other columns of Table 1."""
-    found: list[dict[str, Any]] = tomllib.loads(files("cosim.cost").joinpath("rivals.toml").read_text())["rival"]
-    return found
+def halving_rows(energies: pd.DataFrame, v_reads: Sequence[float]) -> list[dict[str, Any]]:
+    """Compares energy at each other read voltage with that at the first, in SPICE and in the model: V^2."""
+    base, out = v_reads[0], []
+    cells = energies[energies["block"].isin(("cells", "ramp cells")) & np.isclose(energies["bound"], energies["bound"])]
+    for (block, level, window), rows in cells.groupby(["block", "level", "window"], sort=False):
+        mean = rows.groupby("v_read")["energy"].mean()
+        for v in v_reads[1:]:
+            row = {"block": f"{block}, {window}", "level": level, "v_read": v, "against": base}
+            out.append(row | {"ratio": float(mean[v] / mean[base]), "model": network_ratio(v / base)})
+    return out
+
+
+def network_ratio(factor: float) -> float:
+    """Computes how the energy of the array's cells grows in the cost model when V_read is multiplied by a factor."""
+    design, shape = Design(), table1_shape(CHIPS[0])
+
+    def cells(v_read: float) -> float:
+        return sum(
+            t.energy for t in network_cost(shape, design.with_(v_read=v_read)).terms if t.block in ("weight cells", "ramp cells")
+        )
+
+    return cells(design.v_read * factor) / cells(design.v_read)
+
+
+def pareto_rows(shape: NetworkShape, accuracy: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Puts the accuracy at each resolution beside what an inference costs, with both converters and at 16 nm."""
+    out = []
+    for bits, row in accuracy.items():
+        for converter in ("ramp", "conventional"):
+            cost = network_cost(shape, Design(bits=bits, converter=converter))
+            projected = network_cost(shape, projection(bits).with_(converter=converter))
+            out.append(
+                {
+                    "converter": converter,
+                    **row,
+                    "energy": cost.energy,
+                    "latency": cost.latency,
+                    "area": cost.area,
+                    "projected_energy": projected.energy,
+                    "projected_latency": projected.latency,
+                    "projected_area": projected.area,
+                    "projected_tops_per_watt": projected.tops_per_watt,
+                }
+            )
+    return out
+
+
+def package_rows(energies: pd.DataFrame) -> list[dict[str, Any]]:
+    """Puts figures measured now beside those in the package; empty without level sky130."""
+    if "sky130" not in set(energies["level"]):
+        return []
+    now = energy.measured_figures([energy.BlockEnergy.from_row(r) for r in energies.to_dict("records")])
+    stored = {name: all_figures()[name].value for name in now}
+    return [
+        {"figure": name, "unit": unit, "measured": value, "in_package": stored[name], "ratio": value / stored[name]}
+        for name, (value, unit) in now.items()
+    ]
+
+
+def network_summary(shape: NetworkShape) -> dict[str, Any]:
+    """Sums up what the network of the accuracies costs."""
+    cost = network_cost(shape, Design())
+    figures = {name: getattr(cost, name) for name in ("conversion_energy", "step_energy", "energy", "latency", "area")}
+    return {"weights": shape.weights, "steps": shape.steps, "mean_weight": [a.mean_weight for a in shape.arrays], **figures}

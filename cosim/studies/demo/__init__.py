@@ -1,5 +1,1 @@
 """Study demo: from the netlist through ngspice to an LSTM's accuracy on real speech."""
-
-import lazy_loader as _lazy
-
-__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

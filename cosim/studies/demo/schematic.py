@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -12,12 +10,11 @@ import schemdraw
 from schemdraw import elements as e
 
 from characterization.plan import RampPlan
-from netlists.files import write_bytes
 from netlists.ramp import CALIBRATION
 
 
-def draw_column(path: Path, plan: RampPlan) -> None:
-    """Draw memristor column, integrator, comparator, latch and counter of a plan, as PNG and SVG."""
+def draw_column(plan: RampPlan) -> schemdraw.Drawing:
+    """Draws memristor column, integrator, comparator, latch and counter of a plan."""
     program, circuit = plan.program(), plan.circuit
     g = program.conductance * 1e6
     ramp = program.step != CALIBRATION
@@ -77,6 +74,4 @@ def draw_column(path: Path, plan: RampPlan) -> None:
         d += counter
         d += e.Line().right(0.5).at(counter.code)
         d += e.Dot(open=True).label(f"{plan.bits}-bit code\n= {plan.name}(x)", loc="right")
-    for suffix in (".png", ".svg"):
-        image = d.get_imagedata(suffix[1:])
-        write_bytes(path.with_suffix(suffix), image)
+    return d

@@ -1,5 +1,1 @@
 """Study models: fitted ramp models against held-out SPICE and against transistors."""
-
-import lazy_loader as _lazy
-
-__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -3,7 +3,7 @@
 A batch of chips is measured as programmed at both levels, and each chip converts a few constant inputs at level ``sky130``. A
 code there is read from the comparator's output at the latching instants: latch and counter of transistors take ten seconds a
 code and more, and are checked on their own (tests). Some chips are also calibrated at each level by their own measurement,
-and measured again. Batches are kept in a work folder; a study that was stopped goes on from them.
+and measured again. Batches are parts that a stopped study goes on from.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,16 +64,16 @@ class BothLevels:
 
 
 def simulate_both_levels(
-    plan: RampPlan, samples: int, work: Path, *, calibrated: int = 8, pairs: int = 1, progress: bool = True
+    plan: RampPlan, samples: int, parts: Parts, *, calibrated: int = 8, pairs: int = 1, progress: bool = True
 ) -> BothLevels:
-    """Measure chips 0 .. samples at levels ``macro`` and ``sky130``, and convert inputs at ``sky130``.
+    """Measures chips 0 .. samples at levels ``macro`` and ``sky130``, and convert inputs at ``sky130``.
 
     Parameters
     ----------
     plan : RampPlan
         At level ``sky130``.
-    work : path
-        Folder for finished batches.
+    parts : Parts
+        Where finished batches are stored.
     calibrated : int
         Chips that are also calibrated, measured again, and make a noisy conversion.
     pairs : int
@@ -82,9 +81,8 @@ def simulate_both_levels(
     """
     if plan.level != "sky130":
         raise InputError(f"level={plan.level!r}: the plan must be one of level sky130")
-    finished = Parts(Path(work), {})
-    known = _nominal(plan, finished)
-    parts = []
+    known = _nominal(plan, parts)
+    found = []
     starts = tqdm(range(0, samples, BATCH), unit=" batches", desc=f"{plan.name} {plan.bits} bit, sky130", disable=not progress)
     for first in starts:
         chips = np.arange(first, min(first + BATCH, samples))
@@ -92,9 +90,9 @@ def simulate_both_levels(
         # Both tables of a batch come from one measurement.
         batch = cache(partial(_batch, plan, chips, chips[:more], pairs, known))
         name = f"{_part_name(plan)}-{first}-{len(chips)}-{more}-{pairs}"
-        parts.append([finished.table(f"{name}-{what}", partial(_nth, batch, i)) for i, what in enumerate(("codes", "levels"))])
-        known = pd.concat([known, parts[-1][1]], ignore_index=True)
-    codes, levels = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
+        found.append([parts.table(f"{name}-{what}", partial(_nth, batch, i)) for i, what in enumerate(("codes", "levels"))])
+        known = pd.concat([known, found[-1][1]], ignore_index=True)
+    codes, levels = (pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True))
     return BothLevels(plan, levels, codes)
 
 
@@ -106,8 +104,8 @@ def _part_name(plan: RampPlan) -> str:
     return f"{plan.name}{plan.bits}-{plan.sha256[:12]}"
 
 
-def _nominal(plan: RampPlan, finished: Parts) -> pd.DataFrame:
-    """Levels of the nominal chip, chip number -1: where the probes of the first batch are placed."""
+def _nominal(plan: RampPlan, parts: Parts) -> pd.DataFrame:
+    """Measures levels of the nominal chip, chip number -1: where the probes of the first batch are placed."""
 
     def table() -> pd.DataFrame:
         program = plan.program()
@@ -115,11 +113,11 @@ def _nominal(plan: RampPlan, finished: Parts) -> pd.DataFrame:
         found = pd.DataFrame({"chip": -1, "k": np.arange(1, len(program.x) + 1), "macro": macro, "sky130": sky130})
         return found.assign(opamp_offset=0.0, comparator_offset=0.0)
 
-    return finished.table(f"{_part_name(plan)}-nominal", table)
+    return parts.table(f"{_part_name(plan)}-nominal", table)
 
 
 def _expected(known: pd.DataFrame, chips: Chips) -> tuple[np.ndarray, float]:
-    """Level ``sky130`` minus macro that the chips measured so far let expect, (n, levels) volts, and how far to probe beside it.
+    """Predicts level ``sky130`` minus macro from the chips measured so far, (n, levels) volts, and how far to probe beside it.
 
     It decides the number of transients, not the result.
     """
@@ -138,7 +136,7 @@ def _expected(known: pd.DataFrame, chips: Chips) -> tuple[np.ndarray, float]:
 def _batch(
     plan: RampPlan, samples: np.ndarray, calibrated: np.ndarray, pairs: int, known: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Codes and levels of some chips."""
+    """Measures codes and levels of some chips."""
     program, circuit = plan.program(), plan.circuit
     chips = draw(plan, program, samples).chips()
     macro = measure(program, circuit, chips).volts
@@ -162,7 +160,7 @@ def _batch(
 
 
 def _calibrated(plan: RampPlan, samples: np.ndarray, volts: np.ndarray, blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
-    """Levels after calibration and in the noisy conversion of the first chips of a batch, NaN for the others; volts."""
+    """Measures levels after calibration and in the noisy conversion of the first chips of a batch, NaN for the others; volts."""
     program, circuit = plan.program(), plan.circuit
     after, noisy = np.full_like(volts, np.nan), np.full_like(volts, np.nan)
     n = len(samples)
@@ -182,7 +180,7 @@ def _not_needed(conductance: np.ndarray) -> np.ndarray:
 
 
 def take(chips: Chips, rows: np.ndarray) -> Chips:
-    """Some of the chips."""
+    """Picks some of the chips."""
     noise = None if chips.comparator_noise is None else chips.comparator_noise[rows]
     return Chips(chips.conductance[rows], chips.opamp_offset[rows], chips.comparator_offset[rows], noise)
 
@@ -190,7 +188,7 @@ def take(chips: Chips, rows: np.ndarray) -> Chips:
 def _convert(
     plan: RampPlan, program: RampProgram, samples: np.ndarray, chips: Chips, levels: np.ndarray, pairs: int
 ) -> pd.DataFrame:
-    """Codes of pairs of inputs, one near a level of its chip and one anywhere: volts are converted, volts come back."""
+    """Converts pairs of inputs, one near a level of its chip and one anywhere: volts are converted, volts come back."""
     unit = program.volts_per_unit(plan.circuit)
     tables = []
     for pair in range(pairs if len(samples) else 0):
@@ -212,7 +210,7 @@ def _convert(
 
 
 def comparator_codes(plan: RampPlan, program: RampProgram, chips: Chips, middle: np.ndarray, half: float) -> np.ndarray:
-    """Codes (n, 2) of the constant inputs ``middle -+ half`` (n,), volts, from comparator outputs at the latching instants."""
+    """Reads codes (n, 2) of the constant inputs ``middle -+ half`` (n,), volts, from the comparators at the latching instants."""
     held = np.repeat(middle[:, None], len(program.x), axis=1)
     deck = transition_deck(program, plan.circuit, chips, held, span=half, blocks=plan.blocks, control=False)
     names = [f"y{p}{i}" for p in "ab" for i in range(len(chips))]
@@ -224,7 +222,7 @@ def comparator_codes(plan: RampPlan, program: RampProgram, chips: Chips, middle:
 
 
 def nominal_waveforms(plan: RampPlan, blocks: Blocks, levels: np.ndarray) -> pd.DataFrame:
-    """The nominal chip, k by k: ramp at the latching instant (volts), and the comparator's delay after the step (seconds).
+    """Measures the nominal chip, k by k: ramp at the latching instant (volts), and the comparator's delay after the step (seconds).
 
     ``levels`` (levels,) are its transition levels, volts. The delay is read at V_mac `OVERDRIVE` below each of them, from the
     start of the step's clock period to the comparator's output crossing analog ground.
@@ -248,8 +246,8 @@ def nominal_waveforms(plan: RampPlan, blocks: Blocks, levels: np.ndarray) -> pd.
     return pd.DataFrame(rows)
 
 
-def what_macro_misses(both: BothLevels, work: Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Figures of chips at both levels, and a table of the transition levels k.
+def what_macro_misses(both: BothLevels, parts: Parts) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Makes figures of chips at both levels, and a table of the transition levels k.
 
     Returns
     -------
@@ -290,7 +288,7 @@ def what_macro_misses(both: BothLevels, work: Path) -> tuple[dict[str, Any], pd.
     if use.sum() > 1:
         figures["calibrated"] = {name: _figures(levels[use], program) for name, levels in after.items()}
         figures["noise"] = {name: _noise(noisy[name][use] - after[name][use], program) for name in after}
-    nominal = _nominal(plan, Parts(work, {}))
+    nominal = _nominal(plan, parts)
     waves = {
         name: nominal_waveforms(plan, blocks, nominal[name].to_numpy())
         for name, blocks in (("macro", MACRO), ("sky130", plan.blocks))
@@ -315,7 +313,7 @@ def what_macro_misses(both: BothLevels, work: Path) -> tuple[dict[str, Any], pd.
 
 
 def _figures(x: np.ndarray, program: RampProgram) -> dict[str, float]:
-    """INL, offset and gain over the chips: means with standard deviations, LSB where not said otherwise."""
+    """Averages INL, offset and gain over the chips: means with standard deviations, LSB where not said otherwise."""
     middle = float(np.interp(0.0, program.x, program.lsb))
     offset = error_at(0.0, x, program)
     gain = (x[:, -1] - x[:, 0]) / (program.x[-1] - program.x[0])
@@ -333,7 +331,7 @@ def _sigma(values: np.ndarray) -> float:
 
 
 def _noise(difference: np.ndarray, program: RampProgram) -> dict[str, float]:
-    """Common part (another column's offset) and rest of a noisy conversion's error (n, levels), rms in LSB."""
+    """Separates the common part (another column's offset) and rest of a noisy conversion's error (n, levels), rms in LSB."""
     common = difference.mean(axis=1)
     rest = (difference - common[:, None]) / program.lsb
     return {
@@ -343,6 +341,6 @@ def _noise(difference: np.ndarray, program: RampProgram) -> dict[str, float]:
 
 
 def codes_of(x: np.ndarray, levels: np.ndarray, program: RampProgram) -> np.ndarray:
-    """Codes (n,) of inputs ``x`` (n,), each on its own chip with transition levels (n, levels)."""
+    """Finds codes (n,) of inputs ``x`` (n,), each on its own chip with transition levels (n, levels)."""
     passed = [np.searchsorted(np.maximum.accumulate(row), value) for value, row in zip(x, levels, strict=True)]
     return program.codes[np.array(passed, int)]

@@ -1,3 +1,3 @@
-from .run import (
+from .tables import (
     yield_row as yield_row,
 )

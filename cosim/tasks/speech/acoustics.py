@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.fft import irfft, rfft
-from scipy.signal import fftconvolve
 
 
 def reverberate(samples: np.ndarray, rate: int, *, decay_s: float, direct_db: float, rng: np.random.Generator) -> np.ndarray:
@@ -21,11 +19,15 @@ def reverberate(samples: np.ndarray, rate: int, *, decay_s: float, direct_db: fl
     t = np.arange(round(decay_s * rate)) / rate
     tail = rng.standard_normal(len(t)) * 10.0 ** (-3.0 * t / decay_s)
     tail *= 10.0 ** (-direct_db / 20) / np.sqrt(np.sum(tail**2))
+    from scipy.signal import fftconvolve
+
     return samples + fftconvolve(samples, tail)[: len(samples)]
 
 
 def coloured_noise(n: int, exponent: float, rng: np.random.Generator) -> np.ndarray:
     """Noise whose power falls with frequency to the power of ``exponent`` (0 white, 1 pink, 2 brown); mean square 1."""
+    from scipy.fft import irfft, rfft
+
     spectrum = rfft(rng.standard_normal(n))
     spectrum[0] = 0.0
     spectrum[1:] /= np.arange(1, len(spectrum)) ** (exponent / 2)

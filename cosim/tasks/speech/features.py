@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import dct, rfft
-from scipy.signal import get_window
 
 from netlists.errors import InputError
 
@@ -81,6 +79,8 @@ def mfcc(audio: np.ndarray, rate: int, *, n_mfcc: int = 40, n_mels: int = 40) ->
         raise InputError(
             f"audio: has {audio.shape[-1]} samples at {rate} Hz; a clip must be at least one window of {1e3 * WINDOW:g} ms long"
         )
+    from scipy.signal import get_window
+
     window = get_window("hann", n_window).astype(audio.dtype)
     filters = mel_filters(rate, n_window, n_mels).astype(audio.dtype)
     clips = np.atleast_2d(audio)
@@ -90,6 +90,8 @@ def mfcc(audio: np.ndarray, rate: int, *, n_mfcc: int = 40, n_mels: int = 40) ->
 
 
 def _mfcc(clips: np.ndarray, window: np.ndarray, hop: int, filters: np.ndarray) -> np.ndarray:
+    from scipy.fft import dct, rfft
+
     frames = np.lib.stride_tricks.sliding_window_view(clips, len(window), axis=-1)[:, ::hop] * window
     spectra = rfft(frames)
     decibels = 10.0 * np.log10(np.maximum(FLOOR, (spectra.real**2 + spectra.imag**2) @ filters))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from characterization.streams import part_sequences
 from cosim.tasks import Provenance, Task
@@ -160,6 +159,8 @@ def _plan(labels: np.ndarray, split: str, rng: np.random.Generator) -> list[Utte
 
 def _trimmed(samples: np.ndarray, rate: int) -> np.ndarray:
     """A word at `RATE` without the silence around it."""
+    from scipy.signal import resample_poly
+
     resampled = resample_poly(samples.astype(float), RATE, rate)
     loud = np.flatnonzero(np.abs(resampled) > 0.02 * np.abs(resampled).max())
     return resampled[loud[0] : loud[-1] + 1]

@@ -41,7 +41,7 @@ def ideal_parts():
     return {"comparator": ComparatorModel.ideal(), "integrator": IntegratorModel.ideal(), "mac": MacModel.ideal()}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(1, 6), st.floats(0, 2))
 def test_zero_errors_are_the_codes_of_the_levels(seed, bits, spread):
     ramp = drawn(bits=bits, seed=seed, spread=spread)

@@ -115,25 +115,36 @@ def test_unknown_level_in_a_plan():
         RampPlan("tanh", 2, level="spice")
 
 
-def test_transistor_level_is_near_the_macro_level(program, circuit):
-    """Two chips, one with a comparator offset of 20 mV: the macro-models were fitted to these transistors."""
+@pytest.fixture(scope="module")
+def transistors():
+    """A ramp of two bits in transistors: its plan, and two chips' levels, one with a comparator offset of 20 mV."""
     assert pdk.library().is_file()
-    chips = replace(Chips.nominal(program, 2), comparator_offset=np.array([0.0, 20e-3]))
-    found = measure(program, circuit, chips, blocks=Blocks("sky130"))
+    plan = RampPlan("sigmoid", 2, level="sky130")
+    chips = replace(Chips.nominal(plan.program(), 2), comparator_offset=np.array([0.0, 20e-3]))
+    return plan, measure(plan.program(), plan.circuit, chips, blocks=plan.blocks)
+
+
+def test_transistor_level_is_near_the_macro_level(transistors):
+    """The macro-models were fitted to these transistors."""
+    plan, found = transistors
+    program = plan.program()
     assert found.status == ["ok", "ok"]
-    x = to_input_units(found.volts[0], program, circuit)
+    x = to_input_units(found.volts[0], program, plan.circuit)
     assert np.abs((x - program.x) / program.lsb).max() < 0.1
     np.testing.assert_allclose(found.volts[1] - found.volts[0], 20e-3, atol=3e-3)
 
 
-def test_codes_of_the_transistor_level_change_at_its_levels():
-    """Comparator, latch and counter of transistors: constant inputs 3 mV below and above each level give k - 1 and k."""
+@pytest.mark.parametrize("k", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
+def test_codes_of_the_transistor_level_change_at_its_levels(k, transistors):
+    """Comparator, latch and counter of transistors: constant inputs 3 mV below and above level k give k - 1 and k."""
+    plan, found = transistors
+    level = found.volts[0, k - 1]
+    codes = convert(plan, Chips.nominal(plan.program()), np.array([[level - 3e-3, level + 3e-3]]))
+    np.testing.assert_array_equal(codes[0], [k - 1, k])
+
+
+def test_no_counter_of_transistors_beyond_five_bits():
     plan = RampPlan("sigmoid", 2, level="sky130")
-    program = plan.program()
-    chips = Chips.nominal(program)
-    levels = measure(program, plan.circuit, chips, blocks=Blocks("sky130")).volts[0]
-    codes = convert(plan, chips, np.concatenate([levels - 3e-3, levels + 3e-3])[None])
-    np.testing.assert_array_equal(codes[0], [0, 1, 2, 1, 2, 3])
     wide = RampPlan("sigmoid", 6).program()
     with pytest.raises(InputError, match="to 5 bits"):
         conversion_deck(wide, plan.circuit, Chips.nominal(wide), [[0.9]], blocks=Blocks("sky130"))

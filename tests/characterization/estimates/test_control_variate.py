@@ -101,7 +101,7 @@ def test_a_perfect_control_leaves_the_uncertainty_of_the_other_chips():
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 0.999), st.floats(-3, 3), st.floats(0.1, 10))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_shift_and_scale(seed, rho, shift, scale):
     """Of the statistic, and of the control by itself."""
     y, c, others = normals(np.random.default_rng(seed), rho, 80, 1000)
@@ -155,7 +155,7 @@ def test_levels_take_out_what_is_systematic(program3):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_smoothed_residuals_are_a_distribution_of_their_own_variance(seed):
     values = np.random.default_rng(seed).standard_t(5, 50)
     found = Residuals(values)

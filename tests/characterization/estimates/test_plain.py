@@ -49,7 +49,7 @@ def test_quantile_ranks_hold_the_quantile_with_the_confidence(probability):
 
 
 @given(values, st.floats(-5, 5), st.floats(0.1, 10))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_shift_and_scale(y, shift, scale):
     for estimate in (mean_of, lambda v: quantile_of(v, 0.5)):
         one, other = estimate(y), estimate(shift + scale * y)

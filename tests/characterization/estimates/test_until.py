@@ -14,6 +14,8 @@ from characterization.plan.plan import Sampling
 from characterization.run.montecarlo import characterize, load_run
 from netlists.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("module_batches_here")
+
 
 @pytest.mark.parametrize("target", [0.3, 0.15])
 def test_stopping_keeps_the_coverage_of_a_mean(target):

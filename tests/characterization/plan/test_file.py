@@ -228,7 +228,7 @@ def test_the_schema_names_every_table_and_what_a_choice_allows():
     assert schema["$defs"]["RampTable"]["additionalProperties"] is False
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     bits=st.integers(2, 4),
     seed=st.integers(0, 2**60),

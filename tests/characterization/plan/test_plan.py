@@ -172,7 +172,7 @@ VARIATIONS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     activation=st.sampled_from(["sigmoid", "tanh", "softsign"]),
     bits=st.integers(2, 4),

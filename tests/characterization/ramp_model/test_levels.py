@@ -86,7 +86,7 @@ def test_a_full_covariance_is_kept_where_the_samples_ask_for_one():
     np.testing.assert_allclose(found.covariance, factor @ factor.T, atol=0.1 * np.max(factor @ factor.T))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(8, 40), st.integers(1, 12), st.integers(0, 10_000))
 def test_any_samples_give_a_covariance_and_chips(n, levels, seed):
     x = np.random.default_rng(seed).standard_normal((n, levels)) * 0.01 + np.arange(levels)

@@ -32,6 +32,8 @@ KEYS = {
     "conversion_failures",
 }
 
+pytestmark = pytest.mark.usefixtures("module_batches_here")
+
 
 @pytest.fixture(scope="module")
 def model(plan3):

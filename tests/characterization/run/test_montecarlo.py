@@ -79,6 +79,7 @@ def test_manifest(stored, plan3):
     assert manifest["versions"]["libngspice"]
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_fewer_and_more_samples_are_the_same_rows(whole, copied, plan3):
     few = characterize(plan3, 10, copied, progress=False)
     assert len(few.samples) == 10
@@ -116,6 +117,7 @@ def test_batch_size_moves_the_levels_by_the_time_steps_of_ngspice_only(whole, pl
         assert np.abs(difference / program3.lsb.min()).max() < 5e-3
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_the_numbers_do_not_depend_on_the_runner(whole, plan3, program3, tmp_path):
     run = characterize(plan3, BATCH, tmp_path / "run", runner="batch", progress=False)
     for calibrated in (False, True):
@@ -131,6 +133,7 @@ def test_a_measurement_that_the_plan_leaves_out_is_no_failure(plan3):
     assert np.isnan(run.conversion_levels()).all()
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_a_latin_hypercube_has_its_own_number_of_samples(plan3, tmp_path):
     plan = replace(plan3, sampling=Sampling("latin-hypercube", 5))
     run = characterize(plan, 5, tmp_path / "run", batch=4, progress=False)
@@ -158,6 +161,7 @@ def test_a_foreign_folder_is_left_alone(tmp_path, plan3):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_a_run_killed_while_it_wrote_its_first_manifest(tmp_path, plan3, whole):
     (tmp_path / ".manifest.json.99.tmp").write_text("{")
     assert len(characterize(plan3, 2, tmp_path, progress=False).samples) == 2

@@ -20,7 +20,7 @@ from cosim.budget.shapley import exact_shares
 from cosim.budget.sources import NAMES, default_amounts, source
 from cosim.budget.tolerance_table import scaled_amount
 from cosim.chip.hardware import Hardware
-from cosim.cli import app, budget
+from cosim.cli import app
 from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
 from cosim.network.network import Network
@@ -30,7 +30,6 @@ from cosim.tasks import SequenceSet, load_task
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile
 
-assert budget  # registers the command
 NETWORK = Path(__file__).parents[3] / "results" / "demo" / "network.npz"
 ON = ("programming", "comparator_offset", "stuck", "ramp_bits")
 AMOUNTS = dict.fromkeys(set(NAMES) - set(ON), 0.0) | {"programming": 8e-6, "comparator_offset": 0.02, "stuck": 0.01}
@@ -219,7 +218,7 @@ def test_command(tmp_path, capsys):
     ("arguments", "message"),
     [
         ([], "--network: is not given.*cosim train"),
-        (["--network", str(NETWORK), "--max-loss", "much"], "max_loss='much'"),
+        (["--network", str(NETWORK), "--max-loss", "much"], "--max-loss 'much'"),
         (["--network", str(NETWORK), "--set", "ir_drop"], "--set 'ir_drop': must be SOURCE=AMOUNT"),
         (["--network", str(NETWORK), "--task", "voices"], "was trained on task 'vowels'"),
     ],

@@ -52,7 +52,7 @@ def test_airport_game():
     np.testing.assert_allclose(exact_shares(3, value), [1 / 3, 1 / 3 + 1, 1 / 3 + 1 + 4])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(players=st.integers(2, 7), seed=st.integers(0, 2**32 - 1))
 def test_shares_add_up_and_a_player_that_does_nothing_has_none(players, seed):
     rng = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def test_shares_add_up_and_a_player_that_does_nothing_has_none(players, seed):
     assert found[-1] == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(players=st.integers(2, 8), seed=st.integers(0, 2**32 - 1))
 def test_one_pair_of_orders_is_exact_for_interactions_of_two(players, seed):
     rng = np.random.default_rng(seed)

@@ -60,7 +60,7 @@ def test_search_never_passes_the_largest_factor():
     assert len(tried) == len(set(tried))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-0.1, 0.5), min_size=2, max_size=12))
 def test_fit_is_the_isotonic_regression_of_another_library(means):
     factor = 2.0 ** np.arange(len(means))

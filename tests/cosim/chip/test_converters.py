@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
@@ -38,7 +38,6 @@ def test_codes_are_those_of_the_first_trip_whether_the_ramp_rises_or_dips(levels
     np.testing.assert_array_equal(ramp_codes(levels, x), [first_trip(levels, v) for v in x])
 
 
-@settings(deadline=None)
 @given(arrays(float, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=eighths), st.integers(0, 99), dtypes)
 def test_each_column_counts_its_own_levels(levels, seed, dtype):
     x = np.random.default_rng(seed).integers(-48, 48, (len(levels), 17)).astype(dtype) / 8
@@ -49,7 +48,6 @@ def test_each_column_counts_its_own_levels(levels, seed, dtype):
     np.testing.assert_array_equal(bank.convert_compiled(x, np.empty_like(x), now, 0), expected)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 7), st.integers(1, 70), st.integers(1, 300), st.integers(0, 10**6), dtypes, st.sampled_from([0, 1, 2]))
 def test_compiled_and_numpy_converters_give_the_same_codes(columns, levels, sequences, seed, dtype, noise):
     """Inputs on thresholds, next to them in floating point, and far away; no noise, one sigma, one for each level."""
@@ -66,7 +64,6 @@ def test_compiled_and_numpy_converters_give_the_same_codes(columns, levels, sequ
     np.testing.assert_array_equal(bank.convert_compiled(x.copy(), x, counters, 5), expected)
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 4),
     st.integers(1, 200),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -13,18 +15,26 @@ import pandas as pd
 import pytest
 
 from cosim.cli.app import run
+from netlists.errors import ToolkitError
 from netlists.spice.program import read_transitions, run_batch
 
 COSIM = Path(sys.executable).with_name("cosim")
 
 
-def cosim(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def cosim(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A command in this process: its start takes seconds of CPU, and most commands gain nothing from a process of their own."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(arguments)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def own_process(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(COSIM), *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=300,
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
     )
@@ -36,7 +46,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     folder = tmp_path_factory.mktemp("pipeline")
     said = {}
     steps = {"doctor": ["doctor"], "train": ["train", "--task", "vowels", "--epochs", "8", "--quiet", "--out", "nets/vowels.npz"]}
-    for a, seed in (("sigmoid", "1"), ("tanh", "2")):
+    for a, seed, jobs in (("sigmoid", "1", "2"), ("tanh", "2", "1")):
         steps[f"characterize {a}"] = [
             "characterize",
             "--activation",
@@ -48,7 +58,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
             "--seed",
             seed,
             "--jobs",
-            "2",
+            jobs,
             "--quiet",
             "--out",
             f"runs/{a}3",
@@ -111,9 +121,9 @@ def test_evaluate_answers_with_the_promised_keys(pipeline: tuple[Path, dict]) ->
     assert answer["ci95"][0] <= answer["mean"] <= answer["ci95"][1]
 
 
-def test_evaluate_is_the_same_again(pipeline: tuple[Path, dict]) -> None:
+def test_evaluate_is_the_same_in_another_process(pipeline: tuple[Path, dict]) -> None:
     folder, said = pipeline
-    again = cosim(
+    again = own_process(
         "evaluate",
         "--network",
         "nets/vowels.npz",
@@ -204,13 +214,20 @@ def test_unwritable_folder(tmp_path: Path) -> None:
 
 
 def test_missing_ngspice_is_named(tmp_path: Path) -> None:
-    done = cosim("characterize", "--samples", "8", "--out", "run", cwd=tmp_path, NGSPICE_LIBRARY_PATH="/nowhere/libngspice.so.0")
+    done = own_process("characterize", "--out", "run", cwd=tmp_path, NGSPICE_LIBRARY_PATH="/nowhere/libngspice.so.0")
     assert done.returncode == 1
     assert "/nowhere/libngspice.so.0" in done.stderr
     assert "apt-get install" in done.stderr
-    doctor = cosim("doctor", "--json", cwd=tmp_path, NGSPICE_LIBRARY_PATH="/nowhere/libngspice.so.0")
-    assert doctor.returncode == 1
-    assert json.loads(doctor.stdout)["ok"] is False
+
+
+def test_the_doctor_misses_ngspice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ToolkitError("libngspice could not be loaded")
+
+    monkeypatch.setattr("cosim.cli.doctor.shared_instance", missing)
+    done = cosim("doctor", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["ok"] is False
 
 
 def test_other_plan_in_the_folder_is_refused(pipeline: tuple[Path, dict]) -> None:

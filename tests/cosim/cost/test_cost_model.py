@@ -90,7 +90,7 @@ def test_half_the_read_voltage_is_a_quarter_of_the_arrays_energy():
 
 
 @given(st.integers(1, 200), st.integers(1, 300), st.integers(1, 6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_activation_units_take_their_rounds(units, hidden, cycles):
     shape = lstm_shape(3, hidden)
     design = Design(activation_units=units, activation_cycles=cycles, converter="conventional")
@@ -190,7 +190,6 @@ def test_scaling_goes_there_and_back():
 
 
 @given(st.floats(7, 130), st.floats(7, 130))
-@settings(deadline=None)
 def test_a_smaller_node_is_never_larger(a, b):
     assert area_factor(min(a, b), max(a, b)) <= 1 + 1e-12
 

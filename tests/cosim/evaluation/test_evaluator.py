@@ -171,7 +171,7 @@ def test_no_offset_and_no_noise_is_the_ideal_ramp(network, sequences):
         np.testing.assert_array_equal(scores, expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.sampled_from(["float", "ideal", "noisy"]))
 def test_neither_order_nor_company_nor_padding_changes_an_answer(make_sequences, seed, kind):
     """Every code, conversion noise included: a sequence keeps its noise if it keeps its number.

@@ -93,8 +93,8 @@ def test_independent_characters_have_the_interval_of_their_mean():
 def test_blocks_see_that_neighbours_are_alike():
     """Runs of 100 equal values: a tenth of the information, so a wider interval than single characters would give."""
     bits = np.repeat(np.random.default_rng(1).exponential(2.0, 500), 100)
-    alone = bits_interval(bits, np.random.default_rng(2), block=1)
-    blocks = bits_interval(bits, np.random.default_rng(2), block=1000)
+    alone = bits_interval(bits, np.random.default_rng(2), block=1, resamples=500)
+    blocks = bits_interval(bits, np.random.default_rng(2), block=1000, resamples=500)
     assert (blocks.high - blocks.low) / (alone.high - alone.low) == pytest.approx(10, rel=0.35)
 
 

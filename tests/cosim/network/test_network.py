@@ -28,7 +28,7 @@ METADATA = {
 }
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))
 def test_a_saved_network_comes_back_to_the_bit(tmp_path_factory, n_in, n_hidden, n_classes, draw):
     network = make(n_in, n_hidden, n_classes, draw, **METADATA)
@@ -145,6 +145,7 @@ def test_any_changed_byte_either_does_not_matter_or_is_reported(tmp_path):
     path = tmp_path / "net.npz"
     network.save(path)
     whole = path.read_bytes()
+    same = 0
     for i in range(len(whole)):
         changed = bytearray(whole)
         changed[i] ^= 0x11
@@ -155,6 +156,9 @@ def test_any_changed_byte_either_does_not_matter_or_is_reported(tmp_path):
             continue
         np.testing.assert_array_equal(back.weights, network.weights)
         np.testing.assert_array_equal(back.readout, network.readout)
+        same += 1
+    # Dates and the like in the container's own records do not matter: a sixth of so small a file.
+    assert 0.05 < same / len(whole) < 0.25
 
 
 def test_a_name_without_npz_is_refused(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 from characterization.run.montecarlo import simulate_run
 from cosim.cli.app import run as run_command
-from cosim.cli.optimize import command_line
-from cosim.optimize import confirm
+from cosim.cli.networks.optimize import command_line
+from cosim.optimize import confirm, run as run_module
 from cosim.optimize.pictures import draw_front, draw_importances
 from cosim.optimize.run import OBJECTIVES, Job, OptimizeSettings, describe, run_optimize
 from cosim.optimize.search import front
@@ -31,10 +31,13 @@ def network(tmp_path_factory):
     return path
 
 
-@pytest.fixture(autouse=True)
-def simulate_here(monkeypatch):
-    """ngspice in this process: starting workers takes longer than these chips."""
-    monkeypatch.setattr(confirm, "characterize", lambda plan, samples, folder, **_: simulate_run(plan, samples, progress=False))
+@pytest.fixture(scope="module", autouse=True)
+def _small():
+    """ngspice in this process, since starting workers takes longer than these chips; few designs whose costs are compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confirm, "characterize", lambda plan, samples, folder, **_: simulate_run(plan, samples, progress=False))
+        patch.setattr(run_module, "COST_SAMPLES", 128)
+        yield
 
 
 def settings(network, **changes):
@@ -49,10 +52,7 @@ def settings(network, **changes):
 def finished(network, tmp_path_factory):
     """Folder and summary of one search."""
     folder = tmp_path_factory.mktemp("search")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confirm, "characterize", lambda plan, samples, folder, **_: simulate_run(plan, samples, progress=False))
-        summary = run_optimize(settings(network), folder, QUIET, "cosim optimize --task digits")
-    return folder, summary
+    return folder, run_optimize(settings(network), folder, QUIET, "cosim optimize --task digits")
 
 
 def test_what_is_written(finished):
@@ -226,7 +226,7 @@ def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, mo
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--max-loss", "0.5"], "max_loss=0.5: would be 50 %"),
+        (["--max-loss", "0.5"], "--max-loss 0.5: would be 50 %"),
         (["--objective", "beauty"], "objective='beauty': Input should be 'energy'"),
         (["--trials", "1"], "trials=1: Input should be greater than or equal to 2"),
         (["--fix", "bits"], "--fix 'bits': must be NAME=VALUE"),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from cosim.cli.options import parse_loss
 from cosim.cost.electrical import ramp_capacitance
-from cosim.evaluation.statistics import parse_loss
 from cosim.network.network import LSTMNetwork
 from cosim.optimize.ramps import ramp_plan
 from cosim.optimize.space import Space, circuit_of, design_of, device_of, parse_fixed, variables

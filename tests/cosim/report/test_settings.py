@@ -1,12 +1,9 @@
 """What studies share: settings and presets, published figures, the command of a folder."""
 
-from importlib import import_module
-
 import pytest
 
-from cosim.cli.studies import QUESTIONS
 from cosim.report.published import Beside, beside, published
-from cosim.report.registry import PAGES, command
+from cosim.report.registry import STUDIES, command, load_study
 from cosim.report.settings import StudySettings, describe_settings, load_settings
 from netlists.errors import InputError
 
@@ -17,9 +14,9 @@ class Settings(StudySettings):
     sigma: float = 1.0
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", [name for name, entry in STUDIES.items() if entry.question])
 def test_presets_hold_the_defaults(name):
-    study = import_module(PAGES[name]).STUDY
+    study = load_study(name)
     assert study.name == name
     assert load_settings(study.settings, study.preset) == study.settings()
 
@@ -71,7 +68,7 @@ def test_published_figures_beside_ours():
 
 
 def test_the_command_of_a_folder_names_what_differs_from_the_preset():
-    settings = import_module(PAGES["vread"]).STUDY.settings().model_dump(mode="json")
+    settings = load_study("vread").settings().model_dump(mode="json")
     assert command({"study": "vread", "settings": settings}) == "cosim study vread"
     changed = command({"study": "vread", "settings": settings | {"samples": 4}})
     assert changed == "cosim study vread --set 'samples=4'"

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.cli import tasks as _registers_the_commands  # noqa: F401
 from cosim.cli.app import run
 from cosim.tasks import TASKS, CharacterTask, Provenance, SequenceSet, Task, cache, get_task, is_here, load_characters, load_task
 from cosim.tasks.registry import TaskInfo

@@ -76,7 +76,7 @@ def test_cell_kind_and_conductance_with_access_transistor():
     shape=st.tuples(st.integers(1, 6), st.integers(1, 5)),
     layout=st.sampled_from(["columns", "rows"]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_pairs_give_back_the_weights_and_multiply(seed, shape, layout):
     rng = np.random.default_rng(seed)
     w = rng.normal(size=shape)

@@ -144,7 +144,7 @@ def test_port_currents_of_both_subcircuits_in_plain_ngspice(termination, tmp_pat
 
 
 @given(seed=st.integers(0, 2**32 - 1), shape=st.tuples(st.integers(1, 8), st.integers(1, 8)), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_reduced_network_carries_the_currents_of_the_crossbar(seed, shape, data):
     rng = np.random.default_rng(seed)
     columns = data.draw(st.lists(st.integers(0, shape[1] - 1), min_size=1, unique=True))

@@ -106,7 +106,7 @@ def test_128x128_agrees_with_badcrossbar():
     r_access=st.sampled_from([0.0, 819.0]),
     decades=st.sampled_from([0.5, 3.0]),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_every_network(seed, shape, wires, ends, driven, sensed, r_access, decades):
     """Dense solution; KCL; superposition; reciprocity; the transfer matrix and the solution are one."""
     rng = np.random.default_rng(seed)
@@ -132,7 +132,7 @@ def test_every_network(seed, shape, wires, ends, driven, sensed, r_access, decad
 
 
 @given(seed=st.integers(0, 2**32 - 1), shape=st.tuples(st.integers(1, 20), st.integers(1, 20)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_without_wires_it_is_the_matrix_product(seed, shape):
     rng = np.random.default_rng(seed)
     g, v = rng.uniform(1e-6, 1e-3, shape), rng.normal(size=(2, shape[0]))
@@ -142,7 +142,7 @@ def test_without_wires_it_is_the_matrix_product(seed, shape):
 
 
 @given(seed=st.integers(0, 2**32 - 1), r=st.floats(1e-9, 1e-4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_small_wire_resistance_tends_to_none(seed, r):
     rng = np.random.default_rng(seed)
     g, v = rng.uniform(1e-4, 4e-4, (7, 5)), rng.uniform(0.1, 0.2, 7)
@@ -232,7 +232,7 @@ def test_leading_axes_and_blocks_are_those_of_the_inputs():
 @given(
     g=st.floats(1e-9, 1e-2), b=st.floats(1e-6, 10.0), r=st.sampled_from([0.0, 100.0, 1e4]), v=st.floats(-2.0, 2.0),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_cell_law_solves_the_series_circuit(g, b, r, v):
     current, slope = (a[0, 0] for a in cell_law(Crossbar([[g]], curvature=b, r_access=r), np.array([[v]])))
     found = root(lambda t: t + r * g * (t + b * t**3) - v, v / (1.0 + r * g), tol=1e-13).x[0]
@@ -250,7 +250,7 @@ def test_no_curvature_is_the_limit_of_small_curvature():
 
 
 @given(rows=st.integers(1, 40), cols=st.integers(1, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_elimination_order_has_every_node_once(rows, cols):
     np.testing.assert_array_equal(np.sort(elimination_order(rows, cols)), np.arange(2 * rows * cols))
 

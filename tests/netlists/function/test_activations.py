@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 from scipy.special import erf
 
 from netlists.errors import InputError
@@ -52,8 +52,7 @@ def test_search_agrees_with_the_closed_form_inverse(name):
 @given(x=st.floats(-6, 6))
 def test_slope_is_the_derivative(name, x):
     a, h = get_activation(name), 1e-5
-    if any(abs(x - k) < 2 * h for k in KINKS.get(name, [])):
-        return
+    assume(all(abs(x - k) >= 2 * h for k in KINKS.get(name, [])))
     numeric = (a.value(np.array(x + h)) - a.value(np.array(x - h))) / (2 * h)
     assert float(a.slope(np.array(x))) == pytest.approx(float(numeric), rel=1e-4, abs=1e-7)
 

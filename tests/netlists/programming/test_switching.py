@@ -71,7 +71,7 @@ def test_plain_ngspice_gives_the_same_final_state(loop, tmp_path):
     assert end == pytest.approx(waves["x"][-1], rel=1e-6)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(
     amplitude=st.floats(0.1, 2.0), x0=st.floats(0.0, 1.0), rate=st.floats(5.0, 7.5),
     model=st.sampled_from([Vteam(), Vteam(p=2.5), YAKOPCIC_TAOX]),
@@ -83,7 +83,7 @@ def test_state_stays_between_its_ends(amplitude, x0, rate, model):
     assert x.max() < 1 + 1e-6
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(amplitude=st.floats(0.01, 0.59), x0=st.floats(0.0, 1.0), model=st.sampled_from([Vteam(), YAKOPCIC_TAOX]))
 def test_nothing_moves_below_the_threshold(amplitude, x0, model):
     x = simulate(hysteresis_deck(model, amplitude=amplitude, frequency=1e6, x0=x0, periods=1), ["x"])["x"]

@@ -2,11 +2,11 @@ import json
 import math
 import re
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import given, reject, settings, strategies as st
 
 from netlists.errors import InputError
 from netlists.function.activations import ACTIVATIONS, Activation, get_activation
@@ -51,38 +51,50 @@ def check_program(program, profile):
     assert max(program.slot[~ramp]) < min(steps[0])
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_charge_reproduces_the_thresholds(name, profile):
-    held = []
-    for scheme, bits in product(SCHEMES, (1, 2, 3, 5, 8)):
+# Ramps whose steps differ by more than the conductances that the scheme may use on the default device.
+REFUSED = {
+    ("pulse", 8): {"softsign"},
+    ("split", 8): {"softsign"},
+    ("hrs", 5): {"exp", "gaussian", "gelu", "mish", "silu", "softsign"},
+    ("hrs", 8): {
+        "elu", "exp", "gaussian", "gelu", "mish", "polyrelu", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_charge_reproduces_the_thresholds(scheme, bits, profile):
+    refused, checked = set(), 0
+    for name in ACTIVATIONS:
         try:
             program = program_ramp(name, bits, profile, scheme=scheme)
-        except InputError as refused:
-            message = str(refused)
-            assert f"cannot hold the steps of a {bits}-bit {name} ramp" in message
+        except InputError as e:
+            assert f"cannot hold the steps of a {bits}-bit {name} ramp" in str(e)  # noqa: PT017
+            refused.add(name)
             continue
-        held.append((scheme, bits))
         assert program.scheme == scheme
-        np.testing.assert_array_equal(program.x, get_activation(name).thresholds(bits))
-        np.testing.assert_array_equal(program.codes, get_activation(name).codes(bits))
-        np.testing.assert_array_equal(np.diff(program.codes), program.code_step)
-        np.testing.assert_array_equal(program.values, get_activation(name).decode(program.codes, bits))
+        np.testing.assert_array_equal(program.x, get_activation(name).thresholds(bits), err_msg=name)
+        np.testing.assert_array_equal(program.codes, get_activation(name).codes(bits), err_msg=name)
+        np.testing.assert_array_equal(np.diff(program.codes), program.code_step, err_msg=name)
+        np.testing.assert_array_equal(program.values, get_activation(name).decode(program.codes, bits), err_msg=name)
         check_program(program, profile)
-    # All but the finest of the steepest: a compiler that refused everything would pass what is above.
-    assert len(held) >= 21
+        checked += 1
+    assert refused == REFUSED.get((scheme, bits), set())
+    assert checked == len(ACTIVATIONS) - len(refused)
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_the_default_device_holds_every_activation_at_3_to_8_bits(name, profile, circuit):
-    for bits in range(3, 9):
+@pytest.mark.parametrize("bits", range(3, 9))
+def test_the_default_device_holds_every_activation_at_3_to_8_bits(bits, profile, circuit):
+    for name in ACTIVATIONS:
         program = program_ramp(name, bits, profile)
         check_program(program, profile)
-        assert program.report.max_error_lsb <= 0.51 + 1e-9
-        assert 0 < program.report.rms_error_lsb < program.report.max_error_lsb
+        assert program.report.max_error_lsb <= 0.51 + 1e-9, name
+        assert 0 < program.report.rms_error_lsb < program.report.max_error_lsb, name
         compensate(program, circuit, profile)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     g_hrs=st.floats(1e-6, 5e-5),
     low=st.floats(1.0, 10.0),
@@ -97,7 +109,7 @@ def test_any_device_range(g_hrs, low, span, bits, name, scheme, cells):
     try:
         program = program_ramp(name, bits, p, scheme=scheme, n_calibration=cells)
     except InputError:
-        assume(False)
+        reject()  # counted: too few ranges that hold a ramp are an error of the test
     check_program(program, p)
     assert len(program.calibration_cells) == cells
 
@@ -105,7 +117,7 @@ def test_any_device_range(g_hrs, low, span, bits, name, scheme, cells):
 heights = st.lists(st.integers(-20, 20), min_size=5, max_size=9).filter(lambda y: max(y) - min(y) > 4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(y=heights, bits=st.integers(2, 6), start=st.integers(-6, 3), scheme=st.sampled_from(["auto", "pulse-split", "differential"]))
 def test_any_spline(y, bits, start, scheme):
     """Functions that rise and fall: the charge meets the thresholds, the codes follow, and the integrator is allowed for."""
@@ -116,7 +128,7 @@ def test_any_spline(y, bits, start, scheme):
     except InputError as refused:
         if not re.search("cannot hold the steps|every input has the same code|none of its", str(refused)):
             raise
-        return
+        reject()
     check_program(program, profile)
     np.testing.assert_array_equal(np.diff(program.codes), program.code_step)
     assert program.codes.min() >= 0

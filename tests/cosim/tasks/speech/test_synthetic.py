@@ -13,13 +13,13 @@ from cosim.tasks.speech.synthetic import CLASSES, VARIANTS, SyntheticKeywords, b
 from netlists.errors import InputError, ToolkitError
 
 speaks = pytest.mark.skipif(importlib.util.find_spec("espeakng_loader") is None, reason="the extra 'speech' is not installed")
-SMALL = SyntheticKeywords(train=24, validation=12, test=12, seed=3)
+SMALL = SyntheticKeywords(train=12, validation=12, test=12, seed=3)
 
 
 @speaks
 def test_the_same_settings_give_the_same_clips_and_say_synthetic(monkeypatch):
     monkeypatch.setattr(keywords_synthetic, "POOL", 6)
-    one, two, other = (build_synthetic_keywords(s) for s in (SMALL, SMALL, SyntheticKeywords(24, 12, 12, seed=4)))
+    one, two, other = (build_synthetic_keywords(s) for s in (SMALL, SMALL, SyntheticKeywords(12, 12, 12, seed=4)))
     assert one.provenance == two.provenance
     assert one.provenance.sha256 != other.provenance.sha256
     for part, again in zip(one.parts().values(), two.parts().values(), strict=True):

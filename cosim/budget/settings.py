@@ -1,0 +1,27 @@
+"""What a budget is drawn up for."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from cosim.report import StudySettings
+
+
+class BudgetSettings(StudySettings):
+    """What a budget is drawn up for."""
+
+    network: str = Field(description="network file")
+    task: str = Field(description="classification task")
+    bits: int = Field(default=5, ge=1, le=8, description="resolution of the ramps, 1..8")
+    chips: int = Field(default=8, ge=2, le=1024, description="chips, 2 or more; the same for every set of sources")
+    permutations: int = Field(
+        default=64, ge=4, le=4096, multiple_of=2, description="orders of the sources for the Shapley shares, even, 4 or more"
+    )
+    seed: int = Field(default=1, ge=0, description="of chips, orders and resampling")
+    max_loss: float = Field(default=0.01, gt=0, lt=1, description="loss of accuracy that tolerances allow")
+    profile: str = Field(default="taox-100-400", description="device profile: a built-in name or a .toml file")
+    array_rows: int = Field(default=64, ge=2, description="cells along a column of an array")
+    array_columns: int = Field(default=64, ge=2, description="cells along a row of an array")
+    amounts: dict[str, float] = Field(
+        default_factory=dict, description="amounts in place of the defaults, SI units; 0 leaves a source out"
+    )

@@ -1,0 +1,140 @@
+"""``cosim characterize``: Monte Carlo of a ramp converter in ngspice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from characterization.estimates import MOST, until_ci as simulate_until
+from characterization.figures import inl_dnl as figures
+from characterization.plan import RampPlan, load_plan_file
+from characterization.run import BATCH, Run, characterize as run_characterize, load_run, read_manifest
+from netlists.errors import InputError
+from netlists.spice import Permissions
+
+from .. import options as o
+from ..commands import SAMPLES_KEPT, kept
+from ..inputs import written
+from ..output import answer
+from ..ramp_options import ChipOptions, only_the_plan_file
+
+
+@dataclass(frozen=True)
+class RunnerOptions:
+    """What runs the simulations, which changes no number."""
+
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that ngspice may take for a batch; the sample at fault is found and recorded.")
+    ] = None
+    batch: Annotated[int, typer.Option(help="Samples that share a deck.")] = BATCH
+    cluster: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="Dask scheduler whose workers simulate; needs the extra cluster.")
+    ] = None
+    chunks: Annotated[
+        str | None,
+        typer.Option(
+            help="Another place for the chunks: a folder or an fsspec address (s3://...); a cluster's workers write there."
+        ),
+    ] = None
+    runner: Annotated[str, typer.Option(help="shared (ngspice's library, fast) or batch (ngspice -b).")] = "shared"
+
+
+@kept(SAMPLES_KEPT)
+def characterize(
+    *,
+    context: typer.Context,
+    out: o.Out,
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="A study as TOML in place of the options that describe a ramp; a sweep makes a folder a plan."),
+    ] = None,
+    ramp: ChipOptions,
+    samples: Annotated[int | None, typer.Option(help="Monte Carlo samples (chips); 256, or what the plan file says.")] = None,
+    jobs: o.Jobs = 0,
+    until_ci: Annotated[
+        float | None,
+        typer.Option(
+            help="Simulate until the 95 % interval of the mean of max |INL| after calibration has this half width, LSB, with the"
+            " closed form as control; `cosim estimate` has more choices."
+        ),
+    ] = None,
+    runner: RunnerOptions,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+) -> None:
+    """Monte Carlo of a ramp converter in ngspice: transition levels before and after calibration.
+
+    Stopped at any point, the same command goes on; more samples extend a run. `cosim status` tells how far it is.
+
+    Example: cosim characterize --activation sigmoid --bits 5 --samples 256 --seed 1 --jobs 2 --out runs/sigmoid5
+    """
+    if until_ci is not None and (names := written(context, (f.name for f in fields(RunnerOptions)))):
+        raise InputError(f"{names}: cannot be given with --until-ci, which runs in local processes")
+    if plan is None:
+        default = 256
+        plans = [(out, ramp.plan())]
+    else:
+        only_the_plan_file(context)
+        file = load_plan_file(plan, Permissions(files=ramp.allow_files))
+        default, found = file.samples, file.plans()
+        plans = [(out, found[0][1])] if len(found) == 1 else [(out / name, one) for name, one in found]
+    wanted = default if samples is None else samples
+    workers = o.workers(jobs)
+    answers = []
+    for folder, one in plans:
+        if until_ci is not None:
+            stopped = simulate_until(one, "max_inl", until_ci, folder, most=samples or MOST, jobs=workers)
+            e, run = stopped.estimate, load_run(folder)
+            data, text = _summary(folder, one, run, len(run.samples))
+            data |= {"estimate": stopped.as_dict(), "warnings": list(stopped.warnings)}
+            answers.append((data, f"{text}; estimate of that mean {e.value:.5g} +- {e.half_width:.2g} (95 %)"))
+            continue
+        run = run_characterize(
+            one,
+            wanted,
+            folder,
+            jobs=workers,
+            progress=not quiet,
+            timeout=runner.timeout,
+            batch=runner.batch,
+            cluster=runner.cluster,
+            chunks=_place_for(runner.chunks, out, folder),
+            runner=runner.runner,
+        )
+        answers.append(_summary(folder, one, run, wanted))
+    runs = [a[0] for a in answers]
+    warnings = [f"{r['out']}: {line}" for r in runs for line in r.get("warnings", ())]
+    data = runs[0] if len(runs) == 1 else {"out": str(out), "runs": runs, "warnings": warnings}
+    answer(data, "\n".join(a[1] for a in answers), json)
+
+
+def _place_for(chunks: str | None, out: Path, folder: Path) -> str | None:
+    """The place for the chunks of one plan of a sweep: below the one that was named, as its folder is below ``out``."""
+    return chunks if chunks is None or folder == out else f"{chunks.rstrip('/')}/{folder.name}"
+
+
+def _summary(folder: Path, plan: RampPlan, run: Run, samples: int) -> tuple[dict[str, Any], str]:
+    """What is said of a finished run, as data and as a line."""
+    program = plan.program()
+    inl = {
+        name: np.abs(figures.inl_input(run.levels(calibrated=c), program)).max(axis=1)
+        for name, c in (("before", False), ("after", True))
+    }
+    good = {name: v[np.isfinite(v)] for name, v in inl.items()}
+    kinds = read_manifest(folder)["failures"]
+    data = {
+        "out": str(folder),
+        "samples": samples,
+        "failed": sum(kinds.values()),
+        "failures": kinds,
+        "scheme": program.scheme,
+        "plan_sha256": plan.sha256,
+        **{f"max_inl_lsb_{name}_calibration": float(v.mean()) if len(v) else None for name, v in good.items()},
+    }
+    means = ", ".join(f"{name} calibration {v.mean():.3f}" for name, v in good.items() if len(v))
+    failed = f"{sum(kinds.values())} failed" + (f" ({', '.join(f'{n} {k}' for k, n in kinds.items())})" if kinds else "")
+    return data, f"{folder}: {samples} samples, {failed}; mean of max |INL| in input-referred LSB: {means or 'none'}"

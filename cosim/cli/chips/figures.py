@@ -1,0 +1,77 @@
+"""``cosim figures``: figures of merit of a Monte Carlo run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netlists.errors import InputError
+
+from .. import options as o
+from ..output import answer
+
+_TITLES = {
+    "max_inl_in": "max |INL|, input LSB",
+    "max_inl_out": "max |INL|, output LSB",
+    "max_dnl": "max |DNL|, LSB",
+    "offset": "offset, input units",
+    "gain": "gain",
+    "missing_codes": "missing codes",
+    "enob": "effective bits",
+}
+
+
+def figures(
+    run: o.RunFolder,
+    max_inl: o.MaxInl = 0.5,
+    max_dnl: o.MaxDnl = 0.5,
+    table: Annotated[Path | None, typer.Option(help="Also write one row a chip, .csv or .parquet.")] = None,
+    json: o.Json = False,
+) -> None:
+    """Figures of merit of a run: INL, DNL, offset, gain, missing codes, noise, effective bits, yield.
+
+    Example: cosim figures runs/sigmoid5 --max-inl 0.5 --table chips.csv
+    """
+    from characterization.estimates import figure_table, summary
+    from characterization.plan import Limits
+    from characterization.provenance import write_atomic
+    from characterization.run import load_run
+
+    if table is not None and table.suffix not in (".csv", ".parquet"):
+        raise InputError(f"--table {table}: must end in .csv or .parquet")
+    loaded = load_run(run)
+    limits = Limits(max_inl=max_inl, max_dnl=max_dnl)
+    found = summary(loaded, limits)
+    if table is not None:
+        rows = figure_table(loaded)
+        write_atomic(table, (lambda p: rows.to_csv(p, index=False)) if table.suffix == ".csv" else rows.to_parquet)
+    answer(found, "\n".join(_lines(found)), json)
+
+
+def _lines(found: dict) -> list[str]:
+    lines = [
+        f"{found['activation']}, {found['bits']} bits: {found['samples']} samples, {found['failed']} failed"
+        + "".join(f"; {n} {kind}" for kind, n in found["failures"].items()),
+        f"conversion time {found['conversion_time_s'] * 1e9:.0f} ns",
+        f"{'':24}{'before calibration':>34}{'after calibration':>34}",
+        f"{'':24}" + f"{'mean':>12}{'median':>11}{'95 %':>11}" * 2,
+    ]
+    for name, title in _TITLES.items():
+        if name in found["before"] or name in found["after"]:
+            cells = [found[state].get(name) for state in ("before", "after")]
+            lines.append(
+                f"{title:24}" + "".join(f"{c['mean']:12.4g}{c['median']:11.4g}{c['p95']:11.4g}" if c else f"{'':34}" for c in cells)
+            )
+    if noise := found["noise_rms_lsb"]:
+        lines.append(f"noise of a conversion   {min(noise):.4f}..{max(noise):.4f} LSB rms over the transition levels")
+    for state, entry in found["yield"].items():
+        if entry["tested"]:
+            lines.append(
+                f"yield {state:6} {100 * entry['value']:.2f} % ({entry['good']} of {entry['tested']};"
+                f" 95 % interval {100 * entry['low']:.2f}..{100 * entry['high']:.2f} %)"
+            )
+    limits = found["limits"]
+    lines.append(f"limits: max |INL| {limits['max_inl']}, max |DNL| {limits['max_dnl']} LSB, monotonic")
+    return lines

@@ -1,0 +1,1 @@
+"""Commands of circuits: decks, simulations, measured blocks."""

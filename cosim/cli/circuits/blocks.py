@@ -1,0 +1,48 @@
+"""``cosim blocks``: the transistor-level blocks, measured, and the macro-models derived from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import options as o
+from ..output import answer, be_silent, note
+
+
+def blocks(
+    out: o.Out = Path("results/blocks"),
+    samples: Annotated[int, typer.Option(help="Mismatch samples of each offset distribution.")] = 300,
+    seed: o.Seed = 1,
+    jobs: o.Jobs = 0,
+    nominal_only: Annotated[bool, typer.Option("--nominal-only", help="Only tt, 27 C, 1.8 V: quick, no corners.")] = False,
+    macro_file: Annotated[Path | None, typer.Option(help="Where the macro-models' parameters go; with the corners only.")] = None,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+) -> None:
+    """Measure op-amp, integrator, comparators and access transistor on the SkyWater 130 nm models (level sky130).
+
+    Example: cosim blocks --samples 300 --seed 1 --out results/blocks
+    """
+    from characterization.transistors import EXTREMES, MACRO_FILE, measure_blocks, write_macro_parameters
+    from netlists.technology import CORNERS
+
+    corners, extremes = (("tt",), ((27.0, 1.8),)) if nominal_only else (CORNERS, EXTREMES)
+    summary = measure_blocks(
+        out,
+        samples=samples,
+        seed=seed,
+        corners=corners,
+        extremes=extremes,
+        jobs=o.workers(jobs),
+        progress=be_silent if quiet else note,
+    )
+    lines = [f"{out}: op-amp {summary['ota']['gain_db']:.1f} dB, GBW {summary['ota']['gbw'] / 1e6:.0f} MHz"]
+    for row in summary["offsets"]:
+        lines.append(f"{row['block']} at {row['common_mode']:g} V: offset sigma {1e3 * row['sigma']:.2f} mV, n = {row['n']}")
+    if not nominal_only:
+        path = macro_file or MACRO_FILE
+        write_macro_parameters(summary, path, tables=out)
+        lines.append(f"macro-model parameters: {path.name}")
+    answer(summary, "\n".join(lines), json)

@@ -1,0 +1,80 @@
+"""``cosim netlist crossbar``: the deck of a wired crossbar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from netlists.technology import check_level, load_profile
+
+from .. import options as o
+from ..output import answer
+
+Columns = Annotated[int, typer.Option(help="Columns of the crossbar.", min=1)]
+RandomSeed = Annotated[int, typer.Option(help="Seed of the random weights and inputs.")]
+
+
+@dataclass(frozen=True)
+class Wires:
+    """Resistances around the cells as options give them, ohm."""
+
+    r_wire: Annotated[float, typer.Option(help="Wire resistance of a segment, along rows and columns, ohm.")] = 1.0
+    r_driver: Annotated[
+        float, typer.Option(help="Output resistance of a row driver, ohm; at level sky130 it sets the driver's size.")
+    ] = 0.0
+    r_sense: Annotated[float, typer.Option(help="Resistance between a column's end and its terminal, ohm.")] = 0.0
+
+    @property
+    def of_crossbar(self) -> dict[str, float]:
+        """The fields of a crossbar."""
+        return {"r_row": self.r_wire, "r_col": self.r_wire, "r_driver": self.r_driver, "r_sense": self.r_sense}
+
+
+def crossbar(
+    *,
+    out: o.Out,
+    rows: Annotated[int, typer.Option(help="Rows of the crossbar.", min=1)] = 32,
+    columns: Columns = 32,
+    profile: o.Profile = o.DEFAULT_PROFILE,
+    level: Annotated[
+        str, typer.Option(help="ideal (no wires, drivers and sense resistors), macro, or sky130 (access transistors).")
+    ] = "macro",
+    wires: Wires,
+    curvature: Annotated[float, typer.Option(help="b of the cells' I = G (V + b V^3), 1/V^2.")] = 0.0,
+    seed: RandomSeed = 0,
+    json: o.Json = False,
+) -> None:
+    """Write a wired crossbar of random cells, driven by random voltages, that prints its column currents.
+
+    Example: cosim netlist crossbar --rows 16 --columns 16 --out crossbar.cir && ngspice -b crossbar.cir
+    """
+    import numpy as np
+
+    from netlists.array import AccessTransistor, ArraySolver, Crossbar, operating_point_deck
+    from netlists.technology import RampCircuit
+
+    check_level(level)
+    device, rng = load_profile(profile), np.random.default_rng(seed)
+    around = wires.of_crossbar if level != "ideal" else dict.fromkeys(wires.of_crossbar, 0.0)
+    array = Crossbar(rng.uniform(device.g_min, device.g_max, (rows, columns)), curvature=curvature, **around)
+    v_read = RampCircuit().v_read
+    voltage = rng.uniform(-v_read, v_read, rows)
+    access = AccessTransistor() if level == "sky130" else None
+    deck = operating_point_deck(array, voltage, access=access)
+    deck.write(out)
+    current = ArraySolver(array).column_currents(voltage)
+    data = {
+        "path": str(out),
+        "sha256": deck.sha256,
+        "level": level,
+        "rows": rows,
+        "columns": columns,
+        "solver_currents": current.tolist(),
+    }
+    text = (
+        f"{out}: {rows} x {columns} crossbar, {level}; column currents by the array solver "
+        f"{current.min():.4g}..{current.max():.4g} A; run it with `ngspice -b {out}`"
+    )
+    answer(data, text, json)

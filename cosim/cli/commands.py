@@ -1,0 +1,131 @@
+"""Groups that load a command's module when the command is asked for, and commands that keep what they read."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+from netlists.errors import InputError
+
+from .fields import expand
+from .inputs import check_outputs, name_flags
+from .output import note
+
+Entry = str | TyperGroup | Callable[..., Any]
+"""A command: ``module:function`` below `cosim.cli`, a group, or a function."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 plus the signal's number."""
+
+
+class Interrupted(SystemExit):
+    """The end of a command that Ctrl-C stopped and that said what is kept."""
+
+
+def kept(line: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that gives a command its line about what is kept after Ctrl-C."""
+
+    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
+        vars(function)["kept"] = line
+        return function
+
+    return mark
+
+
+SAMPLES_KEPT = "finished samples are kept; the same command goes on from there"
+
+
+class Command(TyperCommand):
+    """A command that refuses to replace a file it reads, names its options in messages and says what an interruption leaves."""
+
+    def invoke(self, ctx: Any) -> Any:
+        check_outputs(ctx)
+        try:
+            return super().invoke(ctx)
+        except InputError as e:
+            raise InputError(name_flags(str(e), ctx)) from e
+        except KeyboardInterrupt:
+            line = getattr(self.callback, "kept", "")
+            note(f"interrupted: {line}" if line else "interrupted")
+            raise Interrupted(INTERRUPTED) from None
+
+
+class Group(TyperGroup):
+    """A group that knows the names of its commands, and loads the module of one when it is asked for."""
+
+    entries: Callable[[], Mapping[str, Entry]] = dict
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.entries())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        entry = self.entries().get(cmd_name)
+        if entry is None or isinstance(entry, TyperGroup):
+            return entry
+        return made(cmd_name, entry)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The names and first lines of the commands, read without importing them."""
+        entries = self.entries()
+        width = formatter.width - 6 - max(map(len, entries))
+        with formatter.section("Commands"):
+            formatter.write_dl([(n, textwrap.shorten(first_line(e), width, placeholder="...")) for n, e in entries.items()])
+
+
+def group(
+    help: str, entries: Callable[[], Mapping[str, Entry]], callback: Callable[..., Any] | None = None, alone: bool = False
+) -> TyperGroup:
+    """A group of commands, with the options of a ``callback``, which answers ``alone`` when no command of it is named."""
+    application = typer.Typer(
+        cls=Group,
+        help=help,
+        no_args_is_help=not alone,
+        invoke_without_command=alone,
+        callback=callback,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
+    out = get_group(application)
+    assert isinstance(out, Group)
+    out.entries = entries
+    return out
+
+
+def made(name: str, entry: Any) -> Any:
+    """The command of a function."""
+    application = typer.Typer(add_completion=False, rich_markup_mode=None)
+    application.command(name, cls=Command)(expand(loaded(entry)))
+    return get_command(application)
+
+
+def loaded(entry: Any) -> Callable[..., Any]:
+    """The function of an entry; it imports its module."""
+    if not isinstance(entry, str):
+        return entry
+    module, _, name = entry.partition(":")
+    return getattr(import_module(f".{module}", __package__), name)
+
+
+def first_line(entry: Entry) -> str:
+    """The first line of what a command says of itself; its module is read, not imported."""
+    if isinstance(entry, TyperGroup):
+        return entry.help or ""
+    if not isinstance(entry, str):
+        return (entry.__doc__ or "").partition("\n")[0]
+    module, _, name = entry.partition(":")
+    spec = find_spec(resolve_name(f".{module}", __package__))
+    assert spec is not None
+    assert spec.origin is not None
+    for node in ast.parse(Path(spec.origin).read_text()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    raise AssertionError(f"{entry}: there is no such function")

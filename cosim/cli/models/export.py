@@ -1,0 +1,61 @@
+"""``cosim export``: a fitted converter for other simulators."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netlists.errors import InputError
+from netlists.files import write_text
+
+from .. import options as o
+from ..output import answer
+
+
+def export(
+    model: o.ModelFile,
+    out: o.Out,
+    chip: Annotated[int | None, typer.Option(help="Draw chips with --seed and take this one; the mean chip by default.")] = None,
+    column: Annotated[int, typer.Option(help="Column of that chip: each has its comparator's offset.")] = 0,
+    seed: o.Seed = 0,
+    corner: Annotated[float, typer.Option(help="Move every level of the mean chip by so many standard deviations.")] = 0.0,
+    name: Annotated[str | None, typer.Option(help="Name of the subcircuit or module.")] = None,
+    json: o.Json = False,
+) -> None:
+    """Write a fitted chip or corner as an ngspice subcircuit (.cir) or a Verilog-A module (.va).
+
+    Example: cosim export models/sigmoid5.json --chip 3 --seed 1 --out sigmoid5_chip3.va
+    """
+    import numpy as np
+
+    from characterization.export import spice, veriloga
+    from characterization.export.converter import of_chip, of_corner
+    from characterization.ramp_model import RampModel
+
+    writers = {".cir": spice.subcircuit, ".va": veriloga.module}
+    if out.suffix not in writers:
+        raise InputError(f"--out {out}: must end in .cir (ngspice subcircuit) or .va (Verilog-A)")
+    loaded = RampModel.load(model)
+    if chip is None:
+        if column:
+            raise InputError(f"--column {column}: is of a drawn chip; give --chip as well")
+        converter = of_corner(loaded, corner, name=name)
+    elif corner:
+        raise InputError(f"--corner {corner} --chip {chip}: give one of them")
+    else:
+        if chip < 0 or column < 0:
+            raise InputError(f"chip={chip}, column={column}: must be 0 or more")
+        draw = loaded.sample(chip + 1, column + 1, np.random.default_rng(seed))
+        converter = of_chip(loaded, draw, chip, column, name=name)
+    text = writers[out.suffix](converter)
+    write_text(out, text)
+    data = {
+        "out": str(out),
+        "name": converter.name,
+        "levels": len(converter.levels),
+        "volts_per_unit": converter.volts_per_unit,
+        "v_cm": converter.v_cm,
+        "origin": converter.origin,
+    }
+    answer(data, f"{out}: {converter.name}, {len(converter.levels)} levels; {converter.origin}", json)

@@ -1,0 +1,1 @@
+"""Commands of networks: training, and what hardware does to them."""

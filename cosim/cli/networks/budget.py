@@ -1,0 +1,60 @@
+"""``cosim budget``: which error source costs how much accuracy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netlists.errors import InputError
+
+from ...budget.settings import BudgetSettings
+from .. import options as o
+from ..commands import SAMPLES_KEPT, kept
+from ..fields import Given, Options
+from ..output import answer, note
+
+
+@kept(SAMPLES_KEPT)
+def budget(
+    *,
+    network: Annotated[Path | None, typer.Option(help="Network file, such as `cosim train` writes.")] = None,
+    task: o.TrainedTask = None,
+    options: Annotated[Given[BudgetSettings], Options(without=("network", "task", "max_loss", "amounts"))],
+    max_loss: o.MaxLoss = "1%",
+    amounts: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SOURCE=AMOUNT", help="Amount of a source, SI units; 0 leaves it out. May be repeated."),
+    ] = None,
+    out: o.Out = Path("results/budget"),
+    jobs: o.Threads = 0,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+) -> None:
+    """Error budget: accuracy lost to each error source alone and to all but it, Shapley shares, and the tolerance of each.
+
+    A stopped budget goes on with the same command.
+
+    Example: cosim budget --task voices --network results/error-sources/networks/voices-plain.npz --out results/budget-voices
+
+    Example: cosim budget --network nets/vowels.npz --bits 4 --set ir_drop=0.3 --set stuck=0 --max-loss 0.5%
+    """
+    from cosim.network import Network
+    from cosim.report import RunOptions
+
+    from ...budget.run import describe, run_budget
+
+    if network is None:
+        raise InputError(
+            "--network: is not given; a budget is of a trained network: train one with "
+            "`cosim train --task voices --out nets/voices.npz`"
+        )
+    settings = options.make(
+        network=str(network),
+        task=Network.load(network).task_name(task),
+        max_loss=o.parse_loss(max_loss),
+        amounts=o.numbers_from(amounts, "--set", "SOURCE=AMOUNT", "ir_drop=0.5"),
+    )
+    summary = run_budget(settings, out, RunOptions(jobs=o.workers(jobs), progress=not quiet, say=note))
+    answer(summary, f"{describe(summary)}\nreport: {out / 'report.html'}", json)

@@ -1,0 +1,131 @@
+"""``cosim evaluate``: what hardware does to a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netlists.errors import InputError
+from netlists.technology import load_profile
+
+from ...chip import ENGINES, Arrays, Hardware
+from ...tasks import TASKS
+from .. import options as o
+from ..fields import Given, Options
+from ..output import answer
+
+HARDWARE = Options(
+    only=("state_unit", "threshold_noise", "v_read", "temperature", "supply"),
+    helps={
+        "v_read": "Read voltage. Default: that of the models, 0.2",
+        "temperature": "Deg C; needs models with a table of it",
+        "supply": "Volts; needs models with a table of it",
+    },
+)
+ARRAYS = Options(
+    only=("max_rows", "max_columns", "partial_sums", "drift_time"),
+    flags={"max_rows": "array-rows", "max_columns": "array-columns", "drift_time": "drift"},
+    helps={
+        "max_rows": "Cells along a column of an array. Default: one array a matrix",
+        "max_columns": "Cells along a row of an array",
+    },
+)
+
+
+def evaluate(
+    *,
+    network: o.NetworkFile,
+    task: Annotated[
+        str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. Default: the one the network was trained on.")
+    ] = None,
+    sigmoid: Annotated[Path | None, typer.Option(metavar="FILE", help="Model of the sigmoid ramp.")] = None,
+    tanh: Annotated[Path | None, typer.Option(metavar="FILE", help="Model of the tanh ramp.")] = None,
+    model: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Model of a ramp of any activation; may be repeated.")
+    ] = None,
+    bits: Annotated[
+        int | None, typer.Option(help="Ideal ramps of this resolution, 1..16; with models: the resolution they must have.")
+    ] = None,
+    adc_bits: Annotated[
+        int | None, typer.Option(help="Conventional scheme: linear converters of this resolution, 1..12, and a digital table.")
+    ] = None,
+    table_bits: Annotated[int | None, typer.Option(help="Bits of the values in that table. Default: 8.")] = None,
+    hardware: Annotated[Given[Hardware], HARDWARE],
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--weights", metavar="PROFILE", help="Weights on memristors of this device profile: a built-in name or a .toml file."
+        ),
+    ] = None,
+    no_variation: Annotated[
+        bool, typer.Option("--no-variation", help="Weights exactly as programmed: no programming error, no read noise.")
+    ] = False,
+    r_wire: Annotated[
+        float, typer.Option(metavar="OHM", help="Wire resistance of a cell along rows and columns; needs --weights.")
+    ] = 0.0,
+    arrays: Annotated[Given[Arrays], ARRAYS],
+    pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
+    characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
+    engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
+    chips: Annotated[int, typer.Option(help="Chips to draw; one if nothing about the hardware is random.")] = 16,
+    seed: Annotated[int, typer.Option(help="Chip i depends on the seed and i alone.")] = 1,
+    jobs: o.Threads = 0,
+    json: o.Json = False,
+) -> None:
+    """What hardware does to a network: float, ideal converters and drawn chips, compared on the same test items.
+
+    Converters are ramps of fitted models (--sigmoid, --tanh, --model), ideal ramps (--bits), or the conventional scheme
+    (--adc-bits); without any of them activations are exact. Options for weights, inputs and conditions add to each.
+
+    Example: cosim evaluate --task vowels --network nets/vowels.npz
+    --sigmoid models/sigmoid5.json --tanh models/tanh5.json --chips 16 --seed 1
+
+    Example: cosim evaluate --network nets/voices.npz --bits 4 --threshold-noise 0.5 --weights taox-100-400 --pwm-bits 5
+
+    Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
+    """
+    from ...chip import LinearAdc, PwmInputs
+    from ...evaluation import compare, load_models
+    from ...network import Network
+
+    if table_bits is not None and adc_bits is None:
+        raise InputError(f"--table-bits {table_bits}: is of the conventional scheme; give --adc-bits as well")
+    models = load_models(model or [], sigmoid=sigmoid, tanh=tanh)
+    converter = {"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}
+    made = hardware.make(
+        **converter,
+        adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
+        arrays=_arrays(profile, no_variation, r_wire, arrays),
+        pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
+    )
+    result = compare(
+        Network.load(network),
+        task,
+        made,
+        chips=chips,
+        seed=seed,
+        characters=characters,
+        engine=engine,
+        threads=o.workers(jobs),
+    )
+    held_out = [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
+    answer(
+        result.as_dict() | {"validation": {a: m.validation for a, m in models.items()}},
+        "\n".join([result.report(), *held_out]),
+        json,
+    )
+
+
+def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given[Arrays]) -> Arrays | None:
+    """Arrays of memristors; None: exact weights."""
+    if profile is None:
+        asked = {"--r-wire": r_wire != 0.0, "--no-variation": no_variation}
+        if flags := [*(flag for flag, is_given in asked.items() if is_given), *map(ARRAYS.flag, given.changed)]:
+            raise InputError(
+                f"{flags[0]}: says how arrays of memristors behave; give --weights PROFILE as well, such as taox-100-400"
+            )
+        return None
+    device = load_profile(profile)
+    return given.make(profile=device.without_variation() if no_variation else device, r_row=r_wire, r_col=r_wire)

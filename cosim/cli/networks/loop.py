@@ -1,0 +1,100 @@
+"""``cosim loop``: ngspice in the loop of a network."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...loop.settings import ON_FAILURE, SKY130_COLUMNS_A_GATE, LoopSettings
+from ...tasks import load_task
+from .. import options as o
+from ..commands import SAMPLES_KEPT, kept
+from ..fields import Given, Options
+from ..output import answer, be_silent, note
+from ..ramp_options import AllowFiles, Comparator
+
+
+@kept(SAMPLES_KEPT)
+def loop(
+    *,
+    network: o.NetworkFile,
+    task: o.TrainedTask = None,
+    options: Annotated[Given[LoopSettings], Options(without=("task", "gates", "columns", "comparator"))],
+    gates: Annotated[str | None, typer.Option(metavar="A,B", help="Gates that are simulated, such as f,i. Default: all.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="0,1,...",
+            help=f"Columns that are simulated, 4-7 being 4,5,6,7. Default: all; at sky130 {SKY130_COLUMNS_A_GATE} of each gate.",
+        ),
+    ] = None,
+    comparator: Comparator = None,
+    allow_files: AllowFiles = False,
+    on_failure: Annotated[
+        str, typer.Option(help=f"A conversion that ngspice cannot do in a closed loop: {', '.join(ON_FAILURE)} (the model's code).")
+    ] = "stop",
+    jobs: o.Jobs = 0,
+    out: o.Out = Path("results/loop"),
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """A network on test sequences with ngspice in the loop: at every step it converts the columns, and its codes make the state.
+
+    The model runs the same sequences on the same drawn chip, with transition levels that were measured in ngspice. A loop that
+    was stopped goes on when it is started again.
+
+    Example: cosim loop --task vowels --network nets/vowels.npz --bits 5 --utterances 20
+
+    Example: cosim loop --network nets/vowels.npz --level sky130 --utterances 4 --mode shadow
+
+    Example: cosim loop --network nets/vowels.npz --comparator mycomp.cir:mycomp --utterances 4
+    """
+    from netlists.outside import load_user_subcircuit
+    from netlists.spice import Permissions
+
+    from ...loop.run import run_loop
+    from ...network import Network
+
+    net = Network.load(network)
+    settings = options.make(
+        task=net.task_name(task),
+        gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
+        columns=None if columns is None else o.columns_from(columns, "--columns"),
+        comparator=None if comparator is None else load_user_subcircuit(comparator, "comparator", Permissions(files=allow_files)),
+    )
+    summary = run_loop(
+        net,
+        load_task(settings.task),
+        settings,
+        out,
+        jobs=o.workers(jobs),
+        on_failure=on_failure,
+        progress=not quiet,
+        say=be_silent if quiet else note,
+        command=shlex.join(["cosim", *sys.argv[1:]]),
+    )
+    answer(summary, "\n".join([describe(summary), f"report: {out / 'report.html'}"]), json)
+
+
+def describe(summary: dict[str, Any]) -> str:
+    """A few lines for the terminal."""
+    s = summary
+    lines = [
+        f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.0f} a second",
+        f"codes equal {100 * (s['codes_equal'] or 0):.3f} %, within 1 {100 * (s['codes_within_1'] or 0):.3f} %;"
+        f" {s['disagreements']} differ",
+    ]
+    if s["paired"] is None:
+        return "\n".join([*lines, f"accuracy of the model {100 * s['metric_model']:.2f} %"])
+    p = s["paired"]
+    return "\n".join(
+        [
+            *lines,
+            f"accuracy: ngspice {100 * s['metric_spice']:.2f} %, model {100 * s['metric_model']:.2f} %; difference"
+            f" {100 * p['difference']:+.2f} % ({100 * p['low']:+.2f} to {100 * p['high']:+.2f} %), McNemar p = {p['p']:.3g}",
+        ]
+    )

@@ -1,0 +1,66 @@
+"""``cosim optimize``: the search for a design."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...optimize.settings import OptimizeSettings
+from .. import options as o
+from ..commands import SAMPLES_KEPT, kept
+from ..fields import Given, Options
+from ..output import answer, note
+
+
+@kept(SAMPLES_KEPT)
+def optimize(
+    network: o.NetworkFile,
+    options: Annotated[Given[OptimizeSettings], Options(without=("network", "max_loss", "fixed"))],
+    max_loss: o.MaxLoss = "0.5%",
+    fix: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Do not search this variable; SI units; may be repeated.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(help="Threads and ngspice processes; 0 takes every core. The numbers do not depend on it.")
+    ] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write; results/optimize-TASK by default. A stopped search goes on there.")
+    ] = None,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+) -> None:
+    """The cheapest hardware that loses no more accuracy than allowed: bits, voltages, clocks, conductances, cells, arrays.
+
+    Designs are tried with ramps in closed form on validation sequences; the best is confirmed in SPICE, and reported on test
+    sequences. Variables: bits, n_in, v_read, t_step, g_max, calibration_cells, comparator_offset, array_size.
+
+    Example: cosim optimize --task voices --network nets/voices.npz --max-loss 0.5%
+
+    Example: cosim optimize --task voices --network nets/voices.npz --objective latency --fix bits=5 --fix v_read=0.2
+    """
+    from cosim.report import RunOptions
+
+    from ...optimize.run import describe, run_optimize
+    from ...optimize.space import parse_fixed
+
+    settings = options.make(network=str(network), max_loss=o.parse_loss(max_loss), fixed=parse_fixed(fix or []))
+    folder = out or Path("results") / f"optimize-{settings.task}"
+    command = command_line(settings, folder)
+    summary = run_optimize(settings, folder, RunOptions(o.workers(jobs), not quiet, note), command)
+    answer(summary, f"{describe(summary)}\nreport: {folder / 'report.html'}", json)
+
+
+def command_line(settings: OptimizeSettings, folder: Path) -> str:
+    """The command that gives this folder again."""
+    line = ["cosim", "optimize", "--task", settings.task, "--network", settings.network]
+    line += ["--max-loss", f"{100 * settings.max_loss:.10g}%"]
+    for name, field in OptimizeSettings.model_fields.items():
+        value = getattr(settings, name)
+        if not field.is_required() and name != "fixed" and value != field.default:
+            line += ["--" + name.replace("_", "-"), str(value)]
+    for name, value in settings.fixed.items():
+        line += ["--fix", f"{name}={value:.12g}"]
+    return shlex.join([*line, "--out", str(folder)])

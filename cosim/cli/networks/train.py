@@ -1,0 +1,107 @@
+"""``cosim train``: a network from a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netlists.errors import InputError
+
+from ...tasks import TASKS, load_data
+from ...training.settings import TrainingSettings
+from .. import options as o
+from ..commands import kept
+from ..fields import Given, Options
+from ..output import answer
+
+FLAGS = {
+    "n_hidden": "hidden",
+    "n_projection": "projection",
+    "n_embedding": "embedding",
+    "learning_rate": "lr",
+    "preactivation_noise": "noise",
+}
+
+
+@kept("the epochs that are done are in the checkpoint OUT.checkpoint.npz; the same command with --resume goes on from there")
+def train(
+    *,
+    out: o.Out,
+    task: Annotated[str, typer.Option(help=f"Task: {', '.join(TASKS)}.")] = "vowels",
+    options: Annotated[Given[TrainingSettings], Options(flags=FLAGS)],
+    hardware_aware: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="SIGMOID TANH", help="Train through ramps: a model of the sigmoid ramp and one of the tanh ramp."),
+    ] = None,
+    model: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Model of a ramp that another cell needs besides; may be repeated.")
+    ] = None,
+    bits: Annotated[int | None, typer.Option(help="Train through ideal ramps of so many bits instead.")] = None,
+    weight_noise: Annotated[
+        float, typer.Option(help="Noise on every weight, drawn for each step, in units of the matrix's largest weight.")
+    ] = 0.0,
+    threshold_noise: Annotated[float, typer.Option(help="Noise on every threshold of every column, LSB; needs ramps.")] = 0.0,
+    pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Network file whose shape and weights to start from, in place of --cell, --hidden etc."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint OUT.checkpoint.npz, written after each epoch.")
+    ] = False,
+    seed: o.Seed = 1,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+) -> None:
+    """Train a network on labelled sequences or, if the task is a text, to predict the next character.
+
+    Without a hardware option it trains in floating point. With one, every gradient step sees a freshly drawn chip, and
+    gradients go straight through its roundings.
+
+    Example: cosim train --task vowels --out nets/vowels.npz
+
+    Example: cosim train --task vowels --hardware-aware models/sigmoid5.json models/tanh5.json
+    --threshold-noise 0.5 --out nets/aware.npz
+
+    Example: cosim train --task sotu --hidden 256 --embedding 64 --epochs 5 --lr 0.003 --out nets/sotu.npz
+    """
+    if out.suffix != ".npz":
+        raise InputError(f"--out {out}: a network is saved as .npz; give a name that ends so")
+    from ...chip import Hardware, PwmInputs
+    from ...evaluation import AccuracyInterval, float_score, load_models
+    from ...network import Network
+    from ...training import HardwareAware, train_task
+
+    data, settings, aware = load_data(task), options.make(), None
+    models = [*(hardware_aware or ()), *(model or ())]
+    if models or bits is not None or weight_noise or threshold_noise or pwm_bits is not None:
+        hardware = Hardware(
+            bits=bits,
+            ramps=load_models(models) or None,
+            threshold_noise=threshold_noise,
+            pwm=None if pwm_bits is None else PwmInputs(bits=pwm_bits),
+        )
+        aware = HardwareAware(hardware, weight_noise)
+    network = train_task(
+        data,
+        seed=seed,
+        settings=settings,
+        hardware_aware=aware,
+        start=None if start is None else Network.load(start),
+        checkpoint=out.with_suffix(".checkpoint.npz"),
+        resume=resume,
+        progress=not quiet,
+    )
+    network.save(out)
+    trained = {"out": str(out), "task": task, "metric": data.metric, "seed": seed, "cell": network.metadata.cell}
+    trained |= {"epochs": len(network.metadata.epochs), "best_epoch": network.metadata.best_epoch}
+    i = float_score(network, data, seed=seed)
+    what = f"{i.total} test sequences" if isinstance(i, AccuracyInterval) else f"{i.characters} test characters"
+    warnings = [] if aware is None else [*aware.hardware.warnings]
+    answer(
+        trained | {"float": i.value, "test_set_ci95": [i.low, i.high], "warnings": warnings},
+        f"{out}: {task}, {data.metric} {i.value:.4f} in floating point on {what} (95 % interval {i.low:.4f}..{i.high:.4f})",
+        json,
+    )

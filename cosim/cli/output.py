@@ -1,0 +1,23 @@
+"""How commands answer: text or one JSON value on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def answer(data: Any, text: str, as_json: bool) -> None:
+    """Print the answer of a command, machine-readable or for reading, and what it warns of (``warnings``) on stderr."""
+    for line in data.get("warnings", ()) if isinstance(data, dict) else ():
+        note(f"warning: {line}")
+    print(json.dumps(data, indent=1, allow_nan=False) if as_json else text)
+
+
+def note(text: str) -> None:
+    """A line about what is going on, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def be_silent(text: str) -> None:
+    """Say nothing: in the place of `note`."""

@@ -1,0 +1,117 @@
+"""Options that describe a ramp converter, and the plan that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, ClassVar
+
+import typer
+
+from characterization.plan import DEFAULT_PROFILE, RampPlan, Variation
+from netlists.errors import InputError
+from netlists.function import ACTIVATIONS
+from netlists.outside import load_user_subcircuit
+from netlists.ramp.compiler import SCHEMES
+from netlists.spice import Permissions
+from netlists.technology import RampCircuit, load_profile
+
+from . import options as o
+from .inputs import written
+
+Activation = Annotated[str, typer.Option(help=f"Activation the ramp follows: {', '.join(ACTIVATIONS)}.")]
+Bits = Annotated[int, typer.Option(help="Resolution, 1..8.")]
+Comparator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE:NAME", help="A comparator of your own: a .subckt with ports inp inn out com (vdd, vss if it needs them)."
+    ),
+]
+Opamp = Annotated[
+    str | None,
+    typer.Option(metavar="FILE:NAME", help="An op-amp of your own for the integrator; ports inp inn out com (vdd, vss)."),
+]
+AllowFiles = Annotated[
+    bool, typer.Option("--allow-files", help="Let the files of --comparator and --opamp include files outside its folder.")
+]
+
+
+@dataclass(frozen=True)
+class RampOptions:
+    """A ramp converter as options describe it."""
+
+    activation: Activation = "sigmoid"
+    bits: Bits = 5
+    profile: o.Profile = DEFAULT_PROFILE
+    scheme: Annotated[
+        str, typer.Option(help=f"How step sizes beyond the conductance range are made: auto, {', '.join(SCHEMES)}.")
+    ] = RampPlan.scheme
+    n_calibration: Annotated[int, typer.Option("--calibration-cells", help="Calibration cells of the ramp column, 1..32.")] = (
+        RampPlan.n_calibration
+    )
+    level: Annotated[str, typer.Option(help="Level of circuit detail: ideal, macro or sky130 (transistors; slow).")] = (
+        RampPlan.level
+    )
+    cells: Annotated[
+        str, typer.Option(help="Memristor column: selected (one element, fast) or switch (each cell with its switch).")
+    ] = RampPlan.cells
+    comparator: Comparator = None
+    opamp: Opamp = None
+    allow_files: AllowFiles = False
+    set_: o.Set = None
+
+    def plan(self) -> RampPlan:
+        """The plan of a ramp.
+
+        Raises
+        ------
+        InputError
+            A value that is not allowed, or a file that cannot be read.
+        """
+        return self._plan()
+
+    def _plan(self, seed: int = 0, vary: bool = True) -> RampPlan:
+        device, allowed = load_profile(self.profile), Permissions(files=self.allow_files)
+        own: dict[str, Any] = {
+            kind: load_user_subcircuit(file, kind, allowed)
+            for kind, file in (("comparator", self.comparator), ("opamp", self.opamp))
+            if file is not None
+        }
+        return RampPlan(
+            activation=self.activation,
+            bits=self.bits,
+            profile=device if vary else device.without_variation(),
+            circuit=circuit_from(self.set_),
+            variation=Variation() if vary else Variation.none(),
+            scheme=self.scheme,
+            n_calibration=self.n_calibration,
+            level=self.level,
+            cells=self.cells,
+            seed=seed,
+            **own,
+        )
+
+
+@dataclass(frozen=True)
+class ChipOptions(RampOptions):
+    """Drawn chips of a ramp converter as options describe them."""
+
+    seed: o.Seed = 0
+    no_variation: Annotated[bool, typer.Option("--no-variation", help="Every chip exactly as programmed, no noise.")] = False
+
+    NOT_OF_THE_PLAN: ClassVar = ("allow_files",)
+
+    def plan(self) -> RampPlan:
+        """The plan of the chips; raises as a ramp's."""
+        return self._plan(self.seed, not self.no_variation)
+
+
+def only_the_plan_file(context: typer.Context, *more: str) -> None:
+    """Raise `InputError` if the command line also describes a ramp, or gives one of ``more``: the plan file says all of it."""
+    names = [f.name for f in fields(ChipOptions) if f.name not in ChipOptions.NOT_OF_THE_PLAN]
+    if given := written(context, (*names, *more)):
+        raise InputError(f"{given}: cannot be given with --plan; write it into the plan file")
+
+
+def circuit_from(settings: list[str] | None) -> RampCircuit:
+    """The default circuit with ``NAME=VALUE`` changes."""
+    return RampCircuit().with_(**o.numbers_from(settings, "--set", "NAME=VALUE", "comparator_offset=0.002"))

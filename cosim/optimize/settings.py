@@ -1,0 +1,34 @@
+"""What a design search is asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from cosim.report import StudySettings
+
+
+class OptimizeSettings(StudySettings):
+    """What a design search is asked."""
+
+    task: str = Field(description="classification task the network was trained on")
+    network: str = Field(description="network file")
+    max_loss: float = Field(ge=0, le=0.5, description="largest loss of accuracy against floating point")
+    objective: Literal["energy", "latency", "area", "edp"] = Field(
+        "energy", description="what is minimised, for an inference (edp is energy times latency)"
+    )
+    judge: Literal["mean", "chips", "sequences"] = Field(
+        "mean",
+        description="what must be within the limit: the mean over chips (mean), or the upper end of its 95 % interval over chips "
+        "(chips) or over sequences (sequences)",
+    )
+    trials: int = Field(60, ge=2, le=100_000, description="designs to try, the default design first")
+    chips: int = Field(8, ge=2, le=1000, description="chips of each design in the search")
+    fixed: dict[str, float] = Field(default_factory=dict, description="variables that are not searched, SI units")
+    profile: str = Field("taox-100-400", description="device profile: a built-in name or a .toml file")
+    r_wire: float = Field(1.0, ge=0, description="wire resistance of a cell along rows and columns, ohm")
+    samples: int = Field(64, ge=8, description="chips of each ramp that confirm a design in SPICE, 8 or more")
+    confirm_chips: int = Field(16, ge=2, description="fresh chips that the confirmation runs the network on")
+    tries: int = Field(3, ge=1, le=20, description="designs along the front that are taken to SPICE")
+    seed: int = Field(1, ge=0, description="of the chips and of the search")

@@ -1,0 +1,152 @@
+"""A study: settings that a TOML file can give, and what is computed from them; the frame makes its folder of that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from inspect import getfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+from tqdm import tqdm
+
+from characterization.provenance import versions
+from characterization.resume import Parts
+from characterization.workers import in_workers
+from netlists.files import make_folder, write_json
+
+from .registry import command, write_report
+from .settings import RunOptions, StudySettings
+from .tables import write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .pictures import Picture
+
+Rows = list[dict[str, Any]]
+
+
+class Work:
+    """What a study works with: its settings, its folder, its finished parts, and how it runs.
+
+    The folder is made when it is first asked for: what cannot be is said before anything is written.
+    """
+
+    def __init__(self, settings: StudySettings, out: Path, options: RunOptions) -> None:
+        self.settings, self.options = settings, options
+        self._out = Path(out)
+        self._parts: Parts | None = None
+
+    @cached_property
+    def out(self) -> Path:
+        """The study's folder."""
+        return make_folder(self._out)
+
+    def parts(self, **more: Any) -> Parts:
+        """Opens the finished parts, which depend on the settings and on ``more``, as JSON has it."""
+        if self._parts is None:
+            place = self.options.work or self.out
+            self._parts = Parts(place, self.settings.model_dump(mode="json") | more)
+        return self._parts
+
+    def rows(self, jobs: Mapping[str, Callable[[], Rows]], unit: str, title: str) -> list[Rows]:
+        """Computes the rows of each part in worker processes, or reads them, in the order of the names."""
+        parts = self.parts()
+        calls = [joblib.delayed(parts.rows)(name, compute) for name, compute in jobs.items()]
+        found = in_workers(calls, self.options.jobs)
+        return list(tqdm(found, title, len(calls), unit=f" {unit}", disable=not self.options.progress))
+
+    def done(self) -> None:
+        """Removes the parts, unless they lie in a folder that was asked for."""
+        if self._parts is not None and self.options.work is None:
+            self._parts.done()
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a study found.
+
+    Attributes
+    ----------
+    summary : mapping
+        Values of ``summary.json`` beside those that every study has.
+    tables : mapping of str to DataFrame
+        By the name of the file, ``.csv`` or ``.parquet``.
+    pictures : mapping of str to callable
+        What draws each picture in ``pictures/``; the names are without suffix.
+    float_format : str or None
+        Of the CSV tables.
+    """
+
+    summary: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    pictures: Mapping[str, Callable[[], Picture]] = field(default_factory=dict)
+    float_format: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study.
+
+    Attributes
+    ----------
+    name : str
+        Of the command, the preset and the folder under results/.
+    settings : type of StudySettings
+    compute : callable
+        From settings and `Work` to `Results`.
+    describe : callable
+        From the summary to a few lines for the terminal.
+    """
+
+    name: str
+    settings: type[StudySettings]
+    compute: Callable[[Any, Work], Results]
+    describe: Callable[[dict[str, Any]], str]
+
+    @property
+    def preset(self) -> Path:
+        """The file of the defaults, in the study's folder."""
+        return Path(getfile(self.settings)).with_name("preset.toml")
+
+    def run(self, settings: StudySettings, out: Path, options: RunOptions | None = None) -> dict[str, Any]:
+        """Computes, and writes tables, ``pictures/``, ``summary.json`` and ``report.html``.
+
+        Returns
+        -------
+        dict
+            What ``summary.json`` holds.
+
+        Raises
+        ------
+        InputError
+            Settings that cannot be, or a folder with the parts of a stopped study of other settings.
+        SimulationError, ToolkitError
+            As the study's steps raise them.
+        """
+        start = time.perf_counter()
+        work = Work(settings, out, options or RunOptions())
+        found = self.compute(settings, work)
+        for name, table in found.tables.items():
+            write_table(work.out / name, table, found.float_format)
+        save_pictures(work.out / "pictures", found.pictures)
+        head = {"study": self.name, "settings": settings.model_dump(mode="json")}
+        made = {"command": command(head), "versions": versions(), "wall_seconds": round(time.perf_counter() - start, 1)}
+        summary = head | dict(found.summary)
+        summary |= {name: value for name, value in made.items() if name not in summary}
+        write_json(work.out / "summary.json", summary)
+        write_report(work.out)
+        work.done()
+        return summary
+
+
+def save_pictures(folder: Path, pictures: Mapping[str, Callable[[], Picture]]) -> None:
+    """Draws the pictures and writes each as PNG and SVG."""
+    from .pictures import save_figure
+
+    for name, draw in pictures.items():
+        save_figure(draw(), folder / name)

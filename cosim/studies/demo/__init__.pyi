@@ -1,4 +1,0 @@
-from .run import (
-    DemoSettings as DemoSettings,
-    run_demo as run_demo,
-)

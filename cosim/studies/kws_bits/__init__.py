@@ -1,0 +1,1 @@
+"""Study kws-bits: accuracy of keyword spotting against bits."""

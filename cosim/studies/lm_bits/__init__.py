@@ -1,0 +1,1 @@
+"""Study lm-bits: bits per character of a language model against bits."""

@@ -1,0 +1,87 @@
+"""Tables of the study of trust: tests of further sets of fresh chips, and one calibration procedure against another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from characterization.chips import draw, error_at, measure
+from characterization.chips.recalibrate import recalibrate
+from characterization.estimates import max_inl
+from characterization.plan import CALIBRATIONS, RampPlan
+from characterization.ramp_model import RampModel, level_tests
+from characterization.resume import Parts
+from characterization.run import characterize
+from cosim.report import RunOptions
+from netlists.ramp import to_input_units
+
+from ..ramp_models import HELD_OUT_SEED_OFFSET
+
+_CALIBRATION_BATCH = 64
+
+
+def further_tests(model: RampModel, sets: int, chips: int, parts: Parts, options: RunOptions) -> list[dict[str, Any]]:
+    """Tests further sets of fresh chips by Kolmogorov-Smirnov, a row a set and test, and all these sets together (set 0)."""
+    plan = model.ramp_plan
+    found: list[np.ndarray] = []
+    rows: list[dict[str, Any]] = []
+    first = plan.seed + 2 * HELD_OUT_SEED_OFFSET
+    for i in range(sets):
+        fresh = replace(plan, seed=first + 10 * i, conversions=False)
+        folder = parts.file(f"{plan.name}{plan.bits}-fresh-{i + 1}")
+        run = characterize(fresh, chips, folder, jobs=options.jobs, progress=options.progress)
+        levels = run.levels(calibrated=True)
+        found.append(levels[np.isfinite(levels).all(axis=1)])
+    groups = [(0, first, np.concatenate(found))] if found else []
+    groups += [(i + 1, first + 10 * i, levels) for i, levels in enumerate(found)]
+    for number, seed, levels in groups:
+        for test, result in level_tests(levels, model, seed).items():
+            row = {"activation": plan.name, "set": number, "seed": seed, "chips": len(levels), "test": test}
+            rows.append(row | {"statistic": result["statistic"], "p_value": result["p_value"]})
+    return rows
+
+
+def calibration_table(plan: RampPlan, chips: int) -> pd.DataFrame:
+    """Makes a row a procedure: |INL| and error at the point before and after, writes, transients on the way; the same chips."""
+    return pd.DataFrame([calibration_row(replace(plan, calibration=name), chips) for name in CALIBRATIONS])
+
+
+def calibration_row(plan: RampPlan, chips: int) -> dict[str, Any]:
+    """Measures one procedure on ``chips`` chips in ngspice; figures over the chips, input LSB.
+
+    ``measurements`` counts how often a chip is measured between the measurements as programmed and after calibration; in
+    the binary search each is one conversion, otherwise the whole set of levels.
+    """
+    program, circuit = plan.program(), plan.circuit
+    before, after, writes, measurements = [], [], [], 0
+    for first in range(0, chips, _CALIBRATION_BATCH):
+        drawn = draw(plan, program, np.arange(first, min(first + _CALIBRATION_BATCH, chips)))
+
+        def levels(conductance: np.ndarray, drawn: Any = drawn) -> np.ndarray:
+            return to_input_units(measure(program, circuit, drawn.chips(conductance), blocks=plan.blocks).volts, program, circuit)
+
+        x = levels(drawn.conductance)
+        done = recalibrate(plan, program, drawn, x, levels)
+        before.append(x)
+        after.append(levels(done.conductance))
+        writes.append(done.writes)
+        measurements = done.measurements
+    old, new = np.concatenate(before), np.concatenate(after)
+    use = np.isfinite(old).all(axis=1) & np.isfinite(new).all(axis=1)
+    worst = max_inl(new[use], program)
+    middle = float(np.interp(0.0, program.x, program.lsb))
+    return {
+        "calibration": plan.calibration,
+        "chips": int(use.sum()),
+        "max_inl_before_lsb": float(max_inl(old[use], program).mean()),
+        "max_inl_after_lsb": float(worst.mean()),
+        "max_inl_after_p95_lsb": float(np.quantile(worst, 0.95)),
+        "offset_sigma_before_lsb": float(np.std(error_at(0.0, old[use], program), ddof=1) / middle),
+        "offset_sigma_after_lsb": float(np.std(error_at(0.0, new[use], program), ddof=1) / middle),
+        "writes_mean": float(np.concatenate(writes).mean()),
+        "writes_max": int(np.concatenate(writes).max()),
+        "measurements": measurements,
+    }

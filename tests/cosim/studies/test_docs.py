@@ -1,0 +1,55 @@
+"""docs/studies.md against the studies that there are."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cosim.report.registry import STUDIES, load_study
+from cosim.report.settings import load_settings
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "studies.md"
+TEXT = PAGE.read_text()
+
+
+def test_every_study_has_its_row():
+    commands = re.findall(r"^\| `cosim study ([\w-]+)` \|.*\(\.\./results/([\w-]+)\) \|$", TEXT, re.MULTILINE)
+    assert {name for name, _ in commands} == {"error-sources", *(name for name, entry in STUDIES.items() if entry.question)}
+    assert all(name == folder for name, folder in commands)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^cosim study \S.*--set.*$", TEXT, re.MULTILINE))
+def test_settings_of_the_examples_exist(line):
+    words = shlex.split(line, comments=True)
+    changes = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    study = load_study(words[2])
+    chosen = load_settings(study.settings, study.preset, changes)
+    for change in changes:
+        name, value = change.split("=", 1)
+        assert chosen.model_dump(mode="json")[name] == tomllib.loads(f"x = {value}")["x"]
+
+
+def test_figures_of_the_calibration_study_are_those_of_its_files():
+    folder = PAGE.parents[1] / "results" / "nladc-calibration"
+    figures, yields = (pd.read_csv(folder / f"{name}.csv") for name in ("calibration", "yield"))
+    keys = ["activation", "group", "calibration"]
+    figures, yields = figures.set_index(keys), yields.set_index([*keys, "limit_lsb"])
+    table = TEXT[TEXT.index("| sigmoid chips |") :].split("\n\n")[0].splitlines()[2:]
+    assert len(table) == len(yields.loc["sigmoid"]) // 2
+    for line in table:
+        group, calibration, point, inl, *shares = (cell.strip() for cell in line.strip("|").split("|"))
+        for share, limit in zip(shares, (0.5, 1.0), strict=True):
+            row = yields.loc[("sigmoid", group, calibration, limit)]
+            assert share == f"{100 * row['yield']:.0f} ({100 * row['low']:.0f}-{100 * row['high']:.0f})"
+        if calibration != "best shift":
+            row = figures.loc[("sigmoid", group, calibration)]
+            assert point == f"{row['point_error_rms']:.3f}"
+            assert inl == f"{row['max_inl_median']:.3f} ({row['max_inl_p95']:.3f})"
+
+
+def test_links_of_the_page_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
+        assert (PAGE.parent / target).exists(), target
