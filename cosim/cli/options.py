@@ -48,17 +48,20 @@ def numbers_from(items: Iterable[str] | None, flag: str, form: str, example: str
     Raises
     ------
     InputError
-        Another text; the message says what it must be (``form``), such as ``example``.
+        Another text, or a name given twice; the message says what it must be (``form``), such as ``example``.
     """
     found: dict[str, float] = {}
     for item in items or ():
-        name, separator, value = item.partition("=")
+        name, separator, text = (part.strip() for part in item.partition("="))
         try:
-            found[name.strip()] = float(value)
+            value = float(text)
         except ValueError:
             separator = ""
         if not separator:
             raise InputError(f"{flag} {item!r}: must be {form} with a number in SI units, such as {example}")
+        if name in found:
+            raise InputError(f"{flag} {name}: is given twice")
+        found[name] = value
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -108,7 +108,7 @@ class Space:
         known = {v.name: v for v in self.variables}
         for name in self.fixed:
             if name not in known:
-                raise InputError(f"--fix {name}: unknown; the variables are {', '.join(known)}")
+                raise InputError(f"fixed: {name} is unknown; the variables are {', '.join(known)}")
         object.__setattr__(self, "fixed", {name: known[name].check(value) for name, value in self.fixed.items()})
 
     @property
@@ -134,29 +134,6 @@ class Space:
     def default(self) -> Point:
         """The design that the winner is compared with, fixed variables as they are fixed."""
         return {v.name: self.fixed.get(v.name, v.default) for v in self.variables}
-
-
-def parse_fixed(items: Sequence[str]) -> dict[str, float]:
-    """Values of ``NAME=VALUE`` texts, numbers in SI units.
-
-    Raises
-    ------
-    InputError
-        A text without a number, or a name given twice.
-    """
-    out: dict[str, float] = {}
-    for item in items:
-        name, separator, text = (part.strip() for part in item.partition("="))
-        try:
-            value = float(text)
-        except ValueError:
-            separator = ""
-        if not separator:
-            raise InputError(f"--fix {item!r}: must be NAME=VALUE with a number in SI units, such as bits=5 or t_step=16e-9")
-        if name in out:
-            raise InputError(f"--fix {name}: is given twice")
-        out[name] = value
-    return out
 
 
 def design_of(point: Mapping[str, float], profile: DeviceProfile, network: Network) -> Design:

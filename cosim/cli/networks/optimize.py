@@ -44,9 +44,12 @@ def optimize(
     from cosim.report import RunOptions
 
     from ...optimize.run import describe, run_optimize
-    from ...optimize.space import parse_fixed
 
-    settings = options.make(network=str(network), max_loss=o.parse_loss(max_loss), fixed=parse_fixed(fix or []))
+    settings = options.make(
+        network=str(network),
+        max_loss=o.parse_loss(max_loss),
+        fixed=o.numbers_from(fix, "--fix", "NAME=VALUE", "bits=5 or t_step=16e-9"),
+    )
     folder = out or Path("results") / f"optimize-{settings.task}"
     command = command_line(settings, folder)
     summary = run_optimize(settings, folder, RunOptions(o.workers(jobs), not quiet, note), command)

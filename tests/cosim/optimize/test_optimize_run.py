@@ -231,7 +231,7 @@ def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, mo
         (["--objective", "beauty"], "objective='beauty': Input should be 'energy'"),
         (["--trials", "1"], "trials=1: Input should be greater than or equal to 2"),
         (["--fix", "bits"], "--fix 'bits': must be NAME=VALUE"),
-        (["--fix", "colour=3"], "--fix colour: unknown; the variables are bits"),
+        (["--fix", "colour=3"], "fixed: colour is unknown; the variables are bits"),
         (["--task", "sotu"], "task 'sotu': is a text"),
         (["--task", "vowels"], "was trained on task 'digits', not on 'vowels'"),
         (["--profile", "gold"], "profile='gold': unknown"),

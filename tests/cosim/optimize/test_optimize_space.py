@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from cosim.cli.options import parse_loss
+from cosim.cli.options import numbers_from, parse_loss
 from cosim.cost.electrical import ramp_capacitance
 from cosim.network.network import LSTMNetwork
 from cosim.optimize.ramps import ramp_plan
-from cosim.optimize.space import Space, circuit_of, design_of, device_of, parse_fixed, variables
+from cosim.optimize.space import Space, circuit_of, design_of, device_of, variables
 from netlists.errors import InputError
 from netlists.ramp.compiler import program_ramp
 from netlists.technology.parameters import RampCircuit
@@ -52,7 +52,7 @@ def test_fixed_variables_are_not_searched():
 @pytest.mark.parametrize(
     ("fixed", "words"),
     [
-        ({"colour": 1.0}, "--fix colour: unknown; the variables are bits"),
+        ({"colour": 1.0}, "fixed: colour is unknown; the variables are bits"),
         ({"bits": 4.5}, "bits=4.5: must be a whole number from 2 to 8"),
         ({"g_max": 9e-4}, "g_max=0.0009: must be a number from 0.00012 to 0.0004"),
         ({"v_read": float("nan")}, "v_read=nan"),
@@ -64,12 +64,15 @@ def test_fixed_values_that_cannot_be(fixed, words):
 
 
 def test_texts_of_fixed_values():
-    assert parse_fixed(["bits=5", " t_step = 16e-9"]) == {"bits": 5.0, "t_step": 16e-9}
+    def parsed(*texts):
+        return numbers_from(texts, "--fix", "NAME=VALUE", "bits=5")
+
+    assert parsed("bits=5", " t_step = 16e-9") == {"bits": 5.0, "t_step": 16e-9}
     for text in ("bits", "bits=", "bits=five", "=5=5"):
         with pytest.raises(InputError, match="must be NAME=VALUE with a number in SI units"):
-            parse_fixed([text])
+            parsed(text)
     with pytest.raises(InputError, match="--fix bits: is given twice"):
-        parse_fixed(["bits=5", "bits=4"])
+        parsed("bits=5", "bits=4")
 
 
 @pytest.mark.parametrize(("text", "value"), [("0.5%", 0.005), ("0.005", 0.005), (" 2 % ", 0.02), ("0", 0.0), ("50%", 0.5)])
