@@ -52,6 +52,7 @@ test-slow: setup $(PDK) $(CHECKERS)
 
 docs: setup $(PDK)
 	$(BIN)/python docs/draw_circuits.py
+	$(BIN)/python docs/draw_architecture.py
 
 bench: setup $(PDK) $(CHECKERS)
 	@for name in mc crossbar rnn models estimators scale; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -3,7 +3,7 @@
 The five transistors are called straight from the models, one finger each: ngspice's parsing of the models takes most of the
 time, and each layer of parameters around a transistor multiplies it. The comparators of a deck share one bias diode, whose
 own mismatch moves only their common tail current. The blocks that the converter is built
-of have their own bench, `blocks_comparator.measure_offsets`.
+of have their own bench, `characterization.transistors.comparator.measure_offsets`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def pool(plan: RampPlan, folder: Path) -> ControlLevels:
     for first in range(0, CHIPS[plan.level], size):
         path = folder / f"{plan.sha256[:16]}-{first:06d}.npz"
         if not path.exists():
-            batch = measure_batch(plan, program, np.arange(first, first + size), conversions=False)
+            batch = measure_batch(plan, np.arange(first, first + size), conversions=False)
             before, after = (to_input_units(m.volts, program, plan.circuit) for m in (batch.before, batch.after))
             temporary = folder / f".{os.getpid()}.npz"
             np.savez(temporary, before=before, after=after)

@@ -6,15 +6,11 @@ source for each waveform, the same subcircuits and ngspice's usual tolerances (r
 pulse). All ways measure the same drawn chips; they take turns, and each figure is the median of its repeats.
 """
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import os
 import sys
 
-# Python puts a script's folder first on the path, where its neighbours would stand in for standard modules of their name.
-_folder = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [p for p in sys.path if os.path.abspath(p) != _folder]
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
@@ -30,7 +26,7 @@ from comparator_offset import comparator_offsets
 
 from characterization.chips import draw, measure, probe_span
 from characterization.plan import RampPlan
-from netlists.converter import comparator_values, integrator_values
+from netlists.converter import Converter, comparator_values, integrator_values
 from netlists.ramp import Chips, RampProgram, timing, transition_levels
 from netlists.spice import pulses, pwl, shared_instance, stairs, subcircuits
 from netlists.spice.shared_library import Circuit
@@ -44,7 +40,7 @@ AGREEMENT_LSB = 5e-3
 
 
 def chips_of(first: int, n: int) -> Chips:
-    return draw(PLAN, PROGRAM, np.arange(first, first + n)).chips()
+    return draw(PLAN, np.arange(first, first + n)).chips()
 
 
 def plain_loop(chips: Chips, program: RampProgram, cells: str) -> np.ndarray:
@@ -117,7 +113,7 @@ def our_batch(first: int, n: int) -> tuple[np.ndarray, float, float, int, int]:
         inside += time.perf_counter() - before
 
     ngspice.run = timed_run
-    measured = measure(program, PLAN.circuit, chips_of(first, n))
+    measured = measure(Converter(program, PLAN.circuit), chips_of(first, n))
     del ngspice.run
     if set(measured.status) != {"ok"}:
         raise SystemExit(f"samples from {first} on: {measured.status}, {measured.message}")
@@ -202,7 +198,7 @@ def startup() -> float:
         "from characterization.chips.transitions import measure\n"
         "plan = RampPlan('sigmoid', 5, seed=1)\n"
         "program = plan.program()\n"
-        "assert measure(program, plan.circuit, draw(plan, program, np.arange(1)).chips()).status == ['ok']\n"
+        "assert measure(Converter(program, plan.circuit), draw(plan, np.arange(1)).chips()).status == ['ok']\n"
     )
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True)

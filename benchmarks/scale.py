@@ -47,11 +47,11 @@ def nothing() -> None:
 
 def closed_form_samples(plan: RampPlan, program: RampProgram, samples: np.ndarray, runner: str = "none") -> pa.Table:
     """In place of `simulate_samples`, from the closed form: real digits, hardly any time."""
-    drawn = draw(plan, program, samples)
+    drawn = draw(plan, samples)
     volts = transition_levels(program, plan.circuit, drawn.chips())
     n = len(samples)
     measured = [Measured(volts + shift, ["ok"] * n, [""] * n) for shift in (0.0, 1e-5, 2e-5)]
-    return measured_rows(plan, program, Calibrated(drawn, drawn.conductance, np.zeros(n, int), *measured))
+    return measured_rows(plan, Calibrated(drawn, drawn.conductance, np.zeros(n, int), *measured))
 
 
 def seconds(work: Callable[[], object], repeats: int = 1) -> float:
@@ -155,12 +155,11 @@ def storing(plan: RampPlan) -> dict[str, float]:
 def simulating(plan: RampPlan, batches: int) -> dict[str, float]:
     """Core seconds a sample inside one process: draw, two measurements, calibration, one noisy conversion."""
     shared_instance()
-    program = plan.program()
-    simulate_samples(plan, program, np.arange(BATCH))
+    simulate_samples(plan, np.arange(BATCH))
     times = []
     for b in range(1, batches + 1):
         start = time.process_time()
-        simulate_samples(plan, program, np.arange(b * BATCH, (b + 1) * BATCH))
+        simulate_samples(plan, np.arange(b * BATCH, (b + 1) * BATCH))
         times.append((time.process_time() - start) / BATCH)
     return {"core_s_a_sample": median(times)}
 

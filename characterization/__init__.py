@@ -1,6 +1,11 @@
 """Characterization: Monte Carlo in ngspice, figures of merit, compact models. Imports `netlists` alone.
 
-    from characterization import RampModel, RampPlan, characterize, validate
+    >>> from characterization import RampPlan, nominal_deck
+    >>> deck = nominal_deck(RampPlan("tanh", bits=4, seed=1))
+    >>> deck.text.splitlines()[0]
+    '.title ramp converter, tanh, 4 bits, level macro: transition levels'
+
+`characterize` runs a plan, `RampModel.fit` fits what came out, `validate` holds the model against fresh chips.
 
 Rooms, top floor first; each imports only those below:
 
@@ -14,9 +19,14 @@ Rooms, top floor first; each imports only those below:
 `chips`          one batch: drawn, measured, calibrated
 `figures`        figures of merit of one chip
 `plan`           what is varied, and the files that say so
+`workers`        processes that may crash, hang or grow
+`resume`         finished parts of long work
+`streams`        every random stream and its key
+`provenance`     versions behind a figure
+`parquet`        Parquet tables, read without threads
 ===============  ==============================================================================================
 
-Below them `workers` (processes that may crash), `resume` (finished parts), `streams` (every random key), `provenance`, `parquet`.
+The last five are modules.
 """
 
 import lazy_loader as _lazy

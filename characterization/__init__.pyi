@@ -1,3 +1,4 @@
+from .chips.batch import nominal_deck as nominal_deck
 from .plan.plan import RampPlan as RampPlan
 from .plan.variation import Variation as Variation
 from .ramp_model.model import RampModel as RampModel

@@ -1,14 +1,11 @@
-"""Versions behind a figure; and, at hand for all that stores figures, `netlists.files`."""
+"""Versions of the packages and of ngspice behind a figure."""
 
 from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from netlists.files import make_folder, read_json, sha256_of, write_atomic, write_json
 from netlists.spice import find_executable_version, shared_instance
-
-__all__ = ["PACKAGES", "make_folder", "read_json", "sha256_of", "versions", "write_atomic", "write_json"]
 
 PACKAGES = ("nladc-cosim", "numpy", "scipy", "pandas", "pyarrow", "PySpice", "joblib", "aeon")
 

@@ -1,6 +1,9 @@
 """Co-simulation: networks on fitted circuits, studies, reports and the command line. Imports both other layers.
 
-    from cosim import Hardware, Network, compare
+    >>> from cosim import Hardware, Network, compare
+    >>> result = compare(Network.load("nets/vowels.npz"), "vowels", Hardware(bits=5))
+    >>> round(result.ideal.value, 3)  # accuracy on ramps as designed
+    0.976
 
 Rooms, top floor first; each imports only those below:
 
@@ -14,7 +17,7 @@ Rooms, top floor first; each imports only those below:
 `report`         the frame of a result folder: settings, tables, pictures, page
 `training`       networks trained in NumPy, in floating point or on drawn chips
 `evaluation`     how well a network does on hardware
-`chip`           what a network runs on: hardware, drawn chips, the way of the data through them
+`chip`           what a network runs on: hardware, drawn chips, the data's way through them
 `network`        recurrent networks, their cells, files and importers
 `tasks`          the data
 ===============  ==============================================================================================

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import schemdraw
 import transistor_drawings as transistors
 
-from characterization.provenance import write_atomic
+from netlists.files import write_atomic
 
 FOLDER = Path(__file__).resolve().parent
 # Words stay words in the SVG files, and the same picture gives the same file.

@@ -1,6 +1,9 @@
 """Netlists of analog in-memory computing: generate them, simulate them in ngspice. Imports nothing of the other layers.
 
-    from netlists import RampCircuit, program_ramp, simulate, transition_deck
+    >>> from netlists import load_profile, program_ramp
+    >>> program = program_ramp("sigmoid", 3, load_profile("taox-100-400"))
+    >>> program.x.round(2)  # where the code changes, input units
+    array([-1.95, -1.1 , -0.51,  0.  ,  0.51,  1.1 ,  1.95])
 
 Rooms, top floor first; each imports only those below:
 
@@ -14,9 +17,13 @@ Rooms, top floor first; each imports only those below:
 `function`       what a ramp follows: activations, thresholds, output levels
 `spice`          running ngspice: decks, engines, waveforms
 `technology`     what silicon and cells are: PDK, parameters, corners, memristors, profiles
+`checks`         types of fields: what a value must be, said once
+`check_rules`    the rules behind those types
+`files`          files that are complete or not there at all, digests, JSON
+`errors`         what a user is told
 ===============  ==============================================================================================
 
-Below them `checks` (types of fields), `files` and `errors`; ``circuits/`` holds the subcircuits as SPICE text.
+The last four are modules; ``circuits/`` holds the subcircuits as SPICE text.
 """
 
 import lazy_loader as _lazy

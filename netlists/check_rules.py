@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import math
 import re
 import types
@@ -23,12 +22,12 @@ class Refused(ValueError):
 
     Attributes
     ----------
-    at : str
-        Its place inside the field, as ``[2]``.
-    shown : str
-        ``=`` and the value in one short line; empty where it would not help.
+    value : object
+        The value, or `dataclasses.MISSING` where showing it would not help.
     must : str
         What is wrong, or what the rule takes.
+    at : str
+        Its place inside the field, as ``[2]``.
     """
 
     def __init__(self, value: Any, must: str, at: str = "") -> None:
@@ -36,14 +35,14 @@ class Refused(ValueError):
         super().__init__(must)
 
     @property
-    def shown(self) -> str:
-        return "" if self.value is MISSING else f"={short(self.value)}"
+    def line(self) -> str:
+        return f"{self.at}{'' if self.value is MISSING else f'={short(self.value)}'}: {self.must}"
 
     def within(self, place: Any) -> Refused:
         return Refused(self.value, self.must, f"[{place}]{self.at}")
 
     def named(self, name: str) -> InputError:
-        return InputError(f"{name}{self.at}{self.shown}: {self.must}")
+        return InputError(f"{name}{self.line}")
 
 
 def short(value: Any) -> str:
@@ -53,20 +52,10 @@ def short(value: Any) -> str:
 
 
 class Rule:
-    """What a value must be.
+    """What a value must be: ``what`` as in "must be ...", and `take`, which gives it back as the field holds it."""
 
-    Attributes
-    ----------
-    what : str
-        As in "must be ...".
-    unit : str
-    """
-
+    what: str
     unit: str = ""
-
-    @property
-    def what(self) -> str:
-        raise NotImplementedError
 
     @property
     def must(self) -> str:
@@ -74,10 +63,6 @@ class Rule:
 
     def take(self, value: Any) -> Any:
         """The value as the field holds it; `Refused` if it does not fit."""
-        raise NotImplementedError
-
-    def example(self) -> Any:
-        """A value that fits."""
         raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
@@ -92,7 +77,11 @@ def _take_in_model(take: Callable[[Any], Any], value: Any) -> Any:
     try:
         return take(value)
     except Refused as e:
-        raise PydanticCustomError("refused", "{message}", {"message": f"{e.at}{e.shown}: {e.must}" if e.at else e.must}) from None
+        raise PydanticCustomError("refused", "{message}", {"message": e.line if e.at else e.must}) from None
+
+
+def _and_why(what: str, rule: Whole | Number | Array) -> str:
+    return what + (f" ({rule.unit})" if rule.unit else "") + (f": {rule.why}" if rule.why else "")
 
 
 @dataclass(frozen=True)
@@ -105,14 +94,9 @@ class Whole(Rule):
     unit: str = ""
 
     @property
-    def what(self) -> str:
-        if self.low == -math.inf:
-            return _reasoned("a whole number", self)
-        return _reasoned(f"a whole number, {self.low} or more" if self.high == math.inf else f"a whole number {self.bounds}", self)
-
-    @property
-    def bounds(self) -> str:
-        return f"{self.low}..{self.high}"
+    def what(self) -> str:  # type: ignore[override]
+        bounds = "" if self.low == -math.inf else f", {self.low} or more" if self.high == math.inf else f" {self.low}..{self.high}"
+        return _and_why(f"a whole number{bounds}", self)
 
     def take(self, value: Any) -> int:
         if type(value) is not int:
@@ -123,9 +107,6 @@ class Whole(Rule):
             return value
         raise Refused(value, self.must)
 
-    def example(self) -> int:
-        return int(self.low) if math.isfinite(self.low) else 0
-
 
 @dataclass(frozen=True)
 class Number(Rule):
@@ -133,23 +114,22 @@ class Number(Rule):
 
     low: float = -math.inf
     high: float = math.inf
-    above: float | None = None
-    below: float | None = None
+    above: float = -math.inf
+    below: float = math.inf
     unit: str = ""
     why: str = ""
     endless: bool = False
 
     @property
-    def what(self) -> str:
+    def what(self) -> str:  # type: ignore[override]
         kind = "a number" if self.endless else "a finite number"
-        if self.above is not None and self.below is not None:
-            return _reasoned(f"{kind} between {self.above:g} and {self.below:g}, both excluded", self)
-        if self.above is None and math.isfinite(self.low) and math.isfinite(self.high):
-            return _reasoned(f"{kind} {self.low:g}..{self.high:g}", self)
-        low = f"above {self.above:g}" if self.above is not None else f"{self.low:g} or more" if math.isfinite(self.low) else ""
-        high = f"below {self.below:g}" if self.below is not None else f"at most {self.high:g}" if math.isfinite(self.high) else ""
-        said = " and ".join(s for s in (low, high) if s)
-        return _reasoned(kind + (f"{',' if said[0].isdigit() or said[0] == '-' else ''} {said}" if said else ""), self)
+        if math.isfinite(self.above) and math.isfinite(self.below):
+            return _and_why(f"{kind} between {self.above:g} and {self.below:g}, both excluded", self)
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return _and_why(f"{kind} {self.low:g}..{self.high:g}", self)
+        words = {"above {:g}": self.above, ", {:g} or more": self.low, "below {:g}": self.below, "at most {:g}": self.high}
+        said = " and ".join(word.format(bound) for word, bound in words.items() if math.isfinite(bound))
+        return _and_why(kind + (said if said.startswith(",") else f" {said}" if said else ""), self)
 
     def take(self, value: Any) -> float:
         number = value
@@ -162,23 +142,12 @@ class Number(Rule):
                 raise Refused(value, self.must) from None
         if (
             self.low <= number <= self.high
-            and (self.above is None or number > self.above)
-            and (self.below is None or number < self.below)
+            and (number > self.above or self.above == -math.inf)
+            and (number < self.below or self.below == math.inf)
             and (self.endless or math.isfinite(number))
         ):
             return number
         raise Refused(value, self.must)
-
-    def example(self) -> float:
-        low = self.low if self.above is None else self.above
-        high = self.high if self.below is None else self.below
-        if math.isfinite(low) and math.isfinite(high):
-            return low / 2 + high / 2
-        return low + 1.0 if math.isfinite(low) else high - 1.0 if math.isfinite(high) else 0.0
-
-
-def _reasoned(what: str, rule: Whole | Number) -> str:
-    return what + (f" ({rule.unit})" if rule.unit else "") + (f": {rule.why}" if rule.why else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +157,7 @@ class Choice(Rule):
     allowed: Collection[Any]
 
     @property
-    def what(self) -> str:
+    def what(self) -> str:  # type: ignore[override]
         return f"one of {', '.join(map(str, self.allowed))}"
 
     @property
@@ -201,9 +170,6 @@ class Choice(Rule):
                 return one
         raise Refused(value, self.must)
 
-    def example(self) -> Any:
-        return next(iter(self.allowed))
-
 
 @dataclass(frozen=True)
 class Text(Rule):
@@ -211,15 +177,11 @@ class Text(Rule):
 
     what: str = "a text"
     pattern: str = ""
-    sample: str = "a"
 
     def take(self, value: Any) -> str:
         if isinstance(value, str) and (not self.pattern or re.fullmatch(self.pattern, value)):
             return value if type(value) is str else str(value)
         raise Refused(value, self.must)
-
-    def example(self) -> str:
-        return self.sample
 
 
 @dataclass(frozen=True)
@@ -229,49 +191,63 @@ class Array(Rule):
     Attributes
     ----------
     shape : tuple of str or int
-        One entry a dimension: its name, or how many there must be.
+        One entry a dimension: its name, or how many there must be; ``...`` first: any number of dimensions before.
     low, high, above : float
         Bounds of every value.
+    whole : bool
+        Whole numbers, kept as integers.
     """
 
-    shape: tuple[str | int, ...] | None = None
+    shape: tuple[Any, ...] | None = None
     low: float = -math.inf
     high: float = math.inf
-    above: float | None = None
+    above: float = -math.inf
     unit: str = ""
     why: str = ""
+    whole: bool = False
 
     @property
-    def what(self) -> str:
-        shape = "" if self.shape is None else f" of shape ({', '.join(map(str, self.shape))}{',' * (len(self.shape) == 1)})"
-        return f"numbers{shape}, each {Number(self.low, self.high, self.above, unit=self.unit, why=self.why).what}"
+    def each(self) -> Rule:
+        if self.whole:
+            return Whole(self.low, self.high, self.why, self.unit)
+        return Number(self.low, self.high, self.above, unit=self.unit, why=self.why)
+
+    @property
+    def what(self) -> str:  # type: ignore[override]
+        names = ["..." if n is Ellipsis else str(n) for n in self.shape or ()]
+        shape = "" if self.shape is None else f" of shape ({', '.join(names)}{',' * (len(names) == 1)})"
+        return f"numbers{shape}, each {self.each.what}"
 
     def take(self, value: Any) -> np.ndarray:
         try:
-            given = np.asarray(value if isinstance(value, (np.ndarray, list, tuple, int, float, np.number)) else None)
+            given = np.asarray(value if isinstance(value, (list, tuple, int, float)) or hasattr(value, "__array__") else None)
         except ValueError:  # lists of unequal lengths
             given = np.asarray(None)
         if given.dtype.kind not in "fiu":
             raise Refused(value, self.must)
         array = np.array(given, float, order="C")
-        if self.shape is not None and (
-            array.ndim != len(self.shape)
-            or any(n == 0 if isinstance(asked, str) else n != asked for n, asked in zip(array.shape, self.shape, strict=True))
-        ):
+        if not self._has_shape(array.shape):
             raise Refused(MISSING, f"has shape {array.shape}, {self.must}")
-        good = np.isfinite(array) & (array >= self.low) & (array <= self.high)
-        if self.above is not None:
-            good &= array > self.above
+        good = np.isfinite(array)
+        for bound, fits in ((self.low, np.greater_equal), (self.high, np.less_equal), (self.above, np.greater)):
+            if math.isfinite(bound):
+                good &= fits(array, bound)
+        if self.whole:
+            good &= array == np.trunc(array)
         if not good.all():
             place = tuple(np.argwhere(~good)[0])
-            one = Number(self.low, self.high, self.above, unit=self.unit, why=self.why)
-            raise Refused(float(array[place]), one.must, f"[{', '.join(map(str, place))}]" if place else "")
+            raise Refused(given[place], self.each.must, f"[{', '.join(map(str, place))}]" if place else "")
+        array = array.astype(int) if self.whole else array
         array.setflags(write=False)
         return array
 
-    def example(self) -> np.ndarray:
-        one = Number(self.low, self.high, self.above).example()
-        return np.full([1 if isinstance(n, str) else n for n in self.shape or ()], one)
+    def _has_shape(self, shape: tuple[int, ...]) -> bool:
+        asked = self.shape
+        if asked is None:
+            return True
+        if asked[:1] == (...,):
+            asked, shape = asked[1:], shape[len(shape) - len(asked) + 1 :] if len(shape) >= len(asked) - 1 else ()
+        return len(shape) == len(asked) and all(n > 0 if isinstance(a, str) else n == a for n, a in zip(shape, asked, strict=True))
 
 
 @dataclass(frozen=True)
@@ -298,49 +274,30 @@ class Items:
 
 
 @dataclass(frozen=True)
-class _Anything(Rule):
-    what: str = "anything"
+class _Plain(Rule):
+    """Values that pass a test, kept as they are or as ``keep`` makes them."""
+
+    what: str
+    fits: Callable[[Any], bool]
+    keep: Callable[[Any], Any] | None = None
 
     def take(self, value: Any) -> Any:
-        return value
-
-    def example(self) -> Any:
-        return None
-
-
-class _Bool(Rule):
-    what = "true or false"
-
-    def take(self, value: Any) -> bool:
-        if isinstance(value, (bool, np.bool_)):
-            return bool(value)
-        raise Refused(value, self.must)
-
-    def example(self) -> bool:
-        return False
+        if not self.fits(value):
+            raise Refused(value, self.must)
+        return self.keep(value) if self.keep else value
 
 
-class _PathRule(Rule):
-    what = "a path"
-
-    def take(self, value: Any) -> Path:
-        if isinstance(value, Path):
-            return value
-        if isinstance(value, str) and value:
-            return Path(value)
-        raise Refused(value, self.must)
-
-    def example(self) -> Path:
-        return Path("a")
-
-
-def concrete(kind: type) -> type:
-    """A class, or, of one that is abstract, a subclass that objects can be made of."""
-    if not inspect.isabstract(kind):
-        return kind
-    made = types.new_class("Example", (kind,))
-    made.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
-    return made
+_PLAIN: dict[Any, Rule] = {
+    int: Whole(),
+    float: Number(),
+    str: Text(),
+    bool: _Plain("true or false", lambda v: isinstance(v, (bool, np.bool_)), bool),
+    Path: _Plain("a path", lambda v: isinstance(v, Path) or (isinstance(v, str) and bool(v)), Path),
+    Callable: _Plain("a function", callable),
+    types.NoneType: _Plain("None", lambda v: v is None),
+    Any: _Plain("anything", lambda v: True),
+    object: _Plain("anything", lambda v: True),
+}
 
 
 @dataclass(frozen=True)
@@ -348,7 +305,7 @@ class _Instance(Rule):
     kind: type
 
     @property
-    def what(self) -> str:
+    def what(self) -> str:  # type: ignore[override]
         return f"a {self.kind.__name__}"
 
     def take(self, value: Any) -> Any:
@@ -356,28 +313,13 @@ class _Instance(Rule):
             return value
         raise Refused(value, f"{self.must}, is a {type(value).__name__}")
 
-    def example(self) -> Any:
-        return object.__new__(concrete(self.kind))
-
-
-class _Called(Rule):
-    what = "a function"
-
-    def take(self, value: Any) -> Any:
-        if callable(value):
-            return value
-        raise Refused(value, self.must)
-
-    def example(self) -> Any:
-        return len
-
 
 @dataclass(frozen=True)
 class _Union(Rule):
     rules: tuple[Rule, ...]
 
     @property
-    def what(self) -> str:
+    def what(self) -> str:  # type: ignore[override]
         return ", or ".join(rule.what for rule in self.rules)
 
     def take(self, value: Any) -> Any:
@@ -391,20 +333,6 @@ class _Union(Rule):
             raise inside[0]
         raise Refused(refused[0].value, ", or ".join([refused[0].must, *(rule.what for rule in self.rules[1:])]))
 
-    def example(self) -> Any:
-        return self.rules[0].example()
-
-
-class _None(Rule):
-    what = "None"
-
-    def take(self, value: Any) -> None:
-        if value is not None:
-            raise Refused(value, self.must)
-
-    def example(self) -> None:
-        return None
-
 
 @dataclass(frozen=True)
 class _Tuple(Rule):
@@ -414,7 +342,7 @@ class _Tuple(Rule):
     each: tuple[Rule, ...] = ()
 
     @property
-    def what(self) -> str:
+    def what(self) -> str:  # type: ignore[override]
         if self.item is not None:
             return f"a list, each {self.item.what}"
         return f"a list of {len(self.each)}: {', '.join(rule.what for rule in self.each)}"
@@ -424,20 +352,13 @@ class _Tuple(Rule):
             value = value.tolist()
         if not isinstance(value, (tuple, list)) or (self.item is None and len(value) != len(self.each)):
             raise Refused(value, self.must)
-        taken = []
+        taken: list[Any] = []
         try:
-            if self.item is not None:
-                for one in value:
-                    taken.append(self.item.take(one))
-            else:
-                for rule, one in zip(self.each, value, strict=True):
-                    taken.append(rule.take(one))
+            for rule, one in zip([self.item] * len(value) if self.item else self.each, value, strict=True):
+                taken.append(rule.take(one))
         except Refused as e:
             raise e.within(len(taken)) from None
         return tuple(taken)
-
-    def example(self) -> tuple[Any, ...]:
-        return (self.item.example(),) if self.item is not None else tuple(rule.example() for rule in self.each)
 
 
 @dataclass(frozen=True)
@@ -446,7 +367,7 @@ class _Mapping(Rule):
     entry: Rule
 
     @property
-    def what(self) -> str:
+    def what(self) -> str:  # type: ignore[override]
         return f"a mapping of {self.key.what} to {self.entry.what}"
 
     def take(self, value: Any) -> Mapping[Any, Any]:
@@ -461,9 +382,6 @@ class _Mapping(Rule):
         # The mapping itself where nothing changed, which may be one that cannot be written.
         return value if all(taken.get(key) is entry for key, entry in value.items()) else taken
 
-    def example(self) -> dict[Any, Any]:
-        return {self.key.example(): self.entry.example()}
-
 
 @dataclass(frozen=True)
 class _Held(Rule):
@@ -471,14 +389,11 @@ class _Held(Rule):
     items: Items
 
     @property
-    def what(self) -> str:
+    def what(self) -> str:  # type: ignore[override]
         return self.rule.what + (f", at least {self.items.least}" if self.items.least else "") + ", each once" * self.items.distinct
 
     def take(self, value: Any) -> Any:
         return self.items.hold(self.rule.take(value))
-
-    def example(self) -> Any:
-        return self.rule.example()
 
 
 @functools.lru_cache(maxsize=512)
@@ -503,18 +418,12 @@ def rule_of(kind: Any) -> Rule:
     if origin is typing.Literal:
         return Choice(inside)
     if origin is tuple:
-        if inside[-1] is Ellipsis:
-            return _Tuple(rule_of(inside[0]))
-        return _Tuple(None, tuple(map(rule_of, inside)))
+        return _Tuple(rule_of(inside[0])) if inside[-1] is Ellipsis else _Tuple(None, tuple(map(rule_of, inside)))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _Mapping(rule_of(inside[0]), rule_of(inside[1]))
-    plain: dict[Any, Rule] = {
-        Any: _Anything(), object: _Anything(), types.NoneType: _None(), int: Whole(), float: Number(), bool: _Bool(), str: Text(),
-        Path: _PathRule(), Callable: _Called(),
-    }  # fmt: skip
     kind = origin or kind
-    if kind in plain:
-        return plain[kind]
+    if kind in _PLAIN:
+        return _PLAIN[kind]
     if isinstance(kind, type) and not getattr(kind, "_is_protocol", False):
         return _Instance(kind)
     raise TypeError(f"{kind!r}: is no type that a value can be held against")

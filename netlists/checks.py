@@ -12,22 +12,22 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import re
 import typing
-from collections.abc import Callable, Iterator
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
 from .check_rules import Array, Choice, Items, Number, Refused, Rule, Text, Whole, rule_of
+from .errors import InputError
 
 __all__ = [
     "Array", "Bits", "Choice", "Count", "Farads", "Finite", "Inside", "Items",
     "Name", "NonNegative", "Number", "Ohms",
     "Positive", "PwmBits", "Seconds", "Seed", "Share", "Siemens", "Text", "Volts", "Whole",
-    "check", "checked", "fields_of", "is_number", "is_whole",
+    "brief", "changed", "check", "checked", "fields_of", "is_whole", "made_of",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -52,8 +52,12 @@ Ohms = Annotated[float, Number(0, unit="ohm")]
 Name = Annotated[str, Text("1..40 letters, digits, - and _, a letter first", "[A-Za-z][A-Za-z0-9_-]{0,39}")]
 
 
+@typing.overload
+def check(kind: Array, value: Any, name: str) -> np.ndarray: ...
+@typing.overload
+def check(kind: Any, value: Any, name: str) -> Any: ...
 def check(kind: Any, value: Any, name: str) -> Any:
-    """An argument as its type holds it.
+    """Holds an argument against its type or `Rule`, and returns it as a field of that type holds it.
 
     Examples
     --------
@@ -70,9 +74,51 @@ def check(kind: Any, value: Any, name: str) -> Any:
         It does not fit; the message has the name, the value and what it takes.
     """
     try:
-        return rule_of(kind).take(value)
+        return (kind if isinstance(kind, Rule) else rule_of(kind)).take(value)
     except Refused as e:
         raise e.named(name) from None
+
+
+def brief(made: Any) -> str:
+    """Writes an object of a dataclass with the fields that differ from their defaults, those with a name by their name."""
+    changes = [(f.name, value) for f in fields(made) if (value := getattr(made, f.name)) != f.default]
+    shown = (f"{name}={getattr(value, 'name', value)!r}" for name, value in changes)
+    return f"{type(made).__name__}({', '.join(shown)})"
+
+
+def changed(made: T, changes: Mapping[str, Any], what: str) -> T:
+    """Makes a copy of an object of a dataclass with some fields changed.
+
+    Raises
+    ------
+    InputError
+        Names a field that there is not, as a ``what``, and what there is.
+    """
+    _check_names(type(made), changes, what)
+    return replace(made, **changes)  # type: ignore[type-var]
+
+
+def made_of(cls: type[T], data: Any, what: str) -> T:
+    """Makes an object of a dataclass from a mapping of its fields, such as a file's.
+
+    Raises
+    ------
+    InputError
+        Names ``what`` it is and the field that is missing, unknown or does not fit.
+    """
+    _check_names(cls, check(Mapping[str, Any], data, what), f"{what}: field")
+    if missing := [f.name for f in fields_of(typing.cast(type, cls)) if f.required and f.name not in data]:
+        raise InputError(f"{what}: field {missing[0]!r} is missing")
+    try:
+        return cls(**data)
+    except InputError as e:
+        raise InputError(f"{what}: {e}") from None
+
+
+def _check_names(cls: type, given: Mapping[str, Any], what: str) -> None:
+    known = sorted(f.name for f in fields(cls))
+    if unknown := sorted(set(given) - set(known)):
+        raise InputError(f"{what} {unknown[0]!r}: unknown; allowed are {', '.join(known)}")
 
 
 def checked(cls: type[T]) -> type[T]:
@@ -175,11 +221,6 @@ def _documented(cls: type) -> Iterator[tuple[str, str]]:
         for names, text in re.findall(r"^(\w[\w, ]*?)(?: :[^\n]*)?\n((?:(?: {4}[^\n]*)?\n?)*)", section, re.MULTILINE):
             for name in names.split(", "):
                 yield name, " ".join(text.split())
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number; True and False are not."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -math.inf < value < math.inf
 
 
 def is_whole(value: Any) -> bool:

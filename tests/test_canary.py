@@ -28,6 +28,7 @@ from cosim.report.settings import StudySettings, load_settings
 from cosim.tasks import cache
 from cosim.tasks.vowels import load_vowels
 from netlists.converter.conversion import conversion_deck
+from netlists.converter.converter import Converter
 from netlists.errors import InputError, ToolkitError
 from netlists.function.table import ActivationTable, load_table
 from netlists.outside.subcircuit import UserSubcircuit, load_user_subcircuit
@@ -83,7 +84,7 @@ def own_plan(activation: Any = "sigmoid", bits: int = 2) -> RampPlan:
 
 def decks(plan: RampPlan) -> str:
     program = plan.program()
-    codes = conversion_deck(program, plan.circuit, Chips.nominal(program), np.array([[0.9]]), blocks=plan.blocks)
+    codes = conversion_deck(Converter(program, plan.circuit, plan.blocks), Chips.nominal(program), np.array([[0.9]]))
     return nominal_deck(plan).text + codes.text
 
 

@@ -1,4 +1,4 @@
-"""docs/circuits.md: its tables and pictures are those the code makes today, its examples run, its links lead somewhere."""
+"""The pages: links lead somewhere, names exist, imports go through doors; tables, pictures and examples of docs/circuits.md."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,16 @@ import pytest
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "circuits.md").read_text()
 EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+ROOT = DOCS.parent
+# Of the changelog only links are looked at: it names what is gone.
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+MODULES = ("netlists.checks", "netlists.errors", "netlists.files", "characterization.resume", "characterization.streams")
+"""Modules that stand beside the rooms, and have no door."""
+DEEP = {
+    ("characterization.chips.write_verify", "write_verify"),  # its module has its name
+    ("characterization.compact.fit_blocks", "fit_blocks"),
+    ("netlists.ramp.cells", "Cells"),  # who adds a scheme works in the room
+}
 REFRESH = "run `python docs/draw_circuits.py`"
 
 
@@ -94,13 +104,65 @@ def anchors(page: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in heads}
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)]+)\)", PAGE))))
-def test_links_lead_somewhere(target):
-    path, _, anchor = target.partition("#")
-    file = DOCS / path if path else DOCS / "circuits.md"
-    assert file.exists(), f"{target}: no such file"
-    if anchor:
-        assert anchor in anchors(file.read_text()), f"{target}: no such heading"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in set(re.findall(r"\]\(([^)\s]+)\)", page.read_text())):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), f"{target}: no such file"
+        if anchor:
+            assert anchor in anchors(file.read_text()), f"{target}: no such heading"
+
+
+def is_door(dotted: str) -> bool:
+    return ROOT.joinpath(*dotted.split("."), "__init__.py").is_file()
+
+
+def hands_out(dotted: str, name: str) -> bool:
+    """Whether a door, or a module that has none, has a name."""
+    place = ROOT.joinpath(*dotted.split("."))
+    if place.with_suffix(".py").is_file():
+        return re.search(rf"^(def |class |from .*)?\b{name}\b", place.with_suffix(".py").read_text(), re.MULTILINE) is not None
+    stub = place / "__init__.pyi"
+    return stub.is_file() and re.search(rf"\b{name} as {name}\b", stub.read_text()) is not None
+
+
+def exists(dotted: str) -> bool:
+    """Whether there is a module, a room, what one of them hands out, or an attribute of that."""
+    if is_door(dotted) or ROOT.joinpath(*dotted.split(".")).with_suffix(".py").is_file():
+        return True
+    owner, _, name = dotted.rpartition(".")
+    return hands_out(owner, name) or hands_out(*owner.rpartition(".")[::2])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_exist_and_examples_import_from_doors(page):
+    text = page.read_text()
+    for dotted in re.findall(r"`((?:netlists|characterization|cosim)(?:\.\w+)+)`", text):
+        assert exists(dotted), f"{dotted}: neither a module nor handed out by one"
+    for source, names in re.findall(r"^ *from ((?:netlists|characterization|cosim)[\w.]*) import ([\w, ]+)$", text, re.MULTILINE):
+        for name in names.split(", "):
+            assert is_door(source) or source in MODULES or (source, name) in DEEP, f"{source} is no door; take {name} from one"
+            assert hands_out(source, name) or exists(f"{source}.{name}"), f"{source} does not hand out {name}"
+
+
+@pytest.mark.parametrize(
+    ("dotted", "is_there"),
+    [
+        ("netlists.ramp", True),
+        ("netlists.ramp.closed_form", True),
+        ("netlists.program_ramp", True),
+        ("characterization.RampModel.fit", True),
+        ("netlists.ramp.closed_form.to_volts", True),
+        ("netlists.ramp.attic", False),
+        ("netlists.program", False),
+        ("netlists.closed_form.to_volts", False),
+    ],
+)
+def test_a_stale_name_is_found(dotted, is_there):
+    assert exists(dotted) == is_there
 
 
 @pytest.mark.parametrize(("language", "code"), EXAMPLES, ids=[f"{k}-{lang}" for k, (lang, _) in enumerate(EXAMPLES)])

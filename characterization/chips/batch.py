@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from characterization.plan import RampPlan
-from netlists.converter import transition_deck
+from netlists.converter import Converter, transition_deck
 from netlists.errors import SimulationError
-from netlists.ramp import Chips, RampProgram, to_input_units, transition_levels
+from netlists.ramp import Chips, to_input_units, transition_levels
 from netlists.spice import Deck
 
 from .recalibrate import recalibrate
@@ -31,21 +31,18 @@ class Calibrated:
     conversion: Measured
 
 
-def measure_batch(
-    plan: RampPlan, program: RampProgram, samples: np.ndarray, *, conversions: bool = True, runner: str = "shared"
-) -> Calibrated:
+def measure_batch(plan: RampPlan, samples: np.ndarray, *, conversions: bool = True, runner: str = "shared") -> Calibrated:
     """Draw, measure, calibrate and measure again the chips with the given sample numbers; ``runner`` as for `measure`."""
-    circuit = plan.circuit
-    drawn = draw(plan, program, samples)
+    program, circuit, drawn = plan.program(), plan.circuit, draw(plan, samples)
 
     def measured_as(chips: Chips) -> Measured:
-        return measure(program, circuit, chips, blocks=plan.blocks, runner=runner)
+        return measure(plan.converter, chips, runner=runner)
 
     def levels(conductance: np.ndarray) -> np.ndarray:
         return to_input_units(measured_as(drawn.chips(conductance)).volts, program, circuit)
 
     before = measured_as(drawn.chips())
-    calibrated = recalibrate(plan, program, drawn, to_input_units(before.volts, program, circuit), levels)
+    calibrated = recalibrate(plan, drawn, to_input_units(before.volts, program, circuit), levels)
     conductance = calibrated.conductance
     after = measured_as(drawn.chips(conductance))
     if conversions and plan.conversions:
@@ -75,14 +72,12 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
     SimulationError
         If the levels were to be located and could not be.
     """
-    program = plan.program()
-    chips = nominal_chips(plan, program)
-    blocks = plan.blocks
+    program, blocks, chips = plan.program(), plan.blocks, nominal_chips(plan)
     guess = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
     span = probe_span(plan.circuit) if blocks.linear else WIDE_SPAN
     if locate and not blocks.linear:
-        measured = measure(program, plan.circuit, chips, blocks=blocks)
+        measured = measure(plan.converter, chips)
         if measured.status[0] != "ok":
             raise SimulationError(f"the nominal {plan.name} ramp: {measured.status[0]}", measured.message[0])
         guess, span = measured.volts, RESOLUTION
-    return transition_deck(program, plan.circuit, chips, guess, span=span, blocks=blocks)
+    return transition_deck(Converter(program, plan.circuit, blocks), chips, guess, span=span)

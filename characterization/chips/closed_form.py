@@ -11,7 +11,7 @@ import numpy as np
 
 from characterization.plan import RampPlan
 from characterization.streams import population_stream
-from netlists.ramp import RampProgram, charge_share, to_input_units, transition_levels
+from netlists.ramp import to_input_units, transition_levels
 
 from .calibration import one_point_targets
 from .recalibrate import POINT, recalibrate
@@ -37,11 +37,10 @@ class ControlLevels:
 
 def same_chips(plan: RampPlan, samples: np.ndarray) -> ControlLevels:
     """The chips with the given sample numbers, shape (n,), in closed form: same draws as in ngspice, own calibration."""
-    program = plan.program()
-    drawn = draw(plan, program, np.asarray(samples, int))
-    before = _levels(plan, program, drawn, drawn.conductance)
-    done = recalibrate(plan, program, drawn, before, lambda g: _levels(plan, program, drawn, g))
-    return ControlLevels(before, _levels(plan, program, drawn, done.conductance))
+    drawn = draw(plan, samples)
+    before = _levels(plan, drawn, drawn.conductance)
+    done = recalibrate(plan, drawn, before, lambda g: _levels(plan, drawn, g))
+    return ControlLevels(before, _levels(plan, drawn, done.conductance))
 
 
 def population(plan: RampPlan, n: int) -> ControlLevels:
@@ -50,29 +49,27 @@ def population(plan: RampPlan, n: int) -> ControlLevels:
     One-point calibration, or none, takes microseconds a chip. The other procedures use random streams of each chip, and take
     about a millisecond.
     """
-    program = plan.program()
     rng = population_stream(plan.seed)
     blocks = []
     for first in range(0, n, BLOCK):
         size = min(BLOCK, n - first)
         if plan.calibration in ("none", "one-point"):
-            blocks.append(_drawn_together(plan, program, size, rng))
+            blocks.append(_drawn_together(plan, size, rng))
         else:
             blocks.append(same_chips(plan, FIRST_UNSIMULATED + first + np.arange(size)))
     return ControlLevels(np.concatenate([b.before for b in blocks]), np.concatenate([b.after for b in blocks]))
 
 
-def _drawn_together(plan: RampPlan, program: RampProgram, n: int, rng: np.random.Generator) -> ControlLevels:
-    drawn = draw_population(plan, program, n, rng)
-    before = _levels(plan, program, drawn, drawn.conductance)
+def _drawn_together(plan: RampPlan, n: int, rng: np.random.Generator) -> ControlLevels:
+    drawn = draw_population(plan, n, rng)
+    before = _levels(plan, drawn, drawn.conductance)
     if plan.calibration == "none":
         return ControlLevels(before, before)
-    share = None if plan.level == "ideal" else charge_share(program, plan.circuit, drawn.conductance)
-    targets = one_point_targets(program, plan.profile, drawn.conductance, before, point=POINT, stuck=drawn.stuck, share=share)
-    written = reprogram(plan, program, drawn, targets, rng=rng)
-    return ControlLevels(before, _levels(plan, program, drawn, written))
+    targets = one_point_targets(plan, drawn.conductance, before, point=POINT, stuck=drawn.stuck)
+    return ControlLevels(before, _levels(plan, drawn, reprogram(plan, drawn, targets, rng=rng)))
 
 
-def _levels(plan: RampPlan, program: RampProgram, drawn: DrawnChips, conductance: np.ndarray) -> np.ndarray:
+def _levels(plan: RampPlan, drawn: DrawnChips, conductance: np.ndarray) -> np.ndarray:
+    program = plan.program()
     volts = transition_levels(program, plan.circuit, drawn.chips(conductance), first_order=plan.level != "ideal")
     return to_input_units(volts, program, plan.circuit)

@@ -17,10 +17,9 @@ import numpy as np
 
 from characterization.plan import RampPlan
 from characterization.streams import SampleSource, sample_stream
-from netlists.ramp import RampProgram, charge_share
 
-from .calibration import error_at, one_point_targets, trim_targets, two_point_targets
-from .sampling import DrawnChips, reprogram
+from .calibration import charge_range, error_at, one_point_targets, trim_targets, two_point_targets
+from .sampling import DrawnChips, reprogram, write
 
 Levels = Callable[[np.ndarray], np.ndarray]
 """Conductances (n, cells) -> transition levels (n, levels) in input units, NaN where a chip could not be measured."""
@@ -52,7 +51,7 @@ class Recalibrated:
     measured: np.ndarray
 
 
-def recalibrate(plan: RampPlan, program: RampProgram, drawn: DrawnChips, x: np.ndarray, levels: Levels) -> Recalibrated:
+def recalibrate(plan: RampPlan, drawn: DrawnChips, x: np.ndarray, levels: Levels) -> Recalibrated:
     """Calibrate drawn chips by the procedure ``plan.calibration``.
 
     Parameters
@@ -66,60 +65,30 @@ def recalibrate(plan: RampPlan, program: RampProgram, drawn: DrawnChips, x: np.n
     if plan.calibration == "none":
         return Recalibrated(drawn.conductance.copy(), np.zeros(len(x), int), 0, measured)
     if plan.calibration == "binary-search":
-        return _binary_search(plan, program, drawn, x, levels)
+        return _binary_search(plan, drawn, x, levels)
     stuck = drawn.stuck
     conductance, writes, measurements = drawn.conductance, np.zeros(len(x), int), 0
     if plan.calibration in ("two-point", "trim"):
-        if plan.calibration == "two-point":
-            targets = two_point_targets(program, plan.profile, conductance, x, stuck=stuck)
-        else:
-            targets = trim_targets(program, plan.profile, conductance, x, stuck=stuck, share=_share(plan, program, conductance))
+        targets_of = two_point_targets if plan.calibration == "two-point" else trim_targets
+        targets = targets_of(plan, conductance, x, stuck=stuck)
         generators = [sample_stream(plan.seed, int(i), SampleSource.TRIMMING) for i in drawn.samples]
         conductance = write(plan, conductance, targets, stuck, generators)
         writes = writes + np.sum(~np.isnan(targets), axis=1)
         x, measurements = levels(conductance), 1
         measured = measured & np.isfinite(x).all(axis=1)
-    targets = one_point_targets(
-        program, plan.profile, conductance, x, point=POINT, stuck=stuck, share=_share(plan, program, conductance)
-    )
-    written = reprogram(plan, program, drawn, targets, conductance)
+    targets = one_point_targets(plan, conductance, x, point=POINT, stuck=stuck)
+    written = reprogram(plan, drawn, targets, conductance)
     return Recalibrated(written, writes + np.sum(~np.isnan(targets), axis=1), measurements, measured)
 
 
-def write(
-    plan: RampPlan, conductance: np.ndarray, targets: np.ndarray, stuck: np.ndarray, generators: list[np.random.Generator]
-) -> np.ndarray:
-    """Conductances (n, cells) after the cells with a target were written, siemens; stuck cells do not move.
-
-    Parameters
-    ----------
-    conductance, targets : ndarray (n, cells)
-        Siemens; targets are NaN for cells that stay.
-    stuck : ndarray of bool (n, cells)
-    generators : list of Generator (n,)
-        One a chip: what a chip draws does not depend on the others.
-    """
-    out = conductance.copy()
-    for row, rng in enumerate(generators):
-        # Drawn for every cell, so that a chip's draws do not depend on which of its cells are written.
-        written = plan.profile.programmed(np.where(np.isnan(targets[row]), conductance[row], targets[row]), rng)
-        use = ~np.isnan(targets[row]) & ~stuck[row]
-        out[row, use] = written[use]
-    return out
-
-
-def _share(plan: RampPlan, program: RampProgram, conductance: np.ndarray) -> np.ndarray | None:
-    return None if plan.level == "ideal" else charge_share(program, plan.circuit, conductance)
-
-
-def _binary_search(plan: RampPlan, program: RampProgram, drawn: DrawnChips, x: np.ndarray, levels: Levels) -> Recalibrated:
+def _binary_search(plan: RampPlan, drawn: DrawnChips, x: np.ndarray, levels: Levels) -> Recalibrated:
     """Bisect the charge of the calibration cells on the sign of the error at the point."""
-    conductance, stuck, n = drawn.conductance, drawn.stuck, len(x)
+    program, conductance, stuck, n = plan.program(), drawn.conductance, drawn.stuck, len(x)
     generators = [sample_stream(plan.seed, int(i), SampleSource.SEARCHING) for i in drawn.samples]
     writes = np.zeros(n, int)
     too_high = error_at(POINT, x, program) > 0
     measured = np.isfinite(x).all(axis=1)
-    reach = _reach(plan, program, drawn.conductance, stuck)
+    reach = _reach(plan, drawn)
     # Ends of the bracket, charge added to the drawn cells: nothing, and the reach of the trimming cell or of all.
     trim = np.where(too_high, reach[:, 0, 0], reach[:, 0, 1])
     full = np.where(too_high, reach[:, :, 0].sum(axis=1), reach[:, :, 1].sum(axis=1))
@@ -127,7 +96,7 @@ def _binary_search(plan: RampPlan, program: RampProgram, drawn: DrawnChips, x: n
 
     def decide(charge: np.ndarray) -> np.ndarray:
         nonlocal conductance, writes
-        targets = _allocate(charge, plan, program, drawn.conductance, reach)
+        targets = _allocate(charge, plan, drawn.conductance, reach)
         targets[~measured] = np.nan
         # A cell that already has its target is left alone.
         targets[np.isclose(targets, aimed, rtol=1e-9, atol=0)] = np.nan
@@ -147,18 +116,17 @@ def _binary_search(plan: RampPlan, program: RampProgram, drawn: DrawnChips, x: n
     return Recalibrated(np.where(measured[:, None], conductance, drawn.conductance), writes, SEARCH_STEPS + 1, measured)
 
 
-def _reach(plan: RampPlan, program: RampProgram, conductance: np.ndarray, stuck: np.ndarray) -> np.ndarray:
+def _reach(plan: RampPlan, drawn: DrawnChips) -> np.ndarray:
     """Least and most charge that each calibration cell can add to what it gives as drawn, shape (n, calibration cells, 2)."""
-    cal = program.calibration_cells
-    weight = program.polarity[cal] * program.width[cal]
-    ends = np.stack([weight * (g - conductance[:, cal]) for g in (plan.profile.g_min, plan.profile.g_max)], axis=2)
-    ends = np.sort(ends, axis=2)
-    return np.where(stuck[:, cal, None], 0.0, np.stack([np.minimum(ends[..., 0], 0), np.maximum(ends[..., 1], 0)], axis=2))
+    program = plan.program()
+    cal, lowest = program.calibration_cells, np.full(program.n_cells, plan.profile.g_min)
+    ends = charge_range(plan, drawn.conductance, program.polarity * program.width, lowest)[:, cal]
+    return np.where(drawn.stuck[:, cal, None], 0.0, np.stack([np.minimum(ends[..., 0], 0), np.maximum(ends[..., 1], 0)], axis=2))
 
 
-def _allocate(charge: np.ndarray, plan: RampPlan, program: RampProgram, conductance: np.ndarray, reach: np.ndarray) -> np.ndarray:
+def _allocate(charge: np.ndarray, plan: RampPlan, conductance: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """Targets that add a charge to the drawn calibration cells, the trimming cell first; shape (n, cells), NaN elsewhere."""
-    targets = np.full(conductance.shape, np.nan)
+    program, targets = plan.program(), np.full(conductance.shape, np.nan)
     rest = charge.copy()
     for position, cell in enumerate(program.calibration_cells):
         part = np.clip(rest, reach[:, position, 0], reach[:, position, 1])

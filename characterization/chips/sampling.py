@@ -18,7 +18,7 @@ import numpy as np
 from characterization.plan import RampPlan, Variation, unit_points
 from characterization.streams import SampleSource, sample_stream
 from netlists.errors import InputError
-from netlists.ramp import CALIBRATION, Chips, RampProgram
+from netlists.ramp import Chips
 from netlists.technology import DeviceProfile
 
 _CHIP = (
@@ -74,18 +74,18 @@ def through_wire(conductance: np.ndarray, resistance: np.ndarray) -> np.ndarray:
     return conductance / (1 + conductance * resistance)
 
 
-def wire_resistance(plan: RampPlan, program: RampProgram) -> np.ndarray:
+def wire_resistance(plan: RampPlan) -> np.ndarray:
     """Resistance of the wire between the column's end and each cell, shape (cells,), ohms."""
-    return plan.wire_resistance * np.arange(1, program.n_cells + 1)
+    return plan.wire_resistance * np.arange(1, plan.program().n_cells + 1)
 
 
-def nominal_chips(plan: RampPlan, program: RampProgram, n: int = 1) -> Chips:
+def nominal_chips(plan: RampPlan, n: int = 1) -> Chips:
     """``n`` chips exactly as programmed, seen through the plan's wire."""
-    chips = Chips.nominal(program, n)
-    return Chips(through_wire(chips.conductance, wire_resistance(plan, program)), chips.opamp_offset, chips.comparator_offset)
+    chips = Chips.nominal(plan.program(), n)
+    return Chips(through_wire(chips.conductance, wire_resistance(plan)), chips.opamp_offset, chips.comparator_offset)
 
 
-def draw(plan: RampPlan, program: RampProgram, samples: np.ndarray) -> DrawnChips:
+def draw(plan: RampPlan, samples: np.ndarray) -> DrawnChips:
     """Draw the chips with the given sample numbers, shape (n,).
 
     Raises
@@ -100,21 +100,19 @@ def draw(plan: RampPlan, program: RampProgram, samples: np.ndarray) -> DrawnChip
 
     points = None
     if plan.sampling.method != "random":
-        points = unit_points(plan.sampling, plan.seed, len(_CHIP) + program.n_cells, samples)
-    return _drawn(plan, program, samples, generators, points)
+        points = unit_points(plan.sampling, plan.seed, len(_CHIP) + plan.program().n_cells, samples)
+    return _drawn(plan, samples, generators, points)
 
 
-def draw_population(plan: RampPlan, program: RampProgram, n: int, rng: np.random.Generator) -> DrawnChips:
+def draw_population(plan: RampPlan, n: int, rng: np.random.Generator) -> DrawnChips:
     """``n`` chips of the plan's distribution from one generator: fast, for closed forms; they have no sample number (-1)."""
-    return _drawn(plan, program, np.full(n, -1), lambda source: [rng], None)
+    return _drawn(plan, np.full(n, -1), lambda source: [rng], None)
 
 
-def _drawn(
-    plan: RampPlan, program: RampProgram, samples: np.ndarray, generators: Generators, points: np.ndarray | None
-) -> DrawnChips:
+def _drawn(plan: RampPlan, samples: np.ndarray, generators: Generators, points: np.ndarray | None) -> DrawnChips:
     from scipy.special import ndtri
 
-    profile, v = plan.profile, plan.variation
+    program, profile, v = plan.program(), plan.profile, plan.variation
     n, cells, steps = len(samples), program.n_cells, program.n_steps
     if points is None:
         normal = {source: _normal(generators(source), (n, 1))[:, 0] for source in _CHIP if source in _wanted(v)}
@@ -136,13 +134,12 @@ def _drawn(
         _normal(generators(SampleSource.READ_NOISE), (n, cells)),
         v.comparator_noise * v.comparator_noise_shape.of_normal(_normal(generators(SampleSource.COMPARATOR_NOISE), (n, steps))),
         _gain(v, normal[SampleSource.CONDUCTANCE_GAIN]),
-        wire_resistance(plan, program),
+        wire_resistance(plan),
     )
 
 
 def reprogram(
     plan: RampPlan,
-    program: RampProgram,
     drawn: DrawnChips,
     targets: np.ndarray,
     conductance: np.ndarray | None = None,
@@ -164,23 +161,40 @@ def reprogram(
     -------
     ndarray (n, cells), siemens
     """
+    program = plan.program()
     out = (drawn.conductance if conductance is None else conductance).copy()
-    cal = np.flatnonzero(program.step == CALIBRATION)
+    cal = program.calibration_cells
     rows = np.flatnonzero(~np.isnan(targets[:, cal]).all(axis=1))
-    if len(rows) == 0:
-        return out
-    generators = [rng] if rng else [sample_stream(plan.seed, int(i), SampleSource.REPROGRAMMING) for i in drawn.samples[rows]]
-    place = np.ix_(rows, cal)
-    wanted = targets[place]
-    prepared = _prepared(_uniform(generators, wanted.shape))
-    written = plan.profile.programmed(np.where(np.isnan(wanted), program.conductance[cal], wanted), prepared)
-    out[place] = np.where(~np.isnan(wanted) & ~drawn.stuck[place], written, out[place])
+    if len(rows):
+        generators = [rng] if rng else [sample_stream(plan.seed, int(i), SampleSource.REPROGRAMMING) for i in drawn.samples[rows]]
+        place = np.ix_(rows, cal)
+        out[place] = write(plan, out[place], targets[place], drawn.stuck[place], generators)
     return out
 
 
-def stuck_cells(plan: RampPlan, program: RampProgram, samples: np.ndarray) -> np.ndarray:
+def write(
+    plan: RampPlan, conductance: np.ndarray, targets: np.ndarray, stuck: np.ndarray, generators: list[np.random.Generator]
+) -> np.ndarray:
+    """Conductances (n, cells) after the cells with a target were written, siemens; stuck cells do not move.
+
+    Parameters
+    ----------
+    conductance, targets : ndarray (n, cells)
+        Siemens; targets are NaN for cells that stay.
+    stuck : ndarray of bool (n, cells)
+    generators : list of Generator
+        One a chip, whose draws do not depend on the others; or a single one for all.
+    """
+    asked = ~np.isnan(targets)
+    # Drawn for every cell, so that a chip's draws do not depend on which of its cells are written.
+    uniform = _uniform(generators, targets.shape)
+    written = plan.profile.programmed(np.where(asked, targets, conductance), _prepared(uniform))
+    return np.where(asked & ~stuck, written, conductance)
+
+
+def stuck_cells(plan: RampPlan, samples: np.ndarray) -> np.ndarray:
     """Which cells of the samples are stuck, shape (n, cells): the same draws as in `draw`."""
-    shape = (len(samples), program.n_cells)
+    shape = (len(samples), plan.program().n_cells)
     return ~np.isnan(_stuck(plan.profile, lambda source: [sample_stream(plan.seed, int(i), source) for i in samples], shape))
 
 

@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from netlists.converter import MACRO, Blocks, is_stepped, transition_deck
+from netlists.converter import Converter, is_stepped, transition_deck
 from netlists.errors import SimulationError
-from netlists.ramp import Chips, RampProgram, tick_times, timing, transition_levels
+from netlists.ramp import Chips, tick_times, transition_levels
 from netlists.spice import Deck, simulate
 from netlists.technology import RampCircuit
 
@@ -63,11 +63,9 @@ class Measured:
 
 
 def measure(
-    program: RampProgram,
-    circuit: RampCircuit,
+    converter: Converter,
     chips: Chips,
     *,
-    blocks: Blocks = MACRO,
     guess: np.ndarray | None = None,
     span: float | None = None,
     runner: str = "shared",
@@ -81,8 +79,6 @@ def measure(
 
     Parameters
     ----------
-    blocks : Blocks
-        Which block stands in each place of the converter.
     guess : ndarray (n, thresholds), optional
         First place of the probes, volts; the closed form by default. It decides the number of passes, not the result.
     span : float, optional
@@ -95,11 +91,12 @@ def measure(
     ToolkitError
         If ngspice, or at level ``sky130`` the models, are missing. A chip that fails is reported in ``status``, not raised.
     """
+    program = converter.program
     if guess is None:
-        guess = transition_levels(program, circuit, chips, first_order=blocks.level != "ideal")
+        guess = transition_levels(program, converter.circuit, chips, first_order=converter.blocks.level != "ideal")
     if span is None:
-        span = probe_span(circuit) if blocks.linear else WIDE_SPAN
-    search = _Search(program, circuit, blocks, span, partial(simulate, runner=runner))
+        span = probe_span(converter.circuit) if converter.blocks.linear else WIDE_SPAN
+    search = _Search(converter, span, partial(simulate, runner=runner))
     result = Measured(np.full((len(chips), len(program.x)), np.nan), ["ok"] * len(chips), [""] * len(chips))
     size = max(1, CELLS_A_DECK // program.n_cells)
     for first in range(0, len(chips), size):
@@ -112,9 +109,7 @@ def measure(
 class _Search:
     """Where transition levels are looked for, and with what."""
 
-    program: RampProgram
-    circuit: RampCircuit
-    blocks: Blocks
+    converter: Converter
     span: float
     solve: Callable[[Deck, Sequence[str]], dict[str, np.ndarray]]
     tight: bool = False
@@ -123,7 +118,7 @@ class _Search:
         """Fill some rows of ``result``; where ngspice fails, half of them at a time, and a single one once more."""
         try:
             volts, probe = self._bracket(_take(chips, rows), guess[rows], result)
-            if not self.blocks.linear:
+            if not self.converter.blocks.linear:
                 volts = self._narrow(_take(chips, rows), volts, result)
         except SimulationError as e:
             if self.tight:
@@ -157,7 +152,7 @@ class _Search:
             found = (above > 0) & (below < 0)
             with np.errstate(divide="ignore", invalid="ignore"):
                 step = span * (above + below) / (above - below)
-            volts = np.where(found & np.isnan(volts), probe + (step if self.blocks.linear else 0.0), volts)
+            volts = np.where(found & np.isnan(volts), probe + (step if self.converter.blocks.linear else 0.0), volts)
             if not np.isnan(volts).any():
                 break
             # ``above`` is the output with V_mac below the guess: still negative means the level is lower, and so on.
@@ -180,7 +175,7 @@ class _Search:
         while width > RESOLUTION:
             middle, span = 0.5 * (low + high), width / 6
             # Chips without a bracket keep their probes at the guess: they are reported, and must not stop the others.
-            above, below = self._outputs(chips, np.where(np.isnan(middle), self.circuit.v_cm, middle), span, result)
+            above, below = self._outputs(chips, np.where(np.isnan(middle), self.converter.circuit.v_cm, middle), span, result)
             low = np.where(below >= 0, middle + span, np.where(above > 0, middle - span, low))
             high = np.where(above <= 0, middle - span, np.where(below < 0, middle + span, high))
             width /= 3
@@ -188,15 +183,13 @@ class _Search:
 
     def _outputs(self, chips: Chips, probe: np.ndarray, span: float, result: Measured) -> tuple[np.ndarray, np.ndarray]:
         """Comparator outputs at the latching instants with V_mac below and above the probe, shapes (n, thresholds)."""
-        deck = transition_deck(
-            self.program, self.circuit, chips, probe, span=span, blocks=self.blocks, control=False, tight=self.tight
-        )
+        deck = transition_deck(self.converter, chips, probe, span=span, control=False, tight=self.tight)
         names = [f"y{p}{i}" for p in "ab" for i in range(len(chips))]
         data = self.solve(deck, ["com", *names])
         result.passes += 1
-        if is_stepped(self.blocks) and not self.tight:
-            _check_ticks(data["time"], tick_times(self.program, self.circuit))
-        at = timing(self.program, self.circuit).latch[: probe.shape[1]]
+        if is_stepped(self.converter.blocks) and not self.tight:
+            _check_ticks(data["time"], tick_times(self.converter.program, self.converter.circuit))
+        at = self.converter.clock.latch[: probe.shape[1]]
         values = _at(at, data["time"], np.array([data[name] for name in names]) - data["com"])
         return values[: len(chips)], values[len(chips) :]
 

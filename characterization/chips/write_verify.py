@@ -284,7 +284,7 @@ def write_states(
 
     Examples
     --------
-    >>> from netlists.technology.profile import load_profile
+    >>> from netlists import load_profile
     >>> write_states(load_profile("taox-100-400"), [200e-6], cells=3, seed=1).verified
     array([ True,  True,  True])
     """

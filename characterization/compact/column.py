@@ -2,20 +2,22 @@
 
     inputs -> crossbar (effective weights) -> MAC column (gain, offset, edges) -> soft clip and droop -> ramp and comparator -> code
 
-A part that is left out is perfect, and with none at all the codes are `figures.codes` of the ramp's levels. The level of
-ramp step k that column j compares with is, in volts, T[k] + column_offset + v_os - late: a comparator that is late or has
-hysteresis lets inputs just below a step pass it.
+A part that is left out is perfect, and with none at all the codes are `characterization.figures.codes` of the ramp's levels.
+The level of ramp step k that column j compares with is, in volts, T[k] + column_offset + v_os - late: a comparator that is late
+or has hysteresis lets inputs just below a step pass it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
 from characterization.ramp_model import RampDraw
 from netlists.array import Pwm
+from netlists.checks import Array, NonNegative, Number, Positive, checked
 from netlists.errors import InputError
 from netlists.ramp import RampProgram, timing
 from netlists.technology import RampCircuit
@@ -24,6 +26,9 @@ from .comparator import ComparatorModel
 from .crossbar_model import CrossbarChips, CrossbarModel
 from .integrator import IntegratorModel
 from .mac import MacModel, edge_rate, offset_rise
+
+Offsets = Annotated[np.ndarray, Array(("chips", "columns"), unit="V")]
+Endless = Annotated[float, Number(0, endless=True, unit="s")]
 
 
 def decision_times(comparator: ComparatorModel, program: RampProgram, circuit: RampCircuit, *, settling: float = 0.0) -> np.ndarray:
@@ -48,6 +53,7 @@ def decision_times(comparator: ComparatorModel, program: RampProgram, circuit: R
     return after + tau * np.log(x / -np.expm1(-x))
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class ColumnModel:
     """Columns of drawn chips.
@@ -86,36 +92,26 @@ class ColumnModel:
     """
 
     ramp: RampDraw
-    volts_per_unit: float
+    volts_per_unit: Positive
     comparator: ComparatorModel | None = None
-    comparator_offset: np.ndarray | None = None
-    time: float | np.ndarray = float("inf")
-    latch_time: float = float("inf")
+    comparator_offset: Offsets | None = None
+    time: Endless | np.ndarray = float("inf")
+    latch_time: Endless = float("inf")
     integrator: IntegratorModel | None = None
-    integrator_offset: np.ndarray | None = None
+    integrator_offset: Offsets | None = None
     mac: MacModel | None = None
     crossbar: CrossbarModel | None = None
-    hold_time: float = 0.0
+    hold_time: NonNegative = 0.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.volts_per_unit) and self.volts_per_unit > 0):
-            raise InputError(f"volts_per_unit={self.volts_per_unit}: must be finite and above 0")
         time = np.asarray(self.time, float)
         if time.shape not in ((), self.ramp.thresholds.shape[1:]) or not np.all(time >= 0):
             raise InputError(
                 f"time: has shape {time.shape}; must be 0 or more, one value or {self.ramp.thresholds.shape[1:]} (seconds)"
             )
-        for name in ("latch_time", "hold_time"):
-            value = getattr(self, name)
-            if not value >= 0 or (name == "hold_time" and not np.isfinite(value)):
-                raise InputError(f"{name}={value}: must be 0 or more (seconds)")
         for name in ("comparator_offset", "integrator_offset"):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            a = np.asarray(value, float)
-            if a.ndim != 2 or len(a) != self.ramp.n_chips or not np.all(np.isfinite(a)):
-                raise InputError(f"{name}: has shape {a.shape}; must be finite with shape ({self.ramp.n_chips}, columns)")
+            if (a := getattr(self, name)) is not None and len(a) != self.ramp.n_chips:
+                raise InputError(f"{name}: has shape {a.shape}; must be ({self.ramp.n_chips}, columns)")
         if self.comparator_offset is not None and self.comparator is None:
             raise InputError("comparator_offset: is given without a comparator")
         c = self.comparator
@@ -131,7 +127,7 @@ class ColumnModel:
         t = self.ramp.thresholds[:, None, :] + self.ramp.column_offset[:, :, None]
         if self.comparator is None:
             return t
-        offset = np.zeros((1, 1)) if self.comparator_offset is None else np.asarray(self.comparator_offset, float)
+        offset = np.zeros((1, 1)) if self.comparator_offset is None else self.comparator_offset
         # A step earlier the ramp was about one step below.
         step = np.abs(np.diff(self.ramp.thresholds, axis=1))
         # The first step is taken to be as high as the second; a single one comes from far below.
@@ -161,7 +157,7 @@ class ColumnModel:
         v = self._inputs(x)
         if self.integrator is not None:
             i = self.integrator
-            offset = 0.0 if self.integrator_offset is None else np.asarray(self.integrator_offset)[:, None, :]
+            offset = 0.0 if self.integrator_offset is None else self.integrator_offset[:, None, :]
             v = i.apply(v * self.volts_per_unit, offset=offset, time=self.hold_time) / self.volts_per_unit
         return self._codes(v, rng)
 
@@ -206,7 +202,7 @@ class ColumnModel:
         offset: npt.ArrayLike = 0.0
         if self.integrator_offset is not None:
             window = pwm.duration + 5 * circuit.t_edge
-            offset = (np.asarray(self.integrator_offset) * offset_rise(total, feedback, window))[:, None, :]
+            offset = (self.integrator_offset * offset_rise(total, feedback, window))[:, None, :]
         v = self.mac.apply(
             x * self.volts_per_unit,
             edge_rate=edge_rate(weights, c, pwm, volts_per_unit=self.volts_per_unit, input_max=input_max),

@@ -44,6 +44,7 @@ class CompactModel(Part):
 
     model_config = ConfigDict(populate_by_name=True)
     SCHEMA: ClassVar[str]
+    TITLE: ClassVar[str]
 
     schema_name: str = Field(default="", alias="schema")
     schema_version: Literal[1] = 1
@@ -71,12 +72,12 @@ class CompactModel(Part):
         return self.model_copy(update={"validation": {**self.validation, **{k: float(v) for k, v in errors.items()}}})
 
     def save(self, path: str | Path) -> Path:
-        """Write the model as JSON with a checksum of each field, complete or not at all."""
+        """Writes the model as JSON with a checksum of each field, complete or not at all."""
         return write_model(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a model file.
+        """Reads a model file.
 
         Raises
         ------
@@ -85,10 +86,15 @@ class CompactModel(Part):
         """
         return read_model(path, cls, cls.SCHEMA, 1, {})
 
-    def _tail(self) -> list[str]:
-        """Last lines of every report."""
+    def report(self) -> str:
+        """What was fitted, with standard errors, and the held-out errors, for reading."""
+        lines = [f"{self.TITLE}: level {self.level}", *(f"  {name:14s} {text}" for name, text in self._parts().items())]
         held = [f"  held out: {name:14s} {value:.4g}" for name, value in self.validation.items()]
-        return held or ["  held out: not checked yet"]
+        return "\n".join([*lines, *(held or ["  held out: not checked yet"])])
+
+    def _parts(self) -> dict[str, Any]:
+        """Lines of the report by what they are of."""
+        return {name: getattr(self, name) for name in self.UNITS}
 
 
 def source(**parts: Any) -> dict[str, Any]:

@@ -12,24 +12,26 @@ decided when it is read, and the decision is a toss: the window shrinks e-fold i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
 from characterization.ramp_model import Fitted
+from netlists.checks import Positive, checked
 from netlists.errors import InputError
 
-from .compact_model import CompactModel, source
+from .block_model import BlockModel, BlockSamples, Measured
 from .delay import DelayLaw
-from .distributions import Distribution, OffsetDraw
+from .distributions import Distribution
 from .fitting import fit_linear, fit_probit, fitted
 
 
+@checked
 @dataclass(frozen=True, eq=False)
-class ComparatorSamples:
-    """What a comparator model is fitted to; SI units. Arrays that are left out (size 0) leave their part ideal.
+class ComparatorSamples(BlockSamples):
+    """What a comparator model is fitted to; SI units. Arrays of size 0 leave their part ideal.
 
     Attributes
     ----------
@@ -47,22 +49,20 @@ class ComparatorSamples:
         From the comparator's input to the latch's, V/V; 1 for a clocked comparator.
     """
 
-    offset: np.ndarray
-    drive: np.ndarray
-    tripped: np.ndarray
-    trials: np.ndarray
-    overdrive: np.ndarray
-    delay: np.ndarray
-    slope: np.ndarray
-    loop: np.ndarray
-    difference: np.ndarray
-    resolved: np.ndarray
-    gain: float = 1.0
-    level: str = "none"
-    about: str = ""
+    offset: Measured
+    drive: Measured
+    tripped: Measured
+    trials: Measured
+    overdrive: Measured
+    delay: Measured
+    slope: Measured
+    loop: Measured
+    difference: Measured
+    resolved: Measured
+    gain: Positive = 1.0
 
 
-class ComparatorModel(CompactModel):
+class ComparatorModel(BlockModel):
     """A comparator; see the module for its equation.
 
     Attributes
@@ -81,12 +81,13 @@ class ComparatorModel(CompactModel):
     """
 
     SCHEMA: ClassVar[str] = "nladc-cosim/comparator-model"
+    TITLE: ClassVar[str] = "comparator model"
+    RANGES: ClassVar[tuple[str, ...]] = ("overdrive", "drive", "slope")
     UNITS: ClassVar[dict[str, str]] = {"noise": "V", "hysteresis": "V", "latch_t0": "s", "latch_tau": "s"}
 
-    offset: Distribution
     noise: Fitted
     hysteresis: Fitted
-    delay: DelayLaw
+    delay: DelayLaw = DelayLaw()
     latch_t0: Fitted
     latch_tau: Fitted
     gain: float = 1.0
@@ -103,22 +104,15 @@ class ComparatorModel(CompactModel):
         return self
 
     @classmethod
-    def ideal(cls) -> ComparatorModel:
-        """A comparator without any error."""
-        return cls.given()
-
-    @classmethod
     def given(cls, *, offset_sigma: float = 0.0, noise: float = 0.0, hysteresis: float = 0.0) -> ComparatorModel:
         """A comparator of assumed figures, volts, that decides at once."""
-        v, s = Fitted.given, Fitted.given(0.0, "s")
-        return cls(
-            offset=Distribution.given(0.0, offset_sigma),
-            noise=v(noise, "V"),
-            hysteresis=v(hysteresis, "V"),
-            delay=DelayLaw(),
-            latch_t0=s,
-            latch_tau=s,
-        )
+        assumed = {"noise": Fitted.given(noise, "V"), "hysteresis": Fitted.given(hysteresis, "V")}
+        return cls(offset=Distribution.given(0.0, offset_sigma), **(cls.perfect() | assumed))
+
+    @property
+    def quiet(self) -> ComparatorModel:
+        """The same comparator without noise."""
+        return self.model_copy(update={"noise": self.noise.model_copy(update={"value": 0.0})})
 
     @classmethod
     def fit(cls, samples: ComparatorSamples, rng: np.random.Generator) -> ComparatorModel:
@@ -131,38 +125,20 @@ class ComparatorModel(CompactModel):
         InputError
             From the fits: samples that cannot be, or that do not determine a part.
         """
-        s, zero = samples, Fitted.given(0.0, "s")
-        ranges = {n: (float(np.min(a)), float(np.max(a))) for n in ("overdrive", "drive", "slope") if (a := getattr(s, n)).size}
-        noise = hysteresis = Fitted.given(0.0, "V")
-        t0, tau = zero, zero
+        s, parts = samples, cls.perfect()
         if s.drive.size:
             probit = fit_probit(s.drive, s.tripped, s.trials)
-            noise = Fitted.of(probit.values[1], probit.stderr[1], "V")
+            parts["noise"] = Fitted.of(probit.values[1], probit.stderr[1], "V")
         if s.slope.size:
             # A slow triangle's loop is the hysteresis; a fast one adds the way the input goes during two delays.
             loop = fit_linear(np.stack([np.ones(len(s.slope)), s.slope], axis=1), s.loop, ("hysteresis", "delay"))
-            hysteresis = fitted(loop, {"hysteresis": "V"})["hysteresis"]
+            parts |= fitted(loop, {"hysteresis": "V"})
         if s.difference.size:
-            law = fit_linear(
-                np.stack([np.ones(len(s.difference)), -np.log(np.abs(s.difference))], axis=1), s.resolved, ("latch_t0", "latch_tau")
-            )
-            t0, tau = fitted(law, {"latch_t0": "s", "latch_tau": "s"}).values()
-        return cls(
-            level=s.level,
-            offset=Distribution.fit(s.offset, rng) if s.offset.size else Distribution.given(0.0, 0.0),
-            noise=noise,
-            hysteresis=hysteresis,
-            delay=DelayLaw.fit(s.overdrive, s.delay) if s.overdrive.size else DelayLaw(),
-            latch_t0=t0,
-            latch_tau=tau,
-            gain=float(s.gain),
-            ranges=ranges,
-            provenance=source(samples=s.about),
-        )
-
-    def sample(self, n_chips: int, rng: np.random.Generator, *, n_columns: int = 1) -> OffsetDraw:
-        """Comparators of new chips; chip i does not depend on how many are drawn."""
-        return self.offset.draw(n_chips, n_columns, rng)
+            terms = np.stack([np.ones(len(s.difference)), -np.log(np.abs(s.difference))], axis=1)
+            parts |= fitted(fit_linear(terms, s.resolved, ("latch_t0", "latch_tau")), {"latch_t0": "s", "latch_tau": "s"})
+        if s.overdrive.size:
+            parts["delay"] = DelayLaw.fit(s.overdrive, s.delay)
+        return cls.of_samples(s, s.offset, rng, gain=s.gain, **parts)
 
     def late(self, time: npt.ArrayLike, before: npt.ArrayLike = np.inf) -> np.ndarray:
         """How far beyond its trip point the ramp must be for a decision within ``time``, volts (half the hysteresis included).
@@ -224,14 +200,11 @@ class ComparatorModel(CompactModel):
             return np.where(np.abs(d) < window, rng.random(d.shape) < 0.5, d >= 0)
         return d >= 0
 
-    def report(self) -> str:
-        """What was fitted, with standard errors, for reading."""
-        lines = [
-            f"comparator model: level {self.level}",
-            f"  offset      {self.offset}",
-            f"  noise       {self.noise} rms",
-            f"  delay       {self.delay}",
-            f"  hysteresis  {self.hysteresis}",
-            f"  latch       t0 {self.latch_t0}, tau {self.latch_tau}, gain before it {self.gain:.4g}",
-        ]
-        return "\n".join([*lines, *self._tail()])
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "offset": self.offset,
+            "noise": f"{self.noise} rms",
+            "delay": self.delay,
+            "hysteresis": self.hysteresis,
+            "latch": f"t0 {self.latch_t0}, tau {self.latch_tau}, gain before it {self.gain:.4g}",
+        }

@@ -21,19 +21,21 @@ from pydantic import Field, model_validator
 
 from characterization.ramp_model import Fitted
 from netlists.array import ArraySolver, Crossbar, weights_to_pairs
-from netlists.checks import is_whole
+from netlists.checks import Count, check, checked
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 
+from .block_model import BlockSamples, Measured
 from .compact_model import CompactModel, source
 from .fitting import fit_curve, fit_likelihood, fitted
 
-_ERRORS = ("program_sigma", "read_sigma", "iv_curvature")
+_ERRORS = {"program_sigma": "S", "read_sigma": "S", "iv_curvature": "1/V^2"}
 
 
+@checked
 @dataclass(frozen=True, eq=False)
-class CrossbarSamples:
-    """Measured cells; SI units. Arrays left out (size 0) leave the profile's figure.
+class CrossbarSamples(BlockSamples):
+    """Measured cells; SI units. Arrays of size 0 leave the profile's figure.
 
     Attributes
     ----------
@@ -45,13 +47,11 @@ class CrossbarSamples:
         Of one cell; its curvature stands for all.
     """
 
-    target: np.ndarray
-    programmed: np.ndarray
-    reads: np.ndarray
-    voltage: np.ndarray
-    current: np.ndarray
-    level: str = "none"
-    about: str = ""
+    target: Measured
+    programmed: Measured
+    reads: Measured
+    voltage: Measured
+    current: Measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,7 @@ class CrossbarModel(CompactModel):
     """
 
     SCHEMA: ClassVar[str] = "nladc-cosim/crossbar-model"
+    TITLE: ClassVar[str] = "crossbar model"
 
     profile: DeviceProfile
     fitted: dict[str, Fitted] = Field(default_factory=dict)
@@ -138,11 +139,11 @@ class CrossbarModel(CompactModel):
         s = samples
         found: dict[str, Fitted] = {}
         if len(s.target):
-            found["program_sigma"] = _program_sigma(np.asarray(s.programmed) - s.target, np.asarray(s.target), profile)
+            found["program_sigma"] = _program_sigma(s.programmed - s.target, s.target, profile)
         if len(s.reads):
-            found["read_sigma"] = _read_sigma(np.asarray(s.reads, float), profile)
+            found["read_sigma"] = _read_sigma(s.reads, profile)
         if len(s.voltage):
-            v, i = np.asarray(s.voltage, float), np.asarray(s.current, float)
+            v, i = s.voltage, s.current
             if v.shape != i.shape or np.any(v == 0):
                 raise InputError(f"voltage, current: have shapes {v.shape}, {i.shape}; must be alike, without a voltage of 0")
             start = {"conductance": float(np.mean(i / v)), "iv_curvature": 1.0}
@@ -159,8 +160,7 @@ class CrossbarModel(CompactModel):
 
     def program(self, weights: npt.ArrayLike, rng: np.random.Generator, *, n_chips: int = 1) -> CrossbarChips:
         """Write weights (R, C) into new chips: programming error and stuck cells; chip i does not depend on how many."""
-        if not is_whole(n_chips) or n_chips < 1:
-            raise InputError(f"n_chips={n_chips!r}: must be a whole number, 1 or more")
+        check(Count, n_chips, "n_chips")
         pairs = weights_to_pairs(weights, self.profile, layout="rows", w_max=self.w_max)
         drawn = [self.profile.stuck(self.profile.programmed(pairs.conductance, c), c) for c in rng.spawn(n_chips)]
         return CrossbarChips(np.array(drawn), pairs.conductance, pairs.scale)
@@ -221,16 +221,13 @@ class CrossbarModel(CompactModel):
         """Column currents of one array for row voltages (..., 2 R) by Newton's method, curvature and wires in full, A."""
         return ArraySolver(self.crossbar(conductance, curvature=self.profile.iv_curvature)).column_currents(drive)
 
-    def report(self) -> str:
-        """What was fitted, with standard errors, for reading."""
+    def _parts(self) -> dict[str, Any]:
         p = self.profile
-        lines = [f"crossbar model: level {self.level}, profile {p.name}, {p.g_min * 1e6:g}-{p.g_max * 1e6:g} uS"]
-        for name, unit in zip(_ERRORS, ("S", "S", "1/V^2"), strict=True):
-            lines.append(f"  {name:14s} {self.fitted.get(name) or f'{getattr(p, name):.5g} {unit} (of the profile)'}")
-        lines.append(
-            f"  wires          {self.r_row:g}, {self.r_col:g} ohm a cell; drivers {self.r_driver:g}, sense {self.r_sense:g} ohm"
-        )
-        return "\n".join([*lines, *self._tail()])
+        out: dict[str, Any] = {"profile": f"{p.name}, {p.g_min * 1e6:g}-{p.g_max * 1e6:g} uS"}
+        for name, unit in _ERRORS.items():
+            out[name] = self.fitted.get(name) or f"{getattr(p, name):.5g} {unit} (of the profile)"
+        wires = f"{self.r_row:g}, {self.r_col:g} ohm a cell; drivers {self.r_driver:g}, sense {self.r_sense:g} ohm"
+        return out | {"wires": wires}
 
 
 def _program_sigma(error: np.ndarray, target: np.ndarray, profile: DeviceProfile) -> Fitted:
@@ -255,8 +252,8 @@ def _program_sigma(error: np.ndarray, target: np.ndarray, profile: DeviceProfile
 
 def _read_sigma(reads: np.ndarray, profile: DeviceProfile) -> Fitted:
     """Read noise from repeated reads (m, r), siemens; its error that of a standard deviation of m (r - 1) degrees of freedom."""
-    if reads.ndim != 2 or reads.shape[1] < 2 or not np.all(np.isfinite(reads)):
-        raise InputError(f"reads: have shape {reads.shape}; must be finite with shape (cells, 2 or more)")
+    if reads.ndim != 2 or reads.shape[1] < 2:
+        raise InputError(f"reads: have shape {reads.shape}; must be (cells, 2 or more)")
     if profile.read_sigma == 0:
         raise InputError(f"device profile {profile.name}: read_sigma=0: its dependence on the state is not known; give it")
     mean = reads.mean(axis=1, keepdims=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from characterization.ramp_model import Fitted
-from netlists.checks import is_whole
+from netlists.checks import Count, check
 from netlists.errors import InputError
 
 from .compact_model import Part
@@ -216,8 +216,7 @@ class Distribution(Part):
             A count that is no whole number of 1 or more.
         """
         for name, n in (("n_chips", n_chips), ("n_columns", n_columns)):
-            if not is_whole(n) or n < 1:
-                raise InputError(f"{name}={n!r}: must be a whole number, 1 or more")
+            check(Count, n, name)
         return OffsetDraw(self.sample((n_chips, n_columns), rng))
 
     @property

@@ -1,4 +1,4 @@
-"""Characterize, fit, check and save every block model of one level."""
+"""Characterizes, fits, checks and saves every block model of one level."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SWING = {"macro": 0.6, "sky130": 0.4}
 def fit_blocks(
     level: str, out: str | Path, *, seed: int = 1, profile: str = "taox-100-400", blocks_folder: str | Path | None = None
 ) -> dict[str, CompactModel]:
-    """Fit the models of one level and write them to ``out`` as ``comparator.json``, ``integrator.json``...
+    """Fits the models of one level and writes them to ``out`` as ``comparator.json``, ``integrator.json``...
 
     Level macro fits all four, and holds the composed column against ngspice. Level sky130 fits comparator and integrator, with the
     offsets and delays of ``blocks_folder`` (``results/blocks``).

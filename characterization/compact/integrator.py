@@ -20,10 +20,11 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from characterization.ramp_model import Fitted
+from netlists.checks import checked
 from netlists.errors import InputError, ToolkitError
 
-from .compact_model import CompactModel, Part, source
-from .distributions import Distribution, OffsetDraw
+from .block_model import BlockModel, BlockSamples, Measured
+from .compact_model import Part
 from .fitting import fit_curve, fitted
 
 _CLIP = {"low": "V", "high": "V", "sharpness": ""}
@@ -65,8 +66,9 @@ class Clip(Part):
         return soft_clip(x, self.low.value, self.high.value, self.sharpness.value)
 
 
+@checked
 @dataclass(frozen=True, eq=False)
-class IntegratorSamples:
+class IntegratorSamples(BlockSamples):
     """Outputs of integrators, one row a sample; SI units.
 
     Attributes
@@ -83,16 +85,14 @@ class IntegratorSamples:
         Input offsets of drawn op-amps, V; empty: none is drawn.
     """
 
-    charge: np.ndarray
-    current: np.ndarray
-    time: np.ndarray
-    output: np.ndarray
-    offset: np.ndarray
-    level: str = "none"
-    about: str = ""
+    charge: Measured
+    current: Measured
+    time: Measured
+    output: Measured
+    offset: Measured
 
 
-class IntegratorModel(CompactModel):
+class IntegratorModel(BlockModel):
     """A charge integrator; see the module for its equation.
 
     Attributes
@@ -110,23 +110,18 @@ class IntegratorModel(CompactModel):
     """
 
     SCHEMA: ClassVar[str] = "nladc-cosim/integrator-model"
+    TITLE: ClassVar[str] = "integrator model"
+    RANGES: ClassVar[tuple[str, ...]] = ("charge", "time")
     UNITS: ClassVar[dict[str, str]] = {"pedestal": "V", "gain_error": "", "lag": "ohm", "tau": "s", "droop": "V/s", "leak": "1/s"}
 
     pedestal: Fitted
     gain_error: Fitted
-    offset: Distribution
     clip: Clip | None = None
     lag: Fitted
     tau: Fitted
     droop: Fitted
     leak: Fitted
     left_out: dict[str, float] = Field(default_factory=dict)
-
-    @classmethod
-    def ideal(cls) -> IntegratorModel:
-        """An integrator without any error."""
-        zero: dict[str, Any] = {name: Fitted.given(0.0, unit) for name, unit in cls.UNITS.items()}
-        return cls(offset=Distribution.given(0.0, 0.0), **zero)
 
     @classmethod
     def fit(cls, samples: IntegratorSamples, rng: np.random.Generator) -> IntegratorModel:
@@ -138,14 +133,11 @@ class IntegratorModel(CompactModel):
             Shapes, values, or samples that do not determine a parameter.
         """
         s = samples
-        arrays = [np.asarray(a, float) for a in (s.charge, s.current, s.time, s.output)]
+        arrays = [s.charge, s.current, s.time, s.output]
         if len({a.shape for a in arrays}) != 1 or arrays[0].ndim != 1 or len(arrays[0]) < 12:
             raise InputError(
                 f"samples: charge, current, time, output have shapes {[a.shape for a in arrays]}; need 12 or more of each"
             )
-        for name, a in zip(("charge", "current", "time", "output"), arrays, strict=True):
-            if len(bad := np.flatnonzero(~np.isfinite(a))):
-                raise InputError(f"samples: {name}[{bad[0]}]={a[bad[0]]}: must be finite")
         x, y = np.stack(arrays[:3]), arrays[3]
         late = x[2] >= SETTLED * (1 - 1e-9)
         held, held_out = x[:, late], y[late]
@@ -174,20 +166,7 @@ class IntegratorModel(CompactModel):
         early = ~late & (x[1] != 0)
         lag = _fit_lag(x[:, early], y[early] - _settled(kind, x[:, early], *(f.value for f in fit.values())))
         clip = Clip(**{name: fit.pop(name) for name in _CLIP}) if clipped else None
-        rest: dict[str, Any] = fit | lag
-        return cls(
-            level=s.level,
-            offset=Distribution.fit(s.offset, rng) if len(s.offset) else Distribution.given(0.0, 0.0),
-            clip=clip,
-            left_out=left_out,
-            ranges={"charge": (float(x[0].min()), float(x[0].max())), "time": (float(x[2].min()), float(x[2].max()))},
-            provenance=source(samples=s.about),
-            **rest,
-        )
-
-    def sample(self, n_chips: int, rng: np.random.Generator, *, n_columns: int = 1) -> OffsetDraw:
-        """Integrators of new chips; chip i does not depend on how many are drawn."""
-        return self.offset.draw(n_chips, n_columns, rng)
+        return cls.of_samples(s, s.offset, rng, clip=clip, left_out=left_out, **fit, **lag)
 
     def apply(
         self, charge: npt.ArrayLike, *, offset: npt.ArrayLike = 0.0, current: npt.ArrayLike = 0.0, time: npt.ArrayLike = 0.0
@@ -213,19 +192,16 @@ class IntegratorModel(CompactModel):
             out = out - self.lag.value * np.asarray(current, float) * np.exp(-t / self.tau.value)
         return np.asarray(out)
 
-    def report(self) -> str:
-        """What was fitted, with standard errors, for reading."""
+    def _parts(self) -> dict[str, Any]:
         clip = f"{self.clip.low}, {self.clip.high}, sharpness {self.clip.sharpness}" if self.clip else "none"
-        lines = [
-            f"integrator model: level {self.level}",
-            f"  pedestal    {self.pedestal}",
-            f"  gain error  {self.gain_error}",
-            f"  offset      {self.offset}",
-            f"  soft clip   {clip} (left-out error: {', '.join(f'{k} {v:.3g} V' for k, v in self.left_out.items())})",
-            f"  settling    lag {self.lag}, tau {self.tau}",
-            f"  droop       {self.droop}, leak {self.leak}",
-        ]
-        return "\n".join([*lines, *self._tail()])
+        return {
+            "pedestal": self.pedestal,
+            "gain error": self.gain_error,
+            "offset": self.offset,
+            "soft clip": f"{clip} (left-out error: {', '.join(f'{k} {v:.3g} V' for k, v in self.left_out.items())})",
+            "settling": f"lag {self.lag}, tau {self.tau}",
+            "droop": f"{self.droop}, leak {self.leak}",
+        }
 
 
 def _settled(kind: str, x: np.ndarray, *p: float) -> np.ndarray:

@@ -20,17 +20,16 @@ import numpy.typing as npt
 
 from characterization.ramp_model import Fitted
 from netlists.array import Pwm
+from netlists.checks import checked
 from netlists.errors import InputError
 
-from .compact_model import CompactModel, source
-from .distributions import Distribution, OffsetDraw
+from .block_model import BlockModel, BlockSamples, Measured
 from .fitting import fit_linear, fitted
 
-_NAMES = ("pedestal", "offset_gain", "gain_error", "loading", "edge_time", "row_charge")
 
-
+@checked
 @dataclass(frozen=True, eq=False)
-class MacSamples:
+class MacSamples(BlockSamples):
     """Held outputs of MAC columns, one entry a column and input vector; SI units, shapes (n,) but for ``opamp_offset`` (m,).
 
     Attributes
@@ -40,21 +39,22 @@ class MacSamples:
     opamp_offset : offsets of drawn op-amps, V
     """
 
-    ideal: np.ndarray
-    edge_rate: np.ndarray
-    active: np.ndarray
-    excess: np.ndarray
-    offset: np.ndarray
-    output: np.ndarray
-    opamp_offset: np.ndarray
-    level: str = "none"
-    about: str = ""
+    ideal: Measured
+    edge_rate: Measured
+    active: Measured
+    excess: Measured
+    offset: Measured
+    output: Measured
+    opamp_offset: Measured
 
 
-class MacModel(CompactModel):
+class MacModel(BlockModel):
     """A MAC column; see the module for its equation and the fields."""
 
     SCHEMA: ClassVar[str] = "nladc-cosim/mac-model"
+    TITLE: ClassVar[str] = "MAC column model"
+    RANGES: ClassVar[tuple[str, ...]] = ("ideal", "active", "excess")
+    PERFECT: ClassVar[dict[str, float]] = {"offset_gain": 1.0}
     UNITS: ClassVar[dict[str, str]] = {
         "pedestal": "V", "offset_gain": "", "gain_error": "", "loading": "s", "edge_time": "s", "row_charge": "V",
     }  # fmt: skip
@@ -65,13 +65,6 @@ class MacModel(CompactModel):
     loading: Fitted
     edge_time: Fitted
     row_charge: Fitted
-    offset: Distribution
-
-    @classmethod
-    def ideal(cls) -> MacModel:
-        """A column without any error."""
-        zero: dict[str, Any] = {name: Fitted.given(1.0 if name == "offset_gain" else 0.0, unit) for name, unit in cls.UNITS.items()}
-        return cls(offset=Distribution.given(0.0, 0.0), **zero)
 
     @classmethod
     def fit(cls, samples: MacSamples, rng: np.random.Generator) -> MacModel:
@@ -83,22 +76,11 @@ class MacModel(CompactModel):
             Shapes, values, or samples that do not tell the terms apart.
         """
         s = samples
-        terms = [np.asarray(a, float) for a in (s.offset, s.ideal, s.ideal * s.excess, s.edge_rate, s.active)]
-        if len({a.shape for a in (*terms, s.output)}) != 1 or np.ndim(s.output) != 1:
+        if len({a.shape for a in (s.ideal, s.edge_rate, s.active, s.excess, s.offset, s.output)}) != 1 or s.output.ndim != 1:
             raise InputError("samples: ideal, edge_rate, active, excess, offset, output must be rows of one length")
-        line = fit_linear(np.stack([np.ones(len(s.output)), *terms], axis=1), np.asarray(s.output) - s.ideal, _NAMES)
-        values: dict[str, Any] = dict(fitted(line, cls.UNITS))
-        return cls(
-            level=s.level,
-            offset=Distribution.fit(s.opamp_offset, rng) if len(s.opamp_offset) else Distribution.given(0.0, 0.0),
-            ranges={n: (float(np.min(a)), float(np.max(a))) for n in ("ideal", "active", "excess") if len(a := getattr(s, n))},
-            provenance=source(samples=s.about),
-            **values,
-        )
-
-    def sample(self, n_chips: int, rng: np.random.Generator, *, n_columns: int = 1) -> OffsetDraw:
-        """Op-amps of new chips; chip i does not depend on how many are drawn."""
-        return self.offset.draw(n_chips, n_columns, rng)
+        terms = [np.ones(len(s.output)), s.offset, s.ideal, s.ideal * s.excess, s.edge_rate, s.active]
+        line = fit_linear(np.stack(terms, axis=1), s.output - s.ideal, tuple(cls.UNITS))
+        return cls.of_samples(s, s.opamp_offset, rng, **fitted(line, cls.UNITS))
 
     def apply(
         self,
@@ -115,10 +97,8 @@ class MacModel(CompactModel):
         out = self.pedestal.value + self.offset_gain.value * np.asarray(offset, float) + gain * v
         return out + self.edge_time.value * np.asarray(edge_rate, float) + self.row_charge.value * np.asarray(active, float)
 
-    def report(self) -> str:
-        """What was fitted, with standard errors, for reading."""
-        lines = [f"MAC column model: level {self.level}", *(f"  {n:12s} {getattr(self, n)}" for n in _NAMES)]
-        return "\n".join([*lines, f"  op-amps      {self.offset}", *self._tail()])
+    def _parts(self) -> dict[str, Any]:
+        return super()._parts() | {"op-amps": self.offset}
 
 
 def edge_rate(weights: np.ndarray, codes: npt.ArrayLike, pwm: Pwm, *, volts_per_unit: float, input_max: float) -> np.ndarray:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
+from netlists.checks import Array, Finite, Text, check, checked
 from netlists.errors import InputError
 
+Identifier = Annotated[str, Text("letters, digits and underscores, and not begin with a digit", "[A-Za-z_][A-Za-z0-9_]*")]
+Steps = Annotated[np.ndarray, Array(("steps",))]
 
+
+@checked
 @dataclass(frozen=True, eq=False)
-class Converter:
+class StaticConverter:
     """A noise-free converter: input -> number of levels passed -> code and output value.
 
     Attributes
@@ -32,24 +37,20 @@ class Converter:
         Where the numbers come from, for the header.
     """
 
-    name: str
-    levels: np.ndarray
-    codes: np.ndarray
-    values: np.ndarray
+    name: Identifier
+    levels: Steps
+    codes: Steps
+    values: Steps
     v_cm: float
     volts_per_unit: float
     origin: str
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier() or not self.name.isascii():
-            raise InputError(f"name={self.name!r}: must be letters, digits and underscores, and not begin with a digit")
-        levels = np.maximum.accumulate(np.asarray(self.levels, float))
-        if levels.ndim != 1 or len(levels) == 0 or not np.all(np.isfinite(levels)):
-            raise InputError(f"levels: must be a row of finite numbers, got shape {levels.shape}")
         for field in ("codes", "values"):
-            if np.shape(getattr(self, field)) != (len(levels) + 1,):
-                raise InputError(f"{field}: has shape {np.shape(getattr(self, field))}, must be ({len(levels) + 1},)")
-        object.__setattr__(self, "levels", levels)
+            if len(row := getattr(self, field)) != len(self.levels) + 1:
+                raise InputError(f"{field}: has shape {row.shape}, must be ({len(self.levels) + 1},)")
+        object.__setattr__(self, "levels", np.maximum.accumulate(self.levels))
+        object.__setattr__(self, "codes", self.codes.astype(int))
 
     def passed(self, x: np.ndarray) -> np.ndarray:
         """Number of levels below each input (any shape, input units)."""
@@ -57,11 +58,11 @@ class Converter:
 
     def convert(self, x: np.ndarray) -> np.ndarray:
         """Codes of inputs, shape of x."""
-        return np.asarray(self.codes)[self.passed(x)]
+        return self.codes[self.passed(x)]
 
     def steps(self, what: str) -> list[tuple[float, float]]:
         """(level in volts above analog ground, change) of each level where ``codes`` or ``values`` change."""
-        change = np.diff(np.asarray(getattr(self, what), float))
+        change = np.diff(getattr(self, what).astype(float))
         volts = self.levels * self.volts_per_unit
         merged: dict[float, float] = {}
         for level, step in zip(volts.tolist(), change.tolist(), strict=True):
@@ -72,14 +73,14 @@ class Converter:
 def _scale(model: RampModel) -> dict[str, Any]:
     plan, program = model.ramp_plan, model.program
     return {
-        "codes": np.asarray(program.codes),
-        "values": np.asarray(program.values),
+        "codes": program.codes,
+        "values": program.values,
         "v_cm": plan.circuit.v_cm,
         "volts_per_unit": program.volts_per_unit(plan.circuit),
     }
 
 
-def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *, name: str | None = None) -> Converter:
+def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *, name: str | None = None) -> StaticConverter:
     """Column ``column`` of drawn chip ``chip``, its comparator's offset included.
 
     Raises
@@ -92,7 +93,7 @@ def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *,
     columns = draw.column_offset.shape[1]
     if not 0 <= chip < draw.n_chips or not 0 <= column < columns:
         raise InputError(f"chip={chip}, column={column}: drawn were {draw.n_chips} chips of {columns} columns")
-    return Converter(
+    return StaticConverter(
         name or f"nladc_{model.activation}{model.bits}",
         draw.thresholds[chip] + draw.column_offset[chip, column],
         origin=f"drawn chip {chip}, column {column}; model plan {model.ramp_plan.sha256[:12]}",
@@ -100,7 +101,7 @@ def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *,
     )
 
 
-def of_corner(model: RampModel, sigmas: float = 0.0, *, name: str | None = None) -> Converter:
+def of_corner(model: RampModel, sigmas: float = 0.0, *, name: str | None = None) -> StaticConverter:
     """The mean chip with every level moved by ``sigmas`` of its own standard deviations; 0 is the mean chip.
 
     Raises
@@ -108,9 +109,8 @@ def of_corner(model: RampModel, sigmas: float = 0.0, *, name: str | None = None)
     InputError
         ``sigmas`` is not finite.
     """
-    if not np.isfinite(sigmas):
-        raise InputError(f"sigmas={sigmas}: must be a finite number")
-    return Converter(
+    check(Finite, sigmas, "sigmas")
+    return StaticConverter(
         name or f"nladc_{model.activation}{model.bits}",
         model.mean + sigmas * np.sqrt(np.diag(model.covariance)),
         origin=f"mean of the fitted chips {sigmas:+g} sigma; model plan {model.ramp_plan.sha256[:12]}",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from characterization.ramp_model import RampDraw, RampModel
 from netlists.errors import InputError
 
-from .slopes import slope_table
+from .slopes import check_chip, slope_table
 
 
 def ramp_function(model: RampModel, draw: RampDraw, chip: int = 0) -> Callable[..., jax.Array]:
@@ -25,10 +25,7 @@ def ramp_function(model: RampModel, draw: RampDraw, chip: int = 0) -> Callable[.
     InputError
         A chip that was not drawn, a draw of another activation, or, at call, the wrong number of columns.
     """
-    if not 0 <= chip < draw.n_chips:
-        raise InputError(f"chip={chip}: drawn were {draw.n_chips} chips")
-    if draw.activation != model.activation:
-        raise InputError(f"draw: is of {draw.activation}, the model of {model.activation}")
+    check_chip(model, draw, chip)
     slope_at, slope = map(jnp.asarray, slope_table(model))
     levels, sigma = map(jnp.asarray, draw.rising(chip))
     values, offset = jnp.asarray(draw.values), jnp.asarray(draw.column_offset[chip])

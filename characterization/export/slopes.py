@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from characterization.ramp_model import RampModel
+from characterization.ramp_model import RampDraw, RampModel
+from netlists.errors import InputError
 
 POINTS = 2049
+
+
+def check_chip(model: RampModel, draw: RampDraw, chip: int) -> None:
+    """Raises `InputError` for a chip that was not drawn, or a draw of another activation."""
+    if not 0 <= chip < draw.n_chips:
+        raise InputError(f"chip={chip}: drawn were {draw.n_chips} chips")
+    if draw.activation != model.activation:
+        raise InputError(f"draw: is of {draw.activation}, the model of {model.activation}")
 
 
 def slope_table(model: RampModel) -> tuple[np.ndarray, np.ndarray]:

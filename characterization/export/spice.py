@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .converter import Converter
+from .converter import StaticConverter
 
 
-def subcircuit(converter: Converter) -> str:
+def subcircuit(converter: StaticConverter) -> str:
     """Text of one ``.subckt`` with ports ``in code out com``; it needs nothing but ngspice.
 
     The code and the value are voltages (1 V = 1 code, 1 V = 1 output unit). Delay, noise and the ramp's timing are not in it.

@@ -8,7 +8,7 @@ import torch
 from characterization.ramp_model import RampDraw, RampModel
 from netlists.errors import InputError
 
-from .slopes import slope_table
+from .slopes import check_chip, slope_table
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -43,10 +43,7 @@ class RampActivation(torch.nn.Module):
 
     def __init__(self, model: RampModel, draw: RampDraw, chip: int = 0) -> None:
         super().__init__()
-        if not 0 <= chip < draw.n_chips:
-            raise InputError(f"chip={chip}: drawn were {draw.n_chips} chips")
-        if draw.activation != model.activation:
-            raise InputError(f"draw: is of {draw.activation}, the model of {model.activation}")
+        check_chip(model, draw, chip)
         at, slope = slope_table(model)
         levels, sigma = draw.rising(chip)
         buffers = {

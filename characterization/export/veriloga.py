@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .converter import Converter
+from .converter import StaticConverter
 
 
-def module(converter: Converter) -> str:
+def module(converter: StaticConverter) -> str:
     """Text of one module with ports ``in code out com`` and parameter ``v_os``; the same block as `spice.subcircuit`."""
     c = converter
     lines = [

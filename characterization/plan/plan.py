@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
+
+import numpy as np
 
 from netlists.check_rules import Choice, Whole
 from netlists.checks import Bits, Ohms, Seed, checked
-from netlists.converter import Blocks
+from netlists.converter import Blocks, Converter
 from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
 from netlists.outside import UserSubcircuit
@@ -34,7 +37,14 @@ class RampPlan:
 
     Attributes
     ----------
-    activation, bits, scheme, n_calibration : see `netlists.ramp.compiler.program_ramp`
+    activation : str or ActivationTable
+        Function that the ramp follows.
+    bits : int
+        Resolution, 1..8.
+    scheme : str
+        How step sizes beyond the conductance range are made, as for `netlists.ramp.compiler.program_ramp`.
+    n_calibration : int
+        Calibration cells of the ramp column.
     profile : DeviceProfile
     circuit : RampCircuit
         By default the one of the conditions, `netlists.technology.conditions.circuit_at`.
@@ -91,11 +101,12 @@ class RampPlan:
         if self.variation is None:
             object.__setattr__(self, "variation", Variation.measured(self.conditions))
         check_circuit(self.circuit, self.conditions)
-        low, high = self.program().span(self.circuit)
+        program = self.program()
+        low, high = program.span(self.circuit)
         if low < 0 or high > self.circuit.v_dd:
             raise InputError(
                 f"v_swing={self.circuit.v_swing:g}: the {self.name} ramp would run from {low:.3g} to {high:.3g} V, supply "
-                f"{self.circuit.v_dd:g} V; take v_swing={self.program().fitting_swing(self.circuit):.3g} or less"
+                f"{self.circuit.v_dd:g} V; take v_swing={program.fitting_swing(self.circuit):.3g} or less"
             )
 
     def _check_conditions(self) -> None:
@@ -128,22 +139,24 @@ class RampPlan:
         """Which block stands in each place of the converter."""
         return Blocks(self.level, self.cells, self.comparator, self.opamp)
 
-    def program(self) -> RampProgram:
-        """The ramp program, allowing for the integrator as designed, at nominal conditions; the same at every call.
+    @cached_property
+    def converter(self) -> Converter:
+        """The converter: its program, circuit and blocks.
 
-        At level ``ideal`` there is nothing to allow for.
+        The program allows for the integrator as designed, at nominal conditions; at level ``ideal`` there is nothing to allow for.
+        It is compiled once a process for all plans that share it, and its arrays cannot be written.
         """
-        program = program_ramp(
-            self.activation,
-            self.bits,
-            self.profile,
-            scheme=self.scheme,
-            n_calibration=self.n_calibration,
-            quantizer=self.quantizer,
-        )
-        if self.level == "ideal":
-            return program
-        return compensate(program, as_designed(self.circuit, self.conditions), self.profile)
+        designed = None if self.level == "ideal" else as_designed(self.circuit, self.conditions)
+        program = _compiled(self.activation, self.bits, self.profile, designed, self.scheme, self.n_calibration, self.quantizer)
+        return Converter(program, self.circuit, self.blocks)
+
+    def program(self) -> RampProgram:
+        """The ramp program of the plan's `converter`, the same object at every call."""
+        return self.converter.program
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Without what was computed: another process compiles the program itself, once.
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary of every value."""
@@ -190,6 +203,26 @@ class RampPlan:
         return [
             f"{k}: {mine.get(k)!r} != {theirs.get(k)!r}" for k in sorted(set(mine) | set(theirs)) if mine.get(k) != theirs.get(k)
         ]
+
+
+@lru_cache(maxsize=64)
+def _compiled(
+    activation: str | ActivationTable,
+    bits: int,
+    profile: DeviceProfile,
+    designed: RampCircuit | None,
+    scheme: str,
+    n_calibration: int,
+    quantizer: Quantizer,
+) -> RampProgram:
+    """The program, compensated for a circuit unless that is None; shared, hence read-only."""
+    program = program_ramp(activation, bits, profile, scheme=scheme, n_calibration=n_calibration, quantizer=quantizer)
+    if designed is not None:
+        program = compensate(program, designed, profile)
+    for value in vars(program).values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return program
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

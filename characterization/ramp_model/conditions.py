@@ -23,7 +23,7 @@ def plan_at(plan: RampPlan, quantity: str, value: float) -> RampPlan:
     if quantity in ("temperature", "supply"):
         conditions = Pvt(**{**asdict(plan.conditions), quantity: value})
         # No circuit and no variation: those that were measured at the conditions.
-        return RampPlan(**{**vars(plan), "conditions": conditions, "circuit": None, "variation": None})
+        return replace(plan, conditions=conditions, circuit=None, variation=None)
     raise InputError(f"quantity={quantity!r}: unknown; allowed are {', '.join(QUANTITIES)}")
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from netlists.checks import is_whole
+from netlists.check_rules import Array, Whole
+from netlists.checks import check, checked
 from netlists.errors import InputError
 from netlists.function import get_activation
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class RampDraw:
     """Ramps of one activation on a number of chips, everything in the activation's input units.
@@ -36,38 +39,28 @@ class RampDraw:
     """
 
     activation: str
-    bits: int
-    thresholds: np.ndarray
-    column_offset: np.ndarray
-    noise_sigma: np.ndarray
-    values: np.ndarray = None  # type: ignore[assignment]
+    bits: Annotated[int, Whole(1, 24)]
+    thresholds: Annotated[np.ndarray, Array(("chips", "levels"))]
+    column_offset: Annotated[np.ndarray, Array(("chips", "columns"))]
+    noise_sigma: Annotated[np.ndarray, Array(low=0)]
+    values: Annotated[np.ndarray, Array(("codes",))] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        if not is_whole(self.bits) or not 1 <= self.bits <= 24:
-            raise InputError(f"bits={self.bits}: must be a whole number from 1 to 24")
         if self.values is None:
             # Resolutions beyond a ramp column's have a code for each step of an increasing function.
             act = get_activation(self.activation)
             codes = act.codes(self.bits) if self.bits <= 8 else np.arange(2**self.bits)
-            object.__setattr__(self, "values", act.decode(codes, self.bits))
-        for name in ("thresholds", "column_offset", "noise_sigma", "values"):
-            array = np.array(getattr(self, name), dtype=np.float64)
-            if len(bad := np.argwhere(~np.isfinite(array))):
-                raise InputError(f"{name}[{', '.join(map(str, bad[0]))}]={array[tuple(bad[0])]}: must be finite")
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
-        levels = len(self.values) - 1
-        if self.thresholds.ndim != 2 or self.thresholds.shape[1] != levels or len(self.thresholds) == 0:
+            values = check(Annotated[np.ndarray, Array(("codes",))], act.decode(codes, self.bits), "values")
+            object.__setattr__(self, "values", values)
+        (chips, found), levels = self.thresholds.shape, len(self.values) - 1
+        if found != levels:
             raise InputError(f"thresholds: have shape {self.thresholds.shape}, must be (chips, {levels}) at {self.bits} bits")
-        chips = len(self.thresholds)
-        if self.column_offset.ndim != 2 or len(self.column_offset) != chips or self.column_offset.shape[1] == 0:
+        if len(self.column_offset) != chips:
             raise InputError(
                 f"column_offset: has shape {self.column_offset.shape}, must be ({chips}, columns), one row for each chip"
             )
         if self.noise_sigma.shape not in ((), (levels,)):
             raise InputError(f"noise_sigma: has shape {self.noise_sigma.shape}, must be a single number or ({levels},)")
-        if np.any(self.noise_sigma < 0):
-            raise InputError(f"noise_sigma={self.noise_sigma.min():g}: an rms value cannot be negative")
 
     @classmethod
     def ideal(cls, activation: str, bits: int) -> RampDraw:

@@ -10,13 +10,14 @@ held-out likelihood asks for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from netlists.checks import is_whole
+from netlists.check_rules import Array, Choice, Whole
+from netlists.checks import checked
 from netlists.errors import InputError
 
 from .shift import FOLDS, ShiftDistribution, choose_shift, folds
@@ -27,6 +28,7 @@ _TINY = 1e-9
 """Deviations below this share of the largest one are rounding."""
 
 
+@checked
 @dataclass(frozen=True)
 class LevelDistribution:
     """Transition levels of a chip: ``mean + common shift + B (loadings z + sqrt(diagonal) e)``, z and e standard normal.
@@ -50,30 +52,21 @@ class LevelDistribution:
         How the choice was made: held-out log-likelihood per sample of each candidate, and the test for a tail.
     """
 
-    mean: np.ndarray
-    basis: str
-    loadings: np.ndarray
-    diagonal: np.ndarray
+    mean: Annotated[np.ndarray, Array(("levels",))]
+    basis: Annotated[str, Choice(BASES)]
+    loadings: Annotated[np.ndarray, Array(("levels", "rank"))]
+    diagonal: Annotated[np.ndarray, Array(("levels",), low=0)]
     shift: ShiftDistribution
-    anchor: int = 0
+    anchor: Annotated[int, Whole(0)] = 0
     evidence: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("mean", "loadings", "diagonal"):
-            value = np.asarray(getattr(self, name), float)
-            if not np.all(np.isfinite(value)):
-                raise InputError(f"{name}: holds a value that is not finite")
-            object.__setattr__(self, name, value)
-        if self.mean.ndim != 1:
-            raise InputError(f"mean: has shape {self.mean.shape}, must be a row of levels")
         levels = len(self.mean)
-        if self.basis not in BASES:
-            raise InputError(f"basis={self.basis!r}: unknown; allowed are {', '.join(BASES)}")
-        if not is_whole(self.anchor) or not 0 <= self.anchor < levels:
+        if self.anchor >= levels:
             raise InputError(f"anchor={self.anchor!r}: must be the index of one of {levels} levels")
-        if self.loadings.ndim != 2 or len(self.loadings) != levels:
+        if len(self.loadings) != levels:
             raise InputError(f"loadings: have shape {self.loadings.shape}, must be ({levels}, rank)")
-        if self.diagonal.shape != (levels,) or np.any(self.diagonal < 0):
+        if len(self.diagonal) != levels:
             raise InputError(f"diagonal: must be {levels} variances, 0 or more")
 
     @classmethod
@@ -186,32 +179,18 @@ class LevelDistribution:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary."""
-        return {
-            "mean": self.mean.tolist(),
-            "basis": self.basis,
-            "loadings": self.loadings.tolist(),
-            "diagonal": self.diagonal.tolist(),
-            "anchor": int(self.anchor),
-            "shift": self.shift.as_dict(),
-            "evidence": self.evidence,
-        }
+        arrays = {name: getattr(self, name).tolist() for name in ("mean", "loadings", "diagonal")}
+        return {f.name: getattr(self, f.name) for f in fields(self)} | arrays | {"shift": self.shift.as_dict()}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> LevelDistribution:
         """What `as_dict` wrote; `InputError` names a field that is missing, unknown or wrong."""
         if not isinstance(data, dict):
             raise InputError(f"must be a table of fields, got {type(data).__name__}")
-        wanted = {"mean", "basis", "loadings", "diagonal", "anchor", "shift", "evidence"}
-        if odd := sorted(wanted ^ set(data)):
-            raise InputError(f"{odd[0]}: missing or unknown field; a level distribution has {', '.join(sorted(wanted))}")
-        try:
-            arrays = {name: np.asarray(data[name], float) for name in ("mean", "loadings", "diagonal")}
-        except (TypeError, ValueError) as e:
-            raise InputError(f"mean, loadings, diagonal: must be lists of numbers ({e})") from None
-        if not isinstance(data["evidence"], dict):
-            raise InputError(f"evidence: must be a table of fields, got {type(data['evidence']).__name__}")
-        shift = ShiftDistribution.from_dict(data["shift"])
-        return cls(basis=data["basis"], anchor=data["anchor"], shift=shift, evidence=data["evidence"], **arrays)
+        names = [f.name for f in fields(cls)]
+        if odd := sorted(set(names) ^ set(data)):
+            raise InputError(f"{odd[0]}: missing or unknown field; a level distribution has {', '.join(sorted(names))}")
+        return cls(**{**data, "shift": ShiftDistribution.from_dict(data["shift"])})
 
 
 def _to_basis(levels: np.ndarray, basis: str, anchor: int) -> np.ndarray:

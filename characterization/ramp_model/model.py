@@ -28,14 +28,13 @@ from netlists.ramp import RampProgram
 
 from .condition_table import Array, ConditionTable
 from .draw import RampDraw
-from .file import Fitted, read_model, write_model
+from .file import read_model, write_model
 from .levels import LevelDistribution
-from .noise import fit_noise, read_noise_shape
+from .noise import NOISE_UNITS, NoiseEstimate, fit_noise, read_noise_shape
 
 SCHEMA: Final = "nladc-cosim/ramp-model"
 SCHEMA_VERSION: Final = 2
 MINIMUM_SAMPLES = 8
-_FITTED_UNITS = {"comparator_offset": "input units", "comparator_noise": "input units", "read_noise": "S"}
 
 
 def _distribution(value: Any) -> LevelDistribution:
@@ -53,16 +52,6 @@ Distribution = Annotated[
     PlainSerializer(lambda d: d.as_dict()),
     WithJsonSchema({"type": "object", "required": ["mean", "basis", "loadings", "diagonal", "anchor", "shift", "evidence"]}),
 ]
-
-
-class FittedValue(Fitted):
-    """A fitted number with its standard error and unit."""
-
-    value: float = Field(ge=0)
-
-    def times(self, factor: float) -> FittedValue:
-        """The value and its error scaled."""
-        return FittedValue(value=self.value * factor, stderr=self.stderr * factor, unit=self.unit)
 
 
 class RampModel(BaseModel):
@@ -87,9 +76,9 @@ class RampModel(BaseModel):
     lsb: Array
     after: Distribution
     before: Distribution
-    comparator_offset: FittedValue
-    comparator_noise: FittedValue
-    read_noise: FittedValue
+    comparator_offset: NoiseEstimate
+    comparator_noise: NoiseEstimate
+    read_noise: NoiseEstimate
     conditions: tuple[ConditionTable, ...] = ()
     plan: dict[str, Any]
     provenance: dict[str, Any]
@@ -113,7 +102,7 @@ class RampModel(BaseModel):
         for name in ("after", "before"):
             if (found := getattr(self, name).mean.shape) != shape:
                 raise ValueError(f"{name}: mean has shape {found}, must be {shape} at {self.bits} bits")
-        for name, unit in _FITTED_UNITS.items():
+        for name, unit in NOISE_UNITS.items():
             if getattr(self, name).unit != unit:
                 raise ValueError(f"{name}: unit={getattr(self, name).unit!r}, must be {unit!r}")
         for table in self.conditions:
@@ -175,9 +164,7 @@ class RampModel(BaseModel):
             lsb=program.lsb,
             after=LevelDistribution.fit(after[good]),
             before=LevelDistribution.fit(before[good]),
-            comparator_offset=FittedValue(**vars(noise.comparator_offset), unit="input units"),
-            comparator_noise=FittedValue(**vars(noise.comparator_noise), unit="input units"),
-            read_noise=FittedValue(**vars(noise.read_noise), unit="S"),
+            **vars(noise),
             plan=run.plan.as_dict(),
             provenance={
                 "plan_sha256": run.plan.sha256,

@@ -12,30 +12,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
 from netlists.errors import InputError
 from netlists.ramp import RampProgram
 from netlists.technology import DeviceProfile
 
+from .file import Fitted
 
-@dataclass(frozen=True)
-class Estimate:
-    """A fitted value with its standard error, same unit."""
 
-    value: float
-    stderr: float
+class NoiseEstimate(Fitted):
+    """A fitted standard deviation, 0 or more, with its standard error and unit."""
 
-    def __str__(self) -> str:
-        return f"{self.value:.4g} +- {self.stderr:.2g}"
+    value: float = Field(ge=0)
+
+    def times(self, factor: float) -> NoiseEstimate:
+        """The value and its error scaled."""
+        return NoiseEstimate(value=self.value * factor, stderr=self.stderr * factor, unit=self.unit)
 
 
 @dataclass(frozen=True)
 class NoiseFit:
     """Standard deviations, activation input units except ``read_noise`` (siemens, as ``DeviceProfile.read_sigma``)."""
 
-    comparator_offset: Estimate
-    comparator_noise: Estimate
-    read_noise: Estimate
+    comparator_offset: NoiseEstimate
+    comparator_noise: NoiseEstimate
+    read_noise: NoiseEstimate
+
+
+NOISE_UNITS = {"comparator_offset": "input units", "comparator_noise": "input units", "read_noise": "S"}
 
 
 def read_noise_shape(program: RampProgram, profile: DeviceProfile) -> np.ndarray:
@@ -78,8 +83,7 @@ def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfi
     parts = np.array([2 * np.ones((levels, levels)), np.eye(levels), read_noise_shape(program, profile)])
     scale = max(np.trace(scatter) / levels, 0.0)
     if scale < 1e-24:
-        zero = Estimate(0.0, 0.0)
-        return NoiseFit(zero, zero, zero)
+        return _noise_fit(np.zeros(3), np.zeros(3))
     # Work in units in which the three parts are comparable; start from equal shares.
     units = np.array([scale / np.mean(np.diag(p)) for p in parts])
     parts = parts * units[:, None, None]
@@ -103,17 +107,17 @@ def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfi
         theta = new
     variance = theta * units
     errors = np.sqrt(np.diag(_inverse(information))) * units
-    return NoiseFit(*(_root(v, e, f * u) for v, e, f, u in zip(variance, errors, (floor, 1e-9, floor), units, strict=True)))
+    # Parts that were put at their bound are zero.
+    bound = variance <= np.array([floor, 1e-9, floor]) * units * 1.001
+    sigma = np.where(bound, 0.0, np.sqrt(variance))
+    return _noise_fit(sigma, np.where(bound, np.sqrt(errors), errors / (2 * np.where(bound, 1.0, sigma))))
+
+
+def _noise_fit(sigma: np.ndarray, stderr: np.ndarray) -> NoiseFit:
+    return NoiseFit(*(NoiseEstimate.of(s, e, unit) for s, e, unit in zip(sigma, stderr, NOISE_UNITS.values(), strict=True)))
 
 
 def _inverse(information: np.ndarray) -> np.ndarray:
     """Pseudo-inverse of an information matrix, scaled to ones on its diagonal first: its entries span many decades."""
     scale = np.sqrt(np.diag(information))
     return np.linalg.pinv(information / np.outer(scale, scale), hermitian=True) / np.outer(scale, scale)
-
-
-def _root(variance: float, stderr: float, bound: float) -> Estimate:
-    if variance <= bound * 1.001:
-        return Estimate(0.0, float(np.sqrt(stderr)))
-    sigma = float(np.sqrt(variance))
-    return Estimate(sigma, float(stderr / (2 * sigma)))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import numpy as np
 
 from characterization.chips import error_at, measure_batch
 from characterization.figures import codes, inl_input
 from characterization.plan import RampPlan
-from characterization.run import BATCH, check_counts, simulate_run
+from characterization.run import BATCH, simulate_run
 from characterization.streams import ValidationSource, input_stream, validation_stream
 from characterization.workers import in_workers
+from netlists.check_rules import Whole
+from netlists.checks import Count, Seed, check
 from netlists.converter import conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
-from netlists.ramp import Chips, RampProgram, to_input_units, to_volts
+from netlists.ramp import Chips, to_input_units, to_volts
 from netlists.spice import simulate
 
 from .model import RampModel
@@ -32,7 +35,7 @@ REJECTED = 0.01
 
 
 def validate(
-    model: RampModel, samples: int, seed: int, *, jobs: int = 1, conversions: int = 16, progress: bool = True
+    model: RampModel, samples: int = 64, seed: int | None = None, *, jobs: int = 1, conversions: int = 16, progress: bool = True
 ) -> dict[str, Any]:
     """Compare a model with new chips drawn and simulated with another seed.
 
@@ -40,6 +43,8 @@ def validate(
     ----------
     samples : int
         Chips whose transition levels are measured in SPICE, at least 8.
+    seed : int, optional
+        Of these chips, another one than the model's; by default the next.
     conversions : int
         Chips (at most ``samples``) that also convert 16 inputs each to codes in SPICE, through comparators, latches and
         counters: half of the inputs anywhere, half within `NEAR_LSB` of one of the chip's own levels. A code takes about
@@ -64,14 +69,12 @@ def validate(
     InputError
         The seed the model was fitted with, or too few samples.
     """
-    check_counts(samples, jobs)
-    if samples < 8:
-        raise InputError(f"samples={samples}: validation needs 8 or more")
-    if isinstance(conversions, bool) or not isinstance(conversions, int) or conversions < 1:
-        raise InputError(f"conversions={conversions!r}: must be a whole number, 1 or more")
+    samples = check(Annotated[int, Whole(8)], samples, "samples")
+    jobs, conversions = check(Count, jobs, "jobs"), check(Count, conversions, "conversions")
+    seed = check(Seed, model.ramp_plan.seed + 1 if seed is None else seed, "seed")
     if seed == model.ramp_plan.seed:
         raise InputError(f"seed={seed}: the model was fitted with it; held-out chips need another")
-    plan = RampPlan(**{**model.ramp_plan.__dict__, "seed": seed})
+    plan = replace(model.ramp_plan, seed=seed)
     run = simulate_run(plan, samples, jobs=jobs, progress=progress)
     levels = run.levels(calibrated=True)
     good = levels[np.isfinite(levels).all(axis=1)]
@@ -229,9 +232,9 @@ def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dic
 def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inputs, own transition levels (NaN where SPICE failed) and SPICE codes of some calibrated chips."""
     program, circuit = plan.program(), plan.circuit
-    batch = measure_batch(plan, program, samples, conversions=False)
+    batch = measure_batch(plan, samples, conversions=False)
     levels = to_input_units(batch.after.volts, program, circuit)
-    x = np.array([inputs_for(row, program, plan.seed, int(i)) for row, i in zip(levels, samples, strict=True)])
+    x = np.array([inputs_for(row, plan, int(i)) for row, i in zip(levels, samples, strict=True)])
     spice = np.full(x.shape, -1)
     chips = batch.drawn.chips(batch.conductance)
     for i in np.flatnonzero([s == "ok" for s in batch.after.status]):
@@ -244,12 +247,12 @@ def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return x, levels, spice
 
 
-def inputs_for(levels: np.ndarray, program: RampProgram, seed: int, sample: int) -> np.ndarray:
+def inputs_for(levels: np.ndarray, plan: RampPlan, sample: int) -> np.ndarray:
     """Inputs (`INPUTS_PER_CHIP`,) of a chip with transition levels (levels,): half anywhere, half near a level; input units.
 
     "Anywhere" reaches one step beyond the thresholds. A level that could not be measured (NaN) gives NaN.
     """
-    rng = input_stream(seed, sample)
+    program, rng = plan.program(), input_stream(plan.seed, sample)
     half = INPUTS_PER_CHIP // 2
     anywhere = rng.uniform(program.x[0] - program.lsb[0], program.x[-1] + program.lsb[-1], INPUTS_PER_CHIP - half)
     k = rng.integers(len(levels), size=half)
@@ -265,6 +268,6 @@ def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray) -> np.ndarray:
         If the transient fails, or a counter ends anywhere but at a code.
     """
     program = plan.program()
-    deck = conversion_deck(program, plan.circuit, chips, v_mac, blocks=plan.blocks)
+    deck = conversion_deck(plan.converter, chips, v_mac)
     names = [f"code{i}_{j}" for i in range(v_mac.shape[0]) for j in range(v_mac.shape[1])]
     return read_codes(program, simulate(deck, names), names).reshape(v_mac.shape)

@@ -1,6 +1,6 @@
 """The chunks of a run: Parquet files that are complete or not there, and never read without their checksum.
 
-A chunk holds whole batches, one row a sample (`sample_rows`). Its name is ``chunk-BATCH-DIGEST.parquet``: the number of
+A chunk holds whole batches, one row a sample (`rows`). Its name is ``chunk-BATCH-DIGEST.parquet``: the number of
 its first batch, and the first digits of its SHA-256. So a file and its checksum appear in the same rename, and which
 samples exist is decided by what the chunks hold, not by their dates. Chunks lie in a folder or, by fsspec, in an object
 store (``s3://bucket/run``), where a file appears whole when its upload ends.

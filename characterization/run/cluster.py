@@ -24,7 +24,7 @@ _workers = Workers(load)
 
 
 def finish_here(task: BatchTask, batches: dict[int, np.ndarray], store: tuple[str, str, int, int | None] | None) -> Finished:
-    """`batch_task.finish` on a Dask worker; ``store`` is what `ChunkStore` takes."""
+    """`task.finish` on a Dask worker; ``store`` is what `ChunkStore` takes."""
     return finish(task, _workers, batches, ChunkStore(*store) if store else None)
 
 

@@ -1,8 +1,8 @@
 """Monte Carlo of a ramp converter: parallel, resumable, and nothing lost.
 
 Samples run in batches of `BATCH`. Batches are cut by sample number, never by jobs, and each is simulated whole, so a
-sample's numbers depend on the plan's seed and its own number. Finished batches go to numbered chunks (`run_store`); a
-run that was stopped, however, goes on from them. The tables (`run_tables`) are written from the chunks at the end.
+sample's numbers depend on the plan's seed and its own number. Finished batches go to numbered chunks (`chunks`); a
+run that was stopped, however, goes on from them. The tables (`tables`) are written from the chunks at the end.
 """
 
 from __future__ import annotations
@@ -138,14 +138,14 @@ def simulate_run(
     with _bar(plan, samples, 0, progress) as bar:
         if jobs == 1:
             for b in numbers:
-                rows.append(task.simulate(plan, task.program, batch_samples(b, batch, plan.sampling.samples)))
+                rows.append(task.simulate(plan, batch_samples(b, batch, plan.sampling.samples)))
                 bar.update(min(batch, samples - b * batch))
         else:
             for finished in _execute(task, numbers, batch, jobs, None, None):
                 rows.append(finished.rows)
                 bar.update(_count(finished, batch, samples))
     table = pa.concat_tables(rows).sort_by("sample").slice(0, samples)
-    return Run(plan, **{name: t.to_pandas() for name, t in long_tables(table, plan.seed, task.program.x).items()})
+    return Run(plan, **{name: t.to_pandas() for name, t in long_tables(table, plan.seed, plan.program().x).items()})
 
 
 def load_run(folder: str | Path) -> Run:
@@ -191,7 +191,7 @@ def _task(plan: RampPlan, timeout: float | None, runner: str) -> BatchTask:
     limit = check(Seconds, limit, "timeout")
     if runner not in RUNNERS:
         raise InputError(f"runner={runner!r}: unknown; allowed are {', '.join(RUNNERS)}")
-    return BatchTask(plan, plan.program(), partial(simulate_samples, runner=runner), limit)
+    return BatchTask(plan, partial(simulate_samples, runner=runner), limit)
 
 
 def _count(finished: Finished, batch: int, samples: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from characterization.chips import Calibrated, Measured, draw
 from characterization.plan import RampPlan
-from netlists.ramp import RampProgram, to_input_units
+from netlists.ramp import to_input_units
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,7 +18,7 @@ MEASUREMENTS = ("before", "after", "conversion")
 """Each chip is measured as programmed, after calibration, and in one noisy conversion by another column."""
 
 
-def measured_rows(plan: RampPlan, program: RampProgram, batch: Calibrated) -> pa.Table:
+def measured_rows(plan: RampPlan, batch: Calibrated) -> pa.Table:
     """One row a sample of a measured batch: what was drawn, and the levels of each measurement in input units."""
     measured = dict(zip(MEASUREMENTS, (batch.before, batch.after, batch.conversion), strict=True))
     n = len(batch.drawn.samples)
@@ -35,15 +35,15 @@ def measured_rows(plan: RampPlan, program: RampProgram, batch: Calibrated) -> pa
         column_offset=drawn.column_offset,
         cells_reprogrammed=(batch.conductance != drawn.conductance).sum(axis=1),
         retried=[any(m.retried[i] for m in measured.values()) for i in range(n)],
-        levels={name: to_input_units(m.volts, program, plan.circuit) for name, m in measured.items()},
+        levels={name: to_input_units(m.volts, plan.program(), plan.circuit) for name, m in measured.items()},
         measured=measured,
     )
 
 
-def lost_rows(plan: RampPlan, program: RampProgram, samples: np.ndarray, status: str, message: str) -> pa.Table:
+def lost_rows(plan: RampPlan, samples: np.ndarray, status: str, message: str) -> pa.Table:
     """The same for samples whose simulation took its process with it, or had to be killed: what was drawn, and no levels."""
-    drawn, n = draw(plan, program, samples), len(samples)
-    nothing = np.full((n, len(program.x)), np.nan)
+    drawn, n = draw(plan, samples), len(samples)
+    nothing = np.full((n, len(plan.program().x)), np.nan)
     return _rows(
         sample=drawn.samples,
         status=[status] * n,

@@ -13,7 +13,6 @@ import numpy as np
 from characterization.chips import measure_batch
 from characterization.plan import RampPlan
 from characterization.workers import Lost, Worker, Workers
-from netlists.ramp import RampProgram
 from netlists.spice import shared_instance
 
 from .chunks import ChunkStore, Stored
@@ -22,13 +21,13 @@ from .rows import MEASUREMENTS, lost_rows, measured_rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Simulate = Callable[[RampPlan, RampProgram, np.ndarray], "pa.Table"]
+Simulate = Callable[[RampPlan, np.ndarray], "pa.Table"]
 Parts = list[tuple[np.ndarray, "pa.Table | Lost"]]
 
 
-def simulate_samples(plan: RampPlan, program: RampProgram, samples: np.ndarray, runner: str = "shared") -> pa.Table:
+def simulate_samples(plan: RampPlan, samples: np.ndarray, runner: str = "shared") -> pa.Table:
     """Measure some samples in one go; rows of `sample_rows.measured_rows`."""
-    return measured_rows(plan, program, measure_batch(plan, program, samples, runner=runner))
+    return measured_rows(plan, measure_batch(plan, samples, runner=runner))
 
 
 def load() -> dict[str, str]:
@@ -48,7 +47,7 @@ class BatchTask:
 
     Attributes
     ----------
-    plan, program : RampPlan, RampProgram
+    plan : RampPlan
     simulate : callable
         `simulate_samples`, with its runner.
     timeout : float
@@ -56,7 +55,6 @@ class BatchTask:
     """
 
     plan: RampPlan
-    program: RampProgram
     simulate: Simulate
     timeout: float
 
@@ -64,8 +62,7 @@ class BatchTask:
         """Rows of all samples of a batch, in order."""
         parts = self._isolate(worker, samples)
         rows = [
-            lost_rows(self.plan, self.program, part, found.status, found.message) if isinstance(found, Lost) else found
-            for part, found in parts
+            lost_rows(self.plan, part, found.status, found.message) if isinstance(found, Lost) else found for part, found in parts
         ]
         import pyarrow as pa
 
@@ -97,7 +94,7 @@ class BatchTask:
             return lost
 
     def _call(self, worker: Worker, samples: np.ndarray) -> pa.Table:
-        return worker.call(self.simulate, self.plan, self.program, samples, limit=self.timeout)
+        return worker.call(self.simulate, self.plan, samples, limit=self.timeout)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Measure every transistor-level block (SKY130) and write what came out: summary.json and tables.
+"""Measures every transistor-level block (SKY130) and writes what came out: summary.json and tables.
 
 Nominal figures, all corners with the extremes of temperature and supply, mismatch statistics. Nothing here is
 typed in: `characterization.transistors.macro_fit` turns the summary into the macro-models' parameters.
@@ -16,12 +16,12 @@ import numpy as np
 
 from characterization.provenance import versions
 from characterization.workers import in_workers
-from netlists.errors import InputError
+from netlists.checks import check
 from netlists.files import write_atomic, write_json
 from netlists.technology import CORNERS, Conditions, pdk
 from netlists.testbench import access_deck, run_bench
 
-from .comparator import COMMON_MODES, measure_comparator, measure_comparator_delay, measure_offsets, measure_strongarm
+from .comparator import COMMON_MODES, Samples, measure_comparator, measure_comparator_delay, measure_offsets, measure_strongarm
 from .ota import measure_integrator, measure_ota
 
 WIDTHS = (0.42e-6, 0.5e-6, 1e-6, 2e-6, 4e-6, 8e-6)
@@ -71,22 +71,25 @@ def measure_access(
     ]
 
 
-def _at(conditions: Conditions) -> tuple[list[dict], list[dict], list[dict], list[dict], list[dict]]:
-    """Everything that is measured at each corner: one row of OTA, integrator; rows of comparator and both delay tables."""
+def _measure(conditions: Conditions, **overdrives: tuple[float, ...]) -> dict[str, list[dict]]:
+    """Rows of every table that is measured at each corner."""
     comparator = measure_comparator(conditions)
     middle = next(c for c in comparator if c.common_mode == COMMON_MODES[1])
-    overdrives = (1e-3, 10e-3, 100e-3)
-    delays, kick = measure_comparator_delay(conditions, overdrives, offset=middle.offset)
-    latch, latch_kick = measure_strongarm(conditions, overdrives)
-    kicks = [{"block": "comparator_sky130", **asdict(kick)}, {"block": "strongarm_sky130", **asdict(latch_kick)}]
-    tables = [{"block": b, **asdict(d)} for b, rows in (("comparator_sky130", delays), ("strongarm_sky130", latch)) for d in rows]
-    return (
-        [asdict(measure_ota(conditions))],
-        [asdict(measure_integrator(conditions))],
-        [asdict(c) for c in comparator],
-        tables,
-        kicks,
-    )
+    measured = {
+        "comparator_sky130": measure_comparator_delay(conditions, offset=middle.offset, **overdrives),
+        "strongarm_sky130": measure_strongarm(conditions, **overdrives),
+    }
+    return {
+        "ota": [asdict(measure_ota(conditions))],
+        "integrator": [asdict(measure_integrator(conditions))],
+        "comparator": [asdict(c) for c in comparator],
+        "delay": [{"block": block, **asdict(d)} for block, (delays, _) in measured.items() for d in delays],
+        "kickback": [{"block": block, **asdict(kick)} for block, (_, kick) in measured.items()],
+    }
+
+
+def _of_block(rows: Iterable[dict], block: str) -> list[dict]:
+    return [{name: v for name, v in row.items() if name != "block"} for row in rows if row["block"] == block]
 
 
 def measure_blocks(
@@ -99,7 +102,7 @@ def measure_blocks(
     jobs: int = 1,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Measure all blocks and write ``summary.json`` and CSV tables into ``out``.
+    """Measures all blocks and writes ``summary.json`` and CSV tables into ``out``.
 
     Parameters
     ----------
@@ -128,23 +131,17 @@ def measure_blocks(
     import pandas as pd
     from joblib import delayed
 
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
-        raise InputError(f"samples={samples!r}: must be a whole number, 2 or more")
+    check(Samples, samples, "samples")
     models = pdk.provenance()
     points = [Conditions(c, t, v) for c in corners for t, v in extremes]
     nominal = Conditions()
     progress("nominal figures")
-    ota, integrator, comparator = measure_ota(nominal), measure_integrator(nominal), measure_comparator(nominal)
-    middle = next(c for c in comparator if c.common_mode == nominal.v_cm)
-    delays, kick = measure_comparator_delay(nominal, offset=middle.offset)
-    latch, latch_kick = measure_strongarm(nominal)
+    figures = _measure(nominal)
     access = [asdict(r) for c in ("tt", "ss", "ff") for r in measure_access(Conditions(c))]
 
     progress(f"{len(points)} corners")
-    parts = list(zip(*in_workers((delayed(_at)(p) for p in points), jobs), strict=True))
-    corner_tables = {
-        name: _flat(part) for name, part in zip(("ota", "integrator", "comparator", "delay", "kickback"), parts, strict=True)
-    }
+    parts = list(in_workers((delayed(_measure)(p, overdrives=(1e-3, 10e-3, 100e-3)) for p in points), jobs))
+    corner_tables = {name: [row for part in parts for row in part[name]] for name in figures}
 
     rng = np.random.default_rng(seed)
     wanted = [("comparator_sky130", v) for v in COMMON_MODES] + [("ota_sky130", nominal.v_cm), ("strongarm_sky130", nominal.v_cm)]
@@ -157,13 +154,13 @@ def measure_blocks(
 
     summary = {
         "conditions": asdict(nominal),
-        "ota": asdict(ota),
-        "integrator": asdict(integrator),
-        "comparator": [asdict(c) for c in comparator],
-        "comparator_delay": [asdict(d) for d in delays],
-        "comparator_kickback": asdict(kick),
-        "strongarm_delay": [asdict(d) for d in latch],
-        "strongarm_kickback": asdict(latch_kick),
+        "ota": figures["ota"][0],
+        "integrator": figures["integrator"][0],
+        "comparator": figures["comparator"],
+        "comparator_delay": _of_block(figures["delay"], "comparator_sky130"),
+        "comparator_kickback": _of_block(figures["kickback"], "comparator_sky130")[0],
+        "strongarm_delay": _of_block(figures["delay"], "strongarm_sky130"),
+        "strongarm_kickback": _of_block(figures["kickback"], "strongarm_sky130")[0],
         "offsets": offsets,
         "access": [r for r in access if r["corner"] == nominal.corner],
         "corners": _extremes(corner_tables),
@@ -178,10 +175,6 @@ def measure_blocks(
         write_atomic(folder / f"{name}.csv", partial(Path.write_text, data=text))
     write_json(folder / "summary.json", summary)
     return summary
-
-
-def _flat(parts: Iterable[Iterable[dict]]) -> list[dict]:
-    return [row for part in parts for row in part]
 
 
 def _extremes(tables: dict[str, list[dict]]) -> dict[str, dict[str, dict[str, Any]]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from characterization.compact.benches import crossing
+from netlists.checks import Whole, check
 from netlists.errors import InputError, SimulationError
 from netlists.technology import Conditions
 from netlists.testbench import (
@@ -18,16 +22,17 @@ from netlists.testbench import (
 )
 from netlists.testbench.comparator import comparator_step_deck
 
-from .ota import crossing
+from .conditions import FiguresAt
 
 OVERDRIVES = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3)
 COMMON_MODES = (0.4, 0.9, 1.4)
 # Larger decks do not pay: ngspice's parsing grows faster than the number of instances.
 CHUNK = 16
+Samples = Annotated[int, Whole(2, why="of fewer there is no spread")]
 
 
 @dataclass(frozen=True)
-class ComparatorFigures:
+class ComparatorFigures(FiguresAt):
     """What the comparator benches give at one input common mode; SI units.
 
     Attributes
@@ -43,9 +48,6 @@ class ComparatorFigures:
         Supply power at the trip point and 50 mV below and above it, W.
     """
 
-    corner: str
-    temperature: float
-    v_dd: float
     common_mode: float
     offset: float
     gain: float
@@ -57,19 +59,16 @@ class ComparatorFigures:
 
 
 @dataclass(frozen=True)
-class Delay:
+class DecisionDelay(FiguresAt):
     """One line of a delay table: seconds from the input step (comparator) or the clock edge (StrongARM) to the decision."""
 
-    corner: str
-    temperature: float
-    v_dd: float
     overdrive: float
     delay_rise: float
     delay_fall: float
 
 
 @dataclass(frozen=True)
-class Kickback:
+class Kickback(FiguresAt):
     """Disturbance of inputs held on ``c_hold``, volts.
 
     Attributes
@@ -84,9 +83,6 @@ class Kickback:
         Supply energy of one decision, J: of the bench's two.
     """
 
-    corner: str
-    temperature: float
-    v_dd: float
     c_hold: float
     peak: float
     common: float
@@ -141,10 +137,8 @@ def measure_comparator(
         noise = np.sqrt(np.trapezoid(density[:, 1] ** 2, density[:, 0])) / response[0]
         supply = [-run["trip"][0, 2 + 2 * k], -run["idle"][0, 1 + 2 * k], -run["idle"][0, 2 + 2 * k]]
         out.append(
-            ComparatorFigures(
-                at.corner,
-                at.temperature,
-                at.v_dd,
+            ComparatorFigures.at(
+                at,
                 v,
                 float(run["trip"][0, 1 + 2 * k]),
                 float(response[0]),
@@ -163,7 +157,7 @@ def measure_comparator_delay(
     offset: float = 0.0,
     common_mode: float = 0.9,
     c_hold: float = 1e-12,
-) -> tuple[list[Delay], Kickback]:
+) -> tuple[list[DecisionDelay], Kickback]:
     """Delay against overdrive from 100 mV on the other side, and kickback on a held input.
 
     Parameters
@@ -179,17 +173,16 @@ def measure_comparator_delay(
     at = conditions or Conditions()
     deck = comparator_step_deck(at, overdrives, offset=offset, common_mode=common_mode, c_hold=c_hold)
     run = run_bench(deck, ["rise", "fall", "kick"])
-    delays = []
-    for k, overdrive in enumerate(overdrives):
-        rise, fall = (crossing(run[n][:, 0], run[n][:, 1 + k], at.v_cm, after=5e-9, last=True) - 5e-9 for n in ("rise", "fall"))
-        if not np.isfinite(rise + fall):
-            raise SimulationError(f"the comparator at {at} did not decide within 25 ns at an overdrive of {overdrive:g} V")
-        delays.append(Delay(at.corner, at.temperature, at.v_dd, overdrive, rise, fall))
+
+    def delay(side: str, k: int) -> float:
+        return crossing(run[side][:, 0], run[side][:, 1 + k], at.v_cm, after=5e-9, last=True) - 5e-9
+
+    delays = _delay_table("comparator", at, overdrives, ("rise", "fall"), delay)
     time, held, _, current = run["kick"].T
     moved = held - held[0]
     peak = float(np.max(np.abs(moved)))
     energy = -at.v_dd * float(np.trapezoid(current, time)) / 2
-    return delays, Kickback(at.corner, at.temperature, at.v_dd, c_hold, peak, peak, float(moved[-1]), energy)
+    return delays, Kickback.at(at, c_hold, peak, peak, float(moved[-1]), energy)
 
 
 def measure_strongarm(
@@ -198,24 +191,33 @@ def measure_strongarm(
     *,
     common_mode: float = 0.9,
     c_hold: float = 1e-12,
-) -> tuple[list[Delay], Kickback]:
+) -> tuple[list[DecisionDelay], Kickback]:
     """Delay from the clock edge against overdrive, kickback on held inputs 10 mV apart, energy of a decision."""
     at = conditions or Conditions()
     run = run_bench(strongarm_step_deck(at, overdrives, common_mode=common_mode, c_hold=c_hold), ["high", "low", "kick"])
-    delays = []
-    for k, overdrive in enumerate(overdrives):
-        rise, fall = (
-            crossing(run[n][:, 0], sign * run[n][:, 1 + k], at.v_dd / 2, after=2e-9) - 2.025e-9
-            for n, sign in (("high", 1), ("low", -1))
-        )
-        if not np.isfinite(rise + fall):
-            raise SimulationError(f"the StrongARM latch at {at} did not decide at an overdrive of {overdrive:g} V")
-        delays.append(Delay(at.corner, at.temperature, at.v_dd, overdrive, rise, fall))
+
+    def delay(side: str, k: int) -> float:
+        sign = {"high": 1, "low": -1}[side]
+        return crossing(run[side][:, 0], sign * run[side][:, 1 + k], at.v_dd / 2, after=2e-9) - 2.025e-9
+
+    delays = _delay_table("StrongARM latch", at, overdrives, ("high", "low"), delay)
     time, p, n, current = run["kick"].T
     difference, mean = (p - n) - (p[0] - n[0]), (p + n) / 2 - (p[0] + n[0]) / 2
     energy = -at.v_dd * float(np.trapezoid(current, time)) / 2
     figures = (float(np.max(np.abs(difference))), float(np.max(np.abs(mean))), float(difference[-1]), energy)
-    return delays, Kickback(at.corner, at.temperature, at.v_dd, c_hold, *figures)
+    return delays, Kickback.at(at, c_hold, *figures)
+
+
+def _delay_table(
+    block: str, at: Conditions, overdrives: tuple[float, ...], sides: tuple[str, str], delay: Callable[[str, int], float]
+) -> list[DecisionDelay]:
+    out = []
+    for k, overdrive in enumerate(overdrives):
+        rise, fall = (delay(side, k) for side in sides)
+        if not np.isfinite(rise + fall):
+            raise SimulationError(f"the {block} at {at} did not decide at an overdrive of {overdrive:g} V")
+        out.append(DecisionDelay.at(at, overdrive, rise, fall))
+    return out
 
 
 def offset_statistics(
@@ -237,23 +239,8 @@ def offset_statistics(
     tail = (1 - confidence) / 2
     half = float(t.ppf(1 - tail, n - 1)) * sigma / np.sqrt(n)
     low, high = (sigma * float(np.sqrt((n - 1) / chi2.ppf(q, n - 1))) for q in (1 - tail, tail))
-    at = conditions
-    return OffsetStatistics(
-        block,
-        at.corner,
-        at.temperature,
-        at.v_dd,
-        common_mode,
-        n,
-        mean,
-        mean - half,
-        mean + half,
-        sigma,
-        low,
-        high,
-        confidence,
-        seeds,
-    )
+    where = (block, conditions.corner, conditions.temperature, conditions.v_dd, common_mode)
+    return OffsetStatistics(*where, n, mean, mean - half, mean + half, sigma, low, high, confidence, seeds)
 
 
 def measure_offsets(
@@ -273,8 +260,7 @@ def measure_offsets(
     offsets : ndarray (n,)
         Volts, as they add to the positive input.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 2:
-        raise InputError(f"n={n!r}: offset statistics need a whole number of samples, 2 or more")
+    check(Samples, n, "n")
     at = conditions or Conditions()
     sizes = [min(CHUNK, n - j) for j in range(0, n, CHUNK)]
     seeds = tuple(int(s) for s in rng.integers(1, 2**31 - 1, size=len(sizes)))
@@ -289,8 +275,3 @@ def measure_offsets(
             parts += [run[name][0, 1:] for name in tables]
     offsets = np.concatenate(parts)
     return offset_statistics(block, offsets, at, common_mode, seeds), offsets
-
-
-def rows(results: list) -> list[dict]:
-    """Plain dictionaries of a list of result dataclasses, for a table."""
-    return [asdict(r) for r in results]

@@ -19,16 +19,7 @@ from netlists.testbench import EnergyBench, driver_bench, mac_bench, ramp_bench,
 
 CODES = (15, -11, 8, -6, 4, -3, 2, 0)
 """Input codes of the measured MAC, 5 bits: magnitudes from the largest to none, both signs."""
-PAIRS_US = (
-    (250.0, 100.0),
-    (100.0, 180.0),
-    (400.0, 100.0),
-    (100.0, 130.0),
-    (160.0, 100.0),
-    (100.0, 300.0),
-    (220.0, 100.0),
-    (100.0, 100.0),
-)
+PAIRS_US = np.transpose([(250.0, 100, 400, 100, 160, 100, 220, 100), (100, 180, 100, 130, 100, 300, 100, 100)])
 """Conductances of the positive and the negative cell of each input, microsiemens."""
 C_F_MAC = 40e-12
 """Feedback capacitor of the measured MAC, farads: V_mac stays within 0.2 V of analog ground."""
@@ -111,7 +102,7 @@ def integrate(bench: EnergyBench, waves: Mapping[str, np.ndarray]) -> dict[tuple
     Parameters
     ----------
     waves : mapping
-        What `engine.simulate` gives for the bench's deck and vectors.
+        What `netlists.spice.simulate` gives for the bench's deck and vectors.
     """
     t, out = waves["time"], {}
     for block, sources in bench.sources.items():
@@ -124,7 +115,7 @@ def integrate(bench: EnergyBench, waves: Mapping[str, np.ndarray]) -> dict[tuple
 
 
 def run(bench: EnergyBench) -> dict[tuple[str, str], float]:
-    """Simulate a bench and integrate it; errors as `engine.simulate`."""
+    """Simulates a bench and integrates it; errors as `netlists.spice.simulate`."""
     return integrate(bench, simulate(bench.deck, bench.vectors))
 
 
@@ -213,7 +204,7 @@ def measured_figures(rows: Sequence[BlockEnergy]) -> dict[str, tuple[float, str]
 
 
 def write_measured(figures: Mapping[str, tuple[float, str]], path: Path) -> Path:
-    """Write figures as the TOML file that the cost model reads."""
+    """Writes figures as the TOML file that the cost model reads."""
     head = "# Energies of the SKY130 blocks (tt, 27 C, 1.8 V), from ngspice. Written by `cosim study cost`; do not edit.\n"
     tables = (f'\n[{name}]\nvalue = {value:.5g}\nunit = "{unit}"\n' for name, (value, unit) in figures.items())
     return write_text(path, head + "".join(tables))
@@ -225,13 +216,12 @@ def default_program(bits: int, profile: DeviceProfile | None = None) -> RampProg
 
 
 def _mac(level: str, circuit: RampCircuit, *, mismatch: bool = False) -> EnergyBench:
-    pairs = 1e-6 * np.array(PAIRS_US)
-    return mac_bench(level, circuit, Pwm(), np.array(CODES), pairs, c_f=C_F_MAC, mismatch=mismatch)
+    return mac_bench(level, circuit, Pwm(), np.array(CODES), 1e-6 * PAIRS_US, c_f=C_F_MAC, mismatch=mismatch)
 
 
 def _mac_cells(circuit: RampCircuit, pwm: Pwm) -> float:
     time = np.abs(pwm.pulse_time(np.array(CODES)))
-    return float(circuit.v_read**2 * np.sum(1e-6 * np.array(PAIRS_US).sum(axis=1) * time))
+    return float(circuit.v_read**2 * np.sum(1e-6 * PAIRS_US.sum(axis=1) * time))
 
 
 def _row(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from characterization.compact.fitting import fit_curve, fitted
+from characterization.compact import fit_curve, fitted
 from netlists.errors import InputError
 from netlists.files import write_text
 from netlists.technology import RampCircuit
@@ -157,7 +157,7 @@ def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
 
 
 def write_macro_parameters(summary: dict[str, Any], path: str | Path = MACRO_FILE, *, tables: str | Path | None = None) -> Path:
-    """Write `macro_parameters` as TOML with the conditions and versions they were measured with.
+    """Writes `macro_parameters` as TOML with the conditions and versions they were measured with.
 
     Parameters
     ----------

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from characterization.compact.benches import crossing
 from netlists.errors import SimulationError
 from netlists.technology import Conditions
 from netlists.testbench import integrator_deck, ota_deck, run_bench
 
+from .conditions import FiguresAt
+
 
 @dataclass(frozen=True)
-class OtaFigures:
+class OtaFigures(FiguresAt):
     """What one OTA bench gives; SI units unless said otherwise.
 
     Attributes
     ----------
-    corner, temperature, v_dd : see `netlists.technology.pdk.Conditions`
     gain, gain_db : float
         Open-loop DC gain at v_cm, V/V and dB.
     gbw : float
@@ -40,9 +42,6 @@ class OtaFigures:
         Supply power without load, W.
     """
 
-    corner: str
-    temperature: float
-    v_dd: float
     gain: float
     gain_db: float
     gbw: float
@@ -59,15 +58,6 @@ class OtaFigures:
     offset: float
     gm: float
     power: float
-
-
-def crossing(x: np.ndarray, y: np.ndarray, level: float, *, after: float = -np.inf, last: bool = False) -> float:
-    """Where ``y`` (n,) passes ``level`` after ``after``, between points on a straight line; NaN if it does not."""
-    k = np.flatnonzero(((y[1:] >= level) != (y[:-1] >= level)) & (x[1:] > after))
-    if not len(k):
-        return float("nan")
-    i = k[-1] if last else k[0]
-    return float(x[i] + (level - y[i]) / (y[i + 1] - y[i]) * (x[i + 1] - x[i]))
 
 
 def _slope(time: np.ndarray, v: np.ndarray) -> float:
@@ -95,7 +85,7 @@ def measure_ota(
     c_in: float = 300e-15,
     i_load: float = 150e-6,
 ) -> OtaFigures:
-    """Measure the OTA in one ngspice run; loads as in `netlists.testbench.ota.ota_deck`.
+    """Measures the OTA in one ngspice run; loads as in `netlists.testbench.ota.ota_deck`.
 
     Raises
     ------
@@ -115,10 +105,8 @@ def measure_ota(
     phase += np.angle(loop[middle]) - phase[middle]
     time, up, down = run["slew"].T
     free, drawn, forced = (_swing(run["dc"][:, 0], run["dc"][:, 1 + 2 * k], run["dc"][:, 2 + 2 * k], at.v_cm) for k in range(3))
-    result = OtaFigures(
-        at.corner,
-        at.temperature,
-        at.v_dd,
+    result = OtaFigures.at(
+        at,
         gain,
         float(20 * np.log10(gain)),
         gain * pole,
@@ -141,7 +129,7 @@ def measure_ota(
 
 
 @dataclass(frozen=True)
-class IntegratorFigures:
+class IntegratorFigures(FiguresAt):
     """What one integrator bench gives; SI units.
 
     Attributes
@@ -160,9 +148,6 @@ class IntegratorFigures:
         Those currents, A.
     """
 
-    corner: str
-    temperature: float
-    v_dd: float
     r_reset: float
     reset_step: float
     c_inject: float
@@ -174,7 +159,7 @@ class IntegratorFigures:
 def measure_integrator(
     conditions: Conditions | None = None, *, c_f: float = 7e-12, currents: tuple[float, ...] = (20e-6, 80e-6, -80e-6)
 ) -> IntegratorFigures:
-    """Measure the integrator in one ngspice run: see `netlists.testbench.ota.integrator_deck`."""
+    """Measures the integrator in one ngspice run: see `netlists.testbench.ota.integrator_deck`."""
     at = conditions or Conditions()
     run = run_bench(integrator_deck(at, c_f=c_f, currents=currents), ["switch", "tran"])
     time, idle = run["tran"][:, 0], run["tran"][:, 1]
@@ -188,10 +173,8 @@ def measure_integrator(
         # What the pulse alone did: the idle circuit has the same injection and droop.
         moved = value(run["tran"][:, 3 + k] - idle, 100e-9)
         errors.append(moved / (current * 16e-9 / c_f) - 1)
-    return IntegratorFigures(
-        at.corner,
-        at.temperature,
-        at.v_dd,
+    return IntegratorFigures.at(
+        at,
         float(run["switch"][0, 1] / 10e-6),
         step,
         step * c_f / at.v_dd,

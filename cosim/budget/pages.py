@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from characterization.provenance import read_json
 from cosim.report import Beside, Page, Section, beside, percent
 from cosim.report.published import published
+from netlists.files import read_json
 
 
 def page(folder: Path) -> Page:

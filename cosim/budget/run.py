@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from characterization.provenance import sha256_of, versions
+from characterization.provenance import versions
 from characterization.streams import part_sequences
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
+from netlists.files import sha256_of
 from netlists.technology import RampCircuit, load_profile
 
 from ..tasks import load_task

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from characterization.compact.column import decision_times
-from characterization.compact.comparator import ComparatorModel
-from characterization.compact.delay import DelayLaw
+from characterization.compact import ComparatorModel, DelayLaw, decision_times
 from characterization.ramp_model import Fitted
 from netlists.ramp import RampProgram, timing
 from netlists.technology import RampCircuit

@@ -26,7 +26,7 @@ from .table1 import (
     CHIPS as CHIPS,
     QUANTITIES as QUANTITIES,
     T_CLOCK as T_CLOCK,
-    Chip as Chip,
+    PublishedChip as PublishedChip,
     TableModel as TableModel,
     compare as compare,
     constants as constants,

@@ -6,12 +6,14 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from netlists.errors import InputError
 
 from .scaling import SIMULATED_NODE, SIMULATED_SUPPLY
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KINDS = ("SPICE", "published", "derived", "assumption")
 MEASURED = "measured.toml"
@@ -62,4 +64,6 @@ def all_figures() -> dict[str, Figure]:
 
 def figure_table() -> pd.DataFrame:
     """Every figure as a row."""
+    import pandas as pd
+
     return pd.DataFrame([vars(f) for f in all_figures().values()])

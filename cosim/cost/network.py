@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from .design import Design
 from .shape import NetworkShape
 from .terms import INFERENCE, STEP, Term, array_terms, digital_terms
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,28 @@ class NetworkCost:
     operations: int
     conversions: int
 
+    def __repr__(self) -> str:
+        return (
+            f"NetworkCost({self.energy:.3g} J and {self.latency:.3g} s an inference of {self.steps} steps, "
+            f"{self.area * 1e6:.3g} mm2, {self.tops_per_watt:.3g} TOPS/W)"
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.table()[["array", "block", "count", "energy", "time", "area"]]
+        return f"<p>{self!r}</p>{table.to_html(index=False, float_format='{:.3g}'.format)}"
+
+    def _total(self, what: str, per: str) -> float:
+        return math.fsum(getattr(t, what) for t in self.terms if t.per == per)
+
     @property
     def step_energy(self) -> float:
         """Of a time step, joules."""
-        return math.fsum(t.energy for t in self.terms if t.per == STEP)
+        return self._total("energy", STEP)
 
     @property
     def step_time(self) -> float:
         """Of a time step, seconds."""
-        return math.fsum(t.time for t in self.terms if t.per == STEP)
+        return self._total("time", STEP)
 
     @property
     def conversion_energy(self) -> float:
@@ -50,12 +65,12 @@ class NetworkCost:
     @property
     def energy(self) -> float:
         """Of an inference, joules."""
-        return self.steps * self.step_energy + math.fsum(t.energy for t in self.terms if t.per == INFERENCE)
+        return self.steps * self.step_energy + self._total("energy", INFERENCE)
 
     @property
     def latency(self) -> float:
         """Of an inference, seconds."""
-        return self.steps * self.step_time + math.fsum(t.time for t in self.terms if t.per == INFERENCE)
+        return self.steps * self.step_time + self._total("time", INFERENCE)
 
     @property
     def area(self) -> float:
@@ -82,6 +97,8 @@ class NetworkCost:
 
     def table(self) -> pd.DataFrame:
         """One row a term."""
+        import pandas as pd
+
         return pd.DataFrame([asdict(t) for t in self.terms])
 
 

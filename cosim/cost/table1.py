@@ -23,7 +23,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
 
 from netlists.errors import InputError
 
@@ -35,7 +34,7 @@ BITS = (5, 8)
 
 
 @dataclass(frozen=True)
-class Chip:
+class PublishedChip:
     """A network of the table.
 
     Attributes
@@ -81,14 +80,14 @@ def _printed(**figures: tuple[tuple[float, float], float] | tuple[tuple[float, f
     return out
 
 
-KWS = Chip(
+KWS = PublishedChip(
     "kws", "keyword spotting", 72, 128, 32, 2, 0.15,
     _printed(
         area=((0.003, 0.003), 0.0005), power=((3.7, 4.6), 0.05), tops=((0.11, 0.02), 0.005),
         tops_per_watt=((31.0, 4.0), 0.05), tops_per_mm2=((39.48, 6.1), (0.005, 0.05)),
     ),
 )  # fmt: skip
-LM = Chip(
+LM = PublishedChip(
     "lm", "character language model", 633, 8064, 2016, 3, 0.10,
     _printed(
         area=((0.71, 0.71), 0.005), power=((406.5, 766.8), 0.05), tops=((19.5, 5.5), 0.05),
@@ -118,12 +117,14 @@ class Implied:
     contradiction: float
 
 
-def implied(chip: Chip, bits: tuple[int, ...] = BITS) -> Implied:
+def implied(chip: PublishedChip, bits: tuple[int, ...] = BITS) -> Implied:
     """Intervals of time, power and area that the printed figures of some resolutions allow.
 
     In logarithms every figure bounds a sum of unknowns: a linear program. Its first solution is the least slack with which
     there is any; the bounds are those at that slack.
     """
+    from scipy.optimize import linprog
+
     names = [*(("tops", b) for b in bits), *(("power", b) for b in bits), ("area", 0)]
     rows, limits = [], []
     for (quantity, b), (value, half) in chip.printed.items():
@@ -182,15 +183,15 @@ class TableModel:
     a_column: float
     a_weight: float
 
-    def time(self, chip: Chip, bits: int) -> float:
+    def time(self, chip: PublishedChip, bits: int) -> float:
         """Of a time step, seconds."""
         return chip.steps(bits) * T_CLOCK + self.t_fixed[chip.key]
 
-    def energy(self, chip: Chip, bits: int) -> float:
+    def energy(self, chip: PublishedChip, bits: int) -> float:
         """Of a time step, joules."""
         return self.p_column * chip.columns * self.time(chip, bits) + self.e_weight * chip.rows * chip.columns * 2**bits
 
-    def figures(self, chip: Chip, bits: int) -> dict[str, float]:
+    def figures(self, chip: PublishedChip, bits: int) -> dict[str, float]:
         """The five quantities in the table's units."""
         time, energy = self.time(chip, bits), self.energy(chip, bits)
         area = 1e6 * chip.columns * (self.a_column + chip.rows * self.a_weight)
@@ -237,7 +238,7 @@ def compare(model: TableModel, fitted_bits: int) -> list[dict[str, object]]:
     return out
 
 
-def row(chip: Chip, quantity: str, bits: int, ours: float, how: str) -> dict[str, object]:
+def row(chip: PublishedChip, quantity: str, bits: int, ours: float, how: str) -> dict[str, object]:
     """One printed figure beside another value."""
     printed, half = chip.printed[quantity, bits]
     deviation = ours / printed - 1

@@ -15,6 +15,21 @@ from .shape import ArrayShape, DigitalWork
 
 STEP, INFERENCE = "time step", "inference"
 CELL_ENERGY = "V_read^2 G t, held against ngspice"
+FIGURES = {
+    "weight cells": ("cell_area",),
+    "row drivers": ("driver_energy", "driver_gates", "layout_factor"),
+    "input registers": ("register_energy",),
+    "column integrators": ("integrator_power", "integrator_gates", "capacitor_density", "layout_factor"),
+    "hold switches": ("hold_switch_energy", "hold_switch_gates", "layout_factor"),
+    "ramp cells": ("cell_area",),
+    "ramp integrators": ("integrator_power", "integrator_gates", "capacitor_density", "layout_factor"),
+    "comparators": ("comparator_power", "comparator_gates", "layout_factor"),
+    "latches and counters": ("counter_energy", "clock_energy", "counter_gates", "layout_factor"),
+    "activation units": ("multiply_energy", "add_energy"),
+    "products and sums": ("multiply_energy", "add_energy"),
+    "state registers": ("register_energy", "register_area"),
+}
+"""Figures that each block's term is made of."""
 _MEASURED_BITS = 5
 """Of the counter whose gates ``counter_gates`` are."""
 
@@ -98,115 +113,37 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
     c_mac = column_capacitance(array, d)
     c_ramp = sum(ramp_capacitance(a, d) for a in ramps) / len(ramps)
     gates = {n: figure(f"{n}_gates").value * layout for n in ("integrator", "comparator", "counter", "driver", "hold_switch")}
-    registers = rows * d.n_in
+    drivers, switches, registers = rows * column_tiles, columns * row_tiles, rows * d.n_in
     # Counting to a pulse's end flips two bits a count.
     flips = rows * (d.n_in + 2 * d.mean_input * d.max_code)
 
-    def term(block: str, n: float, joules: float, square: float, *names: str, time: float = 0.0) -> Term:
-        return Term(array.name, block, STEP, n, joules, time, square, *_origin(names))
+    def term(block: str, n: float, joules: float, square: float, time: float = 0.0) -> Term:
+        kind, source = _origin(FIGURES[block])
+        if block.endswith("cells"):
+            kind, source = f"derived, {kind}", f"{CELL_ENERGY}; {source}"
+        return Term(array.name, block, STEP, n, joules, time, square, kind, source)
 
-    def cells(block: str, n: float, joules: float, time: float) -> Term:
-        kind, source = _origin(("cell_area",))
-        return Term(array.name, block, STEP, n, joules, time, n * cell, f"derived, {kind}", f"{CELL_ENERGY}; {source}")
-
-    return [
-        cells("weight cells", 2 * rows * columns, mac_cell_energy(array, d), d.t_mac),
-        term(
-            "row drivers",
-            rows * column_tiles,
-            rows * column_tiles * figure("driver_energy").value * at.energy,
-            rows * column_tiles * gates["driver"],
-            "driver_energy",
-            "driver_gates",
-            "layout_factor",
-        ),
-        term(
-            "input registers",
-            registers,
-            flips * at.energies["register_energy"],
-            registers * at.areas["register_area"],
-            "register_energy",
-        ),
-        term(
-            "column integrators",
-            columns,
-            columns * integrator * wide * converting,
-            columns * (gates["integrator"] * wide + c_mac / density),
-            "integrator_power",
-            "integrator_gates",
-            "capacitor_density",
-            "layout_factor",
-            time=d.t_reset,
-        ),
-        term(
-            "hold switches",
-            columns * row_tiles,
-            columns * row_tiles * figure("hold_switch_energy").value * at.energy,
-            columns * row_tiles * gates["hold_switch"],
-            "hold_switch_energy",
-            "hold_switch_gates",
-            "layout_factor",
-        ),
-        cells(
-            "ramp cells",
-            count * (2**d.bits + d.calibration_cells),
-            column_tiles * sum(ramp_cell_energy(a, d) for a in ramps),
-            d.t_ramp,
-        ),
-        term(
-            "ramp integrators",
-            count,
-            count * integrator * d.t_ramp,
-            count * (gates["integrator"] + c_ramp / density),
-            "integrator_power",
-            "integrator_gates",
-            "capacitor_density",
-            "layout_factor",
-        ),
-        term(
-            "comparators",
-            columns,
-            columns * comparator * size * d.t_ramp,
-            columns * gates["comparator"] * size,
-            "comparator_power",
-            "comparator_gates",
-            "layout_factor",
-        ),
-        term(
-            "latches and counters",
-            columns,
-            columns * step,
-            columns * gates["counter"] * d.bits / _MEASURED_BITS,
-            "counter_energy",
-            "clock_energy",
-            "counter_gates",
-            "layout_factor",
-        ),
-        *_activation_units(array, d),
+    c_column, c_ramps = gates["integrator"] * wide + c_mac / density, gates["integrator"] + c_ramp / density
+    pairs, steps = 2 * rows * columns, count * (2**d.bits + d.calibration_cells)
+    terms = [
+        term("weight cells", pairs, mac_cell_energy(array, d), pairs * cell, d.t_mac),
+        term("row drivers", drivers, drivers * figure("driver_energy").value * at.energy, drivers * gates["driver"]),
+        term("input registers", registers, flips * at.energies["register_energy"], registers * at.areas["register_area"]),
+        term("column integrators", columns, columns * integrator * wide * converting, columns * c_column, d.t_reset),
+        term("hold switches", switches, switches * figure("hold_switch_energy").value * at.energy, switches * gates["hold_switch"]),
+        term("ramp cells", steps, column_tiles * sum(ramp_cell_energy(a, d) for a in ramps), steps * cell, d.t_ramp),
+        term("ramp integrators", count, count * integrator * d.t_ramp, count * c_ramps),
+        term("comparators", columns, columns * comparator * size * d.t_ramp, columns * gates["comparator"] * size),
+        term("latches and counters", columns, columns * step, columns * gates["counter"] * d.bits / _MEASURED_BITS),
     ]
-
-
-def _activation_units(array: ArrayShape, d: Design) -> list[Term]:
-    """Digital activation units of the conventional converter: each column's code passes through one of k units."""
-    if d.converter == "ramp":
-        return []
-    at = _at_node(d.node, d.v_dd)
-    energy, area = at.energies, at.areas
-    cycle = energy["multiply_energy"] * (d.bits / 8) ** 2 + energy["add_energy"] * d.bits / 8
-    unit = area["multiply_area"] * (d.bits / 8) ** 2 + area["add_area"] * d.bits / 8
-    rounds = -(-array.columns // d.activation_units)
-    return [
-        Term(
-            array.name,
-            "activation units",
-            STEP,
-            d.activation_units,
-            array.columns * d.activation_cycles * cycle,
-            rounds * d.activation_cycles * d.t_clock,
-            d.activation_units * unit,
-            *_origin(("multiply_energy", "add_energy")),
+    if d.converter != "ramp":
+        # Each column's code passes through one of k digital units.
+        cycle, unit = _product_and_sum(at, d.bits / 8)
+        rounds, k = -(-columns // d.activation_units), d.activation_units
+        terms.append(
+            term("activation units", k, columns * d.activation_cycles * cycle, k * unit, rounds * d.activation_cycles * d.t_clock)
         )
-    ]
+    return terms
 
 
 def digital_terms(work: DigitalWork, d: Design, per: str, name: str) -> list[Term]:
@@ -214,38 +151,25 @@ def digital_terms(work: DigitalWork, d: Design, per: str, name: str) -> list[Ter
     if work.units == 0:
         return []
     at = _at_node(d.node, d.v_dd)
-    energy, area = at.energies, at.areas
     width = d.state_bits / 8
-    product, total = energy["multiply_energy"] * width**2, energy["add_energy"] * width
+    product, total = at.energies["multiply_energy"] * width**2, at.energies["add_energy"] * width
     arithmetic = work.multiplications * product + work.additions * total
     activation = work.activations * d.activation_cycles * (product + total)
     # A lane does a product and a sum each clock cycle; activations take theirs in the same lane.
     cycles = -(-max(work.multiplications, work.additions) // d.lanes) + -(-work.activations * d.activation_cycles // d.lanes)
-    lane = area["multiply_area"] * width**2 + area["add_area"] * width
-    bits = work.words * d.state_bits
-    lanes = d.lanes if per == STEP else 0
-    return [
-        Term(
-            name,
-            "products and sums",
-            per,
-            d.lanes,
-            arithmetic + activation,
-            cycles * d.t_clock,
-            lanes * lane,
-            *_origin(("multiply_energy", "add_energy")),
-        ),
-        Term(
-            name,
-            "state registers",
-            per,
-            bits,
-            bits * energy["register_energy"],
-            0.0,
-            bits * area["register_area"],
-            *_origin(("register_energy", "register_area")),
-        ),
-    ]
+    bits, lanes = work.words * d.state_bits, d.lanes if per == STEP else 0
+    sizes = {
+        "products and sums": (d.lanes, arithmetic + activation, cycles * d.t_clock, lanes * _product_and_sum(at, width)[1]),
+        "state registers": (bits, bits * at.energies["register_energy"], 0.0, bits * at.areas["register_area"]),
+    }
+    return [Term(name, block, per, *size, *_origin(FIGURES[block])) for block, size in sizes.items()]
+
+
+def _product_and_sum(at: _AtNode, width: float) -> tuple[float, float]:
+    """Energy and area of a multiplier and an adder of ``width`` bytes."""
+    parts = ((at.energies, "energy"), (at.areas, "area"))
+    energy, area = (f[f"multiply_{what}"] * width**2 + f[f"add_{what}"] * width for f, what in parts)
+    return energy, area
 
 
 @lru_cache(maxsize=512)

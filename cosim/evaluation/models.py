@@ -28,7 +28,8 @@ def load_models(paths: Iterable[str | Path] = (), **named: str | Path | None) ->
 
     Examples
     --------
-    >>> load_models(sigmoid="models/sigmoid5.json", tanh="models/tanh5.json")  # doctest: +SKIP
+    >>> sorted(load_models(sigmoid="models/sigmoid5.json", tanh="models/tanh5.json"))
+    ['sigmoid', 'tanh']
     """
     out: dict[str, RampModel] = {}
     for path, activation in [(p, a) for a, p in named.items() if p is not None] + [(p, None) for p in paths]:

@@ -177,11 +177,11 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
 
     def calibrated() -> np.ndarray:
         """Conductances, op-amp offset and expected levels in one row."""
-        drawn = draw(plan, program, np.array([number]))
-        before = measure(program, circuit, drawn.chips(), blocks=plan.blocks)
+        drawn = draw(plan, np.array([number]))
+        before = measure(plan.converter, drawn.chips())
         if before.status[0] != "ok":
             raise ToolkitError(f"the {activation} ramp of seed {settings.seed}: {before.status[0]} ({before.message[0]})")
-        written = recalibrate(plan, program, drawn, to_input_units(before.volts, program, circuit), _not_needed).conductance
+        written = recalibrate(plan, drawn, to_input_units(before.volts, program, circuit), _not_needed).conductance
         chips = drawn.chips(written)
         moved = transition_levels(program, circuit, chips) - transition_levels(program, circuit, drawn.chips())
         return np.concatenate([chips.conductance[0], chips.opamp_offset, before.volts[0] + moved[0] - chips.comparator_offset[0]])
@@ -275,7 +275,7 @@ def _levels(name: str, ramp: LoopRamp, tile: Tile, columns: list[int], chosen: n
         )
         guess = ramp.expected + offset[:, None]
         span = None if ramp.plan.blocks.linear else EXPECTED_WELL
-        found = measure(ramp.program, ramp.plan.circuit, chips, blocks=ramp.plan.blocks, guess=guess, span=span)
+        found = measure(ramp.plan.converter, chips, guess=guess, span=span)
         if bad := [i for i, s in enumerate(found.status) if s != "ok"]:
             where = "its own levels" if bad[0] == len(own) else f"column {own[bad[0]]}"
             raise ToolkitError(f"{name} ramp, {where}: {found.status[bad[0]]} ({found.message[bad[0]]})")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netlists.converter import ColumnCharge, Replay, Tile, replay_deck, saved_vectors
+from netlists.converter import ColumnCharge, Converter, Replay, Tile, replay_deck, saved_vectors
 from netlists.errors import InputError, SimulationError
 from netlists.spice import simulate
 
@@ -100,7 +100,7 @@ def _held(tile: Tile, ramp: LoopRamp, charge: ColumnCharge) -> np.ndarray:
         replay = Replay(some_charges(charge, some), np.zeros(n))
         nodes = [f"mac{j}" for j in range(n)]
         deck = replay_deck(
-            ramp.program, ramp.plan.circuit, ramp.column, replay, blocks=ramp.plan.blocks, counters=False, save=nodes
+            Converter(ramp.program, ramp.plan.circuit, ramp.plan.blocks), ramp.column, replay, counters=False, save=nodes
         )
         data = simulate(deck, [*saved_vectors(n, counters=False), *nodes])
         at = charge.opened + tile.circuit.t_settle

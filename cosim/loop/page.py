@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from characterization.provenance import read_json
 from cosim.report import Page, Section, percent, read_table
+from netlists.files import read_json
 
 from .agreement import DISAGREEMENTS, FAILURES, STEPS
 

@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from characterization.provenance import make_folder, versions, write_json
+from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
 from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
 from cosim.report import write_report, write_table
 from netlists.errors import InputError
+from netlists.files import make_folder, write_json
 
 from ..tasks import SequenceSet, Task
 from . import agreement as agree, pictures

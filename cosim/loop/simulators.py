@@ -15,7 +15,7 @@ import numpy as np
 
 from characterization.resume import Parts
 from characterization.workers import in_workers
-from netlists.converter import Blocks, ColumnCharge, Replay, Tile, replay_deck, saved_vectors, tile_deck
+from netlists.converter import Blocks, ColumnCharge, Converter, Replay, Tile, replay_deck, saved_vectors, tile_deck
 from netlists.converter.replay import codes
 from netlists.errors import InputError, SimulationError
 from netlists.files import sha256_of
@@ -229,10 +229,10 @@ def _convert_columns(batch: Batch, runner: str) -> Done:
         replay = take(batch.replay, use)
         try:
             deck = replay_deck(
-                batch.program, batch.circuit, batch.ramp, replay, blocks=batch.blocks, counters=batch.counters, tight=tight
+                Converter(batch.program, batch.circuit, batch.blocks), batch.ramp, replay, counters=batch.counters, tight=tight
             )
             data = simulate(deck, saved_vectors(len(use), counters=batch.counters), runner)
-            out[use] = codes(batch.program, batch.circuit, data, replay, counters=batch.counters)
+            out[use] = codes(Converter(batch.program, batch.circuit, batch.blocks), data, replay, counters=batch.counters)
         except SimulationError as e:
             if len(use) > 1:
                 todo += [(half, False) for half in np.array_split(use, 2)]

@@ -11,6 +11,12 @@ from .forward import (
     run_layer as run_layer,
     run_network as run_network,
 )
+from .importers import (
+    from_torch as from_torch,
+    read_tensors as read_tensors,
+    to_torch as to_torch,
+    write_safetensors as write_safetensors,
+)
 from .network import (
     DIRECTIONS as DIRECTIONS,
     EpochRecord as EpochRecord,

@@ -21,7 +21,7 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, Runti
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write named arrays; under the final name there is never half a file.
+    """Writes named arrays; under the final name there is never half a file.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> Path:
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of an ``.npz`` archive; `InputError` names the file if it is none."""
+    """Reads all arrays of an ``.npz`` archive; `InputError` names the file if it is none."""
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):

@@ -18,7 +18,7 @@ from netlists.function import get_activation
 LANES = 64
 
 
-class Path(Datapath, Protocol):
+class TimedDatapath(Datapath, Protocol):
     """The datapath of one cell, told where in time it is."""
 
     cell: Cell
@@ -57,7 +57,7 @@ def exact_activation(activation: str, values: np.ndarray) -> np.ndarray:
     return np.array(get_activation(activation).value(values), dtype=values.dtype)
 
 
-class Progress(NamedTuple):
+class LayerRun(NamedTuple):
     """Where a layer is.
 
     Attributes
@@ -81,7 +81,7 @@ def padded(n: int) -> int:
 
 
 def run_layer(
-    path: Path,
+    path: TimedDatapath,
     x: np.ndarray,
     active: Sequence[int] | np.ndarray,
     counters: np.ndarray,
@@ -90,7 +90,7 @@ def run_layer(
     state: State | None = None,
     backward: bool = False,
     keep: bool = True,
-) -> Progress:
+) -> LayerRun:
     """One direction of a layer.
 
     Parameters
@@ -134,10 +134,10 @@ def run_layer(
             last[:, following:n] = state["h"][:, following:n]
     if backward:
         last[:, :running] = state["h"][:, :running]
-    return Progress(outputs, last, state)
+    return LayerRun(outputs, last, state)
 
 
-def run_network(paths: Sequence[Sequence[Path]], x: np.ndarray, active: np.ndarray, counters: np.ndarray) -> np.ndarray:
+def run_network(paths: Sequence[Sequence[TimedDatapath]], x: np.ndarray, active: np.ndarray, counters: np.ndarray) -> np.ndarray:
     """Last outputs of the top layer, both directions one below the other, shape (features, lanes).
 
     Parameters

@@ -23,7 +23,7 @@ from cosim.network.cells import GRU, LSTM, Cell, Vanilla
 from netlists.errors import InputError, ToolkitError
 from netlists.files import write_bytes
 
-from .network import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
+from .network import DIRECTIONS, Layer, Network, NetworkMetadata
 
 SUFFIX = {"forward": "", "backward": "_reverse"}
 GATES = {"lstm": 4, "gru": 3, "vanilla": 1}
@@ -51,7 +51,7 @@ def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def write_safetensors(tensors: Mapping[str, np.ndarray], path: str | Path) -> Path:
-    """Write arrays as ``.safetensors``, complete or not at all."""
+    """Writes arrays as ``.safetensors``, complete or not at all."""
     path = Path(path)
     if path.suffix != ".safetensors":
         raise InputError(f"{path}: tensors are written as .safetensors; give a name that ends so")
@@ -133,11 +133,7 @@ def from_torch(
     symbols = take(f"{embedding}weight", (None, layers[0].cell.n_in)) if embedding else None
     if left:
         raise InputError(f"{sorted(left)[0]}: left over; it belongs to neither the recurrent layer, the readout nor the embedding")
-    metadata = metadata or NetworkMetadata(cell=kind)
-    plain = len(layers) == 1 and symbols is None and layers[0].backward is None
-    if plain and layers[0].cell == LSTM(layers[0].cell.n_in, layers[0].cell.n_hidden):
-        return LSTMNetwork(layers[0].forward["weights"], read, metadata)
-    return Network(tuple(layers), read, symbols, metadata)
+    return Network.of(layers, read, symbols, metadata or NetworkMetadata(cell=kind))
 
 
 def to_torch(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from cosim.network.cells import LSTM, Cell, checked_array, make_cell
+from cosim.network.cells import LSTM, Cell, Weights, make_cell
 from cosim.tasks import SequenceSet
+from netlists.checks import Items, check, checked
 from netlists.errors import InputError
 
 from .files import parse, read_arrays, text, write_arrays
@@ -65,6 +66,7 @@ class NetworkMetadata(BaseModel):
     seconds: float | None = None
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Layer:
     """One layer: a cell and its weights, in one direction or both.
@@ -79,13 +81,12 @@ class Layer:
     """
 
     cell: Cell
-    forward: Mapping[str, np.ndarray]
-    backward: Mapping[str, np.ndarray] | None = None
+    forward: Mapping[str, Weights]
+    backward: Mapping[str, Weights] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "forward", self.cell.check_parameters(self.forward, "forward"))
-        if self.backward is not None:
-            object.__setattr__(self, "backward", self.cell.check_parameters(self.backward, "backward"))
+        for direction, parameters in zip(DIRECTIONS, self.directions, strict=False):
+            self.cell.check_parameters(parameters, direction)
 
     @property
     def directions(self) -> tuple[dict[str, np.ndarray], ...]:
@@ -96,10 +97,25 @@ class Layer:
     def n_out(self) -> int:
         return self.cell.n_out * len(self.directions)
 
+    @property
+    def n_weights(self) -> int:
+        return sum(w.size for parameters in self.directions for w in parameters.values())
 
+
+@checked
 @dataclass(frozen=True, eq=False)
 class Network:
     """Layers of cells and a digital, linear readout. Arrays are copied and read-only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cosim.network import Layer, Network
+    >>> from cosim.network.cells import GRU
+    >>> cell = GRU(n_in=3, n_hidden=4)
+    >>> weights = cell.initial_parameters(np.random.default_rng(1))
+    >>> Network((Layer(cell, weights),), readout=np.zeros((5, 2)))
+    Network(gru 3 -> 4, 2 classes, 138 weights)
 
     Attributes
     ----------
@@ -116,25 +132,34 @@ class Network:
         Shapes that do not fit together, a weight that is not finite, or one where a cell has none.
     """
 
-    layers: tuple[Layer, ...]
-    readout: np.ndarray
-    embedding: np.ndarray | None = None
+    layers: Annotated[tuple[Layer, ...], Items(1)]
+    readout: Weights
+    embedding: Weights | None = None
     metadata: NetworkMetadata = field(default_factory=NetworkMetadata)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", tuple(self.layers))
-        if not self.layers:
-            raise InputError("layers: the list is empty; a network has at least one layer")
         for i, (below, layer) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
             if layer.cell.n_in != below.n_out:
                 raise InputError(f"layers[{i}]: takes {layer.cell.n_in} inputs, the layer below has {below.n_out} outputs")
-        object.__setattr__(self, "readout", checked_array(self.readout, "readout"))
         if len(self.readout) != self.layers[-1].n_out + 1:
             raise InputError(f"readout: has {len(self.readout)} rows, must have n_out + 1 = {self.layers[-1].n_out + 1}")
-        if self.embedding is not None:
-            object.__setattr__(self, "embedding", checked_array(self.embedding, "embedding"))
-            if self.embedding.shape[1] != self.n_in:
-                raise InputError(f"embedding: has {self.embedding.shape[1]} columns, the first layer takes {self.n_in} inputs")
+        if self.embedding is not None and self.embedding.shape[1] != self.n_in:
+            raise InputError(f"embedding: has {self.embedding.shape[1]} columns, the first layer takes {self.n_in} inputs")
+
+    def __repr__(self) -> str:
+        cells = ", ".join(f"{layer.cell.kind} {layer.cell.n_in} -> {layer.n_out}" for layer in self.layers)
+        task = f", task {self.metadata.task}" if self.metadata.task else ""
+        return f"Network({cells}, {self.n_classes} classes{task}, {self.n_weights:,} weights)"
+
+    def _repr_html_(self) -> str:
+        head = "<tr><th>layer</th><th>cell</th><th>inputs</th><th>units</th><th>outputs</th><th>weights</th></tr>"
+        rows = [
+            (i, layer.cell.kind, layer.cell.n_in, layer.cell.n_hidden, layer.n_out, f"{layer.n_weights:,}")
+            for i, layer in enumerate(self.layers)
+        ]
+        rows.append(("readout", "", len(self.readout) - 1, "", self.n_classes, f"{self.readout.size:,}"))
+        body = "".join(f"<tr>{''.join(f'<td>{value}</td>' for value in row)}</tr>" for row in rows)
+        return f"<p>{self!r}</p><table>{head}{body}</table>"
 
     @property
     def n_in(self) -> int:
@@ -145,11 +170,16 @@ class Network:
         return self.readout.shape[1]
 
     @property
+    def n_weights(self) -> int:
+        """Weights of all layers and the readout, biases included."""
+        return sum(layer.n_weights for layer in self.layers) + self.readout.size
+
+    @property
     def bidirectional(self) -> bool:
         return any(layer.backward is not None for layer in self.layers)
 
     def check(self, sequences: SequenceSet) -> None:
-        """Raise `InputError` unless the sequences' features and labels fit this network."""
+        """Raises `InputError` unless the sequences' features and labels fit this network."""
         if sequences.n_features != self.n_in:
             raise InputError(f"sequences: have {sequences.n_features} features, the network takes {self.n_in}")
         if sequences.labels.max() >= self.n_classes:
@@ -198,7 +228,7 @@ class Network:
         return name or trained
 
     def save(self, path: str | Path) -> Path:
-        """Write an ``.npz`` file without pickle; under the final name there is never half a file.
+        """Writes an ``.npz`` file without pickle; under the final name there is never half a file.
 
         Raises
         ------
@@ -210,8 +240,27 @@ class Network:
         return write_arrays(path, self.arrays())
 
     @staticmethod
+    def of(
+        layers: Sequence[Layer], readout: np.ndarray, embedding: np.ndarray | None = None, metadata: NetworkMetadata | None = None
+    ) -> Network:
+        """A network of layers, an `LSTMNetwork` if it is one plain LSTM layer on features."""
+        metadata, cell = metadata or NetworkMetadata(), layers[0].cell
+        plain = len(layers) == 1 and embedding is None and layers[0].backward is None
+        if plain and cell == LSTM(cell.n_in, cell.n_hidden):
+            return LSTMNetwork(layers[0].forward["weights"], readout, metadata)
+        return Network(tuple(layers), readout, embedding, metadata)
+
+    @staticmethod
     def load(path: str | Path) -> Network:
-        """Read a network that `save` wrote.
+        """Reads a network that `save` wrote.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np
+        >>> from cosim.network import LSTMNetwork, Network
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Network.load(LSTMNetwork(np.ones((6, 8)), np.ones((3, 4))).save(f"{folder}/small.npz"))
+        Network(lstm 3 -> 2, 4 classes, 60 weights)
 
         Raises
         ------
@@ -237,7 +286,7 @@ class LSTMNetwork(Network):
     """
 
     def __init__(self, weights: np.ndarray, readout: np.ndarray, metadata: NetworkMetadata | None = None) -> None:
-        weights = checked_array(weights, "weights")
+        weights = check(Weights, weights, "weights")
         rows, columns = weights.shape
         if columns % 4 or rows < columns // 4 + 2:
             raise InputError(
@@ -260,7 +309,7 @@ class LSTMNetwork(Network):
 
     @staticmethod
     def load(path: str | Path) -> LSTMNetwork:
-        """Read a network of one LSTM layer; errors as `Network.load`, and for any other network."""
+        """Reads a network of one LSTM layer; errors as `Network.load`, and for any other network."""
         network = Network.load(path)
         if not isinstance(network, LSTMNetwork):
             kinds = ", ".join(layer.cell.kind for layer in network.layers)
@@ -295,7 +344,7 @@ def _network(fields: Mapping[str, np.ndarray]) -> Network:
 
 
 def _only(fields: Mapping[str, np.ndarray], allowed: Set[str], optional: Set[str] = frozenset()) -> None:
-    """Raise `InputError` for a field that is unknown or missing."""
+    """Raises `InputError` for a field that is unknown or missing."""
     for name in sorted(set(fields) - allowed - optional):
         raise InputError(f"unknown field {name!r}; a network has {', '.join(sorted(allowed | optional))}")
     for name in sorted(allowed - optional - set(fields)):

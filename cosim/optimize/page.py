@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from characterization.provenance import read_json
 from cosim.report import Page, Section, percent
+from netlists.files import read_json
 
 from .pictures import SHOWN
 

@@ -57,7 +57,7 @@ def drawn_ramp(plan: RampPlan, chips: int, columns: int, rng: np.random.Generato
     volts = program.volts_per_unit(plan.circuit)
     levels = same_chips(plan, samples).after - late_levels(program, plan.circuit, plan.circuit.comparator_tau)
     # Levels are as the comparator sees them that calibrated the ramp; a column's own takes its place.
-    calibrating = draw(plan, program, samples).comparator_offset
+    calibrating = draw(plan, samples).comparator_offset
     own = plan.variation.comparator_offset * rng.standard_normal((chips, columns))
     read = plan.profile.read_sigma**2 * np.diag(read_noise_shape(program, plan.profile))
     noise = np.sqrt((plan.variation.comparator_noise / volts) ** 2 + read)

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from characterization.provenance import sha256_of, versions
+from characterization.provenance import versions
 from characterization.resume import Parts
 from cosim.chip import converted_columns
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
+from netlists.files import sha256_of
 from netlists.technology import load_profile
 
 from ..cost import Design, NetworkShape, network_cost

@@ -10,6 +10,7 @@ from .fetch import (
     download_npm as download_npm,
     download_pypi_source as download_pypi_source,
     find_debs as find_debs,
+    local_folder as local_folder,
     members as members,
     read_checked as read_checked,
 )
@@ -27,6 +28,7 @@ from .registry import (
 )
 from .sequences import (
     SequenceSet as SequenceSet,
+    by_length as by_length,
 )
 from .task import (
     Task as Task,

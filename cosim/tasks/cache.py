@@ -66,7 +66,7 @@ def cached_bytes(name: str) -> int | None:
 
 
 def store(task: Task | CharacterTask) -> Path:
-    """Put a task into the cache in place of what was there; nothing stays behind if it fails.
+    """Puts a task into the cache in place of what was there; nothing stays behind if it fails.
 
     Features are kept in single precision.
 
@@ -113,7 +113,7 @@ def store(task: Task | CharacterTask) -> Path:
 
 
 def restore(name: str, takes: str) -> Task | CharacterTask:
-    """Read a task from the cache.
+    """Reads a task from the cache.
 
     Parameters
     ----------

@@ -61,6 +61,10 @@ class CharacterTask:
             ids.flags.writeable = False
             object.__setattr__(self, split, ids)
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(getattr(self, split)):,} {split}" for split in SPLITS)
+        return f"CharacterTask({self.name}, {len(self.alphabet)} characters, {sizes})"
+
     @classmethod
     def from_texts(cls, name: str, texts: dict[str, str], provenance: Provenance) -> CharacterTask:
         """Number the characters of three texts ("train", "validation", "test") by the sorted alphabet of the first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import os
 import shutil
 import subprocess
 import sys
@@ -22,8 +23,17 @@ DAMAGED = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, Valu
 """What tarfile raises on bytes that are not a sound archive."""
 
 
+def local_folder(folder: Path | None, environment: str, what: str, how: str) -> Path:
+    """The user's folder, or the one that an environment variable names; `ToolkitError` says how where there is neither."""
+    if folder is not None:
+        return folder
+    if not (named := os.environ.get(environment)):
+        raise ToolkitError(f"{what}: its data cannot be fetched; {how}")
+    return Path(named).expanduser()
+
+
 def run_client(command: list[str], folder: Path, what: str, remedy: str) -> None:
-    """Run a package client in ``folder``.
+    """Runs a package client in ``folder``.
 
     Raises
     ------

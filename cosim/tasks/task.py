@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netlists.checks import checked
 from netlists.errors import InputError
 
 from .provenance import Provenance
 from .sequences import SequenceSet
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Task:
     """A sequence classification task.
@@ -27,6 +29,12 @@ class Task:
         Source of the data, for reports.
     validation : SequenceSet or None
         Sequences that choose settings and stop a training; None if the data comes without them.
+
+    Examples
+    --------
+    >>> from cosim.tasks import load_task
+    >>> load_task("digits")
+    Task(digits, 10 classes, 8 features a step, 1,347 train, 450 test)
     """
 
     name: str
@@ -46,7 +54,11 @@ class Task:
             if part.labels.max() >= len(self.classes):
                 raise InputError(f"task {self.name}: {name} has label {part.labels.max()}, there are {len(self.classes)} classes")
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(part):,} {name}" for name, part in self.parts().items())
+        return f"Task({self.name}, {len(self.classes)} classes, {self.train.n_features} features a step, {sizes})"
+
     def parts(self) -> dict[str, SequenceSet]:
-        """The splits by name: train, validation if there is one, test."""
+        """Splits by name: train, validation if there is one, test."""
         validation = {} if self.validation is None else {"validation": self.validation}
         return {"train": self.train} | validation | {"test": self.test}

@@ -6,8 +6,8 @@ from .hardware_aware import (
     HardwareAware as HardwareAware,
 )
 from .model import (
-    Loss as Loss,
     Model as Model,
+    TrainingLoss as TrainingLoss,
 )
 from .optimizer import (
     Adam as Adam,

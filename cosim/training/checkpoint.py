@@ -18,7 +18,7 @@ from .optimizer import Adam
 GROUPS = ("parameters", "best", "mean", "square")
 
 
-class Progress(BaseModel):
+class TrainingState(BaseModel):
     """What a checkpoint holds beside the arrays.
 
     Attributes
@@ -47,15 +47,15 @@ class Progress(BaseModel):
     seconds: float
 
 
-def save_checkpoint(path: Path, progress: Progress, adam: Adam, best: Mapping[str, np.ndarray]) -> None:
-    """Write a checkpoint; under the final name there is never half a file."""
+def save_checkpoint(path: Path, progress: TrainingState, adam: Adam, best: Mapping[str, np.ndarray]) -> None:
+    """Writes a checkpoint; under the final name there is never half a file."""
     groups = dict(zip(GROUPS, (adam.parameters, best, adam.mean, adam.square), strict=True))
     arrays = {f"{group}.{name}": a for group, named in groups.items() for name, a in named.items()}
     write_arrays(path, arrays | {"progress": np.array(progress.model_dump_json())})
 
 
-def load_checkpoint(path: Path, conditions: Mapping[str, Any], adam: Adam) -> tuple[Progress, Parameters]:
-    """Put a checkpoint's weights and running means into an optimizer; returns where it stood and its best weights.
+def load_checkpoint(path: Path, conditions: Mapping[str, Any], adam: Adam) -> tuple[TrainingState, Parameters]:
+    """Puts a checkpoint's weights and running means into an optimizer; returns where it stood and its best weights.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def load_checkpoint(path: Path, conditions: Mapping[str, Any], adam: Adam) -> tu
         expected = {"progress"} | {f"{group}.{name}" for group in GROUPS for name in adam.parameters}
         if unfit := sorted(expected ^ set(fields)):
             raise InputError(f"field {unfit[0]!r} is {'missing' if unfit[0] in expected else 'unknown'}; is this a checkpoint?")
-        progress = parse(Progress, text(fields, "progress"), "progress")
+        progress = parse(TrainingState, text(fields, "progress"), "progress")
         # Digests last: another difference says more.
         for name in sorted(set(conditions) | set(progress.conditions), key=lambda n: ("sha256" in n, n)):
             was, now = progress.conditions.get(name), conditions.get(name)

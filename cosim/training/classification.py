@@ -10,7 +10,7 @@ import numpy as np
 from cosim.training.gradients import Packing
 
 from ..tasks import SequenceSet
-from .model import Loss, Model, Parameters, cross_entropy
+from .model import Model, Parameters, TrainingLoss, cross_entropy
 
 VALIDATION_BATCH = 128
 
@@ -63,7 +63,7 @@ class LabelledData:
 
 def loss_and_gradients(
     model: Model, batch: LabelledBatch, rng: np.random.Generator | None = None, *, gradients: bool = True
-) -> tuple[Loss, Parameters]:
+) -> tuple[TrainingLoss, Parameters]:
     """Softmax cross entropy of a batch, and the gradients of its mean in all parameters.
 
     Parameters
@@ -87,17 +87,17 @@ def loss_and_gradients(
 
 
 class ClassifierCourse:
-    """Epochs of a classifier; as `epochs.Course`."""
+    """Epochs of a classifier; as `epochs.TrainingCourse`."""
 
     def __init__(self, model: Model, train: LabelledData, validation: LabelledData | None, batch: int) -> None:
         self.model, self.train, self.validation, self.size = model, train, validation, batch
         self.batches = train.count(batch)
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Loss, Parameters]]:
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[TrainingLoss, Parameters]]:
         for batch in self.train.batches(self.size, rng):
             yield loss_and_gradients(self.model, batch, rng)
 
-    def validate(self, rng: np.random.Generator | None) -> Iterator[Loss]:
+    def validate(self, rng: np.random.Generator | None) -> Iterator[TrainingLoss]:
         if self.validation is not None:
             for batch in self.validation.batches(max(self.size, VALIDATION_BATCH)):
                 yield loss_and_gradients(self.model, batch, rng, gradients=False)[0]

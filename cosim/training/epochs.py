@@ -9,28 +9,26 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from cosim.network import EpochRecord
 from netlists.errors import InputError, ToolkitError
 
-from .checkpoint import Progress, load_checkpoint, save_checkpoint
-from .model import Loss, Model, Parameters
+from .checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from .model import Model, Parameters, TrainingLoss
 from .optimizer import Adam
 from .settings import TrainingSettings
 
 
-class Course(Protocol):
+class TrainingCourse(Protocol):
     """What one epoch of a kind of task consists of."""
 
     batches: int
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Loss, Parameters]]:
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[TrainingLoss, Parameters]]:
         """Loss and gradients of each batch of one pass over the training data; the weights change in between."""
         ...
 
-    def validate(self, rng: np.random.Generator | None) -> Iterator[Loss]:
+    def validate(self, rng: np.random.Generator | None) -> Iterator[TrainingLoss]:
         """Loss of each batch of the validation data; nothing if there is none."""
         ...
 
@@ -46,7 +44,7 @@ class Trained(NamedTuple):
 
 def run_epochs(
     model: Model,
-    course: Course,
+    course: TrainingCourse,
     settings: TrainingSettings,
     rng: np.random.Generator,
     *,
@@ -55,7 +53,7 @@ def run_epochs(
     resume: bool = False,
     progress: bool = False,
 ) -> Trained:
-    """Train until ``settings.epochs`` are over or the validation loss has not fallen for ``settings.patience`` of them.
+    """Trains until ``settings.epochs`` are over or the validation loss has not fallen for ``settings.patience`` of them.
 
     Parameters
     ----------
@@ -71,6 +69,9 @@ def run_epochs(
     ToolkitError
         The loss is not finite any more.
     """
+    from threadpoolctl import threadpool_limits
+    from tqdm import tqdm
+
     began = time.perf_counter()
     adam = Adam(model.parameters, settings, model.decayed_rows())
     records: list[EpochRecord] = []
@@ -101,7 +102,7 @@ def run_epochs(
                 for name, p in model.parameters.items():
                     kept[name][:] = p
             if checkpoint is not None:
-                state = Progress(
+                state = TrainingState(
                     conditions=dict(conditions),
                     epochs=tuple(records),
                     best_epoch=best,
@@ -114,7 +115,7 @@ def run_epochs(
 
 
 def _one_epoch(
-    model: Model, course: Course, settings: TrainingSettings, adam: Adam, rng: np.random.Generator, epoch: int, bar: Any
+    model: Model, course: TrainingCourse, settings: TrainingSettings, adam: Adam, rng: np.random.Generator, epoch: int, bar: Any
 ) -> EpochRecord:
     losses = []
     for i, (loss, gradients) in enumerate(course.epoch(rng)):
@@ -138,8 +139,8 @@ def _one_epoch(
     return EpochRecord(epoch=epoch, loss=mean.mean, validation_loss=validation.mean, validation_accuracy=accuracy)
 
 
-def _together(losses: Iterable[Loss]) -> Loss:
-    return Loss(*(sum(values) for values in zip(*losses, strict=True)))
+def _together(losses: Iterable[TrainingLoss]) -> TrainingLoss:
+    return TrainingLoss(*(sum(values) for values in zip(*losses, strict=True)))
 
 
 def _summary(record: EpochRecord) -> str:

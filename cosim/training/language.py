@@ -11,7 +11,7 @@ from cosim.network.cells import State
 from cosim.training.gradients import Packing
 from netlists.errors import InputError
 
-from .model import Loss, Model, Parameters, cross_entropy
+from .model import Model, Parameters, TrainingLoss, cross_entropy
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ def loss_and_gradients(
     rng: np.random.Generator | None = None,
     *,
     gradients: bool = True,
-) -> tuple[Loss, Parameters]:
+) -> tuple[TrainingLoss, Parameters]:
     """Softmax cross entropy of a window's predictions, and the gradients of its mean; `Model.states` has the states to go on from.
 
     Parameters
@@ -88,13 +88,13 @@ def loss_and_gradients(
 
 
 class LanguageCourse:
-    """Epochs of a language model; as `epochs.Course`."""
+    """Epochs of a language model; as `epochs.TrainingCourse`."""
 
     def __init__(self, model: Model, train: Streams, validation: Streams | None, steps: int) -> None:
         self.model, self.train, self.validation, self.steps = model, train, validation, steps
         self.batches = train.count(steps)
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Loss, Parameters]]:
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[TrainingLoss, Parameters]]:
         start = None
         for window in self.train.windows(self.steps):
             out = loss_and_gradients(self.model, window, start, rng)
@@ -102,7 +102,7 @@ class LanguageCourse:
             start = self.model.states()
             yield out
 
-    def validate(self, rng: np.random.Generator | None) -> Iterator[Loss]:
+    def validate(self, rng: np.random.Generator | None) -> Iterator[TrainingLoss]:
         start = None
         for window in [] if self.validation is None else self.validation.windows(self.steps):
             loss, _ = loss_and_gradients(self.model, window, start, rng, gradients=False)

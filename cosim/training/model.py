@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import joblib
 import numpy as np
-from scipy.special import log_softmax
 
-from cosim.network import DIRECTIONS, Layer, LSTMNetwork, Network, NetworkMetadata
-from cosim.network.cells import LSTM, Cell, State
+from cosim.network import DIRECTIONS, Layer, Network, NetworkMetadata
+from cosim.network.cells import Cell, State
 from cosim.training.gradients import NONE, Disturbance, FoldedEmbedding, Packing, Workspace, one_hot
 from cosim.training.gradients.cells import backprop
 
@@ -21,7 +19,7 @@ SMALL_MATRIX = 2**17
 """Weights below which the products of a step are not worth sharing."""
 
 
-class Loss(NamedTuple):
+class TrainingLoss(NamedTuple):
     """Sum of the cross entropy (nats) over so many predictions, and how many of them were right."""
 
     total: float
@@ -105,16 +103,11 @@ class Model:
     def network(self, parameters: Mapping[str, np.ndarray] | None = None, metadata: NetworkMetadata | None = None) -> Network:
         """The network of these parameters; None: the present ones."""
         p = self.parameters if parameters is None else parameters
-        metadata = metadata or NetworkMetadata()
-        cell = self.cells[0]
-        single = len(self.cells) == 1 and len(self.directions[0]) == 1 and "embedding" not in p
-        if single and cell == LSTM(cell.n_in, cell.n_hidden):
-            return LSTMNetwork(p["layers.0.forward.weights"], p["readout"], metadata)
         layers = [
             Layer(cell, *({m.name: p[f"layers.{i}.{d}.{m.name}"] for m in cell.matrices} for d in self.directions[i]))
             for i, cell in enumerate(self.cells)
         ]
-        return Network(tuple(layers), p["readout"], p.get("embedding"), metadata)
+        return Network.of(layers, p["readout"], p.get("embedding"), metadata)
 
     def outputs(
         self,
@@ -214,19 +207,23 @@ class Model:
         return {m.name: self.parameters[f"{where}.{m.name}"] for m in self.cells[layer].matrices}
 
 
-def cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[Loss, np.ndarray]:
+def cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[TrainingLoss, np.ndarray]:
     """Softmax cross entropy of scores (rows, classes), and the gradient of its mean in them."""
+    from scipy.special import log_softmax
+
     log_p = log_softmax(scores, axis=1)
     pick = (np.arange(len(labels)), labels)
     d = np.exp(log_p)
     d[pick] -= 1.0
     d /= len(labels)
     correct = int(np.count_nonzero(scores.argmax(axis=1) == labels))
-    return Loss(-float(log_p[pick].sum(dtype=np.float64)), len(labels), correct), d
+    return TrainingLoss(-float(log_p[pick].sum(dtype=np.float64)), len(labels), correct), d
 
 
 def _threads(network: Network) -> int:
     weights = max(w.size for layer in network.layers for parameters in layer.directions for w in parameters.values())
     if weights < SMALL_MATRIX:
         return 1
+    import joblib
+
     return joblib.cpu_count()

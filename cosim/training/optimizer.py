@@ -42,7 +42,7 @@ class Adam:
         self.steps = 0
 
     def step(self, gradients: Mapping[str, np.ndarray], rate: float) -> None:
-        """Clip the gradients to a norm of ``settings.clip`` together and change the parameters in place."""
+        """Clips the gradients to a norm of ``settings.clip`` together and changes the parameters in place."""
         self.steps += 1
         norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values()))
         # A norm that is not a number must reach the weights, so that the next loss shows it.

@@ -1,4 +1,4 @@
-"""Train a network on a task."""
+"""Trains a network on a task."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 
 from characterization.provenance import versions
 from cosim.network import Layer, Network, NetworkMetadata
-from cosim.training.gradients import BACKPROP
 from netlists.errors import InputError
 
 from ..tasks import CharacterTask, SequenceSet, Task
 from .classification import ClassifierCourse, LabelledData
-from .epochs import Course, run_epochs
+from .epochs import TrainingCourse, run_epochs
 from .hardware_aware import HardwareAware
 from .language import LanguageCourse, Streams
 from .model import Model
@@ -33,7 +32,7 @@ def train_task(
     threads: int | None = None,
     progress: bool = False,
 ) -> Network:
-    """Train on a task's training data; the network's metadata holds task, seed, settings, versions and log.
+    """Trains on a task's training data; the network's metadata holds task, seed, settings, versions and log.
 
     Parameters
     ----------
@@ -83,7 +82,7 @@ def train_task(
         preactivation_noise=settings.preactivation_noise,
         threads=threads,
     )
-    course: Course
+    course: TrainingCourse
     if isinstance(task, Task):
         validation = None if held_out is None else LabelledData.of(held_out, model.dtype)
         course = ClassifierCourse(model, LabelledData.of(train, model.dtype), validation, settings.batch)
@@ -128,8 +127,6 @@ def initial_network(
         Different symbols; their embedding is normal with a deviation of 1. None: the network reads features.
     """
     cells = settings.cells(n_in)
-    if settings.cell not in BACKPROP:
-        raise InputError(f"cell {settings.cell!r}: can be evaluated, but not trained; cells that can are {', '.join(BACKPROP)}")
     layers = [Layer(c, c.initial_parameters(rng), c.initial_parameters(rng) if settings.bidirectional else None) for c in cells]
     bound = layers[-1].n_out ** -0.5
     readout = rng.uniform(-bound, bound, (layers[-1].n_out + 1, classes))

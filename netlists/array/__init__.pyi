@@ -1,6 +1,5 @@
 from .crossbar import (
     Crossbar as Crossbar,
-    port_voltages as port_voltages,
 )
 from .deck import (
     AccessTransistor as AccessTransistor,
@@ -21,6 +20,7 @@ from .pwm import (
 from .reduction import (
     reduce_columns as reduce_columns,
     summing_node_resistance as summing_node_resistance,
+    terminations as terminations,
 )
 from .solver import (
     ArraySolution as ArraySolution,

@@ -10,14 +10,12 @@ resistor, joined to the same terminal, at the top. Resistances of 0 are exact: t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from netlists.check_rules import Array, Choice, Number
-from netlists.checks import Farads, Ohms, checked
+from netlists.checks import Array, Choice, Farads, Number, Ohms, changed, checked
 from netlists.errors import InputError
 
 DRIVEN = ("left", "both")
@@ -111,35 +109,4 @@ class Crossbar:
 
     def with_(self, **changes: Any) -> Crossbar:
         """A copy with some fields changed; unknown names raise `InputError`."""
-        known = {f.name for f in fields(self)}
-        if unknown := sorted(set(changes) - known):
-            raise InputError(f"crossbar parameter {unknown[0]!r}: unknown; allowed are {', '.join(sorted(known))}")
-        return replace(self, **changes)
-
-
-def _real(values: npt.ArrayLike, name: str, unit: str) -> np.ndarray:
-    """Values as a float array; `InputError` for text, complex numbers or ragged lists."""
-    try:
-        raw = np.asarray(values)
-        if raw.dtype.kind in "biuf":
-            return raw.astype(float, copy=False)
-    except (TypeError, ValueError):
-        pass
-    raise InputError(f"{name}: must be an array of real numbers ({unit})")
-
-
-def port_voltages(values: npt.ArrayLike, size: int, name: str, port: str) -> np.ndarray:
-    """Voltages of all rows or all columns as a float array of shape (..., size).
-
-    Raises
-    ------
-    InputError
-        If the last axis is not ``size`` long, or a value is not finite; the message names the port.
-    """
-    v = _real(values, name, "volts")
-    if v.ndim == 0 or v.shape[-1] != size:
-        raise InputError(f"{name}: has shape {v.shape}, must be (..., {size}): one voltage a {port} of the crossbar")
-    bad = np.argwhere(~np.isfinite(v))
-    if len(bad):
-        raise InputError(f"{name}: {port} {bad[0][-1]} is {v[tuple(bad[0])]}: must be finite (volts)")
-    return v
+        return changed(self, changes, "crossbar parameter")

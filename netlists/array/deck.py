@@ -14,11 +14,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from netlists.checks import Array, Positive, check, checked
 from netlists.errors import InputError
 from netlists.spice import Deck, find_executable_version, subcircuits
 from netlists.technology import SETTINGS, check_geometry, lib_card
 
-from .crossbar import Crossbar, port_voltages
+from .crossbar import Crossbar
 
 KLU_SINCE = 44
 """First ngspice whose ``.options klu`` does something in the usual builds; in 39 it is a silent no-op."""
@@ -62,6 +63,7 @@ def ports(rows: int, columns: Sequence[int]) -> list[str]:
     return [*(f"r{i}" for i in range(rows)), *(f"c{j}" for j in columns), "com"]
 
 
+@checked
 @dataclass(frozen=True)
 class AccessTransistor:
     """The transistor of each 1T1R cell on the SKY130 models, all selected.
@@ -77,9 +79,9 @@ class AccessTransistor:
         Select voltage, volts.
     """
 
-    width: float = 2.0
-    r_on: float = 395.561
-    select: float = 1.8
+    width: Positive = 2.0
+    r_on: Positive = 395.561
+    select: Positive = 1.8
 
 
 def mesh_subcircuit(
@@ -206,17 +208,15 @@ def operating_point_deck(
     ToolkitError
         Transistors without the SKY130 models.
     """
-    v = port_voltages(v, crossbar.rows, "v", "row")
-    u = port_voltages(np.zeros(crossbar.cols) if terminal is None else terminal, crossbar.cols, "terminal", "column")
-    if v.ndim != 1 or u.ndim != 1:
-        raise InputError(f"v has shape {v.shape} and terminal {u.shape}: a deck takes one vector of each")
+    v = check(Array((crossbar.rows,), unit="V"), v, "v")
+    u = check(Array((crossbar.cols,), unit="V"), np.zeros(crossbar.cols) if terminal is None else terminal, "terminal")
     names = ports(crossbar.rows, range(crossbar.cols))
     lines = [
         f"wired crossbar {crossbar.rows} x {crossbar.cols}: column currents",
         *([lib_card(), subcircuits("access_sky130").rstrip(), f"vselect select 0 DC {access.select!r}"] if access else []),
         mesh_subcircuit(crossbar, access=access).rstrip(),
-        *(f"vr{i} r{i} 0 DC {float(x)!r}" for i, x in enumerate(v)),
-        *(f"vc{j} c{j} 0 DC {float(x)!r}" for j, x in enumerate(u)),
+        *(f"vr{i} r{i} 0 DC {x!r}" for i, x in enumerate(v.tolist())),
+        *(f"vc{j} c{j} 0 DC {x!r}" for j, x in enumerate(u.tolist())),
         continued(["x1", *names[:-1], "0", "crossbar_mesh"]),
         # Tolerances on the error of Newton's iteration; a linear mesh is solved directly and does not depend on them.
         ".options reltol=1e-10 abstol=1e-16 vntol=1e-14 gmin=1e-18 itl1=500"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from netlists.errors import InputError
+from netlists.checks import Array, Choice, Positive, check
 from netlists.technology import DeviceProfile
 
 LAYOUTS = ("columns", "rows")
@@ -64,23 +64,19 @@ def weights_to_pairs(
     ------
     InputError
         A weight that is not finite or beyond ``w_max``, named by row and column; unknown layout; a wrong shape.
+
+    Examples
+    --------
+    >>> from netlists import load_profile
+    >>> pairs = weights_to_pairs([[1.0], [-0.5]], load_profile("taox-100-400"))
+    >>> (1e6 * pairs.conductance).round(1).tolist()
+    [[400.0, 100.0], [100.0, 250.0]]
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"layout={layout!r}: unknown; allowed are {', '.join(LAYOUTS)}")
-    w = np.asarray(weights, float)
-    if w.ndim != 2 or w.size == 0:
-        raise InputError(f"weights: has shape {w.shape}, must be (inputs, outputs) with at least one of each")
-    if len(bad := np.argwhere(~np.isfinite(w))):
-        raise InputError(f"weight of row {bad[0][0]}, column {bad[0][1]} is {w[tuple(bad[0])]}: must be finite")
-    if w_max is None:
-        w_max = float(np.max(np.abs(w))) or 1.0
-    if not (np.isfinite(w_max) and w_max > 0):
-        raise InputError(f"w_max={w_max}: must be finite and above 0")
-    if len(bad := np.argwhere(np.abs(w) > w_max)):
-        raise InputError(
-            f"weight of row {bad[0][0]}, column {bad[0][1]} is {w[tuple(bad[0])]:g}: "
-            f"beyond w_max={w_max:g}; clip the weights or raise w_max"
-        )
+    check(Choice(LAYOUTS), layout, "layout")
+    w = check(Array(("inputs", "outputs")), weights, "weights")
+    w_max = check(Positive, float(np.max(np.abs(w))) or 1.0 if w_max is None else w_max, "w_max")
+    beyond = f"beyond w_max={w_max:g} there is no conductance; clip the weights or raise w_max"
+    check(Array(None, -w_max, w_max, why=beyond), w, "weights")
     scale = (profile.g_max - profile.g_min) / w_max
     parts = np.stack([np.maximum(w, 0.0), np.maximum(-w, 0.0)], axis=2 if layout == "columns" else 1)
     shape = (w.shape[0], 2 * w.shape[1]) if layout == "columns" else (2 * w.shape[0], w.shape[1])

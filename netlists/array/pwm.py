@@ -1,7 +1,7 @@
 """Pulse-width modulated inputs: from signed codes to pulses on pairs of crossbar rows.
 
 An input is a sign and a magnitude: a code of n bits runs from -(2**(n-1) - 1) to 2**(n-1) - 1. The magnitude is the length
-of a pulse in unit times, the sign is the polarity of the drive: each input has a pair of rows (`differential_pairs`,
+of a pulse in unit times, the sign is the polarity of the drive: each input has a pair of rows (`pairs`,
 layout ``rows``); a positive input takes the row of the positive cells to V_cm - v_read and the row of the negative cells
 to V_cm + v_read (the integrator inverts, so V_mac rises), a negative input the other way round. At rest both rows are at
 V_cm, held by their drivers: the array stays linear and time-invariant, and its reduced network exact.
@@ -9,15 +9,13 @@ V_cm, held by their drivers: the array stays linear and time-invariant, and its 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
-from netlists.check_rules import Whole
-from netlists.checks import PwmBits, Seconds, checked
+from netlists.checks import Array, Positive, PwmBits, Seconds, Whole, check, checked
 from netlists.errors import InputError
 from netlists.spice import pulses
 
@@ -68,30 +66,13 @@ class Pwm:
         InputError
             Shape, a value that is not a whole number, or one out of range, named by input.
         """
-        try:
-            c = np.asarray(codes)
-            if c.dtype.kind not in "biuf":
-                raise ValueError
-        except ValueError:
-            raise InputError("inputs: must be an array of whole numbers") from None
-        if c.ndim == 0 or c.shape[-1] != n_inputs:
-            raise InputError(f"inputs: has shape {c.shape}, must be (..., {n_inputs}): one code an input")
-        bad = np.argwhere(~(np.abs(c.astype(float)) <= self.max_code) | (c != np.trunc(c)))
-        if len(bad):
-            raise InputError(
-                f"input {bad[0][-1]} is {c[tuple(bad[0])]}: must be a whole number "
-                f"{-self.max_code}..{self.max_code} (n_in={self.n_in} bits)"
-            )
-        return c.astype(int)
+        limits = Array((..., n_inputs), -self.max_code, self.max_code, whole=True, why=f"n_in={self.n_in} bits")
+        return check(limits, codes, "inputs")
 
     def encode(self, values: npt.ArrayLike, value_max: float) -> np.ndarray:
         """Nearest codes of real inputs, ``value_max`` standing for the largest code; beyond it they are clipped."""
-        if not (math.isfinite(value_max) and value_max > 0):
-            raise InputError(f"value_max={value_max}: must be finite and above 0")
-        v = np.asarray(values, float)
-        if len(bad := np.argwhere(~np.isfinite(v))):
-            raise InputError(f"input value {', '.join(map(str, bad[0]))} is {v[tuple(bad[0])]}: must be finite")
-        return np.clip(np.rint(v / value_max * self.max_code), -self.max_code, self.max_code).astype(int)
+        share = check(Array(), values, "values") / check(Positive, value_max, "value_max")
+        return np.clip(np.rint(share * self.max_code), -self.max_code, self.max_code).astype(int)
 
     def pulse_time(self, codes: npt.ArrayLike) -> np.ndarray:
         """Signed pulse length of each code, all periods together, seconds."""

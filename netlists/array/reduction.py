@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netlists.checks import Array, Positive, check
 from netlists.errors import InputError
 
 from .deck import chosen_columns, continued, ports
@@ -92,10 +93,19 @@ def summing_node_resistance(gbw: float, c_f: float) -> float:
     Holds between the op-amp's pole and its gain-bandwidth product ``gbw`` (hertz), where its gain is gbw / (j f) and the
     feedback capacitor ``c_f`` (farad) appears gbw / (j f) times as large: a resistor.
     """
-    for name, value, unit in (("gbw", gbw, "Hz"), ("c_f", c_f, "F")):
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(f"{name}={value}: must be finite and above 0 ({unit})")
-    return 1.0 / (2.0 * math.pi * gbw * c_f)
+    return 1.0 / (2.0 * math.pi * check(Positive, gbw, "gbw") * check(Positive, c_f, "c_f"))
+
+
+def terminations(given: npt.ArrayLike, cols: int) -> np.ndarray:
+    """Resistance (cols,) of each column's terminal to analog ground, ohm, from one for all or one each.
+
+    Raises
+    ------
+    InputError
+        Another shape, or a resistance that is negative or not finite.
+    """
+    shape = () if np.ndim(given) == 0 else (cols,)
+    return np.broadcast_to(check(Array(shape, 0, unit="ohm"), given, "termination"), (cols,))
 
 
 def reduce_columns(
@@ -130,14 +140,11 @@ def reduce_columns(
             f"c_row={crossbar.c_row:g} c_col={crossbar.c_col:g}: the reduced network holds no wire capacitance; reduce "
             "crossbar.with_(c_row=0, c_col=0) and put a column's capacitance on its summing node, or simulate the mesh"
         )
-    load = np.asarray(termination, float)
-    if load.shape not in ((), (crossbar.cols,)) or not np.all(np.isfinite(load) & (load >= 0)):
-        raise InputError(f"termination={load}: must be finite and 0 or more (ohm), one value or {crossbar.cols}")
     chosen = chosen_columns(crossbar, columns)
     rows = crossbar.rows
     kept = np.concatenate([np.arange(rows), rows + np.array(chosen)])
     others = np.setdiff1d(np.arange(crossbar.cols), chosen)
-    load = np.broadcast_to(load, (crossbar.cols,))[others]
+    load = terminations(termination, crossbar.cols)[others]
     loaded, joined = rows + others[load > 0], rows + others[load == 0]
     w = solver.port_conductance
     between, to_ground = w[np.ix_(kept, kept)], w[np.ix_(kept, joined)].sum(axis=1)

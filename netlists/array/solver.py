@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from netlists.checks import Array, check
 from netlists.errors import InputError, ToolkitError
 
-from .crossbar import Crossbar, port_voltages
+from .crossbar import Crossbar
 from .network import NodalNetwork
 from .port_conductance import port_conductance
 
@@ -171,10 +172,10 @@ class ArraySolver:
         return ArraySolution(*(p.reshape((*lead, *p.shape[1:])) for p in parts))
 
     def _ports(self, v: npt.ArrayLike, terminal: npt.ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-        v = port_voltages(v, self.crossbar.rows, "v", "row")
+        v = check(Array((..., self.crossbar.rows), unit="V"), v, "v")
         if terminal is None:
             return v, np.zeros((*v.shape[:-1], self.crossbar.cols))
-        u = port_voltages(terminal, self.crossbar.cols, "terminal", "column")
+        u = check(Array((..., self.crossbar.cols), unit="V"), terminal, "terminal")
         try:
             lead = np.broadcast_shapes(v.shape[:-1], u.shape[:-1])
         except ValueError:

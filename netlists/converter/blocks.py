@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from netlists.checks import Choice, brief, checked
 from netlists.errors import InputError
 from netlists.outside import UserSubcircuit, integrator_around
 from netlists.spice import subcircuits
-from netlists.technology import RampCircuit, check_level, pdk
+from netlists.technology import Level, RampCircuit, pdk
 
 SUPPLY = "vdd"
 """Node of the supply; only blocks of level ``sky130`` have supply ports (``vdd 0`` after the others)."""
@@ -17,6 +19,7 @@ CELL_STYLES = ("selected", "switch")
 """How the memristor column of a ramp is written; see `Blocks`."""
 
 
+@checked
 @dataclass(frozen=True)
 class Blocks:
     """Which block stands in each place of the converter.
@@ -32,8 +35,8 @@ class Blocks:
         the comparator against an inverter's threshold: its output must swing from rail to rail.
     """
 
-    level: str = "macro"
-    cells: str = "selected"
+    level: Level = "macro"
+    cells: Annotated[str, Choice(CELL_STYLES)] = "selected"
     comparator: UserSubcircuit | None = None
     opamp: UserSubcircuit | None = None
 
@@ -43,11 +46,11 @@ class Blocks:
         return given if isinstance(given, Blocks) else cls(given)
 
     def __post_init__(self) -> None:
-        check_level(self.level)
-        if self.cells not in CELL_STYLES:
-            raise InputError(f"cells={self.cells!r}: unknown; allowed are {', '.join(CELL_STYLES)}")
         if self.opamp is not None and self.level != "macro":
             raise InputError(f"level={self.level!r}: an op-amp of your own takes the place of the macro-model; use level macro")
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def linear(self) -> bool:
@@ -69,9 +72,9 @@ class Blocks:
         """Whether any block has supply ports."""
         return self.takes_supply("comparator") or self.takes_supply("opamp")
 
-    def models(self, corner: str = "tt", *, mismatch: bool = False) -> list[str]:
+    def models(self, *, mismatch: bool = False) -> list[str]:
         """The card of the transistor models, where there are transistors."""
-        return [pdk.lib_card(corner, mismatch=mismatch)] if self.level == "sky130" else []
+        return [pdk.lib_card(mismatch=mismatch)] if self.level == "sky130" else []
 
     def text(self, *parts: str) -> str:
         """SPICE text of subcircuits: what stands for ``cells``, ``integrator``, ``comparator``, and built-in blocks by name."""

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlists.errors import InputError
-from netlists.ramp import Chips, RampProgram
+from netlists.checks import Array, check
+from netlists.ramp import Chips
 from netlists.spice import Deck
-from netlists.technology import RampCircuit
 
 from . import cards
-from .blocks import MACRO, Blocks
 from .cards import decision_noise
 from .converter import Converter
 
 
 def conversion_deck(
-    program: RampProgram,
-    circuit: RampCircuit,
+    converter: Converter,
     chips: Chips,
     v_mac: np.ndarray,
-    *,
-    blocks: Blocks = MACRO,
 ) -> Deck:
-    """Deck that converts constant inputs to codes: a bank of comparators, latches and counters on each ramp.
+    """Writes a deck that converts constant inputs to codes: a bank of comparators, latches and counters on each ramp.
 
     Parameters
     ----------
@@ -39,15 +34,13 @@ def conversion_deck(
     Raises
     ------
     InputError
-        Shapes, level, cell style or parameters that cannot be.
+        Shapes or parameters that cannot be.
     """
-    converter, digital = Converter(program, circuit, blocks), "sky130" if blocks.level == "sky130" else "macro"
-    title = f"ramp converter, {program.activation}, {program.bits} bits, level {blocks.level}: codes"
-    chips.check(program)
-    lines = cards.head(converter, title, f"latch_{digital}", f"counter_{digital}")
-    v_mac = np.asarray(v_mac, float)
-    if v_mac.ndim != 2 or len(v_mac) != len(chips) or not np.all(np.isfinite(v_mac)):
-        raise InputError(f"v_mac: must be finite with shape ({len(chips)}, m), got shape {v_mac.shape}")
+    circuit, blocks = converter.circuit, converter.blocks
+    digital = "sky130" if blocks.level == "sky130" else "macro"
+    chips.check(converter.program)
+    lines = cards.head(converter, f"{converter}: codes", f"latch_{digital}", f"counter_{digital}")
+    v_mac = check(Array((len(chips), "m"), unit="V"), v_mac, "v_mac")
     lines += cards.latch_clocks(converter, digital)
     own = cards.ramps(converter, chips.conductance, chips.opamp_offset)
     seen, noise = decision_noise(converter, chips)

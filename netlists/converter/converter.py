@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from netlists.checks import checked
 from netlists.errors import InputError
 from netlists.ramp import RampProgram, Timing, select_pulses, timing
 from netlists.technology import RampCircuit
@@ -14,13 +15,25 @@ from netlists.technology import RampCircuit
 from .blocks import MACRO, Blocks
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Converter:
-    """A ramp program, the circuit that runs it and the blocks in it."""
+    """A ramp program, the circuit that runs it and the blocks in it.
+
+    Attributes
+    ----------
+    program : RampProgram
+    circuit : RampCircuit
+    blocks : Blocks
+        Which block stands in each place.
+    """
 
     program: RampProgram
-    circuit: RampCircuit
+    circuit: RampCircuit = field(default_factory=RampCircuit)
     blocks: Blocks = MACRO
+
+    def __str__(self) -> str:
+        return f"ramp converter, {self.program.activation}, {self.program.bits} bits, level {self.blocks.level}"
 
     @cached_property
     def clock(self) -> Timing:

@@ -11,17 +11,16 @@ pulse ends. Without wires that is the column exactly, but for the drivers' edges
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.checks import Array, check
 from netlists.errors import InputError
-from netlists.ramp import Chips, RampProgram, timing
+from netlists.ramp import Chips, RampProgram
 from netlists.spice import Deck, stairs, ticks
-from netlists.technology import RampCircuit
 
 from . import cards
-from .blocks import MACRO, Blocks
 from .cards import is_stepped
 from .converter import Converter
 
@@ -81,40 +80,35 @@ class Replay:
 
     def check(self, program: RampProgram) -> None:
         """Raise `InputError` naming the array that has the wrong shape or a value that is not finite."""
+        check(Array(("columns",)), self.offset, "offset")
         m = len(self)
-        arrays: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {"offset": (self.offset, (m,))}
         if isinstance(self.v_mac, ColumnCharge):
-            units = np.shape(self.v_mac.current)[-1:]
-            arrays["current"] = (self.v_mac.current, (m, *units))
-            arrays |= {name: (getattr(self.v_mac, name), (m,)) for name in ("conductance", "c_f", "opamp_offset")}
+            check(Array((m, "units")), self.v_mac.current, "current")
+            for name in ("conductance", "c_f", "opamp_offset"):
+                check(Array((m,)), getattr(self.v_mac, name), name)
         else:
-            arrays["v_mac"] = (self.v_mac, (m,))
+            check(Array((m,)), self.v_mac, "v_mac")
         if self.noise is not None:
-            arrays["noise"] = (self.noise, (m, program.n_steps))
-        for name, (values, shape) in arrays.items():
-            if np.shape(values) != shape or m == 0 or not np.all(np.isfinite(values)):
-                raise InputError(f"{name}: must be finite with shape {shape} of 1 converter or more, has shape {np.shape(values)}")
+            check(Array((m, program.n_steps)), self.noise, "noise")
 
 
 def replay_deck(
-    program: RampProgram,
-    circuit: RampCircuit,
+    converter: Converter,
     ramp: Chips,
     replay: Replay,
     *,
-    blocks: Blocks = MACRO,
     counters: bool = True,
     tight: bool = False,
     save: Sequence[str] = (),
 ) -> Deck:
-    """Deck of the conversions of a number of columns that share a ramp.
+    """Writes a deck that converts the inputs of a number of columns that share a ramp.
 
     Parameters
     ----------
+    converter : Converter
+        The ramp's; the columns' integrators and comparators are made of its blocks too.
     ramp : Chips
         The one ramp column.
-    blocks : Blocks
-        Which block stands in each place; the columns' integrators are those of the ramp.
     counters : bool
         Whether latches and counters are in the deck. Without them the comparators' outputs at the latching instants are the
         decisions: a sixth of the time at level ``macro``. Latches and counters of transistors take ten seconds a code and more.
@@ -135,14 +129,14 @@ def replay_deck(
         Counters, or integrators of columns, at level ``sky130``; more than one ramp; shapes.
     """
     charge = replay.v_mac if isinstance(replay.v_mac, ColumnCharge) else None
+    program, blocks = converter.program, converter.blocks
     if blocks.level == "sky130" and (counters or charge is not None):
         raise InputError("level='sky130': is replayed from held inputs to comparators' decisions; take that, or level macro")
     if len(ramp) != 1 or ramp.comparator_noise is not None:
         raise InputError(f"ramp: holds {len(ramp)} chips; columns share one, and bring the noise of their own decisions")
     ramp.check(program)
     replay.check(program)
-    circuit = _clocked(circuit, replay)
-    converter = Converter(program, circuit, blocks)
+    converter = _clocked(converter, replay)
     # Latches that decide in picoseconds need the edges that ngspice cuts its steps at.
     stepped = is_stepped(blocks) and not tight and not counters
     parts = ["latch_macro", "counter_macro"] if counters else []
@@ -158,7 +152,7 @@ def replay_deck(
     ]
     if stepped:
         lines.append(f"Vtick tick 0 {ticks(_events(converter, charge), converter.stop)}")
-    options, longest = cards.step_options(circuit, stepped=stepped, tight=tight)
+    options, longest = cards.step_options(converter.circuit, stepped=stepped, tight=tight)
     saved = [f"v({name})" for name in (*saved_vectors(len(replay), counters=counters), *save)]
     return cards.transient([*lines, options], saved, longest, converter.stop, blocks)
 
@@ -168,9 +162,7 @@ def saved_vectors(m: int, *, counters: bool) -> list[str]:
     return [f"code{j}" for j in range(m)] if counters else ["com", *(f"y{j}" for j in range(m))]
 
 
-def codes(
-    program: RampProgram, circuit: RampCircuit, data: Mapping[str, np.ndarray], replay: Replay, *, counters: bool
-) -> np.ndarray:
+def codes(converter: Converter, data: Mapping[str, np.ndarray], replay: Replay, *, counters: bool) -> np.ndarray:
     """Codes (m,) of a deck's transient.
 
     Raises
@@ -178,21 +170,21 @@ def codes(
     SimulationError
         A counter that ends anywhere but at a code.
     """
-    m = len(replay)
+    m, program = len(replay), converter.program
     if not counters:
-        circuit = _clocked(circuit, replay)
-        at = timing(program, circuit).latch[: len(program.x)]
+        at = _clocked(converter, replay).clock.latch[: len(program.x)]
         y = np.array([np.interp(at, data["time"], data[f"y{j}"] - data["com"]) for j in range(m)])
         tripped = y > 0
         return program.codes[np.where(tripped.any(axis=1), tripped.argmax(axis=1), len(program.x))]
     return cards.read_codes(program, data, [f"code{j}" for j in range(m)])
 
 
-def _clocked(circuit: RampCircuit, replay: Replay) -> RampCircuit:
-    """The circuit with a reset of the ramp that lasts until the MAC is held."""
+def _clocked(converter: Converter, replay: Replay) -> Converter:
+    """The converter with a reset of the ramp that lasts until the MAC is held."""
     if not isinstance(replay.v_mac, ColumnCharge):
-        return circuit
-    return circuit.with_(t_reset=replay.v_mac.opened + circuit.t_settle)
+        return converter
+    circuit = converter.circuit
+    return replace(converter, circuit=circuit.with_(t_reset=replay.v_mac.opened + circuit.t_settle))
 
 
 def _integrators(converter: Converter, charge: ColumnCharge, stepped: bool) -> list[str]:

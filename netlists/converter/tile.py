@@ -2,7 +2,7 @@
 
     inputs -> pulse widths -> crossbar columns -> V_mac, held -> ramp passes V_mac -> codes
 
-Signed weights are pairs of rows (`differential_pairs`, layout ``rows``), so that a column's current is a weight column's
+Signed weights are pairs of rows (`netlists.array.pairs`, layout ``rows``), so that a column's current is a weight column's
 whole result and needs one integrator:
 
     V_mac,j = V_cm + v_read / C_f * sum_i (G+_ij - G-_ij) * T_i
@@ -22,24 +22,17 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from netlists.array import ArraySolver, Crossbar, Pwm, weights_to_pairs
-from netlists.check_rules import Number
-from netlists.checks import Positive, Seconds, checked
+from netlists.array import ArraySolver, Crossbar, Pwm, chosen_columns, weights_to_pairs
+from netlists.checks import Array, Choice, Number, Positive, Seconds, check, checked
 from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram
 from netlists.technology import DeviceProfile, RampCircuit
 
-ARRAYS = ("reduced", "mesh", "ideal")
+ArrayModel = Annotated[str, Choice(("reduced", "mesh", "ideal"))]
 R_HOLD_IDEAL = 1e-3
 """On-resistance of ``hold_switch_ideal``, ohm."""
 GATE_OHM_UM = 2.22e3
 """On-resistance times NMOS width of ``transmission_gate_sky130`` at 0.9 V, ohm um; measured with ngspice, tt, 27 C, 1.8 V."""
-
-
-def check_array(array: str) -> None:
-    """Raise `InputError` unless the array model exists."""
-    if array not in ARRAYS:
-        raise InputError(f"array={array!r}: unknown; allowed are {', '.join(ARRAYS)}")
 
 
 def charge_capacitance(
@@ -132,8 +125,8 @@ class Tile:
     circuit: RampCircuit = field(default_factory=RampCircuit)
     pwm: Pwm = field(default_factory=Pwm)
     input_max: Positive = 1.0
-    opamp_offset: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    comparator_offset: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    opamp_offset: Annotated[np.ndarray, Array(unit="V")] = field(default_factory=lambda: np.zeros(0))
+    comparator_offset: Annotated[np.ndarray, Array(unit="V")] = field(default_factory=lambda: np.zeros(0))
     r_hold: Annotated[float, Number(above=0, unit="ohm")] = 5.0
     tau_driver: Seconds = 0.1e-9
 
@@ -141,21 +134,12 @@ class Tile:
         if self.crossbar.rows % 2:
             raise InputError(f"crossbar: has {self.crossbar.rows} rows; a tile needs pairs of rows")
         for name in ("opamp_offset", "comparator_offset"):
-            given = np.array(getattr(self, name), float)
-            value = given if given.size else np.zeros(self.columns)
-            if value.shape != (self.columns,) or not np.all(np.isfinite(value)):
-                raise InputError(f"{name}: must be finite with shape ({self.columns},), has shape {value.shape}")
-            value.setflags(write=False)
-            object.__setattr__(self, name, value)
-        taken: set[int] = set()
-        for group in self.groups:
-            for j in group.columns:
-                if not 0 <= j < self.columns:
-                    raise InputError(f"column {j}: the tile has columns 0..{self.columns - 1}")
-                if j in taken:
-                    raise InputError(f"column {j}: is in a group twice")
-                taken.add(j)
-        if missing := sorted(set(range(self.columns)) - taken):
+            if not getattr(self, name).size:
+                object.__setattr__(self, name, np.zeros(self.columns))
+            check(Array((self.columns,)), getattr(self, name), name)
+        taken = [j for group in self.groups for j in group.columns]
+        chosen_columns(self.crossbar, taken)
+        if missing := sorted(set(range(self.columns)) - set(taken)):
             raise InputError(f"column {missing[0]}: is in no group; each column needs a ramp")
 
     @classmethod

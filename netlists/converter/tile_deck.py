@@ -13,7 +13,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from netlists.array import chosen_columns, continued, has_klu, mesh_subcircuit, ports, reduce_columns, summing_node_resistance
+from netlists.array import (
+    chosen_columns,
+    continued,
+    has_klu,
+    mesh_subcircuit,
+    ports,
+    reduce_columns,
+    summing_node_resistance,
+    terminations,
+)  # fmt: skip
+from netlists.checks import check
 from netlists.errors import InputError, SimulationError
 from netlists.spice import Deck, pwl, simulate
 from netlists.technology import RampCircuit
@@ -21,7 +31,7 @@ from netlists.technology import RampCircuit
 from . import cards
 from .blocks import Blocks
 from .converter import Converter
-from .tile import GATE_OHM_UM, Tile, check_array
+from .tile import GATE_OHM_UM, ArrayModel, Tile
 from .tile_reference import TileResult
 
 
@@ -39,7 +49,6 @@ def tile_deck(
     columns: Sequence[int] | None = None,
     termination: npt.ArrayLike | None = None,
     klu: bool | None = None,
-    corner: str = "tt",
 ) -> Deck:
     """Deck that converts one input vector in the chosen columns.
 
@@ -61,8 +70,6 @@ def tile_deck(
     klu : bool, optional
         Write ``.options klu``; default: for the full mesh, where the ``ngspice`` on the path has it. Without the mesh KLU
         gains nothing, and in ngspice 44 it returned counters at 3e8 V, or no time step, for small decks of latches.
-    corner : str
-        Process corner of level sky130.
 
     Returns
     -------
@@ -79,7 +86,7 @@ def tile_deck(
         Level sky130 without the PDK.
     """
     blocks = Blocks.of(blocks)
-    check_array(array)
+    check(ArrayModel, array, "array")
     level, circuit = blocks.level, tile.circuit
     codes = tile.pwm.check_codes(inputs, tile.inputs)
     if codes.ndim != 1:
@@ -91,7 +98,7 @@ def tile_deck(
     switch = "transmission_gate_sky130" if level == "sky130" else f"hold_switch_{level}"
     lines = [
         f"tile, {tile.inputs} inputs x {tile.columns} columns, level {level}, array {array}: codes",
-        *blocks.models(corner),
+        *blocks.models(),
         *supply,
         *(cards.row_rails(circuit) if level == "sky130" else []),
         blocks.text(f"pwm_driver_{level}", "integrator", "comparator", switch, "cells", "latch_macro", "counter_macro"),
@@ -142,12 +149,7 @@ def _array(tile: Tile, level: str, array: str, chosen: list[int], c_f: np.ndarra
     """The array between the rows ``r<i>`` and the columns' terminals ``c<j>``."""
     others = np.setdiff1d(np.arange(tile.columns), chosen)
     if termination is not None:
-        load = np.asarray(termination, float)
-        if load.shape not in ((), (tile.columns,)) or not np.all(np.isfinite(load) & (load >= 0)):
-            raise InputError(
-                f"termination: must be finite and 0 or more (ohm), one value or {tile.columns}; has shape {load.shape}"
-            )
-        load = np.broadcast_to(load, (tile.columns,))
+        load = terminations(termination, tile.columns)
     else:
         own = [0.0 if level == "ideal" else summing_node_resistance(tile.circuit.gbw, float(c)) for c in c_f]
         load = np.array(own) + tile.hold_resistance(level)
@@ -226,7 +228,7 @@ def convert(
 ) -> TileResult:
     """Simulate one conversion in this process: V_mac and codes of the chosen columns, in their order.
 
-    ``options`` are those of `tile_deck`; it and `engine.simulate` say what is raised.
+    ``options`` are those of `tile_deck`; it and `netlists.spice.simulate` say what is raised.
     """
     chosen = chosen_columns(tile.crossbar, columns)
     deck = tile_deck(tile, inputs, blocks, array, columns=chosen, **options)  # type: ignore[arg-type]

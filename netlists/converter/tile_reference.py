@@ -18,10 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netlists.checks import check
 from netlists.ramp import transition_levels
 from netlists.technology import check_level
 
-from .tile import Tile, check_array
+from .tile import ArrayModel, Tile
 
 IDEAL_GAIN = 1e6
 """Gain of the amplifier in ``integrator_ideal``."""
@@ -59,7 +60,7 @@ def predict(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", array: s
 def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", array: str = "reduced") -> np.ndarray:
     """Held integrator outputs of all columns, shape (..., C), volts, for input codes of shape (..., inputs)."""
     check_level(level)
-    check_array(array)
+    check(ArrayModel, array, "array")
     pwm, circuit = tile.pwm, tile.circuit
     c = pwm.check_codes(inputs, tile.inputs)
     # Row voltages against V_cm times time: the positive row of a positive input goes down.

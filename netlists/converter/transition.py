@@ -14,40 +14,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netlists.errors import InputError
-from netlists.ramp import Chips, RampProgram, tick_times
+from netlists.checks import Array, Number, check
+from netlists.ramp import Chips, tick_times
 from netlists.spice import Deck, stairs, ticks
-from netlists.technology import RampCircuit
 
 from . import cards
-from .blocks import MACRO, Blocks
 from .cards import decision_noise, is_stepped
 from .converter import Converter
 
 
 def transition_deck(
-    program: RampProgram,
-    circuit: RampCircuit,
+    converter: Converter,
     chips: Chips,
     guess: np.ndarray,
     *,
     span: float,
-    blocks: Blocks = MACRO,
-    title: str | None = None,
     save: Sequence[str] = (),
     control: bool = True,
     tight: bool = False,
 ) -> Deck:
-    """Deck that measures every transition level of every chip in one transient.
+    """Writes a deck that measures every transition level of every chip in one transient.
 
     Parameters
     ----------
+    chips : Chips
+        They share the converter's program, circuit and blocks.
     guess : ndarray (n, thresholds)
         Where V_mac sits in the clock period of step k, volts.
     span : float
         Half distance of the two probes around the guess, volts.
-    blocks : Blocks
-        Which block stands in each place.
     save : sequence of str
         More nodes to save, such as ``ramp0``.
     control : bool
@@ -64,18 +59,23 @@ def transition_deck(
     Raises
     ------
     InputError
-        Shapes, level, cell style or parameters that cannot be.
+        Shapes or parameters that cannot be.
+
+    Examples
+    --------
+    >>> from netlists import Converter, load_profile, program_ramp
+    >>> from netlists.ramp import transition_levels
+    >>> converter = Converter(program_ramp("sigmoid", 2, load_profile("taox-100-400")))
+    >>> chips = Chips.nominal(converter.program)
+    >>> transition_deck(converter, chips, transition_levels(converter.program, converter.circuit, chips), span=1e-3)
+    <Deck 'ramp converter, sigmoid, 2 bits, level macro: transition levels': .tran, 12 elements, 72 lines>
     """
-    converter = Converter(program, circuit, blocks)
-    clock, n, stepped = converter.clock, len(chips), is_stepped(blocks) and not tight
-    title = title or f"ramp converter, {program.activation}, {program.bits} bits, level {blocks.level}: transition levels"
+    program, circuit, blocks, clock = converter.program, converter.circuit, converter.blocks, converter.clock
+    n, stepped = len(chips), is_stepped(blocks) and not tight
     chips.check(program)
-    lines = cards.head(converter, title)
-    guess = np.asarray(guess, float)
-    if guess.shape != (n, len(program.x)) or not np.all(np.isfinite(guess)):
-        raise InputError(f"guess: must be finite with shape {(n, len(program.x))}, got shape {guess.shape}")
-    if not span > 0:
-        raise InputError(f"span={span}: must be above 0 (volts)")
+    lines = cards.head(converter, f"{converter}: transition levels")
+    guess = check(Array((n, len(program.x)), unit="V"), guess, "guess")
+    span = check(Number(above=0, unit="V"), span, "span")
     if stepped:
         lines.append(f"Vtick tick 0 {ticks(tick_times(program, circuit), clock.stop)}")
     own = cards.ramps(converter, chips.conductance, chips.opamp_offset, stepped=stepped)
@@ -107,10 +107,8 @@ def _transition_control(converter: Converter, n: int, guess: np.ndarray, span: f
         for k in range(1, len(program.x) + 1):
             at = f"{converter.clock.latch[k - 1]:.12g}"
             lines += [
-                f"meas tran a find v(ya{i}) at={at}",
-                f"meas tran b find v(yb{i}) at={at}",
-                f"let a = a - {circuit.v_cm!r}",
-                f"let b = b - {circuit.v_cm!r}",
+                *(f"meas tran {probe} find v(y{probe}{i}) at={at}" for probe in "ab"),
+                *(f"let {probe} = {probe} - {circuit.v_cm!r}" for probe in "ab"),
                 f"let t_{i}_{k} = {float(guess[i, k - 1])!r} + {span!r} * (a + b) / (a - b)",
                 f"let x_{i}_{k} = (t_{i}_{k} - {circuit.v_cm!r}) / {scale!r}",
                 f"let bracketed_{i}_{k} = (a gt 0) * (b lt 0)",

@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.checks import Choice, check
 from netlists.errors import InputError
 
 from . import thresholds
-from .output_levels import OutputLevels, check_bits
+from .output_levels import OutputLevels
 from .thresholds import Thresholds, output_range
-
-__all__ = ["ACTIVATIONS", "CRRELU_EPSILON", "Activation", "check_bits", "get_activation"]
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -115,11 +114,11 @@ class Activation:
         """
         out = self
         if domain is not None:
-            low, high = _range("domain", domain)
+            low, high = increasing_pair("domain", domain)
             y = output_range(self.name, self.value, (low, high))
             out = replace(out, inverse=None, x_min=low, x_max=high, y_min=y[0], y_max=y[1])
         if outputs is not None:
-            low, high = _range("outputs", outputs)
+            low, high = increasing_pair("outputs", outputs)
             value, slope = self.value, self.slope
 
             def clipped(x: np.ndarray) -> np.ndarray:
@@ -133,13 +132,10 @@ class Activation:
         return out
 
 
-def _range(name: str, values: tuple[float, float]) -> tuple[float, float]:
-    try:
-        low, high = (float(v) for v in values)
-    except (TypeError, ValueError):
-        raise InputError(f"{name}={values!r}: must be two numbers, low and high") from None
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise InputError(f"{name}={values!r}: must be two finite numbers, the lower one first")
+def increasing_pair(name: str, values: tuple[float, float]) -> tuple[float, float]:
+    low, high = check(tuple[float, float], values, name)
+    if low >= high:
+        raise InputError(f"{name}={values!r}: the lower one must come first")
     return low, high
 
 
@@ -293,7 +289,4 @@ ACTIVATIONS: Mapping[str, Activation] = _Registry()
 
 def get_activation(name: str) -> Activation:
     """Look an activation up by name; `InputError` lists the known ones."""
-    try:
-        return ACTIVATIONS[name]
-    except (KeyError, TypeError):
-        raise InputError(f"activation={name!r}: unknown; this toolkit has {', '.join(ACTIVATIONS)}") from None
+    return ACTIVATIONS[check(Choice(ACTIVATIONS), name, "activation")]

@@ -11,14 +11,13 @@ Three placements:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
 
-from netlists.check_rules import Choice
-from netlists.checks import Bits, Positive, Share, check, checked
+from netlists.checks import Bits, Choice, Positive, Share, check, checked, made_of
 from netlists.errors import InputError
 
 from .thresholds import MERGE_LSB
@@ -27,11 +26,6 @@ PLACEMENTS = ("mid-rise", "mid-tread", "lloyd-max")
 _POINTS = 2**15
 _LLOYD_ROUNDS = 20_000
 _BINS = 1024
-
-
-def check_bits(bits: int) -> None:
-    """Raise `InputError` unless ``bits`` is a whole number from 1 to 8."""
-    check(Bits, bits, "bits")
 
 
 @checked
@@ -93,16 +87,9 @@ class Quantizer:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Quantizer:
         """The quantizer that `dataclasses.asdict` wrote, after a way through JSON."""
-        parts = dict(data)
-        try:
-            for name in ("domain", "outputs"):
-                if parts.get(name) is not None:
-                    parts[name] = tuple(parts[name])
-            if parts.get("inputs") is not None:
-                parts["inputs"] = InputDistribution(**parts["inputs"])
-            return cls(**parts)
-        except TypeError as e:
-            raise InputError(f"quantizer: missing, unknown or malformed field ({e})") from None
+        if inputs := check(Mapping[str, Any], data, "quantizer").get("inputs"):
+            data = data | {"inputs": made_of(InputDistribution, inputs, "quantizer: inputs")}
+        return made_of(cls, data, "quantizer")
 
     @property
     def saturation(self) -> tuple[str, ...]:
@@ -144,7 +131,7 @@ class OutputLevels:
     @classmethod
     def mid_rise(cls, y_min: float, y_max: float, bits: int) -> OutputLevels:
         """``2**bits`` equal steps; values in their middles."""
-        check_bits(bits)
+        check(Bits, bits, "bits")
         k = np.arange(2**bits)
         step = (y_max - y_min) / 2**bits
         # The same expressions as in `Activation.decode`: equal to the last bit.
@@ -153,7 +140,7 @@ class OutputLevels:
     @classmethod
     def mid_tread(cls, y_min: float, y_max: float, bits: int) -> OutputLevels:
         """At most ``2**bits`` levels at multiples of one step from 0, every output within half a step of one."""
-        check_bits(bits)
+        check(Bits, bits, "bits")
         zero = min(max(0.0, y_min), y_max)
         below = np.arange(2**bits)
         # With a levels below zero, the lowest step ends at -(a + 1/2) LSB: the best split has the smallest LSB.
@@ -166,7 +153,7 @@ class OutputLevels:
     @classmethod
     def lloyd_max(cls, y: np.ndarray, y_min: float, y_max: float, bits: int) -> OutputLevels:
         """Levels of least mean square error for equally likely outputs ``y``: values are means, decisions midpoints."""
-        check_bits(bits)
+        check(Bits, bits, "bits")
         n = 2**bits
         y = np.sort(np.asarray(y, float))
         if not np.all(np.isfinite(y)) or y[0] == y[-1]:

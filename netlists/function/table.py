@@ -15,11 +15,10 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from netlists.check_rules import Choice
-from netlists.checks import Name, checked
+from netlists.checks import Choice, Items, Name, check, checked, made_of
 from netlists.errors import InputError
 
-from .activations import ACTIVATIONS, Activation, get_activation
+from .activations import ACTIVATIONS, Activation, get_activation, increasing_pair
 from .thresholds import output_range
 
 INTERPOLATIONS = ("pchip", "cubic")
@@ -74,10 +73,7 @@ class ActivationTable:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ActivationTable:
         """The table that `dataclasses.asdict` wrote, after a way through JSON."""
-        try:
-            return cls(**data)
-        except TypeError as e:
-            raise InputError(f"activation table: missing or unknown field ({e})") from None
+        return made_of(cls, data, "activation table")
 
 
 @lru_cache(maxsize=32)
@@ -118,8 +114,7 @@ def from_callable(name: str, f: Callable[[np.ndarray], np.ndarray], x_min: float
     """
     from scipy.interpolate import PchipInterpolator
 
-    if not (np.isfinite(x_min) and np.isfinite(x_max) and x_min < x_max):
-        raise InputError(f"domain=({x_min}, {x_max}): must be two finite numbers, the lower one first")
+    x_min, x_max = increasing_pair("domain", (x_min, x_max))
     x = np.linspace(x_min, x_max, _FIRST_POINTS)
     y = _sample(name, f, x)
     while True:
@@ -155,12 +150,7 @@ def _sample(name: str, f: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> 
 
 def polynomial(name: str, coefficients: Sequence[float], x_min: float, x_max: float) -> ActivationTable:
     """The polynomial ``c0 + c1 x + c2 x^2 + ...`` on a domain."""
-    try:
-        c = np.array([float(v) for v in coefficients])
-    except (TypeError, ValueError):
-        raise InputError(f"coefficients={coefficients!r}: must be numbers, the constant first") from None
-    if len(c) < 2 or not np.all(np.isfinite(c)):
-        raise InputError(f"coefficients={coefficients!r}: must be at least two finite numbers, the constant first")
+    c = check(Annotated[tuple[float, ...], Items(2)], coefficients, "coefficients")
     return from_callable(name, Polynomial(c), x_min, x_max)
 
 

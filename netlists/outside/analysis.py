@@ -5,20 +5,24 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from netlists.checks import Choice, checked
 from netlists.errors import InputError
 from netlists.spice import Card, spice_number, words
 
 PLOTS = {"tran": "Transient Analysis", "ac": "AC Analysis", "dc": "DC transfer characteristic", "op": "Operating Point"}
 """ngspice's name for the result of each analysis."""
+Kind = Annotated[str, Choice(PLOTS)]
 
 _ARGUMENTS = {"tran": (2, 5), "ac": (4, 4), "dc": (4, 8), "op": (0, 0)}
 _NODE = r"[^\s(),;\"'`$={}<>|&\[\]]+"
 _VECTOR = rf"@{_NODE}\[\w+\]|[vi]\(\s*{_NODE}\s*(?:,\s*{_NODE}\s*)?\)|{_NODE}"
 
 
+@checked
 @dataclass(frozen=True)
 class Analysis:
     """One analysis.
@@ -30,7 +34,7 @@ class Analysis:
         As in the card: SPICE numbers, names, or ``{expressions}``.
     """
 
-    kind: str
+    kind: Kind
     arguments: tuple[str, ...] = ()
 
     @classmethod

@@ -2,7 +2,7 @@
 
 Nothing of the file reaches ngspice unread: comments are dropped, included files are read here (ngspice gets no file
 name), control blocks are not run (their analyses and ``save`` lines count as cards), and every card that is left
-passed `deck_safety`.
+passed `netlists.spice.safety`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from netlists.checks import check, checked
 from netlists.errors import InputError
 from netlists.spice import (
     ANALYSES,
@@ -26,7 +27,7 @@ from netlists.spice import (
 )
 from netlists.spice.cards import cards
 
-from .analysis import Analysis, requests, save_card
+from .analysis import Analysis, Kind, requests, save_card
 
 MAX_CHARACTERS = 64_000_000
 """Of a deck with everything it includes: a whole PDK has about 20 million."""
@@ -34,6 +35,7 @@ MAX_DEPTH = 40
 """Files that include one another."""
 
 
+@checked
 @dataclass(frozen=True)
 class OutsideDeck:
     """What a deck from outside holds.
@@ -68,8 +70,7 @@ class OutsideDeck:
         InputError
             If there is none, or more than one.
         """
-        if kind is not None and kind not in ANALYSES:
-            raise InputError(f"analysis {kind!r}: unknown; allowed are {', '.join(ANALYSES)}")
+        check(Kind | None, kind, "analysis")
         of_kind = [a for a in self.analyses if kind in (None, a.kind)]
         if not of_kind:
             there = ", ".join(a.card for a in self.analyses) or "none"

@@ -8,15 +8,14 @@ a program of its own, in an empty folder, told to read no ``.spiceinit``; result
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from netlists.errors import InputError, SimulationError, ToolkitError
-from netlists.spice import INSTALL_HINT, Deck, RawPlot, environment, is_error, read_raw_plot
+from netlists.errors import InputError, SimulationError
+from netlists.spice import Deck, RawPlot, is_error, read_raw_plot, run_ngspice
 
 from .analysis import PLOTS, Analysis, difference, ngspice_name
 
@@ -126,21 +125,7 @@ def simulate_analysis(
         work.mkdir()
         # -r sets the name that the command `write` takes, whatever characters the path has.
         options = ["-b", "-r", str(raw)] if deck.control else ["-n", "-b", "-r", str(raw)]
-        try:
-            done = subprocess.run(
-                [executable, *options, str(path)],
-                cwd=folder or work,
-                env=environment(),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-                stdin=subprocess.DEVNULL,
-            )
-        except FileNotFoundError:
-            raise ToolkitError(f"the program {executable!r} was not found: {INSTALL_HINT}") from None
-        except subprocess.TimeoutExpired:
-            raise SimulationError(f"ngspice took longer than {timeout:g} s") from None
+        done = run_ngspice([*options, str(path)], folder or work, executable=executable, timeout=timeout)
         printed = "\n".join(line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip())
         if vectors and "no data saved" in printed:
             raise InputError(f"vectors {', '.join(vectors)}: the circuit has none of them; leave --save away to get all there are")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
+from netlists.checks import Choice, check, checked
 from netlists.errors import InputError
 from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, subcircuit, words
 from netlists.spice.cards import cards
@@ -22,6 +23,7 @@ SUPPLIES = ("vdd", "vss")
 """Ports a block may have besides those of its role."""
 
 
+@checked
 @dataclass(frozen=True)
 class UserSubcircuit:
     """A subcircuit that is checked however it is made: nothing in its text can run a program or read a file.
@@ -49,8 +51,6 @@ class UserSubcircuit:
     params: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not isinstance(self.text, str):
-            raise InputError(f"subcircuit {self.name!r}: name and text must be strings")
         found = cards(self.text, f"subcircuit {self.name!a}", title=False)
         heads = _definitions(found)
         if self.name not in heads or not _NAME.fullmatch(self.name):
@@ -119,9 +119,19 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) 
     InputError
         For a file that cannot be read or holds what is not allowed, a name that is not in it, and ports that do not
         fit, by name.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mine.cir"
+    ...     _ = path.write_text(".subckt mine com inp inn out params: gain=1k\\nb1 out com v=tanh(gain*v(inp,inn))\\n.ends\\n")
+    ...     own = load_user_subcircuit(f"{path}:mine", "comparator")
+    >>> own.name, own.ports, own.params
+    ('mine', ('com', 'inp', 'inn', 'out'), ('gain',))
     """
-    if role not in ROLES:
-        raise InputError(f"role {role!r}: unknown; allowed are {', '.join(ROLES)}")
+    check(Choice(ROLES), role, "role")
     file, separator, name = where.rpartition(":")
     if not (separator and file and _NAME.fullmatch(name)):
         raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
-from netlists.check_rules import Choice, Number
-from netlists.checks import Inside, NonNegative, Positive, checked
+from netlists.checks import Array, Choice, Count, Inside, NonNegative, Number, Positive, check, checked
 from netlists.errors import InputError, SimulationError
 from netlists.spice import Deck, subcircuit
 
@@ -170,13 +169,7 @@ YAKOPCIC_TAOX = Yakopcic(
 voltage, about a microsecond from end to end at twice the threshold, slowing down near both ends."""
 
 
-def check_state(x0: np.ndarray | float) -> None:
-    """Raise `InputError` unless every state is from 0 to 1."""
-    x = np.atleast_1d(np.asarray(x0, float))
-    bad = np.flatnonzero(~((x >= 0) & (x <= 1)))
-    if len(bad):
-        where = f"[{bad[0]}]" if np.ndim(x0) else ""
-        raise InputError(f"x0{where}={x[bad[0]]}: the state of a memristor is from 0 to 1")
+State = Array(low=0, high=1, why="the state of a memristor")
 
 
 def add_cell(circuit: Circuit, name: str, model: Switching, te: str, be: str, x: str, *, x0: float, rate: float = 1.0) -> None:
@@ -196,10 +189,9 @@ def hysteresis_deck(model: Switching, *, amplitude: float, frequency: float, x0:
     InputError
         Amplitude or frequency that is not above 0, x0 outside 0..1, fewer than one period.
     """
-    for label, value in (("amplitude", amplitude), ("frequency", frequency), ("periods", periods)):
-        if not math.isfinite(value) or value <= 0:
-            raise InputError(f"{label}={value}: must be finite and above 0")
-    check_state(x0)
+    amplitude, frequency = check(Positive, amplitude, "amplitude"), check(Positive, frequency, "frequency")
+    check(Count, periods, "periods")
+    check(State, x0, "x0")
     from netlists.spice.shared_library import Circuit
 
     c = Circuit(f"hysteresis of {model.subcircuit}, {amplitude:g} V, {frequency:g} Hz")
@@ -239,7 +231,7 @@ def solve_state(
     SimulationError
         If SciPy's solver gives up.
     """
-    check_state(x0)
+    check(State, x0, "x0")
     times = np.asarray(times, float)
     inner = () if corners is None else corners[(corners > times[0]) & (corners < times[-1])]
     edges = np.unique(np.concatenate([times[[0, -1]], inner]))

@@ -6,15 +6,15 @@ program that verifies (`characterization.chips.write_verify`) carries them from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netlists.checks import Positive, Seconds, checked
+from netlists.checks import Array, Positive, Seconds, check, checked
 from netlists.errors import InputError
 from netlists.spice import Deck, subcircuit
 
-from .switching import Switching, add_cell, check_state
+from .switching import State, Switching, add_cell
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-15 vntol=1e-9 chgtol=1e-18 trtol=1"
 VECTORS_PER_CELL = ("cur", "x")
@@ -91,23 +91,13 @@ def write_verify_deck(
     InputError
         Shapes that differ, a state outside 0..1, a width outside ``t_min..t_max``, a negative rate.
     """
-    state = np.asarray(state, float)
+    state = check(replace(State, shape=("cells",)), state, "state")
     n = len(state)
-    rate = np.ones(n) if rate is None else np.asarray(rate, float)
-    direction, width = np.asarray(direction), np.asarray(width, float)
-    for label, a in (("direction", direction), ("width", width), ("rate", rate)):
-        if a.shape != (n,):
-            raise InputError(f"{label}: has shape {a.shape}, must be ({n},) like the states")
-    check_state(state)
-    for label, values, fine, rule in (
-        ("direction", direction, np.isin(direction, (-1, 0, 1)), "must be -1, 0 or 1"),
-        ("rate", rate, np.isfinite(rate) & (rate >= 0), "must be finite and 0 or more"),
-        ("width", width, (direction == 0) | ((width >= pulses.t_min) & (width <= pulses.t_max)),
-         f"must be {pulses.t_min:g}..{pulses.t_max:g} s where there is a pulse"),
-    ):  # fmt: skip
-        if not np.all(fine):
-            i = int(np.flatnonzero(~fine)[0])
-            raise InputError(f"{label}[{i}]={values[i]}: {rule}")
+    direction = check(Array((n,), -1, 1, whole=True), direction, "direction")
+    rate = check(Array((n,), 0), np.ones(n) if rate is None else rate, "rate")
+    if np.shape(width) == (n,):
+        width = np.where(direction == 0, pulses.t_min, width)
+    width = check(Array((n,), pulses.t_min, pulses.t_max, unit="s", why="where there is a pulse"), width, "width")
 
     from netlists.spice.shared_library import Circuit
 

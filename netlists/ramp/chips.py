@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlists.errors import InputError
+from netlists.checks import Array, check
 
 from .program import RampProgram
 
@@ -45,12 +45,4 @@ class Chips:
         if self.comparator_noise is not None:
             shapes["comparator_noise"] = (n, program.n_steps)
         for name, shape in shapes.items():
-            a = np.asarray(getattr(self, name))
-            if a.shape != shape:
-                raise InputError(f"{name}: has shape {a.shape}, must be {shape}")
-            bad = np.argwhere(~np.isfinite(a) | ((a <= 0) if name == "conductance" else False))
-            if len(bad):
-                where = ", ".join(map(str, bad[0]))
-                raise InputError(
-                    f"{name}[{where}]={a[tuple(bad[0])]}: must be finite" + (" and above 0" if name == "conductance" else "")
-                )
+            check(Array(shape, above=0, unit="S") if name == "conductance" else Array(shape, unit="V"), getattr(self, name), name)

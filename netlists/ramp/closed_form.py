@@ -1,6 +1,6 @@
 """The ramp in closed form: what the column would do by its equations, for thousands of chips at once.
 
-It predicts, it never measures: it places the probes of `ramp_column.transition_deck`, checks ngspice, and is
+It predicts, it never measures: it places the probes of `netlists.converter.transition_deck`, checks ngspice, and is
 a million times faster. Nothing that is reported as simulated comes from here.
 """
 

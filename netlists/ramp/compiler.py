@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netlists.checks import is_whole
+from netlists.checks import Choice, Whole, check
 from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
 from netlists.technology import DeviceProfile, RampCircuit
@@ -67,16 +67,23 @@ def program_ramp(
     InputError
         Unknown activation or scheme, bits out of range, a function that cannot be followed, or a conductance range that
         cannot hold the steps.
+
+    Examples
+    --------
+    >>> from netlists import load_profile
+    >>> program = program_ramp("sigmoid", 4, load_profile("taox-100-400"))
+    >>> program
+    <RampProgram sigmoid, 4 bits, scheme pulse, profile taox-100-400: 15 thresholds, 21 cells in 21 clock periods>
+    >>> program.x[:3].round(3).tolist()
+    [-2.708, -1.946, -1.466]
     """
     quantizer = quantizer or Quantizer()
     act = as_activation(activation).over(quantizer.domain, quantizer.outputs)
     levels = quantizer.levels(act.value, act.y_min, act.y_max, bits)
     found = act.crossings(levels, merge_lsb=quantizer.merge_lsb)
     x = found.x
-    if scheme != "auto" and scheme not in SCHEMES:
-        raise InputError(f"scheme={scheme!r}: unknown; allowed are auto, {', '.join(SCHEMES)}")
-    if not is_whole(n_calibration) or not 1 <= n_calibration <= 32:
-        raise InputError(f"n_calibration={n_calibration}: takes 1..32 calibration cells")
+    check(Choice(("auto", *SCHEMES)), scheme, "scheme")
+    check(Whole(1, 32), n_calibration, "n_calibration")
 
     # One step leads from the start to x_1, one follows x_last and ends the conversion: as large as their neighbours.
     inner = np.diff(x) if len(x) > 1 else np.array([_only_step(act, float(x[0]))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,18 @@ class RampProgram:
     slope: np.ndarray
     report: CompileReport
     alternatives: dict[str, dict[str, float]] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        what = f"{self.activation}, {self.bits} bits, scheme {self.scheme}, profile {self.profile}"
+        return f"<RampProgram {what}: {len(self.x)} thresholds, {self.n_cells} cells in {self.n_slots} clock periods>"
+
+    def _repr_html_(self) -> str:
+        """A table of the thresholds and of the cells of the step that leads to each, for notebooks."""
+        rows = ["<tr><th>step</th><th>threshold</th><th>code</th><th>conductance, µS</th></tr>"]
+        for k, (x, code) in enumerate(zip(self.x, self.codes[1:], strict=True), start=1):
+            cells = ", ".join(f"{1e6 * g:.4g}" for g in self.conductance[self.step == k])
+            rows.append(f"<tr><td>{k}</td><td>{x:.4g}</td><td>{code}</td><td>{cells}</td></tr>")
+        return f"<p>{escape(repr(self))}</p><table>{''.join(rows)}</table>"
 
     @property
     def n_steps(self) -> int:

@@ -19,6 +19,7 @@ from .program import (
     TIME_LIMIT as TIME_LIMIT,
     read_transitions as read_transitions,
     run_batch as run_batch,
+    run_ngspice as run_ngspice,
 )
 from .pyspice import (
     INSTALL_HINT as INSTALL_HINT,

@@ -8,6 +8,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from netlists.checks import checked
 from netlists.errors import InputError
 from netlists.files import sha256_of, write_atomic
 from netlists.technology import pdk
@@ -15,6 +16,7 @@ from netlists.technology import pdk
 from .safety import check_deck
 
 
+@checked
 @dataclass(frozen=True)
 class Deck:
     """A SPICE netlist with one analysis, in which ngspice runs no commands but those of ``control``.
@@ -45,6 +47,13 @@ class Deck:
     def __post_init__(self) -> None:
         if not self.trusted:
             check_deck(self.circuit, pdk.is_lib_card)
+
+    def __repr__(self) -> str:
+        title, _, rest = self.circuit.partition("\n")
+        top = re.sub(r"^\.subckt\b.*?^\.ends[^\n]*$", "", rest, flags=re.MULTILINE | re.DOTALL | re.IGNORECASE)
+        analyses = ", ".join(re.findall(r"^\.(?:tran|ac|dc|op)\b", top, re.MULTILINE | re.IGNORECASE)) or "no analysis"
+        elements, lines = len(re.findall(r"^[a-z]", top, re.MULTILINE | re.IGNORECASE)), rest.count("\n")
+        return f"<Deck {title.removeprefix('.title ')!r}: {analyses}, {elements} elements, {lines} lines>"
 
     @property
     def text(self) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netlists.checks import Choice, check
 from netlists.errors import InputError, SimulationError
 
 from .deck import Deck
@@ -65,11 +66,16 @@ def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, time
         With ngspice's own message, if the deck does not load, the analysis stops early, or a vector is missing or not finite.
     ToolkitError
         If ngspice itself is missing.
+
+    Examples
+    --------
+    >>> deck = Deck("a divider\\nv1 in 0 1\\nr1 in out 1k\\nr2 out 0 1k\\n.save v(out)\\n.tran 1n 10n\\n")
+    >>> waves = simulate(deck, ["out"])
+    >>> round(float(waves["out"][-1]), 6)
+    0.5
     """
-    if runner == "shared":
+    if check(Choice(RUNNERS), runner, "runner") == "shared":
         return _simulate_shared(deck, vectors)
-    if runner != "batch":
-        raise InputError(f"runner={runner!r}: unknown; allowed are {', '.join(RUNNERS)}")
     data, printed = transient_vectors(deck, vectors, timeout=timeout)
     if problem := _problem(data, _stop_time(deck)):
         raise SimulationError(problem, printed[-2000:])

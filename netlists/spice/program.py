@@ -61,10 +61,30 @@ def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str 
         If it printed an error, or took longer than ``timeout`` seconds.
     """
     path = Path(path).resolve()
+    done = run_ngspice(["-b", *options, path.name], path.parent, executable=executable, timeout=timeout)
+    printed = done.stdout + done.stderr
+    errors = [line for line in printed.splitlines() if is_error(line)]
+    if errors:
+        raise SimulationError(f"ngspice -b {path.name} failed", "\n".join(errors))
+    return printed
+
+
+def run_ngspice(
+    arguments: Sequence[str], folder: Path, *, executable: str = "ngspice", timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs ngspice in a process of its own, in a folder, and returns what it printed and its exit status.
+
+    Raises
+    ------
+    ToolkitError
+        If the program is missing.
+    SimulationError
+        If it took longer than ``timeout`` seconds.
+    """
     try:
-        done = subprocess.run(
-            [executable, "-b", *options, path.name],
-            cwd=path.parent,
+        return subprocess.run(
+            [executable, *arguments],
+            cwd=folder,
             env=environment(),
             capture_output=True,
             text=True,
@@ -75,12 +95,7 @@ def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str 
     except FileNotFoundError:
         raise ToolkitError(f"the program {executable!r} was not found: {INSTALL_HINT}") from None
     except subprocess.TimeoutExpired:
-        raise SimulationError(f"ngspice -b {path.name} took longer than {timeout:g} s") from None
-    printed = done.stdout + done.stderr
-    errors = [line for line in printed.splitlines() if is_error(line)]
-    if errors:
-        raise SimulationError(f"ngspice -b {path.name} failed", "\n".join(errors))
-    return printed
+        raise SimulationError(f"ngspice took longer than {timeout:g} s") from None
 
 
 def read_transitions(printed: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,11 +12,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from netlists.checks import checked
 from netlists.errors import InputError
 
 from .cards import Card, words
 
 
+@checked
 @dataclass(frozen=True)
 class Permissions:
     """What the user allows a file from outside to do.

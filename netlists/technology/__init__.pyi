@@ -9,6 +9,7 @@ from .conditions import (
 from .parameters import (
     LEVELS as LEVELS,
     MEASURED_STATISTICS as MEASURED_STATISTICS,
+    Level as Level,
     RampCircuit as RampCircuit,
     check_level as check_level,
     described as described,

@@ -13,8 +13,7 @@ from typing import Annotated
 
 import numpy as np
 
-from netlists.check_rules import Number
-from netlists.checks import Volts, checked
+from netlists.checks import Number, Volts, checked
 from netlists.errors import InputError
 
 from .parameters import MEASURED, RampCircuit

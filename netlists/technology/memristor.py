@@ -16,7 +16,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlists.checks import Number, check
 from netlists.errors import InputError
+
+Curvature = Number(0, unit="V^-2", why="I = G (V + b V^3) is monotonic only then")
 
 
 def current(voltage: np.ndarray | float, conductance: np.ndarray | float, *, curvature: float = 0.0) -> np.ndarray:
@@ -36,14 +39,14 @@ def current(voltage: np.ndarray | float, conductance: np.ndarray | float, *, cur
     -------
     ndarray, amperes
     """
-    _check_curvature(curvature)
+    check(Curvature, curvature, "curvature")
     v = np.asarray(voltage, float)
     return np.asarray(conductance, float) * (v + curvature * v**3)
 
 
 def low_field_conductance(verified: np.ndarray | float, *, v_read: float, curvature: float = 0.0) -> np.ndarray:
     """Low-field G of a cell that was verified as ``I(v_read) / v_read``: ``G = G_verified / (1 + b v_read^2)``, siemens."""
-    _check_curvature(curvature)
+    check(Curvature, curvature, "curvature")
     return np.asarray(verified, float) / (1.0 + curvature * v_read**2)
 
 
@@ -161,8 +164,3 @@ def stuck_at(
     u = rng.uniform(size=np.shape(conductance))
     out = np.where(u < off_rate, g_off, conductance)
     return np.where(u > 1.0 - on_rate, g_on, out)
-
-
-def _check_curvature(curvature: float) -> None:
-    if not np.isfinite(curvature) or curvature < 0:
-        raise InputError(f"curvature={curvature}: must be finite and 0 or more (V^-2); I = G (V + b V^3) is monotonic only then")

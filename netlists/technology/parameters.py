@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
 
-from netlists.check_rules import Number
-from netlists.checks import checked
+from netlists.checks import Choice, Number, brief, changed, check, checked
 from netlists.errors import InputError
 
 LEVELS = ("ideal", "macro", "sky130")
 """Levels of circuit detail that can be simulated."""
+Level = Annotated[str, Choice(LEVELS)]
 
 
 MEASURED: dict[str, Any] = tomllib.loads((resources.files("netlists.technology") / "data" / "macro_sky130.toml").read_text())
@@ -76,6 +76,9 @@ class RampCircuit:
         if self.v_read >= min(self.v_cm, self.v_dd - self.v_cm):
             raise InputError(f"v_read={self.v_read:g}: the drive lines v_cm +- v_read must stay within 0..v_dd = {self.v_dd:g} V")
 
+    def __repr__(self) -> str:
+        return brief(self)
+
     @property
     def t_step(self) -> float:
         """Clock period of one ramp step, seconds."""
@@ -83,10 +86,7 @@ class RampCircuit:
 
     def with_(self, **changes: float) -> RampCircuit:
         """A copy with some fields changed; unknown names raise `InputError`."""
-        known = {f.name for f in fields(self)}
-        if unknown := sorted(set(changes) - known):
-            raise InputError(f"circuit parameter {unknown[0]!r}: unknown; allowed are {', '.join(sorted(known))}")
-        return replace(self, **changes)
+        return changed(self, changes, "circuit parameter")
 
     def as_dict(self) -> dict[str, float]:
         """Plain dictionary of all values, for manifests."""
@@ -105,5 +105,4 @@ def described(cls: type, *about: str) -> list[dict[str, Any]]:
 
 def check_level(level: str) -> None:
     """Raise `InputError` unless ``level`` can be simulated."""
-    if level not in LEVELS:
-        raise InputError(f"level={level!r}: unknown; allowed are {', '.join(LEVELS)}")
+    check(Level, level, "level")

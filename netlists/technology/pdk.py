@@ -6,7 +6,7 @@ options of a deck, so each runner takes them its own way:
 
 * ``ngspice -b deck.cir``: a file ``.spiceinit`` in the deck's folder with the text of `spiceinit`
   (or ``ngspice -D ngbehavior=hsa -D ng_nomodcheck -b deck.cir``);
-* the shared library: inside `shared_settings`, which sets them before the deck is loaded and takes them back.
+* the shared library: `Deck.settings`, which hold while the deck is loaded and runs.
 
 The circuits of this package give the same numbers without the settings (each finger is a device of its own, see
 ``circuits/nmos_sky130.cir``), a user's transistor with ``nf`` above 1 does not: at 0.15 um, w=16 nf=8 gets 15 %
@@ -18,14 +18,11 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
-from netlists.check_rules import Choice, Number
-from netlists.checks import check, checked
+from netlists.checks import Choice, Count, Number, check, checked
 from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of
 
@@ -81,11 +78,8 @@ DEVICES = {
 
 def check_geometry(device: str, *, w: float, length: float, fingers: int = 1) -> None:
     """Raise `InputError` unless ``device`` exists in this size (total width ``w`` and ``length`` in metres)."""
-    if device not in DEVICES:
-        raise InputError(f"device {device!r}: unknown; allowed are {', '.join(DEVICES)}")
-    g = DEVICES[device]
-    if isinstance(fingers, bool) or not isinstance(fingers, int) or fingers < 1:
-        raise InputError(f"{device}: fingers={fingers!r}: must be a whole number, 1 or more")
+    g = DEVICES[check(Choice(DEVICES), device, "device")]
+    check(Count, fingers, f"{device}: fingers")
     for name, value, low, high in (("length", length, g.l_min, g.l_max), ("w / fingers", w / fingers, g.w_min, g.w_max)):
         if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
             raise InputError(f"{device}: {name}={value:g} m: the models cover {low:g}..{high:g} m")
@@ -173,19 +167,3 @@ def provenance() -> dict[str, str]:
 def spiceinit() -> str:
     """Text of the ``.spiceinit`` that belongs beside a deck with these models."""
     return "".join(f"set {s}\n" for s in SETTINGS)
-
-
-class _Commands(Protocol):
-    def exec_command(self, command: str) -> object: ...
-
-
-@contextmanager
-def shared_settings(ngspice: _Commands) -> Iterator[None]:
-    """Hold `SETTINGS` in a shared-library ngspice: load and run the deck inside; they do not leak into the next one."""
-    for setting in SETTINGS:
-        ngspice.exec_command(f"set {setting}")
-    try:
-        yield
-    finally:
-        for setting in SETTINGS:
-            ngspice.exec_command(f"unset {setting.partition('=')[0]}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from html import escape
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from netlists.checks import NonNegative, Siemens, checked
+from netlists.checks import NonNegative, Siemens, checked, made_of
 from netlists.errors import InputError
 
 from . import memristor
@@ -70,7 +71,7 @@ class DeviceProfile:
     program_sigma_shape: tuple[float, ...] = ()
     relaxation_times: tuple[float, ...] = ()
     relaxation_sigma_fit: tuple[tuple[float, ...], ...] = ()
-    source: dict[str, str] = field(default_factory=dict)
+    source: dict[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.g_hrs <= self.g_min < self.g_max:
@@ -102,6 +103,20 @@ class DeviceProfile:
             raise InputError(
                 f"{where}fit_conductance={self.fit_conductance:g}: the fits must reach g_max = {self.g_max:g} S (siemens)"
             )
+
+    def __repr__(self) -> str:
+        sigma, noise = (f"{1e6 * value:.4g} uS" for value in (self.program_sigma, self.read_sigma))
+        span = f"{1e6 * self.g_min:.4g}..{1e6 * self.g_max:.4g} uS"
+        return f"<DeviceProfile {self.name}: {span}, programming sigma {sigma}, read noise {noise}>"
+
+    def _repr_html_(self) -> str:
+        """A table of the figures and their sources, for notebooks."""
+        rows = [
+            f"<tr><td>{f.name}</td><td>{escape(str(getattr(self, f.name)))}</td><td>{escape(self.source.get(f.name, ''))}</td></tr>"
+            for f in fields(self)
+            if f.name != "source"
+        ]
+        return f"<table><tr><th>field</th><th>value</th><th>source</th></tr>{''.join(rows)}</table>"
 
     def without_variation(self) -> DeviceProfile:
         """The same conductance range with perfect cells: no error, noise or stuck cell."""
@@ -182,6 +197,11 @@ def load_profile(name_or_path: str | Path) -> DeviceProfile:
     ------
     InputError
         Unknown name, unreadable file, unknown or missing field, value out of range.
+
+    Examples
+    --------
+    >>> load_profile("taox-100-400")
+    <DeviceProfile taox-100-400: 100..400 uS, programming sigma 2.73 uS, read noise 0.14 uS>
     """
     text = str(name_or_path)
     if text in profile_names():
@@ -197,12 +217,4 @@ def load_profile(name_or_path: str | Path) -> DeviceProfile:
         data = tomllib.loads(raw)
     except tomllib.TOMLDecodeError as e:
         raise InputError(f"device profile {text}: not valid TOML: {e}") from None
-    known = {f.name for f in fields(DeviceProfile)}
-    if extra := sorted(set(data) - known):
-        raise InputError(f"device profile {text}: unknown field {extra[0]!r}; allowed are {', '.join(sorted(known))}")
-    try:
-        return DeviceProfile(**data)
-    except InputError as e:
-        raise InputError(f"device profile {text}: {e}") from None
-    except TypeError as e:
-        raise InputError(f"device profile {text}: {str(e).split('__init__() ')[-1]}") from None
+    return made_of(DeviceProfile, data, f"device profile {text}")

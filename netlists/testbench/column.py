@@ -1,7 +1,7 @@
 """Test benches of a converter column's parts at any level of detail: what is connected and driven; transients alone.
 
 Benches of a comparator or an integrator take a level of detail or `Blocks`, of which they have that one place. They run in this
-process with `engine.simulate` and, written to disk, in ``ngspice -b``. The benches of `bench_decks` measure
+process with `netlists.spice.simulate` and, written to disk, in ``ngspice -b``. The benches of `ota` measure
 the transistor-level blocks in more ways; these make the samples that compact models are fitted to, the same at every level.
 """
 
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from netlists.array import Crossbar, continued, mesh_subcircuit, port_voltages, ports
+from netlists.array import Crossbar, continued, mesh_subcircuit, ports
+from netlists.checks import Array, check
 from netlists.converter import MACRO, Blocks, comparator, integrator, supplies, transient
-from netlists.errors import InputError
 from netlists.spice import Deck, pulses, pwl, stairs, subcircuits
 from netlists.technology import RampCircuit
 
@@ -41,13 +41,6 @@ def _comparator(k: int, inp: str, blocks: Blocks, circuit: RampCircuit, offset: 
     return [*cards, *([f"cl{k} y{k} 0 20f"] if blocks.level == "sky130" else [])]
 
 
-def _row(values: npt.ArrayLike, name: str, unit: str, *, positive: bool = False) -> np.ndarray:
-    v = np.asarray(values, float)
-    if v.ndim != 1 or len(v) == 0 or not np.all(np.isfinite(v)) or (positive and np.any(v <= 0)):
-        raise InputError(f"{name}={values!r}: must be finite{' and above 0' if positive else ''}, one row ({unit})")
-    return v
-
-
 def comparator_step_deck(
     blocks: Blocks | str, circuit: RampCircuit, overdrives: npt.ArrayLike, *, before: float = 0.4, stop: float = 40e-9
 ) -> Deck:
@@ -61,7 +54,7 @@ def comparator_step_deck(
     """
     blocks = Blocks.of(blocks)
     lines = _head("comparator bench: steps", blocks, circuit, "comparator")
-    v = _row(overdrives, "overdrives", "volts", positive=True)
+    v = check(Array(("n",), above=0, unit="V"), overdrives, "overdrives")
     for k, od in enumerate(v):
         lines.append(f"vin{k} in{k} com {pwl(*stairs(np.array([1e-12, T_STEP]), np.array([-before, od]), 10e-12))}")
         lines += _comparator(k, f"in{k}", blocks, circuit)
@@ -91,10 +84,8 @@ def decision_deck(
     Deck
         Saves ``y<k>``; `decision_times` says when to look: above ``v_cm``, tripped.
     """
-    d = np.asarray(drive, float)
-    if d.ndim != 2 or d.size == 0 or not np.all(np.isfinite(d)):
-        raise InputError(f"drive: has shape {d.shape}; must be finite with shape (comparators, decisions)")
-    offsets = np.zeros(len(d)) if offset is None else _row(offset, "offset", "volts")
+    d = check(Array(("comparators", "decisions"), unit="V"), drive, "drive")
+    offsets = np.zeros(len(d)) if offset is None else check(Array((len(d),), unit="V"), offset, "offset")
     blocks = Blocks.of(blocks)
     lines = _head("comparator bench: decisions", blocks, circuit, "comparator")
     at = np.arange(d.shape[1]) * 4 * time + 3 * time
@@ -119,7 +110,7 @@ def triangle_deck(blocks: Blocks | str, circuit: RampCircuit, slopes: npt.ArrayL
     Deck
         Saves ``in<k>`` and ``y<k>``.
     """
-    s = _row(slopes, "slopes", "V/s", positive=True)
+    s = check(Array(("n",), above=0, unit="V/s"), slopes, "slopes")
     blocks = Blocks.of(blocks)
     lines = _head("comparator bench: triangles", blocks, circuit, "comparator")
     for k, slope in enumerate(s):
@@ -142,7 +133,7 @@ def offset_ramp_deck(
     Deck
         Saves ``in`` and ``y<k>``.
     """
-    v, t = _row(offsets, "offsets", "volts"), 2 * span / slope
+    v, t = check(Array(("n",), unit="V"), offsets, "offsets"), 2 * span / slope
     blocks = Blocks.of(blocks)
     lines = _head("comparator bench: offsets", blocks, circuit, "comparator")
     lines.append(f"vin in com {pwl(np.array([0.0, t, 2 * t]), np.array([-span, span, -span]))}")
@@ -159,7 +150,7 @@ def latch_deck(circuit: RampCircuit, differences: npt.ArrayLike, *, close: float
     Deck
         Saves ``q<k>``: 0.5 until the latch has run away, then 0 or 1.
     """
-    d = _row(differences, "differences", "volts")
+    d = check(Array(("n",), unit="V"), differences, "differences")
     lines = _head("latch bench: regeneration", MACRO, circuit, "latch_macro")
     lines.append(f"vclk clk 0 {pwl(np.array([0.0, close, close + 1e-12]), np.array([circuit.v_dd, circuit.v_dd, 0.0]))}")
     for k, v in enumerate(d):
@@ -184,7 +175,7 @@ def integrator_pulse_deck(
     Deck
         Saves ``out<k>``.
     """
-    i = _row(currents, "currents", "amperes")
+    i = check(Array(("n",), unit="A"), currents, "currents")
     blocks = Blocks.of(blocks)
     lines = _head("integrator bench: pulses", blocks, circuit, "integrator")
     edge = circuit.t_edge
@@ -225,7 +216,7 @@ def array_read_deck(crossbar: Crossbar, v: npt.ArrayLike) -> Deck:
     Deck
         Saves ``s<j>``: current of column j in volts per ohm.
     """
-    drive = port_voltages(v, crossbar.rows, "v", "row")
+    drive = check(Array((crossbar.rows,), unit="V"), v, "v")
     cols = range(crossbar.cols)
     lines = ["crossbar bench: read", mesh_subcircuit(crossbar).rstrip(), ".options reltol=1e-7 abstol=1e-15 vntol=1e-12"]
     lines += [f"vr{i} r{i} 0 {float(x)!r}" for i, x in enumerate(drive)]

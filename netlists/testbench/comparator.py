@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netlists.errors import InputError
+from netlists.checks import Array, Choice, Count, check
 from netlists.spice import Deck, pulses, pwl
 from netlists.technology import Conditions
 
-from .run import CONTROL, OPTIONS, header, table
+from .run import OPTIONS, commands, header, table
+
+Overdrives = Array(("n",), above=0, unit="V")
 
 
 def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (0.4, 0.9, 1.4)) -> Deck:
@@ -35,12 +37,16 @@ def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (
                 f"xi{side}{k} in{side}{k} inp{k} o{side}{k} com vd{side}{k} 0 comparator_sky130\n"
             )
     n = range(len(common_modes))
-    control = f"{CONTROL}op\nwrdata trip.txt " + " ".join(f"v(inn{k},inp{k}) i(vdd{k})" for k in n)
-    control += "\nwrdata idle.txt " + " ".join(f"i(vdl{k}) i(vdh{k})" for k in n)
-    control += "\nac dec 20 100 100g\nwrdata ac.txt " + " ".join(f"v(out{k})" for k in n) + "\n"
+    steps: list[str | tuple[str, Sequence[str]]] = [
+        "op",
+        ("trip", [f"v(inn{k},inp{k}) i(vdd{k})" for k in n]),
+        ("idle", [f"i(vdl{k}) i(vdh{k})" for k in n]),
+        "ac dec 20 100 100g",
+        ("ac", [f"v(out{k})" for k in n]),
+    ]
     for k in n:
-        control += f"noise v(out{k}) vin{k} dec 20 100 100g\nsetplot previous\nwrdata noise{k}.txt onoise_spectrum\n"
-    return Deck(text, control + "quit")
+        steps += [f"noise v(out{k}) vin{k} dec 20 100 100g", "setplot previous", (f"noise{k}", ["onoise_spectrum"])]
+    return Deck(text, commands(*steps))
 
 
 def comparator_step_deck(
@@ -72,8 +78,7 @@ def comparator_step_deck(
         Tables ``rise`` and ``fall`` (outputs, one column per overdrive; input step at 5 ns in 20 ps) and ``kick`` (held
         input while the other input steps by 0.2 V through it in 1 ns at 5 ns and back at 15 ns; the output; supply current).
     """
-    if not len(overdrives) or min(overdrives) <= 0:
-        raise InputError(f"overdrives={list(overdrives)}: must be above 0 (volts)")
+    overdrives = check(Overdrives, overdrives, "overdrives").tolist()
     text = header("SKY130 comparator bench: steps", conditions, "comparator_sky130") + OPTIONS
     text += f"vdd vdd 0 {conditions.v_dd!r}\nvref ref 0 {common_mode!r}\n"
     for name, sign in (("r", 1), ("f", -1)):
@@ -89,10 +94,9 @@ def comparator_step_deck(
         f"xk ink held outk com vddk 0 comparator_sky130\nck outk 0 {c_load!r}\n"
     )
     cols = range(len(overdrives))
-    control = f"{CONTROL}tran 20p 30n 0 50p\n"
-    control += "wrdata rise.txt " + " ".join(f"v(outr{k})" for k in cols) + "\n"
-    control += "wrdata fall.txt " + " ".join(f"v(outf{k})" for k in cols) + "\nwrdata kick.txt v(held) v(outk) i(vddk)\nquit"
-    return Deck(text, control)
+    rise, fall = ([f"v(out{side}{k})" for k in cols] for side in "rf")
+    kick = ["v(held)", "v(outk)", "i(vddk)"]
+    return Deck(text, commands("tran 20p 30n 0 50p", ("rise", rise), ("fall", fall), ("kick", kick)))
 
 
 def feedback_mismatch_deck(block: str, conditions: Conditions, n: int, seed: int, *, common_mode: float = 0.9) -> Deck:
@@ -110,19 +114,13 @@ def feedback_mismatch_deck(block: str, conditions: Conditions, n: int, seed: int
         Tables of `mismatch_tables`: one row, v(inn) - v(inp) of each, which is its input offset, after the scale.
     """
     ports = {"comparator_sky130": "com vdd 0", "ota_sky130": "vdd 0"}
-    if block not in ports:
-        raise InputError(f"block={block!r}: unknown; allowed are {', '.join(ports)}")
-    _check_samples(n)
+    check(Choice(ports), block, "block")
+    check(Count, n, "n")
     text = header(f"SKY130 mismatch bench: {block}", conditions, block, mismatch=True, seed=seed) + OPTIONS
     text += f"vdd vdd 0 {conditions.v_dd!r}\nvin inp 0 {common_mode!r}\n"
     for k in range(n):
         text += f"x{k} inp t{k} t{k} {ports[block]} {block}\n"
     return Deck(text, table("trip", [f"v(t{k},inp)" for k in range(n)], "op"))
-
-
-def _check_samples(n: int) -> None:
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InputError(f"n={n!r}: mismatch samples must be a whole number, 1 or more")
 
 
 def strongarm_step_deck(
@@ -136,8 +134,7 @@ def strongarm_step_deck(
         Tables ``high`` and ``low`` (v(outp) - v(outn), one column per overdrive; clock rises at 2 ns in 50 ps and falls at
         7 ns), ``kick`` (the two held inputs, 10 mV apart, and the supply current of that latch; two clock periods of 10 ns).
     """
-    if not len(overdrives) or min(overdrives) <= 0:
-        raise InputError(f"overdrives={list(overdrives)}: must be above 0 (volts)")
+    overdrives = check(Overdrives, overdrives, "overdrives").tolist()
     v_dd = conditions.v_dd
     text = header("SKY130 StrongARM bench: steps", conditions, "strongarm_sky130") + OPTIONS
     text += f"vdd vdd 0 {v_dd!r}\nvref ref 0 {common_mode!r}\nvclk clk 0 pulse(0 {v_dd!r} 2n 50p 50p 4.95n 10n)\n"
@@ -153,10 +150,9 @@ def strongarm_step_deck(
         f"xk hp hn pk nk clk vddk 0 strongarm_sky130\ncpk pk 0 {c_load!r}\ncnk nk 0 {c_load!r}\n"
     )
     cols = range(len(overdrives))
-    control = f"{CONTROL}tran 10p 22n 0 20p\n"
-    for file, name in (("high", "h"), ("low", "l")):
-        control += f"wrdata {file}.txt " + " ".join(f"v(p{name}{k},n{name}{k})" for k in cols) + "\n"
-    return Deck(text, control + "wrdata kick.txt v(hp) v(hn) i(vddk)\nquit")
+    high, low = ([f"v(p{side}{k},n{side}{k})" for k in cols] for side in "hl")
+    kick = ["v(hp)", "v(hn)", "i(vddk)"]
+    return Deck(text, commands("tran 10p 22n 0 20p", ("high", high), ("low", low), ("kick", kick)))
 
 
 def strongarm_mismatch_deck(
@@ -180,7 +176,7 @@ def strongarm_mismatch_deck(
     Deck
         Tables of `mismatch_tables`: v(inp) - v(inn) of each latch over time; the last row is minus its input offset.
     """
-    _check_samples(n)
+    check(Count, n, "n")
     v_dd, edge = conditions.v_dd, 50e-12
     text = header("SKY130 StrongARM bench: mismatch", conditions, "strongarm_sky130", mismatch=True, seed=seed) + OPTIONS
     text += f"vdd vdd 0 {v_dd!r}\nvref ref 0 {common_mode!r}\n"

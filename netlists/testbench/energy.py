@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from netlists.array import Pwm
+from netlists.checks import Array, check
 from netlists.converter import OPTIONS, Blocks, Converter, cards
 from netlists.errors import InputError
 from netlists.ramp import RampProgram
@@ -43,7 +44,7 @@ class EnergyBench:
 
     @property
     def vectors(self) -> list[str]:
-        """What to ask `engine.simulate` for."""
+        """What to ask `netlists.spice.simulate` for."""
         pairs = [pair for group in self.sources.values() for pair in group.items()]
         return [*(f"{source}#branch" for source, _ in pairs), *(node for _, node in pairs)]
 
@@ -71,7 +72,7 @@ def mac_bench(
     c_f : float
         Feedback capacitor, farads.
     mismatch : bool
-        At level sky130 each transistor draws its own deviation: for `engine.simulate_draws`.
+        At level sky130 each transistor draws its own deviation: for `netlists.spice.simulate_draws`.
 
     Returns
     -------
@@ -87,9 +88,7 @@ def mac_bench(
     blocks = Blocks.of(blocks)
     blocks.only("the energy of a MAC", "opamp")
     codes = pwm.check_codes(codes, len(conductance))
-    conductance = np.asarray(conductance, float)
-    if conductance.ndim != 2 or conductance.shape[1] != 2 or not np.all(np.isfinite(conductance) & (conductance > 0)):
-        raise InputError(f"conductance: must be finite and above 0 with shape (inputs, 2), has shape {conductance.shape}")
+    conductance = check(Array(("inputs", 2), above=0, unit="S"), conductance, "conductance")
     start, stop = circuit.t_reset, circuit.t_reset + pwm.duration
     lines, rows = [f"energy bench: MAC, level {blocks.level}"], []
     for i, code in enumerate(codes):

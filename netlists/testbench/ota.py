@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from netlists.spice import Deck
 from netlists.technology import Conditions
 
-from .run import CONTROL, OPTIONS, header, table
+from .run import OPTIONS, commands, header, table
 
 
 def ota_deck(
@@ -62,12 +62,17 @@ def ota_deck(
         )
     gm = "@m.xa.x2.x1.msky130_fd_pr__nfet_01v8_lvt[gm]"
     text += f".save all {gm}\n"
-    control = (
-        f"{CONTROL}op\nlet gm={gm}\nwrdata op.txt i(vdda) v(outa) gm\nwrdata limit.txt i(vlp) i(vln)\n"
-        "ac dec 40 10 10g\nwrdata ac.txt v(outa) v(fb)\n"
-        f"dc vtgt 0.02 {v_dd - 0.02:.4f} 0.005\nwrdata dc.txt "
-        + " ".join(f"v(outs{k}) v(inps{k},com)" for k in range(3))
-        + "\ntran 0.05n 80n\nwrdata slew.txt v(outu) v(outd)\nquit"
+    control = commands(
+        "op",
+        f"let gm={gm}",
+        ("op", ["i(vdda)", "v(outa)", "gm"]),
+        ("limit", ["i(vlp)", "i(vln)"]),
+        "ac dec 40 10 10g",
+        ("ac", ["v(outa)", "v(fb)"]),
+        f"dc vtgt 0.02 {v_dd - 0.02:.4f} 0.005",
+        ("dc", [f"v(outs{k}) v(inps{k},com)" for k in range(3)]),
+        "tran 0.05n 80n",
+        ("slew", ["v(outu)", "v(outd)"]),
     )
     return Deck(text, control)
 
@@ -92,11 +97,9 @@ def integrator_deck(conditions: Conditions, *, c_f: float = 7e-12, currents: Seq
         text += f"x{k} sum{k} out{k} com rst vdd 0 integrator_sky130 c_f={c_f!r}\n"
         text += f"i{k} sum{k} 0 pwl(0 0 40n 0 40.1n {i!r} 56n {i!r} 56.1n 0)\n"
     text += f"vhi hi 0 {conditions.v_dd!r}\nxr sumr outr com hi vdd 0 integrator_sky130 c_f={c_f!r}\nir 0 sumr 10u\n"
-    outs = " ".join(f"v(out{k})" for k in range(1, len(currents) + 1))
-    return Deck(
-        text,
-        f"{CONTROL}op\nwrdata switch.txt v(sumr,outr)\ntran 0.1n 200n 0 0.5n\nwrdata tran.txt v(out0) v(sum0) {outs}\nquit",
-    )
+    outs = [f"v(out{k})" for k in range(1, len(currents) + 1)]
+    tables = ("switch", ["v(sumr,outr)"]), ("tran", ["v(out0)", "v(sum0)", *outs])
+    return Deck(text, commands("op", tables[0], "tran 0.1n 200n 0 0.5n", tables[1]))
 
 
 def access_deck(

@@ -17,7 +17,6 @@ from netlists.spice import TIME_LIMIT, Deck, run_batch, subcircuits
 from netlists.technology import pdk
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-13 vntol=1e-7 chgtol=1e-16 gmin=1e-15\n"
-CONTROL = "set wr_singlescale\nset numdgt=10\n"
 
 
 def header(title: str, conditions: pdk.Conditions, *names: str, mismatch: bool = False, seed: int | None = None) -> str:
@@ -60,12 +59,15 @@ def run_bench(deck: Deck, tables: Sequence[str], *, timeout: float = TIME_LIMIT)
     return out
 
 
+def commands(*steps: str | tuple[str, Sequence[str]]) -> str:
+    """Control block of ngspice's commands, and of tables (name, vectors) that it writes."""
+    lines = [step if isinstance(step, str) else f"wrdata {step[0]}.txt {' '.join(step[1])}" for step in steps]
+    return "\n".join(["set wr_singlescale", "set numdgt=10", *lines, "quit"])
+
+
 def table(name: str, vectors: Sequence[str], analysis: str) -> str:
     """Control block that writes many vectors as one table; ngspice cuts a command line at about 1,000 characters."""
-    lines = [f"{CONTROL}{analysis}"]
-    for j in range(0, len(vectors), 32):
-        lines.append(f"wrdata {name}{j // 32}.txt " + " ".join(vectors[j : j + 32]))
-    return "\n".join([*lines, "quit"])
+    return commands(analysis, *((f"{name}{j // 32}", vectors[j : j + 32]) for j in range(0, len(vectors), 32)))
 
 
 def mismatch_tables(name: str, n: int) -> list[str]:

@@ -18,3 +18,7 @@ from .mac import (
     characterize_mac as characterize_mac,
     held_out_mac as held_out_mac,
 )
+from .offsets import (
+    crossing as crossing,
+    trip_points as trip_points,
+)

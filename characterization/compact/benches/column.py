@@ -11,11 +11,12 @@ from characterization.compact.comparator import ComparatorModel
 from characterization.compact.crossbar_model import CrossbarChips, CrossbarModel
 from characterization.compact.mac import MacModel
 from characterization.ramp_model import RampDraw
-from netlists.converter import conversion_deck, convert, read_codes
+from netlists.converter import Converter, conversion_deck, convert, read_codes
 from netlists.ramp import Chips, compensate, program_ramp, to_input_units, transition_levels
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
 
+from .errors import code_agreement
 from .mac import bench_tile
 
 
@@ -57,20 +58,16 @@ def held_out_codes(
         for part in np.array_split(np.arange(inputs), max(1, inputs // 12)):
             chip = Chips(g[i : i + 1], op_amp[i : i + 1], offset[i])
             names = [f"code0_{j}" for j in range(len(part))]
-            run = simulate(conversion_deck(program, circuit, chip, circuit.v_cm + x[i : i + 1, part] * scale), names)
+            run = simulate(conversion_deck(Converter(program, circuit), chip, circuit.v_cm + x[i : i + 1, part] * scale), names)
             found[i, part] = read_codes(program, run, names)
     ramp = Chips(g, op_amp, np.zeros(chips))
     levels = to_input_units(transition_levels(program, circuit, ramp), program, circuit)
     draw = RampDraw(activation, bits, levels, np.zeros((chips, 1)), np.zeros(()))
-    quiet = comparator.model_copy(update={"noise": comparator.noise.model_copy(update={"value": 0.0})})
+    quiet = comparator.quiet
     late = ColumnModel(draw, scale, quiet, offset, time=decision_times(comparator, program, circuit, settling=settling))
     codes = program.codes[late.apply(x[:, :, None])[..., 0]]
     prompt = program.codes[ColumnModel(draw, scale, quiet, offset).apply(x[:, :, None])[..., 0]]
-    return {
-        "codes_equal": float(np.mean(codes == found)),
-        "codes_within_1": float(np.mean(np.abs(codes - found) <= 1)),
-        "codes_equal_at_once": float(np.mean(prompt == found)),
-    }
+    return code_agreement(codes, found) | {"codes_equal_at_once": float(np.mean(prompt == found))}
 
 
 def held_out_tile(
@@ -92,11 +89,10 @@ def held_out_tile(
     levels = to_input_units(transition_levels(program, circuit, tile.groups[0].ramp), program, circuit)
     draw = RampDraw(program.activation, program.bits, levels, np.zeros((1, 1)), np.zeros(()))
     profile = load_profile("taox-100-400")
-    quiet = comparator.model_copy(update={"noise": comparator.noise.model_copy(update={"value": 0.0})})
     column = ColumnModel(
         draw,
         program.volts_per_unit(circuit),
-        quiet,
+        comparator.quiet,
         time=decision_times(comparator, program, circuit, settling=settling),
         mac=mac,
         integrator_offset=tile.opamp_offset[None],
@@ -107,8 +103,4 @@ def held_out_tile(
     g = tile.crossbar.conductance
     x = codes * (tile.input_max / tile.pwm.max_code) @ ((g[0::2] - g[1::2]) / tile.scale)
     ideal = ColumnModel(RampDraw.ideal(program.activation, program.bits), 1.0).apply(x)[0]
-    return {
-        "codes_equal": float(np.mean(modelled == found)),
-        "codes_within_1": float(np.mean(np.abs(modelled - found) <= 1)),
-        "ideal_codes_equal": float(np.mean(ideal == found)),
-    }
+    return code_agreement(modelled, found) | {"ideal_codes_equal": float(np.mean(ideal == found))}

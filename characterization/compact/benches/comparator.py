@@ -16,7 +16,8 @@ from netlists.technology import MEASURED_STATISTICS, RampCircuit
 from netlists.testbench import T_STEP, decision_deck, decision_times, latch_deck, triangle_deck
 from netlists.testbench.column import comparator_step_deck
 
-from .offsets import trip_points
+from .errors import rms
+from .offsets import crossing, trip_points
 
 OVERDRIVES = (0.3e-3, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 200e-3)
 SLOPES = (0.1e6, 0.2e6, 0.4e6, 0.8e6)
@@ -78,17 +79,15 @@ def characterize_comparator(
     centre = trip_points(level, circuit, np.zeros(1))[0]
     sigma = MEASURED_STATISTICS["comparator_noise_sigma"]
     drive = np.linspace(-2.5, 2.5, drives) * sigma - centre + _late(delay, level)
-    tripped = noisy_decisions(level, circuit, drive, decisions, sigma, rng).sum(axis=1)
-    loop = _loops(level, circuit)
     return ComparatorSamples(
         offset=offset,
         drive=drive,
-        tripped=tripped,
+        tripped=noisy_decisions(level, circuit, drive, decisions, sigma, rng).sum(axis=1),
         trials=np.full(drives, decisions),
         overdrive=np.array(OVERDRIVES) if len(delay) else _NONE,
         delay=delay,
         slope=np.array(SLOPES),
-        loop=loop,
+        loop=_loops(level, circuit),
         difference=difference,
         resolved=resolved,
         gain=latch_gain,
@@ -107,11 +106,15 @@ def noisy_decisions(
     time: float = DECISION_TIME,
 ) -> np.ndarray:
     """Decisions (drives, decisions) of one comparator a drive, with a new noise voltage at each."""
-    inputs = drive[:, None] + sigma * rng.standard_normal((len(drive), decisions))
-    deck = decision_deck(level, circuit, inputs, time=time)
-    waves = simulate(deck, [f"y{k}" for k in range(len(drive))])
-    at = decision_times(decisions, time)
-    return np.array([np.interp(at, waves["time"], waves[f"y{k}"]) for k in range(len(drive))]) > circuit.v_cm
+    return _decisions(level, circuit, drive[:, None] + sigma * rng.standard_normal((len(drive), decisions)), time)
+
+
+def _decisions(level: str, circuit: RampCircuit, inputs: np.ndarray, time: float, **rest: float) -> np.ndarray:
+    """What comparators, one a row of ``inputs``, have decided ``time`` after each input, bool of its shape."""
+    names = [f"y{k}" for k in range(len(inputs))]
+    waves = simulate(decision_deck(level, circuit, inputs, time=time, **rest), names)
+    at = decision_times(inputs.shape[1], time)
+    return np.array([np.interp(at, waves["time"], waves[name]) for name in names]) > circuit.v_cm
 
 
 def held_out_comparator(
@@ -141,21 +144,14 @@ def held_out_comparator(
     out: dict[str, float] = {}
     if model.delay.law != "none":
         between = np.sqrt(np.array(OVERDRIVES[1:]) * np.array(OVERDRIVES[:-1]))
-        out["delay_rms_relative"] = float(
-            np.sqrt(np.mean((model.delay.delay(between) / _delays(level, circuit, between) - 1) ** 2))
-        )
+        out["delay_rms_relative"] = rms(model.delay.delay(between) / _delays(level, circuit, between) - 1)
     time = 6e-9
     centre = -trip_points(level, circuit, np.zeros(1))[0]
     late = float(model.late(time, rest))
     width = max(2 * late, 1e-3)
     drive = centre + np.sort(rng.uniform(late - width, late + width, (8, decisions // 8)).ravel()).reshape(8, -1)
-    deck = decision_deck(level, circuit, drive, time=time, rest=rest)
-    waves = simulate(deck, [f"y{k}" for k in range(8)])
-    at = decision_times(drive.shape[1], time)
-    found = np.array([np.interp(at, waves["time"], waves[f"y{k}"]) for k in range(8)]) > circuit.v_cm
-    quiet = model.model_copy(update={"noise": model.noise.model_copy(update={"value": 0.0})})
-    expected = quiet.apply(drive - centre, time=time, before=rest)
-    out["decisions_equal"] = float(np.mean(found == expected))
+    found = _decisions(level, circuit, drive, time, rest=rest)
+    out["decisions_equal"] = float(np.mean(found == model.quiet.apply(drive - centre, time=time, before=rest)))
     flat, tripped = drive.ravel(), found.ravel()
     if tripped.any() and not tripped.all():
         trip = (flat[~tripped].max() + flat[tripped].min()) / 2
@@ -184,7 +180,8 @@ def _delays(level: str, circuit: RampCircuit, overdrives: Any = OVERDRIVES) -> n
     centre = -trip_points(level, circuit, np.zeros(1))[0]
     at = np.asarray(overdrives, float)
     run = simulate(comparator_step_deck(level, circuit, at + centre, before=BEFORE[level]), [f"y{k}" for k in range(len(at))])
-    out = np.array([_crossing(run["time"], run[f"y{k}"], circuit.v_cm, T_STEP) for k in range(len(at))]) - T_STEP
+    crossings = [crossing(run["time"], run[f"y{k}"], circuit.v_cm, after=T_STEP, rising=True) for k in range(len(at))]
+    out = np.array(crossings) - T_STEP
     if not np.all(np.isfinite(out)):
         raise SimulationError(f"the comparator of level {level} did not decide at an overdrive of {at[~np.isfinite(out)][0]:g} V")
     return out
@@ -206,8 +203,8 @@ def _loops(level: str, circuit: RampCircuit) -> np.ndarray:
     out = []
     for k in range(len(SLOPES)):
         t, y, v = run["time"], run[f"y{k}"], run[f"in{k}"]
-        up = _crossing(t, y, circuit.v_cm, 0.0)
-        down = _crossing(t, -y, -circuit.v_cm, up)
+        up = crossing(t, y, circuit.v_cm, after=0.0, rising=True)
+        down = crossing(t, -y, -circuit.v_cm, after=up, rising=True)
         out.append(float(np.interp(up, t, v) - np.interp(down, t, v)))
     return np.array(out)
 
@@ -231,15 +228,5 @@ def _latch(level: str, circuit: RampCircuit, folder: str | Path | None) -> tuple
             raise ToolkitError(f"{path}: has no StrongARM delays ({e}); write it with `cosim blocks`") from None
     close = 2e-9
     run = simulate(latch_deck(circuit, DIFFERENCES, close=close), [f"q{k}" for k in range(len(DIFFERENCES))])
-    resolved = np.array([_crossing(run["time"], run[f"q{k}"], 0.9, close) for k in range(len(DIFFERENCES))]) - close
-    return np.array(DIFFERENCES), resolved, circuit.comparator_gain
-
-
-def _crossing(time: np.ndarray, wave: np.ndarray, level: float, after: float) -> float:
-    """First upward crossing after a time, interpolated; nan if there is none."""
-    above = wave > level
-    at = np.flatnonzero(~above[:-1] & above[1:] & (time[1:] > after))
-    if not len(at):
-        return float("nan")
-    i = at[0]
-    return float(time[i] + (level - wave[i]) / (wave[i + 1] - wave[i]) * (time[i + 1] - time[i]))
+    resolved = [crossing(run["time"], run[f"q{k}"], 0.9, after=close, rising=True) for k in range(len(DIFFERENCES))]
+    return np.array(DIFFERENCES), np.array(resolved) - close, circuit.comparator_gain

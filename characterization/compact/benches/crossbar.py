@@ -9,6 +9,8 @@ from netlists.spice import simulate
 from netlists.technology import DeviceProfile
 from netlists.testbench import array_read_deck, cell_iv_deck
 
+from .errors import rms
+
 
 def characterize_crossbar(
     profile: DeviceProfile, rng: np.random.Generator, *, cells: int = 512, reads: int = 16
@@ -23,7 +25,7 @@ def characterize_crossbar(
     run = simulate(cell_iv_deck(0.5 * (profile.g_min + profile.g_max), profile.iv_curvature), ["te", "s"])
     use = np.abs(run["te"]) > 0.02
     about = f"{cells} cells drawn from profile {profile.name}, {reads} reads each; I-V of memristor_static"
-    return CrossbarSamples(target, programmed, seen, run["te"][use], run["s"][use], "macro", about)
+    return CrossbarSamples(target, programmed, seen, run["te"][use], run["s"][use], level="macro", about=about)
 
 
 def held_out_crossbar(
@@ -49,10 +51,10 @@ def held_out_crossbar(
         run = simulate(array_read_deck(mesh, drive), names)
         found.append([run[n][-1] for n in names])
     sums = np.array(found) / (model.v_read * chip.scale)
-    size = float(np.sqrt(np.mean(sums**2)))
+    size = rms(sums)
     error, ideal = model.apply(signs, effective)[0] - sums, signs @ weights - sums
     return {
-        "rms_relative": float(np.sqrt(np.mean(error**2))) / size,
+        "rms_relative": rms(error) / size,
         "worst_relative": float(np.abs(error).max()) / size,
-        "ideal_rms_relative": float(np.sqrt(np.mean(ideal**2))) / size,
+        "ideal_rms_relative": rms(ideal) / size,
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from characterization.compact.integrator import IntegratorModel, IntegratorSamples
+from characterization.compact.integrator import SETTLED, IntegratorModel, IntegratorSamples
 from netlists.converter import Blocks
 from netlists.errors import InputError
 from netlists.spice import simulate
@@ -14,6 +14,7 @@ from netlists.technology import MEASURED_STATISTICS, RampCircuit
 from netlists.testbench import T_PULSE, integrator_pulse_deck
 
 from .comparator import read_offsets
+from .errors import in_volts, rms
 
 WIDTH = 16e-9
 C_F = 7e-12
@@ -55,7 +56,7 @@ def characterize_integrator(
     # An even number of pulses leaves out zero, whose lag says nothing.
     charge, current, time, output = _outputs(level, circuit, np.linspace(-swing, swing, pulses))
     about = f"{pulses} pulses of {WIDTH:g} s, {len(TIMES)} times each, C_f {C_F:g} F; {len(offset)} op-amp offsets"
-    return IntegratorSamples(charge, current, time, output, offset, level, about)
+    return IntegratorSamples(charge, current, time, output, offset, level=level, about=about)
 
 
 def held_out_integrator(
@@ -66,12 +67,7 @@ def held_out_integrator(
     low, high = model.ranges["charge"]
     charge, current, time, output = _outputs(level, circuit, rng.uniform(low, high, pulses))
     error = model.apply(charge, current=current, time=time) - output
-    settled = time >= 20e-9 * (1 - 1e-9)
-    return {
-        "rms_v": float(np.sqrt(np.mean(error**2))),
-        "worst_v": float(np.abs(error).max()),
-        "settled_rms_v": float(np.sqrt(np.mean(error[settled] ** 2))),
-    }
+    return in_volts(error) | {"settled_rms_v": rms(error[time >= SETTLED * (1 - 1e-9)])}
 
 
 def _outputs(level: str, circuit: RampCircuit, charge: np.ndarray) -> tuple[np.ndarray, ...]:

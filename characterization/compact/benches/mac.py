@@ -11,6 +11,8 @@ from netlists.errors import InputError
 from netlists.ramp import compensate, program_ramp
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
 
+from .errors import in_volts
+
 
 def bench_tile(
     level: str,
@@ -56,9 +58,8 @@ def characterize_mac(
     output = np.array([convert(tile, c, level, "ideal").v_mac for c in codes]) - tile.circuit.v_cm
     flat = {name: np.broadcast_to(a, output.shape).ravel() for name, a in terms.items()}
     drawn = MEASURED_STATISTICS["opamp_offset_sigma"] * rng.standard_normal(chips)
-    about = (
-        f"{vectors} input vectors on a tile of {tile.inputs} x {tile.columns}, n_in {tile.pwm.n_in}, t_unit {tile.pwm.t_unit:g} s"
-    )
+    size, pwm = f"{tile.inputs} x {tile.columns}", tile.pwm
+    about = f"{vectors} input vectors on a tile of {size}, n_in {pwm.n_in}, t_unit {pwm.t_unit:g} s"
     return MacSamples(**flat, output=output.ravel(), opamp_offset=drawn, level=level, about=about)
 
 
@@ -87,5 +88,4 @@ def held_out_mac(model: MacModel, level: str, rng: np.random.Generator, *, vecto
     tile = bench_tile(level, rng)
     codes = rng.integers(-tile.pwm.max_code, tile.pwm.max_code + 1, (vectors, tile.inputs))
     found = np.array([convert(tile, c, level, "ideal").v_mac for c in codes]) - tile.circuit.v_cm
-    error = model.apply(**mac_terms(tile, codes, level)) - found
-    return {"rms_v": float(np.sqrt(np.mean(error**2))), "worst_v": float(np.abs(error).max())}
+    return in_volts(model.apply(**mac_terms(tile, codes, level)) - found)

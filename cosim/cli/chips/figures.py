@@ -36,8 +36,8 @@ def figures(
     """
     from characterization.estimates import figure_table, summary
     from characterization.plan import Limits
-    from characterization.provenance import write_atomic
     from characterization.run import load_run
+    from netlists.files import write_atomic
 
     if table is not None and table.suffix not in (".csv", ".parquet"):
         raise InputError(f"--table {table}: must end in .csv or .parquet")

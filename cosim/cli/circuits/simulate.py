@@ -49,7 +49,7 @@ def simulate(
 
     Example: cosim simulate deck.cir --save "v(out)" --plot out.png --out waves.parquet
     """
-    from characterization.provenance import write_atomic
+    from netlists.files import write_atomic
 
     if plot is not None and plot.suffix.lower().removeprefix(".") not in PICTURES:
         raise InputError(f"--plot {plot}: the name must end in one of .{', .'.join(PICTURES)}")

@@ -34,7 +34,7 @@ def write_verify(
     Example: cosim write-verify taox-100-400 --targets 100,250,400 --window 2 --seed 1 --out cells.csv
     """
     from characterization.chips import WriteVerifyScheme, write_states
-    from characterization.provenance import write_atomic
+    from netlists.files import write_atomic
     from netlists.technology import load_profile
 
     try:

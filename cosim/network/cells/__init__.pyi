@@ -4,8 +4,8 @@ from .cell import (
     Gate as Gate,
     Matrix as Matrix,
     State as State,
+    Weights as Weights,
     build as build,
-    checked_array as checked_array,
 )
 from .diagonal import (
     DiagonalGRU as DiagonalGRU,

@@ -9,15 +9,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 
-from netlists.checks import Count, Positive, checked
+from netlists.checks import Array, Count, Positive, checked
 from netlists.errors import InputError
 from netlists.function import get_activation
 
 State = dict[str, np.ndarray]
+Weights = Annotated[np.ndarray, Array(("rows", "columns"))]
+"""A matrix as networks keep it: float64, finite, read-only."""
 
 
 @checked
@@ -178,14 +180,13 @@ class Cell(ABC):
                 out[m.name][-1] = 0.0
         return out
 
-    def check_parameters(self, parameters: Mapping[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
-        """Read-only float64 copies; `InputError` for a name, shape, type or value that does not fit, or a weight where none is."""
+    def check_parameters(self, parameters: Mapping[str, np.ndarray], where: str) -> None:
+        """Raises `InputError` for a name or a shape that does not fit, or a weight where none is."""
         if unfit := sorted(set(parameters) ^ {m.name for m in self.matrices}):
             what = "unknown" if unfit[0] in parameters else "missing"
             raise InputError(f"{where}.{unfit[0]}: {what}; {self.kind} has {', '.join(m.name for m in self.matrices)}")
-        out = {}
         for m in self.matrices:
-            w = checked_array(parameters[m.name], f"{where}.{m.name}")
+            w = parameters[m.name]
             if w.shape != m.shape:
                 raise InputError(
                     f"{where}.{m.name}: has shape {w.shape}, must be {m.shape}: rows {_rows_text(m)}, columns {_columns_text(m)}"
@@ -194,26 +195,10 @@ class Cell(ABC):
                 raise InputError(
                     f"{where}.{m.name}[{bad[0][0]}, {bad[0][1]}]={w[tuple(bad[0])]:g}: must be 0, {self.kind} has no weight there"
                 )
-            out[m.name] = w
-        return out
 
     def describe(self) -> dict[str, Any]:
         """JSON-ready description, for `make_cell`."""
         return {"kind": self.kind} | asdict(self)
-
-
-def checked_array(values: Any, name: str) -> np.ndarray:
-    """A read-only float64 copy of a matrix; `InputError` unless it is two-dimensional, real and finite."""
-    array = np.asarray(values)
-    if array.ndim != 2 or 0 in array.shape:
-        raise InputError(f"{name}: has shape {array.shape}, must be a matrix")
-    if array.dtype.kind not in "fiu":
-        raise InputError(f"{name}: has type {array.dtype}, must be real numbers")
-    array = np.array(array, dtype=np.float64)
-    if len(bad := np.argwhere(~np.isfinite(array))):
-        raise InputError(f"{name}[{bad[0][0]}, {bad[0][1]}]={array[tuple(bad[0])]}: must be finite")
-    array.flags.writeable = False
-    return array
 
 
 def build(kinds: Mapping[str, type[Cell]], description: Mapping[str, Any]) -> Cell:

@@ -12,9 +12,6 @@ from netlists.errors import InputError
 
 from .cell import Cell, Datapath, Gate, Matrix, State
 
-INPUT, FORGET, CANDIDATE, OUTPUT = range(4)
-"""Order of the gates among the columns: i, f, a, o."""
-
 
 @checked
 @dataclass(frozen=True)
@@ -79,38 +76,5 @@ class LSTM(Cell):
     def initial_parameters(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """As any cell's, with the forget gate's biases at 1 to remember at first."""
         out = super().initial_parameters(rng)
-        out["weights"][-1, gate(FORGET, self.n_hidden)] = 1.0
+        out["weights"][-1, self.matrices[0].columns("f")] = 1.0
         return out
-
-
-def gate(which: int, n_hidden: int) -> slice:
-    """Columns of one gate, ``which`` being `INPUT`, `FORGET`, `CANDIDATE` or `OUTPUT`."""
-    return slice(which * n_hidden, (which + 1) * n_hidden)
-
-
-def float_gates(z: np.ndarray) -> np.ndarray:
-    """Exact activations of all gates in rows of sequences; ``z`` and the result have shape (..., 4 * n_hidden)."""
-    from scipy.special import expit
-
-    n = z.shape[-1] // 4
-    out = expit(z)
-    out[..., gate(CANDIDATE, n)] = np.tanh(z[..., gate(CANDIDATE, n)])
-    return out
-
-
-def lstm_step(gates: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What happens off the crossbar, in rows of sequences: ``c' = f * c + i * a``, ``h' = o * tanh(c')``.
-
-    Parameters
-    ----------
-    gates : ndarray (..., 4 * n_hidden), after their activations
-    c : ndarray (..., n_hidden)
-
-    Returns
-    -------
-    c', tanh(c'), h' : ndarrays (..., n_hidden)
-    """
-    i, f, a, o = (gates[..., gate(k, c.shape[-1])] for k in (INPUT, FORGET, CANDIDATE, OUTPUT))
-    c = f * c + i * a
-    tanh_c = np.tanh(c)
-    return c, tanh_c, o * tanh_c

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from characterization.chips import measure
-from netlists.converter import conversion_deck, read_codes
+from netlists.converter import Converter, conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
 from netlists.function import ActivationTable, as_activation
 from netlists.ramp import Chips, RampProgram, compensate, dense_inputs, program_ramp, to_input_units, to_volts, transfer_error
@@ -79,7 +79,7 @@ def measure_transfer(which: Which, bits: int, profile: DeviceProfile, circuit: R
     """
     program, circuit = compiled(which, bits, profile, circuit)
     chips = Chips.nominal(program)
-    found = measure(program, circuit, chips)
+    found = measure(Converter(program, circuit), chips)
     if found.status[0] != "ok":
         raise SimulationError(f"{program.activation}, {bits} bits: {found.status[0]}", found.message[0])
     levels = to_input_units(found.volts[0], program, circuit)
@@ -87,7 +87,7 @@ def measure_transfer(which: Which, bits: int, profile: DeviceProfile, circuit: R
     codes = np.empty(0, int)
     for part in np.array_split(x, int(np.ceil(len(x) / _CONVERTERS_A_DECK))):
         names = [f"code0_{j}" for j in range(len(part))]
-        data = simulate(conversion_deck(program, circuit, chips, to_volts(part[None], program, circuit)), names)
+        data = simulate(conversion_deck(Converter(program, circuit), chips, to_volts(part[None], program, circuit)), names)
         codes = np.append(codes, read_codes(program, data, names))
     expected = program.codes[np.searchsorted(levels, x)]
     return Measurement(program, circuit, levels, program.values, x, as_activation(which).decode(codes, bits), codes == expected)

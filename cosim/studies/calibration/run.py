@@ -52,7 +52,7 @@ class Group:
         # One chip in three has exactly one stuck ramp cell at a rate of one cell a chip.
         for first in range(0, 100 * block, block):
             numbers = np.arange(first, first + block)
-            stuck = stuck_cells(plan, program, numbers)
+            stuck = stuck_cells(plan, numbers)
             found = np.append(found, numbers[(stuck.sum(axis=1) == 1) & stuck[:, program.step != CALIBRATION].any(axis=1)])
             if len(found) >= count:
                 return found[:count]
@@ -142,7 +142,7 @@ def compute(settings: CalibrationSettings, work: Work) -> Results:
 def _chips(labels: tuple[str, str, str], plan: RampPlan, samples: np.ndarray) -> list[dict[str, Any]]:
     """A row a chip: which cells are stuck, and the transition levels before and after, None where ngspice gave none."""
     program = plan.program()
-    batch = measure_batch(plan, program, samples)
+    batch = measure_batch(plan, samples)
     before, after = (to_input_units(m.volts, program, plan.circuit) for m in (batch.before, batch.after))
     rows = []
     for i, sample in enumerate(samples):

@@ -14,10 +14,10 @@ from cosim.cost import (
     QUANTITIES,
     T_CLOCK,
     ArrayShape,
-    Chip,
     Design,
     NetworkCost,
     NetworkShape,
+    PublishedChip,
     TableModel,
     column_capacitance,
     digital_work,
@@ -52,7 +52,7 @@ def projection(bits: int) -> Design:
     )
 
 
-def table1_shape(chip: Chip) -> NetworkShape:
+def table1_shape(chip: PublishedChip) -> NetworkShape:
     """Shapes the array that the table counts, with the digital work of its LSTM."""
     work = digital_work(LSTM(1, chip.hidden))
     return NetworkShape((ArrayShape("weights", chip.rows, chip.columns),), work)

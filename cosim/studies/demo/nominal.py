@@ -10,7 +10,7 @@ import pandas as pd
 
 from characterization.chips import SPAN, measure, nominal_deck
 from characterization.plan import RampPlan
-from netlists.converter import transition_deck
+from netlists.converter import Converter, transition_deck
 from netlists.errors import SimulationError
 from netlists.files import make_folder
 from netlists.ramp import Chips, timing, to_volts, transition_levels
@@ -91,15 +91,7 @@ def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
     program, circuit = plan.program(), plan.circuit
     chips = Chips.nominal(program)
     guess = transition_levels(program, circuit, chips)
-    deck = transition_deck(
-        program,
-        circuit,
-        chips,
-        guess,
-        span=SPAN,
-        blocks=plan.blocks,
-        save=("ramp0", "mac0"),
-    )
+    deck = transition_deck(Converter(program, circuit, plan.blocks), chips, guess, span=SPAN, save=("ramp0", "mac0"))
     data = simulate(deck, ["ramp0", "mac0"])
     return {"time": data["time"], "ramp": data["ramp0"], "v_mac": data["mac0"], "latch": timing(program, circuit).latch}
 
@@ -107,7 +99,7 @@ def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
 def _levels(plan: RampPlan, circuit: RampCircuit) -> np.ndarray:
     """Transition levels of the plan's nominal chip in ngspice on a circuit that may differ from the plan's, volts."""
     program = plan.program()
-    measured = measure(program, circuit, Chips.nominal(program), blocks=plan.blocks)
+    measured = measure(plan.converter, Chips.nominal(program))
     if measured.status[0] != "ok":
         raise SimulationError(f"the nominal {plan.name} ramp at {plan.bits} bits: {measured.status[0]}", measured.message[0])
     return measured.volts[0]

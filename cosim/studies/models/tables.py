@@ -58,13 +58,13 @@ def calibration_row(plan: RampPlan, chips: int) -> dict[str, Any]:
     program, circuit = plan.program(), plan.circuit
     before, after, writes, measurements = [], [], [], 0
     for first in range(0, chips, _CALIBRATION_BATCH):
-        drawn = draw(plan, program, np.arange(first, min(first + _CALIBRATION_BATCH, chips)))
+        drawn = draw(plan, np.arange(first, min(first + _CALIBRATION_BATCH, chips)))
 
         def levels(conductance: np.ndarray, drawn: Any = drawn) -> np.ndarray:
-            return to_input_units(measure(program, circuit, drawn.chips(conductance), blocks=plan.blocks).volts, program, circuit)
+            return to_input_units(measure(plan.converter, drawn.chips(conductance)).volts, program, circuit)
 
         x = levels(drawn.conductance)
-        done = recalibrate(plan, program, drawn, x, levels)
+        done = recalibrate(plan, drawn, x, levels)
         before.append(x)
         after.append(levels(done.conductance))
         writes.append(done.writes)

@@ -23,7 +23,7 @@ from characterization.estimates import max_inl
 from characterization.plan import RampPlan
 from characterization.resume import Parts
 from characterization.streams import input_pair_stream
-from netlists.converter import MACRO, Blocks, transition_deck
+from netlists.converter import MACRO, Blocks, Converter, transition_deck
 from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram, timing, to_input_units, transition_levels
 from netlists.spice import simulate
@@ -109,7 +109,9 @@ def _nominal(plan: RampPlan, parts: Parts) -> pd.DataFrame:
 
     def table() -> pd.DataFrame:
         program = plan.program()
-        macro, sky130 = (measure(program, plan.circuit, Chips.nominal(program), blocks=b).volts[0] for b in (MACRO, plan.blocks))
+        macro, sky130 = (
+            measure(Converter(program, plan.circuit, b), Chips.nominal(program)).volts[0] for b in (MACRO, plan.blocks)
+        )
         found = pd.DataFrame({"chip": -1, "k": np.arange(1, len(program.x) + 1), "macro": macro, "sky130": sky130})
         return found.assign(opamp_offset=0.0, comparator_offset=0.0)
 
@@ -138,10 +140,10 @@ def _batch(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measures codes and levels of some chips."""
     program, circuit = plan.program(), plan.circuit
-    chips = draw(plan, program, samples).chips()
-    macro = measure(program, circuit, chips).volts
+    chips = draw(plan, samples).chips()
+    macro = measure(Converter(program, circuit), chips).volts
     difference, span = _expected(known, chips)
-    sky130 = measure(program, circuit, chips, blocks=plan.blocks, guess=macro + difference, span=span).volts
+    sky130 = measure(plan.converter, chips, guess=macro + difference, span=span).volts
     found = {"macro": macro, "sky130": sky130}
     for name, blocks in (("macro", MACRO), ("sky130", plan.blocks)):
         for state, volts in zip(("after", "noisy"), _calibrated(plan, calibrated, found[name], blocks), strict=True):
@@ -165,13 +167,13 @@ def _calibrated(plan: RampPlan, samples: np.ndarray, volts: np.ndarray, blocks: 
     after, noisy = np.full_like(volts, np.nan), np.full_like(volts, np.nan)
     n = len(samples)
     if n:
-        drawn = draw(plan, program, samples)
+        drawn = draw(plan, samples)
         before = volts[:n]
-        written = recalibrate(plan, program, drawn, to_input_units(before, program, circuit), _not_needed).conductance
+        written = recalibrate(plan, drawn, to_input_units(before, program, circuit), _not_needed).conductance
         for out, chips in ((after, drawn.chips(written)), (noisy, drawn.conversions(written, plan.profile))):
             moved = transition_levels(program, circuit, chips) - transition_levels(program, circuit, drawn.chips())
             guess, span = (None, None) if blocks is MACRO else (before + moved, GUESSED)
-            out[:n] = measure(program, circuit, chips, blocks=blocks, guess=guess, span=span).volts
+            out[:n] = measure(Converter(program, circuit, blocks), chips, guess=guess, span=span).volts
     return after, noisy
 
 
@@ -212,7 +214,7 @@ def _convert(
 def comparator_codes(plan: RampPlan, program: RampProgram, chips: Chips, middle: np.ndarray, half: float) -> np.ndarray:
     """Reads codes (n, 2) of the constant inputs ``middle -+ half`` (n,), volts, from the comparators at the latching instants."""
     held = np.repeat(middle[:, None], len(program.x), axis=1)
-    deck = transition_deck(program, plan.circuit, chips, held, span=half, blocks=plan.blocks, control=False)
+    deck = transition_deck(Converter(program, plan.circuit, plan.blocks), chips, held, span=half, control=False)
     names = [f"y{p}{i}" for p in "ab" for i in range(len(chips))]
     data = simulate(deck, ["com", *names])
     at = timing(program, plan.circuit).latch[: len(program.x)]
@@ -229,7 +231,7 @@ def nominal_waveforms(plan: RampPlan, blocks: Blocks, levels: np.ndarray) -> pd.
     """
     program, circuit = plan.program(), plan.circuit
     deck = transition_deck(
-        program, circuit, Chips.nominal(program), levels[None], span=OVERDRIVE, blocks=blocks, save=["ramp0"], control=False
+        Converter(program, circuit, blocks), Chips.nominal(program), levels[None], span=OVERDRIVE, save=["ramp0"], control=False
     )
     data = simulate(deck, ["com", "ya0", "ramp0"])
     clock, time, y = timing(program, circuit), data["time"], data["ya0"] - data["com"]

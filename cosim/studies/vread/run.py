@@ -54,12 +54,12 @@ def compute(settings: VreadSettings, work: Work) -> Results:
 def _chips(plan: RampPlan, samples: np.ndarray, v_reads: Sequence[float]) -> list[dict[str, Any]]:
     """Levels of calibrated chips at each read voltage, in the input units that the array's V_mac then has."""
     program = plan.program()
-    batch = measure_batch(plan, program, samples, conversions=False)
+    batch = measure_batch(plan, samples, conversions=False)
     chips = batch.drawn.chips(batch.conductance)
     rows = []
     for v_read in v_reads:
         circuit = plan.circuit.with_(v_read=v_read)
-        moved = measure(program, circuit, chips, blocks=plan.blocks).volts
+        moved = measure(plan.converter, chips).volts
         # The conventional ramp keeps the levels it had at the nominal read voltage; only the scale of V_mac moves.
         for converter, volts in ((IN_MEMORY, moved), (FIXED, batch.after.volts)):
             labels = {"activation": plan.name, "converter": converter, "v_read": v_read}

@@ -16,10 +16,11 @@ def reverberate(samples: np.ndarray, rate: int, *, decay_s: float, direct_db: fl
     direct_db : float
         Energy of the direct sound over that of the tail.
     """
+    from scipy.signal import fftconvolve
+
     t = np.arange(round(decay_s * rate)) / rate
     tail = rng.standard_normal(len(t)) * 10.0 ** (-3.0 * t / decay_s)
     tail *= 10.0 ** (-direct_db / 20) / np.sqrt(np.sum(tail**2))
-    from scipy.signal import fftconvolve
 
     return samples + fftconvolve(samples, tail)[: len(samples)]
 

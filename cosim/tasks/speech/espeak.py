@@ -72,7 +72,7 @@ class Speech:
 
 
 def speak(utterances: list[Utterance], seed: int) -> Speech:
-    """Speak a list of utterances.
+    """Speaks a list of utterances.
 
     Parameters
     ----------

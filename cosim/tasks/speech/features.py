@@ -63,6 +63,8 @@ def mfcc(audio: np.ndarray, rate: int, *, n_mfcc: int = 40, n_mels: int = 40) ->
     InputError
         Shape, type, values that are not finite, a clip shorter than one window, or more coefficients than bands.
     """
+    from scipy.signal import get_window
+
     audio = np.asarray(audio)
     if audio.ndim not in (1, 2) or audio.dtype.kind != "f":
         raise InputError(
@@ -79,7 +81,6 @@ def mfcc(audio: np.ndarray, rate: int, *, n_mfcc: int = 40, n_mels: int = 40) ->
         raise InputError(
             f"audio: has {audio.shape[-1]} samples at {rate} Hz; a clip must be at least one window of {1e3 * WINDOW:g} ms long"
         )
-    from scipy.signal import get_window
 
     window = get_window("hann", n_window).astype(audio.dtype)
     filters = mel_filters(rate, n_window, n_mels).astype(audio.dtype)

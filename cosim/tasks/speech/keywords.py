@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from cosim.tasks import Provenance, Task, listing_digest
+from cosim.tasks import Provenance, Task, listing_digest, local_folder
 from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of
 
@@ -57,10 +56,7 @@ def build_keywords(folder: Path | None = None, *, seed: int = SEED) -> Task:
     InputError
         A list names a file that is not there, or a recording cannot be read.
     """
-    if folder is None:
-        if not (named := os.environ.get(ENVIRONMENT)):
-            raise ToolkitError(f"task 'keywords': its data cannot be fetched; {HOW}")
-        folder = Path(named).expanduser()
+    folder = local_folder(folder, ENVIRONMENT, "task 'keywords'", HOW)
     for needed in (*LISTS.values(), NOISE, *KEYWORDS):
         if not (folder / needed).exists():
             raise ToolkitError(f"task 'keywords': {folder} has no {needed}; {HOW}")

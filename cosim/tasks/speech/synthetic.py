@@ -48,20 +48,8 @@ VARIANTS = {
     ),
     "validation": ("f3", "m4", "m8", "Jacky", "Mario", "david", "edward", "edward2", "grandpa", "linda", "miguel", "shelby"),
     "test": (
-        "f4",
-        "m6",
-        "Andy",
-        "Gene",
-        "Gene2",
-        "Henrique",
-        "Mike",
-        "mike2",
-        "Reed",
-        "Storm",
-        "belinda",
-        "grandma",
-        "marcelo",
-        "victor",
+        *("f4", "m6", "Andy", "Gene", "Gene2", "Henrique", "Mike", "mike2", "Reed", "Storm", "belinda", "grandma", "marcelo"),
+        *("victor",),
     ),
 }
 """Speakers of each split. Those that are one speaker twice (iven, iven2) stay together; robots and whisperers are left out."""
@@ -95,7 +83,7 @@ class SyntheticKeywords:
 
 
 def build_synthetic_keywords(settings: SyntheticKeywords | None = None) -> Task:
-    """Speak, mix and transform the clips; the same settings give the same clips.
+    """Speaks, mixes and transforms the clips; the same settings give the same clips.
 
     Raises
     ------

@@ -53,7 +53,7 @@ NOTES = (
 
 
 def build_voices(folder: Path | None = None) -> Task:
-    """Fetch the packages with ``apt-get download`` (116 MB; no root needed), or take them from a folder.
+    """Fetches the packages with ``apt-get download`` (116 MB; no root needed), or takes them from a folder.
 
     Parameters
     ----------

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from cosim.tasks import CharacterTask, Provenance
+from cosim.tasks import CharacterTask, Provenance, local_folder
 from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of
 
@@ -40,10 +39,7 @@ def build_ptb(folder: Path | None = None) -> CharacterTask:
     InputError
         A file is not text of the expected form.
     """
-    if folder is None:
-        if not (named := os.environ.get(ENVIRONMENT)):
-            raise ToolkitError(f"task 'ptb': its data cannot be fetched; {HOW}")
-        folder = Path(named).expanduser()
+    folder = local_folder(folder, ENVIRONMENT, "task 'ptb'", HOW)
     by_character = (folder / "ptb.char.train.txt").exists()
     texts, digests, lines = {}, {}, {}
     for split, word in FILES.items():

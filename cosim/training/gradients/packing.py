@@ -8,6 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from cosim.tasks import by_length
+
 
 @dataclass(frozen=True, eq=False)
 class Packing:
@@ -24,8 +26,8 @@ class Packing:
     @classmethod
     def of_lengths(cls, lengths: np.ndarray) -> tuple[np.ndarray, Packing]:
         """The order by falling length, and the packing of sequences in that order."""
-        order = np.argsort(-lengths, kind="stable")
-        return order, cls(np.sum(lengths[:, None] > np.arange(lengths.max()), axis=0))
+        order, active = by_length(lengths)
+        return order, cls(active)
 
     @cached_property
     def starts(self) -> np.ndarray:

@@ -9,18 +9,23 @@ from characterization.chips.sampling import stuck_cells
 from characterization.chips.transitions import measure
 from characterization.plan.plan import RampPlan
 from netlists.ramp.chips import Chips
-from netlists.ramp.closed_form import charge_share, to_input_units
-from netlists.ramp.compensation import compensate
-from netlists.ramp.compiler import CALIBRATION, program_ramp
+from netlists.ramp.closed_form import to_input_units
+from netlists.ramp.compiler import CALIBRATION
 
 # One write corrects the error but for what finite gain, bandwidth and the offset's part of v_read make of the moved charge.
 REST = 0.05
 
 
-def levels(program, circuit, chips):
-    found = measure(program, circuit, chips)
+def levels(plan, chips):
+    found = measure(plan.converter, chips)
     assert found.status == ["ok"] * len(chips)
-    return to_input_units(found.volts, program, circuit)
+    return to_input_units(found.volts, plan.program(), plan.circuit)
+
+
+@pytest.fixture(scope="module")
+def program3(plan3):
+    """The plan's own program, which allows for the op-amp."""
+    return plan3.program()
 
 
 def test_error_between_and_beyond_the_thresholds(program3):
@@ -33,7 +38,7 @@ def test_error_between_and_beyond_the_thresholds(program3):
 
 
 def test_after_calibration_the_error_at_zero_is_that_of_the_cells_written(plan3, program3):
-    batch = measure_batch(plan3, program3, np.arange(16), conversions=False)
+    batch = measure_batch(plan3, np.arange(16), conversions=False)
     x = to_input_units(batch.after.volts, program3, plan3.circuit)
     written = batch.conductance != batch.drawn.conductance
     assert np.all(np.flatnonzero(written.any(axis=0)) < len(program3.calibration_cells))
@@ -48,32 +53,30 @@ def test_after_calibration_the_error_at_zero_is_that_of_the_cells_written(plan3,
 
 
 @pytest.mark.parametrize("scheme", ["pulse", "differential", "split"])
-def test_without_programming_error_calibration_is_exact(scheme, profile, circuit):
-    program = compensate(program_ramp("tanh", 3, profile, scheme=scheme), circuit, profile)
+def test_without_programming_error_calibration_is_exact(scheme):
+    plan = RampPlan("tanh", 3, scheme=scheme)
+    program = plan.program()
     chips = replace(
         Chips.nominal(program, 3), comparator_offset=np.array([-8e-3, 5e-3, 0.0]), opamp_offset=np.array([2e-3, -1e-3, 1e-3])
     )
-    before = levels(program, circuit, chips)
-    targets = one_point_targets(
-        program, profile, chips.conductance, before, share=charge_share(program, circuit, chips.conductance)
-    )
-    after = levels(program, circuit, replace(chips, conductance=np.where(np.isnan(targets), chips.conductance, targets)))
+    before = levels(plan, chips)
+    targets = one_point_targets(plan, chips.conductance, before)
+    after = levels(plan, replace(chips, conductance=np.where(np.isnan(targets), chips.conductance, targets)))
     assert np.abs(error_at(0.0, before, program)).max() > 0.01
     assert np.abs(error_at(0.0, after, program)).max() < REST * np.abs(error_at(0.0, before, program)).max()
 
 
 @pytest.mark.parametrize("cell", [5, 6, 8, 0, 1, 3])
-def test_a_column_with_a_cell_stuck_off_is_rescued(cell, program3, profile, circuit):
+def test_a_column_with_a_cell_stuck_off_is_rescued(cell, plan3, program3, profile):
     """Cells 0-4 calibrate, 5-8 are passed before x = 0: whichever is stuck, the ramp meets x = 0 again."""
     chips = Chips.nominal(program3)
     chips.conductance[0, cell] = profile.g_hrs
     stuck = np.zeros(chips.conductance.shape, bool)
     stuck[0, cell] = True
-    before = levels(program3, circuit, chips)
-    share = charge_share(program3, circuit, chips.conductance)
-    targets = one_point_targets(program3, profile, chips.conductance, before, stuck=stuck, share=share)
+    before = levels(plan3, chips)
+    targets = one_point_targets(plan3, chips.conductance, before, stuck=stuck)
     assert np.isnan(targets[stuck]).all()
-    after = levels(program3, circuit, replace(chips, conductance=np.where(np.isnan(targets), chips.conductance, targets)))
+    after = levels(plan3, replace(chips, conductance=np.where(np.isnan(targets), chips.conductance, targets)))
     assert abs(error_at(0.0, before, program3)[0]) > 0.1 * program3.lsb[3]
     assert abs(error_at(0.0, after, program3)[0]) < REST * abs(error_at(0.0, before, program3)[0])
 
@@ -82,18 +85,18 @@ def test_monte_carlo_rescues_stuck_columns(profile):
     plan = RampPlan("sigmoid", 3, profile=replace(profile, stuck_off_rate=0.08), seed=3)
     program = plan.program()
     samples = np.arange(16)
-    batch = measure_batch(plan, program, samples, conversions=False)
-    one = stuck_cells(plan, program, samples).sum(axis=1) == 1
+    batch = measure_batch(plan, samples, conversions=False)
+    one = stuck_cells(plan, samples).sum(axis=1) == 1
     assert one.sum() >= 3
     x = to_input_units(batch.after.volts[one], program, plan.circuit)
     window = (program.width[program.step == CALIBRATION]).sum() * profile.program_window / program.unit_charge
     assert np.abs(error_at(0.0, x, program)).max() < window
 
 
-def test_targets_stay_within_the_device_range(program3, profile):
+def test_targets_stay_within_the_device_range(plan3, program3, profile):
     g = np.tile(program3.conductance, (4, 1))
     x = program3.x + np.array([[100.0], [-100.0], [0.2], [-0.2]])
-    targets = one_point_targets(program3, profile, g, x)
+    targets = one_point_targets(plan3, g, x)
     written = targets[~np.isnan(targets)]
     assert written.min() >= profile.g_min
     assert written.max() <= profile.g_max
@@ -102,11 +105,11 @@ def test_targets_stay_within_the_device_range(program3, profile):
     assert not np.isnan(targets[:2, program3.calibration_cells]).any()
 
 
-def test_a_small_error_is_left_to_the_trimming_cell(program3, profile):
-    targets = one_point_targets(program3, profile, program3.conductance[None], (program3.x + 0.01)[None])
+def test_a_small_error_is_left_to_the_trimming_cell(plan3, program3):
+    targets = one_point_targets(plan3, program3.conductance[None], (program3.x + 0.01)[None])
     np.testing.assert_array_equal(np.flatnonzero(~np.isnan(targets[0])), program3.calibration_cells[:1])
 
 
-def test_what_was_not_measured_and_what_is_exact_stay(program3, profile):
+def test_what_was_not_measured_and_what_is_exact_stay(plan3, program3):
     x = np.vstack([np.full(7, np.nan), program3.x])
-    assert np.isnan(one_point_targets(program3, profile, np.tile(program3.conductance, (2, 1)), x)).all()
+    assert np.isnan(one_point_targets(plan3, np.tile(program3.conductance, (2, 1)), x)).all()

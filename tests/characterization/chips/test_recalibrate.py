@@ -24,10 +24,10 @@ def closed_form(plan, program, drawn):
 def calibrated(plan, samples=SAMPLES):
     """Levels before and after, drawn chips and what the calibration did."""
     program = plan.program()
-    drawn = draw(plan, program, samples)
+    drawn = draw(plan, samples)
     levels = closed_form(plan, program, drawn)
     before = levels(drawn.conductance)
-    done = recalibrate(plan, program, drawn, before, levels)
+    done = recalibrate(plan, drawn, before, levels)
     return before, levels(done.conductance), drawn, done
 
 
@@ -62,14 +62,14 @@ def test_binary_search_asks_the_converter_for_no_more_than_a_sign(plan):
     """Levels that only show on which side of the point they are lead to the same writes."""
     plan = replace(plan, calibration="binary-search")
     program = plan.program()
-    drawn = draw(plan, program, SAMPLES)
+    drawn = draw(plan, SAMPLES)
     levels = closed_form(plan, program, drawn)
 
     def side_only(g):
         return program.x + np.sign(error_at(0.0, levels(g), program))[:, None]
 
-    a = recalibrate(plan, program, drawn, levels(drawn.conductance), levels)
-    b = recalibrate(plan, program, drawn, side_only(drawn.conductance), side_only)
+    a = recalibrate(plan, drawn, levels(drawn.conductance), levels)
+    b = recalibrate(plan, drawn, side_only(drawn.conductance), side_only)
     np.testing.assert_array_equal(a.conductance, b.conductance)
 
 
@@ -115,12 +115,12 @@ def test_trimming_halves_what_a_stuck_cell_does(plan):
     perfect = plan.profile.without_variation()
     plan = replace(plan, profile=perfect, variation=Variation.none(), calibration="trim")
     program = plan.program()
-    drawn = draw(plan, program, np.arange(1))
+    drawn = draw(plan, np.arange(1))
     cell = int(np.flatnonzero(program.step == 12)[0])
     drawn.conductance[0, cell], drawn.stuck[0, cell] = perfect.g_hrs, True
     levels = closed_form(plan, program, drawn)
     before = levels(drawn.conductance)
-    after = levels(recalibrate(plan, program, drawn, before, levels).conductance)
+    after = levels(recalibrate(plan, drawn, before, levels).conductance)
     one_point = before - error_at(0.0, before, program)[:, None]
     lost = np.abs((one_point - program.x) / program.lsb).max()
     left = np.abs((after - program.x) / program.lsb)[0]
@@ -133,7 +133,7 @@ def test_chips_that_were_not_measured_stay(plan):
     program = plan.program()
     for name in ("one-point", "two-point", "trim", "binary-search"):
         p = replace(plan, calibration=name)
-        drawn = draw(p, program, np.arange(4))
+        drawn = draw(p, np.arange(4))
         levels = closed_form(p, program, drawn)
 
         def lost(g, levels=levels):
@@ -141,7 +141,7 @@ def test_chips_that_were_not_measured_stay(plan):
             x[2] = np.nan
             return x
 
-        done = recalibrate(p, program, drawn, lost(drawn.conductance), lost)
+        done = recalibrate(p, drawn, lost(drawn.conductance), lost)
         assert done.measured.tolist() == [True, True, False, True]
         np.testing.assert_array_equal(done.conductance[2], drawn.conductance[2])
         assert np.any(done.conductance[1] != drawn.conductance[1])
@@ -159,7 +159,7 @@ def test_targets_stay_within_the_device(plan):
     rng = np.random.default_rng(0)
     g = np.tile(program.conductance, (8, 1))
     x = program.x * 1.3 + 0.5 * rng.standard_normal((8, 31))
-    for targets in (two_point_targets(program, profile, g, x), trim_targets(program, profile, g, x, cells=31)):
+    for targets in (two_point_targets(plan, g, x), trim_targets(plan, g, x, cells=31)):
         written = targets[~np.isnan(targets)]
         assert len(written) > 0
         assert written.min() >= min(profile.g_min, program.conductance.min())
@@ -167,18 +167,19 @@ def test_targets_stay_within_the_device(plan):
         assert np.isnan(targets[:, program.step == CALIBRATION]).all()
 
 
-def test_one_level_has_no_span_and_no_steps(profile):
-    program = RampPlan("sigmoid", 1).program()
+def test_one_level_has_no_span_and_no_steps():
+    plan = RampPlan("sigmoid", 1)
+    program = plan.program()
     g = program.conductance[None]
-    assert np.isnan(two_point_targets(program, profile, g, program.x[None] + 0.1)).all()
-    assert np.isnan(trim_targets(program, profile, g, program.x[None] + 0.1)).all()
+    assert np.isnan(two_point_targets(plan, g, program.x[None] + 0.1)).all()
+    assert np.isnan(trim_targets(plan, g, program.x[None] + 0.1)).all()
 
 
 @pytest.mark.parametrize("name", ["two-point", "trim", "binary-search"])
 def test_procedures_run_in_ngspice(name):
     plan = RampPlan("sigmoid", 3, seed=5, calibration=name)
     program = plan.program()
-    batch = measure_batch(plan, program, np.arange(4), conversions=False)
+    batch = measure_batch(plan, np.arange(4), conversions=False)
     assert batch.after.status == ["ok"] * 4
     before, after = (to_input_units(m.volts, program, plan.circuit) for m in (batch.before, batch.after))
     assert np.abs(error_at(0.0, after, program)).max() < np.abs(error_at(0.0, before, program)).max()

@@ -9,6 +9,7 @@ from characterization.figures.inl_dnl import codes
 from characterization.ramp_model.validation import convert
 from netlists.converter.blocks import Blocks
 from netlists.converter.cards import TIGHT_OPTIONS
+from netlists.converter.converter import Converter
 from netlists.errors import SimulationError
 from netlists.ramp.chips import Chips
 from netlists.ramp.clock import tick_times
@@ -25,8 +26,8 @@ def lsb_volts(program, circuit):
 @pytest.mark.parametrize("shift", [0.1, -0.1, 0.013, -0.5])
 def test_probes_that_start_far_away_end_at_the_same_level(level, shift, program3, circuit, drawn_chips):
     chips = drawn_chips(program3, 2)
-    near = measure(program3, circuit, chips, blocks=Blocks(level))
-    far = measure(program3, circuit, chips, blocks=Blocks(level), guess=transition_levels(program3, circuit, chips) + shift)
+    near = measure(Converter(program3, circuit, Blocks(level)), chips)
+    far = measure(Converter(program3, circuit, Blocks(level)), chips, guess=transition_levels(program3, circuit, chips) + shift)
     assert near.status == far.status == ["ok", "ok"]
     assert far.passes > near.passes == 1
     assert np.abs((far.volts - near.volts) / lsb_volts(program3, circuit)).max() < 1e-3
@@ -35,14 +36,14 @@ def test_probes_that_start_far_away_end_at_the_same_level(level, shift, program3
 def test_each_probe_may_start_anywhere(program3, circuit, drawn_chips):
     chips = drawn_chips(program3, 3)
     guess = transition_levels(program3, circuit, chips) + np.random.default_rng(0).uniform(-0.1, 0.1, (3, 7))
-    near, far = measure(program3, circuit, chips), measure(program3, circuit, chips, guess=guess)
+    near, far = measure(Converter(program3, circuit), chips), measure(Converter(program3, circuit), chips, guess=guess)
     assert np.abs((far.volts - near.volts) / lsb_volts(program3, circuit)).max() < 1e-3
 
 
 def test_random_inputs_convert_to_the_codes_of_the_measured_levels(plan3, program3, drawn_chips):
     """A second way through the circuit: constant V_mac, latch and counter, against the levels of sampled V_mac."""
     circuit, chips = plan3.circuit, drawn_chips(program3, 4)
-    levels = measure(program3, circuit, chips).volts
+    levels = measure(Converter(program3, circuit), chips).volts
     low, high = to_volts(program3.x[[0, -1]], program3, circuit)
     v_mac = np.random.default_rng(2).uniform(low - 0.1, high + 0.1, (4, 12))
     clear = np.abs(v_mac[:, :, None] - levels[:, None, :]).min(axis=2) > 0.01 * lsb_volts(program3, circuit).min()
@@ -55,7 +56,7 @@ def test_codes_of_a_ramp_that_is_not_monotonic(plan3, program3):
     noise = np.zeros((1, 8))
     noise[0, 3] = -1.3 * lsb_volts(program3, plan3.circuit)[2]
     chips = replace(Chips.nominal(program3), comparator_noise=noise)
-    levels = measure(program3, plan3.circuit, chips).volts
+    levels = measure(Converter(program3, plan3.circuit), chips).volts
     assert levels[0, 3] < levels[0, 2]
     v_mac = np.sort(np.concatenate([levels - 2e-3, levels + 2e-3], axis=1))
     np.testing.assert_array_equal(convert(plan3, chips, v_mac), codes(v_mac, levels))
@@ -67,7 +68,7 @@ def test_the_comparators_gain_does_not_move_the_levels(gain, program3, circuit, 
     chips = drawn_chips(program3, 2)
     other = circuit.with_(comparator_gain=gain)
     guess = transition_levels(program3, circuit, chips) + 0.7e-3
-    a, b = measure(program3, circuit, chips), measure(program3, other, chips, guess=guess)
+    a, b = measure(Converter(program3, circuit), chips), measure(Converter(program3, other), chips, guess=guess)
     assert b.status == ["ok", "ok"]
     assert np.abs((a.volts - b.volts) / lsb_volts(program3, circuit)).max() < 5e-3
 
@@ -79,7 +80,7 @@ def test_probe_span():
 
 def test_a_chip_that_ngspice_fails_on_stands_alone(monkeypatch, program3, circuit, drawn_chips):
     chips = drawn_chips(program3, 5)
-    good = measure(program3, circuit, chips)
+    good = measure(Converter(program3, circuit), chips)
     offset = repr(float(chips.opamp_offset[3]))
     real = transitions.simulate
 
@@ -89,7 +90,7 @@ def test_a_chip_that_ngspice_fails_on_stands_alone(monkeypatch, program3, circui
         return real(deck, vectors, runner)
 
     monkeypatch.setattr(transitions, "simulate", fails_on_chip_3)
-    found = measure(program3, circuit, chips)
+    found = measure(Converter(program3, circuit), chips)
     assert found.status == ["ok", "ok", "ok", "not converged", "ok"]
     assert found.message[3] == "the simulation failed\nngspice: timestep too small"
     assert not any(found.message[:3])
@@ -101,7 +102,7 @@ def test_a_chip_that_ngspice_fails_on_stands_alone(monkeypatch, program3, circui
 
 def test_a_chip_that_fails_once_is_measured_with_tighter_options(monkeypatch, program3, circuit, drawn_chips):
     chips = drawn_chips(program3, 5)
-    good = measure(program3, circuit, chips)
+    good = measure(Converter(program3, circuit), chips)
     offset, real, tight = repr(float(chips.opamp_offset[3])), transitions.simulate, []
 
     def fails_unless_tight(deck, vectors, runner):
@@ -112,7 +113,7 @@ def test_a_chip_that_fails_once_is_measured_with_tighter_options(monkeypatch, pr
         return real(deck, vectors, runner)
 
     monkeypatch.setattr(transitions, "simulate", fails_unless_tight)
-    found = measure(program3, circuit, chips)
+    found = measure(Converter(program3, circuit), chips)
     assert found.status == ["ok"] * 5
     assert found.retried == [False, False, False, True, False]
     assert len(tight) == 1
@@ -128,14 +129,14 @@ def test_a_clock_edge_that_ngspice_stepped_over_is_a_failure(monkeypatch, progra
         return {name: values[keep] for name, values in data.items()}
 
     monkeypatch.setattr(transitions, "simulate", without_a_point)
-    found = measure(program3, circuit, drawn_chips(program3, 2))
+    found = measure(Converter(program3, circuit), drawn_chips(program3, 2))
     assert found.status == ["ok", "ok"]
     assert found.retried == [True, True]
 
 
 def test_both_runners_give_the_same_levels(program3, circuit, drawn_chips):
     chips = drawn_chips(program3, 5, noise=1e-3)
-    shared, batch = (measure(program3, circuit, chips, runner=runner) for runner in RUNNERS)
+    shared, batch = (measure(Converter(program3, circuit), chips, runner=runner) for runner in RUNNERS)
     assert shared.status == batch.status == ["ok"] * 5
     assert np.abs((shared.volts - batch.volts) / lsb_volts(program3, circuit)).max() < 1e-9
 
@@ -143,10 +144,10 @@ def test_both_runners_give_the_same_levels(program3, circuit, drawn_chips):
 def test_a_chip_that_really_cannot_be_simulated(program3, circuit, drawn_chips):
     """A conductance of 1e300 S in one chip: whatever ngspice says, it is reported and the others are measured."""
     chips = drawn_chips(program3, 4)
-    good = measure(program3, circuit, chips)
+    good = measure(Converter(program3, circuit), chips)
     chips.conductance[2, 7] = 1e300
     with np.errstate(all="ignore"):
-        found = measure(program3, circuit, chips, guess=transition_levels(program3, circuit, drawn_chips(program3, 4)))
+        found = measure(Converter(program3, circuit), chips, guess=transition_levels(program3, circuit, drawn_chips(program3, 4)))
     assert found.status[2] != "ok"
     assert found.message[2]
     assert np.isnan(found.volts[2]).all()
@@ -159,7 +160,7 @@ def test_a_level_out_of_reach_is_reported_not_guessed(program3, circuit):
     chips = Chips.nominal(program3)
     guess = transition_levels(program3, circuit, chips)
     guess[0, 4] += 5.0
-    found = measure(program3, circuit, chips, guess=guess)
+    found = measure(Converter(program3, circuit), chips, guess=guess)
     assert found.status == ["not bracketed"]
     assert found.message[0].startswith("transition level 5 (and 0 more) not bracketed after 12 passes")
     assert np.isnan(found.volts).all()
@@ -167,21 +168,23 @@ def test_a_level_out_of_reach_is_reported_not_guessed(program3, circuit):
 
 def test_levels_do_not_depend_on_the_neighbours_in_the_deck(program3, circuit, drawn_chips):
     chips = drawn_chips(program3, 6)
-    together = measure(program3, circuit, chips).volts
-    alone = measure(program3, circuit, Chips(chips.conductance[[4]], chips.opamp_offset[[4]], chips.comparator_offset[[4]])).volts
+    together = measure(Converter(program3, circuit), chips).volts
+    alone = measure(
+        Converter(program3, circuit), Chips(chips.conductance[[4]], chips.opamp_offset[[4]], chips.comparator_offset[[4]])
+    ).volts
     assert np.abs((together[4] - alone[0]) / lsb_volts(program3, circuit)).max() < 1e-3
 
 
 def test_many_cells_are_cut_into_several_decks(monkeypatch, program3, circuit, drawn_chips):
     chips = drawn_chips(program3, 5)
-    whole = measure(program3, circuit, chips)
+    whole = measure(Converter(program3, circuit), chips)
     monkeypatch.setattr(transitions, "CELLS_A_DECK", 2 * program3.n_cells)
-    cut = measure(program3, circuit, chips)
+    cut = measure(Converter(program3, circuit), chips)
     assert (whole.passes, cut.passes) == (1, 3)
     assert np.abs((whole.volts - cut.volts) / lsb_volts(program3, circuit)).max() < 1e-3
 
 
 def test_nominal_levels_are_near_the_thresholds(program3, circuit):
-    x = to_input_units(measure(program3, circuit, Chips.nominal(program3)).volts, program3, circuit)
+    x = to_input_units(measure(Converter(program3, circuit), Chips.nominal(program3)).volts, program3, circuit)
     # Without allowing for the op-amp's bandwidth: its 1.6 % add up over the ramp.
     assert 0.05 < np.abs((x - program3.x) / program3.lsb).max() < 0.25

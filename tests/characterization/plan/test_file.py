@@ -156,41 +156,40 @@ def test_files_are_looked_for_beside_the_plan(load, tmp_path):
             r"sampling\.samples: is missing; sampling\.sample=8: unknown; allowed are samples, method",
         ),
         (SMALL.replace("bits", "bit"), r"ramp\.bits: is missing; ramp\.bit=3: unknown; allowed are activation, bits, scheme"),
-        (SMALL.replace("= 3", "= '3'"), r"ramp\.bits='3': input should be a valid integer"),
-        (SMALL.replace("= 3", "= true"), r"ramp\.bits=True: input should be a valid integer"),
-        (SMALL.replace("= 3", "= 9"), r"\[ramp\] bits=9"),
-        (SMALL.replace("= 8", "= 0"), r"sampling\.samples=0: input should be greater than or equal to 1"),
+        (SMALL.replace("= 3", "= '3'"), r"ramp\.bits='3': must be a whole number"),
+        (SMALL.replace("= 3", "= 9"), r"ramp\.bits=9: must be"),
+        (SMALL.replace("= 8", "= 0"), r"sampling\.samples=0: must be a whole number, 1 or more"),
         (SMALL.replace("sigmoid", "gelou"), r"\[ramp\] activation='gelou'"),
         (SMALL + "seed = -1", r"seed=-1: must be a whole number"),
-        (SMALL + "method = 'halton'", r"\[sampling\] method='halton': unknown; allowed are random, sobol"),
+        (SMALL + "method = 'halton'", r"sampling\.method='halton': unknown; allowed are random, sobol"),
         (SMALL + "method = 'latin-hypercube'\n[other]\nx = 1", r"other=\{'x': 1\}: unknown; allowed are ramp, sampling, profile"),
         (SMALL + "[circuit]\ngain = 3.0", r"circuit\.gain=3\.0: unknown; allowed are v_read, v_cm"),
-        (SMALL + "[circuit]\na0 = nan", r"circuit\.a0=nan: input should be a finite number"),
-        (SMALL + "[circuit]\na0 = -1.0", r"\[circuit\] a0=-1\.0: must be a finite number, 1 or more"),
+        (SMALL + "[circuit]\na0 = nan", r"circuit\.a0=nan: must be a finite number"),
+        (SMALL + "[circuit]\na0 = -1.0", r"circuit\.a0=-1\.0: must be a finite number, 1 or more"),
         (SMALL + "[profile]\ng_max = 1e-6", r"\[profile\] device profile taox-100-400: .* must satisfy"),
         (SMALL + "[profile]\nname = 'x'", r"profile\.name='x': unknown"),
-        (SMALL + "[conditions]\ncorner = 'xx'", r"\[conditions\] corner='xx': unknown; allowed are tt, ss, ff, sf, fs"),
+        (SMALL + "[conditions]\ncorner = 'xx'", r"conditions\.corner='xx': unknown; allowed are tt, ss, ff, sf, fs"),
         (SMALL + "[conditions]\ntemperature = 150", r"\[conditions\] temperature=150: the blocks were measured from -40 to 125"),
         (SMALL + "[conditions]\ncorner = 'ss'\n[circuit]\nv_dd = 1.7", r"\[ramp\] circuit v_dd=1\.7: the conditions"),
-        (SMALL + "[variation.opamp_offset]\nsigma = -1.0", r"\[variation\] opamp_offset=-1\.0"),
+        (SMALL + "[variation.opamp_offset]\nsigma = -1.0", r"variation\.opamp_offset\.sigma=-1\.0"),
         (
             SMALL + "[variation.opamp_offset]\nshape = 'gauss'",
-            r"\[variation\] \[variation\.opamp_offset\] kind='gauss': unknown; allowed are normal",
+            r"variation\.opamp_offset\.shape='gauss': unknown; allowed are normal",
         ),
-        (SMALL + "[variation]\nopamp_offset = 1e-3", r"variation\.opamp_offset=0\.001: input should be"),
+        (SMALL + "[variation]\nopamp_offset = 1e-3", r"variation\.opamp_offset=0\.001: must be a table"),
         (SMALL + "[variation]\ncorrelations = [['a', 'b', 1]]", r"correlations\[0\]\[0\]='a': unknown; allowed"),
         (SMALL + "[variation.gain]\nsigma = 1.0", r"variation\.gain=.*: unknown; allowed are opamp_offset"),
-        (SMALL + "[measure]\nconversions = 1", r"measure\.conversions=1: input should be a valid boolean"),
-        (SMALL + "[measure.limits]\nmax_inl = 0.0", r"\[measure\.limits\] max_inl=0\.0: must be a number above 0"),
+        (SMALL + "[measure]\nconversions = 1", r"measure\.conversions=1: must be true or false"),
+        (SMALL + "[measure.limits]\nmax_inl = 0.0", r"measure\.limits\.max_inl=0\.0: must be a number above 0"),
         (SMALL + "[measure.limits]\ninl = 1.0", r"measure\.limits\.inl=1\.0: unknown; allowed are max_inl, max_dnl, monotonic"),
-        (SMALL + "[sweep]\nbits = [3, 9]", r"sweep bits=9: \[ramp\] bits=9"),
+        (SMALL + "[sweep]\nbits = [3, 9]", r"sweep bits=9: ramp\.bits=9"),
         (SMALL + "[sweep]\nbit = [3]", r"sweep bit=3: ramp\.bit=3: unknown"),
         (SMALL + "[sweep]\nbits = 3", r"sweep\.bits=3: must be a list of values"),
         (SMALL + "sweep = 3", r"unknown"),
         ("sweep = 3\n" + SMALL, r"sweep=3: must be a table"),
         (SMALL + "[ramp.x]\ny = 1", r"ramp\.x=.*unknown"),
-        ("ramp = 3\n[sampling]\nsamples = 8", r"ramp=3: input should be"),
-        ("", r"ramp: is missing; sampling: is missing"),
+        ("ramp = 3\n[sampling]\nsamples = 8", r"ramp=3: must be a table"),
+        ("", r"ramp\.activation: is missing; ramp\.bits: is missing; sampling\.samples: is missing"),
         ("x = ", r"not valid TOML"),
         (SMALL.replace("= 3\n", "= 3\nprofile = 'none.toml'\n"), r"\[ramp\] device profile .*none\.toml: cannot be read"),
         (SMALL.replace("= 3\n", "= 3\ncomparator = 'none.cir:x'\n"), r"\[ramp\] "),
@@ -223,9 +222,20 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_the_schema_names_every_table_and_what_a_choice_allows():
     schema = json.loads(json.dumps(plan_file_schema()))
     assert set(schema["properties"]) == {"ramp", "sampling", "profile", "circuit", "variation", "conditions", "measure", "sweep"}
-    assert schema["$defs"]["ConditionsTable"]["properties"]["corner"]["enum"] == ["tt", "ss", "ff", "sf", "fs"]
-    assert set(schema["$defs"]["CircuitTable"]["properties"]) == set(RampCircuit().as_dict())
-    assert schema["$defs"]["RampTable"]["additionalProperties"] is False
+    tables = {name: table.get("properties") for name, table in schema["properties"].items()}
+    assert tables["conditions"]["corner"]["enum"] == ["tt", "ss", "ff", "sf", "fs"]
+    assert set(tables["circuit"]) == set(RampCircuit().as_dict())
+    assert schema["properties"]["ramp"]["additionalProperties"] is False
+    assert schema["properties"]["ramp"]["required"] == ["activation", "bits"]
+    kinds = [
+        tables["ramp"]["bits"],
+        tables["ramp"]["level"],
+        tables["measure"]["conversions"],
+        tables["profile"]["relaxation_times"],
+    ]
+    assert [kind["type"] for kind in kinds] == ["integer", "string", "boolean", "array"]
+    assert tables["variation"]["opamp_offset"]["properties"]["dof"]["type"] == "number"
+    assert all(f["description"] for f in (tables["ramp"] | tables["circuit"]).values())
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

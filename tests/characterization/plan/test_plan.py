@@ -1,4 +1,5 @@
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -202,3 +203,15 @@ def test_any_plan_survives_json(activation, bits, seed, calibration, conditions,
     assert copy == plan
     assert copy.sha256 == plan.sha256
     assert copy.differences(plan) == []
+
+
+def test_a_program_is_compiled_once_for_all_plans_that_share_it(plan3):
+    """Whether a plan was copied with another seed, read from a file or sent to another process; and nobody can change it."""
+    read = RampPlan.from_dict(json.loads(json.dumps(plan3.as_dict())))
+    for plan in (replace(plan3, seed=99), read, pickle.loads(pickle.dumps(plan3))):  # noqa: S301
+        assert plan.program() is plan3.program()
+    assert hash(read) == hash(plan3)
+    assert "converter" in vars(plan3)
+    assert "converter" not in plan3.__getstate__()
+    with pytest.raises(ValueError, match="read-only"):
+        plan3.program().conductance[0] = 1e-3

@@ -256,11 +256,9 @@ def test_bad_distribution_data(heavy_fit):
     data = heavy_fit.as_dict()
     for change, message in (
         ({"basis": "words"}, "basis='words'"),
-        ({"diagonal": [-1.0] * LEVELS}, "diagonal"),
-        ({"mean": ["a"]}, "mean, loadings, diagonal: must be lists of numbers"),
-        ({"mean": 1.0}, "mean: has shape"),
-        ({"evidence": 3}, "evidence: must be a table of fields, got int"),
-        ({"anchor": 1.5}, "anchor=1.5"),
+        ({"diagonal": [-1.0] * LEVELS}, r"diagonal\[0\]=-1.0"),
+        ({"loadings": [[0.0]]}, r"loadings: have shape \(1, 1\)"),
+        ({"anchor": LEVELS}, f"anchor={LEVELS}: must be the index"),
         ({"surprise": 1}, "surprise: missing or unknown field"),
     ):
         with pytest.raises(InputError, match=message):

@@ -262,7 +262,7 @@ def test_one_changed_digit_is_found(tmp_path, model):
 
 def test_a_file_of_version_1_is_migrated(tmp_path):
     """A file as version 0.1.0 wrote it: means and full covariances; the model draws from the same Gaussian."""
-    path = Path(__file__).parent / "data" / "ramp_model_version_1.json"
+    path = Path(__file__).parents[1] / "data" / "ramp_model_version_1.json"
     old = json.loads(path.read_text())
     model = RampModel.load(path)
     assert model.schema_version == 2
@@ -274,7 +274,7 @@ def test_a_file_of_version_1_is_migrated(tmp_path):
 
 
 def test_a_damaged_file_of_version_1(tmp_path):
-    data = json.loads((Path(__file__).parent / "data" / "ramp_model_version_1.json").read_text())
+    data = json.loads((Path(__file__).parents[1] / "data" / "ramp_model_version_1.json").read_text())
     del data["covariance_before"]
     (tmp_path / "old.json").write_text(json.dumps(data))
     with pytest.raises(InputError, match=r"schema version 1 that cannot be migrated .*covariance_before"):

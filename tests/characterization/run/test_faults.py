@@ -164,7 +164,7 @@ def test_samples_that_crash_hang_or_fail_are_found_and_cost_no_other(plan, whole
     clean = load_run(whole)
     offset = repr(float(clean.samples["opamp_offset"][9]))
 
-    def faulty(plan, program, samples, runner):
+    def faulty(plan, samples, runner):
         import characterization.chips.transitions
         from netlists.errors import SimulationError
 
@@ -181,7 +181,7 @@ def test_samples_that_crash_hang_or_fail_are_found_and_cost_no_other(plan, whole
 
         characterization.chips.transitions.simulate = fails
         try:
-            return simulate_samples(plan, program, samples, runner)
+            return simulate_samples(plan, samples, runner)
         finally:
             characterization.chips.transitions.simulate = simulate
 

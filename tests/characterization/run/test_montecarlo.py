@@ -18,10 +18,10 @@ import characterization.run.montecarlo as montecarlo
 from characterization.chips.batch import measure_batch, nominal_deck
 from characterization.plan.plan import RampPlan
 from characterization.plan.points import Sampling
-from characterization.provenance import sha256_of
 from characterization.run.montecarlo import BATCH, TABLES, characterize, load_run, simulate_run
 from characterization.run.rows import measured_rows
 from netlists.errors import InputError, ToolkitError
+from netlists.files import sha256_of
 from netlists.spice.program import read_transitions, run_batch
 
 SAMPLES = 40
@@ -30,6 +30,12 @@ SAMPLES = 40
 def same(a, b):
     for name in TABLES:
         pd.testing.assert_frame_equal(getattr(a, name), getattr(b, name), check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def program3(plan3):
+    """The plan's own program, which allows for the op-amp."""
+    return plan3.program()
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +99,7 @@ def test_fewer_and_more_samples_are_the_same_rows(whole, copied, plan3):
 
 
 def test_a_finished_run_is_not_simulated_again(copied, whole, plan3, monkeypatch):
-    monkeypatch.setattr(montecarlo, "_parallel", None)
+    monkeypatch.setattr(montecarlo, "parallel", None)
     before = {name: sha256_of(copied / f"{name}.parquet") for name in TABLES}
     (copied / "transitions.parquet").unlink()
     same(characterize(plan3, SAMPLES, copied, progress=False), whole)
@@ -216,7 +222,7 @@ def test_what_was_not_measured_does_not_count_as_calibrated(plan3, program3, mon
         return found
 
     monkeypatch.setattr(characterization.chips.batch, "measure", first_call_loses_chip_2)
-    batch = measure_batch(plan3, program3, np.arange(4))
+    batch = measure_batch(plan3, np.arange(4))
     assert batch.before.status == ["ok", "ok", "not bracketed", "ok"]
     assert batch.after.status == batch.conversion.status == ["ok", "ok", "not calibrated", "ok"]
     assert np.isnan(batch.after.volts[2]).all()
@@ -237,11 +243,11 @@ def test_a_measurement_lost_during_the_calibration_is_told(calibration, plan3, p
 
     monkeypatch.setattr(characterization.chips.batch, "measure", second_call_loses_chip_2)
     plan = replace(plan3, calibration=calibration)
-    batch = measure_batch(plan, program3, np.arange(4))
+    batch = measure_batch(plan, np.arange(4))
     assert batch.before.status == ["ok"] * 4
     assert batch.after.status == batch.conversion.status == ["ok", "ok", "not calibrated", "ok"]
     assert np.isnan(batch.after.volts[2]).all()
-    row = measured_rows(plan, program3, batch).to_pylist()[2]
+    row = measured_rows(plan, batch).to_pylist()[2]
     assert (row["status"], row["message"]) == ("not calibrated", "a measurement during the calibration failed")
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import solve_ivp
 
+from characterization.compact.benches import crossing
 from characterization.transistors.blocks import measure_access, measure_blocks
 from characterization.transistors.comparator import (
     measure_comparator,
@@ -18,7 +19,7 @@ from characterization.transistors.comparator import (
     offset_statistics,
 )
 from characterization.transistors.macro_fit import fit_comparator, macro_delay, macro_parameters, write_macro_parameters
-from characterization.transistors.ota import crossing, measure_integrator, measure_ota
+from characterization.transistors.ota import measure_integrator, measure_ota
 from netlists.errors import InputError, ToolkitError
 from netlists.spice.deck import Deck, subcircuit
 from netlists.technology.parameters import RampCircuit

@@ -129,7 +129,7 @@ def test_bounds_are_checked():
 def test_bad_inputs_are_named():
     with pytest.raises(InputError, match="'comparator' at level sky130"):
         energy.measured_figures([row("integrator")])
-    with pytest.raises(InputError, match="conductance: must be finite and above 0"):
+    with pytest.raises(InputError, match="conductance"):
         mac_bench("macro", CIRCUIT, Pwm(), np.array([1]), np.array([[1e-4, 0.0]]), c_f=1e-12)
     with pytest.raises(InputError, match="input 0 is 16"):
         mac_bench("macro", CIRCUIT, Pwm(), np.array([16]), np.full((1, 2), 1e-4), c_f=1e-12)

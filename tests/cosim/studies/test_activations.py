@@ -13,6 +13,7 @@ from cosim.studies.activations.measure import compiled, measure_transfer, name_o
 from cosim.studies.activations.settings import ActivationsSettings
 from cosim.studies.activations.tables import LIMIT_LSB, compile_row
 from netlists.converter.conversion import conversion_deck
+from netlists.converter.converter import Converter
 from netlists.errors import InputError
 from netlists.function.activations import ACTIVATIONS, get_activation
 from netlists.function.table import cubic_spline, from_callable
@@ -40,7 +41,7 @@ def test_codes_of_a_rising_and_falling_function_from_the_counter(profile, circui
 def test_counter_steps_down_in_plain_ngspice_too(tmp_path, profile, circuit):
     program, used = compiled("gaussian", 2, profile, circuit)
     x = np.array([-2.5, -0.9, 0.0, 0.8, 2.6])
-    deck = conversion_deck(program, used, Chips.nominal(program), to_volts(x[None], program, used))
+    deck = conversion_deck(Converter(program, used), Chips.nominal(program), to_volts(x[None], program, used))
     deck.write(tmp_path / "gaussian.cir")
     printed = run_batch(tmp_path / "gaussian.cir")
     found = [float(c) for c in re.findall(r"^conversion 0 \d+ \S+ (\S+)", printed, re.MULTILINE)]

@@ -62,7 +62,7 @@ def test_chips_of_one_stuck_cell_are_those_of_which_one_ramp_cell_is_stuck():
     plan = study.plan_of(SETTINGS, 0, "one-point", group)
     program = plan.program()
     numbers = group.samples(plan, program, 40)
-    stuck = draw(plan, program, np.arange(numbers[-1] + 1)).stuck
+    stuck = draw(plan, np.arange(numbers[-1] + 1)).stuck
     one = (stuck.sum(axis=1) == 1) & ~stuck[:, program.step == CALIBRATION].any(axis=1)
     np.testing.assert_array_equal(numbers, np.flatnonzero(one))
     cells = np.argmax(stuck[numbers], axis=1)
@@ -111,7 +111,7 @@ def test_ramps_as_programmed_are_those_of_the_closed_form(done):
         program = plan.program()
         rows = rows_of(out, "ramps.csv", group=group.name)
         numbers = rows["sample"].unique()
-        expected = transition_levels(program, plan.circuit, draw(plan, program, numbers).chips())
+        expected = transition_levels(program, plan.circuit, draw(plan, numbers).chips())
         np.testing.assert_allclose(rows["before_v"].to_numpy().reshape(expected.shape), expected, atol=1e-3)
 
 

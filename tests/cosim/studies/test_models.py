@@ -22,6 +22,7 @@ from cosim.studies.models import run as models, transistors
 from cosim.studies.models.settings import ModelsSettings
 from cosim.studies.ramp_models import HELD_OUT_SEED_OFFSET
 from netlists.converter.blocks import MACRO
+from netlists.converter.converter import Converter
 from netlists.errors import InputError
 from netlists.ramp.chips import Chips
 from netlists.ramp.clock import timing
@@ -77,7 +78,7 @@ def test_a_validated_model_is_not_validated_again(small, monkeypatch):
 def test_codes_from_comparator_outputs_are_those_of_latch_and_counter():
     plan = RampPlan("sigmoid", 3, seed=4)
     program = plan.program()
-    chips = draw(plan, program, np.arange(3)).chips()
+    chips = draw(plan, np.arange(3)).chips()
     middle, half = to_volts(np.array([-1.1, 0.05, 2.6]), program, plan.circuit), 0.06
     codes = transistors.comparator_codes(plan, program, chips, middle, half)
     np.testing.assert_array_equal(codes, convert(plan, chips, middle[:, None] + [-half, half]))
@@ -116,7 +117,7 @@ def test_probes_are_placed_by_the_chips_known_so_far():
 def test_waveforms_of_the_nominal_chip():
     plan = RampPlan("sigmoid", 3)
     program = plan.program()
-    levels = measure(program, plan.circuit, Chips.nominal(program)).volts[0]
+    levels = measure(Converter(program, plan.circuit), Chips.nominal(program)).volts[0]
     waves = transistors.nominal_waveforms(plan, MACRO, levels)
     # The ramp settles where the closed form has it; the comparator trips a little later than the ramp passes V_mac.
     expected = transition_levels(program, plan.circuit, Chips.nominal(program))[0]
@@ -164,11 +165,11 @@ def test_transistors_level_by_level_and_code_by_code(tmp_path):
     np.testing.assert_allclose(table["delay_sky130_ns"], table["delay_macro_ns"], atol=5)
     # Latch and counter of transistors give the same codes as the comparator's output.
     program = plan.program()
-    chips = transistors.take(draw(plan, program, np.arange(2)).chips(), np.array([0]))
+    chips = transistors.take(draw(plan, np.arange(2)).chips(), np.array([0]))
     volts = both.codes.query("chip == 0")
     found = convert(plan, chips, volts["volts"].to_numpy()[None])[0]
     np.testing.assert_array_equal(found, volts["code"])
-    levels = measure(program, plan.circuit, chips, blocks=plan.blocks).volts
+    levels = measure(plan.converter, chips).volts
     own = transistors.codes_of(
         to_input_units(volts["volts"].to_numpy(), program, plan.circuit),
         np.repeat(to_input_units(levels, program, plan.circuit), 2, axis=0),

@@ -43,7 +43,7 @@ def test_levels_move_as_in_closed_form(done):
     out, _ = done
     plan = RampPlan("sigmoid", 3, seed=1, calibration="none")
     program = plan.program()
-    chips = draw(plan, program, np.arange(2)).chips()
+    chips = draw(plan, np.arange(2)).chips()
     levels = pd.read_parquet(out / "levels.parquet")
     inside = levels[(levels["converter"] == "in memory") & (levels["sample"] < 2)]
 

@@ -148,6 +148,11 @@ def test_packing_orders_by_length_and_counts_the_running():
     assert active.tolist() == [4, 3, 3, 1, 1]
 
 
+def test_tasks_say_in_one_line_what_they_are(vowels):
+    assert repr(vowels) == "Task(vowels, 9 classes, 12 features a step, 270 train, 370 test)"
+    assert repr(vowels.train) == "SequenceSet(270 sequences of 7..26 steps, 12 features)"
+
+
 def test_a_task_checks_its_labels_and_features():
     origin = Provenance(source="made here", version="1", licence="none", sha256={}, items={})
     with pytest.raises(InputError, match="train has label 2, there are 2 classes"):

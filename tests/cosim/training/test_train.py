@@ -154,6 +154,6 @@ def test_a_cell_that_cannot_be_trained_is_named(monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_ends_in_one_line(monkeypatch):
-    monkeypatch.setattr(classification, "loss_and_gradients", lambda *_, **__: (classification.Loss(math.nan, 1, 0), {}))
+    monkeypatch.setattr(classification, "loss_and_gradients", lambda *_, **__: (classification.TrainingLoss(math.nan, 1, 0), {}))
     with pytest.raises(ToolkitError, match=r"training: the loss is nan in epoch 1; take a smaller learning_rate than 0\.01"):
         train_task(toy(), seed=1, settings=SMALL)

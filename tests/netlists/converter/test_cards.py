@@ -65,11 +65,11 @@ def charge(m: int) -> ColumnCharge:
 
 HELD = np.array([0.8])
 DECKS = {
-    "transition": lambda b: transition_deck(PROGRAM, CIRCUIT, CHIP, np.full((1, 3), 0.9), span=1e-3, blocks=b),
-    "conversion": lambda b: conversion_deck(PROGRAM, CIRCUIT, CHIP, HELD[None], blocks=b),
-    "replay": lambda b: replay_deck(PROGRAM, CIRCUIT, CHIP, Replay(HELD, np.zeros(1)), blocks=b, counters=False),
-    "replay, latches": lambda b: replay_deck(PROGRAM, CIRCUIT, CHIP, Replay(HELD, np.zeros(1)), blocks=b),
-    "replay, column": lambda b: replay_deck(PROGRAM, CIRCUIT, CHIP, Replay(charge(1), np.zeros(1)), blocks=b, counters=False),
+    "transition": lambda b: transition_deck(Converter(PROGRAM, CIRCUIT, b), CHIP, np.full((1, 3), 0.9), span=1e-3),
+    "conversion": lambda b: conversion_deck(Converter(PROGRAM, CIRCUIT, b), CHIP, HELD[None]),
+    "replay": lambda b: replay_deck(Converter(PROGRAM, CIRCUIT, b), CHIP, Replay(HELD, np.zeros(1)), counters=False),
+    "replay, latches": lambda b: replay_deck(Converter(PROGRAM, CIRCUIT, b), CHIP, Replay(HELD, np.zeros(1))),
+    "replay, column": lambda b: replay_deck(Converter(PROGRAM, CIRCUIT, b), CHIP, Replay(charge(1), np.zeros(1)), counters=False),
     "tile": lambda b: tile_deck(tile(), [3, -2, 1], b),
     "steps": lambda b: comparator_step_deck(b, CIRCUIT, [1e-3]),
     "decisions": lambda b: decision_deck(b, CIRCUIT, [[1e-3]], time=5e-9),
@@ -153,9 +153,9 @@ BLOCKS = {
 
 
 def replayed_codes(replay: Replay, blocks: Blocks, counters: bool) -> np.ndarray:
-    deck = replay_deck(PROGRAM, CIRCUIT, CHIP, replay, blocks=blocks, counters=counters)
+    deck = replay_deck(Converter(PROGRAM, CIRCUIT, blocks), CHIP, replay, counters=counters)
     data = simulate(deck, saved_vectors(len(replay), counters=counters))
-    return replayed.codes(PROGRAM, CIRCUIT, data, replay, counters=counters)
+    return replayed.codes(Converter(PROGRAM, CIRCUIT, blocks), data, replay, counters=counters)
 
 
 @pytest.mark.parametrize("blocks", BLOCKS.values(), ids=BLOCKS)

@@ -9,7 +9,7 @@ from netlists.spice.deck import Deck, subcircuits
 from netlists.spice.waveforms import pulses, pwl, stairs
 from netlists.technology import pdk
 from netlists.technology.pdk import Conditions
-from netlists.testbench.run import CONTROL, header, run_bench
+from netlists.testbench.run import commands, header, run_bench
 
 BLOCKS = ("inverter_sky130", "nand2_sky130", "latch_sky130", "toggle_sky130", "counter_sky130")
 OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7\n"
@@ -25,7 +25,7 @@ BITS = ("b0", "b1", "b2", "b3", "b4")
 def run(circuit: str, conditions: Conditions, vectors: list[str], stop: float, *more: str) -> dict[str, np.ndarray]:
     """Transient of a deck with supply ``vdd``; vectors by name, and ``time``."""
     text = header("digital", conditions, *BLOCKS, *more) + OPTIONS + f"vdd vdd 0 {conditions.v_dd!r}\n{circuit}"
-    control = f"{CONTROL}run\nwrdata out.txt " + " ".join(f"v({name})" for name in vectors) + "\nquit"
+    control = commands("run", ("out", [f"v({name})" for name in vectors]))
     table = run_bench(Deck(text + f".tran 20p {float(stop)!r} 0 50p\n", control), ["out"])["out"]
     return dict(zip(["time", *vectors], table.T, strict=True))
 

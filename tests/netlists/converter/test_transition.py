@@ -9,6 +9,7 @@ import pytest
 from netlists.converter.blocks import Blocks
 from netlists.converter.cards import TIGHT_OPTIONS
 from netlists.converter.conversion import conversion_deck
+from netlists.converter.converter import Converter
 from netlists.converter.transition import transition_deck
 from netlists.errors import InputError
 from netlists.ramp.chips import Chips
@@ -41,7 +42,7 @@ def levels_of(deck, program, circuit, n, guess, span=SPAN):
 
 def measured(program, circuit, chips, *, level="macro", cells="selected", change=lambda text: text, tight=False):
     guess = transition_levels(program, circuit, chips, first_order=level == "macro")
-    deck = transition_deck(program, circuit, chips, guess, span=SPAN, blocks=Blocks(level, cells), tight=tight)
+    deck = transition_deck(Converter(program, circuit, Blocks(level, cells)), chips, guess, span=SPAN, tight=tight)
     return levels_of(Deck(change(deck.circuit)), program, circuit, len(chips), guess)
 
 
@@ -118,7 +119,7 @@ def test_every_tick_has_a_time_point(scheme, profile, circuit, drawn_chips):
     program = program_ramp("sigmoid", 4, profile, scheme=scheme)
     chips = drawn_chips(program, 3)
     guess = transition_levels(program, circuit, chips)
-    time = simulate(transition_deck(program, circuit, chips, guess, span=SPAN), ["com"])["time"]
+    time = simulate(transition_deck(Converter(program, circuit), chips, guess, span=SPAN), ["com"])["time"]
     ticks = tick_times(program, circuit)
     assert np.abs(time[:, None] - ticks).min(axis=0).max() < 1e-15
     clock = timing(program, circuit)
@@ -128,7 +129,9 @@ def test_every_tick_has_a_time_point(scheme, profile, circuit, drawn_chips):
 
 def test_commands_are_left_out_on_request(program3, circuit):
     guess = np.full((1, 7), 0.9)
-    whole, bare = (transition_deck(program3, circuit, Chips.nominal(program3), guess, span=SPAN, control=c) for c in (True, False))
+    whole, bare = (
+        transition_deck(Converter(program3, circuit), Chips.nominal(program3), guess, span=SPAN, control=c) for c in (True, False)
+    )
     assert bare.control == ""
     assert bare.circuit == whole.circuit
 
@@ -167,8 +170,8 @@ def test_comparator_offset_parameter_moves_every_level(offset, program3, circuit
     # The probes stay where they were, so that ngspice alone can move the answer.
     guess = transition_levels(program3, circuit, chips)
     other = circuit.with_(comparator_offset=offset)
-    a = levels_of(transition_deck(program3, circuit, chips, guess, span=SPAN), program3, circuit, 1, guess)
-    b = levels_of(transition_deck(program3, other, chips, guess, span=SPAN), program3, other, 1, guess)
+    a = levels_of(transition_deck(Converter(program3, circuit), chips, guess, span=SPAN), program3, circuit, 1, guess)
+    b = levels_of(transition_deck(Converter(program3, other), chips, guess, span=SPAN), program3, other, 1, guess)
     np.testing.assert_allclose(b - a, offset, atol=1e-5)
 
 
@@ -199,7 +202,9 @@ def test_measured_levels_agree_with_literal_conversions(program3, circuit, drawn
     assert np.all(np.diff(levels) > 0)
     margin = 0.02 * program3.lsb * program3.volts_per_unit(circuit)
     v_mac = np.concatenate([levels - margin, levels + margin], axis=1)
-    data = simulate(conversion_deck(program3, circuit, chips, v_mac), [f"code{i}_{j}" for i in range(2) for j in range(14)])
+    data = simulate(
+        conversion_deck(Converter(program3, circuit), chips, v_mac), [f"code{i}_{j}" for i in range(2) for j in range(14)]
+    )
     codes = np.array([[data[f"code{i}_{j}"][-1] for j in range(14)] for i in range(2)])
     np.testing.assert_allclose(codes, np.round(codes), atol=0.1)
     expected = np.concatenate([np.arange(7), np.arange(1, 8)])
@@ -210,7 +215,7 @@ def test_measured_levels_agree_with_literal_conversions(program3, circuit, drawn
 def test_inputs_beyond_the_ramp_give_the_outermost_codes(cells, program3, circuit):
     v_mac = to_volts(np.array([[program3.x[0] - 3, program3.x[-1] + 3]]), program3, circuit)
     data = simulate(
-        conversion_deck(program3, circuit, Chips.nominal(program3), v_mac, blocks=Blocks(cells=cells)), ["code0_0", "code0_1"]
+        conversion_deck(Converter(program3, circuit, Blocks(cells=cells)), Chips.nominal(program3), v_mac), ["code0_0", "code0_1"]
     )
     assert [round(data[n][-1]) for n in ("code0_0", "code0_1")] == [0, 7]
 
@@ -261,7 +266,7 @@ def test_edges_that_overlap_are_refused():
 def test_no_line_of_a_deck_is_cut(profile, circuit):
     program = program_ramp("sigmoid", 5, profile)
     chips = Chips.nominal(program, 16)
-    deck = transition_deck(program, circuit, chips, transition_levels(program, circuit, chips), span=SPAN)
+    deck = transition_deck(Converter(program, circuit), chips, transition_levels(program, circuit, chips), span=SPAN)
     assert max(map(len, deck.text.splitlines())) < 1000
 
 
@@ -273,44 +278,33 @@ def test_timing(program3, circuit):
     assert clock.slot_end[-1] == pytest.approx(program3.conversion_time(circuit))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -1e-6])
-def test_impossible_conductance_names_chip_and_cell(value, program3, circuit):
-    g = np.tile(program3.conductance, (3, 1))
-    g[1, 4] = value
-    chips = Chips(g, np.zeros(3), np.zeros(3))
-    with pytest.raises(InputError, match=re.escape(f"conductance[1, 4]={value}: must be finite and above 0")):
-        transition_deck(program3, circuit, chips, np.zeros((3, 7)), span=SPAN)
-
-
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("conductance", np.ones((2, 3)), r"conductance: has shape \(2, 3\), must be \(2, 13\)"),
-        ("opamp_offset", np.zeros(3), r"opamp_offset: has shape \(3,\), must be \(2,\)"),
+        ("conductance", np.ones((2, 3)), r"conductance: has shape \(2, 3\), must be numbers of shape \(2, 13\)"),
+        ("conductance", np.zeros((2, 13)), r"conductance\[0, 0\]=0.0: must be a finite number above 0 \(S\)"),
+        ("opamp_offset", np.zeros(3), r"opamp_offset: has shape \(3,\), must be numbers of shape \(2,\)"),
         ("comparator_offset", np.array([0.0, np.nan]), r"comparator_offset\[1\]=nan"),
-        ("comparator_noise", np.zeros((2, 7)), r"comparator_noise: has shape \(2, 7\), must be \(2, 8\)"),
-        ("comparator_noise", np.full((2, 8), np.inf), r"comparator_noise\[0, 0\]=inf"),
+        ("comparator_noise", np.zeros((2, 7)), r"comparator_noise: has shape \(2, 7\), must be numbers of shape \(2, 8\)"),
     ],
 )
 def test_bad_chips(field, value, message, program3, circuit):
     chips = replace(Chips.nominal(program3, 2), **{field: value})
     with pytest.raises(InputError, match=message):
-        conversion_deck(program3, circuit, chips, np.full((2, 1), 0.9))
+        conversion_deck(Converter(program3, circuit), chips, np.full((2, 1), 0.9))
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"guess": np.zeros((1, 6))}, r"guess: .*shape \(1, 7\), got shape \(1, 6\)"),
-        ({"guess": np.full((1, 7), np.nan)}, "guess: must be finite"),
-        ({"span": 0.0}, "span=0.0: must be above 0"),
-        ({"span": np.nan}, "span=nan: must be above 0"),
+        ({"guess": np.zeros((1, 6))}, r"guess: has shape \(1, 6\), must be numbers of shape \(1, 7\)"),
+        ({"span": 0.0}, "span=0.0: must be a finite number above 0"),
     ],
 )
 def test_bad_options(options, message, program3, circuit):
     good = {"guess": np.full((1, 7), 0.9), "span": SPAN}
     with pytest.raises(InputError, match=message):
-        transition_deck(program3, circuit, Chips.nominal(program3), **(good | options))
+        transition_deck(Converter(program3, circuit), Chips.nominal(program3), **(good | options))
 
 
 @pytest.mark.parametrize(
@@ -322,13 +316,13 @@ def test_bad_blocks(options, message):
         Blocks(**options)
 
 
-@pytest.mark.parametrize("v_mac", [np.zeros(3), np.zeros((2, 3)), np.array([[np.nan]])])
+@pytest.mark.parametrize("v_mac", [np.zeros(3), np.zeros((2, 3))])
 def test_bad_inputs_of_conversions(v_mac, program3, circuit):
-    with pytest.raises(InputError, match=r"v_mac: must be finite with shape \(1, m\)"):
-        conversion_deck(program3, circuit, Chips.nominal(program3), v_mac)
+    with pytest.raises(InputError, match=r"v_mac: .* must be numbers of shape \(1, m\)"):
+        conversion_deck(Converter(program3, circuit), Chips.nominal(program3), v_mac)
 
 
 def test_edges_longer_than_the_shortest_pulse(profile):
     program, slow = program_ramp("sigmoid", 5, profile), RampCircuit(t_edge=3e-9)
     with pytest.raises(InputError, match=r"t_edge=3e-09 s: the shortest select pulse, 4e-09 s, must be at least twice as long"):
-        transition_deck(program, slow, Chips.nominal(program), np.full((1, 31), 0.9), span=SPAN)
+        transition_deck(Converter(program, slow), Chips.nominal(program), np.full((1, 31), 0.9), span=SPAN)

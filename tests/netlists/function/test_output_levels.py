@@ -81,7 +81,7 @@ def test_quantizer_goes_through_json():
     q = Quantizer("lloyd-max", domain=(-3, 3), outputs=(0, 1), inputs=InputDistribution(0.5, 2.0, (1, 2, 3)), merge_lsb=0.1)
     assert Quantizer.from_dict(json.loads(json.dumps(asdict(q)))) == q
     assert Quantizer.from_dict(json.loads(json.dumps(asdict(Quantizer())))) == Quantizer()
-    with pytest.raises(InputError, match="quantizer: missing, unknown"):
+    with pytest.raises(InputError, match="quantizer: field"):
         Quantizer.from_dict({"place": 1})
 
 
@@ -104,10 +104,3 @@ def test_bad_quantizers(arguments, message):
 def test_one_output_only():
     with pytest.raises(InputError, match="one output only"):
         OutputLevels.lloyd_max(np.ones(5), 0, 1, 3)
-
-
-@pytest.mark.parametrize("bits", [0, 9, 2.5, True])
-@pytest.mark.parametrize("make", [OutputLevels.mid_rise, OutputLevels.mid_tread])
-def test_bits_out_of_range(make, bits):
-    with pytest.raises(InputError, match=r"1\.\.8 bits"):
-        make(0, 1, bits)

@@ -34,7 +34,7 @@ def test_way_through_json(table):
 
 @pytest.mark.parametrize("data", [{"name": "a"}, {"name": "a", "x": [0, 1, 2, 3], "y": [0, 1, 2, 3], "z": 1}])
 def test_dictionary_with_other_fields(data):
-    with pytest.raises(InputError, match="missing or unknown field"):
+    with pytest.raises(InputError, match="activation table: field"):
         ActivationTable.from_dict(data)
 
 
@@ -97,7 +97,7 @@ def test_callables_that_cannot_be_sampled(f, message):
 
 @pytest.mark.parametrize("domain", [(1, 1), (2, 1), (0, math.inf)])
 def test_domain_that_is_none(domain):
-    with pytest.raises(InputError, match="domain="):
+    with pytest.raises(InputError, match="domain"):
         from_callable("f", np.sin, *domain)
 
 
@@ -107,9 +107,9 @@ def test_polynomial_takes_the_constant_first():
     np.testing.assert_allclose(a.value(x), 1 - 2 * x**2, atol=2e-5)
 
 
-@pytest.mark.parametrize("c", [[1], [1, math.nan], "ab", None])
+@pytest.mark.parametrize("c", [[1], [1, math.nan]])
 def test_bad_coefficients(c):
-    with pytest.raises(InputError, match="coefficients="):
+    with pytest.raises(InputError, match="coefficients"):
         polynomial("p", c, -1, 1)
 
 

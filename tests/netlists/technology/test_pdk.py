@@ -165,8 +165,7 @@ def test_the_shared_library_gives_what_ngspice_b_gives_and_keeps_no_setting(tmp_
     )
     deck += ".save v(out)\n.tran 1e-11 5e-9 0 1e-11\n"
     ngspice = shared_instance()
-    with pdk.shared_settings(ngspice):
-        got = simulate(Deck(deck), ["out"])
+    got = simulate(Deck(deck, settings=pdk.SETTINGS), ["out"])
     want = run_bench(Deck(deck, "set wr_singlescale\nset numdgt=12\nrun\nwrdata out.txt v(out)\nquit"), ["out"])["out"]
     # Both interpolated onto one grid: step choices may differ.
     grid = np.linspace(0, 5e-9, 200)

@@ -18,8 +18,7 @@ from cosim.tasks.speech.features import mfcc
 from cosim.tasks.speech.keywords import build_keywords
 from cosim.tasks.speech.synthetic import CLASSES, KEYWORDS, SILENCE, UNKNOWN
 from cosim.tasks.speech.voices import loudest, prompt_of, split_of, voices_from
-from cosim.tasks.texts import sotu
-from cosim.tasks.texts.sotu import build_sotu, sotu_from
+from cosim.tasks.texts.sotu import SOTU
 from netlists.errors import InputError, ToolkitError
 
 
@@ -142,16 +141,16 @@ def test_missing_and_failing_clients_say_what_to_do(tmp_path, monkeypatch):
 
 def test_addresses_are_split_whole(tmp_path):
     files = {f"package/data/{1790 + i}_p.txt": f"Address {'abcd'[i // 10]} one. It is said.".encode() for i in range(40)}
-    task = sotu_from(tar(files | {"package/data/1790_p.json": b"{}", "package/README.md": b"x"}, "gz"))
+    task = SOTU.read(tar(files | {"package/data/1790_p.json": b"{}", "package/README.md": b"x"}, "gz"))
     assert task.decode(task.validation) == "address a one\nit is said\naddress c one\nit is said\n"
     assert len(task.train) + len(task.validation) + len(task.test) == 40 * len("address a one\nit is said\n")
     assert task.provenance.items["test"] == len(task.test)
     with pytest.raises(ToolkitError, match="the archive holds 3 texts, at least 20"):
-        sotu_from(tar(dict(list(files.items())[:3]), "gz"))
+        SOTU.read(tar(dict(list(files.items())[:3]), "gz"))
     path = tmp_path / "other.tgz"
     path.write_bytes(tar(files, "gz"))
-    with pytest.raises(ToolkitError, match=rf"SHA-256 .* must have {sotu.SOTU_SHA256}"):
-        build_sotu(path)
+    with pytest.raises(ToolkitError, match=rf"SHA-256 .* must have {SOTU.sha256}"):
+        SOTU.build(path)
 
 
 ROOT = "./usr/share/asterisk/sounds/"

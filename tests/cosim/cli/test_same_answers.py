@@ -37,7 +37,7 @@ from cosim.training import HardwareAware, TrainingSettings, train_task
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile
 
-DEMO = Path(__file__).resolve().parents[2] / "results" / "demo"
+DEMO = Path(__file__).resolve().parents[3] / "results" / "demo"
 MODELS = DEMO / "models"
 SIGMOID, TANH = MODELS / "sigmoid3.json", MODELS / "tanh3.json"
 QUIET = RunOptions(progress=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-MODEL = Path(__file__).parents[2] / "results" / "demo" / "models" / "sigmoid5.json"
+MODEL = Path(__file__).parents[1] / "results" / "demo" / "models" / "sigmoid5.json"
 HEAVY = (
     "PySpice",
     "numba",
