@@ -1,15 +1,14 @@
 """Error budgets: which error source costs how much accuracy, alone and among the others, and how much of it is allowed.
 
-=============  ===================================================================================================
-`sources`      the sources, their default amounts and where these come from
-`cells`        what happens to memristors; `ramps`: to a ramp column made of them; `columns`: to integrators and
-               comparators
-`chips`        chips with any set of sources on; `stepless`: columns without quantisation
-`bench`        runs a network on chips and keeps every answer
-`shapley`      shares of a total
-`tolerance`    the amount that a loss allows; of all sources: `tolerance_table`
-`run`          the whole study; `pictures`, `pages`
-=============  ===================================================================================================
+=================  ====================================================================================================
+`sources`          the sources, their default amounts and where these come from
+`device_errors`    what happens to memristors; `ramps`: to a ramp column made of them
+`chips`            chips with any set of sources on; `unquantized`: columns without quantisation
+`bench`            runs a network on chips and keeps every answer
+`shapley`          shares of a total
+`tolerance`        the amount that a loss allows; of all sources: `tolerance_table`
+`settings`, `run`  the whole study; `pictures`, `pages`
+=================  ====================================================================================================
 """
 
 import lazy_loader as _lazy

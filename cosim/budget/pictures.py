@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure
 
 
-def draw_waterfall(path: Path, shares: pd.DataFrame, everything: dict[str, Any]) -> None:
+def draw_waterfall(shares: pd.DataFrame, everything: dict[str, Any]) -> Figure:
     """From float accuracy down by each source's Shapley share to the accuracy with everything on."""
     top, end = 100 * everything["float"], 100 * everything["everything"]
     share = 100 * shares["share"].to_numpy()
@@ -49,10 +49,10 @@ def draw_waterfall(path: Path, shares: pd.DataFrame, everything: dict[str, Any])
     axis.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=9)
     axis.set(ylabel="accuracy (%)", ylim=(floor, ceiling))
     axis.set_title("Shapley share of each source, percentage points; bars: 95 % over orders, chips and test items", fontsize=9)
-    save_figure(figure, path)
+    return figure
 
 
-def draw_tolerances(path: Path, tolerances: pd.DataFrame, losses: pd.DataFrame, limit: float) -> None:
+def draw_tolerances(tolerances: pd.DataFrame, losses: pd.DataFrame, limit: float) -> Figure:
     """Loss of each source alone against the factor of its amount: what was tried, the monotone fit, the tolerance."""
     names = list(tolerances["source"])
     columns = 4
@@ -82,4 +82,4 @@ def draw_tolerances(path: Path, tolerances: pd.DataFrame, losses: pd.DataFrame, 
         "dashed: the amount of the budget, blue: tolerance and 95 % interval",
         fontsize=9,
     )
-    save_figure(figure, path)
+    return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from characterization.provenance import versions
-from characterization.resume import Parts
 from characterization.streams import part_sequences
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
-from cosim.report import RunOptions, write_report
+from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
-from netlists.files import make_folder, sha256_of, write_atomic, write_json
+from netlists.files import sha256_of
 from netlists.technology import RampCircuit, load_profile
 
 from ..tasks import load_task
@@ -31,13 +29,8 @@ from .sources import GROUPS, check_amounts, default_amounts, source
 from .tolerance_table import tolerance_tables
 
 
-def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str, Any]:
-    """Write ``sources.csv``, ``shapley.csv``, ``groups.csv``, ``tolerances.csv``, ``losses.csv``, pictures, summary and page.
-
-    Returns
-    -------
-    dict
-        What ``summary.json`` holds.
+def compute(settings: BudgetSettings, work: Work) -> Results:
+    """Computes losses, Shapley shares, shares of the circuit's parts and tolerances.
 
     Raises
     ------
@@ -45,8 +38,7 @@ def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str
         A network that the task does not fit or that has no budget, a source or an amount that cannot be, a folder with the parts of
         a stopped budget of other settings.
     """
-    start = time.perf_counter()
-    path = Path(settings.network)
+    path, run = Path(settings.network), work.options
     network = Network.load(path)
     network.task_name(settings.task)
     if info(settings.task).kind != "sequences":
@@ -57,13 +49,12 @@ def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str
     check_amounts(amounts, profile)
     rows, columns = settings.array_rows, settings.array_columns
     builder = ChipBuilder(network, profile, settings.bits, settings.seed, circuit, array_rows=rows, array_columns=columns)
-    if amounts["ramp_bits"] not in (0, settings.bits):
-        raise InputError(f"ramp_bits={amounts['ramp_bits']:g}: the ramps have {settings.bits} bits; give --bits, or ramp_bits=0")
+    if (bits := amounts["ramp_bits"]) not in (0, settings.bits):
+        raise InputError(f"ramp_bits={bits:g}: the ramps have {settings.bits} bits; give bits={bits:g}, or ramp_bits=0")
     if not any(amounts.values()):
         raise InputError("amounts: all are 0; a budget needs a source")
-    out = make_folder(Path(out))
-    parts = Parts(out, settings.model_dump(mode="json") | {"network_sha256": sha256_of(path)})
-    bench = BudgetBench(builder, task.test, settings.chips, amounts, parts, run.jobs)
+    digest = sha256_of(path)
+    bench = BudgetBench(builder, task.test, settings.chips, amounts, work.parts(network_sha256=digest), run.jobs)
     names = ("orders", "shares", "groups", "tolerances")
     rng = dict(zip(names, map(np.random.default_rng, part_sequences(settings.seed, len(names))), strict=True))
 
@@ -71,32 +62,34 @@ def run_budget(settings: BudgetSettings, out: Path, run: RunOptions) -> dict[str
     shares, everything = _shares(bench, settings.permutations, rng["orders"], rng["shares"], run)
     groups = _groups(bench, run)
     tolerances, losses = tolerance_tables(bench, settings.max_loss, rng["tolerances"], run)
-    tables = {"sources": sources, "shapley": shares, "groups": groups, "tolerances": tolerances, "losses": losses}
-    for name, table in tables.items():
-        write_atomic(out / f"{name}.csv", partial(table.to_csv, index=False, float_format="%.8g"))
-    draw_waterfall(out / "pictures" / "waterfall", shares, everything)
-    draw_tolerances(out / "pictures" / "tolerances", tolerances, losses, settings.max_loss)
-    summary = {
-        "study": "budget",
-        "command": _command(settings),
-        "settings": settings.model_dump(mode="json"),
-        "seed": settings.seed,
-        **everything,
-        "test_sequences": len(task.test),
-        "network_sha256": sha256_of(path),
-        "sources": _rows(sources),
-        "shapley": _rows(shares),
-        "groups": _rows(groups),
-        "tolerances": _rows(tolerances),
-        "warnings": list(builder.hardware(amounts).warnings),
-        "tasks": {task.name: str(task.provenance)},
-        "versions": versions(with_ngspice=False),
-        "wall_seconds": round(time.perf_counter() - start, 1),
-    }
-    write_json(out / "summary.json", summary)
-    write_report(out)
-    parts.done()
-    return summary
+    return Results(
+        summary={
+            "command": _command(settings),
+            "seed": settings.seed,
+            **everything,
+            "test_sequences": len(task.test),
+            "network_sha256": digest,
+            "sources": _rows(sources),
+            "shapley": _rows(shares),
+            "groups": _rows(groups),
+            "tolerances": _rows(tolerances),
+            "warnings": list(builder.hardware(amounts).warnings),
+            "tasks": {task.name: str(task.provenance)},
+            "versions": versions(with_ngspice=False),
+        },
+        tables={
+            "sources.csv": sources,
+            "shapley.csv": shares,
+            "groups.csv": groups,
+            "tolerances.csv": tolerances,
+            "losses.csv": losses,
+        },
+        pictures={
+            "waterfall": partial(draw_waterfall, shares, everything),
+            "tolerances": partial(draw_tolerances, tolerances, losses, settings.max_loss),
+        },
+        float_format="%.8g",
+    )
 
 
 def _losses(bench: BudgetBench, run: RunOptions) -> pd.DataFrame:
@@ -210,3 +203,7 @@ def describe(summary: dict[str, Any]) -> str:
             f"(has {t['shown']})"
         )
     return "\n".join(lines)
+
+
+STUDY = Study("budget", BudgetSettings, compute, describe)
+run_budget = STUDY.run

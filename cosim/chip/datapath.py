@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from cosim.network import exact_activation
 
 from .converters import Converters
-from .draw import ArraySum, ChipCell, ConvertedColumns
+from .draw import ArraySum, ChipCell, ChipMatrix, ConvertedColumns
 from .hardware import Hardware
 
 
@@ -32,8 +32,17 @@ class ChipPath:
 
     def product(self, matrix: str, *parts: np.ndarray) -> Mapping[str, np.ndarray]:
         m = self.chip.matrices[matrix]
-        lanes = parts[0].shape[1]
-        rows = self._buffer(f"{matrix} rows", m.matrix.shape[0], lanes)
+        rows = self.driven(m, parts)
+        z = self._buffer(f"{matrix} sums", m.matrix.shape[1], rows.shape[1])
+        self._sum(m.sums[0], rows, z)
+        for further in m.sums[1:]:
+            z += self._sum(further, rows, self._buffer(f"{matrix} partial", *z.shape))
+        self.convert(m, rows, z)
+        return {name: z[columns] for name, columns in self._gates[matrix]}
+
+    def driven(self, m: ChipMatrix, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """What drives the rows of a matrix, as rounded as pulse widths are, shape (rows, sequences)."""
+        rows = self._buffer(f"{m.matrix.name} rows", m.matrix.shape[0], parts[0].shape[1])
         start = 0
         for i, part in enumerate(parts):
             stop = start + len(part)
@@ -44,17 +53,16 @@ class ChipPath:
             start = stop
         if m.matrix.bias:
             rows[-1] = 1.0
-        z = self._buffer(f"{matrix} sums", m.matrix.shape[1], lanes)
-        self._sum(m.sums[0], rows, z)
-        for further in m.sums[1:]:
-            z += self._sum(further, rows, self._buffer(f"{matrix} partial", m.matrix.shape[1], lanes))
+        return rows
+
+    def convert(self, m: ChipMatrix, rows: np.ndarray, z: np.ndarray) -> None:
+        """Turns the columns' sums (columns, sequences) into outputs, in place."""
         for unit in m.units:
             columns = z[unit.columns]
             if isinstance(unit, ConvertedColumns):
                 self._convert(unit.bank, columns)
             else:
                 columns[:] = unit.compute(columns)
-        return {name: z[columns] for name, columns in self._gates[matrix]}
 
     def activate(self, activation: str, values: np.ndarray) -> np.ndarray:
         bank = self.chip.state_units.get(activation)

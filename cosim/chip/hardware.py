@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -114,7 +114,7 @@ class Arrays:
 
 
 @checked
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hardware:
     """What a network is evaluated on. At most one of ``bits``, ``ramps`` and ``adc`` is given; none of them is floating point.
 
@@ -186,6 +186,13 @@ class Hardware:
                 "partial_sums='digital': a bent ramp cannot convert a part of a sum; give adc, whose conversions are linear, "
                 "or take partial_sums='charge'"
             )
+
+    def __repr__(self) -> str:
+        """What differs from floating point; of ramps their resolution."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        if self.ramps is not None:
+            given["ramps"] = {a: None if r is None else f"{type(r).__name__} of {r.bits} bits" for a, r in self.ramps.items()}
+        return f"Hardware({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     @classmethod
     def fitted(cls, ramps: Mapping[str, Ramp], bits: int | None, **options: Any) -> Hardware:

@@ -6,6 +6,7 @@ Two kinds of uncertainty are kept apart: what another test set of this size coul
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -154,28 +155,42 @@ class Comparison(Generic[Interval]):
 
     def report(self) -> str:
         """A few lines for reading."""
-        bits = "/".join(map(str, dict.fromkeys(self.bits)))
-        ideal, hardware = (f"ideal {bits}-bit", f"{bits}-bit") if bits else ("exact activations", "hardware")
         o = self.over_chips
-        label = f"{hardware}, {o.chips} chip{'s' if o.chips > 1 else ''}"
+        exact, ideal, real = self._labels()
         lines = [
             f"{self.task}: {self.metric}",
-            self._line("float", self.float_),
+            self._line(exact, self.float_),
             self._line(ideal, self.ideal),
             f"    minus float         {self.ideal_to_float.report()}",
-            self._line(label, self.pooled, o.mean),
+            self._line(real, self.pooled, o.mean),
         ]
         if o.low is not None:
             lines.append(
                 f"    over chips          95 % interval of the mean {o.low:.4f}..{o.high:.4f}, chip to chip sd {o.deviation:.4f}"
             )
         lines.append(f"    minus float         {self.chips_to_float.report()}")
-        lines.append(f"    minus {'ideal' if bits else 'exact'}         {self.chips_to_ideal.report()}")
+        lines.append(f"    minus {'ideal' if self.bits else 'exact'}         {self.chips_to_ideal.report()}")
         return "\n".join(lines)
+
+    def _labels(self) -> tuple[str, str, str]:
+        """What is compared: floating point, converters as designed, drawn chips."""
+        bits = "/".join(map(str, dict.fromkeys(self.bits)))
+        ideal, hardware = (f"ideal {bits}-bit", f"{bits}-bit") if bits else ("exact activations", "hardware")
+        n = self.over_chips.chips
+        return "float", ideal, f"{hardware}, {n} chip{'s' if n > 1 else ''}"
 
     def _line(self, label: str, i: AccuracyInterval | BitsInterval, value: float | None = None) -> str:
         value = i.value if value is None else value
         return f"  {label:<22}{value:.4f}  (95 % interval for {self.total} test {self.items} {i.low:.4f}..{i.high:.4f})"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: value, interval over test sets, difference from floating point."""
+        changes = ("", *(f"{c.value:+.4f} ({c.low:+.4f} to {c.high:+.4f})" for c in (self.ideal_to_float, self.chips_to_float)))
+        rows = [("", self.metric, f"95 %, {self.total} test {self.items}", "minus float")]
+        for label, i, change in zip(self._labels(), (self.float_, self.ideal, self.pooled), changes, strict=True):
+            rows.append((label, f"{i.value:.4f}", f"{i.low:.4f} to {i.high:.4f}", change))
+        lines = ["".join(f"<td>{escape(text)}</td>" for text in row) for row in rows]
+        return f"<table><caption>{escape(self.task)}</caption>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def compare(

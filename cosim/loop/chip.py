@@ -263,9 +263,7 @@ def choose_columns(matrix: Matrix, settings: LoopSettings) -> np.ndarray:
     return columns[[named[j // matrix.width] in settings.gates for j in columns]]
 
 
-def _levels(
-    name: str, ramp: LoopRamp, tile: Tile, columns: tuple[int, ...], chosen: np.ndarray, keep: Keep
-) -> dict[int, np.ndarray]:
+def _levels(name: str, ramp: LoopRamp, tile: Tile, columns: list[int], chosen: np.ndarray, keep: Keep) -> dict[int, np.ndarray]:
     """Levels of the columns on a ramp, volts: measured where they are simulated, elsewhere the ramp's own plus the offset."""
     own = [j for j in columns if j in chosen]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.chip import ChipCell, ChipPath
+from cosim.chip import ChipCell, ChipMatrix, ChipPath
 from cosim.network import Network, run_layer
 from netlists.errors import SimulationError
 from netlists.ramp import RampProgram
@@ -55,8 +55,8 @@ class Who:
     failed: str = "stop"
 
 
-class LoopPath:
-    """As `forward.TimedDatapath`.
+class LoopPath(ChipPath):
+    """The datapath of one direction of a layer on the loop's chip.
 
     Parameters
     ----------
@@ -71,44 +71,25 @@ class LoopPath:
     def __init__(
         self, chip: LoopChip, cell: ChipCell, key: str, active: np.ndarray, who: Who, tell: Callable[[StepConversion], None]
     ) -> None:
-        self.cell = cell.cell
-        self._chip, self._key, self._active, self._who, self._tell = chip, key, active, who, tell
-        self._inner = ChipPath(cell, chip.evaluator.hardware, "numpy", chip.evaluator.dtype)
-        self._matrices = cell.matrices
-        self._counters, self._step = np.zeros(0, np.uint32), 0
+        super().__init__(cell, chip.evaluator.hardware, "numpy", chip.evaluator.dtype)
+        self._loop, self._key, self._active, self._who, self._tell = chip, key, active, who, tell
 
-    def at(self, counters: np.ndarray, step: int) -> None:
-        self._counters, self._step = counters, step
-        self._inner.at(counters, step)
-
-    def activate(self, activation: str, values: np.ndarray) -> np.ndarray:
-        return self._inner.activate(activation, values)
-
-    def product(self, matrix: str, *parts: np.ndarray) -> Mapping[str, np.ndarray]:
-        array = self._chip.arrays.get(f"{self._key}.{matrix}")
-        if array is None:
-            return self._inner.product(matrix, *parts)
-        m = self._matrices[matrix]
-        pwm = self._chip.evaluator.hardware.pwm
-        assert pwm is not None
-        assert m.ranges is not None
-        rows = [pwm.quantize(part, full) for part, full in zip(parts, m.ranges, strict=True)]
-        if m.matrix.bias:
-            rows.append(np.ones((1, parts[0].shape[1]), parts[0].dtype))
-        driven = np.concatenate(rows)
-        z = m.sums[0].weights @ driven
+    def convert(self, m: ChipMatrix, rows: np.ndarray, z: np.ndarray) -> None:
+        array, pwm = self._loop.arrays.get(f"{self._key}.{m.matrix.name}"), self.hardware.pwm
+        if array is None or pwm is None:
+            super().convert(m, rows, z)
+            return
         n = int(self._active[self._step])
         # The same rounded numbers as the quantized rows: whole but for their last bits.
-        codes = np.rint(driven[:, :n] / array.row_scale[:, None] * pwm.max_code).astype(int)
-        z[:, :n] = self._convert(array, z[:, :n], codes)
+        codes = np.rint(rows[:, :n] / array.row_scale[:, None] * pwm.max_code).astype(int)
+        z[:, :n] = self._outputs(array, z[:, :n], codes)
         z[:, n:] = 0.0
-        return {g.name: z[m.matrix.columns(g.name)] for g in m.matrix.gates}
 
-    def _convert(self, array: LoopArray, x: np.ndarray, drive: np.ndarray) -> np.ndarray:
+    def _outputs(self, array: LoopArray, x: np.ndarray, drive: np.ndarray) -> np.ndarray:
         """Outputs of all columns, shape of ``x``."""
         identities = self._counters[: x.shape[1]]
-        passed = self._chip.passed(array, np.arange(len(x)), x, self._step, identities)
-        programs = [self._chip.ramps[array.gate(j).activation].program for j in range(len(x))]
+        passed = self._loop.passed(array, np.arange(len(x)), x, self._step, identities)
+        programs = [self._loop.ramps[array.gate(j).activation].program for j in range(len(x))]
         codes = np.array([p.codes[k] for p, k in zip(programs, passed, strict=True)])
         step = Step(array, self._step, x[array.chosen].copy(), drive, identities)
         answer = None

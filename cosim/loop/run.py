@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
 from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
-from cosim.report import write_report
+from cosim.report import write_report, write_table
 from netlists.errors import InputError
-from netlists.files import make_folder, write_atomic, write_json
+from netlists.files import make_folder, write_json
 
 from ..tasks import SequenceSet, Task
 from . import agreement as agree, pictures
@@ -162,7 +161,7 @@ def run_loop(
     # Of a closed loop that the folder may have held before.
     (out / "travel.csv").unlink(missing_ok=True)
     for name, table in tables.items():
-        write_atomic(out / f"{name}.csv", partial(table.to_csv, index=False))
+        write_table(out / f"{name}.csv", table)
     summary = {
         "study": "loop",
         "command": command,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, save_figure
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure
 
 SHOWN = {
     "energy": (1e6, "energy an inference (uJ)"),
@@ -21,14 +21,13 @@ SHOWN = {
 
 
 def draw_front(
-    path: Path,
     rows: Sequence[Mapping[str, Any]],
     front: Sequence[Mapping[str, Any]],
     tries: Sequence[Mapping[str, Any]],
     objective: str,
     judged: str,
     max_loss: float,
-) -> None:
+) -> Figure:
     """Loss against the objective: every design, the front, the default, and what SPICE made of the designs tried."""
     factor, label = SHOWN[objective]
     figure, axes = new_figure(8.2, 4.8)
@@ -63,10 +62,10 @@ def draw_front(
         axis.set_ylim(min(losses.min(), 0.0) - 0.5, max(1.5 * losses.max(), 300 * max_loss, 1.0))
     axis.set(xlabel=label, ylabel="loss of accuracy on validation sequences (%)")
     axis.legend(fontsize=8, loc="center right")
-    save_figure(figure, path)
+    return figure
 
 
-def draw_importances(path: Path, shares: pd.DataFrame, objective: str) -> None:
+def draw_importances(shares: pd.DataFrame, objective: str) -> Figure:
     """Share of each variable in the objective and in the loss."""
     figure, axes = new_figure(7.2, 3.6)
     axis = axes[0, 0]
@@ -80,4 +79,4 @@ def draw_importances(path: Path, shares: pd.DataFrame, objective: str) -> None:
     axis.set(xlabel="share of the variance over the grid (%)")
     if names:
         axis.legend(fontsize=8)
-    save_figure(figure, path)
+    return figure

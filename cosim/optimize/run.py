@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from characterization.provenance import versions
 from characterization.resume import Parts
 from cosim.chip import converted_columns
 from cosim.network import Network
-from cosim.report import RunOptions, write_report
+from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
-from netlists.files import make_folder, sha256_of, write_atomic, write_json
+from netlists.files import sha256_of
 from netlists.technology import load_profile
 
 from ..cost import Design, NetworkShape, network_cost
@@ -46,16 +45,16 @@ FRESH = 1
 class Job:
     """One search: the network, its sequences, the space, and what a design costs and loses."""
 
-    def __init__(self, settings: OptimizeSettings, run: RunOptions, work: Path) -> None:
+    def __init__(self, settings: OptimizeSettings, work: Work) -> None:
         if info(settings.task).kind != "sequences":
             raise InputError(f"task {settings.task!r}: is a text; a design search takes a classification task such as voices")
-        self.settings, self.run, self.work = settings, run, work
+        self.settings, self.run, self.work = settings, work.options, work
         self._simulated: dict[int, dict[str, Simulated]] = {}
         self.network = Network.load(settings.network)
         self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
         held_out = held_out_sequences(self.task, self.network)
-        self.validation = DesignBench(self.network, held_out, self.profile, settings.r_wire, run.jobs)
+        self.validation = DesignBench(self.network, held_out, self.profile, settings.r_wire, work.options.jobs)
         self.space = Space(variables(self.profile), settings.fixed)
         steps = round(float(np.mean(self.validation.data.lengths)))
         self.shape = NetworkShape.of(self.network, steps)
@@ -104,7 +103,7 @@ class Job:
                 self.profile,
                 samples=s.samples,
                 seed=s.seed + FRESH,
-                folder=self.work,
+                folder=self.work.out / SPICE,
                 jobs=self.run.jobs,
                 progress=self.run.progress,
             )
@@ -120,18 +119,13 @@ class Job:
         }
 
 
-def run_optimize(settings: OptimizeSettings, out: Path, run: RunOptions, command: str) -> dict[str, Any]:
-    """Search, confirm, report; write ``trials.csv``, ``front.csv``, ``importances.csv``, models, pictures and ``summary.json``.
+def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
+    """Searches, confirms the best designs in SPICE, and compares them on the test sequences.
 
     Parameters
     ----------
     command : str
         The command line, for the report.
-
-    Returns
-    -------
-    dict
-        What ``summary.json`` holds.
 
     Raises
     ------
@@ -141,11 +135,10 @@ def run_optimize(settings: OptimizeSettings, out: Path, run: RunOptions, command
         Optuna or ngspice is missing. Finished trials and simulations are kept; the same command goes on.
     """
     optuna()
-    start = time.perf_counter()
-    job = Job(settings, run, Path(out) / SPICE)
-    out = make_folder(Path(out))
-    stored = settings.model_dump(mode="json") | {"network": sha256_of(Path(settings.network))}
-    parts = Parts(out, stored)
+    run = work.options
+    job = Job(settings, work)
+    digest = sha256_of(Path(settings.network))
+    parts = work.parts(network=digest)
     judged = JUDGED[settings.judge]
 
     most = min(settings.trials, job.space.size)
@@ -177,7 +170,7 @@ def run_optimize(settings: OptimizeSettings, out: Path, run: RunOptions, command
     compared = _compare(job, {"default": rows[0], "chosen": chosen or (tries[-1] if tries else None)}, parts, unmeasured)
     if chosen is not None:
         for activation, ramp in job.simulated(chosen).items():
-            ramp.model.save(out / "models" / f"{activation}.json")
+            ramp.model.save(work.out / "models" / f"{activation}.json")
 
     shares = {
         settings.objective: main_effects(job.space, job.objective, COST_SAMPLES, np.random.default_rng(settings.seed)),
@@ -185,18 +178,12 @@ def run_optimize(settings: OptimizeSettings, out: Path, run: RunOptions, command
     }
     table = [{"target": t, "variable": v, "importance": share} for t, found in shares.items() for v, share in found.items()]
     tables = {
-        "trials": pd.DataFrame(rows),
-        "front": pd.DataFrame([r | {"confirmed": _verdict(r, tries)} for r in best]),
-        "importances": pd.DataFrame(table, columns=["target", "variable", "importance"]),
+        "trials.csv": pd.DataFrame(rows),
+        "front.csv": pd.DataFrame([r | {"confirmed": _verdict(r, tries)} for r in best]),
+        "importances.csv": pd.DataFrame(table, columns=["target", "variable", "importance"]),
     }
-    for name, table in tables.items():
-        write_atomic(out / f"{name}.csv", lambda p, table=table: table.to_csv(p, index=False))  # type: ignore[misc]
-    draw_front(out / "pictures" / "front", rows, best, tries, settings.objective, judged, settings.max_loss)
-    draw_importances(out / "pictures" / "importance", tables["importances"], settings.objective)
     summary = {
-        "study": "optimize",
         "command": command,
-        "settings": settings.model_dump(mode="json"),
         "seed": settings.seed,
         "variables": [
             {
@@ -209,7 +196,7 @@ def run_optimize(settings: OptimizeSettings, out: Path, run: RunOptions, command
             }
             for v in job.space.variables
         ],
-        "network_sha256": stored["network"],
+        "network_sha256": digest,
         "validation_sequences": len(job.validation.data),
         "test_sequences": len(job.test.data),
         "steps": job.shape.steps,
@@ -225,12 +212,12 @@ def run_optimize(settings: OptimizeSettings, out: Path, run: RunOptions, command
         "warnings": _warnings(job, rows, tries, unmeasured),
         "tasks": {settings.task: str(job.task.provenance)},
         "versions": versions() | {"optuna": optuna().__version__},
-        "wall_seconds": round(time.perf_counter() - start, 1),
     }
-    write_json(out / "summary.json", summary)
-    write_report(out)
-    parts.done()
-    return summary
+    pictures = {
+        "front": partial(draw_front, rows, best, tries, settings.objective, judged, settings.max_loss),
+        "importance": partial(draw_importances, tables["importances.csv"], settings.objective),
+    }
+    return Results(summary, tables, pictures)
 
 
 def _confirm(job: Job, found: list[Row], judged: str, parts: Parts, unmeasured: list[Row]) -> list[Row]:
@@ -329,3 +316,8 @@ def describe(summary: Mapping[str, Any]) -> str:
             f"({100 * test['low']:+.2f}..{100 * test['high']:+.2f})",
         ]
     return "\n".join(lines)
+
+
+def run_optimize(settings: OptimizeSettings, out: Path, options: RunOptions, command: str) -> dict[str, Any]:
+    """Runs a search and writes its folder, as `cosim.report.Study.run`; ``command`` is the command line, for the report."""
+    return Study("optimize", OptimizeSettings, partial(compute, command), describe).run(settings, out, options)

@@ -73,52 +73,16 @@ def variables(profile: DeviceProfile) -> tuple[Variable, ...]:
         Variable("bits", (2, 3, 4, 5, 6), nominal.bits, "", 1, "bits of the ramps", True, 2, 8),
         Variable("n_in", (3, 4, 5, 6), nominal.n_in, "", 1, "bits of the input pulses, sign included", True, 2, 8),
         Variable("v_read", (0.05, 0.1, 0.15, 0.2, 0.25), nominal.v_read, "V", 1, "read voltage", False, 0.02, 0.4),
-        Variable(
-            "t_step",
-            (4e-9, 6e-9, 8e-9, 12e-9, 16e-9, 24e-9, 32e-9),
-            nominal.t_step,
-            "ns",
-            1e9,
-            "clock of a ramp step",
-            False,
-            2e-9,
-            1e-6,
-        ),
-        Variable(
-            "g_max",
-            tuple(g for g in conductances if g >= 1.2 * profile.g_min),
-            profile.g_max,
-            "uS",
-            1e6,
-            "largest conductance that is used",
-            False,
-            1.2 * profile.g_min,
-            profile.g_max,
-        ),
-        Variable(
-            "calibration_cells",
-            (1, 2, 3, 5, 8),
-            nominal.calibration_cells,
-            "",
-            1,
-            "calibration cells of a ramp column",
-            True,
-            1,
-            32,
-        ),
-        Variable(
-            "comparator_offset",
-            tuple(part * offset for part in (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)),
-            nominal.comparator_offset,
-            "mV",
-            1e3,
-            "sigma of the offset that comparators are sized for",
-            False,
-            1e-4,
-            0.05,
-        ),
+        Variable("t_step", (4e-9, 6e-9, 8e-9, 12e-9, 16e-9, 24e-9, 32e-9), nominal.t_step, "ns", 1e9,
+                 "clock of a ramp step", False, 2e-9, 1e-6),
+        Variable("g_max", tuple(g for g in conductances if g >= 1.2 * profile.g_min), profile.g_max, "uS", 1e6,
+                 "largest conductance that is used", False, 1.2 * profile.g_min, profile.g_max),
+        Variable("calibration_cells", (1, 2, 3, 5, 8), nominal.calibration_cells, "", 1,
+                 "calibration cells of a ramp column", True, 1, 32),
+        Variable("comparator_offset", tuple(part * offset for part in (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)), nominal.comparator_offset,
+                 "mV", 1e3, "sigma of the offset that comparators are sized for", False, 1e-4, 0.05),
         Variable("array_size", (16, 32, 64, 128), 64, "cells", 1, "rows and columns of an array", True, 4, 1024),
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -144,7 +108,7 @@ class Space:
         known = {v.name: v for v in self.variables}
         for name in self.fixed:
             if name not in known:
-                raise InputError(f"--fix {name}: unknown; the variables are {', '.join(known)}")
+                raise InputError(f"fixed: {name} is unknown; the variables are {', '.join(known)}")
         object.__setattr__(self, "fixed", {name: known[name].check(value) for name, value in self.fixed.items()})
 
     @property

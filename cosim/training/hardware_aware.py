@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -41,12 +41,14 @@ class HardwareAware:
         h = self.hardware
         # What is named by itself below is set to what any hardware may have.
         others = replace(h, ramps=None, threshold_noise=0.0, state_unit="float")
+        # Every field, as networks of before have it.
+        text = f"Hardware({', '.join(f'{f.name}={getattr(others, f.name)!r}' for f in fields(others))})"
         return {
             "hardware_bits": h.bits,
             "hardware_ramps": None if h.ramps is None else ", ".join(f"{k}: {_describe(r)}" for k, r in sorted(h.ramps.items())),
             "hardware_state_unit": h.state_unit,
             "hardware_pwm_bits": None if h.pwm is None else h.pwm.bits,
-            "hardware_others_sha256": hashlib.sha256(repr(others).encode()).hexdigest(),
+            "hardware_others_sha256": hashlib.sha256(text.encode()).hexdigest(),
             "threshold_noise": h.threshold_noise,
             "weight_noise": self.weight_noise,
         }

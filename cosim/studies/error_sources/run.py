@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,10 +20,21 @@ from cosim.budget import AnswerBench, budget_profile
 from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
 from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import LSTMNetwork
-from cosim.report import BEFORE, IDEAL, MEASURED, RunOptions, StudySettings, Words, new_figure, save_figure, write_report
+from cosim.report import (
+    BEFORE,
+    IDEAL,
+    MEASURED,
+    RunOptions,
+    StudySettings,
+    Words,
+    new_figure,
+    save_figure,
+    write_report,
+    write_table,
+)
 from cosim.tasks import SequenceSet, load_task
 from cosim.training import TrainingSettings, train_task
-from netlists.files import make_folder, write_atomic, write_json
+from netlists.files import make_folder, write_json
 from netlists.technology import DeviceProfile, load_profile
 
 BITS = (5, 4, 3)
@@ -161,7 +171,7 @@ def run_error_sources(settings: ErrorSourcesSettings, out: Path, run: RunOptions
             separation += [labels | row for row in bench.separation()]
     tables = {"sources": pd.DataFrame(sources), "separation": pd.DataFrame(separation), "networks": pd.DataFrame(networks)}
     for title, table in tables.items():
-        write_atomic(out / f"{title}.csv", partial(table.to_csv, index=False))
+        write_table(out / f"{title}.csv", table)
     for name in tasks:
         draw(out / "pictures" / name, *(tables[t][tables[t]["task"] == name] for t in ("sources", "separation", "networks")))
     summary = {
@@ -225,7 +235,7 @@ class HardwareBench(AnswerBench):
         for noise in (0.0, *THRESHOLD_NOISE):
             for high, low in pairwise(BITS):
                 correct, against = self.ideal(high, noise), self.ideal(low, noise)
-                row = {"threshold_noise_lsb": noise, "bits": high, "against_bits": low}
+                row: dict[str, Any] = {"threshold_noise_lsb": noise, "bits": high, "against_bits": low}
                 row |= {"accuracy": float(correct.mean()), "against_accuracy": float(against.mean())}
                 rows.append(row | accuracy_change(correct, against).columns())
         return rows

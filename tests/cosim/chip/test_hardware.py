@@ -290,3 +290,11 @@ def test_any_activation_of_the_toolkit_can_be_a_gates(activation, sequences):
         np.testing.assert_array_equal(*both)
         loss[bits] = np.abs(both[0] - exact).max()
     assert loss[8] < 0.25 * loss[3]
+
+
+def test_hardware_shows_what_differs_from_floating_point():
+    ramps = {"sigmoid": RampDraw.ideal("sigmoid", 4), "tanh": None}
+    assert repr(Hardware()) == "Hardware()"
+    shown = repr(Hardware(ramps=ramps, pwm=PwmInputs(4), v_read=0.15))
+    assert shown.startswith("Hardware(ramps={'sigmoid': 'RampDraw of 4 bits', 'tanh': None}, pwm=PwmInputs(bits=4")
+    assert shown.endswith("v_read=0.15)")

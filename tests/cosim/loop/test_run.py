@@ -37,7 +37,7 @@ def test_a_disagreement_is_listed_with_its_margin_and_travels(network, task, mak
     for row in found.itertuples():
         k = min(row.code_spice, row.code_model)
         assert row.margin_lsb == pytest.approx(
-            abs(row.x - array.levels[row.column][k]) / chip.ramps[array.activation_of(row.column)].program.lsb[k]
+            abs(row.x - array.levels[row.column][k]) / chip.ramps[array.gate(row.column).activation].program.lsb[k]
         )
     assert program.bits == 3
     travel = pd.read_csv(tmp_path / "travel.csv")

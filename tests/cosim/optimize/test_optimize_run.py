@@ -14,6 +14,7 @@ from cosim.optimize import confirm, run as run_module
 from cosim.optimize.pictures import draw_front, draw_importances
 from cosim.optimize.run import OBJECTIVES, Job, OptimizeSettings, describe, run_optimize
 from cosim.optimize.search import front
+from cosim.report.pictures import save_figure
 from cosim.report.registry import write_report
 from cosim.report.settings import RunOptions
 from cosim.tasks import load_task
@@ -230,7 +231,7 @@ def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, mo
         (["--objective", "beauty"], "objective='beauty': Input should be 'energy'"),
         (["--trials", "1"], "trials=1: Input should be greater than or equal to 2"),
         (["--fix", "bits"], "--fix 'bits': must be NAME=VALUE"),
-        (["--fix", "colour=3"], "--fix colour: unknown; the variables are bits"),
+        (["--fix", "colour=3"], "fixed: colour is unknown; the variables are bits"),
         (["--task", "sotu"], "task 'sotu': is a text"),
         (["--task", "vowels"], "was trained on task 'digits', not on 'vowels'"),
         (["--profile", "gold"], "profile='gold': unknown"),
@@ -246,9 +247,9 @@ def test_bad_use_is_one_clear_line(network, tmp_path, capsys, options, words):
 def test_every_objective_has_a_picture(tmp_path, objective):
     rows = [{"trial": n, objective: 1e-6 * (9 - n), "loss": None if n == 3 else 0.002 * n} for n in range(6)]
     tries = [rows[2] | {"validation": {"confirmed": {"loss": 0.006}}, "confirmed": False}]
-    draw_front(tmp_path / "front", rows, front(rows, objective, "loss"), tries, objective, "loss", 0.005)
+    save_figure(draw_front(rows, front(rows, objective, "loss"), tries, objective, "loss", 0.005), tmp_path / "front")
     assert (tmp_path / "front.png").read_bytes()[:4] == b"\x89PNG"
     # Nothing could be built, nothing is within the limit: still a picture.
-    draw_front(tmp_path / "none", [r | {"loss": None} for r in rows], [], [], objective, "loss", 0.0)
-    draw_importances(tmp_path / "importance", pd.DataFrame(columns=["target", "variable", "importance"]), objective)
+    save_figure(draw_front([r | {"loss": None} for r in rows], [], [], objective, "loss", 0.0), tmp_path / "none")
+    save_figure(draw_importances(pd.DataFrame(columns=["target", "variable", "importance"]), objective), tmp_path / "importance")
     assert (tmp_path / "none.svg").exists()

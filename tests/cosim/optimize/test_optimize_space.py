@@ -51,7 +51,7 @@ def test_fixed_variables_are_not_searched():
 @pytest.mark.parametrize(
     ("fixed", "words"),
     [
-        ({"colour": 1.0}, "--fix colour: unknown; the variables are bits"),
+        ({"colour": 1.0}, "fixed: colour is unknown; the variables are bits"),
         ({"bits": 4.5}, "bits=4.5: must be a whole number from 2 to 8"),
         ({"g_max": 9e-4}, "g_max=0.0009: must be a number from 0.00012 to 0.0004"),
         ({"v_read": float("nan")}, "v_read=nan"),
