@@ -152,7 +152,7 @@ def run_loop_network(
 
     Parameters
     ----------
-    x, active, counters : as for `forward.run_layer`
+    x, active, counters : as for `cosim.network.run_layer`
     """
     sequences = int(active[0])
     last = hidden = np.empty(0)
