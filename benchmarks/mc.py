@@ -197,8 +197,7 @@ def startup() -> float:
         "from characterization.chips.sampling import draw\n"
         "from characterization.chips.transitions import measure\n"
         "plan = RampPlan('sigmoid', 5, seed=1)\n"
-        "program = plan.program()\n"
-        "assert measure(Converter(program, plan.circuit), draw(plan, np.arange(1)).chips()).status == ['ok']\n"
+        "assert measure(plan.converter, draw(plan, np.arange(1)).chips()).status == ['ok']\n"
     )
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True)
