@@ -72,6 +72,14 @@ class RampPlan:
         Whether each chip is measured a third time, in a noisy conversion by another column's comparator.
     quantizer : Quantizer
         Placement of the output levels and where to saturate.
+
+    Examples
+    --------
+    >>> plan = RampPlan("tanh", 4, seed=1)
+    >>> plan
+    RampPlan(tanh, 4 bits, level macro, seed 1, profile taox-100-400, calibration one-point)
+    >>> plan.program().x.shape
+    (15,)
     """
 
     activation: str | ActivationTable

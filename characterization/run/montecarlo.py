@@ -84,6 +84,15 @@ def characterize(
         Bad counts, or a folder that holds another plan's run (the differences are named).
     ToolkitError
         ngspice missing, folder not writable or in use by another process. Finished samples are kept.
+
+    Examples
+    --------
+    >>> from characterization import RampPlan
+    >>> run = characterize(RampPlan("sigmoid", 2, seed=1), samples=4, progress=False)
+    >>> run
+    Run(sigmoid, 2 bits, level macro, seed 1, 4 samples (0 failed))
+    >>> run.levels(calibrated=True).shape
+    (4, 3)
     """
     if out is None:
         if cluster is not None or chunks is not None:

@@ -68,6 +68,10 @@ def test_the_answer_does_not_depend_on_the_jobs(model, result):
     assert validate(model, 16, 99, jobs=2, conversions=4, progress=False) == result
 
 
+def test_held_out_chips_have_the_next_seed_by_default(model):
+    assert validate(model, 8, conversions=1, progress=False)["seed"] == 8
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
