@@ -6,7 +6,7 @@ class ToolkitError(Exception):
 
 
 class InputError(ToolkitError, ValueError):
-    """What the user asked for cannot be: the message names the thing, the value and what is allowed."""
+    """A request that cannot be met: the message names the thing, the value and what is allowed."""
 
 
 class SimulationError(ToolkitError):

@@ -65,7 +65,7 @@ def elimination_order(rows: int, cols: int) -> np.ndarray:
 
 
 class _Structure:
-    """What the equations of crossbars of one shape have in common, whatever their conductances.
+    """Structure that the equations of crossbars of one shape share, whatever their conductances.
 
     Every entry of the matrix is a sum of values with signs; the values are the conductances of the row ends, column
     ends, row segments, column segments and then of each cell.
@@ -216,7 +216,7 @@ class NodalNetwork:
         return out
 
     def name(self, unknown: int) -> str:
-        """Where an unknown is, for messages: ``row wire at row 3, column 0``."""
+        """Names the place of an unknown, for messages: ``row wire at row 3, column 0``."""
         side, cell = divmod(int(self._structure.label[unknown]), self.crossbar.rows * self.crossbar.cols)
         i, j = divmod(cell, self.crossbar.cols)
         return f"{'column' if side else 'row'} wire at row {i}, column {j}"

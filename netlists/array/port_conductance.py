@@ -59,7 +59,7 @@ def _corner_solve(factor: SuperLU, right: np.ndarray) -> np.ndarray:
 
 
 def _separate_lines(g: np.ndarray, crossbar: Crossbar, r_wire: float, r_end: float, ends: str) -> tuple[np.ndarray, np.ndarray]:
-    """Where the crossing lines are ideal sources, each line is a network of its own.
+    """Conductances of lines that ideal sources cross: each line is a network of its own.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ from netlists.spice import pulses
 @checked
 @dataclass(frozen=True)
 class Pwm:
-    """How inputs become pulses.
+    """Pulse-width modulation: how inputs become pulses.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ CELL_STYLES = ("selected", "switch")
 @checked
 @dataclass(frozen=True)
 class Blocks:
-    """Which block stands in each place of the converter.
+    """Blocks of a converter: which one stands in each place.
 
     Attributes
     ----------

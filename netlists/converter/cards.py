@@ -162,7 +162,7 @@ def switch_cells(converter: Converter, conductance: np.ndarray, tag: str = "", l
 
 
 def drive_lines(circuit: RampCircuit) -> list[str]:
-    """What cells with switches hang on: the lines ``drvp`` of those that lift the ramp, ``drvn`` of those that lower it."""
+    """Drive lines of cells with switches: ``drvp`` of those that lift the ramp, ``drvn`` of those that lower it."""
     return [f"Vdrv{p} drv{p} 0 DC {circuit.v_cm + sign * circuit.v_read!r}" for p, sign in (("p", -1), ("n", 1))]
 
 
@@ -222,7 +222,7 @@ def pwm_driver(name: str, nodes: str, blocks: Blocks, circuit: RampCircuit, *, t
 
 
 def row_rails(circuit: RampCircuit) -> list[str]:
-    """What the row drivers of level ``sky130`` switch between."""
+    """Rails that the row drivers of level ``sky130`` switch between."""
     return [f"Vlo vlo com DC {-circuit.v_read!r}", f"Vhi vhi com DC {circuit.v_read!r}"]
 
 

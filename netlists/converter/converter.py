@@ -52,7 +52,7 @@ class Converter:
 
     @property
     def stop(self) -> float:
-        """When the last counter has counted, seconds."""
+        """Time at which the last counter has counted, seconds."""
         return self.clock.stop + 2 * count_time(self.circuit)
 
 

@@ -27,7 +27,7 @@ from .converter import Converter
 
 @dataclass(frozen=True, eq=False)
 class ColumnCharge:
-    """What drives the integrators of m columns.
+    """Charge sources of m columns: what drives their integrators.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ def replay_deck(
 
 
 def saved_vectors(m: int, *, counters: bool) -> list[str]:
-    """What `codes` needs of a deck of ``m`` columns."""
+    """Vectors that `codes` needs of a deck of ``m`` columns."""
     return [f"code{j}" for j in range(m)] if counters else ["com", *(f"y{j}" for j in range(m))]
 
 

@@ -231,7 +231,7 @@ class Tile:
         return out
 
     def mac_window(self) -> tuple[float, float, float]:
-        """When the hold switches close, the first PWM period starts and the hold switches open, seconds."""
+        """Times at which the hold switches close, the first PWM period starts and the hold switches open, seconds."""
         closed = self.circuit.t_reset
         start = closed + 5 * self.circuit.t_edge
         return closed, start, start + self.pwm.duration

@@ -30,7 +30,7 @@ IDEAL_GAIN = 1e6
 
 @dataclass(frozen=True, eq=False)
 class TileResult:
-    """What a tile makes of input vectors.
+    """Held voltages and codes that a tile makes of input vectors.
 
     Attributes
     ----------

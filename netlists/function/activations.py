@@ -59,7 +59,7 @@ class Activation:
         return OutputLevels.mid_rise(self.y_min, self.y_max, bits)
 
     def crossings(self, levels: OutputLevels, *, merge_lsb: float = thresholds.MERGE_LSB) -> Thresholds:
-        """Where the function crosses the decision levels, sorted in x, and which way.
+        """Finds where the function crosses the decision levels, sorted in x, and which way.
 
         Parameters
         ----------

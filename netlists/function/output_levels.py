@@ -31,7 +31,7 @@ _BINS = 1024
 @checked
 @dataclass(frozen=True)
 class InputDistribution:
-    """What a converter's inputs are like: Gaussian, or samples.
+    """Distribution of a converter's inputs: Gaussian, or samples.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class InputDistribution:
 @checked
 @dataclass(frozen=True)
 class Quantizer:
-    """How the outputs of an activation are divided among the codes.
+    """Division of the outputs of an activation among the codes.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Quantizer:
 
     @property
     def saturation(self) -> tuple[str, ...]:
-        """Where inputs and outputs are cut, in words."""
+        """Says where inputs and outputs are cut."""
         cuts = (("inputs", self.domain), ("outputs", self.outputs))
         return tuple(f"{what} saturate outside {cut[0]:g}..{cut[1]:g}" for what, cut in cuts if cut is not None)
 

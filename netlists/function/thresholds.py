@@ -146,7 +146,7 @@ def _nodes(name: str, value: Function, domain: tuple[float, float]) -> tuple[np.
 
 
 def _extremum(value: Function, low: float, high: float, direction: float) -> float:
-    """Where a function that rises (direction 1) or falls (-1) first is largest or smallest between two points."""
+    """Finds where a function that rises (direction 1) or falls (-1) first is largest or smallest between two points."""
     from scipy.optimize import minimize_scalar
 
     found = minimize_scalar(
@@ -193,7 +193,7 @@ def _bisect(value: Function, low: np.ndarray, high: np.ndarray, level: np.ndarra
 def _without_touches(
     at: np.ndarray, sign: np.ndarray, x: np.ndarray, distance: np.ndarray, level: np.ndarray, merge: float
 ) -> tuple[np.ndarray, list[float]]:
-    """Which crossings stay when pairs that hardly pass their level go, and how far those pass; smallest first."""
+    """Tells which crossings stay when pairs that hardly pass their level go, and how far those pass; smallest first."""
     keep = np.ones(len(at), bool)
     merged: list[float] = []
     while True:

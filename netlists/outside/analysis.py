@@ -62,7 +62,7 @@ class Analysis:
             return math.nan
 
     def shortfall(self, scale: np.ndarray) -> str | None:
-        """What is missing of the result, or None; what expressions ask for is not known here and not checked.
+        """Says what is missing of the result, or None; what expressions ask for is not known here and not checked.
 
         Parameters
         ----------
@@ -143,7 +143,7 @@ def difference(vector: str) -> tuple[str, str] | None:
 
 
 def ngspice_name(vector: str) -> str:
-    """How ngspice knows the vector: the current of a resistor, say, as a parameter of the device."""
+    """Name by which ngspice knows the vector: the current of a resistor, say, as a parameter of the device."""
     match = re.fullmatch(r"i\(([rcjdmqi])([^.,]*)\)", vector)
     if match is None:
         return vector

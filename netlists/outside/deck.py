@@ -38,7 +38,7 @@ MAX_DEPTH = 40
 @checked
 @dataclass(frozen=True)
 class OutsideDeck:
-    """What a deck from outside holds.
+    """Contents of a deck from outside.
 
     Attributes
     ----------

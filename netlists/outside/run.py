@@ -136,7 +136,7 @@ def simulate_analysis(
 
 
 def _telling(printed: str) -> str:
-    """What ngspice printed, without the tables of values and sizes around an error."""
+    """Lines that ngspice printed, without the tables of values and sizes around an error."""
     lines = printed.splitlines()
     first = next((i for i, line in enumerate(lines) if is_error(line)), len(lines) - 1)
     return "\n".join(lines[max(0, first - 3) : first + 8])[-2000:]

@@ -63,7 +63,7 @@ def compensate(program: RampProgram, circuit: RampCircuit, profile: DeviceProfil
 
 
 def standing_conductance(program: RampProgram) -> np.ndarray:
-    """What stays of each cell's conductance, shape (cells,).
+    """Part of each cell's conductance that compensation leaves alone, shape (cells,).
 
     Of a differential pair, the whole cell that lowers the ramp and as much of its partner; of others nothing.
     """

@@ -158,7 +158,7 @@ def _does_not_fit(name: str, bits: int, steps: np.ndarray, profile: DeviceProfil
 
 
 def _scheme_figures(program: RampProgram, profile: DeviceProfile, *, mean_step: bool) -> dict[str, float]:
-    """What a scheme costs: error from programming after one-point calibration, read noise, cells, time.
+    """Figures of what a scheme costs: error from programming after one-point calibration, read noise, cells, time.
 
     Errors are in local LSB, or in mean steps: a function that turns or jumps has thresholds much closer than its others,
     and an error of such a small step hardly moves the output.

@@ -16,7 +16,7 @@ from .report import CompileReport
 
 @dataclass(frozen=True)
 class RampProgram:
-    """What to program into a ramp column, and when to select it.
+    """Conductances to program into a ramp column, and when each is selected.
 
     Attributes
     ----------

@@ -190,7 +190,7 @@ def _run(ngspice: NgSpice, deck: Deck, vectors: Sequence[str]) -> dict[str, np.n
 
 
 def _problem(data: dict[str, np.ndarray], stop: float) -> str:
-    """What is wrong with the data of a transient; empty when nothing is."""
+    """Says what is wrong with the data of a transient; empty when nothing is."""
     time = data["time"]
     if len(time) < 2 or not time[-1] >= stop * (1 - 1e-9):
         return f"the simulation stopped at {time[-1] if len(time) else 0.0:.4g} s of {stop:.4g} s"

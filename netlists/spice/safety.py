@@ -21,7 +21,7 @@ from .cards import Card, words
 @checked
 @dataclass(frozen=True)
 class Permissions:
-    """What the user allows a file from outside to do.
+    """Permissions that the user gives a file from outside.
 
     Attributes
     ----------

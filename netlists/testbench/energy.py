@@ -44,7 +44,7 @@ class EnergyBench:
 
     @property
     def vectors(self) -> list[str]:
-        """What to ask `netlists.spice.simulate` for."""
+        """Vectors to ask `netlists.spice.simulate` for."""
         pairs = [pair for group in self.sources.values() for pair in group.items()]
         return [*(f"{source}#branch" for source, _ in pairs), *(node for _, node in pairs)]
 

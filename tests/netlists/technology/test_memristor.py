@@ -180,13 +180,13 @@ BASE = {"name": "x", "g_min": 1e-6, "g_max": 4e-5, "g_hrs": 1e-6, "program_sigma
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"read_sigma_shape": [[1e-6]]}, "read_sigma_shape.*pairs"),
-        ({"read_sigma_shape": [[2e-6, 1], [1e-6, 1]]}, "increasing"),
+        ({"read_sigma_shape": [[1e-6]]}, "read_sigma_shape.*must be a list of 2"),
+        ({"read_sigma_shape": [[2e-6, 1], [1e-6, 1]]}, "must increase"),
         ({"read_sigma_shape": [[1e-6, -1]]}, "0 or more"),
         ({"program_sigma_shape": [1.0], "fit_conductance": 1e-6}, "fit_conductance=1e-06: the fits must reach g_max"),
         ({"relaxation_times": [1.0, 10.0]}, "relaxation_times has 2 entries, relaxation_sigma_fit 0"),
         ({"relaxation_times": [1.0], "relaxation_sigma_fit": [[1e-6]]}, "at least two"),
-        ({"relaxation_times": [10.0, 1.0], "relaxation_sigma_fit": [[1e-6], [1e-6]], "fit_conductance": 4e-5}, "increasing"),
+        ({"relaxation_times": [10.0, 1.0], "relaxation_sigma_fit": [[1e-6], [1e-6]], "fit_conductance": 4e-5}, "must increase"),
         ({"relaxation_times": [0.0, 1.0], "relaxation_sigma_fit": [[1e-6], [1e-6]], "fit_conductance": 4e-5}, "above 0"),
     ],
 )
