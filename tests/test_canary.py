@@ -235,7 +235,8 @@ KINDS = {
     "part of a study": part_json,
     "budget": settings_of(BudgetSettings, task="voices", network="n.npz"),
     "optimize": settings_of(OptimizeSettings, task="voices", network="n.npz", max_loss=0.01),
-    **{name: settings_of(entry.study.settings) for name, entry in STUDIES.items() if entry.question},
+    # The settings of the demo are numbers alone.
+    **{name: settings_of(entry.study.settings) for name, entry in STUDIES.items() if entry.question and name != "demo"},
 }
 
 

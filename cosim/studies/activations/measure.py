@@ -50,12 +50,12 @@ class Measurement:
 
 
 def name_of(which: Which) -> str:
-    """Name of a built-in activation or of a table."""
+    """Names a built-in activation or a table."""
     return which if isinstance(which, str) else which.name
 
 
 def compiled(which: Which, bits: int, profile: DeviceProfile, circuit: RampCircuit) -> tuple[RampProgram, RampCircuit]:
-    """The program that allows for the integrator, on a circuit whose ramp keeps off the rails.
+    """Compiles the program that allows for the integrator, on a circuit whose ramp keeps off the rails.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def compiled(which: Which, bits: int, profile: DeviceProfile, circuit: RampCircu
 
 
 def measure_transfer(which: Which, bits: int, profile: DeviceProfile, circuit: RampCircuit) -> Measurement:
-    """Transition levels of the nominal chip, and codes from comparators, latches and counters, in ngspice at level ``macro``.
+    """Measures transition levels of the nominal chip and codes of comparators, latches and counters in ngspice, level ``macro``.
 
     Raises
     ------
@@ -94,14 +94,14 @@ def measure_transfer(which: Which, bits: int, profile: DeviceProfile, circuit: R
 
 
 def _inputs(program: RampProgram, levels: np.ndarray) -> np.ndarray:
-    """Inputs in the middle between levels and on both sides of each, sorted."""
+    """Places inputs in the middle between levels and on both sides of each, sorted."""
     edges = np.concatenate([[levels[0] - program.lsb[0]], levels, [levels[-1] + program.lsb[-1]]])
     gap = np.diff(edges)
     return np.sort(np.concatenate([edges[:-1] + gap / 2, levels - BESIDE * gap[:-1], levels + BESIDE * gap[1:]]))
 
 
 def spice_row(which: Which, bits: int, profile: DeviceProfile, circuit: RampCircuit) -> tuple[dict[str, Any], Measurement | None]:
-    """Errors of the measured transfer curve against the function, or why there is none."""
+    """Compares the measured transfer curve with the function, or says why there is none."""
     try:
         m = measure_transfer(which, bits, profile, circuit)
     except (InputError, SimulationError) as e:

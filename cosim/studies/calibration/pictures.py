@@ -17,7 +17,7 @@ _OTHERS = ("#1b9e77", IDEAL, "#7570b3", "#66a61e")
 
 
 def _colours(calibrations: list[str]) -> dict[str, str]:
-    """Grey before, orange for the first calibration, black for the bound."""
+    """Chooses grey before, orange for the first calibration, black for the bound."""
     between = [c for c in calibrations if c not in (AS_PROGRAMMED, BEST_SHIFT)]
     return {AS_PROGRAMMED: BEFORE, BEST_SHIFT: "black", **dict(zip(between, (MEASURED, *_OTHERS), strict=False))}
 

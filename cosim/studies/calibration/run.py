@@ -44,7 +44,7 @@ class Group:
     one_stuck: bool = False
 
     def samples(self, plan: RampPlan, program: RampProgram, count: int) -> np.ndarray:
-        """The first ``count`` sample numbers that belong to the group."""
+        """Finds the first ``count`` sample numbers that belong to the group."""
         if not self.one_stuck:
             return np.arange(count)
         found = np.empty(0, int)
@@ -62,7 +62,7 @@ class Group:
 
 
 def groups(settings: CalibrationSettings, cells: int) -> list[Group]:
-    """The groups of a column with so many cells, ramp and calibration: as programmed, stuck cells, larger errors."""
+    """Lists the groups of a column with so many cells, ramp and calibration: as programmed, stuck cells, larger errors."""
     device = load_profile(settings.profile)
     return [
         Group("full variation", device),
@@ -79,7 +79,7 @@ def groups(settings: CalibrationSettings, cells: int) -> list[Group]:
 
 
 def plan_of(settings: CalibrationSettings, number: int, calibration: str, group: Group | None = None) -> RampPlan:
-    """Plan of the ramp with this number among the activations; the chips of a group are the same for every calibration."""
+    """Plans the ramp with this number among the activations; the chips of a group are the same for every calibration."""
     base = RampPlan(
         settings.activations[number],
         settings.bits,
@@ -110,9 +110,7 @@ def compute(settings: CalibrationSettings, work: Work) -> Results:
         for first in range(0, len(samples), BATCH):
             part = f"{'-'.join(labels)}-{first}".replace(" ", "_").replace("%", "percent")
             jobs[part] = partial(_chips, labels, plan, samples[first : first + BATCH])
-    rows = [row for batch in work.rows(jobs, "batches", "chips") for row in batch]
-    place = {labels: i for i, labels in enumerate(cases)}
-    chips = pd.DataFrame(sorted(rows, key=lambda r: (place[tuple(r[c] for c in CASE)], r["sample"])))
+    chips = pd.DataFrame([row for batch in work.rows(jobs, "batches", "chips") for row in batch])
     programs = {name: plan.program() for name, plan in plans.items()}
     tables = figure_tables(chips, programs, settings.limits) | {"ramps": ramp_table(chips, plans)}
     everyone = chip_table(chips, programs)
@@ -140,7 +138,7 @@ def compute(settings: CalibrationSettings, work: Work) -> Results:
 
 
 def _chips(labels: tuple[str, str, str], plan: RampPlan, samples: np.ndarray) -> list[dict[str, Any]]:
-    """A row a chip: which cells are stuck, and the transition levels before and after, None where ngspice gave none."""
+    """Makes a row a chip: which cells are stuck, and the transition levels before and after, None where ngspice gave none."""
     program = plan.program()
     batch = measure_batch(plan, samples)
     before, after = (to_input_units(m.volts, program, plan.circuit) for m in (batch.before, batch.after))
@@ -165,7 +163,7 @@ def _chips(labels: tuple[str, str, str], plan: RampPlan, samples: np.ndarray) ->
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON has them: None, not NaN."""
+    """Makes rows as JSON has them: None, not NaN."""
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 

@@ -79,7 +79,7 @@ def levels(rows: pd.DataFrame, which: str, program: RampProgram) -> np.ndarray:
 
 
 def _rescued(before: np.ndarray, after: np.ndarray, limit: float) -> dict[str, Any]:
-    """Chips outside the limit before, and how many of them are within it after, with the interval of their share."""
+    """Counts chips outside the limit before, and how many of them are within it after, with the interval of their share."""
     outside = before > limit
     if not outside.any():
         return {"outside_before": 0, "rescued": 0, "rescued_low": None, "rescued_high": None}
@@ -88,7 +88,7 @@ def _rescued(before: np.ndarray, after: np.ndarray, limit: float) -> dict[str, A
 
 
 def _figures(x: np.ndarray, worst: np.ndarray, writes: np.ndarray, program: RampProgram) -> dict[str, Any]:
-    """Figures over the chips that were measured, input LSB; the error at the point in LSB at that point."""
+    """Averages figures over the chips that were measured, input LSB; the error at the point in LSB at that point."""
     good = np.isfinite(worst)
     if not good.any():
         names = ("max_inl_mean", "max_inl_median", "max_inl_p95", "max_inl_worst", "max_dnl_median")
@@ -110,7 +110,7 @@ def _figures(x: np.ndarray, worst: np.ndarray, writes: np.ndarray, program: Ramp
 
 
 def _band(x: np.ndarray, program: RampProgram) -> list[dict[str, Any]]:
-    """Quantiles of the INL over the chips at each level, LSB."""
+    """Finds quantiles of the INL over the chips at each level, LSB."""
     x = x[np.isfinite(x).all(axis=1)]
     if not len(x):
         return []

@@ -29,7 +29,7 @@ REMAINDER = (
 
 
 def compare_runners(plan: RampPlan, path: Path) -> dict[str, Any]:
-    """Write the nominal deck, run it in the shared library and in plain ``ngspice -b``, and compare transition levels.
+    """Writes the nominal deck, runs it in the shared library and in plain ``ngspice -b``, and compares transition levels.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def compare_runners(plan: RampPlan, path: Path) -> dict[str, Any]:
 
 
 def remainder(plan: RampPlan) -> pd.DataFrame:
-    """How far the nominal chip in ngspice is from its target and from the closed form, and why, cause by cause.
+    """Finds how far the nominal chip in ngspice is from its target and from the closed form, and why, cause by cause.
 
     Each row in the middle takes one imperfection away and says how far that moves the transition levels; the last
     takes all away and compares with the equation that knows none of them.
@@ -87,7 +87,7 @@ def remainder(plan: RampPlan) -> pd.DataFrame:
 
 
 def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
-    """``time``, ``ramp`` and sampled ``v_mac`` of the nominal chip, seconds and volts, with the latching instants ``latch``."""
+    """Simulates the nominal chip: ``time``, ``ramp``, sampled ``v_mac``, seconds and volts, and the latching instants ``latch``."""
     program, circuit = plan.program(), plan.circuit
     chips = Chips.nominal(program)
     guess = transition_levels(program, circuit, chips)
@@ -97,7 +97,7 @@ def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
 
 
 def _levels(plan: RampPlan, circuit: RampCircuit) -> np.ndarray:
-    """Transition levels of the plan's nominal chip in ngspice on a circuit that may differ from the plan's, volts."""
+    """Measures transition levels of the plan's nominal chip in ngspice on a circuit that may differ from the plan's, volts."""
     program = plan.program()
     measured = measure(plan.converter, Chips.nominal(program))
     if measured.status[0] != "ok":

@@ -67,6 +67,6 @@ def _transistors(transistors: dict[str, Any], levels: pd.DataFrame) -> pd.DataFr
     for count, v in transistors.items():
         own = levels[levels["bits"] == int(count)]
         worst = own.loc[own["difference_lsb"].abs().idxmax()]
-        found = {name: worst[name] for name in ("difference_mv", "difference_lsb", "k")} | {"k": int(worst["k"])}
-        rows.append({"bits": count, **v, **found, "sigma_lsb": float(own["difference_sigma_lsb"].max())})
+        row = {"bits": count, **v, "k": int(worst["k"]), "sigma_lsb": float(own["difference_sigma_lsb"].max())}
+        rows.append(row | {name: float(worst[name]) for name in ("difference_mv", "difference_lsb")})
     return pd.DataFrame(rows)

@@ -52,7 +52,7 @@ def compute(settings: VreadSettings, work: Work) -> Results:
 
 
 def _chips(plan: RampPlan, samples: np.ndarray, v_reads: Sequence[float]) -> list[dict[str, Any]]:
-    """Levels of calibrated chips at each read voltage, in the input units that the array's V_mac then has."""
+    """Measures levels of calibrated chips at each read voltage, in the input units that the array's V_mac then has."""
     program = plan.program()
     batch = measure_batch(plan, samples, conversions=False)
     chips = batch.drawn.chips(batch.conductance)
@@ -72,7 +72,7 @@ def _chips(plan: RampPlan, samples: np.ndarray, v_reads: Sequence[float]) -> lis
 
 
 def _figures(levels: pd.DataFrame, plans: Sequence[RampPlan]) -> pd.DataFrame:
-    """Mean and 5-95 % of max |INL| over the chips, and the mean gain, for each activation, converter and read voltage."""
+    """Finds mean and 5-95 % of max |INL| over the chips, and the mean gain, for each activation, converter and read voltage."""
     programs = {plan.name: plan.program() for plan in plans}
     rows = []
     for (activation, converter, v_read), group in levels.groupby(["activation", "converter", "v_read"]):
