@@ -56,17 +56,10 @@ PROJECTED = {"n_projection": 2, "projection_full_scale": 2.0}
 
 
 @pytest.mark.parametrize(
-    ("kind", "directions", "layers", "options", "scope"),
-    [
-        ("lstm", 2, 2, {}, "converter"),
-        ("gru", 1, 2, {}, "converter"),
-        ("lstm", 1, 1, PROJECTED, "converter"),
-        # C_f puts twice the pre-activation on the projection's ramp.
-        ("lstm", 1, 1, PROJECTED, "column"),
-    ],
+    ("kind", "directions", "layers", "options"), [("lstm", 2, 2, {}), ("gru", 1, 2, {}), ("lstm", 1, 1, PROJECTED)]
 )
-def test_other_networks_loop_as_the_evaluator_runs_them(task, make, kind, directions, layers, options, scope):
-    net, settings = deep(kind, directions, layers, **options), make(columns=(0, 1), utterances=3, scope=scope)
+def test_other_networks_loop_as_the_evaluator_runs_them(task, make, kind, directions, layers, options):
+    net, settings = deep(kind, directions, layers, **options), make(columns=(0, 1), utterances=3)
     chip, some = make_chip(net, settings), choose_sequences(task.test, settings)
     expected = evaluate(
         net, task.test.select(some.numbers), chip.evaluator.hardware, [chip.evaluator], engine="numpy", dtype=np.float64, threads=1
@@ -78,6 +71,14 @@ def test_other_networks_loop_as_the_evaluator_runs_them(task, make, kind, direct
     # One step of each array in ngspice as well.
     for step in {c.step.array.key: c.step for c in told}.values():
         assert np.mean(SpiceSimulator(chip).answer(step).codes == ModelSimulator(chip).answer(step).codes) > 0.8
+
+
+def test_a_columns_integrator_hardly_moves_its_levels(make):
+    """C_f puts the pre-activation on the ramp in units of the gate's full scale, here 2 of the projection."""
+    net = deep("lstm", 1, 1, **PROJECTED)
+    held, integrated = (make_chip(net, make(columns=(0,), scope=scope)).arrays for scope in ("converter", "column"))
+    for key, array in held.items():
+        np.testing.assert_allclose(integrated[key].levels[0], array.levels[0], atol=0.1 * np.ptp(array.levels[0]))
 
 
 def test_the_evaluators_chip_computes_with_the_drawn_cells(network, chip):
