@@ -42,17 +42,17 @@ def dask(address: str) -> Iterator[None]:
     try:
         from distributed import Client
     except ImportError:
-        raise ToolkitError(f"--cluster {address}: needs the extra `cluster`: pip install 'nladc-cosim[cluster]'") from None
+        raise ToolkitError(f"cluster={address}: needs the extra `cluster`: pip install 'nladc-cosim[cluster]'") from None
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as e:
-        raise ToolkitError(f"--cluster {address}: no Dask scheduler answers there ({e or type(e).__name__})") from None
+        raise ToolkitError(f"cluster={address}: no Dask scheduler answers there ({e or type(e).__name__})") from None
     with client:
         try:
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except TimeoutError:
             raise ToolkitError(
-                f"--cluster {address}: the scheduler has no workers; start some with `dask worker {address}`"
+                f"cluster={address}: the scheduler has no workers; start some with `dask worker {address}`"
             ) from None
         with joblib.parallel_config(backend="dask", client=client):
             yield

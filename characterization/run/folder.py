@@ -53,10 +53,10 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise ToolkitError(
-            f"{folder}: {describe_holder(folder)} is at work in this folder; wait for it, or choose another --out"
+            f"{folder}: {describe_holder(folder)} is at work in this folder; wait for it, or choose another folder"
         ) from None
     except OSError as e:
-        raise ToolkitError(f"{folder}: cannot be locked ({e.strerror or e}); choose another --out") from None
+        raise ToolkitError(f"{folder}: cannot be locked ({e.strerror or e}); choose another folder") from None
     try:
         write_json(folder / HOLDER, {"host": socket.gethostname(), "pid": os.getpid(), "since": now()})
         yield
@@ -127,11 +127,11 @@ def open_manifest(plan: RampPlan, folder: Path, batch: int, chunks: str | None) 
         old = read_manifest(folder)
         if old["plan_sha256"] != plan.sha256:
             different = RampPlan.from_dict(old["plan"]).differences(plan)
-            raise InputError(f"{folder}: holds a run of another plan ({'; '.join(different)}); choose another --out")
+            raise InputError(f"{folder}: holds a run of another plan ({'; '.join(different)}); choose another folder")
         if old["batch"] != batch:
-            raise InputError(f"{folder}: its run has batch={old['batch']}, not {batch}; choose another --out")
+            raise InputError(f"{folder}: its run has batch={old['batch']}, not {batch}; choose another folder")
         if where is not None and old["chunks"] != where:
-            raise InputError(f"{folder}: its run has its chunks in {old['chunks']}, not in {where}; choose another --out")
+            raise InputError(f"{folder}: its run has its chunks in {old['chunks']}, not in {where}; choose another folder")
         return old
     return {
         "schema": MANIFEST_SCHEMA,
@@ -153,7 +153,7 @@ def prepare(out: Path) -> Path:
         # A run that was killed while it wrote its first manifest left no more than these.
         ours = re.compile(rf"{re.escape(LOCK)}|{re.escape(HOLDER)}|run\.log|\..*\.tmp")
         if any(not ours.fullmatch(p.name) for p in folder.iterdir()):
-            raise InputError(f"{folder}: is not empty and holds no run; choose another --out")
+            raise InputError(f"{folder}: is not empty and holds no run; choose another folder")
     return folder
 
 

@@ -25,6 +25,7 @@ FLAGS = {
     "Permissions(commands=True)": "--allow-commands",
     "choose one by its kind": "choose one with --analysis",
     "ask for no vectors": "leave --save away",
+    "on_failure='model'": "--on-failure model",
 }
 """What messages of the layers below say, as it is said on the command line."""
 
@@ -96,13 +97,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         application()(args=arguments, prog_name="cosim")
     except InputError as e:
-        text = str(e)
-        for words, flag in FLAGS.items():
-            text = text.replace(words, flag)
-        note(f"error: {text}")
+        note(f"error: {_with_flags(e)}")
         return 2
     except ToolkitError as e:
-        note(f"error: {e}")
+        note(f"error: {_with_flags(e)}")
         return 1
     except KeyboardInterrupt:
         note("interrupted")
@@ -117,6 +115,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             note("interrupted")
         return e.code if isinstance(e.code, int) else int(e.code is not None)
     return 0
+
+
+def _with_flags(error: Exception) -> str:
+    text = str(error)
+    for words, flag in FLAGS.items():
+        text = text.replace(words, flag)
+    return text
 
 
 def main() -> None:

@@ -111,7 +111,7 @@ class LoopPath(ChipPath):
             raise SimulationError(
                 f"{len(answer.failures)} of {step.x.size} conversions failed at step {step.number} of array {step.array.key}; the "
                 f"first is column {step.array.chosen[first.row]}, sequence {step.identities[first.sequence]}. "
-                "To take the model's code in such a place: --on-failure model",
+                "To take the model's code in such a place: on_failure='model'",
                 first.message,
             )
         return np.where(answer.codes == FAILED, model, answer.codes)

@@ -112,7 +112,7 @@ def test_a_dask_worker_killed_in_mid_run(chunks, cluster, plan, local, tmp_path)
 
 def test_no_scheduler(plan, tmp_path, monkeypatch):
     monkeypatch.setattr("characterization.run.cluster.CONNECT_SECONDS", 1)
-    with pytest.raises(ToolkitError, match=r"--cluster tcp://127\.0\.0\.1:9: no Dask scheduler answers there"):
+    with pytest.raises(ToolkitError, match=r"cluster=tcp://127\.0\.0\.1:9: no Dask scheduler answers there"):
         characterize(plan, 4, tmp_path / "run", cluster="tcp://127.0.0.1:9", progress=False)
 
 

@@ -165,7 +165,7 @@ def test_another_plan_in_the_folder_is_refused(copied, plan3):
 
 def test_a_foreign_folder_is_left_alone(tmp_path, plan3):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="is not empty and holds no run; choose another --out"):
+    with pytest.raises(InputError, match="is not empty and holds no run; choose another folder"):
         characterize(plan3, 16, tmp_path, progress=False)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
