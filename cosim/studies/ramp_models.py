@@ -32,7 +32,7 @@ def ramp_model(
             model = RampModel.fit(chips)
         if held_out:
             seed = plan.seed + HELD_OUT_SEED_OFFSET
-            how = {"jobs": options.jobs, "conversions": conversions, "progress": options.progress}
-            model = model.model_copy(update={"validation": validate(model, held_out, seed, **how)})
+            found = validate(model, held_out, seed, jobs=options.jobs, conversions=conversions, progress=options.progress)
+            model = model.model_copy(update={"validation": found})
         model.save(path)
     return RampModel.load(path)
