@@ -150,7 +150,8 @@ def _field_schema(field: FieldOf) -> dict[str, Any]:
     if isinstance(rule, Choice):
         return {"enum": list(rule.allowed), "description": field.description}
     kind = "integer" if isinstance(rule, Whole) else "string" if isinstance(rule, Text) else "number"
-    kind = "boolean" if field.type is bool else "array" if typing.get_origin(field.type) is tuple else kind
+    plain = typing.get_args(field.type)[0] if typing.get_origin(field.type) is typing.Annotated else field.type
+    kind = "boolean" if plain is bool else "array" if typing.get_origin(plain) is tuple else kind
     return {"type": kind, "description": field.description}
 
 

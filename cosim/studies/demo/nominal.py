@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def ramp_waveform(plan: RampPlan) -> dict[str, np.ndarray]:
 def _levels(plan: RampPlan, circuit: RampCircuit) -> np.ndarray:
     """Measures transition levels of the plan's nominal chip in ngspice on a circuit that may differ from the plan's, volts."""
     program = plan.program()
-    measured = measure(plan.converter, Chips.nominal(program))
+    measured = measure(replace(plan.converter, circuit=circuit), Chips.nominal(program))
     if measured.status[0] != "ok":
         raise SimulationError(f"the nominal {plan.name} ramp at {plan.bits} bits: {measured.status[0]}", measured.message[0])
     return measured.volts[0]

@@ -9,6 +9,7 @@ it out in charge, which follows V_read, while the offset does not.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -59,7 +60,7 @@ def _chips(plan: RampPlan, samples: np.ndarray, v_reads: Sequence[float]) -> lis
     rows = []
     for v_read in v_reads:
         circuit = plan.circuit.with_(v_read=v_read)
-        moved = measure(plan.converter, chips).volts
+        moved = measure(replace(plan.converter, circuit=circuit), chips).volts
         # The conventional ramp keeps the levels it had at the nominal read voltage; only the scale of V_mac moves.
         for converter, volts in ((IN_MEMORY, moved), (FIXED, batch.after.volts)):
             labels = {"activation": plan.name, "converter": converter, "v_read": v_read}

@@ -106,7 +106,7 @@ def test_refusals(model, profile):
         (lambda: model.apply(np.zeros((2, 5)), weights), "inputs: have shape"),
         (lambda: model.apply(np.full((2, 6), np.nan), weights), r"inputs\[0, 0\]=nan"),
         (lambda: model.program(WEIGHTS, np.random.default_rng(0), n_chips=0), "n_chips=0"),
-        (lambda: model.program(WEIGHTS * np.inf, np.random.default_rng(0)), "must be finite"),
+        (lambda: model.program(WEIGHTS * np.inf, np.random.default_rng(0)), "must be a finite number"),
         (lambda: model.relaxed(chips, 1.0, np.random.default_rng(0)), "no relaxation data"),
         (lambda: CrossbarModel.fit(out, profile), "beyond the window"),
         (lambda: CrossbarModel.fit(CrossbarSamples(NONE, NONE, NONE, np.zeros(4), np.ones(4)), profile), "voltage of 0"),
