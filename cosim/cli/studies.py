@@ -15,28 +15,6 @@ from .commands import SAMPLES_KEPT, kept
 from .output import answer, note
 
 
-@kept(SAMPLES_KEPT)
-def error_sources(
-    out: o.Out = Path("results/error-sources"),
-    task: Annotated[list[str] | None, typer.Option(help="Classification task, voices by default; may be repeated.")] = None,
-    chips: Annotated[int, typer.Option(help="Chips of each source, 2 or more.")] = 16,
-    seed: o.Seed = 1,
-    jobs: o.Threads = 0,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
-) -> None:
-    """What each error source alone does to a trained LSTM at 5, 4 and 3 bits, on the same test sequences.
-
-    Example: cosim study error-sources --task voices --task keywords-synthetic
-    """
-    from cosim.report import RunOptions
-    from cosim.studies.error_sources import ErrorSourcesSettings, describe, run_error_sources
-
-    settings = ErrorSourcesSettings(tasks=tuple(task or ["voices"]), chips=chips, seed=seed)
-    summary = run_error_sources(settings, out, RunOptions(o.workers(jobs), not quiet, note))
-    answer(summary, f"{describe(summary)}\ntables and pictures: {out}", json)
-
-
 def _study(name: str, question: str) -> Callable[..., None]:
     """The command of a study with settings and a preset."""
 
@@ -73,7 +51,5 @@ def _study(name: str, question: str) -> Callable[..., None]:
     return command
 
 
-COMMANDS = {name: _study(name, entry.question) for name, entry in STUDIES.items() if entry.question} | {
-    "error-sources": error_sources
-}
+COMMANDS = {name: _study(name, entry.question) for name, entry in STUDIES.items() if entry.question}
 """The command of each study."""

@@ -84,7 +84,10 @@ STUDIES = {
         "cosim.studies.cost",
         "Energy, latency and area beside the published table; sweeps, and accuracy against energy.",
     ),
-    "error-sources": Entry("cosim.studies.error_sources"),
+    "error-sources": Entry(
+        "cosim.studies.error_sources",
+        "What each error source alone does to a trained LSTM at 5, 4 and 3 bits, on the same test sequences.",
+    ),
     "loop": Entry("cosim.loop"),
     "budget": Entry("cosim.budget", page_module="pages"),
     "optimize": Entry("cosim.optimize"),
@@ -133,11 +136,10 @@ def command(summary: dict[str, Any]) -> str:
     if "command" in summary:
         return str(summary["command"])
     name = summary["study"]
-    line = f"cosim study {name}"
-    if name == "error-sources":
-        return line + "".join(f" --task {task}" for task in summary["tasks"])
-    if "settings" not in summary or not STUDIES[name].question:
-        return line
+    if not STUDIES[name].question:
+        return f"cosim {name}"
+    # Older folders have no settings: of those only tasks were chosen.
+    given = summary.get("settings", {"tasks": list(summary.get("tasks", ()))})
     standard = STUDIES[name].study.settings().model_dump(mode="json")
-    changes = {n: v for n, v in summary["settings"].items() if n in standard and v != standard[n]}
-    return line + "".join(f" --set '{n}={json.dumps(v)}'" for n, v in changes.items())
+    changes = {n: v for n, v in given.items() if n in standard and v != standard[n]}
+    return f"cosim study {name}" + "".join(f" --set '{n}={json.dumps(v)}'" for n, v in changes.items())

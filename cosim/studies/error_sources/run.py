@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from pydantic import Field
 
 from characterization.provenance import versions
@@ -20,21 +20,9 @@ from cosim.budget import AnswerBench, budget_profile
 from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
 from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import LSTMNetwork
-from cosim.report import (
-    BEFORE,
-    IDEAL,
-    MEASURED,
-    RunOptions,
-    StudySettings,
-    Words,
-    new_figure,
-    save_figure,
-    write_report,
-    write_table,
-)
+from cosim.report import BEFORE, IDEAL, MEASURED, Results, Study, StudySettings, Words, Work, new_figure
 from cosim.tasks import SequenceSet, load_task
 from cosim.training import TrainingSettings, train_task
-from netlists.files import make_folder, write_json
 from netlists.technology import DeviceProfile, load_profile
 
 BITS = (5, 4, 3)
@@ -143,18 +131,10 @@ def _offset_at(v_read: float) -> Build:
     return lambda bits, n, chips, rng: replace(ramps_with(bits, n, chips, rng, offset=0.04), v_read=v_read)
 
 
-def run_error_sources(settings: ErrorSourcesSettings, out: Path, run: RunOptions) -> dict[str, Any]:
-    """Train networks and write ``sources.csv``, ``separation.csv``, ``networks/``, pictures and ``summary.json``.
-
-    Returns
-    -------
-    dict
-        What ``summary.json`` holds.
-    """
-    tasks, chips, seed = settings.tasks, settings.chips, settings.seed
-    data = {name: load_task(name) for name in tasks}
-    out = make_folder(Path(out))
-    start = time.perf_counter()
+def compute(settings: ErrorSourcesSettings, work: Work) -> Results:
+    """Trains networks, saves them in ``networks/``, and switches on each source alone."""
+    chips, seed, run = settings.chips, settings.seed, work.options
+    data = {name: load_task(name) for name in settings.tasks}
     networks, sources, separation = [], [], []
     for name, task in data.items():
         for training, options in TRAININGS.get(name, OTHER_TRAININGS).items():
@@ -162,7 +142,7 @@ def run_error_sources(settings: ErrorSourcesSettings, out: Path, run: RunOptions
             how = TrainingSettings(**COMMON, **options)
             network = train_task(task, seed=seed, settings=how, progress=run.progress)
             assert isinstance(network, LSTMNetwork)
-            network.save(out / "networks" / f"{name}-{training.replace(' ', '-')}.npz")
+            network.save(work.out / "networks" / f"{name}-{training.replace(' ', '-')}.npz")
             run.say(f"{name}: error sources, {training}")
             bench = HardwareBench(network, task.test, chips, seed, run.jobs)
             labels = {"task": name, "training": training}
@@ -170,25 +150,20 @@ def run_error_sources(settings: ErrorSourcesSettings, out: Path, run: RunOptions
             sources += [labels | row for row in bench.sources()]
             separation += [labels | row for row in bench.separation()]
     tables = {"sources": pd.DataFrame(sources), "separation": pd.DataFrame(separation), "networks": pd.DataFrame(networks)}
-    for title, table in tables.items():
-        write_table(out / f"{title}.csv", table)
-    for name in tasks:
-        draw(out / "pictures" / name, *(tables[t][tables[t]["task"] == name] for t in ("sources", "separation", "networks")))
-    summary = {
-        "study": "error-sources",
-        "tasks": {name: str(task.provenance) for name, task in data.items()},
-        "chips": chips,
-        "seed": seed,
-        "profiles": {"weights": PROFILE, "drift": DRIFTING_PROFILE},
-        "networks": networks,
-        "sources": sources,
-        "separation": separation,
-        "versions": versions(with_ngspice=False),
-        "wall_seconds": round(time.perf_counter() - start, 1),
-    }
-    write_json(out / "summary.json", summary)
-    write_report(out)
-    return summary
+    return Results(
+        summary={
+            "tasks": {name: str(task.provenance) for name, task in data.items()},
+            "chips": chips,
+            "seed": seed,
+            "profiles": {"weights": PROFILE, "drift": DRIFTING_PROFILE},
+            "networks": networks,
+            "sources": sources,
+            "separation": separation,
+            "versions": versions(with_ngspice=False),
+        },
+        tables={f"{title}.csv": table for title, table in tables.items()},
+        pictures={name: partial(draw, *(table[table["task"] == name] for table in tables.values())) for name in data},
+    )
 
 
 class HardwareBench(AnswerBench):
@@ -261,8 +236,8 @@ def _described(network: LSTMNetwork, bench: HardwareBench, settings: TrainingSet
     }
 
 
-def draw(path: Path, sources: pd.DataFrame, separation: pd.DataFrame, networks: pd.DataFrame) -> None:
-    """Change of accuracy by source for the plainly trained network, and accuracy against threshold noise for both."""
+def draw(sources: pd.DataFrame, separation: pd.DataFrame, networks: pd.DataFrame) -> Figure:
+    """Draws the change of accuracy by source for the plainly trained network, and accuracy against threshold noise for both."""
     figure, axes = new_figure(12, 7.2, 1, 2)
     left, right = axes[0]
     colours, marks = dict(zip(BITS, (IDEAL, BEFORE, MEASURED), strict=True)), dict(zip(BITS, "os^", strict=True))
@@ -302,11 +277,11 @@ def draw(path: Path, sources: pd.DataFrame, separation: pd.DataFrame, networks: 
     right.set_title("resolutions separate with threshold noise, less so after noisy training", fontsize=9)
     right.legend(fontsize=8)
     figure.suptitle(str(sources["task"].iloc[0]), fontsize=11)
-    save_figure(figure, path)
+    return figure
 
 
 def describe(summary: dict[str, Any]) -> str:
-    """How far the resolutions are apart, for reading."""
+    """Writes how far the resolutions are apart, for reading."""
     lines = []
     for row in summary["separation"]:
         lines.append(
@@ -315,3 +290,7 @@ def describe(summary: dict[str, Any]) -> str:
             f"({row['low']:+.4f}..{row['high']:+.4f})"
         )
     return "\n".join(lines)
+
+
+STUDY = Study("error-sources", ErrorSourcesSettings, compute, describe)
+"""Study error-sources: what each source alone does to a trained network."""

@@ -70,4 +70,6 @@ def test_the_command_of_a_folder_names_what_differs_from_the_preset():
     assert command({"study": "vread", "settings": settings}) == "cosim study vread"
     changed = command({"study": "vread", "settings": settings | {"samples": 4}})
     assert changed == "cosim study vread --set 'samples=4'"
+    before = {"study": "error-sources", "tasks": {"voices": "recordings", "digits": "images"}, "chips": 16, "seed": 1}
+    assert command(before) == """cosim study error-sources --set 'tasks=["voices", "digits"]'"""
     assert command({"study": "loop", "command": "cosim loop --seed 3"}) == "cosim loop --seed 3"

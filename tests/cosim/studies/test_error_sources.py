@@ -17,13 +17,13 @@ from cosim.evaluation.statistics import paired_difference
 from cosim.report import RunOptions
 from cosim.studies.error_sources.run import (
     BITS,
+    STUDY,
     ErrorSourcesSettings,
     HardwareBench,
     error_sources,
     only_programming,
     only_reading,
     ramps_with,
-    run_error_sources,
 )
 from cosim.tasks import is_here, load_task
 from cosim.training import TrainingSettings, train_task
@@ -170,7 +170,7 @@ def test_interval_of_a_change_covers_the_truth():
 )
 def test_bad_use_is_named(tmp_path, options, names):
     with pytest.raises(InputError, match=names):
-        run_error_sources(ErrorSourcesSettings(**options), tmp_path / "out", RunOptions())
+        STUDY.run(ErrorSourcesSettings(**options), tmp_path / "out", RunOptions())
     assert not (tmp_path / "out").exists()
 
 
@@ -178,11 +178,11 @@ def test_a_language_model_is_refused(tmp_path):
     if not is_here("sotu"):
         pytest.skip("the text is not cached")
     with pytest.raises(InputError, match="language modelling"):
-        run_error_sources(ErrorSourcesSettings(tasks=("sotu",)), tmp_path / "out", RunOptions())
+        STUDY.run(ErrorSourcesSettings(tasks=("sotu",)), tmp_path / "out", RunOptions())
 
 
 def test_whole_study_writes_tables_pictures_and_where_they_come_from(tmp_path):
-    summary = run_error_sources(ErrorSourcesSettings(tasks=("digits",), chips=2, seed=3), tmp_path, RunOptions(progress=False))
+    summary = STUDY.run(ErrorSourcesSettings(tasks=("digits",), chips=2, seed=3), tmp_path, RunOptions(progress=False))
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
     assert summary["seed"] == 3
     assert summary["versions"]["numpy"] == np.__version__
@@ -197,7 +197,7 @@ def test_whole_study_writes_tables_pictures_and_where_they_come_from(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not is_here("voices"), reason="voices are not cached: cosim tasks get voices")
 def test_voices_separate_by_threshold_noise(tmp_path):
-    summary = run_error_sources(ErrorSourcesSettings(), tmp_path, RunOptions(progress=False))
+    summary = STUDY.run(ErrorSourcesSettings(), tmp_path, RunOptions(progress=False))
     rows = pd.DataFrame(summary["separation"])
     rows = rows[rows["training"] == "plain"].set_index(["threshold_noise_lsb", "against_bits"])
     assert abs(rows.loc[(0.0, 4), "change"]) < 0.02
