@@ -7,7 +7,7 @@
 `bench`            runs a network on chips and keeps every answer
 `shapley`          shares of a total
 `tolerance`        the amount that a loss allows; of all sources: `tolerance_table`
-`settings`, `run`  the whole study; `pictures`, `pages`
+`settings`, `run`  the whole study; `pictures`, `page`
 =================  ====================================================================================================
 """
 

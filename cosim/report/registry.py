@@ -27,17 +27,15 @@ class Entry:
         Package with the modules ``page``, whose function ``page`` makes a `Page` of a folder, and ``run``, which has `STUDY`.
     question : str
         What `cosim study` says of it; empty: a command of its own runs it.
-    page_module : str
     """
 
     room: str
     question: str = ""
-    page_module: str = "page"
 
     @property
     def page(self) -> Callable[[Path], Page]:
         """Imports the function that makes the page of a folder."""
-        found: Callable[[Path], Page] = import_module(f"{self.room}.{self.page_module}").page
+        found: Callable[[Path], Page] = import_module(f"{self.room}.page").page
         return found
 
     @property
@@ -89,7 +87,7 @@ STUDIES = {
         "What each error source alone does to a trained LSTM at 5, 4 and 3 bits, on the same test sequences.",
     ),
     "loop": Entry("cosim.loop"),
-    "budget": Entry("cosim.budget", page_module="pages"),
+    "budget": Entry("cosim.budget"),
     "optimize": Entry("cosim.optimize"),
 }
 """Every kind of results folder by the name in its summary."""
