@@ -39,10 +39,12 @@ def page(folder: Path) -> Page:
         searched = [name for name, v in variables.items() if not v["fixed"]]
         return pd.DataFrame([r | {"design": ", ".join(f"{n} {amount(n, r[n])}" for n in searched)} for r in rows])
 
+    shown = [
+        v | {"values": ", ".join(f"{g * v['shown']:.4g}" for g in v["grid"]), "enters": ENTERS[name]}
+        for name, v in variables.items()
+    ]
     tables = {
-        "variables": pd.DataFrame(
-            [v | {"values": ", ".join(f"{g * v['shown']:.4g}" for g in v["grid"]), "enters": ENTERS[v["name"]]} for v in s["variables"]]
-        ),
+        "variables": pd.DataFrame(shown),
         "costs": _costs(s["compared"]),
         "blocks": _blocks(s["compared"]),
         "tries": with_design(s["tries"]),
