@@ -41,7 +41,7 @@ def _study(name: str, question: str) -> Callable[..., None]:
         study = load_study(name)
         chosen = load_settings(study.settings, preset, set_ or [])
         if settings:
-            answer(chosen.model_dump(mode="json"), describe_settings(chosen), json)
+            answer(chosen.as_dict(), describe_settings(chosen), json)
             return
         folder = out or Path("results") / name
         summary = study.run(chosen, folder, RunOptions(o.workers(jobs), not quiet, note, work))

@@ -1,28 +1,20 @@
-"""Pictures of a co-simulation, from the tables in its folder."""
+"""Pictures of a co-simulation."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, read_table, save_figure
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure
 
-from .agreement import DISAGREEMENTS, NEAR_LSB, STEPS, TRAVEL
-
-
-def draw(folder: Path) -> None:
-    """Write ``pictures/agreement`` and, of a closed loop, ``pictures/travel``."""
-    (folder / "pictures").mkdir(exist_ok=True)
-    _agreement(folder)
-    if (folder / "travel.csv").exists():
-        _travel(folder)
+from .agreement import NEAR_LSB
 
 
-def _agreement(folder: Path) -> None:
-    steps, found = read_table(folder, "steps.csv", STEPS), read_table(folder, "disagreements.csv", DISAGREEMENTS)
+def draw_agreement(steps: pd.DataFrame, found: pd.DataFrame) -> Figure:
+    """Draws at which steps and gates codes differ, and how near the input was to the threshold."""
     figure, axes = new_figure(9.0, 3.6, 1, 2)
     left, right = axes[0]
     gates = list(dict.fromkeys(steps["gate"]))
@@ -46,11 +38,11 @@ def _agreement(folder: Path) -> None:
     right.set(xlabel="distance of the input from the threshold (LSB)", ylabel="codes that differ", title="how near they were")
     _whole(left, "xy")
     _whole(right, "y")
-    save_figure(figure, folder / "pictures" / "agreement.png")
+    return figure
 
 
-def _travel(folder: Path) -> None:
-    travel = read_table(folder, "travel.csv", TRAVEL)
+def draw_travel(travel: pd.DataFrame) -> Figure:
+    """Draws how far the two loops are apart after the first code that differed."""
     figure, axes = new_figure(9.0, 3.6, 1, 2)
     left, right = axes[0]
     for _, rows in travel.groupby("sequence"):
@@ -68,7 +60,7 @@ def _travel(folder: Path) -> None:
     right.set(xlabel="steps after the first code that differed", ylabel="columns", title="codes that differ between the loops")
     _whole(left, "x")
     _whole(right, "xy")
-    save_figure(figure, folder / "pictures" / "travel.png")
+    return figure
 
 
 def _whole(axes: Axes, which: str) -> None:

@@ -1,11 +1,11 @@
-"""Run a co-simulation: the same sequences through the model alone and with ngspice in the loop, and what to make of both."""
+"""A co-simulation: the same sequences through the model alone and with ngspice in the loop, and what to make of both."""
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from characterization.provenance import versions
-from characterization.resume import Parts
 from characterization.streams import LoopSource, loop_stream
 from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
-from cosim.report import write_report, write_table
+from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
-from netlists.files import make_folder, write_json
 
 from ..tasks import SequenceSet, Task
 from . import agreement as agree, pictures
@@ -76,69 +73,39 @@ def choose_sequences(test: SequenceSet, settings: LoopSettings) -> Sequences:
     return Sequences(numbers[order], pwm.quantize(x, pwm.input_range), active, some.labels[order])
 
 
-def run_loop(
+def compute(
     network: Network,
     task: Task,
+    on_failure: str,
+    command: str,
+    simulator: Callable[[LoopChip], Simulator] | None,
     settings: LoopSettings,
-    out: Path,
-    *,
-    jobs: int = 1,
-    on_failure: str = "stop",
-    progress: bool = True,
-    say: Callable[[str], None] = lambda _: None,
-    command: str = "",
-    simulator: Callable[[LoopChip], Simulator] | None = None,
-) -> dict[str, Any]:
-    """Co-simulate, and write summary, tables, pictures and report into ``out``.
-
-    A loop that was stopped goes on where it was: the same call, the same folder, the same numbers.
-
-    Parameters
-    ----------
-    jobs : int
-        Worker processes.
-    on_failure : {"stop", "model"}
-        What happens in a closed loop where ngspice fails.
-    command : str
-        For the report.
-    simulator : callable, optional
-        Makes the simulator of a chip, in place of ngspice.
-
-    Returns
-    -------
-    dict
-        What ``summary.json`` holds.
-
-    Raises
-    ------
-    InputError
-        A network that does not fit the task, gates or columns that it does not have, a folder of another loop.
-    SimulationError
-        A closed loop met a conversion that ngspice could not do.
-    """
+    work: Work,
+) -> Results:
+    """Runs the sequences through the model alone and with ngspice in the loop, and compares every code; see `run_loop`."""
+    run = work.options
     if on_failure not in ON_FAILURE:
         raise InputError(f"on_failure={on_failure!r}: unknown; allowed are {', '.join(ON_FAILURE)}")
     if task.name != settings.task:
         raise InputError(f"task={settings.task!r}: the data is of task {task.name!r}")
     network.check(task.test)
     check_columns(network, settings)
-    begun = time.perf_counter()
-    make_folder(out)
-    parts = Parts(out, settings.as_dict() | {"network": network_digest(network)})
+    digest = network_digest(network)
+    parts = work.parts(network=digest)
     sequences = choose_sequences(task.test, settings)
-    say(f"chip: drawing cells, measuring the levels of its columns in ngspice, level {settings.level}")
+    run.say(f"chip: drawing cells, measuring the levels of its columns in ngspice, level {settings.level}")
     chip = make_chip(network, settings, parts)
     chosen = {key: len(a.chosen) for key, a in chip.arrays.items()}
     # A backward direction meets each step once, as a forward one does.
     total = int(sum(chosen.values()) * sequences.active.sum())
     steps = len(sequences.active)
-    say(f"{settings.utterances} sequences, {steps} steps, {sum(chosen.values())} columns: {total} conversions in ngspice")
+    run.say(f"{settings.utterances} sequences, {steps} steps, {sum(chosen.values())} columns: {total} conversions in ngspice")
 
     model_codes: list[StepConversion] = []
     alone = _run(network, chip, sequences, Who(), model_codes.append)
     spice_codes: list[StepConversion] = []
-    made = (simulator or (lambda c: SpiceSimulator(c, jobs)))(chip)
-    with tqdm(total=total, unit=" conversions", desc=f"{settings.mode} loop, {settings.level}", disable=not progress) as bar:
+    made = (simulator or (lambda c: SpiceSimulator(c, run.jobs)))(chip)
+    with tqdm(total=total, unit=" conversions", desc=f"{settings.mode} loop, {settings.level}", disable=not run.progress) as bar:
 
         def tell(answer: Answer, there: bool) -> None:
             if there:
@@ -156,36 +123,71 @@ def run_loop(
         "disagreements": agree.disagreements_table(chip, spice_codes),
         "failures": agree.failures_table(chip, spice_codes),
     }
+    drawn = {"agreement": partial(pictures.draw_agreement, tables["steps"], tables["disagreements"])}
     if settings.mode == "closed":
         tables["travel"] = agree.travel_table(spice_codes, model_codes, looped, alone, sequences.active)
+        drawn["travel"] = partial(pictures.draw_travel, tables["travel"])
     # Of a closed loop that the folder may have held before.
-    (out / "travel.csv").unlink(missing_ok=True)
-    for name, table in tables.items():
-        write_table(out / f"{name}.csv", table)
-    summary = {
-        "study": "loop",
-        "command": command,
-        "settings": settings.as_dict(),
-        "seed": settings.seed,
-        "on_failure": on_failure,
-        **_answers(settings, sequences, alone, looped),
-        **agree.agreement(tables["steps"], tables["disagreements"]),
-        **_speed(spice_codes),
-        **_travelled(tables.get("travel"), len(sequences.numbers)),
-        "steps": steps,
-        "sequences": sequences.numbers.tolist(),
-        "chip": describe_chip(chip),
-        "network": {"cells": [layer.cell.describe() for layer in network.layers], "sha256": network_digest(network)},
-        "warnings": [*chip.evaluator.hardware.warnings, *_replaced(settings, on_failure, len(tables["failures"]))],
-        "tasks": {task.name: str(task.provenance)},
-        "versions": versions(),
-        "wall_seconds": time.perf_counter() - begun,
-    }
-    write_json(out / "summary.json", summary)
-    pictures.draw(out)
-    write_report(out)
-    parts.done()
-    return summary
+    (work.out / "travel.csv").unlink(missing_ok=True)
+    return Results(
+        summary={
+            "command": command,
+            "seed": settings.seed,
+            "on_failure": on_failure,
+            **_answers(settings, sequences, alone, looped),
+            **agree.agreement(tables["steps"], tables["disagreements"]),
+            **_speed(spice_codes),
+            **_travelled(tables.get("travel"), len(sequences.numbers)),
+            "steps": steps,
+            "sequences": sequences.numbers.tolist(),
+            "chip": describe_chip(chip),
+            "network": {"cells": [layer.cell.describe() for layer in network.layers], "sha256": digest},
+            "tasks": {task.name: str(task.provenance)},
+        },
+        tables={f"{name}.csv": table for name, table in tables.items()},
+        pictures=drawn,
+        warnings=[*chip.evaluator.hardware.warnings, *_replaced(settings, on_failure, len(tables["failures"]))],
+    )
+
+
+def run_loop(
+    network: Network,
+    task: Task,
+    settings: LoopSettings,
+    out: Path,
+    options: RunOptions | None = None,
+    *,
+    on_failure: str = "stop",
+    command: str = "",
+    simulator: Callable[[LoopChip], Simulator] | None = None,
+) -> dict[str, Any]:
+    """Runs a co-simulation and writes its folder, as `cosim.report.Study.run`.
+
+    A loop that was stopped goes on where it was: the same call, the same folder, the same numbers.
+
+    Parameters
+    ----------
+    on_failure : {"stop", "model"}
+        What happens in a closed loop where ngspice fails.
+    command : str
+        The command line, for the report.
+    simulator : callable, optional
+        Makes the simulator of a chip, in place of ngspice.
+
+    Returns
+    -------
+    dict
+        What ``summary.json`` holds.
+
+    Raises
+    ------
+    InputError
+        A network that does not fit the task, gates or columns that it does not have, a folder of another loop.
+    SimulationError
+        A closed loop met a conversion that ngspice could not do.
+    """
+    computed = partial(compute, network, task, on_failure, command, simulator)
+    return Study("loop", LoopSettings, computed, describe).run(settings, out, options)
 
 
 def _run(network: Network, chip: LoopChip, s: Sequences, who: Who, tell: Callable[[StepConversion], None]) -> Trajectory:
@@ -263,3 +265,23 @@ def _travelled(travel: pd.DataFrame | None, sequences: int) -> dict[str, Any]:
         "distance_largest": float(travel["distance"].max()),
         "distance_last": float(last.mean()),
     }
+
+
+def describe(summary: dict[str, Any]) -> str:
+    """Writes a few lines for the terminal."""
+    s = summary
+    lines = [
+        f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.0f} a second",
+        f"codes equal {100 * (s['codes_equal'] or 0):.3f} %, within 1 {100 * (s['codes_within_1'] or 0):.3f} %;"
+        f" {s['disagreements']} differ",
+    ]
+    if s["paired"] is None:
+        return "\n".join([*lines, f"accuracy of the model {100 * s['metric_model']:.2f} %"])
+    p = s["paired"]
+    return "\n".join(
+        [
+            *lines,
+            f"accuracy: ngspice {100 * s['metric_spice']:.2f} %, model {100 * s['metric_model']:.2f} %; difference"
+            f" {100 * p['difference']:+.2f} % ({100 * p['low']:+.2f} to {100 * p['high']:+.2f} %), McNemar p = {p['p']:.3g}",
+        ]
+    )

@@ -7,7 +7,6 @@ from .fields import (
 )
 from .page import (
     Page as Page,
-    Section as Section,
     cell as cell,
     page_of as page_of,
     percent as percent,
@@ -21,10 +20,6 @@ from .pictures import (
     point_names as point_names,
     save_figure as save_figure,
     yield_bars as yield_bars,
-)
-from .published import (
-    Beside as Beside,
-    beside as beside,
 )
 from .registry import (
     STUDIES as STUDIES,

@@ -138,6 +138,6 @@ def command(summary: dict[str, Any]) -> str:
         return f"cosim {name}"
     # Older folders have no settings: of those only tasks were chosen.
     given = summary.get("settings", {"tasks": list(summary.get("tasks", ()))})
-    standard = STUDIES[name].study.settings().model_dump(mode="json")
+    standard = STUDIES[name].study.settings().as_dict()
     changes = {n: v for n, v in given.items() if n in standard and v != standard[n]}
     return f"cosim study {name}" + "".join(f" --set '{n}={json.dumps(v)}'" for n, v in changes.items())

@@ -32,6 +32,10 @@ class StudySettings(BaseModel):
                 raise InputError(f"{field}: unknown; the names are {', '.join(type(self).model_fields)}") from None
             raise InputError(f"{field}={first['input']!r}: {first['msg']}") from None
 
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the settings as JSON has them."""
+        return self.model_dump(mode="json")
+
 
 def _plain(value: Any) -> Any:
     """A value without NumPy's numbers, lists as tuples."""
@@ -93,10 +97,7 @@ def load_settings(model: type[StudySettings], preset: Path | None = None, change
 
 def describe_settings(settings: StudySettings) -> str:
     """Lists names, values and meanings, a line each."""
-    rows = [
-        (f"{n}={json.dumps(v)}", type(settings).model_fields[n].description or "")
-        for n, v in settings.model_dump(mode="json").items()
-    ]
+    rows = [(f"{n}={json.dumps(v)}", type(settings).model_fields[n].description or "") for n, v in settings.as_dict().items()]
     width = max(len(r) for r, _ in rows)
     return "\n".join(f"{r:<{width}}  {text}".rstrip() for r, text in rows)
 

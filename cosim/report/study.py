@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import getfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import joblib
 from tqdm import tqdm
@@ -19,7 +19,7 @@ from characterization.workers import in_workers
 from netlists.files import make_folder, write_json
 
 from .registry import command, write_report
-from .settings import RunOptions, StudySettings
+from .settings import RunOptions
 from .tables import write_table
 
 if TYPE_CHECKING:
@@ -30,13 +30,19 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 
+class Settings(Protocol):
+    """Settings of a study: a `StudySettings`, or a dataclass that can be written as JSON too."""
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
 class Work:
     """What a study works with: its settings, its folder, its finished parts, and how it runs.
 
     The folder is made when it is first asked for: what cannot be is said before anything is written.
     """
 
-    def __init__(self, settings: StudySettings, out: Path, options: RunOptions) -> None:
+    def __init__(self, settings: Settings, out: Path, options: RunOptions) -> None:
         self.settings, self.options = settings, options
         self._out = Path(out)
         self._parts: Parts | None = None
@@ -50,7 +56,7 @@ class Work:
         """Opens the finished parts, which depend on the settings and on ``more``, as JSON has it."""
         if self._parts is None:
             place = self.options.work or self.out
-            self._parts = Parts(place, self.settings.model_dump(mode="json") | more)
+            self._parts = Parts(place, self.settings.as_dict() | more)
         return self._parts
 
     def rows(self, jobs: Mapping[str, Callable[[], Rows]], unit: str, title: str) -> list[Rows]:
@@ -99,7 +105,7 @@ class Study:
     ----------
     name : str
         Of the command, the preset and the folder under results/.
-    settings : type of StudySettings
+    settings : type of Settings
     compute : callable
         From settings and `Work` to `Results`.
     describe : callable
@@ -107,7 +113,7 @@ class Study:
     """
 
     name: str
-    settings: type[StudySettings]
+    settings: type[Any]
     compute: Callable[[Any, Work], Results]
     describe: Callable[[dict[str, Any]], str]
 
@@ -116,7 +122,7 @@ class Study:
         """Names the file of the defaults, in the study's folder."""
         return Path(getfile(self.settings)).with_name("preset.toml")
 
-    def run(self, settings: StudySettings, out: Path, options: RunOptions | None = None) -> dict[str, Any]:
+    def run(self, settings: Settings, out: Path, options: RunOptions | None = None) -> dict[str, Any]:
         """Computes, and writes tables, ``pictures/``, ``summary.json`` and ``report.html``.
 
         Returns
@@ -137,7 +143,7 @@ class Study:
         for name, table in found.tables.items():
             write_table(work.out / name, table, found.float_format)
         save_pictures(work.out / "pictures", found.pictures)
-        head = {"study": self.name, "settings": settings.model_dump(mode="json")}
+        head = {"study": self.name, "settings": settings.as_dict()}
         made: dict[str, Any] = {"command": command(head), "warnings": list(dict.fromkeys(found.warnings)), "versions": versions()}
         made["wall_seconds"] = round(time.perf_counter() - start, 1)
         summary = head | dict(found.summary)

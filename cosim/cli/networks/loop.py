@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -53,10 +53,11 @@ def loop(
 
     Example: cosim loop --network nets/vowels.npz --comparator mycomp.cir:mycomp --utterances 4
     """
+    from cosim.report import RunOptions
     from netlists.outside import load_user_subcircuit
     from netlists.spice import Permissions
 
-    from ...loop.run import run_loop
+    from ...loop.run import describe, run_loop
     from ...network import Network
 
     net = Network.load(network)
@@ -71,30 +72,8 @@ def loop(
         load_task(settings.task),
         settings,
         out,
-        jobs=o.workers(jobs),
+        RunOptions(o.workers(jobs), not quiet, be_silent if quiet else note),
         on_failure=on_failure,
-        progress=not quiet,
-        say=be_silent if quiet else note,
         command=shlex.join(["cosim", *sys.argv[1:]]),
     )
     answer(summary, "\n".join([describe(summary), f"report: {out / 'report.html'}"]), json)
-
-
-def describe(summary: dict[str, Any]) -> str:
-    """A few lines for the terminal."""
-    s = summary
-    lines = [
-        f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.0f} a second",
-        f"codes equal {100 * (s['codes_equal'] or 0):.3f} %, within 1 {100 * (s['codes_within_1'] or 0):.3f} %;"
-        f" {s['disagreements']} differ",
-    ]
-    if s["paired"] is None:
-        return "\n".join([*lines, f"accuracy of the model {100 * s['metric_model']:.2f} %"])
-    p = s["paired"]
-    return "\n".join(
-        [
-            *lines,
-            f"accuracy: ngspice {100 * s['metric_spice']:.2f} %, model {100 * s['metric_model']:.2f} %; difference"
-            f" {100 * p['difference']:+.2f} % ({100 * p['low']:+.2f} to {100 * p['high']:+.2f} %), McNemar p = {p['p']:.3g}",
-        ]
-    )

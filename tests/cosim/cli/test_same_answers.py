@@ -134,7 +134,7 @@ def budgeted(here: SimpleNamespace, out: Path) -> tuple[list, dict]:
 
 def looped(here: SimpleNamespace, out: Path) -> tuple[list, dict]:
     settings = LoopSettings(task="digits", bits=2, utterances=1, columns=(0, 9))
-    found = run_loop(Network.load(here.network), load_task("digits"), settings, out / "python", progress=False)
+    found = run_loop(Network.load(here.network), load_task("digits"), settings, out / "python", QUIET)
     line = ["--network", here.network, "--bits", 2, "--utterances", 1, "--columns", "0,9", "--jobs", 1, "--quiet"]
     return [*line, "--out", out / "command"], found
 

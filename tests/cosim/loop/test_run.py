@@ -10,6 +10,7 @@ from characterization.resume import Parts
 from cosim.loop.chip import make_chip
 from cosim.loop.run import choose_sequences, run_loop
 from cosim.report.registry import write_report
+from cosim.report.settings import RunOptions
 from netlists.errors import InputError, SimulationError
 
 
@@ -21,7 +22,7 @@ def loop(network, task, out, made, nudged, places, **options):
         seen.append(nudged(chip, places, stop_at))
         return seen[-1]
 
-    summary = run_loop(network, task, made, out, progress=False, simulator=simulator, **options)
+    summary = run_loop(network, task, made, out, RunOptions(progress=False), simulator=simulator, **options)
     return summary, seen[-1]
 
 
