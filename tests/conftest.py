@@ -3,7 +3,9 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,13 @@ from netlists.ramp.compiler import program_ramp
 from netlists.technology import pdk
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
+
+# Compiled modules are kept, also where the shell asks for none: each test process would rewrite every assertion again, and each
+# process that a test starts compile the packages.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A shell has what it starts in the background ignore Ctrl-C; tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, and none that fails because the machine is busy.
 settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -63,6 +63,10 @@ def test_a_simulation_leaves_the_environment_alone():
     code = "from netlists.spice import Deck, simulate\nfrom netlists.errors import SimulationError\n"
     code += 'simulate(Deck("* rc\\nv1 a 0 1\\nr1 a b 1k\\nc1 b 0 1n\\n.tran 1u 10u\\n.save v(b)\\n"), ["b"])\n'
     code += 'try:\n    simulate(Deck("* no\\nx1 a 0 nothing\\n.tran 1u 10u\\n"), ["b"])\nexcept SimulationError:\n    pass\n'
+    # What a worker process does: loading scipy.stats would take most of its start.
+    code += "from characterization.plan.plan import RampPlan\nfrom characterization.run.task import load, simulate_samples\n"
+    code += 'load()\nsimulate_samples(RampPlan("sigmoid", 2, calibration="one-point"), [0])\n'
     modules, changed = loaded(code)
     assert "PySpice" in modules
+    assert "scipy.stats" not in modules
     assert changed == {}

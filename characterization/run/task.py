@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -32,10 +31,9 @@ def simulate_samples(plan: RampPlan, samples: np.ndarray, runner: str = "shared"
 
 def load() -> dict[str, str]:
     """Loads what a batch needs into this process; the versions that the bits of a result depend on."""
-    # Here rather than within a batch's time limit; the first array makes pyarrow import pandas.
+    # Here rather than within a batch's time limit: the first array makes pyarrow import pandas.
     import pyarrow as pa
 
-    import_module("scipy.stats")
     pa.array([0.0])
     found = {name: version(name) for name in ("nladc-cosim", "numpy", "scipy")}
     return found | {"libngspice": str(shared_instance().ngspice_version)}

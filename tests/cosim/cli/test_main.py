@@ -205,7 +205,7 @@ def test_unwritable_folder(tmp_path: Path) -> None:
 
 
 def test_missing_ngspice_is_named(tmp_path: Path) -> None:
-    done = own_process("characterize", "--out", "run", cwd=tmp_path, NGSPICE_LIBRARY_PATH="/nowhere/libngspice.so.0")
+    done = own_process("characterize", "--out", "run", "--jobs", "1", cwd=tmp_path, NGSPICE_LIBRARY_PATH="/nowhere/libngspice.so.0")
     assert done.returncode == 1
     assert "/nowhere/libngspice.so.0" in done.stderr
     assert "apt-get install" in done.stderr
