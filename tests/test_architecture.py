@@ -1,7 +1,9 @@
 """docs/architecture.md: the picture shows the imports of today, and the examples of "where to add" run."""
 
+import ast
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,17 @@ def test_files_and_tables_of_where_to_add_are_there():
     assert tables
     for name, path in tables:
         assert re.search(rf"^{name}\b", (DOCS.parent / path).read_text(), re.MULTILINE), f"{path} has no {name}"
+
+
+def test_a_class_name_means_one_thing_and_a_folder_holds_about_a_dozen_modules():
+    modules = [path for package in ("netlists", "characterization", "cosim") for path in (DOCS.parent / package).rglob("*.py")]
+    assert len(modules) > 300
+    classes = Counter(
+        node.name
+        for path in modules
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, times in classes.items() if times > 1} == set()
+    folders = Counter(path.parent for path in modules if path.name != "__init__.py")
+    assert {folder: n for folder, n in folders.items() if n > 14} == {}

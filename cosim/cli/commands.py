@@ -59,7 +59,7 @@ class Command(TyperCommand):
             raise Interrupted(INTERRUPTED) from None
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """A group that knows the names of its commands, and loads the module of one when it is asked for."""
 
     entries: Callable[[], Mapping[str, Entry]] = dict
@@ -86,7 +86,7 @@ def group(
 ) -> TyperGroup:
     """A group of commands, with the options of a ``callback``, which answers ``alone`` when no command of it is named."""
     application = typer.Typer(
-        cls=Group,
+        cls=CommandGroup,
         help=help,
         no_args_is_help=not alone,
         invoke_without_command=alone,
@@ -95,7 +95,7 @@ def group(
         rich_markup_mode=None,
     )
     out = get_group(application)
-    assert isinstance(out, Group)
+    assert isinstance(out, CommandGroup)
     out.entries = entries
     return out
 

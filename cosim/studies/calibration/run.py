@@ -28,7 +28,7 @@ from .tables import chip_table, figure_tables, ramp_table
 
 
 @dataclass(frozen=True)
-class Group:
+class CalibrationGroup:
     """Chips of one kind.
 
     Attributes
@@ -61,15 +61,15 @@ class Group:
         )
 
 
-def groups(settings: CalibrationSettings, cells: int) -> list[Group]:
+def groups(settings: CalibrationSettings, cells: int) -> list[CalibrationGroup]:
     """Lists the groups of a column with so many cells, ramp and calibration: as programmed, stuck cells, larger errors."""
     device = load_profile(settings.profile)
     return [
-        Group("full variation", device),
-        Group("one cell stuck", replace(device, stuck_off_rate=1 / cells), one_stuck=True),
-        Group(f"{100 * settings.stuck_rate:g} % of cells stuck", replace(device, stuck_off_rate=settings.stuck_rate)),
+        CalibrationGroup("full variation", device),
+        CalibrationGroup("one cell stuck", replace(device, stuck_off_rate=1 / cells), one_stuck=True),
+        CalibrationGroup(f"{100 * settings.stuck_rate:g} % of cells stuck", replace(device, stuck_off_rate=settings.stuck_rate)),
         *(
-            Group(
+            CalibrationGroup(
                 f"{factor:g} x programming error",
                 replace(device, program_sigma=factor * device.program_sigma, program_window=factor * device.program_window),
             )
@@ -78,7 +78,7 @@ def groups(settings: CalibrationSettings, cells: int) -> list[Group]:
     ]
 
 
-def plan_of(settings: CalibrationSettings, number: int, calibration: str, group: Group | None = None) -> RampPlan:
+def plan_of(settings: CalibrationSettings, number: int, calibration: str, group: CalibrationGroup | None = None) -> RampPlan:
     """Plans the ramp with this number among the activations; the chips of a group are the same for every calibration."""
     base = RampPlan(
         settings.activations[number],
