@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from cosim.network.network import LSTMNetwork
+from cosim.report import study
 from cosim.tasks import SequenceSet
 
 N_IN, N_HIDDEN, N_CLASSES = 3, 5, 4
@@ -13,6 +14,13 @@ N_IN, N_HIDDEN, N_CLASSES = 3, 5, 4
 @pytest.fixture(scope="module", autouse=True)
 def _batches_here(module_batches_here):
     """Studies and commands need no worker processes of their own."""
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """A study without pictures and page: drawing takes most of its time."""
+    for name in ("save_pictures", "write_report"):
+        monkeypatch.setattr(study, name, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

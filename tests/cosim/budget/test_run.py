@@ -132,7 +132,7 @@ def test_bits_have_a_step_for_a_factor():
     assert scaled_amount(ohm, 1.5, 4) == 6.0
 
 
-def test_a_stopped_budget_goes_on_and_computes_nothing_twice(done, evaluations, tmp_path, monkeypatch):
+def test_a_stopped_budget_goes_on_and_computes_nothing_twice(done, evaluations, no_pictures, tmp_path, monkeypatch):
     """Stopped three times, and with another number of threads: the same tables from as many evaluations."""
     whole, _ = done
     calls = []

@@ -11,7 +11,6 @@ from scipy.stats import binomtest
 
 from characterization.chips.sampling import draw
 from characterization.estimates.statistics import max_inl
-from cosim.report import study as frame
 from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.calibration import run as study
 from cosim.studies.calibration.page import page
@@ -32,12 +31,6 @@ TABLES = ("calibration.csv", "yield.csv", "inl.csv", "ramps.csv", "chips.parquet
 def done(tmp_path_factory):
     out = tmp_path_factory.mktemp("calibration")
     return out, study.STUDY.run(SETTINGS, out, QUIET)
-
-
-@pytest.fixture
-def no_pictures(monkeypatch):
-    for name in ("save_pictures", "write_report"):
-        monkeypatch.setattr(frame, name, lambda *_: None)
 
 
 def rows_of(out, name, **labels):

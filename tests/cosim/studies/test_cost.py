@@ -9,7 +9,6 @@ import pytest
 from characterization.transistors import energy
 from cosim.cost.figures import all_figures
 from cosim.network.network import LSTMNetwork
-from cosim.report import study as frame
 from cosim.report.registry import write_report
 from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.cost import run as cost
@@ -44,13 +43,6 @@ def settings(tmp_path, monkeypatch, network, make_sequences):
             "arrays=[8]",
         ],
     )
-
-
-@pytest.fixture
-def no_pictures(monkeypatch):
-    """Drawing takes most of the time."""
-    for name in ("save_pictures", "write_report"):
-        monkeypatch.setattr(frame, name, lambda *_: None)
 
 
 def test_it_writes_what_the_page_needs(settings, tmp_path, monkeypatch):
