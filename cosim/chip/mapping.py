@@ -182,8 +182,8 @@ def describe_wire_losses(rows: Sequence[dict[str, Any]]) -> list[str]:
     """For reading, a line a matrix."""
     made_good = {"none": "not made good", "mean": "made good by one gain", "wires": "made good by the cells' targets"}
     return [
-        f"wires of matrix {r['matrix']}: {made_good[r['compensate']]}; a unit of weight has {100 * r['range_left']:.0f} % of the range "
-        f"(errors of cells weigh {r['cell_errors_weigh']:.2f} times), {100 * r['weight_error']:.2g} % rms error is left in the weights"
+        f"wires of matrix {r['matrix']}: {made_good[r['compensate']]}; a unit of weight has {100 * r['range_left']:.0f} % of the "
+        f"range (errors of cells weigh {r['cell_errors_weigh']:.2f} times), {100 * r['weight_error']:.2g} % rms error left in weights"
         for r in rows
     ]
 

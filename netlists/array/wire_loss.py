@@ -103,8 +103,8 @@ def _precompensated(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Targets whose transfer is in proportion to the weights, and that transfer.
 
-    Fixed point: each difference of a pair is moved by what its weight lacks over what of a pair's conductance arrives; then all are scaled
-    so that the largest takes the whole range. The weights' scale is free, and falls with the cells that are farthest.
+    Fixed point: the difference of each pair is moved by what its weight lacks over the part of a pair's conductance that arrives; then
+    all are scaled so that the largest takes the whole range. The weights' scale is free, and falls with the cells that are farthest.
     """
     there, reach = pair_halves(cells, layout)[0], full * np.abs(w).max()
     span = profile.g_max - profile.g_min
@@ -123,6 +123,6 @@ def _precompensated(
         difference = difference + lacking / arrives
         difference *= reach / np.abs(difference).max()
     raise InputError(
-        f"compensate='wires': no targets from {profile.g_min:g} to {profile.g_max:g} S (siemens) make good these wires; take smaller "
-        "arrays, wires of less resistance, or compensate='mean'"
+        f"compensate='wires': no targets from {profile.g_min:g} to {profile.g_max:g} S (siemens) make good these wires; take "
+        "smaller arrays, wires of less resistance, or compensate='mean'"
     )

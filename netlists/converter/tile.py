@@ -204,7 +204,7 @@ class Tile:
         return R_HOLD_IDEAL if level == "ideal" else self.r_hold
 
     def charge_capacitance(self) -> np.ndarray:
-        """C_f by charge alone, shape (C,), farads: an ideal integrator has V_mac in the ramp's units, as far as `wire_gain` says."""
+        """C_f by charge alone, (C,), farads: ideal integrators have V_mac in the ramp's units, as far as `wire_gain` says."""
         out, scale = np.empty(self.columns), self.scale / self.wire_gain
         for group in self.groups:
             out[list(group.columns)] = charge_capacitance(

@@ -38,7 +38,8 @@ def test_one_gain_is_the_best_one(weights, profile, layout):
     for other in (0.98, 1.02):
         assert np.linalg.norm(found * other - weights) > np.linalg.norm(found - weights)
     assert np.polyfit(weights.ravel(), shown(none, layout, 2.0).ravel(), 1)[0] == pytest.approx(1 / mean.gain, rel=0.03)
-    assert none.error > 2 * mean.error and none.gain == 1
+    assert none.error > 2 * mean.error
+    assert none.gain == 1
 
 
 @pytest.mark.parametrize("layout", ["rows", "columns"])
@@ -46,7 +47,8 @@ def test_targets_that_allow_for_the_wires_show_the_weights(weights, profile, lay
     pairs = wired_pairs(weights, profile, through(2.0), "wires", layout=layout)
     found = shown(pairs, layout, 2.0)
     assert np.sqrt(np.mean((found - weights) ** 2)) < 2e-4
-    assert profile.g_min <= pairs.conductance.min() and pairs.conductance.max() == pytest.approx(profile.g_max)
+    assert pairs.conductance.min() >= profile.g_min
+    assert pairs.conductance.max() == pytest.approx(profile.g_max)
     # The price: a unit of weight has less of the range than on ideal wires.
     assert pairs.gain > 1.05
 
@@ -57,7 +59,7 @@ def test_without_wires_nothing_is_made_good(weights, profile):
         for compensate in ("none", "mean", "wires"):
             pairs = wired_pairs(weights, profile, transfer, compensate)
             np.testing.assert_allclose(pairs.conductance, plain.conductance, rtol=1e-6)
-            assert pairs.scale == pytest.approx(plain.scale, rel=1e-6) and pairs.gain == pytest.approx(1, rel=1e-6)
+            assert [pairs.scale, pairs.gain] == pytest.approx([plain.scale, 1.0], rel=1e-6)
 
 
 def test_crossings_without_cells_stay_open(weights, profile):
@@ -71,7 +73,7 @@ def test_crossings_without_cells_stay_open(weights, profile):
 
 
 def test_wires_that_cannot_be_made_good(weights, profile):
-    with pytest.raises(InputError, match="compensate='wires': no targets from 0.0001 to 0.0004 S"):
+    with pytest.raises(InputError, match=r"compensate='wires': no targets from 0\.0001 to 0\.0004 S"):
         wired_pairs(weights, profile, through(300.0), "wires")
     with pytest.raises(InputError, match="compensate='some': unknown; allowed are none, mean, wires"):
         wired_pairs(weights, profile, through(1.0), "some")

@@ -297,14 +297,14 @@ def test_printed_codes_that_are_missing_or_between():
 def test_loss_in_the_wires_is_made_good_in_ngspice(level, make):
     """Slope of V_mac over the pre-activation of ideal wires, and what is left around it, volts of the ramp's units."""
     slopes, left = {}, {}
-    for compensate in ("none", "mean", "wires"):
-        tile, weights, _ = make(12, 8, level, wires={"r_row": 8.0, "r_col": 8.0}, compensate=compensate)
+    for how in ("none", "mean", "wires"):
+        tile, weights, _ = make(12, 8, level, wires={"r_row": 8.0, "r_col": 8.0}, compensate=how)
         inputs = np.random.default_rng(4).integers(-15, 16, 12)
         x = inputs / tile.pwm.max_code @ weights
         volts = np.array([tile.groups[tile.group_of(j)].program.volts_per_unit(tile.circuit) for j in range(8)])
         y = (convert(tile, inputs, level, "reduced").v_mac - tile.circuit.v_cm) / volts
-        slopes[compensate] = float(x @ y / (x @ x))
-        left[compensate] = float(np.sqrt(np.mean((y - x) ** 2)))
+        slopes[how] = float(x @ y / (x @ x))
+        left[how] = float(np.sqrt(np.mean((y - x) ** 2)))
     assert slopes["none"] < 0.9
     assert slopes["mean"] == pytest.approx(1, abs=0.03)
     assert left["wires"] < 0.3 * left["mean"] < 0.15 * left["none"]
