@@ -183,7 +183,7 @@ def describe_wire_losses(rows: Sequence[dict[str, Any]]) -> list[str]:
     made_good = {"none": "not made good", "mean": "made good by one gain", "wires": "made good by the cells' targets"}
     return [
         f"wires of matrix {r['matrix']}: {made_good[r['compensate']]}; a unit of weight has {100 * r['range_left']:.0f} % of the "
-        f"range (errors of cells weigh {r['cell_errors_weigh']:.2f} times), {100 * r['weight_error']:.2g} % rms error left in weights"
+        f"range (errors of cells weigh {r['cell_errors_weigh']:.2f} times), {100 * r['weight_error']:.2g} % rms error left"
         for r in rows
     ]
 

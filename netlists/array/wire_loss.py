@@ -103,8 +103,8 @@ def _precompensated(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Targets whose transfer is in proportion to the weights, and that transfer.
 
-    Fixed point: the difference of each pair is moved by what its weight lacks over the part of a pair's conductance that arrives; then
-    all are scaled so that the largest takes the whole range. The weights' scale is free, and falls with the cells that are farthest.
+    Fixed point: the difference of each pair is moved by what its weight lacks, over the part of a pair's conductance that
+    arrives; then all are scaled so that the largest takes the whole range. The weights' scale falls with the farthest cells.
     """
     there, reach = pair_halves(cells, layout)[0], full * np.abs(w).max()
     span = profile.g_max - profile.g_min
