@@ -23,7 +23,6 @@ from .output import note
 FLAGS = {
     "Permissions(files=True)": "--allow-files",
     "Permissions(commands=True)": "--allow-commands",
-    "choose one by its kind": "choose one with --analysis",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
 }
