@@ -1,7 +1,8 @@
 """What the toolkit knows of ngspice without loading it: where it is, its version, which of its lines are errors.
 
 `shared_instance` loads it, with PySpice, when the first simulation starts: one instance a process, as a second load fails
-inside cffi; it keeps the first, or its error. ngspice is not made for threads: `LOCK` lets one simulation at a time run in a process.
+inside cffi; it keeps the first, or its error. ngspice is not made for threads: `LOCK` lets one simulation at a time run in a
+process.
 
 ngspice's BSIM4 code spawns OpenMP threads that slow down 20-fold when another job shares the cores. So ngspice runs on one
 thread unless the user has set ``OMP_THREAD_LIMIT``: in this process by its own variable (`thread_settings`), which holds
