@@ -16,6 +16,7 @@ from characterization.streams import LoopSource, loop_stream
 from cosim.chip import (
     NO_KEYS,
     OPEN,
+    Arrays,
     Chip,
     ChipParts,
     ConvertedColumns,
@@ -199,7 +200,7 @@ def _not_needed(conductance: np.ndarray) -> np.ndarray:
 def _array(
     number: int, at: MatrixPlace, settings: LoopSettings, profile: DeviceProfile, ramps: dict[str, LoopRamp], keep: Keep
 ) -> LoopArray:
-    matrix, mapped = at.matrix, mapped_pairs(at, profile)
+    matrix, mapped = at.matrix, mapped_pairs(at, Arrays(profile))
     g = profile.programmed(mapped.conductance, loop_stream(settings.seed, LoopSource.CELLS, number))
     g = profile.stuck(g, loop_stream(settings.seed, LoopSource.STUCK, number))
     g = np.where(mapped.cells, g, OPEN)

@@ -25,7 +25,11 @@ from netlists.errors import InputError, SimulationError
 from .deck import Deck
 from .numbers import spice_number
 from .program import TIME_LIMIT, transient_vectors
+<<<<<<< HEAD
 from .pyspice import failure, shared_instance, thread_settings, warning_lines
+=======
+from .pyspice import LOCK, failure, shared_instance, thread_settings
+>>>>>>> main
 
 if TYPE_CHECKING:
     from .shared_library import NgSpice
@@ -145,7 +149,7 @@ def _simulate_shared(deck: Deck, vectors: Sequence[str], heard: list[str] | None
 def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
     """Settings of a deck while it runs, and nothing left behind of it."""
     global _runs
-    with _interrupt_afterwards():
+    with LOCK, _interrupt_afterwards():
         settings = (QUIET, *thread_settings(), *deck.settings)
         try:
             for setting in settings:
