@@ -25,11 +25,7 @@ from netlists.errors import InputError, SimulationError
 from .deck import Deck
 from .numbers import spice_number
 from .program import TIME_LIMIT, transient_vectors
-<<<<<<< HEAD
-from .pyspice import failure, shared_instance, thread_settings, warning_lines
-=======
-from .pyspice import LOCK, failure, shared_instance, thread_settings
->>>>>>> main
+from .pyspice import LOCK, failure, shared_instance, thread_settings, warning_lines
 
 if TYPE_CHECKING:
     from .shared_library import NgSpice
