@@ -7,6 +7,10 @@ from .deck import (
 from .dialects import (
     COMPATIBILITY as COMPATIBILITY,
 )
+from .ports import (
+    ROLES as ROLES,
+    Wiring as Wiring,
+)
 from .run import (
     DeckResults as DeckResults,
     Wave as Wave,
