@@ -146,7 +146,12 @@ def compute(
         },
         tables={f"{name}.csv": table for name, table in tables.items()},
         pictures=drawn,
-        warnings=[*network.warnings, *chip.evaluator.hardware.warnings, *_replaced(settings, on_failure, len(tables["failures"]))],
+        warnings=[
+            *network.warnings,
+            *_of_ramps(chip),
+            *chip.evaluator.hardware.warnings,
+            *_replaced(settings, on_failure, len(tables["failures"])),
+        ],
     )
 
 
@@ -188,6 +193,11 @@ def run_loop(
     """
     computed = partial(compute, network, task, on_failure, command, simulator)
     return Study("loop", LoopSettings, computed, describe).run(settings, out, options)
+
+
+def _of_ramps(chip: LoopChip) -> list[str]:
+    """What a reader must know of the blocks in the ramps, each once."""
+    return list(dict.fromkeys(line for ramp in chip.ramps.values() for line in ramp.warnings))
 
 
 def _run(network: Network, chip: LoopChip, s: Sequences, who: Who, tell: Callable[[StepConversion], None]) -> Trajectory:
