@@ -151,7 +151,7 @@ def _fitting(start: Network, task: Task | CharacterTask) -> Network:
     """The network, if it fits the task and can be trained."""
     if not start.plain_head:
         raise InputError(
-            "start: is read by pooling, hidden layers or scaled inputs, which training does not have; it starts from a network whose "
+            "start: is read by pooling, hidden layers or scaled inputs, which training does not have; take a network whose "
             "scores are a linear function of its last outputs"
         )
     if isinstance(task, Task):
