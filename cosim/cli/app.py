@@ -61,6 +61,7 @@ COMMANDS: dict[str, Entry] = {
         tasks.tasks,
         alone=True,
     ),
+    "import": "networks.import_network:import_network",
     "train": "networks.train:train",
     "evaluate": "networks.evaluate:evaluate",
     "loop": "networks.loop:loop",
