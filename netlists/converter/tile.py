@@ -28,6 +28,8 @@ from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram
 from netlists.technology import DeviceProfile, RampCircuit
 
+from .autozero import AutoZero
+
 ArrayModel = Annotated[str, Choice(("reduced", "mesh", "ideal"))]
 R_HOLD_IDEAL = 1e-3
 """On-resistance of ``hold_switch_ideal``, ohm."""
@@ -112,6 +114,8 @@ class Tile:
         sky130 it sets the width of a transmission gate. Assumption: 440 um of it.
     tau_driver : float
         Time constant of a row driver's edges at level ``macro``, seconds. Assumption.
+    autozero : AutoZero or None
+        Auto-zero of the columns' integrators; None: their offsets integrate into the columns for the whole MAC.
 
     Raises
     ------
@@ -129,6 +133,7 @@ class Tile:
     comparator_offset: Annotated[np.ndarray, Array(unit="V")] = field(default_factory=lambda: np.zeros(0))
     r_hold: Annotated[float, Number(above=0, unit="ohm")] = 5.0
     tau_driver: Seconds = 0.1e-9
+    autozero: AutoZero | None = field(default_factory=AutoZero)
 
     def __post_init__(self) -> None:
         if self.crossbar.rows % 2:
@@ -200,7 +205,7 @@ class Tile:
 
         Above level ``ideal`` it makes good what the integrator itself loses. While its output moves at a rate s its summing
         node is s / (2 pi gbw) off, which drives charge into the conductance S of the whole column; the hold switch drops
-        its part too. With the group's mean S,
+        its part too. An auto-zero capacitor takes its part of gbw (`AutoZero.gain`). With the group's mean S,
 
             C_f = (C_charge - S / (2 pi gbw)) / (1 + r_hold S)
 
@@ -214,7 +219,7 @@ class Tile:
         charge = self.charge_capacitance()
         if level == "ideal":
             return charge
-        omega = 2 * math.pi * self.circuit.gbw
+        omega = 2 * math.pi * self.circuit.gbw * (1.0 if self.autozero is None else self.autozero.gain)
         column_sum = self.crossbar.cell_conductance.sum(axis=0)
         out = np.empty(self.columns)
         for group in self.groups:

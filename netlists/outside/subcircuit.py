@@ -85,19 +85,24 @@ class UserSubcircuit:
         return {name: value for name, value in values.items() if name in self.params}
 
 
-def integrator_around(opamp: UserSubcircuit) -> str:
-    """SPICE text of ``integrator_user``: integrator_macro with another op-amp, ports ``sum out com rst vdd vss``.
+def integrator_around(opamp: UserSubcircuit, kind: str = "integrator") -> str:
+    """SPICE text of ``<kind>_user``: ``<kind>_macro`` with another op-amp, which has the ports ``vdd vss`` too, after the others.
 
     An op-amp without a parameter ``v_os`` gets its offset from a source in series with its input.
+
+    Parameters
+    ----------
+    kind : {"integrator", "autozero_integrator"}
     """
-    text = subcircuit("integrator_macro")
-    block = text[text.index(".subckt integrator_macro") :].replace("integrator_macro", "integrator_user")
-    nodes = opamp.nodes({"inp": "ref", "inn": "sum", "out": "out", "com": "com", "vdd": "vdd", "vss": "vss"})
+    text = subcircuit(f"{kind}_macro")
+    block = text[text.index(f".subckt {kind}_macro") :].replace(f"{kind}_macro", f"{kind}_user")
+    _, _, inn, out, *_ = re.findall(r"^x1 .*$", block, flags=re.MULTILINE)[0].split()
+    nodes = opamp.nodes({"inp": "ref", "inn": inn, "out": out, "com": "com", "vdd": "vdd", "vss": "vss"})
     passed = opamp.accepted({name: f"{{{name}}}" for name in ("a0", "gbw", "slew", "v_os")})
     offset = "0" if "v_os" in passed else "{v_os}"
     card = " ".join(["x1", *nodes, opamp.name, *(f"{name}={value}" for name, value in passed.items())])
     block = re.sub(r"^x1 .*$", f"vos ref com {offset}\n{card}", block, flags=re.MULTILINE)
-    return opamp.text + block.replace("sum out com rst params:", "sum out com rst vdd vss params:")
+    return opamp.text + block.replace(" params:", " vdd vss params:", 1)
 
 
 def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) -> UserSubcircuit:

@@ -124,11 +124,10 @@ def _summary(folder: Path, plan: RampPlan, run: Run, samples: int) -> tuple[dict
     """What is said of a finished run, as data and as a line."""
     program = plan.program()
     tables = {columns: run.figures(columns) for columns in COLUMN_SCOPES}
-    means = {c: t[t["status"] == "ok"].groupby("calibrated")["max_inl_in"].mean() for c, t in tables.items()}
-    found = {
-        f"max_inl_lsb_{name}_calibration": {c: float(m[state]) if state in m else None for c, m in means.items()}
-        for name, state in (("before", False), ("after", True))
-    }
+    found: dict[str, dict[str, float | None]] = {}
+    for name, state in (("before", False), ("after", True)):
+        good = {c: t.loc[(t["calibrated"] == state) & (t["status"] == "ok"), "max_inl_in"] for c, t in tables.items()}
+        found[f"max_inl_lsb_{name}_calibration"] = {c: float(v.mean()) if len(v) else None for c, v in good.items()}
     kinds = read_manifest(folder)["failures"]
     data = {
         "out": str(folder),
