@@ -42,7 +42,7 @@ def spread(t, **options):
 def test_the_offset_integrates_without_auto_zero_and_does_not_with_it():
     bare, stored = tile(autozero=None), tile()
     np.testing.assert_allclose(spread(bare), OFFSET * rise(bare), rtol=0.01)
-    assert rise(bare) > 10
+    assert rise(bare) > 5
     # c_az has the offset; the finite gain and what the op-amp travels from its offset to where it integrates are left.
     left = np.abs(spread(stored)).max()
     assert left < 0.002 * np.abs(spread(bare)).max()
