@@ -18,6 +18,10 @@ from .columns import (
     scope_shifts as scope_shifts,
     trimmed as trimmed,
 )
+from .examine import (
+    borrowed_figures as borrowed_figures,
+    examine as examine,
+)
 from .recalibrate import (
     POINT as POINT,
 )

@@ -50,6 +50,14 @@ class Blocks:
     def __post_init__(self) -> None:
         if self.opamp is not None and self.level != "macro":
             raise InputError(f"level={self.level!r}: an op-amp of your own takes the place of the macro-model; use level macro")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Raises `InputError` where two blocks give one name to different things: ngspice would take the same for both."""
+        a, b = self.comparator, self.opamp
+        if a and b and a.text != b.text and (both := sorted(a.defined & b.defined)):
+            which = f"comparator={a.name!r}, opamp={b.name!r}"
+            raise InputError(f"{which}: both define {both[0]}, each in its own way; give one of them another name")
 
     def __repr__(self) -> str:
         return brief(self)
@@ -67,7 +75,7 @@ class Blocks:
     def takes_supply(self, place: str) -> bool:
         """Whether what stands for ``comparator`` or ``opamp`` has supply ports."""
         own = getattr(self, place)
-        return self.level == "sky130" if own is None else "vdd" in own.ports
+        return self.level == "sky130" if own is None else "vdd" in own.interface
 
     @property
     def supplied(self) -> bool:
@@ -81,12 +89,12 @@ class Blocks:
     def text(self, *parts: str) -> str:
         """SPICE text of subcircuits: what stands for ``cells``, ``integrator``, ``comparator``, and built-in blocks by name."""
         kinds = ("integrator", "autozero_integrator")
-        own = {kind: integrator_around(self.opamp, kind) for kind in kinds if self.opamp and kind in parts}
-        for kind in list(own)[1:]:
-            own[kind] = own[kind].removeprefix(self.opamp.text if self.opamp else "")
-        # Both may come from one file.
-        if self.comparator and not any(self.comparator.text in text for text in own.values()):
-            own = {"comparator": self.comparator.text} | own
+        around = [kind for kind in kinds if kind in parts]
+        own = {around[0]: integrator_around(self.opamp, *around)} if self.opamp and around else {}
+        if self.comparator:
+            # Both may come from one file.
+            shared = self.opamp is not None and bool(around) and self.opamp.text == self.comparator.text
+            own = own | {"comparator": self.comparator.around if shared else self.comparator.definitions}
         places = {
             "cells": "ramp_cells_selected" if self.cells == "selected" else "ramp_cell_switch",
             **{kind: "" if self.opamp else f"{kind}_{self.level}" for kind in kinds},

@@ -33,8 +33,16 @@ def bench_tile(
     # Columns of unequal total conductance tell what the load of a column costs.
     weights *= np.linspace(0.4, 1.0, columns)
     offset = MEASURED_STATISTICS["opamp_offset_sigma"] * rng.standard_normal(columns)
-    tile = Tile.from_weights(weights, profile, [(program, range(columns))], circuit=circuit, pwm=pwm or Pwm())
-    return tile.with_(opamp_offset=offset, autozero=None)
+    return Tile.from_weights(
+        weights,
+        profile,
+        [(program, range(columns))],
+        compensate="none",
+        circuit=circuit,
+        pwm=pwm or Pwm(),
+        opamp_offset=offset,
+        autozero=None,
+    )
 
 
 def characterize_mac(
