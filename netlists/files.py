@@ -115,6 +115,8 @@ def read_bytes(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS) -> b
             raise InputError(f"{path}: the {what} cannot be read (it is {_kind(path)})")
         with path.open("rb") as f:
             data = f.read(limit + 1)
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such {what}") from None
     except (OSError, ValueError) as e:
@@ -146,7 +148,10 @@ def read_arrays(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS) -> 
             size = sum(entry.file_size for entry in archive.infolist())
         if size <= limit:
             with np.load(data, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
+                found = {name: arrays[name] for name in arrays.files}
+            if no_array := [name for name, value in found.items() if not isinstance(value, np.ndarray)]:
+                raise ValueError(f"{no_array[0]!r} is no array")
+            return found
     except Exception as e:  # Damage shows in many ways: zipfile, zlib, tokenize, struct and NumPy each have their own.
         raise InputError(f"{path}: is not a {what} or is damaged ({str(e)[:200]})") from None
     raise InputError(f"{path}: its arrays would take {size} bytes, more than the {limit} of a {what}")

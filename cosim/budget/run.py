@@ -82,7 +82,7 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
             "shapley": _rows(shares),
             "groups": _rows(groups),
             "tolerances": _rows(tolerances),
-            "warnings": list(builder.hardware(amounts).warnings),
+            "warnings": [*network.warnings, *builder.hardware(amounts).warnings],
             "wires": wire_losses(network, builder.hardware(amounts)),
             "tasks": {task.name: str(task.provenance)},
             "versions": versions(with_ngspice=False),

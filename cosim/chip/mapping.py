@@ -102,7 +102,7 @@ def with_weights(network: Network, change: Callable[[MatrixPlace], np.ndarray], 
             for d in range(len(layer.directions))
         ]
         layers.append(Layer(layer.cell, *directions))
-    return Network(tuple(layers), network.readout, network.embedding, network.metadata)
+    return network.with_layers(layers)
 
 
 def converted_columns(network: Network, hardware: Hardware | None = None) -> dict[str, int]:

@@ -25,6 +25,9 @@ from .signals import exit_code, listen
 FLAGS = {
     "Permissions(files=True)": "--allow-files",
     "Permissions(commands=True)": "--allow-commands",
+    "ports={'inp': 'plus', ...}": "--ports inp=plus,...",
+    "ports={'inp': its negative input, 'inn': its positive input}": "--ports inp=ITS_NEGATIVE_INPUT,inn=ITS_POSITIVE_INPUT",
+    "bias={'VBN': '0.65'}": "--bias VBN=0.65",
     "choose one by its kind": "choose one with --analysis",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
@@ -64,6 +67,7 @@ COMMANDS: dict[str, Entry] = {
         tasks.tasks,
         alone=True,
     ),
+    "import": "networks.import_network:import_network",
     "train": "networks.train:train",
     "evaluate": "networks.evaluate:evaluate",
     "loop": "networks.loop:loop",

@@ -24,6 +24,7 @@ from .signals import exit_code
 Entry = str | TyperGroup | Callable[..., Any]
 """A command: ``module:function`` below `cosim.cli`, a group, or a function."""
 
+
 class Interrupted(SystemExit):
     """The end of a command that Ctrl-C stopped and that said what is kept."""
 

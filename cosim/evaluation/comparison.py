@@ -265,7 +265,7 @@ def compare(
         chips_to_float=on.change(real, exact),
         chips_to_ideal=on.change(real, ideal),
         seed=seed,
-        warnings=hardware.warnings,
+        warnings=(*network.warnings, *hardware.warnings),
         wires=tuple(wire_losses(network, hardware)),
     )
 

@@ -14,6 +14,9 @@ from netlists.errors import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+FOREIGN = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors", ".keras", ".h5", ".hdf5", ".msgpack", ".onnx")
+"""Endings of files of other frameworks."""
+
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> Path:
     """Writes named arrays; under the final name there is never half a file.
@@ -37,6 +40,12 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         return files.read_arrays(path, "network")
     except InputError as e:
         raise InputError(f"{e}; make one with `cosim train`") from None
+
+
+def import_line(path: Path) -> str:
+    """The command that makes a network of a file of another framework."""
+    out = path.with_suffix(".npz") if path.suffix != ".npz" else path.with_name(f"{path.stem}-imported.npz")
+    return f"cosim import {path} --out {out} --check inputs.npz scores.npz"
 
 
 def text(fields: Mapping[str, np.ndarray], name: str) -> str:

@@ -4,6 +4,10 @@ from .analysis import (
 from .deck import (
     read_outside_deck as read_outside_deck,
 )
+from .ports import (
+    ROLES as ROLES,
+    Wiring as Wiring,
+)
 from .run import (
     Wave as Wave,
     Waves as Waves,

@@ -29,6 +29,7 @@ from .pyspice import (
     find_library as find_library,
     is_error as is_error,
     shared_instance as shared_instance,
+    warning_lines as warning_lines,
 )
 from .raw_file import (
     RawPlot as RawPlot,

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -75,6 +75,30 @@ def is_error(line: str) -> bool:
     if re.match(r"\s*(Circuit|Note|Warning|Doing analysis|Title)\b", line, re.IGNORECASE):
         return False
     return bool(_ERROR.search(line))
+
+
+_IGNORED = re.compile(r"\bignored\b", re.IGNORECASE)
+# A source of a waveform has no value at rest: every deck here has some, and ngspice takes its first value.
+_EXPECTED = re.compile(r"no DC value|has no value, DC 0 assumed", re.IGNORECASE)
+
+
+def warning_lines(printed: Iterable[str]) -> list[str]:
+    """What ngspice warned of, each once: a warning that ends with a colon with the lines that it announces."""
+    found: dict[str, None] = {}
+    lines = [line.strip() for line in printed if line.strip()]
+    at = 0
+    while at < len(lines):
+        line, at = lines[at], at + 1
+        if not re.match(r"warning\b", line, re.IGNORECASE) and not _IGNORED.search(line):
+            continue
+        if line.rstrip().endswith(":"):
+            while at < len(lines) and len(line) < 300 and not re.match(r"(warning|note|circuit|doing)\b", lines[at], re.IGNORECASE):
+                line, at = f"{line} {lines[at]}", at + 1
+                if _IGNORED.search(line):
+                    break
+        if not _EXPECTED.search(line):
+            found[re.sub(r"^warning:\s*", "", line, flags=re.IGNORECASE)] = None
+    return list(found)
 
 
 def thread_settings() -> tuple[str, ...]:
