@@ -28,7 +28,6 @@ FLAGS = {
     "ports={'inp': 'plus', ...}": "--ports inp=plus,...",
     "ports={'inp': its negative input, 'inn': its positive input}": "--ports inp=ITS_NEGATIVE_INPUT,inn=ITS_POSITIVE_INPUT",
     "bias={'VBN': '0.65'}": "--bias VBN=0.65",
-    "choose one by its kind": "choose one with --analysis",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
 }
