@@ -11,7 +11,7 @@ from .output import note
 POLITE = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-class Stopped(KeyboardInterrupt):
+class PoliteSignal(KeyboardInterrupt):
     """One of the `POLITE` signals arrived."""
 
     def __init__(self, number: int) -> None:
@@ -38,4 +38,4 @@ def _stop(number: int, frame: FrameType | None) -> None:
             note("interrupted")
             os._exit(128 + number)
         frame = frame.f_back
-    raise Stopped(number)
+    raise PoliteSignal(number)
