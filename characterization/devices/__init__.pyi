@@ -2,6 +2,9 @@ from .cells import (
     MeasuredCells as MeasuredCells,
     sort_cells as sort_cells,
 )
+from .curvature import (
+    LARGEST_VOLTAGE as LARGEST_VOLTAGE,
+)
 from .fit import (
     DeviceFit as DeviceFit,
     fit_profile as fit_profile,

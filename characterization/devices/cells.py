@@ -85,7 +85,7 @@ def _without_stuck(out: MeasuredCells, table: MeasuredTable, beyond: float | Non
     stuck = np.zeros(len(frame), bool)
     if "note" in frame:
         words = frame["note"].str.lower()
-        stuck = words.str.contains("|".join(STUCK_WORDS)).to_numpy()
+        stuck = words.str.contains("|".join(STUCK_WORDS)).to_numpy(copy=True)
         if others := sorted(set(frame["note"][~stuck & (words != "").to_numpy()])):
             out.warnings.append(f"{name}: notes {', '.join(map(repr, others[:5]))} say nothing of stuck cells: their rows are kept")
     if beyond is not None and "target" in frame:
@@ -108,7 +108,9 @@ def _without_stuck(out: MeasuredCells, table: MeasuredTable, beyond: float | Non
         rows = rows.rename(columns={"measured": "conductance"}).reset_index()
         low = ~(rows["conductance"] > _LEAST_CONDUCTANCE)
         if low.any():
-            out.warnings.append(f"{name}: {int(low.sum())} stuck cells conduct nothing; they are taken with {_LEAST_CONDUCTANCE:g} S")
+            out.warnings.append(
+                f"{name}: {int(low.sum())} stuck cells conduct nothing; they are taken with {_LEAST_CONDUCTANCE:g} S"
+            )
             rows.loc[low, "conductance"] = _LEAST_CONDUCTANCE
         out.stuck = rows if out.stuck.empty else pd.concat([out.stuck, rows], ignore_index=True)
         out.cells += len(rows)
@@ -119,12 +121,16 @@ def _cell_of(table: MeasuredTable, frame: pd.DataFrame, keys: list[str], what: s
     """A name of each row's cell; without a column of cells the target is the cell, if that is unambiguous."""
     if "cell" in frame:
         if frame.duplicated(["cell", *[k for k in ("target", *keys) if k in frame]]).any():
-            raise InputError(f"{table.path}: a cell has several rows of the same {' and '.join(keys)}; each {what} must be there once")
+            raise InputError(
+                f"{table.path}: a cell has several rows of the same {' and '.join(keys)}; each {what} must be there once"
+            )
         label = frame["cell"]
         return (label + " at " + (1e6 * frame["target"]).map("{:g} uS".format) if "target" in frame else label), "cell"
     own = ["target", *keys] if "target" in frame else keys
     if frame.duplicated(own).any():
-        raise InputError(f"{table.path}: several rows have the same {', '.join(own)} and no column says which cell they are; add one")
+        raise InputError(
+            f"{table.path}: several rows have the same {', '.join(own)} and no column says which cell they are; add one"
+        )
     if "target" not in frame:
         return pd.Series("cell", frame.index), "one cell"
     return (1e6 * frame["target"]).map("{:g} uS".format), "target"
@@ -163,7 +169,9 @@ def _add_written(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) 
                 {"target": frame["target"], "time": frame["time"], "deviation": frame["measured"] - frame["target"]}
             )
             out.drift = pd.concat([out.drift, rows], ignore_index=True) if len(out.drift) else rows
-        out.said.append(f"{table.path.name}: the error of a written cell is the one at its earliest time, {frame['time'].min():g} s")
+        out.said.append(
+            f"{table.path.name}: the error of a written cell is the one at its earliest time, {frame['time'].min():g} s"
+        )
     rows = pd.DataFrame({"target": first["target"], "error": first["measured"] - first["target"]})
     out.written = pd.concat([out.written, rows], ignore_index=True) if len(out.written) else rows.reset_index(drop=True)
     out.cells += len(rows)

@@ -72,7 +72,11 @@ def check_curves(pieces: list[tuple[np.ndarray, np.ndarray]], largest: float = L
         if len(v) < 12 or (fit := fit_curve_of(v[::2], i[::2], largest=largest)) is None:
             continue
         rest = i[1::2] - fit.conductance * (v[1::2] + fit.curvature * v[1::2] ** 3)
-        good += float(np.sqrt(np.mean(rest**2))) <= most * np.abs(i).max()
+        good += bool(np.sqrt(np.mean(rest**2)) <= most * np.abs(i).max())
         total += 1
         points += len(rest)
-    return HeldOut(f"points between those of the I-V fit, within {100 * most:g} % of the largest current", good / total if total else 1.0, points)
+    return HeldOut(
+        f"points between those of the I-V fit, within {100 * most:g} % of the largest current",
+        good / total if total else 1.0,
+        points,
+    )

@@ -55,7 +55,9 @@ def fit_drift(target: np.ndarray, time: np.ndarray, deviation: np.ndarray, refer
         for g in targets:
             own = deviation[(time == t) & (target == g)]
             if len(own) < LEAST_CELLS:
-                raise InputError(f"time={t:g} s: {len(own)} cells at {1e6 * g:g} uS; each target needs {LEAST_CELLS} or more at each time")
+                raise InputError(
+                    f"time={t:g} s: {len(own)} cells at {1e6 * g:g} uS; each target needs {LEAST_CELLS} or more at each time"
+                )
             n, s = len(own), float(np.std(own, ddof=1))
             spread = float(np.sqrt(np.mean((own - own.mean()) ** 4 - s**4 * (n - 3) / (n - 1)).clip(0) / n)) / (2 * s) if s else 0.0
             row = {"target_s": g, "time_s": t, "cells": n, "mean_s": float(own.mean()), "mean_stderr_s": s / np.sqrt(n)}

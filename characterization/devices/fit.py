@@ -17,7 +17,7 @@ from .cells import MeasuredCells
 from .curvature import LARGEST_VOLTAGE, Curve, check_curves, fit_curve_of, mean_curvature
 from .drift import Drift, check_drift, fit_drift
 from .reads import ReadNoise, check_reads, fit_reads
-from .written import HeldOut, WrittenLaw, check_written, fit_written
+from .written import DRAWS, HeldOut, WrittenLaw, check_written, fit_written
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ def fit_profile(
     largest_voltage: float = LARGEST_VOLTAGE,
     origin: str = "",
     seed: int = 0,
+    draws: int = DRAWS,
 ) -> DeviceFit:
     """Fits what the tables tell; the rest is ``base``'s, or absent, and ``warnings`` say so.
 
@@ -69,6 +70,8 @@ def fit_profile(
         The profile holds the errors themselves, and cells draw from them.
     read_interval : float or None
         Seconds between two reads; None: not known.
+    seed, draws : int
+        Of the halves that are held out, and how many tables the check of the law draws: its p-value is 1 / (draws + 1) or more.
     origin : str
         Where the tables come from, for the profile's sources.
 
@@ -84,15 +87,18 @@ def fit_profile(
     law = None
     if len(target):
         law = fit_written(target, error, window)
-        checks.append(check_written(law, target, error, rng))
+        checks.append(check_written(law, target, error, rng, draws))
         values |= _written_values(law, target, error, resample) | _range(law, given, base, warnings)
-        source["programming"] = (
-            f"{origin}: {len(error)} written cells, {len(law.targets)} targets; "
-            + ("errors drawn from the table itself" if resample else f"a law on +-{1e6 * law.window:.4g} uS with each target's mean and spread")
+        source["programming"] = f"{origin}: {len(error)} written cells, {len(law.targets)} targets; " + (
+            "errors drawn from the table itself"
+            if resample
+            else f"a law on +-{1e6 * law.window:.4g} uS with each target's mean and spread"
         )
         source["range"] = f"{origin}: targets {1e6 * law.targets[0]:g}-{1e6 * law.targets[-1]:g} uS" + _said(given)
     elif base is None:
-        raise InputError("tables: none has written cells, with target and measured; give one, or a base profile for what is missing")
+        raise InputError(
+            "tables: none has written cells, with target and measured; give one, or a base profile that has what is missing"
+        )
     else:
         warnings.append(f"no written cells: range and programming error are those of {base.name}")
         values |= given
@@ -131,7 +137,9 @@ def fit_profile(
         values["iv_curvature"] = neat(max(b, 0.0))
         if b < 0:
             warnings.append(f"I-V sweeps: the mean curvature is {b:.3g} V^-2, below 0; 0 is taken")
-        source["iv_curvature"] = f"{origin}: mean of {n} sweeps at {largest_voltage:g} V or less, {spread:.2g} V^-2 from state to state"
+        source["iv_curvature"] = (
+            f"{origin}: mean of {n} sweeps at {largest_voltage:g} V or less, {spread:.2g} V^-2 from state to state"
+        )
     else:
         warnings.append(_missing("I-V sweeps", "curvature", base))
     warnings += [f"held-out check failed: {c.what}: p = {c.p_value:.2g}" for c in checks if not c.passed]
@@ -165,15 +173,24 @@ def _said(given: Mapping[str, float]) -> str:
 
 def _written_values(law: WrittenLaw, target: np.ndarray, error: np.ndarray, resample: bool) -> dict[str, Any]:
     rows = [np.sort(error[target == t]) for t in law.targets] if resample else law.quantiles()
-    scaled = tuple((float(t), tuple((row / neat(law.pooled_sigma)).round(6).tolist())) for t, row in zip(law.targets, rows, strict=True))
-    own = {"program_sigma": neat(law.pooled_sigma), "program_window": neat(law.window), "program_law": scaled, "program_resample": resample}
+    scaled = tuple(
+        (float(t), tuple((row / neat(law.pooled_sigma)).round(6).tolist())) for t, row in zip(law.targets, rows, strict=True)
+    )
+    own = {
+        "program_sigma": neat(law.pooled_sigma),
+        "program_window": neat(law.window),
+        "program_law": scaled,
+        "program_resample": resample,
+    }
     return own | {"program_sigma_shape": ()}
 
 
 def _range(law: WrittenLaw, given: Mapping[str, float], base: DeviceProfile | None, warnings: list[str]) -> dict[str, float]:
     out = {"g_min": float(law.targets[0]), "g_max": float(law.targets[-1])}
     if len(law.targets) == 1 and not {"g_min", "g_max"} <= set(given):
-        raise InputError(f"target: all cells have {1e6 * law.targets[0]:g} uS; give g_min and g_max, the range that can be programmed")
+        raise InputError(
+            f"target: all cells have {1e6 * law.targets[0]:g} uS; give g_min and g_max, the range that can be programmed"
+        )
     if base is not None:
         out["g_hrs"] = min(base.g_hrs, out["g_min"])
     elif "g_hrs" not in given:
@@ -228,4 +245,3 @@ def _read_values(reads: list[ReadNoise], targets: list[float], interval: float |
         "read_lasting": tuple((a, *row) for a, row in zip(g, table, strict=True)) if np.any(lasting > 0) else (),
         "read_times": () if interval is None else tuple((a, neat(t * interval)) for a, t in zip(g, times, strict=True)),
     }
-

@@ -136,7 +136,11 @@ def check_reads(series: list[np.ndarray]) -> HeldOut:
         blocks = np.array_split(np.diff(y), 20)
         logs = np.log([max(float(np.mean(b**2)), 1e-300) for b in blocks])
         found.append(float(ttest_ind(logs[:10], logs[10:], equal_var=False).pvalue) if np.ptp(logs) else 1.0)
-    return HeldOut("read-to-read noise, second half of the reads against the first", min(min(found) * len(found), 1.0), sum(map(len, series)) // 2)
+    return HeldOut(
+        "read-to-read noise, second half of the reads against the first",
+        min(min(found) * len(found), 1.0),
+        sum(map(len, series)) // 2,
+    )
 
 
 def _independent(y: np.ndarray) -> float:
@@ -220,7 +224,9 @@ class _Telegraph:
         return cls(sigma, abs(high - low), up / (up + down), float(time), float(gain), weight * high + (1 - weight) * low)
 
 
-def _smooth(y: np.ndarray, levels: tuple[float, float], sigma: float, up: float, down: float) -> tuple[float, np.ndarray, tuple[float, float]]:
+def _smooth(
+    y: np.ndarray, levels: tuple[float, float], sigma: float, up: float, down: float
+) -> tuple[float, np.ndarray, tuple[float, float]]:
     """Log-likelihood, probability of the upper level at each read, and expected numbers of jumps up and down."""
     density = np.exp(-0.5 * ((y[:, None] - np.array(levels)) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi)) + 1e-300
     n = len(y)

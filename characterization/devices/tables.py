@@ -47,12 +47,16 @@ ROLES: dict[str, Role] = {
     ),
     "time": Role(("time", "t", "delay", "age", "elapsed"), _TIME, "time since programming"),
     "read": Role(("read", "readnumber", "nread", "readindex", "iread"), {}, "number of the read of one cell, in order"),
-    "note": Role(("note", "notes", "comment", "remark", "status", "flag"), {}, "words; stuck, short, open and dead mean a stuck cell"),
+    "note": Role(
+        ("note", "notes", "comment", "remark", "status", "flag"), {}, "words; stuck, short, open and dead mean a stuck cell"
+    ),
     "row": Role(("row", "wordline", "wl"), {}, "row of the cell in its array"),
     "column": Role(("column", "col", "bitline", "bl"), {}, "column of the cell in its array"),
     "voltage": Role(("voltage", "v", "bias", "vread", "u"), _VOLTAGE, "voltage of an I-V sweep"),
     "current": Role(("current", "i"), _CURRENT, "current of an I-V sweep"),
-    "sweep": Role(("sweep", "state", "compliance", "branch", "direction", "polarity"), _CURRENT | _CONDUCTANCE, "which I-V sweep it is"),
+    "sweep": Role(
+        ("sweep", "state", "compliance", "branch", "direction", "polarity"), _CURRENT | _CONDUCTANCE, "which I-V sweep it is"
+    ),
 }
 SEVERAL = ("sweep",)
 """Roles that several columns may have together."""
@@ -121,7 +125,9 @@ def _frame(path: Path) -> pd.DataFrame:
     if not head or not head.count(separator):
         raise InputError(f"{path}: has no line of column names, separated by commas, semicolons or tabs")
     try:
-        frame = pd.read_csv(path, sep=separator, comment="#", dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+        frame = pd.read_csv(
+            path, sep=separator, comment="#", dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
+        )
     except (pd.errors.ParserError, ValueError) as e:
         raise InputError(f"{path}: {e}") from None
     frame.columns = [str(c).strip() for c in frame.columns]
@@ -147,15 +153,23 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
             found[role] = [(name, unit or _named_unit(name, ROLES[role].units))]
             taken.add(name)
     for name in frame.columns:
-        roles = [] if name in taken else [(role, unit) for role in ROLES if role not in given and (unit := _recognised(name, ROLES[role])) is not None]
+        roles = (
+            []
+            if name in taken
+            else [(role, unit) for role in ROLES if role not in given and (unit := _recognised(name, ROLES[role])) is not None]
+        )
         if len(roles) > 1:
-            raise InputError(f"{path}: column {name!r} could be {' or '.join(r for r, _ in roles)}; say which with column ROLE={name}")
+            raise InputError(
+                f"{path}: column {name!r} could be {' or '.join(r for r, _ in roles)}; say which with column ROLE={name}"
+            )
         for role, unit in roles:
             found.setdefault(role, []).append((name, unit))
     for role, names in found.items():
         if len(names) > 1 and role not in SEVERAL:
             shown = " and ".join(repr(n) for n, _ in names)
-            raise InputError(f"{path}: columns {shown} could both be {role} ({ROLES[role].what}); say which with column {role}=NAME")
+            raise InputError(
+                f"{path}: columns {shown} could both be {role} ({ROLES[role].what}); say which with column {role}=NAME"
+            )
     kind = _kind(path, frame, found)
     out, mapping = pd.DataFrame(index=frame.index), {}
     for role, names in found.items():
@@ -181,7 +195,10 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
             if np.any(values <= 0):
                 raise InputError(f"{path}: column {name!r}, row {int(np.argmax(values <= 0)) + 1}: a resistance must be above 0")
             values = 1 / values
-        out[role], mapping[role] = values, name if name.endswith(unit) or f"{unit})" in name or f"{unit}]" in name else f"{name} in {unit}"
+        out[role], mapping[role] = (
+            values,
+            name if name.endswith(unit) or f"{unit})" in name or f"{unit}]" in name else f"{name} in {unit}",
+        )
     used = {name for names in found.values() for name, _ in names}
     return MeasuredTable(path, kind, out, mapping, tuple(c for c in frame.columns if c not in used))
 
@@ -198,7 +215,7 @@ def _kind(path: Path, frame: pd.DataFrame, found: Mapping[str, object]) -> Kind:
     missing = [role for role in ("target", "measured") if role not in found]
     raise InputError(
         f"{path}: no column is {' or '.join(missing)} among {', '.join(frame.columns)}; a table has target and measured conductances of "
-        "cells, measured with the number of each read, or voltage and current; name columns with column ROLE=NAME:UNIT"
+        "cells, measured with the number of each read, or voltage and current; say what columns are with column ROLE=NAME:UNIT"
     )
 
 
@@ -211,7 +228,11 @@ def _recognised(name: str, role: Role) -> str | None:
 
 def _named_unit(name: str, units: Mapping[str, float]) -> str:
     """The unit at the end of a name, in the spelling of ``units``; an unknown ending is no unit."""
-    text = name.replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u").replace("\N{GREEK CAPITAL LETTER OMEGA}", "ohm")
+    text = (
+        name.replace("\N{MICRO SIGN}", "u")
+        .replace("\N{GREEK SMALL LETTER MU}", "u")
+        .replace("\N{GREEK CAPITAL LETTER OMEGA}", "ohm")
+    )
     text = text.replace("\N{OHM SIGN}", "ohm")
     ending = re.search(r"(?:^|[\s_(\[/,.-])([A-Za-z]+)\s*[)\]]?$", text)
     return ending.group(1) if ending and ending.group(1) in units else ""
@@ -227,5 +248,7 @@ def _numbers(path: Path, frame: pd.DataFrame, name: str, *, empty: bool = False)
     bad = ~np.isfinite(values) & ~((text == "").to_numpy() & empty)
     if bad.any():
         first = int(np.argmax(bad))
-        raise InputError(f"{path}: column {name!r}, row {first + 1} below the names: {frame[name].iloc[first]!r} is not a finite number")
+        raise InputError(
+            f"{path}: column {name!r}, row {first + 1} below the names: {frame[name].iloc[first]!r} is not a finite number"
+        )
     return values

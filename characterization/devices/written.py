@@ -11,6 +11,7 @@ these moments are those of the cells. Standard errors of mean and spread are tho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,7 @@ from netlists.technology import memristor
 QUANTILES = 33
 LEAST_CELLS = 8
 """Cells of a target with which its mean and spread can be fitted."""
+DRAWS = 199
 ALARM = 0.01
 """Probability below which a held-out check fails."""
 
@@ -66,7 +68,7 @@ class WrittenLaw:
     @cached_property
     def _cumulative(self) -> tuple[np.ndarray, np.ndarray]:
         """Errors in units of the window (points,), and the probability below each at every target (targets, points)."""
-        t = np.sin(np.pi * np.linspace(-0.5, 0.5, 2001))
+        t = np.sin(np.pi * np.linspace(-0.5, 0.5, 801))
         density = np.exp(_exponent(self.parameters, t))
         area = np.cumsum((density[:, 1:] + density[:, :-1]) * np.diff(t), axis=1)
         return t, np.concatenate([np.zeros((len(area), 1)), area / area[:, -1:]], axis=1)
@@ -81,9 +83,21 @@ class WrittenLaw:
 
     def probability(self, target: np.ndarray, error: np.ndarray) -> np.ndarray:
         """Probability of a smaller error at each cell's target, one of the fitted ones; shape of ``error``."""
-        t, below = self._cumulative
-        row = np.searchsorted(self.targets, target)
-        return np.array([np.interp(e, t, below[r]) for e, r in zip(error / self.window, row, strict=True)])
+        t, _ = self._cumulative
+        return self._by_target(target, error / self.window, lambda e, row: np.interp(e, t, row))
+
+    def error(self, target: np.ndarray, probability: np.ndarray) -> np.ndarray:
+        """Error below which the law has this probability at each cell's target, siemens; the inverse of `probability`."""
+        t, _ = self._cumulative
+        return self.window * self._by_target(target, probability, lambda p, row: np.interp(p, row, t))
+
+    def _by_target(
+        self, target: np.ndarray, values: np.ndarray, call: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        out = np.empty(len(values))
+        for own, row in zip(self.targets, self._cumulative[1], strict=True):
+            out[target == own] = call(values[target == own], row)
+        return out
 
 
 def fit_written(target: np.ndarray, error: np.ndarray, window: float | None = None) -> WrittenLaw:
@@ -112,13 +126,12 @@ def fit_written(target: np.ndarray, error: np.ndarray, window: float | None = No
             f"window={1e6 * window:g} uS: {n} of {len(error)} cells are farther off, up to {1e6 * largest:.3g} uS; give a wider "
             "window, or say with stuck_beyond from which error on a cell counts as stuck"
         )
-    law = _fit(target, error, window)
-    if np.any(law.sigma == 0):
-        raise InputError(f"measured: all cells at {1e6 * targets[np.argmin(law.sigma)]:g} uS are alike; there is no error to fit")
-    return law
+    if alike := [t for t in targets if np.ptp(error[target == t]) <= 1e-9 * window]:
+        raise InputError(f"measured: all cells at {1e6 * alike[0]:g} uS are alike; there is no error to fit")
+    return _fit(target, error, window)
 
 
-def _fit(target: np.ndarray, error: np.ndarray, window: float) -> WrittenLaw:
+def _fit(target: np.ndarray, error: np.ndarray, window: float, start: np.ndarray | None = None) -> WrittenLaw:
     targets, row, cells = np.unique(target, return_inverse=True, return_counts=True)
     mean = np.bincount(row, error) / cells
     # Deviations stretched to the unbiased variance of each target.
@@ -129,7 +142,9 @@ def _fit(target: np.ndarray, error: np.ndarray, window: float) -> WrittenLaw:
     spread = np.bincount(row, (deviation**2 - sigma[row] ** 2) ** 2) / cells
     with np.errstate(divide="ignore", invalid="ignore"):
         stderr = np.sqrt(spread / cells) / (2 * sigma)
-    return WrittenLaw(targets, cells, window, _maximum(moments, cells, 4), mean, sigma / np.sqrt(cells), sigma, stderr, moments)
+    return WrittenLaw(
+        targets, cells, window, _maximum(moments, cells, 4, start), mean, sigma / np.sqrt(cells), sigma, stderr, moments
+    )
 
 
 @dataclass(frozen=True)
@@ -154,10 +169,10 @@ class HeldOut:
 
     def as_dict(self) -> dict[str, object]:
         """Plain values, for a summary."""
-        return {"what": self.what, "p_value": self.p_value, "held_out": self.n, "passed": self.passed}
+        return {"what": self.what, "p_value": float(self.p_value), "held_out": self.n, "passed": bool(self.passed)}
 
 
-def check_written(law: WrittenLaw, target: np.ndarray, error: np.ndarray, rng: np.random.Generator, draws: int = 199) -> HeldOut:
+def check_written(law: WrittenLaw, target: np.ndarray, error: np.ndarray, rng: np.random.Generator, draws: int = DRAWS) -> HeldOut:
     """Fits the law to a random half of each target's cells, and holds the other half against it.
 
     The statistic is Kolmogorov's and Smirnov's distance times the root of the number of cells, the largest of that of all
@@ -166,7 +181,7 @@ def check_written(law: WrittenLaw, target: np.ndarray, error: np.ndarray, rng: n
     """
 
     def distance(errors: np.ndarray) -> float:
-        seen = _fit(target[half], errors[half], law.window)
+        seen = _fit(target[half], errors[half], law.window, law.parameters)
         rest, probability = target[~half], seen.probability(target[~half], errors[~half])
         return max(_kolmogorov(probability), *(_kolmogorov(probability[rest == t]) for t in law.targets))
 
@@ -175,8 +190,7 @@ def check_written(law: WrittenLaw, target: np.ndarray, error: np.ndarray, rng: n
         own = rng.permutation(np.flatnonzero(target == t))
         half[own[: (len(own) + 1) // 2]] = True
     found = distance(error)
-    rows = list(zip(law.targets, law.quantiles(), strict=True))
-    drawn = [distance(memristor.law_quantile(rng.uniform(size=len(target)), target, rows)) for _ in range(draws)]
+    drawn = [distance(law.error(target, rng.uniform(size=len(target)))) for _ in range(draws)]
     return HeldOut("errors of written cells, by target", (1 + sum(d >= found for d in drawn)) / (draws + 1), int(np.sum(~half)))
 
 
@@ -193,7 +207,7 @@ def _exponent(parameters: np.ndarray, t: np.ndarray) -> np.ndarray:
     return e - e.max(axis=1, keepdims=True)
 
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 
 def _likelihood(parameters: np.ndarray, moments: np.ndarray, cells: np.ndarray) -> float:
@@ -204,7 +218,7 @@ def _likelihood(parameters: np.ndarray, moments: np.ndarray, cells: np.ndarray) 
     return float(np.sum(cells * (np.sum(parameters * moments[:, :k], axis=1) - z)))
 
 
-def _maximum(moments: np.ndarray, cells: np.ndarray, k: int) -> np.ndarray:
+def _maximum(moments: np.ndarray, cells: np.ndarray, k: int, start: np.ndarray | None = None) -> np.ndarray:
     """Parameters (targets, k) of the largest likelihood; those beyond the second are the same at all targets.
 
     Newton's method on a concave function, each step halved until it climbs.
@@ -214,17 +228,17 @@ def _maximum(moments: np.ndarray, cells: np.ndarray, k: int) -> np.ndarray:
     # Where parameter i of target t stands among the free ones.
     place = np.array([[2 * t + i if i < 2 else 2 * n + i - 2 for i in range(k)] for t in range(n)])
     free = np.zeros(int(place.max()) + 1)
+    if start is not None:
+        free[place] = start
     value = _likelihood(free[place], moments, cells)
     for _ in range(200):
         density = np.exp(_exponent(free[place], _NODES)) * _WEIGHTS
         density /= density.sum(axis=1, keepdims=True)
         mean = density @ powers.T
         gradient, hessian = np.zeros(len(free)), np.zeros((len(free), len(free)))
-        for t in range(n):
-            own = place[t]
-            covariance = (powers * density[t]) @ powers.T - np.outer(mean[t], mean[t])
-            gradient[own] += cells[t] * (moments[t, :k] - mean[t])
-            hessian[np.ix_(own, own)] += cells[t] * covariance
+        covariance = np.einsum("ip,tp,jp->tij", powers, density, powers) - mean[:, :, None] * mean[:, None, :]
+        np.add.at(gradient, place, cells[:, None] * (moments[:, :k] - mean))
+        np.add.at(hessian, (place[:, :, None], place[:, None, :]), cells[:, None, None] * covariance)
         step = np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
         size = 1.0
         while size > 1e-6 and (new := _likelihood(free[place] + (size * step)[place], moments, cells)) < value:

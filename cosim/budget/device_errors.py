@@ -54,7 +54,10 @@ def _relaxing(out: DeviceProfile, profile: DeviceProfile, amount: float) -> Devi
         return tuple(tuple(factor * c * ratio**i for i, c in enumerate(row)) for row in rows)
 
     found = replace(
-        out, fit_conductance=fit, relaxation_times=data.relaxation_times, relaxation_sigma_fit=scaled(data.relaxation_sigma_fit, 1.0)
+        out,
+        fit_conductance=fit,
+        relaxation_times=data.relaxation_times,
+        relaxation_sigma_fit=scaled(data.relaxation_sigma_fit, 1.0),
     )
     scale = amount / mean_relaxation(found)
     spread, mean = scaled(data.relaxation_sigma_fit, scale), scaled(data.relaxation_mean_fit, scale)

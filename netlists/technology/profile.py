@@ -119,7 +119,9 @@ class DeviceProfile:
             check(Annotated[tuple[float, ...], Items(increasing=True)], [row[0] for row in getattr(self, name)], name)
         self._check_law(where)
         if bad := [row for row in self.read_lasting if row[2] > row[1] or not 0 < row[3] < 1]:
-            raise InputError(f"{where}read_lasting {bad[0]}: the telegraph share must be within the lasting one, its occupation in 0..1")
+            raise InputError(
+                f"{where}read_lasting {bad[0]}: the telegraph share must be within the lasting one, its occupation in 0..1"
+            )
         times, fits = self.relaxation_times, self.relaxation_sigma_fit
         if len(times) != len(fits) or len(times) == 1:
             raise InputError(
@@ -127,7 +129,9 @@ class DeviceProfile:
                 "must be as many, at least two or none"
             )
         if len(self.relaxation_mean_fit) not in (0, len(times)):
-            raise InputError(f"{where}relaxation_mean_fit has {len(self.relaxation_mean_fit)} entries, relaxation_times {len(times)}")
+            raise InputError(
+                f"{where}relaxation_mean_fit has {len(self.relaxation_mean_fit)} entries, relaxation_times {len(times)}"
+            )
         if (self.program_sigma_shape or fits) and self.fit_conductance < self.g_max:
             raise InputError(
                 f"{where}fit_conductance={self.fit_conductance:g}: the fits must reach g_max = {self.g_max:g} S (siemens)"
@@ -140,7 +144,9 @@ class DeviceProfile:
             raise InputError(f"{where}program_resample: needs a program_law, the errors that are drawn from")
         for target, errors in () if self.program_resample else self.program_law:
             if any(b < a for a, b in pairwise(errors)):
-                raise InputError(f"{where}program_law at {target:g} S: quantiles must not decrease; measured errors need program_resample")
+                raise InputError(
+                    f"{where}program_law at {target:g} S: quantiles must not decrease; measured errors need program_resample"
+                )
 
     def __repr__(self) -> str:
         sigma, noise = (f"{1e6 * value:.4g} uS" for value in (self.program_sigma, self.read_sigma))

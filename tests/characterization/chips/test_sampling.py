@@ -194,7 +194,9 @@ def test_numbered_samples_have_the_same_distribution(plan3, program3, method):
 
 
 def test_neighbouring_cells_are_correlated_over_the_length(plan3, program3):
-    plan = replace(plan3, variation=Variation(programming_length=3.0), profile=replace(plan3.profile, program_law=(), program_window=1.0))
+    plan = replace(
+        plan3, variation=Variation(programming_length=3.0), profile=replace(plan3.profile, program_law=(), program_window=1.0)
+    )
     d = draw_population(plan, 20_000, np.random.default_rng(2))
     found = np.corrcoef(d.conductance.T)
     distance = np.abs(np.subtract.outer(np.arange(program3.n_cells), np.arange(program3.n_cells)))
