@@ -11,6 +11,10 @@ from .closed_form import (
     population as population,
     same_chips as same_chips,
 )
+from .examine import (
+    borrowed_figures as borrowed_figures,
+    examine as examine,
+)
 from .recalibrate import (
     POINT as POINT,
 )

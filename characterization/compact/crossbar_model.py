@@ -128,7 +128,8 @@ class CrossbarModel(CompactModel):
     def fit(cls, samples: CrossbarSamples, profile: DeviceProfile, **settings: Any) -> CrossbarModel:
         """Fits what the samples hold; ``settings`` are the fields of the array.
 
-        Programming sigma by maximum likelihood of a Gaussian truncated at the profile's window, or as the scale of its law; read noise from the spread of
+        Programming sigma by maximum likelihood of a Gaussian truncated at the profile's window, or as the scale of its law;
+        read noise from the spread of
         repeated reads over the profile's dependence on the state; curvature from I / V = G (1 + b V**2).
 
         Raises

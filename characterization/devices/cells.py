@@ -97,8 +97,8 @@ def _without_stuck(out: MeasuredCells, table: MeasuredTable, beyond: float | Non
     if bad.any():
         first = int(np.argmax(bad))
         raise InputError(
-            f"{table.path}: row {first + 1} below the names: measured {frame['measured'].iloc[first]:g} S: must be above 0, unless its note "
-            f"says {', '.join(STUCK_WORDS)}"
+            f"{table.path}: row {first + 1} below the names: measured {frame['measured'].iloc[first]:g} S: "
+            f"must be above 0, unless its note says {', '.join(STUCK_WORDS)}"
         )
     found = frame[stuck]
     if len(found):

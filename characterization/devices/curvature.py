@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,8 +16,8 @@ LARGEST_VOLTAGE = 0.3
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Fit of one part of a sweep: conductance (siemens) and b (V^-2) with standard errors; ``rms`` relative to its largest current."""
+class CurvatureFit:
+    """Fit of one part of a sweep: conductance (siemens), b (V^-2), standard errors; ``rms`` relative to its largest current."""
 
     state: str
     conductance: float
@@ -31,10 +32,12 @@ def parts(voltage: np.ndarray, least: int = 6) -> list[slice]:
     """Rising and falling parts of a sweep's voltages (points,), those of ``least`` points or more."""
     turns = np.flatnonzero(np.diff(np.sign(np.diff(voltage))) != 0) + 1
     ends = [0, *turns.tolist(), len(voltage) - 1]
-    return [slice(a, b + 1) for a, b in zip(ends[:-1], ends[1:], strict=True) if b - a + 1 >= least]
+    return [slice(a, b + 1) for a, b in pairwise(ends) if b - a + 1 >= least]
 
 
-def fit_curve_of(voltage: np.ndarray, current: np.ndarray, state: str = "sweep", largest: float = LARGEST_VOLTAGE) -> Curve | None:
+def fit_curve_of(
+    voltage: np.ndarray, current: np.ndarray, state: str = "sweep", largest: float = LARGEST_VOLTAGE
+) -> CurvatureFit | None:
     """Fits one part at voltages up to ``largest`` by least squares; None where fewer than 6 points are left."""
     low = np.abs(voltage) <= largest
     v, i = voltage[low], current[low]
@@ -51,19 +54,21 @@ def fit_curve_of(voltage: np.ndarray, current: np.ndarray, state: str = "sweep",
     # b = c / G: both errors and how they go together.
     variance = (covariance[1, 1] - 2 * b * covariance[0, 1] + b**2 * covariance[0, 0]) / g**2
     rms = float(np.sqrt(np.mean(rest**2)) / np.abs(i).max())
-    return Curve(state, float(g), float(np.sqrt(covariance[0, 0])), float(b), float(np.sqrt(max(variance, 0.0))), len(v), rms)
+    return CurvatureFit(
+        state, float(g), float(np.sqrt(covariance[0, 0])), float(b), float(np.sqrt(max(variance, 0.0))), len(v), rms
+    )
 
 
-def mean_curvature(curves: list[Curve], low: float, high: float) -> tuple[float, float, int]:
+def mean_curvature(curves: list[CurvatureFit], low: float, high: float) -> tuple[float, float, int]:
     """Mean b of states between two conductances, the spread from state to state, and their number."""
     own = [c.curvature for c in curves if low <= c.conductance <= high]
     return (float(np.mean(own)), float(np.std(own, ddof=1)) if len(own) > 1 else 0.0, len(own)) if own else (0.0, 0.0, 0)
 
 
 def check_curves(pieces: list[tuple[np.ndarray, np.ndarray]], largest: float = LARGEST_VOLTAGE, most: float = 0.02) -> HeldOut:
-    """Fits every other point of each part and predicts those between: the share of parts that are met within ``most`` of the largest current.
+    """Fits every other point of each part and predicts those between.
 
-    Its p-value is that share, so that the check fails where the law meets almost no part.
+    The p-value is the share of parts that are met within ``most`` of the largest current: the check fails where almost none is.
     """
     good = total = points = 0
     for v, i in pieces:

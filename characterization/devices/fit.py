@@ -14,7 +14,7 @@ from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 
 from .cells import MeasuredCells
-from .curvature import LARGEST_VOLTAGE, Curve, check_curves, fit_curve_of, mean_curvature
+from .curvature import LARGEST_VOLTAGE, CurvatureFit, check_curves, fit_curve_of, mean_curvature
 from .drift import Drift, check_drift, fit_drift
 from .reads import ReadNoise, check_reads, fit_reads
 from .written import DRAWS, HeldOut, WrittenLaw, check_written, fit_written
@@ -30,7 +30,7 @@ class DeviceFit:
     written : WrittenLaw or None
     reads : list of ReadNoise
     drift : Drift or None
-    curves : list of Curve
+    curves : list of CurvatureFit
     checks : list of HeldOut
     warnings : list of str
     """
@@ -39,7 +39,7 @@ class DeviceFit:
     written: WrittenLaw | None
     reads: list[ReadNoise]
     drift: Drift | None
-    curves: list[Curve]
+    curves: list[CurvatureFit]
     checks: list[HeldOut]
     warnings: list[str] = field(default_factory=list)
 
@@ -115,10 +115,10 @@ def fit_profile(
         warnings.append(_missing("series of reads", "read noise", base))
     drift = None
     if len(cells.drift):
-        columns = [cells.drift[c].to_numpy(float) for c in ("target", "time", "deviation")]
-        reference = float(max(values["g_max"], columns[0].max()))
-        drift = fit_drift(*columns, reference)
-        checks.append(check_drift(*columns, reference, rng))
+        at, time, deviation = (cells.drift[c].to_numpy(float) for c in ("target", "time", "deviation"))
+        reference = float(max(values["g_max"], at.max()))
+        drift = fit_drift(at, time, deviation, reference)
+        checks.append(check_drift(at, time, deviation, reference, rng))
         values |= {
             "fit_conductance": reference,
             "relaxation_times": tuple(drift.times.tolist()),

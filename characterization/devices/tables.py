@@ -153,17 +153,16 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
             found[role] = [(name, unit or _named_unit(name, ROLES[role].units))]
             taken.add(name)
     for name in frame.columns:
-        roles = (
-            []
-            if name in taken
-            else [(role, unit) for role in ROLES if role not in given and (unit := _recognised(name, ROLES[role])) is not None]
-        )
+        if name in taken:
+            continue
+        kinds = {role: _recognised(name, ROLES[role]) for role in ROLES if role not in given}
+        roles = [(role, unit) for role, unit in kinds.items() if unit is not None]
         if len(roles) > 1:
             raise InputError(
                 f"{path}: column {name!r} could be {' or '.join(r for r, _ in roles)}; say which with column ROLE={name}"
             )
-        for role, unit in roles:
-            found.setdefault(role, []).append((name, unit))
+        for role, its_unit in roles:
+            found.setdefault(role, []).append((name, its_unit))
     for role, names in found.items():
         if len(names) > 1 and role not in SEVERAL:
             shown = " and ".join(repr(n) for n, _ in names)
@@ -185,8 +184,8 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
         if unit not in units:
             said = f"{unit!r} is no unit of it" if unit else "has no unit"
             raise InputError(
-                f"{path}: column {name!r} ({role}) {said}; write it into the name, such as {role}_{next(iter(units))}, or give column "
-                f"{role}={name}:UNIT with one of {', '.join(units)}"
+                f"{path}: column {name!r} ({role}) {said}; write it into the name, such as {role}_{next(iter(units))}, "
+                f"or give column {role}={name}:UNIT with one of {', '.join(units)}"
             )
         values = _numbers(path, frame, name, empty=role == "measured" and "note" in found)
         # Divided by a whole number: 100 uS are 1e-4 S to the last bit.
@@ -214,8 +213,9 @@ def _kind(path: Path, frame: pd.DataFrame, found: Mapping[str, object]) -> Kind:
         return "written"
     missing = [role for role in ("target", "measured") if role not in found]
     raise InputError(
-        f"{path}: no column is {' or '.join(missing)} among {', '.join(frame.columns)}; a table has target and measured conductances of "
-        "cells, measured with the number of each read, or voltage and current; say what columns are with column ROLE=NAME:UNIT"
+        f"{path}: no column is {' or '.join(missing)} among {', '.join(frame.columns)}; "
+        "a table has target and measured conductances of cells, measured with the number of each read, or voltage and "
+        "current; say what columns are with column ROLE=NAME:UNIT"
     )
 
 

@@ -113,7 +113,7 @@ def fit_written(target: np.ndarray, error: np.ndarray, window: float | None = No
     InputError
         Fewer than 8 cells at a target, cells that are all alike, an error beyond the window.
     """
-    targets, row, cells = np.unique(target, return_inverse=True, return_counts=True)
+    targets, cells = np.unique(target, return_counts=True)
     if few := [f"{1e6 * t:g} uS has {n}" for t, n in zip(targets, cells, strict=True) if n < LEAST_CELLS]:
         raise InputError(f"target: {few[0]} written cells; a mean and a spread need {LEAST_CELLS} or more at each target")
     largest = float(np.abs(error).max())

@@ -14,7 +14,7 @@ from typing import Any
 from netlists.check_rules import Choice, Refused, Text, Whole, rule_of, short
 from netlists.checks import Count, FieldOf, NonNegative, fields_of
 from netlists.errors import InputError
-from netlists.outside import load_user_subcircuit
+from netlists.outside import Wiring, load_user_subcircuit
 from netlists.spice import NOTHING, Permissions
 from netlists.technology import DeviceProfile, Pvt, RampCircuit, circuit_at, load_profile
 
@@ -106,6 +106,11 @@ def tables() -> Fields:
             **{name: plan[name] for name in ("level", "cells")},
             "comparator": _field("comparator", str, f"A comparator of your own, FILE:NAME{file}.", None),
             "opamp": _field("opamp", str, f"An op-amp of your own, FILE:NAME{file}.", None),
+            "ports": _field(
+                "ports", str, "Ports of those blocks: inp=plus,inn=minus; with two blocks comparator:inp=plus;opamp:...", ""
+            ),
+            "bias": _field("bias", str, "What their other ports get: VBN=0.65,IBIAS=10uA,EN=vdd.", ""),
+            "params": _field("params", str, "Values of their parameters: gain=200.", ""),
             "wire_resistance": plan["wire_resistance"],
         },
         "sampling": {
@@ -216,7 +221,9 @@ def _plan(t: dict[str, Any], folder: Path, allowed: Permissions) -> RampPlan:
         profile = load_profile(folder / name if name.endswith(".toml") else name)
         for role in ("comparator", "opamp"):
             if role in ramp:
-                ramp[role] = load_user_subcircuit(str(folder / ramp[role]), role, allowed)
+                said = (list(filter(None, ramp.get(name, "").split(";"))) for name in ("ports", "bias", "params"))
+                ramp[role] = load_user_subcircuit(str(folder / ramp[role]), role, allowed, Wiring.parse(role, *said))
+        ramp = {name: value for name, value in ramp.items() if name not in ("ports", "bias", "params")}
         if "calibration_cells" in ramp:
             ramp["n_calibration"] = ramp.pop("calibration_cells")
     with _named("[profile]"):

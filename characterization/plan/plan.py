@@ -72,6 +72,9 @@ class RampPlan:
         Whether each chip is measured a third time, in a noisy conversion by another column's comparator.
     quantizer : Quantizer
         Placement of the output levels and where to saturate.
+    held : bool
+        Whether each level is measured with a constant V_mac, by a comparator of its own, as a conversion sees it: for a comparator
+        that remembers more than a clock period. `characterization.chips.examine` tells which does.
 
     Examples
     --------
@@ -100,6 +103,7 @@ class RampPlan:
     sampling: Sampling = field(default_factory=Sampling)
     conversions: bool = True
     quantizer: Quantizer = field(default_factory=Quantizer)
+    held: bool = False
 
     def __post_init__(self) -> None:
         # Making the blocks checks that they fit together.
@@ -176,8 +180,11 @@ class RampPlan:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready dictionary of every value."""
-        return asdict(self)
+        """JSON-ready dictionary of every value; fields that came later only where they say something."""
+        data = asdict(self)
+        if not self.held:
+            del data["held"]
+        return data | {n: own.as_dict() for n, own in (("comparator", self.comparator), ("opamp", self.opamp)) if own is not None}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RampPlan:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from characterization.chips import nominal_deck
+from characterization.chips import borrowed_figures, nominal_deck
 from characterization.notebook import page
 from characterization.plan import RampPlan
 from characterization.provenance import versions
@@ -172,6 +172,7 @@ class RampModel(BaseModel):
                 "deck_sha256": nominal_deck(run.plan).sha256,
                 "seed": run.plan.seed,
                 "scheme": program.scheme,
+                **({"warnings": list(run.warnings)} if run.warnings else {}),
                 "versions": versions(),
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
             },
@@ -298,6 +299,9 @@ class RampModel(BaseModel):
         sigma_before = np.sqrt(np.diag(self.before.covariance)) / self.lsb
         shift = (self.mean - self.x_ideal) / self.lsb
         worst = int(np.argmax(sigma))
+        ours = {
+            name: f" (drawn: that of our comparator_sky130, not of {own})" for name, own in borrowed_figures(self.ramp_plan).items()
+        }
         structure = f"{self.after.evidence.get('structure', 'given')}; tail of the common shift: {self.after.shift.kind}"
         return [
             ("samples", f"{self.samples} ({self.failed} failed, not used)"),
@@ -311,12 +315,17 @@ class RampModel(BaseModel):
                 f" before calibration max {sigma_before.max():.4f} LSB",
             ),
             ("structure", structure),
-            ("comparator offset", str(self.comparator_offset)),
-            ("comparator noise", f"{self.comparator_noise} rms"),
+            ("comparator offset", f"{self.comparator_offset}{ours.get('comparator_offset', '')}"),
+            ("comparator noise", f"{self.comparator_noise} rms{ours.get('comparator_noise', '')}"),
             ("read noise", f"{self.read_noise} rms a cell, mean over states"),
             *((t.quantity, f"from {t.values[0]:g} to {t.values[-1]:g} {t.unit}") for t in self.conditions),
             ("held out", self.validated()),
         ]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the run that it was fitted to."""
+        return tuple(self.provenance.get("warnings", ()))
 
     def report(self) -> str:
         """What was fitted, with standard errors, for reading."""

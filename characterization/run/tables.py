@@ -43,10 +43,19 @@ class Run:
     samples : DataFrame
         One row a sample: what was drawn, status, and ngspice's message where it failed. With the plan, ``seed`` and
         ``sample`` are all that is needed to draw and simulate it again.
+    warnings : tuple of str
+        What a reader of the numbers must know, such as what ngspice warned of in a block of the user's own.
     """
 
-    def __init__(self, plan: RampPlan, transitions: pd.DataFrame, conversions: pd.DataFrame, samples: pd.DataFrame) -> None:
-        self.plan = plan
+    def __init__(
+        self,
+        plan: RampPlan,
+        transitions: pd.DataFrame,
+        conversions: pd.DataFrame,
+        samples: pd.DataFrame,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        self.plan, self.warnings = plan, warnings
         self._tables = dict(zip(TABLES, (transitions, conversions, samples), strict=True))
 
     @property
@@ -150,8 +159,8 @@ class Run:
 class StoredRun(Run):
     """A run whose tables are read from its folder when they are asked for: its levels need a fraction of their memory."""
 
-    def __init__(self, plan: RampPlan, folder: Path) -> None:
-        self.plan, self.folder = plan, folder
+    def __init__(self, plan: RampPlan, folder: Path, warnings: tuple[str, ...] = ()) -> None:
+        self.plan, self.folder, self.warnings = plan, folder, warnings
         self._tables = {}
 
     def _table(self, name: str) -> pd.DataFrame:

@@ -11,14 +11,14 @@ from netlists.technology import DeviceProfile
 from .sources import Amounts, mean_relaxation, relaxation_data
 
 CURVATURE_SPREAD = (0.6, 1.5)
-"""b of single cells as parts of the amount: 0.42 to 0.98 for 0.64 (ReADC Fig. 3b, states of 94 to 375 uS); assumption: uniform between."""
+"""b of single cells as parts of the amount: 0.4 to 1.0 for 0.64 (ReADC Fig. 3b, 94 to 375 uS); assumption: uniform between them."""
 
 
 def budget_profile(profile: DeviceProfile, amounts: Amounts) -> DeviceProfile:
     """The device profile with the statistics of a budget: programming error, relaxation and stuck cells.
 
-    The write-verify window grows and shrinks with the sigma. Stuck cells are of the profile's kinds in its proportions; where it has
-    none they are OFF. Read noise is scaled later, where it is read; its size here is
+    The write-verify window grows and shrinks with the sigma. Stuck cells are of the profile's kinds in its proportions; where
+    it has none they are OFF. Read noise is scaled later, where it is read; its size here is
     the profile's own.
     """
     sigma = amounts.get("programming", 0.0)
@@ -27,16 +27,18 @@ def budget_profile(profile: DeviceProfile, amounts: Amounts) -> DeviceProfile:
         program_sigma=sigma,
         program_window=profile.program_window * sigma / profile.program_sigma if sigma else 0.0,
         read_sigma=profile.read_sigma,
-        **_stuck_rates(profile, amounts.get("stuck", 0.0)),
     )
+    out = _with_stuck(out, profile, amounts.get("stuck", 0.0))
     amount = amounts.get("relaxation", 0.0)
     return out if amount == 0 else _relaxing(out, profile, amount)
 
 
-def _stuck_rates(profile: DeviceProfile, amount: float) -> dict[str, float]:
-    own = {name: getattr(profile, name) for name in ("stuck_off_rate", "stuck_on_rate", "stuck_rate")}
-    total = sum(own.values())
-    return {name: amount * rate / total for name, rate in own.items()} if total else {"stuck_off_rate": amount}
+def _with_stuck(out: DeviceProfile, profile: DeviceProfile, amount: float) -> DeviceProfile:
+    off, on, own = profile.stuck_off_rate, profile.stuck_on_rate, profile.stuck_rate
+    if not off + on + own:
+        return replace(out, stuck_off_rate=amount)
+    k = amount / (off + on + own)
+    return replace(out, stuck_off_rate=k * off, stuck_on_rate=k * on, stuck_rate=k * own)
 
 
 def _relaxing(out: DeviceProfile, profile: DeviceProfile, amount: float) -> DeviceProfile:

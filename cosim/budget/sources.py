@@ -72,7 +72,8 @@ class ErrorSource:
 
 
 SOURCES: tuple[ErrorSource, ...] = (
-    ErrorSource("programming", "programming error", "uS", 1e6, "standard deviation of a written cell; sigma before truncation where the profile has no measured law",
+    ErrorSource("programming", "programming error", "uS", 1e6,
+           "standard deviation of a written cell, or sigma before truncation where the profile has no measured law",
            "device profile (taox-100-400: ReADC, 64 devices x 7 targets)", True),
     ErrorSource("relaxation", "relaxation", "uS", 1e6, "rms change of a cell in the hour after programming, mean over the range",
            "profile's own data, or an assumption: in proportion to the programming error as HfOx of Wan et al. 2022", True),

@@ -23,7 +23,9 @@ from .output import note
 FLAGS = {
     "Permissions(files=True)": "--allow-files",
     "Permissions(commands=True)": "--allow-commands",
-    "choose one by its kind": "choose one with --analysis",
+    "ports={'inp': 'plus', ...}": "--ports inp=plus,...",
+    "ports={'inp': its negative input, 'inn': its positive input}": "--ports inp=ITS_NEGATIVE_INPUT,inn=ITS_POSITIVE_INPUT",
+    "bias={'VBN': '0.65'}": "--bias VBN=0.65",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
     "with column ": "with --column ",
@@ -65,6 +67,7 @@ COMMANDS: dict[str, Entry] = {
         tasks.tasks,
         alone=True,
     ),
+    "import": "networks.import_network:import_network",
     "train": "networks.train:train",
     "evaluate": "networks.evaluate:evaluate",
     "loop": "networks.loop:loop",

@@ -16,6 +16,9 @@ from netlists.errors import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+FOREIGN = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors", ".keras", ".h5", ".hdf5", ".msgpack", ".onnx")
+"""Endings of files of other frameworks."""
+
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError)
 """What NumPy and zipfile raise on bytes that are not a sound archive."""
 
@@ -50,6 +53,12 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: cannot be read ({e.strerror or e}); make a network with `cosim train`") from None
     except DAMAGED as e:
         raise InputError(f"{path}: is not a network or is damaged ({e}); make one with `cosim train`") from None
+
+
+def import_line(path: Path) -> str:
+    """The command that makes a network of a file of another framework."""
+    out = path.with_suffix(".npz") if path.suffix != ".npz" else path.with_name(f"{path.stem}-imported.npz")
+    return f"cosim import {path} --out {out} --check inputs.npz scores.npz"
 
 
 def text(fields: Mapping[str, np.ndarray], name: str) -> str:

@@ -148,7 +148,12 @@ def _some(members: np.ndarray, fraction: float, rng: np.random.Generator) -> np.
 
 
 def _fitting(start: Network, task: Task | CharacterTask) -> Network:
-    """The network, if it fits the task."""
+    """The network, if it fits the task and can be trained."""
+    if not start.plain_head:
+        raise InputError(
+            "start: is read by pooling, hidden layers or scaled inputs, which training does not have; take a network whose "
+            "scores are a linear function of its last outputs"
+        )
     if isinstance(task, Task):
         if start.embedding is not None:
             raise InputError(f"start: reads symbols; task {task.name!r} has features")

@@ -38,5 +38,6 @@ from .tile_reference import (
     predict as predict,
 )
 from .transition import (
+    probe_nodes as probe_nodes,
     transition_deck as transition_deck,
 )

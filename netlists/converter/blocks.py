@@ -48,6 +48,14 @@ class Blocks:
     def __post_init__(self) -> None:
         if self.opamp is not None and self.level != "macro":
             raise InputError(f"level={self.level!r}: an op-amp of your own takes the place of the macro-model; use level macro")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Raises `InputError` where two blocks give one name to different things: ngspice would take the same for both."""
+        a, b = self.comparator, self.opamp
+        if a and b and a.text != b.text and (both := sorted(a.defined & b.defined)):
+            which = f"comparator={a.name!r}, opamp={b.name!r}"
+            raise InputError(f"{which}: both define {both[0]}, each in its own way; give one of them another name")
 
     def __repr__(self) -> str:
         return brief(self)
@@ -65,7 +73,7 @@ class Blocks:
     def takes_supply(self, place: str) -> bool:
         """Whether what stands for ``comparator`` or ``opamp`` has supply ports."""
         own = getattr(self, place)
-        return self.level == "sky130" if own is None else "vdd" in own.ports
+        return self.level == "sky130" if own is None else "vdd" in own.interface
 
     @property
     def supplied(self) -> bool:
@@ -79,9 +87,10 @@ class Blocks:
     def text(self, *parts: str) -> str:
         """SPICE text of subcircuits: what stands for ``cells``, ``integrator``, ``comparator``, and built-in blocks by name."""
         own = {"integrator": integrator_around(self.opamp) if self.opamp else ""}
-        # Both may come from one file.
-        if self.comparator and not ("integrator" in parts and self.comparator.text in own["integrator"]):
-            own = {"comparator": self.comparator.text} | own
+        if self.comparator:
+            # Both may come from one file.
+            shared = self.opamp is not None and "integrator" in parts and self.opamp.text == self.comparator.text
+            own = own | {"comparator": self.comparator.around if shared else self.comparator.definitions}
         places = {
             "cells": "ramp_cells_selected" if self.cells == "selected" else "ramp_cell_switch",
             "integrator": "" if self.opamp else f"integrator_{self.level}",

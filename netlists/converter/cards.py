@@ -93,6 +93,7 @@ def head(converter: Converter, title: str, *parts: str) -> list[str]:
         blocks.text("cells", "integrator", "comparator", *parts),
         *supplies(blocks, circuit),
         reset("rst", circuit, circuit.t_reset),
+        *decision_clock(converter),
         *([*drive_lines(circuit), *select_lines(converter)] if blocks.cells == "switch" else []),
     ]
 
@@ -190,24 +191,32 @@ def integrator(
     values = integrator_values(blocks.level, circuit, c_f=c_f, offset=offset)
     if blocks.opamp is None:
         return _built_in(name, nodes, "integrator", blocks.level, values, supply)
-    return instance(name, f"{nodes} {supply if 'vdd' in blocks.opamp.ports else '0'} 0", "integrator_user", values)
+    return instance(name, f"{nodes} {supply if 'vdd' in blocks.opamp.interface else '0'} 0", "integrator_user", values)
 
 
 def comparator(
-    tag: str, inp: str, inn: str, blocks: Blocks, circuit: RampCircuit, *, offset: float, supply: str = SUPPLY
+    tag: str, inp: str, inn: str, blocks: Blocks, circuit: RampCircuit, *, offset: float, supply: str = SUPPLY, clock: str = ""
 ) -> list[str]:
-    """The comparator ``<tag>`` with its whole offset, volts; its output is node ``y<tag>``."""
+    """The comparator ``<tag>`` with its whole offset, volts; its output is node ``y<tag>``, ``clock`` the node of its clock."""
     own = blocks.comparator
     if own is None:
         values = comparator_values(blocks.level, circuit, offset=offset)
         return [_built_in(f"Xcmp{tag}", f"{inp} {inn} y{tag} com", "comparator", blocks.level, values, supply)]
-    cards = []
-    if "v_os" not in own.params:
-        cards.append(f"Vos{tag} inp{tag} {inp} DC {offset!r}")
-        inp = f"inp{tag}"
-    nodes = own.nodes({"inp": inp, "inn": inn, "out": f"y{tag}", "com": "com", "vdd": supply, "vss": "0"})
-    macro = comparator_values("macro", circuit, offset=offset)
-    return [*cards, instance(f"Xcmp{tag}", " ".join(nodes), own.name, {k: v for k, v in macro.items() if k in own.params})]
+    # Its own parameters stay as they are: the offset is a source in series.
+    given = {"inp": f"inp{tag}", "inn": inn, "out": f"y{tag}", "com": "com", "vdd": supply, "vss": "0"}
+    nodes = own.nodes(given | ({"clk": clock} if clock else {}))
+    return [f"Vos{tag} inp{tag} {inp} DC {offset!r}", instance(f"Xcmp{tag}", " ".join(nodes), own.name_of_instance, {})]
+
+
+def decision_clock(converter: Converter, tag: str = "") -> list[str]:
+    """Clock ``dclk<tag>`` of a comparator that has one: it rises in the middle of the settling time and falls after the latch."""
+    own, circuit = converter.blocks.comparator, converter.circuit
+    if own is None or "clk" not in own.ports:
+        return []
+    latch = converter.clock.latch
+    high = np.full(len(latch), circuit.v_dd)
+    wave = pulses(latch - circuit.t_settle / 2, latch + circuit.t_aperture / 2, high, circuit.t_edge / 2)
+    return [f"Vdclk{tag} dclk{tag} 0 {pwl(*wave)}"]
 
 
 def pwm_driver(name: str, nodes: str, blocks: Blocks, circuit: RampCircuit, *, tau: float, width: float = 0.0) -> str:

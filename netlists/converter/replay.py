@@ -219,7 +219,7 @@ def _converters(converter: Converter, ramp: Chips, replay: Replay, *, counters: 
         seen = "seen"
     offsets = circuit.comparator_offset + float(ramp.comparator_offset[0]) + replay.offset
     for j, offset in enumerate(offsets.tolist()):
-        lines += cards.comparator(f"{j}", "ramp", f"{seen}{j}", converter.blocks, circuit, offset=offset)
+        lines += cards.comparator(f"{j}", "ramp", f"{seen}{j}", converter.blocks, circuit, offset=offset, clock="dclk")
         if counters:
             lines += cards.latch_and_counter(f"{j}", circuit, "macro")
     return lines

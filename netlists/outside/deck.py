@@ -1,12 +1,14 @@
 """Decks written by somebody else: read, checked, and made into a `Deck` that does nothing but simulate.
 
 Nothing of the file reaches ngspice unread: comments are dropped, included files are read here (ngspice gets no file
-name), control blocks are not run (their analyses and ``save`` lines count as cards), and every card that is left
-passed `netlists.spice.safety`.
+name), commands of control blocks are those of `netlists.outside.control`, and every card that is left passed
+`netlists.spice.safety`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +24,13 @@ from netlists.spice import (
     Deck,
     Permissions,
     check_circuit_card,
-    check_command,
     words,
 )
 from netlists.spice.cards import cards
 
 from .analysis import Analysis, Kind, requests, save_card
+from .control import safe_commands
+from .dialects import title_warning
 
 MAX_CHARACTERS = 64_000_000
 """Of a deck with everything it includes: a whole PDK has about 20 million."""
@@ -43,51 +46,64 @@ class OutsideDeck:
     Attributes
     ----------
     path : Path
-    body : str
-        Elements, definitions and settings: SPICE text without comments.
+    cards : tuple of Card
+        Elements, definitions and settings.
     analyses : tuple of Analysis
-        In the order of the file.
+        Of its cards, in the order of the file.
     saved : tuple of str
-        Vectors its ``.save`` cards name; empty if it has none.
-    commands : str
-        Commands of its control blocks, when they are allowed; else empty.
+        Vectors its ``.save`` and ``.print`` cards name; empty if it has none.
+    commands : tuple of str
+        What is run of its control blocks, which then decide what is simulated.
     skipped : tuple of str
         What was left out, and where.
+    warnings : tuple of str
+        What may not be meant as it is read.
     """
 
     path: Path
-    body: str
+    cards: tuple[Card, ...]
     analyses: tuple[Analysis, ...]
     saved: tuple[str, ...]
-    commands: str
+    commands: tuple[str, ...]
     skipped: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
-    def analysis(self, kind: str | None = None) -> Analysis:
-        """The analysis to run: the only one, or the only one of this kind (``tran``, ``ac``, ``dc``, ``op``).
+    @property
+    def body(self) -> str:
+        """SPICE text of the circuit, without comments."""
+        return "\n".join(card.lines for card in self.cards)
+
+    def chosen(self, kind: str | None = None) -> tuple[Analysis, ...]:
+        """Analyses of its cards, all or those of a kind (``tran``, ``ac``, ``dc``, ``op`` ...).
 
         Raises
         ------
         InputError
-            If there is none, or more than one.
+            If there is none.
         """
         check(Kind | None, kind, "analysis")
-        of_kind = [a for a in self.analyses if kind in (None, a.kind)]
+        of_kind = tuple(a for a in self.analyses if kind in (None, a.kind))
         if not of_kind:
             there = ", ".join(a.card for a in self.analyses) or "none"
-            raise InputError(f"{self.path}: has no .{kind or 'tran, .ac, .dc or .op'} analysis; found: {there}")
-        if len(of_kind) > 1:
-            choose = "choose one by its kind" if len({a.kind for a in of_kind}) > 1 else "keep one"
-            raise InputError(f"{self.path}: has {len(of_kind)} analyses ({', '.join(a.card for a in of_kind)}): {choose}")
-        return of_kind[0]
+            raise InputError(f"{self.path}: has no .{kind or 'tran, .ac, .dc, .op, .noise or .tf'} analysis; found: {there}")
+        return of_kind
 
-    def deck(self, vectors: tuple[str, ...] = (), kind: str | None = None) -> Deck:
-        """The deck with one analysis, saving ``vectors`` (default: those of its ``.save`` cards, else all).
-
-        With commands allowed its own commands decide which analyses run, and ``kind`` has no say.
-        """
+    def deck(self, analyses: Sequence[Analysis], control: Sequence[str], vectors: Sequence[str], settings: Sequence[str]) -> Deck:
+        """The deck with these analyses, commands and saved vectors."""
         title = "".join(c if " " <= c <= "~" else "?" for c in self.path.name)
-        analyses = [a.card for a in self.analyses] if self.commands else [self.analysis(kind).card]
-        return Deck("\n".join([f"deck {title}", self.body, save_card(vectors or self.saved), *analyses, ""]), self.commands)
+        lines = [f"deck {title}", self.body, save_card(tuple(vectors)), *(a.card for a in analyses), ""]
+        return Deck("\n".join(lines), "\n".join(control), tuple(settings))
+
+    def place(self, line: int) -> str:
+        """Where line ``line`` of `deck` comes from: ``FILE, line N``; empty if it is none of the file's."""
+        at = 2
+        for card in self.cards:
+            if line < at:
+                break
+            if line < at + len(card.parts):
+                return f"{card.file}, line {card.line}"
+            at += len(card.parts)
+        return ""
 
 
 def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> OutsideDeck:
@@ -99,37 +115,46 @@ def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> Outsi
         If the file cannot be read, or holds something that is not allowed: names file, line and construct.
     """
     path = Path(path)
-    body, analyses, saved, commands, skipped = [], [], [], [], []
-    left: list[Card] = []
+    body, analyses, saved, printed, control, skipped = [], [], [], [], [], []
     for card in read_cards(path, allowed, title=True):
         name = card.word.removeprefix(".")
-        if card.control:
-            if allowed.commands:
-                commands.append(card)
-                continue
-            check_command(card)
-        if name in ANALYSES and (card.control or card.word.startswith(".")):
-            analyses.append(Analysis.parse(card))
-        elif name == "save" and (card.control or card.word.startswith(".")):
+        if name == "save" and (card.control or card.word.startswith(".")):
             saved += requests(card.text.partition(" ")[2], card)
         elif card.control:
-            left.append(card)
+            control.append(card)
+        elif card.word.startswith(".") and name in ANALYSES:
+            analyses.append(Analysis.parse(card))
         elif card.word in OUTPUTS | OTHER_ANALYSES:
             skipped.append(f"{card.file}, line {card.line}: {card.word}")
+            printed += _printed(card)
         else:
             check_circuit_card(card, allowed)
             body.append(card)
-    if left:
-        skipped.append(f"{left[0].file}, line {left[0].line}: control block, {len(left)} commands that only steer, print or plot")
+    left: list[str] = []
+    if allowed.commands:
+        # The results are read after the commands have run, so they must not end ngspice.
+        commands = [card.text for card in control if card.word not in ("quit", "exit")]
+    else:
+        commands, left = safe_commands(control)
+    if control and analyses and not any(card.word == "run" for card in control):
+        commands.append("run")
     return OutsideDeck(
         path,
-        "\n".join(card.lines for card in body),
+        tuple(body),
         tuple(dict.fromkeys(analyses)),
-        tuple(dict.fromkeys(saved)),
-        # The results are read after the commands have run, so they must not end ngspice.
-        "\n".join(card.text for card in commands if card.word not in ("quit", "exit")),
-        tuple(skipped),
+        tuple(dict.fromkeys([*saved, *(["all", *printed] if printed and not saved else printed)])),
+        tuple(commands) if control else (),
+        (*skipped, *left),
+        tuple(title_warning(path, body)),
     )
+
+
+def _printed(card: Card) -> list[str]:
+    """Vectors of a ``.print`` card that are not saved of themselves, such as a device's current."""
+    found = (
+        re.findall(r"@[^\s\[\]]+\[\w+\]|\bi\([rcldmqj][^\s(),]*\)", card.text.lower()) if card.word in (".print", ".plot") else []
+    )
+    return [v for text in found for v in requests(text, card)]
 
 
 def read_cards(path: str | Path, allowed: Permissions = NOTHING, *, title: bool) -> list[Card]:

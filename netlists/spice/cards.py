@@ -88,7 +88,8 @@ def cards(text: str, file: str, *, title: bool) -> list[Card]:
         control = command or opened is not None
         card = Card(file, number, (line,), control)
         if re.search(r"[^\t -~]", line):
-            raise card.refused("only printable ASCII characters may stand outside comments: replace the others")
+            hint = "SPICE writes micro as u, such as 5u" if re.search("[\u00b5\u03bc]", line) else "replace the others"
+            raise card.refused(f"only printable ASCII characters may stand outside comments: {hint}")
         if line.startswith("+"):
             if not drafts or drafts[-1][1] != control:
                 raise card.refused("continues nothing: the line before is the title, or the start or end of a control block")

@@ -25,7 +25,7 @@ from netlists.errors import InputError, SimulationError
 from .deck import Deck
 from .numbers import spice_number
 from .program import TIME_LIMIT, transient_vectors
-from .pyspice import failure, shared_instance, thread_settings
+from .pyspice import LOCK, failure, shared_instance, thread_settings, warning_lines
 
 if TYPE_CHECKING:
     from .shared_library import NgSpice
@@ -39,7 +39,14 @@ _runs = 0
 RUNNERS = ("shared", "batch")
 
 
-def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, timeout: float = TIME_LIMIT) -> dict[str, np.ndarray]:
+def simulate(
+    deck: Deck,
+    vectors: Sequence[str],
+    runner: str = "shared",
+    *,
+    timeout: float = TIME_LIMIT,
+    heard: list[str] | None = None,
+) -> dict[str, np.ndarray]:
     """Runs a deck's transient and returns ``time`` and the vectors asked for.
 
     Parameters
@@ -52,6 +59,8 @@ def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, time
         Both solve the same text and give the same numbers.
     timeout : float
         Seconds after which runner ``batch`` kills ngspice. The shared library cannot be interrupted.
+    heard : list of str, optional
+        Takes what ngspice warns of, such as a parameter that it ignored.
 
     Returns
     -------
@@ -75,8 +84,10 @@ def simulate(deck: Deck, vectors: Sequence[str], runner: str = "shared", *, time
     0.5
     """
     if check(Choice(RUNNERS), runner, "runner") == "shared":
-        return _simulate_shared(deck, vectors)
+        return _simulate_shared(deck, vectors, heard)
     data, printed = transient_vectors(deck, vectors, timeout=timeout)
+    if heard is not None:
+        heard += warning_lines(printed.splitlines())
     if problem := _problem(data, _stop_time(deck)):
         raise SimulationError(problem, printed[-2000:])
     return data
@@ -119,18 +130,22 @@ def simulate_draws(deck: Deck, vectors: Sequence[str], seeds: Sequence[int]) -> 
         return out
 
 
-def _simulate_shared(deck: Deck, vectors: Sequence[str]) -> dict[str, np.ndarray]:
+def _simulate_shared(deck: Deck, vectors: Sequence[str], heard: list[str] | None) -> dict[str, np.ndarray]:
     ngspice = shared_instance()
     with _session(ngspice, deck):
         _load(ngspice, deck)
-        return _run(ngspice, deck, vectors)
+        printed = ngspice.messages
+        data = _run(ngspice, deck, vectors)
+        if heard is not None:
+            heard += warning_lines([*printed, *ngspice.messages])
+        return data
 
 
 @contextmanager
 def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
     """Settings of a deck while it runs, and nothing left behind of it."""
     global _runs
-    with _interrupt_afterwards():
+    with LOCK, _interrupt_afterwards():
         settings = (QUIET, *thread_settings(), *deck.settings)
         try:
             for setting in settings:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import numpy as np
 
-from netlists.checks import Finite, Items, NonNegative, Positive, Share, Siemens, check, checked, made_of
+from netlists.checks import Items, NonNegative, Positive, Share, Siemens, check, checked, made_of
 from netlists.errors import InputError
 
 from . import memristor

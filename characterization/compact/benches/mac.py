@@ -33,7 +33,15 @@ def bench_tile(
     # Columns of unequal total conductance tell what the load of a column costs.
     weights *= np.linspace(0.4, 1.0, columns)
     offset = MEASURED_STATISTICS["opamp_offset_sigma"] * rng.standard_normal(columns)
-    return Tile.from_weights(weights, profile, [(program, range(columns))], circuit=circuit, pwm=pwm or Pwm(), opamp_offset=offset)
+    return Tile.from_weights(
+        weights,
+        profile,
+        [(program, range(columns))],
+        compensate="none",
+        circuit=circuit,
+        pwm=pwm or Pwm(),
+        opamp_offset=offset,
+    )
 
 
 def characterize_mac(

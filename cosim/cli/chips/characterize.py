@@ -13,7 +13,7 @@ from characterization.estimates import MOST, until_ci as simulate_until
 from characterization.figures import inl_dnl as figures
 from characterization.plan import RampPlan, load_plan_file
 from characterization.run import BATCH, Run, characterize as run_characterize, load_run, read_manifest
-from netlists.errors import InputError
+from netlists.errors import InputError, ToolkitError
 from netlists.spice import Permissions
 
 from .. import options as o
@@ -90,7 +90,7 @@ def characterize(
             stopped = simulate_until(one, "max_inl", until_ci, folder, most=samples or MOST, jobs=workers)
             e, run = stopped.estimate, load_run(folder)
             data, text = _summary(folder, one, run, len(run.samples))
-            data |= {"estimate": stopped.as_dict(), "warnings": list(stopped.warnings)}
+            data |= {"estimate": stopped.as_dict(), "warnings": [*data["warnings"], *stopped.warnings]}
             answers.append((data, f"{text}; estimate of that mean {e.value:.5g} +- {e.half_width:.2g} (95 %)"))
             continue
         run = run_characterize(
@@ -110,6 +110,19 @@ def characterize(
     warnings = [f"{r['out']}: {line}" for r in runs for line in r.get("warnings", ())]
     data = runs[0] if len(runs) == 1 else {"out": str(out), "runs": runs, "warnings": warnings}
     answer(data, "\n".join(a[1] for a in answers), json)
+    if lost := [r["out"] for r in runs if r["failed"] == r["samples"]]:
+        raise ToolkitError(all_failed(load_run(lost[0]), lost[0]))
+
+
+def all_failed(run: Run, folder: str) -> str:
+    """What to look at where no sample of a run gave levels."""
+    first = run.samples.iloc[0]
+    reason = f"sample 0: {first['status']}" + (f" ({first['message']})" if first["message"] else "")
+    look = {
+        "not bracketed": "the comparator's delay, input range and offset against the clock and the span of the ramp, and v_swing",
+        "not converged": "what ngspice says, t_edge, and the models",
+    }.get(str(first["status"]), "run.log in the folder")
+    return f"{folder}: all {len(run.samples)} samples failed; {reason}; look at {look}"
 
 
 def _place_for(chunks: str | None, out: Path, folder: Path) -> str | None:
@@ -133,6 +146,8 @@ def _summary(folder: Path, plan: RampPlan, run: Run, samples: int) -> tuple[dict
         "failures": kinds,
         "scheme": program.scheme,
         "plan_sha256": plan.sha256,
+        "warnings": list(run.warnings),
+        "blocks": {role: own.wiring for role, own in (("comparator", plan.comparator), ("opamp", plan.opamp)) if own is not None},
         **{f"max_inl_lsb_{name}_calibration": float(v.mean()) if len(v) else None for name, v in good.items()},
     }
     means = ", ".join(f"{name} calibration {v.mean():.3f}" for name, v in good.items() if len(v))

@@ -57,6 +57,6 @@ def device(
     answer(summary | {"out": str(path)}, f"{describe(summary)}\nprofile: {path}\nreport: {folder / 'report.html'}", json)
     if failed := [c["what"] for c in summary["checks"] if not c["passed"]]:
         raise ToolkitError(
-            f"held-out check failed: {'; '.join(failed)}: {path} was written, but its laws are not those of the table; look at the report, "
-            "and take --resample to draw from the table itself"
+            f"held-out check failed: {'; '.join(failed)}: {path} was written, but its laws are not those of the table; "
+            "look at the report, and take --resample to draw from the table itself"
         )

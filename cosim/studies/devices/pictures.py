@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ def _errors(axis: Axes, fit: DeviceFit, cells: MeasuredCells) -> None:
     assert law is not None
     target, error = 1e6 * cells.written["target"], 1e6 * cells.written["error"]
     axis.plot(target, error, ".", color=MEASURED, markersize=3, alpha=0.5, label="cells")
-    style = {"color": IDEAL, "capsize": 3, "fmt": "o-", "markersize": 4, "linewidth": 1}
+    style: dict[str, Any] = {"color": IDEAL, "capsize": 3, "fmt": "o-", "markersize": 4, "linewidth": 1}
     axis.errorbar(1e6 * law.targets, 1e6 * law.mean, yerr=1e6 * law.sigma, label="law: mean and spread", **style)
     axis.set(xlabel="target (uS)", ylabel="error (uS)", title="left after write-verify")
     axis.legend(fontsize=7)

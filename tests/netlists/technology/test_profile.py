@@ -16,7 +16,7 @@ def test_taox_profile_has_the_published_numbers(profile):
 
 
 def test_written_cells_have_the_moments_of_the_measured_ones(profile):
-    """Of the 448 cells of ReADC: standard deviation within a target, kurtosis of all errors, three means, none beyond the window."""
+    """Of the 448 cells of ReADC: standard deviation within a target, kurtosis of all errors, means, none beyond the window."""
     target = np.repeat(np.arange(100, 401, 50) * 1e-6, 100_000)
     error = profile.programmed(target, np.random.default_rng(0)) - target
     by_target = error.reshape(7, -1)
