@@ -30,6 +30,11 @@ FLAGS = {
     "bias={'VBN': '0.65'}": "--bias VBN=0.65",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
+    "with column ": "with --column ",
+    "give column ": "give --column ",
+    "say with stuck_beyond": "say with --stuck-beyond-us",
+    "or a base profile": "or a --base profile",
+    "give g_min and g_max": "give --g-min-us and --g-max-us",
 }
 """What messages of the layers below say, as it is said on the command line."""
 
@@ -52,6 +57,7 @@ COMMANDS: dict[str, Entry] = {
     "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
     "simulate": "circuits.simulate:simulate",
     "blocks": "circuits.blocks:blocks",
+    "device": "circuits.device:device",
     "write-verify": "circuits.write_verify:write_verify",
     "characterize": "chips.characterize:characterize",
     "status": "chips.status:status",
