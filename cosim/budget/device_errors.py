@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from netlists.technology import DeviceProfile
 
@@ -22,16 +21,18 @@ def budget_profile(profile: DeviceProfile, amounts: Amounts) -> DeviceProfile:
         program_sigma=sigma,
         program_window=profile.program_window * sigma / profile.program_sigma if sigma else 0.0,
         read_sigma=amounts.get("read_noise", 0.0),
-        **_stuck_rates(profile, amounts.get("stuck", 0.0)),
     )
+    out = _with_stuck(out, profile, amounts.get("stuck", 0.0))
     amount = amounts.get("relaxation", 0.0)
     return out if amount == 0 else _relaxing(out, profile, amount)
 
 
-def _stuck_rates(profile: DeviceProfile, amount: float) -> dict[str, Any]:
-    own = {name: getattr(profile, name) for name in ("stuck_off_rate", "stuck_on_rate")}
-    total = sum(own.values())
-    return {name: amount * rate / total for name, rate in own.items()} if total else {"stuck_off_rate": amount}
+def _with_stuck(out: DeviceProfile, profile: DeviceProfile, amount: float) -> DeviceProfile:
+    off, on, own = profile.stuck_off_rate, profile.stuck_on_rate, profile.stuck_rate
+    if not off + on + own:
+        return replace(out, stuck_off_rate=amount)
+    k = amount / (off + on + own)
+    return replace(out, stuck_off_rate=k * off, stuck_on_rate=k * on, stuck_rate=k * own)
 
 
 def _relaxing(out: DeviceProfile, profile: DeviceProfile, amount: float) -> DeviceProfile:
@@ -44,7 +45,16 @@ def _relaxing(out: DeviceProfile, profile: DeviceProfile, amount: float) -> Devi
     fit = profile.fit_conductance or profile.g_max
     # The same polynomial of G / fit_conductance: each power takes the ratio of the two conductances that G is divided by.
     ratio = fit / data.fit_conductance * data.g_max / profile.g_max
-    fits = tuple(tuple(c * ratio**i for i, c in enumerate(row)) for row in data.relaxation_sigma_fit)
-    found = replace(out, fit_conductance=fit, relaxation_times=data.relaxation_times, relaxation_sigma_fit=fits)
+
+    def scaled(rows: tuple[tuple[float, ...], ...], factor: float) -> tuple[tuple[float, ...], ...]:
+        return tuple(tuple(factor * c * ratio**i for i, c in enumerate(row)) for row in rows)
+
+    found = replace(
+        out,
+        fit_conductance=fit,
+        relaxation_times=data.relaxation_times,
+        relaxation_sigma_fit=scaled(data.relaxation_sigma_fit, 1.0),
+    )
     scale = amount / mean_relaxation(found)
-    return replace(found, relaxation_sigma_fit=tuple(tuple(c * scale for c in row) for row in fits))
+    spread, mean = scaled(data.relaxation_sigma_fit, scale), scaled(data.relaxation_mean_fit, scale)
+    return replace(found, relaxation_sigma_fit=spread, relaxation_mean_fit=mean)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 CURVATURE_SPREAD = (0.6, 1.5)
-"""b of single cells as parts of the mean: 0.3 to 0.75 for 0.5 (ReADC Fig. 3b); assumption: uniform between them."""
+"""b of single cells as parts of the mean: 0.4 to 1.0 for 0.64 (ReADC Fig. 3b, 94 to 375 uS); assumption: uniform between them."""
 
 
 def drawn_curvature(mean: float, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

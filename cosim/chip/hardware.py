@@ -125,9 +125,8 @@ class Arrays:
     def random(self) -> bool:
         """Whether chips differ, or conversions are noisy."""
         p = self.profile
-        return (
-            any((p.program_sigma, p.read_sigma, p.stuck_off_rate, p.stuck_on_rate, self.curvature)) or self.drift_time is not None
-        )
+        rates = (p.stuck_off_rate, p.stuck_on_rate, p.stuck_rate)
+        return any((p.program_sigma, p.read_sigma, *rates, self.curvature)) or self.drift_time is not None
 
 
 @checked

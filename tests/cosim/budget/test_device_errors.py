@@ -31,6 +31,6 @@ def test_relaxation_by_default():
     assert budget_profile(wan, {"relaxation": default_relaxation(wan)}).relaxation_sigma_fit[1] == pytest.approx(
         wan.relaxation_sigma_fit[1]
     )
-    ratio = default_relaxation(PROFILE) / PROFILE.program_sigma
+    ratio = default_relaxation(PROFILE) / PROFILE.program_sigma_at(np.linspace(PROFILE.g_min, PROFILE.g_max, 101)).mean()
     written = wan.program_sigma_at(np.linspace(wan.g_min, wan.g_max, 101)).mean()
     assert ratio == pytest.approx(mean_relaxation(wan) / written)
