@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from functools import cache
 from multiprocessing import process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -238,11 +239,12 @@ def _enter(parent: int, stderr: str) -> None:
     threading.Thread(target=_leave_with, args=(parent, stderr), daemon=True).start()
 
 
-def _leave_with(parent: int, stderr: str) -> None:
-    """Ends this process when the one that started it is gone, killed included."""
+def _leave_with(parent: int, *files: str) -> None:
+    """Ends this process, and removes files of its own, when the one that started it is gone, killed included."""
     while os.getppid() == parent:
         time.sleep(1.0)
-    _remove(Path(stderr))
+    for file in files:
+        _remove(Path(file))
     os._exit(1)
 
 
@@ -292,4 +294,17 @@ def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[A
     import joblib
 
     order = "generator" if ordered else "generator_unordered"
-    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1)(calls)
+    watched = (joblib.delayed(_watched)(os.getpid(), *call) for call in calls)
+    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1)(watched)
+
+
+@cache
+def _watch(parent: int) -> None:
+    """Lets this process end with the one that started it, if that is ``parent``."""
+    if os.getppid() == parent:
+        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _watched(parent: int, work: Callable[..., T], arguments: tuple, options: dict[str, Any]) -> T:
+    _watch(parent)
+    return work(*arguments, **options)

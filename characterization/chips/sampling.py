@@ -201,7 +201,7 @@ def stuck_cells(plan: RampPlan, samples: np.ndarray) -> np.ndarray:
 def _stuck(profile: DeviceProfile, generators: Generators, shape: tuple[int, int]) -> np.ndarray:
     """Conductance of each stuck cell, NaN for those that are not."""
     unknown = np.full(shape, np.nan)
-    if profile.stuck_off_rate == 0 and profile.stuck_on_rate == 0:
+    if not profile.stuck_off_rate + profile.stuck_on_rate + profile.stuck_rate:
         return unknown
     return profile.stuck(unknown, _prepared(_uniform(generators(SampleSource.STUCK), shape)))
 

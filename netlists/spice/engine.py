@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 RELEASE_EVERY = 100
 QUIET = "noinit"
 """Without this variable ngspice prints the operating point before each transient, a line a node, all through Python."""
+_HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _runs = 0
 _watched = False
 
@@ -172,19 +173,22 @@ def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
 
 @contextmanager
 def _interrupt_afterwards() -> Iterator[None]:
-    """Holds Ctrl-C back until ngspice has returned: raised inside one of its callbacks it would be lost."""
+    """Holds Ctrl-C and its like back until ngspice has returned: raised inside one of its callbacks they would be lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     held: list[tuple] = []
-    before = signal.signal(signal.SIGINT, lambda *args: held.append(args))
+    handlers = {n: h for n in _HELD if callable(h := signal.getsignal(n))}
+    for number in handlers:
+        signal.signal(number, lambda *args: held.append(args))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         # Also when ngspice failed: whoever handles that failure would go on working.
-        if held and callable(before):
-            before(*held[0])
+        if held:
+            handlers[held[0][0]](*held[0])
 
 
 def _load(ngspice: NgSpice, deck: Deck) -> None:
