@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Annotated
 
 import numpy as np
 
@@ -36,8 +37,8 @@ from cosim.chip import (
 )
 from cosim.network import Network
 from cosim.network.cells import LSTM
-from netlists.array import Pwm
-from netlists.checks import Bits, Count, Seed, checked
+from netlists.array import COMPENSATIONS, Pwm
+from netlists.checks import Bits, Choice, Count, Seed, checked
 from netlists.converter import charge_capacitance
 from netlists.errors import InputError
 from netlists.ramp import RampProgram, program_ramp
@@ -72,6 +73,8 @@ class ChipBuilder:
         Times of the pulses; its longest pulse fixes C_f.
     array_rows, array_columns : int or None
         Size of an array in cells; None: as large as the matrix.
+    compensate : {"none", "mean", "wires"}
+        What makes good the loss in the wires (`cosim.chip.Arrays`).
 
     Raises
     ------
@@ -87,6 +90,7 @@ class ChipBuilder:
     pwm: Pwm = field(default_factory=Pwm)
     array_rows: Count | None = 64
     array_columns: Count | None = 64
+    compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
 
     def __post_init__(self) -> None:
         for layer in self.network.layers:
@@ -130,7 +134,7 @@ class ChipBuilder:
             return source(name).largest
         ends = []
         for at in self._places.values():
-            mapped = mapped_pairs(at, self.profile)
+            mapped = mapped_pairs(at, Arrays(self.profile))
             for (activation, full_scale), columns in at.ramp_groups.items():
                 charge = charge_capacitance(self.program(activation), self.circuit, self.pwm, mapped.scale, full_scale=full_scale)
                 ratio = charge / float(mapped.load[columns].mean())
@@ -152,11 +156,24 @@ class ChipBuilder:
         """A matrix on a chip's arrays, with those of the sources that sit there; the variance is the profile's own read noise's."""
         return self._array(at.layer, at.direction, index, tuple((n, amounts[n]) for n in ARRAY_SOURCES if amounts.get(n)))
 
+    def arrays(self, amounts: Amounts) -> Arrays:
+        """The arrays with those of the sources that sit there."""
+        wire = amounts.get("ir_drop", 0.0)
+        return Arrays(
+            budget_profile(self.profile, amounts),
+            max_rows=self.array_rows,
+            max_columns=self.array_columns,
+            r_row=wire,
+            r_col=wire,
+            drift_time=RELAXED if amounts.get("relaxation") else None,
+            compensate=self.compensate,
+        )
+
     def gains(self, at: MatrixPlace, amounts: Amounts) -> np.ndarray:
         """Gain of each column's integrator, shape (columns,)."""
         return integrator_gains(
             self._places[at.layer, at.direction],
-            self.profile,
+            self.arrays(amounts),
             self.program,
             self.circuit,
             self.pwm,
@@ -166,15 +183,6 @@ class ChipBuilder:
 
     def _draw_array(self, layer: int, direction: int, index: int, on: tuple[tuple[str, float], ...]) -> EffectiveWeights:
         amounts, at = dict(on), self._places[layer, direction]
-        wire = amounts.get("ir_drop", 0.0)
-        arrays = Arrays(
-            budget_profile(self.profile, amounts),
-            max_rows=self.array_rows,
-            max_columns=self.array_columns,
-            r_row=wire,
-            r_col=wire,
-            drift_time=RELAXED if amounts.get("relaxation") else None,
-        )
         curve = self.rng(index, at, "curvature")
 
         def seen(g: np.ndarray) -> np.ndarray:
@@ -185,7 +193,7 @@ class ChipBuilder:
             at.weights,
             at.matrix.connected(),
             at.row_scale,
-            arrays,
+            self.arrays(amounts),
             self.rng(index, at, "cells"),
             seen if amounts.keys() & {"iv_curvature", "access"} else None,
         )

@@ -36,9 +36,11 @@ from .hardware import (
 from .mapping import (
     MatrixPlace as MatrixPlace,
     converted_columns as converted_columns,
+    describe_wire_losses as describe_wire_losses,
     integrator_gains as integrator_gains,
     mapped_pairs as mapped_pairs,
     matrix_places as matrix_places,
+    wire_losses as wire_losses,
     with_weights as with_weights,
 )
 from .pulses import (

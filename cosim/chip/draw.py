@@ -21,7 +21,7 @@ from netlists.errors import InputError
 from .converters import Converters
 from .hardware import Hardware, LinearAdc, quantized_activation
 from .mapping import MatrixPlace, cell_places, converted_columns
-from .weights import EffectiveWeights, array_blocks, effective_weights
+from .weights import EffectiveWeights, effective_weights, row_blocks
 
 NO_KEYS = np.zeros((0, 2), np.uint32)
 """Of converters without noise."""
@@ -270,7 +270,7 @@ class DrawnParts(ChipParts):
         arrays = self.hardware.arrays
         if arrays is None or arrays.partial_sums == "charge":
             return False
-        return len(array_blocks(len(at.weights), arrays.max_rows, 2 if arrays.layout == "rows" else 1)) > 1
+        return len(row_blocks(len(at.weights), arrays)) > 1
 
     def _gate(self, gate: Gate, width: int, offsets: np.random.Generator, rng: np.random.Generator) -> Converters | None:
         """Converters of a gate; a linear converter's code addresses a table of its activation. None: exact."""

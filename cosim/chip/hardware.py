@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
-from netlists.array import LAYOUTS
+from netlists.array import COMPENSATIONS, LAYOUTS
 from netlists.check_rules import Choice, Number, Whole
 from netlists.checks import Finite, NonNegative, Ohms, Positive, Seconds, checked
 from netlists.errors import InputError
@@ -84,6 +84,9 @@ class Arrays:
         Wires and drivers as in `netlists.array.crossbar.Crossbar`, ohm; all 0: no IR drop.
     drift_time : float or None
         Seconds after programming; None: no relaxation.
+    compensate : {"none", "mean", "wires"}
+        What makes good the loss in the wires: nothing, one gain for each matrix by C_f or the ramp's scale, or targets
+        of the cells that allow for it (`netlists.array.wire_loss`).
     """
 
     profile: DeviceProfile
@@ -97,6 +100,7 @@ class Arrays:
     r_driver: Ohms = 0.0
     r_sense: Ohms = 0.0
     drift_time: Seconds | None = None
+    compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
 
     def __post_init__(self) -> None:
         if self.drift_time is not None and not self.profile.relaxation_times:
@@ -110,7 +114,7 @@ class Arrays:
     def random(self) -> bool:
         """Whether chips differ, or conversions are noisy."""
         p = self.profile
-        return any((p.program_sigma, p.read_sigma, p.stuck_off_rate, p.stuck_on_rate)) or self.drift_time is not None
+        return any((p.program_sigma, p.read_sigma, p.stuck_off_rate, p.stuck_on_rate, p.stuck_rate)) or self.drift_time is not None
 
 
 @checked

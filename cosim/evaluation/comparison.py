@@ -13,7 +13,7 @@ import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import part_sequences
-from cosim.chip import Hardware, LinearAdc
+from cosim.chip import Hardware, LinearAdc, describe_wire_losses, wire_losses
 from cosim.network import Network
 from cosim.tasks import CharacterTask, SequenceSet, Task, load_data
 from netlists.checks import is_whole
@@ -110,6 +110,8 @@ class Comparison(Generic[Interval]):
         That the chips were drawn with.
     warnings : tuple of str
         What of the conditions of use lies outside those that the ramps were fitted at.
+    wires : tuple of dict
+        What the wires leave of each matrix (`cosim.chip.wire_losses`).
     """
 
     task: str
@@ -127,6 +129,7 @@ class Comparison(Generic[Interval]):
     chips_to_ideal: Change
     seed: int
     warnings: tuple[str, ...] = ()
+    wires: tuple[dict[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; ``ci95`` is the interval of the mean over chips, None for a single chip."""
@@ -151,6 +154,7 @@ class Comparison(Generic[Interval]):
             },
             "seed": self.seed,
             "warnings": list(self.warnings),
+            "wires": list(self.wires),
         }
 
     def report(self) -> str:
@@ -170,7 +174,7 @@ class Comparison(Generic[Interval]):
             )
         lines.append(f"    minus float         {self.chips_to_float.report()}")
         lines.append(f"    minus {'ideal' if self.bits else 'exact'}         {self.chips_to_ideal.report()}")
-        return "\n".join(lines)
+        return "\n".join(lines + [f"  {line}" for line in describe_wire_losses(self.wires)])
 
     def _labels(self) -> tuple[str, str, str]:
         """What is compared: floating point, converters as designed, drawn chips."""
@@ -261,7 +265,8 @@ def compare(
         chips_to_float=on.change(real, exact),
         chips_to_ideal=on.change(real, ideal),
         seed=seed,
-        warnings=hardware.warnings,
+        warnings=(*network.warnings, *hardware.warnings),
+        wires=tuple(wire_losses(network, hardware)),
     )
 
 

@@ -138,14 +138,15 @@ def evaluate(
                 running = np.clip(active - start, 0, len(some))
                 running = running[: np.count_nonzero(running)]
                 x: np.ndarray = np.zeros((len(running), network.n_in, padded(len(some))), dtype)
-                x[:, :, : len(some)] = data.inputs[some, : len(running)].transpose(1, 2, 0)
+                x[:, :, : len(some)] = network.rows(data.inputs[some, : len(running)]).transpose(1, 2, 0)
                 if hardware.pwm is not None:
                     x = hardware.pwm.quantize(x, hardware.pwm.input_range)
                 numbers = np.zeros(x.shape[2], np.uint32)
                 numbers[: len(some)] = counters[some]
 
                 def run(row: int, x: np.ndarray = x, running: np.ndarray = running, numbers: np.ndarray = numbers) -> np.ndarray:
-                    return run_network(_paths(group[row], engine), x, running, numbers)  # noqa: B023 - used within this turn
+                    paths = _paths(group[row], engine)  # noqa: B023 - used within this turn
+                    return run_network(paths, x, running, numbers, network.pooling)
 
                 for row, last in enumerate(_in_threads(run, range(len(group)), workers)):
                     scores[row, some] = network.read(last[:, : len(some)].astype(np.float64))

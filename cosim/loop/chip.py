@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from characterization.chips import draw, measure
+from characterization.chips import draw, examine, measure
 from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
 from characterization.resume import Parts
@@ -16,6 +16,7 @@ from characterization.streams import LoopSource, loop_stream
 from cosim.chip import (
     NO_KEYS,
     OPEN,
+    Arrays,
     Chip,
     ChipParts,
     ConvertedColumns,
@@ -173,12 +174,13 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
         seed=settings.seed,
         conversions=False,
     )
+    plan, warnings = examine(plan)
     program, circuit = plan.program(), plan.circuit
 
     def calibrated() -> np.ndarray:
         """Conductances, op-amp offset and expected levels in one row."""
         drawn = draw(plan, np.array([number]))
-        before = measure(plan.converter, drawn.chips())
+        before = measure(plan.converter, drawn.chips(), held=plan.held)
         if before.status[0] != "ok":
             raise ToolkitError(f"the {activation} ramp of seed {settings.seed}: {before.status[0]} ({before.message[0]})")
         written = recalibrate(plan, drawn, to_input_units(before.volts, program, circuit), _not_needed).conductance
@@ -188,7 +190,7 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
 
     row = keep(f"chip-ramp-{activation}", calibrated)
     cells = program.n_cells
-    return LoopRamp(plan, program, Chips(row[None, :cells], row[cells : cells + 1], np.zeros(1)), row[cells + 1 :])
+    return LoopRamp(plan, program, Chips(row[None, :cells], row[cells : cells + 1], np.zeros(1)), row[cells + 1 :], warnings)
 
 
 def _not_needed(conductance: np.ndarray) -> np.ndarray:
@@ -198,7 +200,7 @@ def _not_needed(conductance: np.ndarray) -> np.ndarray:
 def _array(
     number: int, at: MatrixPlace, settings: LoopSettings, profile: DeviceProfile, ramps: dict[str, LoopRamp], keep: Keep
 ) -> LoopArray:
-    matrix, mapped = at.matrix, mapped_pairs(at, profile)
+    matrix, mapped = at.matrix, mapped_pairs(at, Arrays(profile))
     g = profile.programmed(mapped.conductance, loop_stream(settings.seed, LoopSource.CELLS, number))
     g = profile.stuck(g, loop_stream(settings.seed, LoopSource.STUCK, number))
     g = np.where(mapped.cells, g, OPEN)
@@ -275,7 +277,7 @@ def _levels(name: str, ramp: LoopRamp, tile: Tile, columns: list[int], chosen: n
         )
         guess = ramp.expected + offset[:, None]
         span = None if ramp.plan.blocks.linear else EXPECTED_WELL
-        found = measure(ramp.plan.converter, chips, guess=guess, span=span)
+        found = measure(ramp.plan.converter, chips, guess=guess, span=span, held=ramp.plan.held)
         if bad := [i for i, s in enumerate(found.status) if s != "ok"]:
             where = "its own levels" if bad[0] == len(own) else f"column {own[bad[0]]}"
             raise ToolkitError(f"{name} ramp, {where}: {found.status[bad[0]]} ({found.message[bad[0]]})")

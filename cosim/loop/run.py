@@ -92,7 +92,7 @@ def compute(
     check_columns(network, settings)
     digest = network_digest(network)
     parts = work.parts(network=digest)
-    sequences = choose_sequences(task.test, settings)
+    sequences = choose_sequences(network.driven(task.test), settings)
     run.say(f"chip: drawing cells, measuring the levels of its columns in ngspice, level {settings.level}")
     chip = make_chip(network, settings, parts)
     chosen = {key: len(a.chosen) for key, a in chip.arrays.items()}
@@ -146,7 +146,12 @@ def compute(
         },
         tables={f"{name}.csv": table for name, table in tables.items()},
         pictures=drawn,
-        warnings=[*chip.evaluator.hardware.warnings, *_replaced(settings, on_failure, len(tables["failures"]))],
+        warnings=[
+            *network.warnings,
+            *_of_ramps(chip),
+            *chip.evaluator.hardware.warnings,
+            *_replaced(settings, on_failure, len(tables["failures"])),
+        ],
     )
 
 
@@ -190,12 +195,19 @@ def run_loop(
     return Study("loop", LoopSettings, computed, describe).run(settings, out, options)
 
 
+def _of_ramps(chip: LoopChip) -> list[str]:
+    """What a reader must know of the blocks in the ramps, each once."""
+    return list(dict.fromkeys(line for ramp in chip.ramps.values() for line in ramp.warnings))
+
+
 def _run(network: Network, chip: LoopChip, s: Sequences, who: Who, tell: Callable[[StepConversion], None]) -> Trajectory:
     return run_loop_network(network, chip, s.x, s.active, s.counters, who, tell)
 
 
 def network_digest(network: Network) -> str:
-    """SHA-256 of a network's weights."""
+    """SHA-256 of a network's weights; of everything that makes its answers where that is more."""
+    if not network.plain_head:
+        return network.sha256
     digest = hashlib.sha256()
     for layer in network.layers:
         for parameters in layer.directions:

@@ -84,6 +84,5 @@ class LoopSettings:
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; without a comparator of one's own as loops of before had it."""
         data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        if self.comparator is None:
-            del data["comparator"]
-        return data
+        del data["comparator"]
+        return data if self.comparator is None else data | {"comparator": json.loads(json.dumps(self.comparator.as_dict()))}

@@ -153,7 +153,7 @@ def loaded_network(network: Network, design: Design, profile: DeviceProfile) -> 
     def loaded(at: MatrixPlace) -> np.ndarray:
         gains = integrator_gains(
             at,
-            device,
+            Arrays(device),
             lambda activation: program_ramp(activation, design.bits, device, n_calibration=design.calibration_cells),
             circuit,
             Pwm(design.n_in, design.t_unit, design.t_gap),

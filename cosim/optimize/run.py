@@ -281,7 +281,7 @@ def _compare(job: Job, designs: Mapping[str, Row | None], parts: Parts, unmeasur
 def _warnings(job: Job, rows: list[Row], tries: list[Row], unmeasured: list[Row]) -> list[str]:
     """What stands between the search and a design to rely on; ramps that are used outside their fit."""
     limit = f"max_loss={job.settings.max_loss:g}"
-    out = [f"trial {u['trial']}: SPICE cannot measure it: {u['reason']}" for u in unmeasured]
+    out = [*job.network.warnings, *(f"trial {u['trial']}: SPICE cannot measure it: {u['reason']}" for u in unmeasured)]
     if not any(r["within"] for r in rows):
         out.append(f"{limit}: no design tried is within; allow more loss, try more designs, or train the network with noise")
     elif not any(t["confirmed"] for t in tries):

@@ -51,7 +51,7 @@ def conversion_deck(
         for j, v_in in enumerate(row):
             tags.append(tag := f"{i}_{j}")
             lines.append(f"Vmac{tag} mac{tag} 0 DC {v_in!r}")
-            lines += cards.comparator(tag, f"{seen}{i}", f"mac{tag}", blocks, circuit, offset=offsets[i])
+            lines += cards.comparator(tag, f"{seen}{i}", f"mac{tag}", blocks, circuit, offset=offsets[i], clock="dclk")
             lines += cards.latch_and_counter(tag, circuit, digital)
     options, longest = cards.step_options(circuit)
     control = ["set numdgt=14", "run", "echo columns: chip converter v_mac_V code"]

@@ -28,6 +28,13 @@ from .ota import (
     integrator_deck as integrator_deck,
     ota_deck as ota_deck,
 )
+from .own import (
+    DECISION_PERIOD as DECISION_PERIOD,
+    DRIVE as DRIVE,
+    HOLD as HOLD,
+    RAMP as RAMP,
+    sides_deck as sides_deck,
+)
 from .run import (
     mismatch_tables as mismatch_tables,
     run_bench as run_bench,

@@ -26,7 +26,7 @@ from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 
 PROFILE = load_profile("taox-100-400")
-DEFAULTS = default_amounts(PROFILE, RampCircuit(), 4)
+DEFAULTS = default_amounts(PROFILE, RampCircuit(), 4) | {"stuck": 1e-3}
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_programming_error_is_the_evaluators(builder, network):
 @pytest.mark.parametrize("wire", [0.0, 2.0])
 def test_access_transistors_and_wires_are_the_crossbar_solvers(network, wire):
     """The whole matrix in one array, transistor and wires solved together as the mesh has them."""
-    builder = ChipBuilder(network, PROFILE, 4, 5, array_rows=64, array_columns=64)
+    builder = ChipBuilder(network, PROFILE, 4, 5, array_rows=64, array_columns=64, compensate="none")
     (chip,), _ = builder.chips({"access": 300.0, "ir_drop": wire}, [0], np.float64)
     scale = np.array([4.0] * 3 + [1.0] * 6)[:, None]
     pairs = weights_to_pairs(network.layers[0].directions[0]["weights"] * scale, PROFILE, layout="rows")
@@ -259,6 +259,7 @@ def test_amplifiers_that_cannot_be_made_good(builder):
             circuit=circuit,
             pwm=builder.pwm,
             r_hold=1e-9,
+            compensate="none",
         )
         if fits:
             assert np.all(tile.feedback_capacitance() > 0)
