@@ -12,7 +12,9 @@ from .closed_form import (
     same_chips as same_chips,
 )
 from .examine import (
+    RANDOM as RANDOM,
     borrowed_figures as borrowed_figures,
+    check_sides as check_sides,
     examine as examine,
 )
 from .recalibrate import (

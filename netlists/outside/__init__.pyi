@@ -1,6 +1,11 @@
 from .analysis import (
     requests as requests,
 )
+from .block_file import (
+    BlockFile as BlockFile,
+    ComparatorMacro as ComparatorMacro,
+    OpampMacro as OpampMacro,
+)
 from .deck import (
     read_outside_deck as read_outside_deck,
 )
