@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from netlists.testbench import (
     run_bench,
     strongarm_mismatch_deck,
     strongarm_step_deck,
+    sweep_mismatch_deck,
 )
 from netlists.testbench.comparator import comparator_step_deck
 
@@ -34,6 +36,8 @@ COMMON_MODES = (0.4, 0.9, 1.4)
 SHORTEST = 1e-12
 """Delay, seconds, that the step bench of a comparator can tell from none."""
 CHUNK = 16
+LARGEST_OFFSET = 0.1
+"""Offsets of instances that a bench finds, volts."""
 STRONGARM = BlockOnBench.built_in("strongarm_sky130", "inp", "inn", "outp", "outn", "clk", "vdd", "vss")
 Samples = Annotated[int, Whole(2, why="of fewer there is no spread")]
 
@@ -110,7 +114,8 @@ def measure_comparator(
     for k, v in enumerate(common_modes):
         f, response = run["ac"][:, 0], np.hypot(run["ac"][:, 1 + 2 * k], run["ac"][:, 2 + 2 * k])
         density = run[f"noise{k}"]
-        noise = np.sqrt(np.trapezoid(density[:, 1] ** 2, density[:, 0])) / response[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            noise = np.sqrt(np.trapezoid(density[:, 1] ** 2, density[:, 0])) / response[0]
         supply = [-run["trip"][0, 2 + 2 * k], -run["idle"][0, 1 + 2 * k], -run["idle"][0, 2 + 2 * k]]
         out.append(
             ComparatorFigures.at(
@@ -217,10 +222,37 @@ def offset_statistics(
         raise InputError(f"offsets: need at least 2 finite values, got {n}")
     mean, sigma = float(offsets.mean()), float(offsets.std(ddof=1))
     tail = (1 - confidence) / 2
-    half = float(t.ppf(1 - tail, n - 1)) * sigma / np.sqrt(n)
+    half = float(t.ppf(1 - tail, n - 1) * sigma / np.sqrt(n))
     low, high = (sigma * float(np.sqrt((n - 1) / chi2.ppf(q, n - 1))) for q in (1 - tail, tail))
     where = (block, conditions.corner, conditions.temperature, conditions.v_dd, common_mode)
     return OffsetStatistics(*where, n, mean, mean - half, mean + half, sigma, low, high, confidence, seeds)
+
+
+def _crossings(v: np.ndarray, outs: np.ndarray) -> np.ndarray:
+    """Where each output (points, n) passes 0 upwards for the first time, by interpolation; NaN if it does not."""
+    found = []
+    for out in outs.T:
+        change = np.flatnonzero((out[:-1] < 0) & (out[1:] >= 0))
+        i = change[0] if len(change) else None
+        found.append(np.nan if i is None else v[i] - out[i] * (v[i + 1] - v[i]) / (out[i + 1] - out[i]))
+    return np.array(found)
+
+
+def _trips(block: BlockOnBench, at: At, n: int, seed: int, common_mode: float, swept: bool) -> np.ndarray:
+    """Offsets of the instances of a deck: in a loop, or in a sweep where the loop has no operating point near equal inputs."""
+    tables = mismatch_tables("trip", n)
+    if not swept:
+        with suppress(SimulationError):
+            run = run_bench(feedback_mismatch_deck(block, at, n, seed, common_mode=common_mode), tables, settings=block.settings)
+            found = np.concatenate([run[name][0, 1:] for name in tables])
+            if np.all(np.abs(found) < LARGEST_OFFSET):
+                return found
+    deck = sweep_mismatch_deck(block, at, n, seed, common_mode=common_mode, span=LARGEST_OFFSET)
+    run = run_bench(deck, tables, settings=block.settings)
+    found = np.concatenate([-_crossings(run[name][:, 0], run[name][:, 1:]) for name in tables])
+    if missing := int(np.isnan(found).sum()):
+        raise SimulationError(f"{missing} of {n} instances of {block.name} do not change sides within {LARGEST_OFFSET:g} V")
+    return found
 
 
 def measure_offsets(
@@ -231,6 +263,7 @@ def measure_offsets(
     *,
     common_mode: float = 0.9,
     chunk: int = CHUNK,
+    swept: bool = False,
 ) -> tuple[OffsetStatistics, np.ndarray]:
     """Offsets of ``n`` instances of a block with mismatch of its models, ``chunk`` in a deck.
 
@@ -240,6 +273,8 @@ def measure_offsets(
         A comparator or an op-amp, or `STRONGARM`.
     rng : numpy.random.Generator
         Draws one ngspice seed per deck.
+    swept : bool
+        Sweep the input, as a comparator of low gain needs; else it is looked for with the output fed back.
 
     Returns
     -------
@@ -258,8 +293,6 @@ def measure_offsets(
             run = run_bench(strongarm_mismatch_deck(Conditions(**vars(at)), size, seed, common_mode=common_mode), tables)
             parts += [-run[name][-1, 1:] for name in tables]
         else:
-            deck = feedback_mismatch_deck(block, at, size, seed, common_mode=common_mode)
-            run = run_bench(deck, tables, settings=block.settings)
-            parts += [run[name][0, 1:] for name in tables]
+            parts.append(_trips(block, at, size, seed, common_mode, swept))
     offsets = np.concatenate(parts)
     return offset_statistics(block.name, offsets, at, common_mode, seeds), offsets

@@ -33,6 +33,8 @@ FAST = 50e-12
 """Delays below this are no longer told apart from those of the bench, seconds."""
 MISMATCH_CHUNK = 50
 """Instances in a deck: parsing the models takes longer than solving."""
+LOOP_GAIN = 500.0
+"""With less, an output that is fed back to the input stays off the trip point by more than a part in this."""
 Say = Callable[[str], None]
 
 
@@ -113,7 +115,7 @@ def measure_at(
         power = (small.power_low + small.power_high) / 2
     except SimulationError as e:
         gain = noise = power = np.nan
-        heard.append(f"no small-signal figures at {_where(at)}: {e}".partition("\n")[0])
+        heard.append(f"no small-signal figures at {_where(at)}: {_short(e)}")
     delays, kick = _delays(block, at, overdrives, offset)
     figures = vars(at) | {
         "offset": offset,
@@ -192,11 +194,19 @@ def measure_own_comparator(
         rows["figures"].append(result[0])
         rows["over"] += result[1]
         rows["delays"] += result[2]
+    if figures["noise"] == 0:
+        warnings.append(f"comparator {own.name}: nothing in it makes noise: its noise is 0, and is drawn as 0")
     mismatch, offsets = None, []
     if is_random(own):
         say(f"offsets of {samples} instances")
         statistics, values = measure_offsets(
-            BlockOnBench.of(own), samples, np.random.default_rng(seed), nominal, common_mode=nominal.v_cm, chunk=MISMATCH_CHUNK
+            BlockOnBench.of(own),
+            samples,
+            np.random.default_rng(seed),
+            nominal,
+            common_mode=nominal.v_cm,
+            chunk=MISMATCH_CHUNK,
+            swept=not figures["gain"] > LOOP_GAIN,
         )
         mismatch = {n: v for n, v in asdict(statistics).items() if n not in ("seeds", "block")} | {"seed": seed}
         mismatch["draws"] = (
@@ -213,7 +223,12 @@ def _tried(block: BlockOnBench, at: BenchConditions) -> tuple[Any, str]:
     try:
         return measure_at(block, at, CORNER_OVERDRIVES), ""
     except SimulationError as e:
-        return None, str(e).partition("\n")[0]
+        return None, _short(e)
+
+
+def _short(error: SimulationError) -> str:
+    """An error and the first line that ngspice gave as its reason."""
+    return "; ".join(line.strip() for line in str(error).splitlines()[:2])
 
 
 def macro_of(measured: MeasuredComparator, nominal: BenchConditions) -> tuple[ComparatorMacro, dict[str, float]]:

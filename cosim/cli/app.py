@@ -46,6 +46,7 @@ COMMANDS: dict[str, Entry] = {
     "doctor": "doctor:doctor",
     "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
     "simulate": "circuits.simulate:simulate",
+    "comparator": "circuits.comparator:comparator",
     "blocks": "circuits.blocks:blocks",
     "write-verify": "circuits.write_verify:write_verify",
     "characterize": "chips.characterize:characterize",

@@ -64,6 +64,14 @@ def numbers_from(items: Iterable[str] | None, flag: str, form: str, example: str
     return found
 
 
+def floats_from(text: str, flag: str) -> tuple[float, ...]:
+    """Numbers of ``-40,125``; none of an empty text; `InputError` for anything else."""
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise InputError(f"{flag} {text!r}: must be numbers with commas between, such as -40,125") from None
+
+
 def columns_from(text: str, flag: str, columns: int | None = None) -> tuple[int, ...]:
     """Column numbers of ``0,5,17`` or ``0-15``, of so many columns.
 

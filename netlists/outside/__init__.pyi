@@ -23,6 +23,7 @@ from .run import (
     simulate_outside as simulate_outside,
 )
 from .subcircuit import (
+    PDKS as PDKS,
     UserSubcircuit as UserSubcircuit,
     integrator_around as integrator_around,
     load_user_subcircuit as load_user_subcircuit,

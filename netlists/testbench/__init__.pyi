@@ -16,6 +16,7 @@ from .comparator import (
     feedback_mismatch_deck as feedback_mismatch_deck,
     strongarm_mismatch_deck as strongarm_mismatch_deck,
     strongarm_step_deck as strongarm_step_deck,
+    sweep_mismatch_deck as sweep_mismatch_deck,
 )
 from .energy import (
     EnergyBench as EnergyBench,

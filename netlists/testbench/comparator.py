@@ -141,6 +141,26 @@ def feedback_mismatch_deck(block: BlockOnBench, conditions: At, n: int, seed: in
     return Deck(text, table("trip", [f"v(t{k},inp)" for k in range(n)], "op"))
 
 
+def sweep_mismatch_deck(
+    block: BlockOnBench, conditions: At, n: int, seed: int, *, common_mode: float = 0.9, span: float = 0.1
+) -> Deck:
+    """``n`` comparators, each with its own mismatch, whose positive input is swept ``span`` volts around the negative one.
+
+    For those that ngspice finds no operating point of in the loop of `feedback_mismatch_deck`.
+
+    Returns
+    -------
+    Deck
+        Tables of `mismatch_tables`: the outputs less analog ground over v(inp) - v(inn).
+    """
+    check(Count, n, "n")
+    text = block.head("mismatch bench, sweep", conditions, mismatch=True, seed=seed) + OPTIONS
+    text += f"vdd vdd 0 {conditions.v_dd!r}\nvn inn 0 {common_mode!r}\nvs s 0 0\nep inp inn s 0 1\n"
+    for k in range(n):
+        text += block.card(f"{k}", "inp", "inn", f"t{k}", "vdd")
+    return Deck(text, table("trip", [f"v(t{k},com)" for k in range(n)], f"dc vs {-span!r} {span!r} {span / 250!r}"))
+
+
 def strongarm_step_deck(
     conditions: Conditions, overdrives: Sequence[float], *, common_mode: float = 0.9, c_load: float = 10e-15, c_hold: float = 1e-12
 ) -> Deck:
