@@ -14,7 +14,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
-from netlists.check_rules import near
 from netlists.errors import InputError
 
 from .fields import expand
@@ -78,6 +77,8 @@ class CommandGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from netlists.check_rules import near
+
             ctx.fail(f"no such command {name!r}{near(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
