@@ -29,7 +29,7 @@ ARRAYS = Options(
     only=("max_rows", "max_columns", "partial_sums", "drift_time", "compensate", "bias_rows"),
     flags=FLAGS,
     helps={
-        "max_rows": "Cells along a column of an array. Default: one array a matrix; with --everything 64, and 0 is one array a matrix",
+        "max_rows": "Cells along a column of an array. Default: one array a matrix; with --everything 64, and 0 for one",
         "max_columns": "Cells along a row of an array",
     },
 )
