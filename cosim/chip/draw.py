@@ -22,6 +22,7 @@ from netlists.errors import InputError
 from .circuit_ramps import CircuitRamp
 from .column_effects import late_columns
 from .converters import NO_KEYS, Converters
+from .drawn_columns import DrawnColumns
 from .hardware import Hardware, LinearAdc, quantized_activation
 from .mapping import MatrixPlace, cell_places, converted_columns, integrator_gains, matrix_places
 from .units import ConvertedColumns, Exact, UnquantizedColumns
@@ -241,9 +242,9 @@ class DrawnParts(ChipParts):
                 units.append(ConvertedColumns(columns, Converters.join([b for _, b in run], keys[-(-columns.start // 2) :])))
                 run.clear()
 
-        own = self._column_shifts(at)
+        own, blocks = self._column_shifts(at), self._fitted_columns(at)
         for columns, gate in at.gates:
-            bank = self._gate(gate, columns, own[columns], offsets, rng)
+            bank = self._gate(gate, columns, own[columns], offsets, rng, blocks)
             if isinstance(bank, Exact):
                 flush()
                 units.append(bank)
@@ -304,18 +305,32 @@ class DrawnParts(ChipParts):
                 out[columns] -= late_columns(ramp.plan.program(), ramp.plan.circuit, ramp.delay, len(columns), late)
         return out
 
+    def _fitted_columns(self, at: MatrixPlace) -> DrawnColumns | None:
+        """The fitted blocks of a matrix' columns, drawn; None without."""
+        if self.hardware.columns is None:
+            return None
+        return DrawnColumns.draw(at, self.hardware, self._rng(at, ChipSource.OPAMP), self._rng(at, ChipSource.OFFSET))
+
     def _gate(
-        self, gate: Gate, columns: slice, own: np.ndarray, offsets: np.random.Generator, rng: np.random.Generator
+        self,
+        gate: Gate,
+        columns: slice,
+        own: np.ndarray,
+        offsets: np.random.Generator,
+        rng: np.random.Generator,
+        blocks: DrawnColumns | None,
     ) -> Converters | Exact:
         """Converters of a gate; a linear converter's code addresses a table of its activation."""
         adc = self.hardware.adc
         if adc is None:
-            return self._ramp(gate, columns, own, rng)
+            return self._ramp(gate, columns, own, rng, blocks)
         s = gate.full_scale
         values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
         return self._linear(adc, len(own), offsets, rng, values, NO_KEYS)
 
-    def _ramp(self, gate: Gate, columns: slice, own: np.ndarray, rng: np.random.Generator) -> Converters | Exact:
+    def _ramp(
+        self, gate: Gate, columns: slice, own: np.ndarray, rng: np.random.Generator, blocks: DrawnColumns | None = None
+    ) -> Converters | Exact:
         """Converters of a ramp, or what stands for them where it has no steps or is not there; ``own`` are a circuit's shifts."""
         s = gate.full_scale
         if (circuit := self._ramps.circuits.get(gate.activation)) is not None:
@@ -332,9 +347,10 @@ class DrawnParts(ChipParts):
             return Exact(columns, gate)
         ramp, thresholds = taken
         thresholds = self._with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), rng)
-        return Converters.build(
-            s * thresholds, ramp.noise_sigma * (s * self.hardware.read_gain), s * ramp.values, NO_KEYS, self.dtype
-        )
+        noise = ramp.noise_sigma * self.hardware.read_gain
+        if blocks is not None:
+            thresholds, noise = blocks.seen(gate.activation, columns, thresholds, noise)
+        return Converters.build(s * thresholds, s * noise, s * ramp.values, NO_KEYS, self.dtype)
 
     def _linear(
         self,

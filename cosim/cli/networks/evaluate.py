@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from characterization.compact import CompactModel
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -67,6 +68,13 @@ def evaluate(
         float, typer.Option(metavar="OHM", help="Wire resistance of a cell along rows and columns; needs --weights.")
     ] = 0.0,
     arrays: Annotated[Given[Arrays], ARRAYS],
+    columns: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Fitted models of the columns' blocks (`cosim fit --blocks`) around the ramps; needs --weights."
+        ),
+    ] = None,
+    no_autozero: Annotated[bool, typer.Option("--no-autozero", help="The op-amps' whole offset counts; with --columns.")] = False,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
     whole: WholeChip,
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
@@ -84,12 +92,17 @@ def evaluate(
     Example: cosim evaluate --task vowels --network nets/vowels.npz
     --sigmoid models/sigmoid5.json --tanh models/tanh5.json --chips 16 --seed 1
 
+    Example: cosim evaluate --network nets/vowels.npz --sigmoid models/sigmoid5.json --tanh models/tanh5.json
+    --weights taox-100-400 --columns models/blocks
+
     Example: cosim evaluate --network nets/voices.npz --bits 4 --threshold-noise 0.5 --weights taox-100-400 --pwm-bits 5
 
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
 
     Example: cosim evaluate --network nets/voices.npz --everything --bits 5 --bias-rows 2 --set stuck=0.001
     """
+    from characterization.compact import FittedColumns
+
     from ...chip import LinearAdc, PwmInputs
     from ...evaluation import compare, load_models
     from ...network import Network
@@ -97,8 +110,18 @@ def evaluate(
     if table_bits is not None and adc_bits is None:
         raise InputError(f"--table-bits {table_bits}: is of the conventional scheme; give --adc-bits as well")
     net, models = Network.load(network), load_models(model or [], sigmoid=sigmoid, tanh=tanh)
+    if no_autozero and columns is None:
+        raise InputError("--no-autozero: says what the columns' integrators do; give --columns FOLDER as well")
+    if columns is not None and profile is None:
+        raise InputError(f"--columns {columns}: their arrays load them; give --weights PROFILE as well, such as taox-100-400")
+    blocks = None if columns is None else FittedColumns.load(columns, **({"autozero": None} if no_autozero else {}))
     if whole.everything:
-        others = {"--model, --sigmoid, --tanh": bool(models), "--adc-bits": adc_bits is not None, "--no-variation": no_variation}
+        others = {
+            "--model, --sigmoid, --tanh": bool(models),
+            "--adc-bits": adc_bits is not None,
+            "--no-variation": no_variation,
+            "--columns": columns is not None,
+        }
         others |= {"--r-wire": r_wire != 0.0} | {HARDWARE.flag(name): True for name in hardware.changed}
         others |= {ARRAYS.flag(name): True for name in arrays.changed if name in ("partial_sums", "drift_time")}
         if given := [flag for flag, is_given in others.items() if is_given]:
@@ -110,6 +133,7 @@ def evaluate(
             **({"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}),
             adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
             arrays=_arrays(profile, no_variation, r_wire, arrays),
+            columns=blocks,
             pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
         )
     result = compare(
@@ -122,12 +146,18 @@ def evaluate(
         engine=engine,
         threads=o.workers(jobs),
     )
-    held_out = [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
+    held_out = [] if blocks is None else [f"    {name}, held out: {_errors(m)}" for name, m in blocks.models.items()]
+    held_out += [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
     answer(
-        result.as_dict() | {"validation": {a: m.validation for a, m in models.items()}},
+        result.as_dict()
+        | {"validation": {a: m.validation for a, m in models.items()} | ({} if blocks is None else {"columns": blocks.held_out})},
         "\n".join([result.report(), *held_out]),
         json,
     )
+
+
+def _errors(model: CompactModel) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in model.validation.items()) or "not checked yet"
 
 
 def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given[Arrays]) -> Arrays | None:
