@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from netlists.errors import ToolkitError
-from netlists.outside import PDKS, Wiring, load_user_subcircuit
+from netlists.outside import Wiring, load_user_subcircuit
 from netlists.spice import Permissions
 from netlists.technology import CORNERS, RampCircuit
 
 from .. import options as o
 from ..output import answer, be_silent, note
-from ..ramp_options import AllowFiles, Bias, Param, Ports
+from ..ramp_options import AllowFiles, Bias, Param, Pdk, Ports
 
 
 def comparator(
@@ -26,10 +26,7 @@ def comparator(
     ports: Ports = None,
     bias: Bias = None,
     param: Param = None,
-    pdk: Annotated[
-        str,
-        typer.Option(help=f"Library of its models: {', '.join(filter(None, PDKS))}; none if the file has all it needs."),
-    ] = "",
+    pdk: Pdk = "",
     supply: Annotated[float, typer.Option(help="Nominal supply, V.")] = RampCircuit.v_dd,
     v_cm: Annotated[float, typer.Option("--v-cm", help="Analog ground, V.")] = RampCircuit.v_cm,
     corners: Annotated[str, typer.Option(help="Corners of the library.")] = ",".join(CORNERS),
