@@ -137,6 +137,12 @@ class ChipOptions(RampOptions):
         plan = self._plan(self.seed, not self.no_variation)
         return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach)
 
+    def plans(self) -> list[RampPlan]:
+        """The plans of one or several activations, ``sigmoid,tanh``, with the same blocks."""
+        first, *others = [name.strip() for name in self.activation.split(",")]
+        plan = replace(self, activation=first).plan()
+        return [plan, *(replace(plan, activation=name) for name in others)]
+
 
 def only_the_plan_file(context: typer.Context, *more: str) -> None:
     """Raise `InputError` if the command line also describes a ramp, or gives one of ``more``: the plan file says all of it."""
