@@ -45,6 +45,8 @@ from .mapping import (
 )
 from .pulses import (
     PwmInputs as PwmInputs,
+    Saturation as Saturation,
+    saturation as saturation,
 )
 from .weights import (
     OPEN as OPEN,

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from characterization.provenance import versions
 from characterization.resume import Parts
-from cosim.chip import converted_columns
+from cosim.chip import PwmInputs, Saturation, converted_columns, saturation
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
@@ -53,6 +53,7 @@ class Job:
         self.network = Network.load(settings.network)
         self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
+        self.notes = self.network.check_data(self.task)
         held_out = held_out_sequences(self.task, self.network)
         self.validation = DesignBench(self.network, held_out, self.profile, settings.r_wire, work.options.jobs)
         self.space = Space(variables(self.profile), settings.fixed)
@@ -63,6 +64,11 @@ class Job:
     def test(self) -> DesignBench:
         """Sequences that nothing is chosen on."""
         return DesignBench(self.network, self.task.test, self.profile, self.settings.r_wire, self.run.jobs)
+
+    @cached_property
+    def clipped(self) -> Saturation | None:
+        """Test inputs beyond the range of the pulse widths, which no variable changes."""
+        return saturation(self.network, self.task.test, PwmInputs())
 
     def design(self, point: Mapping[str, float]) -> Design:
         return design_of(point, self.profile, self.network)
@@ -138,7 +144,7 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
     run = work.options
     job = Job(settings, work)
     digest = sha256_of(Path(settings.network))
-    parts = work.parts(network=digest)
+    parts = work.parts(network=digest, data_sha256=job.task.sha256)
     judged = JUDGED[settings.judge]
 
     most = min(settings.trials, job.space.size)
@@ -209,8 +215,10 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
         "tries": tries,
         "unmeasured": unmeasured,
         "compared": compared,
+        "saturation": None if job.clipped is None else job.clipped.as_dict(),
+        "data_sha256": job.task.sha256,
         "warnings": _warnings(job, rows, tries, unmeasured),
-        "tasks": {settings.task: str(job.task.provenance)},
+        "tasks": {job.task.name: str(job.task.provenance)},
         "versions": versions() | {"optuna": optuna().__version__},
     }
     pictures = {
@@ -281,7 +289,12 @@ def _compare(job: Job, designs: Mapping[str, Row | None], parts: Parts, unmeasur
 def _warnings(job: Job, rows: list[Row], tries: list[Row], unmeasured: list[Row]) -> list[str]:
     """What stands between the search and a design to rely on; ramps that are used outside their fit."""
     limit = f"max_loss={job.settings.max_loss:g}"
-    out = [*job.network.warnings, *(f"trial {u['trial']}: SPICE cannot measure it: {u['reason']}" for u in unmeasured)]
+    out = [
+        *job.notes,
+        *job.network.warnings,
+        *(job.clipped.warnings if job.clipped else ()),
+        *(f"trial {u['trial']}: SPICE cannot measure it: {u['reason']}" for u in unmeasured),
+    ]
     if not any(r["within"] for r in rows):
         out.append(f"{limit}: no design tried is within; allow more loss, try more designs, or train the network with noise")
     elif not any(t["confirmed"] for t in tries):
