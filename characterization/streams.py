@@ -9,6 +9,7 @@ stream                  key after the seed                            what is dr
 `sample_stream`         (sample, `SampleSource`)                      one source of variation of one sample of a plan
 `scrambling_stream`     (0,)                                          scrambling of a Sobol sequence, a Latin hypercube
 `population_stream`     (0, 0, 0)                                     chips in closed form that are no samples
+`columns_stream`        (0, 0, 1)                                     columns of these chips
 `input_stream`          (sample, 99)                                  inputs that a held-out chip converts
 `input_pair_stream`     (sample, 98, pair)                            pairs of inputs that a chip of transistors converts
 `validation_stream`     (`ValidationSource`, 97)                      chips that a model draws to be held against SPICE
@@ -55,7 +56,8 @@ class SampleSource(IntEnum):
         CONDUCTANCE_GAIN,
         TRIMMING,
         SEARCHING,
-    ) = range(11)
+        COLUMN_TRIM,
+    ) = range(12)
 
 
 class ValidationSource(IntEnum):
@@ -94,6 +96,11 @@ def scrambling_stream(seed: int) -> np.random.Generator:
 def population_stream(seed: int) -> np.random.Generator:
     """Chips of a plan's distribution that are no sample of any run."""
     return _stream(seed, 0, 0, 0)
+
+
+def columns_stream(seed: int) -> np.random.Generator:
+    """Columns of the chips of `population_stream`: their comparators and trimming cells."""
+    return _stream(seed, 0, 0, 1)
 
 
 def input_stream(seed: int, sample: int) -> np.random.Generator:
@@ -173,6 +180,7 @@ TOGETHER: dict[str, tuple[Callable[..., Any], ...]] = {
         sample_stream,
         scrambling_stream,
         population_stream,
+        columns_stream,
         input_stream,
         input_pair_stream,
         validation_stream,

@@ -11,6 +11,13 @@ from .closed_form import (
     population as population,
     same_chips as same_chips,
 )
+from .columns import (
+    COLUMN_SCOPES as COLUMN_SCOPES,
+    TRIM_NUMBERS as TRIM_NUMBERS,
+    ColumnScope as ColumnScope,
+    scope_shifts as scope_shifts,
+    trimmed as trimmed,
+)
 from .examine import (
     borrowed_figures as borrowed_figures,
     examine as examine,

@@ -24,12 +24,12 @@ def ramp_levels(
     program_rng, stuck_rng, relaxation_rng, curve_rng, trim_rng = rng.spawn(5)
     cells, target, levels = budget_profile(profile, amounts), program.conductance, program.x
     written = cells.programmed(target, program_rng)
-    dead = np.isfinite(cells.stuck(np.full(target.shape, np.inf), stuck_rng))
+    dead = cells.stuck(np.full(target.shape, np.nan), stuck_rng)
     b = drawn_curvature(amounts.get("iv_curvature", 0.0), target.shape, curve_rng)
 
     def charged(g: np.ndarray) -> np.ndarray:
         """Levels by the charge of cells, input units."""
-        seen = read_through(np.where(dead, cells.g_hrs, g), b, amounts.get("access", 0.0), circuit.v_read)
+        seen = read_through(np.where(np.isnan(dead), g, dead), b, amounts.get("access", 0.0), circuit.v_read)
         chip = Chips(seen[None], np.zeros(1), np.zeros(1))
         return to_input_units(transition_levels(program, circuit, chip, first_order=False)[0], program, circuit)
 

@@ -114,7 +114,7 @@ class Arrays:
     def random(self) -> bool:
         """Whether chips differ, or conversions are noisy."""
         p = self.profile
-        return any((p.program_sigma, p.read_sigma, p.stuck_off_rate, p.stuck_on_rate)) or self.drift_time is not None
+        return any((p.program_sigma, p.read_sigma, p.stuck_off_rate, p.stuck_on_rate, p.stuck_rate)) or self.drift_time is not None
 
 
 @checked

@@ -19,12 +19,10 @@ from netlists.errors import InputError
 from .fields import expand
 from .inputs import check_outputs, name_flags
 from .output import note
+from .signals import exit_code
 
 Entry = str | TyperGroup | Callable[..., Any]
 """A command: ``module:function`` below `cosim.cli`, a group, or a function."""
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 plus the signal's number."""
 
 
 class Interrupted(SystemExit):
@@ -53,10 +51,10 @@ class Command(TyperCommand):
             return super().invoke(ctx)
         except InputError as e:
             raise InputError(name_flags(str(e), ctx)) from e
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as e:
             line = getattr(self.callback, "kept", "")
             note(f"interrupted: {line}" if line else "interrupted")
-            raise Interrupted(INTERRUPTED) from None
+            raise Interrupted(exit_code(e)) from None
 
 
 class CommandGroup(TyperGroup):

@@ -39,6 +39,15 @@ Set = Annotated[
 MaxInl = Annotated[float, typer.Option(help="Yield limit of max |INL|, input-referred LSB.")]
 MaxDnl = Annotated[float, typer.Option(help="Yield limit of max |DNL|, LSB.")]
 
+Columns = Annotated[
+    str, typer.Option(help="Whose figures: calibrating (the column that calibrated the ramp), any (other one) or all (the worst).")
+]
+
+
+def whose(columns: str, number: int) -> str:
+    """The columns that a figure is of, in words; ``number`` is how many a chip has."""
+    return {"calibrating": "calibrating column", "any": "any other column", "all": f"all {number} columns of a chip"}[columns]
+
 
 def task_or_data(task: str | None, data: Path | None) -> str | None:
     """The task's name, or the path of own data; `InputError` if both are given or there is nothing at the path."""

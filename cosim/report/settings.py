@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
 
 from netlists.errors import InputError
+from netlists.files import read_text
 
 
 class StudySettings(BaseModel):
@@ -104,10 +105,8 @@ def describe_settings(settings: StudySettings) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
-    except OSError as e:
-        raise InputError(f"{path}: the preset cannot be read ({e.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        return tomllib.loads(read_text(path, "preset"))
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise InputError(f"{path}: not a valid TOML file ({e})") from None
 
 

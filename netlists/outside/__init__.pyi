@@ -4,14 +4,18 @@ from .analysis import (
 from .deck import (
     read_outside_deck as read_outside_deck,
 )
+from .dialects import (
+    COMPATIBILITY as COMPATIBILITY,
+)
 from .ports import (
     ROLES as ROLES,
     Wiring as Wiring,
 )
 from .run import (
+    DeckResults as DeckResults,
     Wave as Wave,
     Waves as Waves,
-    simulate_analysis as simulate_analysis,
+    simulate_outside as simulate_outside,
 )
 from .subcircuit import (
     UserSubcircuit as UserSubcircuit,

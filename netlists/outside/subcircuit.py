@@ -12,6 +12,7 @@ from netlists.checks import Choice, check, checked
 from netlists.errors import InputError
 from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, spice_number, subcircuit, words
 from netlists.spice.cards import cards
+from netlists.spice.deck import FOREIGN
 
 from .deck import read_cards
 from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_ports
@@ -90,7 +91,7 @@ class UserSubcircuit:
     @property
     def definitions(self) -> str:
         """SPICE text of everything that an instance needs."""
-        return self.text + self.around
+        return f"{FOREIGN}{self.name}\n{self.text}{self.around}"
 
     @property
     def defined(self) -> set[str]:
@@ -159,17 +160,25 @@ class UserSubcircuit:
         return [connections[p] for p in self.interface]
 
 
-def integrator_around(opamp: UserSubcircuit) -> str:
-    """SPICE text of ``integrator_user``: integrator_macro with another op-amp, ports ``sum out com rst vdd vss``.
+def integrator_around(opamp: UserSubcircuit, *kinds: str) -> str:
+    """SPICE text of each ``<kind>_user``: ``<kind>_macro`` with another op-amp, with the ports ``vdd vss`` after the others.
 
     The offset comes from a source in series with its input; of our op-amp's parameters it gets none.
+
+    Parameters
+    ----------
+    kinds : {"integrator", "autozero_integrator"}
     """
-    text = subcircuit("integrator_macro")
-    block = text[text.index(".subckt integrator_macro") :].replace("integrator_macro", "integrator_user")
-    nodes = opamp.nodes({"inp": "ref", "inn": "sum", "out": "out", "com": "com", "vdd": "vdd", "vss": "vss"})
-    card = " ".join(["x1", *nodes, opamp.name_of_instance])
-    block = re.sub(r"^x1 .*$", f"vos ref com {{v_os}}\n{card}", block, flags=re.MULTILINE)
-    return opamp.definitions + block.replace("sum out com rst params:", "sum out com rst vdd vss params:")
+    blocks = []
+    for kind in kinds:
+        text = subcircuit(f"{kind}_macro")
+        block = text[text.index(f".subckt {kind}_macro") :].replace(f"{kind}_macro", f"{kind}_user")
+        inn, out = re.findall(r"^x1 \S+ (\S+) (\S+) ", block, flags=re.MULTILINE)[0]
+        nodes = opamp.nodes({"inp": "ref", "inn": inn, "out": out, "com": "com", "vdd": "vdd", "vss": "vss"})
+        card = " ".join(["x1", *nodes, opamp.name_of_instance])
+        block = re.sub(r"^x1 .*$", f"vos ref com {{v_os}}\n{card}", block, flags=re.MULTILINE)
+        blocks.append(block.replace(" params:", " vdd vss params:", 1))
+    return opamp.definitions + "".join(blocks)
 
 
 def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, wiring: Wiring = _NO_WIRING) -> UserSubcircuit:

@@ -70,9 +70,13 @@ _ERROR = re.compile(
 )
 
 
+_TABLE_ROW = re.compile(r"\s*\S+\s+(?:=\s+)?[-+]?\d[-+.\de]*(?:\s+[-+]?\d[-+.\de]*(?:\s+\*)?)?\s*")
+"""A node and its voltage; a node may be called ``error``."""
+
+
 def is_error(line: str) -> bool:
     """Whether a line ngspice printed reports a failure; titles, notes and warnings do not."""
-    if re.match(r"\s*(Circuit|Note|Warning|Doing analysis|Title)\b", line, re.IGNORECASE):
+    if re.match(r"\s*(Circuit|Note|Warning|Doing analysis|Title)\b", line, re.IGNORECASE) or _TABLE_ROW.fullmatch(line):
         return False
     return bool(_ERROR.search(line))
 

@@ -25,3 +25,6 @@ from .profile import (
     DeviceProfile as DeviceProfile,
     load_profile as load_profile,
 )
+from .profile_file import (
+    write_profile as write_profile,
+)

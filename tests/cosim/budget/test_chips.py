@@ -26,7 +26,7 @@ from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 
 PROFILE = load_profile("taox-100-400")
-DEFAULTS = default_amounts(PROFILE, RampCircuit(), 4)
+DEFAULTS = default_amounts(PROFILE, RampCircuit(), 4) | {"stuck": 1e-3}
 
 
 @pytest.fixture(scope="module")

