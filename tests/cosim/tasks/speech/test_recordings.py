@@ -258,7 +258,7 @@ def test_speech_commands_of_other_programs_are_read_and_told(tmp_path):
     (folder / "no/00000000_nohash_0.wav").write_bytes(wav(np.zeros(44100), 44100))
     task = build_keywords(folder)
     assert np.bincount(task.train.labels).tolist() == np.bincount(expected.train.labels).tolist()
-    assert "1 recordings brought from 44100 to 16000 Hz. 1 recordings silent all through." in task.provenance.notes
+    assert "1 recordings silent all through. 1 recordings brought from 44100 to 16000 Hz." in task.provenance.notes
     (folder / "testing_list.txt").write_text("")
     with pytest.raises(InputError, match=r"testing_list\.txt: is empty"):
         build_keywords(folder)
