@@ -21,8 +21,8 @@ class PwmInputs:
 
     Attributes
     ----------
-    bits : int
-        Of an input or a state, sign included.
+    bits : int or None
+        Of an input or a state, sign included; None: pulses of any width, neither rounded nor clipped.
     input_range : float or None
         Magnitude of a network input that takes the longest pulse; larger ones are clipped, and counted: `saturation`. Assumption:
         4, four standard deviations of features scaled to a deviation of 1. None: the largest of the training data, `fitted`.
@@ -30,13 +30,14 @@ class PwmInputs:
         The same for states and for the outputs of a layer below; None takes the cell's own largest output.
     """
 
-    bits: PwmBits = 5
+    bits: PwmBits | None = 5
     input_range: Positive | None = 4.0
     state_range: Positive | None = None
 
     @property
     def max_code(self) -> int:
-        return Pwm(n_in=self.bits).max_code
+        """Largest code; 0 for pulses of any width."""
+        return 0 if self.bits is None else Pwm(n_in=self.bits).max_code
 
     @property
     def full_input(self) -> float:
@@ -55,6 +56,8 @@ class PwmInputs:
 
     def quantize(self, values: np.ndarray, full_scale: float) -> np.ndarray:
         """Values that the nearest codes stand for, type kept: the rule of `netlists.array.pwm.Pwm.encode`."""
+        if self.bits is None:
+            return values
         codes = np.clip(np.rint(values * (self.max_code / full_scale)), -self.max_code, self.max_code)
         return codes * values.dtype.type(full_scale / self.max_code)
 
@@ -92,8 +95,8 @@ class Saturation:
 
 
 def saturation(network: Network, data: SequenceSet | CharacterTask, pwm: PwmInputs | None) -> Saturation | None:
-    """How many inputs of sequences, or numbers that stand for symbols, pulse widths cannot say; None without pulse widths."""
-    if pwm is None:
+    """How many inputs of sequences, or numbers that stand for symbols, pulse widths clip; None where nothing is clipped."""
+    if pwm is None or pwm.bits is None:
         return None
     x = np.abs(_symbols(network) if isinstance(data, CharacterTask) else _driven(network, data))
     return Saturation(float(np.mean(x > pwm.full_input)), float(x.max()), pwm.full_input)

@@ -155,4 +155,4 @@ def restore(name: str, takes: str) -> Task | CharacterTask:
         if f"{split}_inputs" in arrays
     }
     about: dict[str, Any] = {"metric": description.metric, "provenance": description.provenance}
-    return Task(name, sets.pop("train", None), classes=description.classes, **about, **sets)
+    return Task(name, sets.get("train"), sets["test"], description.classes, validation=sets.get("validation"), **about)

@@ -10,6 +10,7 @@ from typing import Literal
 from cosim.tasks.speech import build_keywords, build_keywords_test, build_synthetic_keywords, build_voices, keywords
 from cosim.tasks.speech.voices import LICENCE as VOICES_LICENCE
 from cosim.tasks.texts import SHAKESPEARE, SOTU, build_ptb, ptb
+from netlists.check_rules import near
 from netlists.errors import InputError
 
 from . import cache
@@ -112,7 +113,8 @@ def info(name: str) -> TaskInfo:
     if name not in TASKS:
         if is_path(name):
             return TaskInfo("your own data", "yours", "nothing", lambda _: load_own(name), ships=True, takes_path=False)
-        raise InputError(f"task={name!r}: unknown; this toolkit has {', '.join(TASKS)}; own data is named by its path, with --data")
+        there = f"this toolkit has {', '.join(TASKS)}"
+        raise InputError(f"task={name!r}: unknown; {there}; own data is named by its path, with --data{near(name, TASKS)}")
     return TASKS[name]
 
 
