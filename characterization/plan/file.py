@@ -225,6 +225,8 @@ def _plan(t: dict[str, Any], folder: Path, allowed: Permissions) -> RampPlan:
     with _named("[conditions]"):
         conditions = Pvt(**t["conditions"])
         circuit, variation = circuit_at(conditions), Variation.measured(conditions)
+        for own in (ramp.get("comparator"), ramp.get("opamp")):
+            variation = replace(variation, **dict(own.statistics)) if own is not None else variation
     with _named("[circuit]"):
         circuit = circuit.with_(**t["circuit"])
     with _named("[variation]"):
