@@ -70,7 +70,7 @@ COMMANDS: dict[str, Entry] = {
     "export": "models.export:export",
     "tasks": group(
         "The tasks a network is trained and judged on: list them, get their data.",
-        lambda: {"get": "tasks:get"},
+        lambda: {"get": "tasks:get", "make": "make_task:make"},
         tasks.tasks,
         alone=True,
     ),
