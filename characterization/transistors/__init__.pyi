@@ -11,3 +11,6 @@ from .ota import (
     measure_integrator as measure_integrator,
     measure_ota as measure_ota,
 )
+from .stages import (
+    measure_stages as measure_stages,
+)

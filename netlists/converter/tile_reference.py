@@ -4,7 +4,7 @@ With its rows held by their drivers the array is a linear network that does not 
 same equations as currents. For each column, with phi the time integral of its summing node over the MAC,
 
     charge into C_f:   -(C_f + (C_f + C_in)/a0) dV = [B Phi - L phi]        B, L: array behind the hold switches
-    op-amp:            phi = v_os T - dV / (2 pi gbw) - integral(V) / a0
+    op-amp:            phi = v_os T - dV / (2 pi gbw) - C_f dV r_o / a0 - integral(V) / a0
 
 Phi is the volt-seconds of the rows, B the transfer matrix, L the columns' own conductances. Exact but for the integral of V,
 which a0 divides (taken of the answer without it), for slewing, and for the charge of the hold switch.
@@ -76,12 +76,13 @@ def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", arr
 
     c_f = tile.feedback_capacitance(level)
     ideal = level == "ideal"
-    a0, c_in, omega = (IDEAL_GAIN, 0.0, math.inf) if ideal else (circuit.a0, circuit.c_in, 2 * math.pi * circuit.gbw)
+    a0, c_in = (IDEAL_GAIN, 0.0) if ideal else (circuit.a0, circuit.c_in)
+    lag = np.zeros(tile.columns) if ideal else 1 / (2 * math.pi * circuit.gbw) + c_f * circuit.opamp_resistance
     v_os = circuit.opamp_offset + tile.opamp_offset
     injected = 0.0 if ideal else circuit.c_inject * circuit.v_dd / c_f
     time = opened - closed
 
-    held = np.diag(c_f + (c_f + c_in) / a0) + own / omega
+    held = np.diag(c_f + (c_f + c_in) / a0) + own * lag
     start = v_os + injected
     change = -np.linalg.solve(held, (drive @ transfer.T - own @ (v_os * time))[..., None])[..., 0]
     area = -np.linalg.solve(held, ((drive * rest) @ transfer.T - own @ (v_os * time**2 / 2))[..., None])[..., 0] + start * time

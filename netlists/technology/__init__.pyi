@@ -6,8 +6,10 @@ from .conditions import (
     circuit_at as circuit_at,
     comparator_noise_at as comparator_noise_at,
 )
+from .opamp import TwoStageOpamp as TwoStageOpamp
 from .parameters import (
     LEVELS as LEVELS,
+    OPAMP_STAGES as OPAMP_STAGES,
     MEASURED_STATISTICS as MEASURED_STATISTICS,
     Level as Level,
     RampCircuit as RampCircuit,
