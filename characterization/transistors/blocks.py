@@ -133,8 +133,8 @@ def measure_blocks(
     Returns
     -------
     dict
-        What ``summary.json`` holds. Tables: ``ota``, ``stages``, ``integrator``, ``comparator``, ``delay``, ``kickback`` (over corners),
-        ``offset_samples``, ``offsets``, ``access``.
+        What ``summary.json`` holds. Tables: ``ota``, ``stages``, ``integrator``, ``comparator``, ``delay``, ``kickback`` (over
+        corners), ``offset_samples``, ``offsets``, ``access``.
 
     Raises
     ------

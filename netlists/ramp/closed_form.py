@@ -110,7 +110,7 @@ def _rest_of_exponential(x: np.ndarray, order: int) -> np.ndarray:
     """What is left of ``exp(x)`` after the terms of its series below ``x**order``, over ``x**order``."""
     terms = [1 / math.factorial(n) for n in range(order + 9)]
     small = np.abs(x) < 0.5
-    near = np.polyval(terms[:order - 1:-1], np.where(small, x, 0.0))
+    near = np.polyval(terms[: order - 1 : -1], np.where(small, x, 0.0))
     far = np.where(small, 1.0, x)
     return np.where(small, near, (np.exp(far) - np.polyval(terms[order - 1 :: -1], far)) / far**order)
 

@@ -9,8 +9,8 @@ from .conditions import (
 from .opamp import TwoStageOpamp as TwoStageOpamp
 from .parameters import (
     LEVELS as LEVELS,
-    OPAMP_STAGES as OPAMP_STAGES,
     MEASURED_STATISTICS as MEASURED_STATISTICS,
+    OPAMP_STAGES as OPAMP_STAGES,
     Level as Level,
     RampCircuit as RampCircuit,
     check_level as check_level,

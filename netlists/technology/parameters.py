@@ -67,9 +67,9 @@ class RampCircuit:
     opamp_c_c: float = _m("opamp_c_c", "F", "op-amp's Miller capacitor", 1e-18)
     opamp_c_g2: float = _m("opamp_c_g2", "F", "capacitance at the gate of the op-amp's second stage", 1e-18)
     opamp_c_out: float = _m("opamp_c_out", "F", "op-amp's own output capacitance", 0.0)
-    opamp_gm_ratio: float = _m("opamp_gm_ratio", "1", "gm2/gm1 of the op-amp's stages; both grow with gbw", 1e-3)
+    opamp_gm_ratio: float = _m("opamp_gm_ratio", "S/S", "gm2/gm1 of the op-amp's stages; both grow with gbw", 1e-3)
     opamp_gain2: float = _m("opamp_gain2", "V/V", "DC gain of the op-amp's second stage, gm2 r_o", 1e-3)
-    opamp_rz_gm2: float = _m("opamp_rz_gm2", "1", "op-amp's nulling resistor in units of 1/gm2", 1e-6)
+    opamp_rz_gm2: float = _m("opamp_rz_gm2", "ohm S", "op-amp's nulling resistor in units of 1/gm2", 1e-6)
     opamp_offset: float = _p(0.0, "V", "op-amp input offset", "nominal chip", -math.inf)
     c_in: float = _p(100e-15, "F", "capacitance on the summing node", "assumption")
     r_reset: float = _m("r_reset", "ohm", "on-resistance of the reset switch", 1e-3)
@@ -88,8 +88,8 @@ class RampCircuit:
             )
         if not self.opamp.is_stable():
             raise InputError(
-                f"opamp_gm_ratio={self.opamp_gm_ratio:g}: an op-amp with these stages oscillates as a follower; raise opamp_gm_ratio "
-                "or opamp_c_c"
+                f"opamp_gm_ratio={self.opamp_gm_ratio:g}: an op-amp with these stages oscillates as a follower; raise "
+                "opamp_gm_ratio or opamp_c_c"
             )
         if self.v_read >= min(self.v_cm, self.v_dd - self.v_cm):
             raise InputError(f"v_read={self.v_read:g}: the drive lines v_cm +- v_read must stay within 0..v_dd = {self.v_dd:g} V")

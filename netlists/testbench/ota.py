@@ -123,7 +123,8 @@ def stages_deck(conditions: Conditions, feedback: Sequence[float]) -> Deck:
     text = header("SKY130 OTA stages bench", conditions, "integrator_sky130") + OPTIONS + f"vdd vdd 0 {conditions.v_dd!r}\n"
     for k, c_f in enumerate(feedback):
         # At DC the inductor closes the loop, as the reset did before.
-        text += f"x{k} sum{k} out{k} com 0 vdd 0 integrator_sky130 c_f={c_f!r} r_z={R_Z!r}\nl{k} sum{k} out{k} 1\ni{k} 0 sum{k} ac 1\n"
+        text += f"x{k} sum{k} out{k} com 0 vdd 0 integrator_sky130 c_f={c_f!r} r_z={R_Z!r}\n"
+        text += f"l{k} sum{k} out{k} 1\ni{k} 0 sum{k} ac 1\n"
     kinds = {"x2": "nfet_01v8_lvt", "x4": "pfet_01v8", "x6": "pfet_01v8", "x7": "nfet_01v8"}
     wanted = [("x2", "gm"), ("x2", "gds"), ("x4", "gds"), ("x6", "gm"), ("x6", "gds"), ("x7", "gds")]
     names = [f"@m.x0.xota.{device}.x1.msky130_fd_pr__{kinds[device]}[{figure}]" for device, figure in wanted]
