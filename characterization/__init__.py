@@ -17,6 +17,7 @@ Rooms, top floor first; each imports only those below:
 
 ===============  ==============================================================================================
 `export`         fitted chips for other tools
+`devices`        device profiles from tables of measured cells
 `transistors`    blocks measured on transistor level, and the macro-models fitted to them
 `compact`        fitted models of the blocks around a ramp; their samples in `compact.benches`
 `ramp_model`     the fitted ramp: levels, shift, noise, conditions, its file, its validation

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from netlists.spice import find_executable_version, shared_instance
 
-PACKAGES = ("nladc-cosim", "numpy", "scipy", "pandas", "pyarrow", "PySpice", "joblib", "aeon")
+PACKAGES = ("nladc-cosim", "numpy", "scipy", "pandas", "pyarrow", "PySpice", "joblib")
 
 
 def versions(*, with_ngspice: bool = True) -> dict[str, str | None]:

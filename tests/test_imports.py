@@ -17,7 +17,6 @@ HEAVY = (
     "joblib",
     "psutil",
     "tqdm",
-    "sklearn",
     "scipy.stats",
     "scipy.optimize",
     "scipy.interpolate",

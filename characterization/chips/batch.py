@@ -36,7 +36,7 @@ def measure_batch(plan: RampPlan, samples: np.ndarray, *, conversions: bool = Tr
     program, circuit, drawn = plan.program(), plan.circuit, draw(plan, samples)
 
     def measured_as(chips: Chips) -> Measured:
-        return measure(plan.converter, chips, runner=runner)
+        return measure(plan.converter, chips, runner=runner, held=plan.held)
 
     def levels(conductance: np.ndarray) -> np.ndarray:
         return to_input_units(measured_as(drawn.chips(conductance)).volts, program, circuit)
@@ -76,8 +76,8 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
     guess = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
     span = probe_span(plan.circuit) if blocks.linear else WIDE_SPAN
     if locate and not blocks.linear:
-        measured = measure(plan.converter, chips)
+        measured = measure(plan.converter, chips, held=plan.held)
         if measured.status[0] != "ok":
             raise SimulationError(f"the nominal {plan.name} ramp: {measured.status[0]}", measured.message[0])
         guess, span = measured.volts, RESOLUTION
-    return transition_deck(Converter(program, plan.circuit, blocks), chips, guess, span=span)
+    return transition_deck(Converter(program, plan.circuit, blocks), chips, guess, span=span, held=plan.held)

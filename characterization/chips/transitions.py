@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from netlists.converter import Converter, is_stepped, transition_deck
+from netlists.converter import Converter, is_stepped, probe_nodes, transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, tick_times, transition_levels
 from netlists.spice import Deck, simulate
@@ -18,6 +18,8 @@ SPAN = 2e-3
 """Largest half distance of the two probes around the guess, volts."""
 CELLS_A_DECK = 1024
 """Chips share a transient up to so many cells: a longer one would keep Ctrl-C waiting."""
+COMPARATORS_A_DECK = 512
+"""The same where each level has comparators of its own."""
 MAX_PASSES = 12
 WIDE_SPAN = 10e-3
 """The same for comparators that only tell the side, which the closed form knows less well."""
@@ -69,6 +71,7 @@ def measure(
     guess: np.ndarray | None = None,
     span: float | None = None,
     runner: str = "shared",
+    held: bool = False,
 ) -> Measured:
     """Transition levels T[k], the V_mac at which the latched code changes from k-1 to k, each from ngspice.
 
@@ -85,6 +88,8 @@ def measure(
         Half distance of the probes, volts; `probe_span` or `WIDE_SPAN` by default.
     runner : {"shared", "batch"}
         As for `netlists.spice.engine.simulate`; the levels do not depend on it.
+    held : bool
+        Each level with a comparator and a constant V_mac of its own, as in a conversion: for comparators with memory.
 
     Raises
     ------
@@ -96,9 +101,9 @@ def measure(
         guess = transition_levels(program, converter.circuit, chips, first_order=converter.blocks.level != "ideal")
     if span is None:
         span = probe_span(converter.circuit) if converter.blocks.linear else WIDE_SPAN
-    search = _Search(converter, span, partial(simulate, runner=runner))
+    search = _Search(converter, span, partial(simulate, runner=runner), held=held)
     result = Measured(np.full((len(chips), len(program.x)), np.nan), ["ok"] * len(chips), [""] * len(chips))
-    size = max(1, CELLS_A_DECK // program.n_cells)
+    size = max(1, COMPARATORS_A_DECK // (2 * len(program.x)) if held else CELLS_A_DECK // program.n_cells)
     for first in range(0, len(chips), size):
         rows = np.arange(first, min(first + size, len(chips)))
         search.run(chips, rows, np.array(guess, float), result)
@@ -113,6 +118,7 @@ class _Search:
     span: float
     solve: Callable[[Deck, Sequence[str]], dict[str, np.ndarray]]
     tight: bool = False
+    held: bool = False
 
     def run(self, chips: Chips, rows: np.ndarray, guess: np.ndarray, result: Measured) -> None:
         """Fills some rows of ``result``; where ngspice fails, half of them at a time, and a single one once more."""
@@ -183,15 +189,17 @@ class _Search:
 
     def _outputs(self, chips: Chips, probe: np.ndarray, span: float, result: Measured) -> tuple[np.ndarray, np.ndarray]:
         """Comparator outputs at the latching instants with V_mac below and above the probe, shapes (n, thresholds)."""
-        deck = transition_deck(self.converter, chips, probe, span=span, control=False, tight=self.tight)
-        names = [f"y{p}{i}" for p in "ab" for i in range(len(chips))]
-        data = self.solve(deck, ["com", *names])
+        deck = transition_deck(self.converter, chips, probe, span=span, control=False, tight=self.tight, held=self.held)
+        nodes = probe_nodes(*probe.shape, held=self.held)
+        names, where = np.unique(nodes, return_inverse=True)
+        data = self.solve(deck, ["com", *names.tolist()])
         result.passes += 1
         if is_stepped(self.converter.blocks, self.converter.circuit) and not self.tight:
             _check_ticks(data["time"], tick_times(self.converter.program, self.converter.circuit))
         at = self.converter.clock.latch[: probe.shape[1]]
         values = _at(at, data["time"], np.array([data[name] for name in names]) - data["com"])
-        return values[: len(chips)], values[len(chips) :]
+        below, above = values[where.reshape(nodes.shape), np.arange(len(at))]
+        return below, above
 
 
 def _at(times: np.ndarray, time: np.ndarray, values: np.ndarray) -> np.ndarray:

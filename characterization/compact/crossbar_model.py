@@ -128,7 +128,8 @@ class CrossbarModel(CompactModel):
     def fit(cls, samples: CrossbarSamples, profile: DeviceProfile, **settings: Any) -> CrossbarModel:
         """Fits what the samples hold; ``settings`` are the fields of the array.
 
-        Programming sigma by maximum likelihood of a Gaussian truncated at the profile's window; read noise from the spread of
+        Programming sigma by maximum likelihood of a Gaussian truncated at the profile's window, or as the scale of its law;
+        read noise from the spread of
         repeated reads over the profile's dependence on the state; curvature from I / V = G (1 + b V**2).
 
         Raises
@@ -237,6 +238,12 @@ def _program_sigma(error: np.ndarray, target: np.ndarray, profile: DeviceProfile
     window, shape = profile.program_window, profile.program_sigma_at(target) / (profile.program_sigma or 1.0)
     if profile.program_sigma == 0:
         raise InputError(f"device profile {profile.name}: program_sigma=0: its dependence on the state is not known; give it")
+    if profile.program_law:
+        # Scale of a law: its second moment at each target, the standard error that of a mean of squares.
+        second = (profile.program_mean_at(target) ** 2 + profile.program_sigma_at(target) ** 2) / profile.program_sigma**2
+        squares = error**2 / second
+        sigma = float(np.sqrt(np.mean(squares)))
+        return Fitted.of(sigma, float(np.std(squares)) / np.sqrt(len(squares)) / (2 * sigma) if sigma else 0.0, "S")
     if len(bad := np.flatnonzero(~(np.abs(error) <= window * (1 + 1e-9)))):
         raise InputError(f"programmed[{bad[0]}]: is {error[bad[0]]:g} S off its target, beyond the window of {window:g} S")
     start = float(np.std(error)) or window / 10

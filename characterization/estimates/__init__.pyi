@@ -17,6 +17,7 @@ from .statistics import (
     margin as margin,
     max_dnl as max_dnl,
     max_inl as max_inl,
+    of_columns as of_columns,
 )
 from .until import (
     MOST as MOST,

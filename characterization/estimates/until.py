@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from characterization.chips import population, same_chips
+from characterization.chips import ControlLevels, population, same_chips
 from characterization.plan import Limits, RampPlan
 from characterization.run import characterize, load_run
 from netlists.check_rules import Choice, Whole
@@ -19,7 +19,7 @@ from netlists.errors import InputError
 
 from .control_variate import TooFewChips, fit_levels, mean_with, quantile_with, yield_with
 from .plain import CONFIDENCE, Estimate
-from .statistics import Statistic, get_statistic, margin
+from .statistics import Statistic, get_statistic, margin, of_columns
 
 FIRST = 64
 """Chips before the first look. With fewer, a spread that is too small by chance stops the run too often."""
@@ -97,6 +97,7 @@ def until_ci(
     probability: float | None = None,
     limits: Limits | None = None,
     calibrated: bool = True,
+    columns: str = "all",
     confidence: float = CONFIDENCE,
     n_control: int = 100_000,
     first: int = FIRST,
@@ -121,6 +122,9 @@ def until_ci(
         Of the quantile.
     calibrated : bool
         Chips after calibration, or as programmed.
+    columns : {"calibrating", "any", "all"}
+        Whose figures: the column that calibrated the ramp, another one, or the worst of all columns of a chip. For all columns a
+        statistic of one's own must grow with the distance from the ideal levels, on either side.
     n_control : int
         Further chips in closed form.
     first, most : int
@@ -134,19 +138,24 @@ def until_ci(
         A value that is not allowed, or a half width that so many chips in closed form cannot give; the message says how many can.
     """
     measure = _estimator(quantity, probability, limits, confidence)
-    used = margin(limits) if quantity == "yield" and limits is not None else get_statistic(statistic)
+    one = margin(limits) if quantity == "yield" and limits is not None else get_statistic(statistic)
     half_width = check(Positive, half_width, "half_width")
     first = check(Annotated[int, Whole(32, why="with fewer, the first look stops too often")], first, "first")
     most = check(Annotated[int, Whole(first, why="no less than the first look takes")], most, "most")
     if plan.sampling.method != "random":
         raise InputError(f"sampling method={plan.sampling.method!r}: the interval needs independent samples; take method random")
-    program, everyone = plan.program(), population(plan, n_control).levels(calibrated=calibrated)
-    closed = np.empty((0, len(program.x)))
+    program = plan.program()
+    everyone = _with_shifts(population(plan, n_control, columns, calibrated=calibrated), calibrated)
+    deciding = everyone.shape[1] - len(program.x)
+    used, closed = of_columns(one, deciding), np.empty((0, everyone.shape[1]))
 
     def estimate(n: int) -> Estimate:
         nonlocal closed
         spice = characterize(plan, n, out, jobs=jobs, progress=False).levels(calibrated=calibrated)
-        closed = np.concatenate([closed, same_chips(plan, np.arange(len(closed), n)).levels(calibrated=calibrated)])
+        more = np.arange(len(closed), n)
+        closed = np.concatenate([closed, _with_shifts(same_chips(plan, more, columns, calibrated=calibrated), calibrated)])
+        # The columns' shifts are drawn, hence known of simulated chips too.
+        spice = np.concatenate([spice, closed[:, -deciding:]], axis=1)
         good = np.isfinite(spice).all(axis=1)
         found = measure(fit_levels(spice[good], closed[good], everyone, used, program), n_failed=int((~good).sum()))
         floor = found.half_width * np.sqrt(found.n_spice * found.variance_reduction / (found.n_spice + n_control))
@@ -160,6 +169,11 @@ def until_ci(
 
     stored = len(load_run(out).samples) if (Path(out) / "manifest.json").exists() else 0
     return double_until(estimate, half_width, first=max(first, stored), most=max(most, stored), progress=progress)
+
+
+def _with_shifts(chips: ControlLevels, calibrated: bool) -> np.ndarray:
+    """Levels and, after them, the shifts of the columns that decide."""
+    return np.concatenate([chips.levels(calibrated=calibrated), chips.shifts], axis=1)
 
 
 def _estimator(quantity: str, probability: float | None, limits: Limits | None, confidence: float) -> Callable[..., Estimate]:

@@ -11,10 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from netlists.check_rules import Choice, Refused, Text, Whole, rule_of, short
+from netlists.check_rules import Choice, Refused, Text, Whole, near, rule_of, short
 from netlists.checks import Count, FieldOf, NonNegative, fields_of
 from netlists.errors import InputError
-from netlists.outside import load_user_subcircuit
+from netlists.files import read_text
+from netlists.outside import Wiring, load_user_subcircuit
 from netlists.spice import NOTHING, Permissions
 from netlists.technology import DeviceProfile, Pvt, RampCircuit, circuit_at, load_profile
 
@@ -101,11 +102,16 @@ def tables() -> Fields:
         "ramp": {
             **{name: plan[name] for name in ("activation", "bits", "scheme")},
             "calibration_cells": plan["n_calibration"],
-            "calibration": plan["calibration"],
+            **{name: plan[name] for name in ("calibration", "columns", "trim_reach")},
             "profile": _field("profile", str, f"Device profile: a built-in name, or a .toml file{file}.", DEFAULT_PROFILE),
             **{name: plan[name] for name in ("level", "cells")},
             "comparator": _field("comparator", str, f"A comparator of your own, FILE:NAME{file}.", None),
             "opamp": _field("opamp", str, f"An op-amp of your own, FILE:NAME{file}.", None),
+            "ports": _field(
+                "ports", str, "Ports of those blocks: inp=plus,inn=minus; with two blocks comparator:inp=plus;opamp:...", ""
+            ),
+            "bias": _field("bias", str, "What their other ports get: VBN=0.65,IBIAS=10uA,EN=vdd.", ""),
+            "params": _field("params", str, "Values of their parameters: gain=200.", ""),
             "wire_resistance": plan["wire_resistance"],
         },
         "sampling": {
@@ -157,15 +163,8 @@ def _field_schema(field: FieldOf) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as f:
-            raw = f.read(LARGEST_FILE + 1)
-    except OSError as e:
-        raise InputError(f"plan file {path}: cannot be read ({e.strerror})") from None
-    if len(raw) > LARGEST_FILE:
-        raise InputError(f"plan file {path}: is larger than {LARGEST_FILE} bytes")
-    try:
-        return tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
+        return tomllib.loads(read_text(path, "plan file", limit=LARGEST_FILE))
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise InputError(f"plan file {path}: not valid TOML ({e})") from None
 
 
@@ -204,7 +203,7 @@ def _table(data: Any, fields: Fields, at: str, wrong: list[str]) -> dict[str, An
         elif name in needed:
             wrong.append(f"{at}{name}: is missing")
     unknown = [name for name in data if name not in fields]
-    wrong += [f"{at}{name}={short(data[name])}: unknown; allowed are {', '.join(fields)}" for name in unknown]
+    wrong += [f"{at}{name}={short(data[name])}: unknown; allowed are {', '.join(fields)}{near(name, fields)}" for name in unknown]
     return found
 
 
@@ -216,7 +215,9 @@ def _plan(t: dict[str, Any], folder: Path, allowed: Permissions) -> RampPlan:
         profile = load_profile(folder / name if name.endswith(".toml") else name)
         for role in ("comparator", "opamp"):
             if role in ramp:
-                ramp[role] = load_user_subcircuit(str(folder / ramp[role]), role, allowed)
+                said = (list(filter(None, ramp.get(name, "").split(";"))) for name in ("ports", "bias", "params"))
+                ramp[role] = load_user_subcircuit(str(folder / ramp[role]), role, allowed, Wiring.parse(role, *said))
+        ramp = {name: value for name, value in ramp.items() if name not in ("ports", "bias", "params")}
         if "calibration_cells" in ramp:
             ramp["n_calibration"] = ramp.pop("calibration_cells")
     with _named("[profile]"):
@@ -224,6 +225,8 @@ def _plan(t: dict[str, Any], folder: Path, allowed: Permissions) -> RampPlan:
     with _named("[conditions]"):
         conditions = Pvt(**t["conditions"])
         circuit, variation = circuit_at(conditions), Variation.measured(conditions)
+        for own in (ramp.get("comparator"), ramp.get("opamp")):
+            variation = replace(variation, **dict(own.statistics)) if own is not None else variation
     with _named("[circuit]"):
         circuit = circuit.with_(**t["circuit"])
     with _named("[variation]"):

@@ -5,7 +5,8 @@ steps or of the levels; both, and the unstructured sample covariance, are compar
 not fitted to. What calibration writes moves all levels of a chip together. That common shift is the sum of few writes
 and need not be Gaussian: chips whose error takes a coarse cell as well end with a wider one, and a gain error leaves a part of
 the offset uncorrected. It is tested for a tail, and given a Student t, a mixture of two normals or a dependence on the gain where
-held-out likelihood asks for it.
+held-out likelihood asks for it. What each step misses by itself has the law of written cells, which
+write-verify bounds (`step_law`).
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from netlists.checks import checked, made_of
 from netlists.errors import InputError
 
 from .shift import FOLDS, ShiftDistribution, choose_shift, folds
+from .step_law import KNOTS, draw_steps, fit_law
 
 BASES = ("levels", "steps")
 _STRUCTURES = (("steps", 1), ("steps", 2), ("steps", 3), ("levels", 2), ("levels", 4))
 _TINY = 1e-9
+_SMALL_VARIANCE = 1e-12
+_FACTOR_ROUNDS, _FACTOR_GAIN = 1000, 0.01
 """Deviations below this share of the largest one are rounding."""
 
 
 @checked
 @dataclass(frozen=True)
 class LevelDistribution:
-    """Transition levels of a chip: ``mean + common shift + B (loadings z + sqrt(diagonal) e)``, z and e standard normal.
+    """Transition levels of a chip: ``mean + common shift + B (loadings z + sqrt(diagonal) e)``, z standard normal, e of ``law``.
 
     B is the identity (``basis="levels"``) or sums up steps outwards from the level ``anchor`` (``"steps"``), where a
     calibrated ramp is known best.
@@ -49,7 +53,9 @@ class LevelDistribution:
     anchor : int
         Index of the level that the steps start from.
     evidence : dict
-        How the choice was made: held-out log-likelihood per sample of each candidate, and the test for a tail.
+        How the choice was made: held-out log-likelihood per sample of each candidate, and the tests for a tail and for a law.
+    law : ndarray (0 or levels, KNOTS)
+        Quantiles of e (`step_law.draw_steps`); without rows e is standard normal.
     """
 
     mean: Annotated[np.ndarray, Array(("levels",))]
@@ -59,6 +65,7 @@ class LevelDistribution:
     shift: ShiftDistribution
     anchor: Annotated[int, Whole(0)] = 0
     evidence: dict[str, Any] = field(default_factory=dict, compare=False)
+    law: Annotated[np.ndarray, Array()] = field(default_factory=lambda: np.zeros((0, KNOTS)))
 
     def __post_init__(self) -> None:
         levels = len(self.mean)
@@ -68,6 +75,8 @@ class LevelDistribution:
             raise InputError(f"loadings: have shape {self.loadings.shape}, must be ({levels}, rank)")
         if len(self.diagonal) != levels:
             raise InputError(f"diagonal: must be {levels} variances, 0 or more")
+        if self.law.size and self.law.shape != (levels, KNOTS):
+            raise InputError(f"law: has shape {self.law.shape}, must be ({levels}, {KNOTS}) or empty")
 
     @classmethod
     def fit(cls, levels: np.ndarray) -> LevelDistribution:
@@ -104,7 +113,19 @@ class LevelDistribution:
         }
         if len(levels) >= 20:
             evidence["shift"]["kurtosis_p_value"] = float(kurtosistest(shifts).pvalue)
-        return cls(mean, basis, loadings, diagonal, shift, anchor, evidence)
+        law, evidence["steps"] = gaussian._fit_law(levels)
+        return cls(mean, basis, loadings, diagonal, shift, anchor, evidence, law)
+
+    def _fit_law(self, levels: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        """Law of the steps, what their factors explain taken out; where levels, not steps, are independent: normal."""
+        if self.basis != "steps" or not np.all(self.diagonal > 0):
+            return np.zeros((0, KNOTS)), {"kind": "normal", "reason": "the steps are not independent"}
+        x = _to_basis(levels - self.mean, self.basis, self.anchor)
+        weighted = self.loadings.T / self.diagonal
+        left = np.eye(len(self.mean)) - self.loadings @ np.linalg.lstsq(weighted @ self.loadings, weighted, rcond=None)[0]
+        k = np.arange(len(self.mean))
+        sign = np.where(k < self.anchor, -1.0, 1.0)
+        return fit_law(x @ left.T, left * np.sqrt(self.diagonal), sign, k == self.anchor)
 
     @classmethod
     def gaussian(cls, mean: np.ndarray, covariance: np.ndarray, evidence: dict[str, Any]) -> LevelDistribution:
@@ -153,7 +174,9 @@ class LevelDistribution:
         """Levels from standard normal numbers ``z`` (..., rank + levels): one chip a row; (..., levels)."""
         rank = self.loadings.shape[1]
         deviation = _from_basis(
-            (z[..., :rank] @ self.loadings.T + z[..., rank:] * np.sqrt(self.diagonal)).T, self.basis, self.anchor
+            (z[..., :rank] @ self.loadings.T + draw_steps(self.law, z[..., rank:]) * np.sqrt(self.diagonal)).T,
+            self.basis,
+            self.anchor,
         ).T
         if self.shift.kind != "normal":
             gaussian = np.einsum("...l,l->...", deviation, self._weights)
@@ -179,7 +202,7 @@ class LevelDistribution:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary."""
-        arrays = {name: getattr(self, name).tolist() for name in ("mean", "loadings", "diagonal")}
+        arrays = {name: getattr(self, name).tolist() for name in ("mean", "loadings", "diagonal", "law")}
         return {f.name: getattr(self, f.name) for f in fields(self)} | arrays | {"shift": self.shift.as_dict()}
 
     @classmethod
@@ -218,18 +241,36 @@ def _candidates(levels: np.ndarray) -> list[tuple[str, int]]:
 def _factors(levels: np.ndarray, basis: str, rank: int, anchor: int) -> tuple[np.ndarray, np.ndarray]:
     """Loadings and diagonal of one structure."""
     data = _to_basis(levels - levels.mean(axis=0), basis, anchor)
-    # Imported where it is used: it takes longer to load than all the rest.
-    from sklearn.decomposition import FactorAnalysis
-
     if rank == 0:
         return _root(np.atleast_2d(np.cov(data.T))), np.zeros(data.shape[1])
     scale = data.std(axis=0, ddof=1)
     # A step that never varies has no scale of its own.
     scale = np.maximum(scale, _TINY * scale.max())
-    # Factor analysis looks at the covariance only: a mirrored root is a small data set that has the same one.
-    root = _root(np.cov((data / scale).T)).T * np.sqrt(len(scale))
-    found = FactorAnalysis(n_components=rank, svd_method="lapack").fit(np.concatenate([root, -root]))
-    return found.components_.T * scale[:, None], found.noise_variance_ * scale**2
+    loadings, diagonal = factor_analysis(np.cov((data / scale).T), rank)
+    return loadings * scale[:, None], diagonal * scale**2
+
+
+def factor_analysis(covariance: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Splits a covariance, shape (p, p), into loadings (p, rank) and a diagonal (p,), by maximum likelihood.
+
+    Eigenvectors of the covariance in units of the diagonal give the loadings, what they leave of the variances the next diagonal
+    (Barber, Bayesian Reasoning and Machine Learning, 2012, section 21.2.2). It ends when the log-likelihood of 2 p samples gains
+    less than 0.01.
+    """
+    variances, samples = np.diag(covariance), 2 * len(covariance)
+    diagonal, likelihood = np.ones(len(covariance)), -np.inf
+    for _ in range(_FACTOR_ROUNDS):
+        unit = np.sqrt(diagonal) + _SMALL_VARIANCE
+        values, vectors = np.linalg.eigh(covariance / np.outer(unit, unit))
+        kept, rest = values[: -rank - 1 : -1], values[:-rank]
+        loadings = vectors[:, : -rank - 1 : -1] * np.sqrt(np.maximum(kept - 1.0, 0.0)) * unit[:, None]
+        before, likelihood = likelihood, -samples / 2 * (np.log(kept).sum() + rest.sum() + np.log(diagonal).sum())
+        if likelihood - before < _FACTOR_GAIN:
+            break
+        diagonal = np.maximum(variances - (loadings**2).sum(axis=1), _SMALL_VARIANCE)
+    # The sign of an eigenvector is the library's whim: the largest loading is positive.
+    largest = loadings[np.abs(loadings).argmax(axis=0), np.arange(rank)]
+    return np.where(largest < 0, -loadings, loadings), diagonal
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

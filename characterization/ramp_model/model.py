@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from characterization.chips import nominal_deck
+from characterization.chips import TRIM_NUMBERS, borrowed_figures, nominal_deck, trimmed
 from characterization.notebook import page
 from characterization.plan import RampPlan
 from characterization.provenance import versions
@@ -172,6 +172,7 @@ class RampModel(BaseModel):
                 "deck_sha256": nominal_deck(run.plan).sha256,
                 "seed": run.plan.seed,
                 "scheme": program.scheme,
+                **({"warnings": list(run.warnings)} if run.warnings else {}),
                 "versions": versions(),
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
             },
@@ -200,17 +201,26 @@ class RampModel(BaseModel):
     def sample(self, n_chips: int, n_columns: int, rng: np.random.Generator, *, calibrated: bool = True) -> RampDraw:
         """Draws chips with ``n_columns`` columns each.
 
-        A column's offset is relative to the comparator that calibrated the ramp, which has one of its own. Levels before
+        A column's offset is relative to the comparator that calibrated the ramp, which has one of its own; of a plan with
+        calibration ``per-column`` it is what the column's trimming cells leave of that. Levels before
         calibration hold the offset of the comparator that measured them: the columns have theirs in its place. Chip i
         does not depend on how many chips are drawn.
         """
         distribution = self.after if calibrated else self.before
         # One row of normal numbers a chip: a chip's row is the same however many follow.
-        z = rng.standard_normal((n_chips, distribution.normals + n_columns + 1))
-        levels = distribution.draw(z[:, : distribution.normals])
-        offsets = self.comparator_offset.value * z[:, distribution.normals :]
+        plan, first = self.ramp_plan, distribution.normals
+        trim = TRIM_NUMBERS * n_columns if calibrated and plan.column_trim_reach else 0
+        z = rng.standard_normal((n_chips, first + n_columns + 1 + trim))
+        levels = distribution.draw(z[:, :first])
+        offsets = self.comparator_offset.value * z[:, first : first + n_columns + 1]
         if calibrated:
             offsets = offsets[:, 1:] - offsets[:, :1]
+            if trim:
+                from scipy.special import ndtr
+
+                uniform = ndtr(z[:, first + n_columns + 1 :]).reshape(n_chips, n_columns, TRIM_NUMBERS)
+                reach = plan.column_trim_reach / self.program.volts_per_unit(plan.circuit)
+                offsets = trimmed(plan.profile, offsets, reach, uniform)
         else:
             offsets = offsets[:, 1:]
             levels = levels - self._measuring_comparator(levels)[:, None]
@@ -298,6 +308,9 @@ class RampModel(BaseModel):
         sigma_before = np.sqrt(np.diag(self.before.covariance)) / self.lsb
         shift = (self.mean - self.x_ideal) / self.lsb
         worst = int(np.argmax(sigma))
+        ours = {
+            name: f" (drawn: that of our comparator_sky130, not of {own})" for name, own in borrowed_figures(self.ramp_plan).items()
+        }
         structure = f"{self.after.evidence.get('structure', 'given')}; tail of the common shift: {self.after.shift.kind}"
         return [
             ("samples", f"{self.samples} ({self.failed} failed, not used)"),
@@ -311,12 +324,17 @@ class RampModel(BaseModel):
                 f" before calibration max {sigma_before.max():.4f} LSB",
             ),
             ("structure", structure),
-            ("comparator offset", str(self.comparator_offset)),
-            ("comparator noise", f"{self.comparator_noise} rms"),
+            ("comparator offset", f"{self.comparator_offset}{ours.get('comparator_offset', '')}"),
+            ("comparator noise", f"{self.comparator_noise} rms{ours.get('comparator_noise', '')}"),
             ("read noise", f"{self.read_noise} rms a cell, mean over states"),
             *((t.quantity, f"from {t.values[0]:g} to {t.values[-1]:g} {t.unit}") for t in self.conditions),
             ("held out", self.validated()),
         ]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the run that it was fitted to."""
+        return tuple(self.provenance.get("warnings", ()))
 
     def report(self) -> str:
         """What was fitted, with standard errors, for reading."""
@@ -343,9 +361,13 @@ class RampModel(BaseModel):
         if not self.validation:
             return "not validated yet: run `cosim validate`"
         v = self.validation
+        if "fit" not in v:
+            return "validated by an older version: run `cosim validate` again"
+        fit = v["fit"]
+        verdict = f"rejected ({'; '.join(fit['rejected'])})" if fit["rejected"] else "not rejected"
         return (
             f"{v['samples']} samples, seed {v['seed']}: rms dT {v['rms_dt_lsb']:.4f}, p99 {v['p99_dt_lsb']:.4f} LSB;"
-            f" codes equal {100 * v['codes_equal']:.2f} %, within 1 {100 * v['codes_within_1']:.2f} %"
+            f" {len(fit['tests'])} tests: {verdict} at {100 * fit['level']:g} %"
         )
 
     def save(self, path: str | Path) -> Path:

@@ -14,14 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from characterization.chips import nominal_deck
+from characterization.chips import examine, nominal_deck
 from characterization.plan import RampPlan
 from characterization.provenance import versions
 from netlists.errors import InputError, ToolkitError
@@ -114,7 +114,19 @@ def _lasting(chunks: str) -> str:
     return chunks if "://" in chunks else os.path.abspath(chunks)
 
 
-def open_manifest(plan: RampPlan, folder: Path, batch: int, chunks: str | None) -> dict[str, Any]:
+def examined_plan(plan: RampPlan, folder: Path | None) -> tuple[RampPlan, tuple[str, ...]]:
+    """`characterization.chips.examine`, or what it found when the run in the folder began."""
+    if plan.comparator is None and plan.opamp is None:
+        return plan, ()
+    if folder is not None and (folder / MANIFEST).exists():
+        old = read_manifest(folder)
+        for one in (plan, replace(plan, held=True)):
+            if old["plan_sha256"] == one.sha256:
+                return one, tuple(old.get("warnings", ()))
+    return examine(plan)
+
+
+def open_manifest(plan: RampPlan, folder: Path, batch: int, chunks: str | None, warnings: tuple[str, ...] = ()) -> dict[str, Any]:
     """The manifest of this run: a new one, or that of the run which this one continues. The lock must be held.
 
     Raises
@@ -143,6 +155,7 @@ def open_manifest(plan: RampPlan, folder: Path, batch: int, chunks: str | None) 
         "scheme": plan.program().scheme,
         "versions": versions(),
         "created": now(),
+        **({"warnings": list(warnings)} if warnings else {}),
     }
 
 

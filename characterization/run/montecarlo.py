@@ -19,13 +19,13 @@ import numpy as np
 from characterization.plan import RampPlan
 from characterization.workers import Workers, in_workers, parallel
 from netlists.check_rules import Choice
-from netlists.checks import Count, Seconds, check
+from netlists.checks import Count, Samples, Seconds, check
 from netlists.errors import InputError
 from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
 from .chunks import ChunkStore, batch_samples
-from .folder import clear_leftovers, locked, open_manifest, prepare, read_manifest
+from .folder import clear_leftovers, examined_plan, locked, open_manifest, prepare, read_manifest
 from .progress import RunProgress
 from .rows import TABLES, long_tables
 from .tables import Run, StoredRun, check_tables, write_tables
@@ -82,6 +82,8 @@ def characterize(
     ------
     InputError
         Bad counts, or a folder that holds another plan's run (the differences are named).
+    SimulationError
+        A comparator or op-amp of the user's own that does not work in its place, see `characterization.chips.examine`.
     ToolkitError
         ngspice missing, folder not writable or in use by another process. Finished samples are kept.
 
@@ -98,11 +100,13 @@ def characterize(
         if cluster is not None or chunks is not None:
             raise InputError("out=None: a run on a cluster, or with its chunks elsewhere, needs a folder")
         return simulate_run(plan, samples, jobs=jobs, progress=progress, timeout=timeout, batch=batch, runner=runner)
-    task = _task(plan, samples, jobs, timeout, batch, runner)
+    _task(plan, samples, jobs, timeout, batch, runner)
     folder = prepare(Path(out))
     with locked(folder):
         clear_leftovers(folder)
-        manifest = open_manifest(plan, folder, batch, chunks)
+        plan, warnings = examined_plan(plan, folder)
+        task = _task(plan, samples, jobs, timeout, batch, runner)
+        manifest = open_manifest(plan, folder, batch, chunks, warnings)
         run = RunProgress(folder, manifest, samples, jobs)
         for line in run.begin(f"{samples} samples, {f'cluster {cluster}' if cluster else f'{jobs} jobs'}, batch {batch}"):
             print(line, file=sys.stderr)
@@ -124,7 +128,7 @@ def characterize(
         finally:
             run.flush()
             run.log.add(f"stop: {run.done} of {samples} samples, {run.failed} failed")
-    return StoredRun(plan, folder)
+    return StoredRun(plan, folder, tuple(manifest.get("warnings", ())))
 
 
 def simulate_run(
@@ -140,6 +144,8 @@ def simulate_run(
     """Like `characterize`, kept in memory: nothing is written. With one job ngspice runs in this process, unguarded."""
     import pyarrow as pa
 
+    _task(plan, samples, jobs, timeout, batch, runner)
+    plan, warnings = examined_plan(plan, None)
     task = _task(plan, samples, jobs, timeout, batch, runner)
     numbers = list(range(-(-samples // batch)))
     rows: list[pa.Table] = []
@@ -153,7 +159,8 @@ def simulate_run(
                 rows.append(finished.rows)
                 bar.update(_count(finished, batch, samples))
     table = pa.concat_tables(rows).sort_by("sample").slice(0, samples)
-    return Run(plan, **{name: t.to_pandas() for name, t in long_tables(table, plan.seed, plan.program().x).items()})
+    tables = {name: t.to_pandas() for name, t in long_tables(table, plan.seed, plan.program().x).items()}
+    return Run(plan, **tables, warnings=warnings)
 
 
 def load_run(folder: str | Path) -> Run:
@@ -169,12 +176,13 @@ def load_run(folder: str | Path) -> Run:
     if manifest.get("state") != "complete":
         raise InputError(f"{folder}: the run is not finished; run `cosim characterize` with the same options to complete it")
     check_tables(folder, manifest.get("tables", {}))
-    return StoredRun(RampPlan.from_dict(manifest["plan"]), folder)
+    return StoredRun(RampPlan.from_dict(manifest["plan"]), folder, tuple(manifest.get("warnings", ())))
 
 
 def check_counts(samples: int, jobs: int, **others: int) -> None:
     """Raises `InputError` unless all are whole numbers of at least 1."""
-    for name, value in {"samples": samples, "jobs": jobs, **others}.items():
+    check(Samples, samples, "samples")
+    for name, value in {"jobs": jobs, **others}.items():
         check(Count, value, name)
 
 

@@ -1,35 +1,38 @@
-"""What the sources that sit in memristors do to cells, on weight arrays and ramp columns alike."""
+"""The device profile with the sources of a budget that sit in memristors, of weight arrays and ramp columns alike."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from netlists.technology import DeviceProfile
 
 from .sources import Amounts, mean_relaxation, relaxation_data
 
-CURVATURE_SPREAD = (0.6, 1.5)
-"""b of single cells as parts of the amount: 0.3 to 0.75 for 0.5 (ReADC Fig. 3b); assumption: uniform between them."""
-
 
 def budget_profile(profile: DeviceProfile, amounts: Amounts) -> DeviceProfile:
-    """The device profile with the statistics of a budget: programming error, relaxation and cells stuck at OFF.
+    """The device profile with the statistics of a budget: programming error, read noise, relaxation and stuck cells.
 
-    The write-verify window grows and shrinks with the sigma. Read noise is scaled later, where it is read; its size here is
-    the profile's own.
+    The write-verify window grows and shrinks with the sigma. Stuck cells are of the profile's kinds in its proportions; where it
+    has none they are OFF.
     """
     sigma = amounts.get("programming", 0.0)
     out = replace(
         profile.without_variation(),
         program_sigma=sigma,
         program_window=profile.program_window * sigma / profile.program_sigma if sigma else 0.0,
-        read_sigma=profile.read_sigma,
-        stuck_off_rate=amounts.get("stuck", 0.0),
+        read_sigma=amounts.get("read_noise", 0.0),
     )
+    out = _with_stuck(out, profile, amounts.get("stuck", 0.0))
     amount = amounts.get("relaxation", 0.0)
     return out if amount == 0 else _relaxing(out, profile, amount)
+
+
+def _with_stuck(out: DeviceProfile, profile: DeviceProfile, amount: float) -> DeviceProfile:
+    off, on, own = profile.stuck_off_rate, profile.stuck_on_rate, profile.stuck_rate
+    if not off + on + own:
+        return replace(out, stuck_off_rate=amount)
+    k = amount / (off + on + own)
+    return replace(out, stuck_off_rate=k * off, stuck_on_rate=k * on, stuck_rate=k * own)
 
 
 def _relaxing(out: DeviceProfile, profile: DeviceProfile, amount: float) -> DeviceProfile:
@@ -42,23 +45,16 @@ def _relaxing(out: DeviceProfile, profile: DeviceProfile, amount: float) -> Devi
     fit = profile.fit_conductance or profile.g_max
     # The same polynomial of G / fit_conductance: each power takes the ratio of the two conductances that G is divided by.
     ratio = fit / data.fit_conductance * data.g_max / profile.g_max
-    fits = tuple(tuple(c * ratio**i for i, c in enumerate(row)) for row in data.relaxation_sigma_fit)
-    found = replace(out, fit_conductance=fit, relaxation_times=data.relaxation_times, relaxation_sigma_fit=fits)
+
+    def scaled(rows: tuple[tuple[float, ...], ...], factor: float) -> tuple[tuple[float, ...], ...]:
+        return tuple(tuple(factor * c * ratio**i for i, c in enumerate(row)) for row in rows)
+
+    found = replace(
+        out,
+        fit_conductance=fit,
+        relaxation_times=data.relaxation_times,
+        relaxation_sigma_fit=scaled(data.relaxation_sigma_fit, 1.0),
+    )
     scale = amount / mean_relaxation(found)
-    return replace(found, relaxation_sigma_fit=tuple(tuple(c * scale for c in row) for row in fits))
-
-
-def drawn_curvature(amount: float, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """b of single cells, 1/V^2; one draw a cell whatever the amount."""
-    return amount * rng.uniform(*CURVATURE_SPREAD, shape)
-
-
-def read_through(conductance: np.ndarray, curvature: np.ndarray | float, resistance: float, v_read: float) -> np.ndarray:
-    """Chord conductance of cells at ``v_read``, siemens: their I-V curve, then the transistor in series.
-
-        G' = G (1 + b v_read^2)        G'' = G' / (1 + G' R)
-
-    Cells are taken as verified at low voltage and without R: what verification has seen is no error.
-    """
-    g = conductance * (1 + curvature * v_read**2)
-    return g / (1 + g * resistance)
+    spread, mean = scaled(data.relaxation_sigma_fit, scale), scaled(data.relaxation_mean_fit, scale)
+    return replace(found, relaxation_sigma_fit=spread, relaxation_mean_fit=mean)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from characterization.provenance import versions
 from characterization.streams import part_sequences
+from cosim.chip import describe_wire_losses, wire_losses
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
@@ -47,8 +48,16 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     profile, circuit = load_profile(settings.profile), RampCircuit()
     amounts = default_amounts(profile, circuit, settings.bits) | settings.amounts
     check_amounts(amounts, profile)
-    rows, columns = settings.array_rows, settings.array_columns
-    builder = ChipBuilder(network, profile, settings.bits, settings.seed, circuit, array_rows=rows, array_columns=columns)
+    builder = ChipBuilder(
+        network,
+        profile,
+        settings.bits,
+        settings.seed,
+        circuit,
+        array_rows=settings.array_rows or None,
+        array_columns=settings.array_columns or None,
+        compensate=settings.compensate,
+    )
     if (bits := amounts["ramp_bits"]) not in (0, settings.bits):
         raise InputError(f"ramp_bits={bits:g}: the ramps have {settings.bits} bits; give bits={bits:g}, or ramp_bits=0")
     if not any(amounts.values()):
@@ -73,7 +82,8 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
             "shapley": _rows(shares),
             "groups": _rows(groups),
             "tolerances": _rows(tolerances),
-            "warnings": list(builder.hardware(amounts).warnings),
+            "warnings": [*network.warnings, *builder.hardware(amounts).warnings],
+            "wires": wire_losses(network, builder.hardware(amounts)),
             "tasks": {task.name: str(task.provenance)},
             "versions": versions(with_ngspice=False),
         },
@@ -192,6 +202,7 @@ def describe(summary: dict[str, Any]) -> str:
     lines = [
         f"{summary['settings']['task']}: float {summary['float']:.4f}, everything on {summary['everything']:.4f}: loss "
         f"{total['total_loss']:.4f} ({total['total_low']:.4f}..{total['total_high']:.4f} on the same sequences)",
+        *describe_wire_losses(summary["wires"]),
         "share of it and tolerance alone:",
     ]
     tolerances = {row["source"]: row for row in summary["tolerances"]}

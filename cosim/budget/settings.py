@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from cosim.report import StudySettings
+from netlists.array import COMPENSATIONS
 
 
 class BudgetSettings(StudySettings):
@@ -20,8 +23,11 @@ class BudgetSettings(StudySettings):
     seed: int = Field(default=1, ge=0, description="of chips, orders and resampling")
     max_loss: float = Field(default=0.01, gt=0, lt=1, description="loss of accuracy that tolerances allow")
     profile: str = Field(default="taox-100-400", description="device profile: a built-in name or a .toml file")
-    array_rows: int = Field(default=64, ge=2, description="cells along a column of an array")
-    array_columns: int = Field(default=64, ge=2, description="cells along a row of an array")
+    array_rows: int = Field(default=64, ge=0, description="cells along a column of an array, 2 or more; 0: one array a matrix")
+    array_columns: int = Field(default=64, ge=0, description="cells along a row of an array, as array_rows")
+    compensate: Literal[COMPENSATIONS] = Field(  # type: ignore[valid-type]
+        default="mean", description="what makes good the loss in the wires: nothing, one gain a matrix, or targets of the cells"
+    )
     amounts: dict[str, float] = Field(
         default_factory=dict, description="amounts in place of the defaults, SI units; 0 leaves a source out"
     )

@@ -72,7 +72,8 @@ class ErrorSource:
 
 
 SOURCES: tuple[ErrorSource, ...] = (
-    ErrorSource("programming", "programming error", "uS", 1e6, "sigma of a written cell, before truncation",
+    ErrorSource("programming", "programming error", "uS", 1e6,
+           "standard deviation of a written cell, or sigma before truncation where the profile has no measured law",
            "device profile (taox-100-400: ReADC, 64 devices x 7 targets)", True),
     ErrorSource("relaxation", "relaxation", "uS", 1e6, "rms change of a cell in the hour after programming, mean over the range",
            "profile's own data, or an assumption: in proportion to the programming error as HfOx of Wan et al. 2022", True),
@@ -84,12 +85,15 @@ SOURCES: tuple[ErrorSource, ...] = (
            "assumption: a tenth of the 819 ohm of a SKY130 nfet_01v8 of 1 um", False),
     ErrorSource("ir_drop", "IR drop", "ohm", 1.0, "wire resistance of a cell along rows and columns",
            "NeuroSim V1.3: 0.3 to 2 ohm at 130 to 65 nm", False),
-    ErrorSource("stuck", "stuck cells", "%", 100.0, "part of the cells stuck at OFF", "assumption", True, 1.0),
+    ErrorSource("stuck", "stuck cells", "%", 100.0, "part of the cells that are stuck, at OFF where the profile has no rate",
+           "device profile (taox-100-400: none of the 448 cells of ReADC)", True, 1.0),
     ErrorSource("integrator_gain", "integrator gain", "%", 100.0, "1/a0 of the op-amp", "SKY130 OTA, `cosim blocks`", False),
     ErrorSource("integrator_settling", "integrator settling", "ns", 1e9, "1/(2 pi gbw) of the op-amp",
            "SKY130 OTA, `cosim blocks`", False),
     ErrorSource("integrator_leak", "integrator leak", "1/s", 1.0, "decay of the held V_mac",
            "transistor-level integrator, docs/compact_models.md", False),
+    ErrorSource("ramp_offset", "ramp op-amp offset", "mV", 1e3, "sigma of the op-amp of a ramp, which calibration has seen",
+           "SKY130 OTA, foundry mismatch, `cosim blocks`", True),
     ErrorSource("comparator_offset", "comparator offset", "mV", 1e3, "sigma from column to column",
            "SKY130 comparator, foundry mismatch, `cosim blocks`", True),
     ErrorSource("comparator_noise", "comparator noise", "mV", 1e3, "rms of a decision",
@@ -104,7 +108,7 @@ NAMES = tuple(s.name for s in SOURCES)
 GROUPS: dict[str, tuple[str, ...]] = {
     "memristors": ("programming", "relaxation", "read_noise", "iv_curvature", "stuck"),
     "array": ("access", "ir_drop"),
-    "integrator": ("integrator_gain", "integrator_settling", "integrator_leak"),
+    "integrator": ("integrator_gain", "integrator_settling", "integrator_leak", "ramp_offset"),
     "comparator": ("comparator_offset", "comparator_noise", "comparator_delay"),
     "resolution": ("pwm_bits", "ramp_bits"),
 }
@@ -134,10 +138,11 @@ def default_amounts(profile: DeviceProfile, circuit: RampCircuit, bits: int, pwm
         "iv_curvature": profile.iv_curvature,
         "access": 0.1 * R_ACCESS,
         "ir_drop": 1.0,
-        "stuck": 1e-3,
+        "stuck": profile.stuck_off_rate + profile.stuck_on_rate + profile.stuck_rate,
         "integrator_gain": 1 / circuit.a0,
         "integrator_settling": 1 / (2 * math.pi * circuit.gbw),
         "integrator_leak": SKY130_LEAK,
+        "ramp_offset": MEASURED_STATISTICS["opamp_offset_sigma"],
         "comparator_offset": MEASURED_STATISTICS["comparator_offset_sigma"],
         "comparator_noise": MEASURED_STATISTICS["comparator_noise_sigma"],
         "comparator_delay": circuit.comparator_tau,

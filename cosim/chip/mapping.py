@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cosim.network import Layer, Network
 from cosim.network.cells import Cell, Gate, Matrix
-from netlists.array import Pwm, weights_to_pairs
 from netlists.converter import charge_capacitance
-from netlists.ramp import RampProgram
-from netlists.technology import DeviceProfile, RampCircuit
 
 from .column_effects import column_gains
-from .hardware import Hardware
+from .hardware import Arrays, Hardware
 from .pulses import PwmInputs
+from .weights import placed_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +99,7 @@ def with_weights(network: Network, change: Callable[[MatrixPlace], np.ndarray], 
             for d in range(len(layer.directions))
         ]
         layers.append(Layer(layer.cell, *directions))
-    return Network(tuple(layers), network.readout, network.embedding, network.metadata)
+    return network.with_layers(layers)
 
 
 def converted_columns(network: Network, hardware: Hardware | None = None) -> dict[str, int]:
@@ -134,7 +133,9 @@ class MappedPairs:
     cells : ndarray of bool (2 rows, columns)
         Crossings that have cells.
     scale : float
-        Siemens per unit of a weight times its row's scale.
+        Siemens per unit of a weight times its row's scale, as the columns' ends are taken to see them.
+    gain : float
+        By how much that is below the scale of the same range on ideal wires.
     load : ndarray (columns,)
         Sum of the conductances of each column, siemens.
     """
@@ -142,41 +143,66 @@ class MappedPairs:
     conductance: np.ndarray
     cells: np.ndarray
     scale: float
+    gain: float
     load: np.ndarray
 
 
-def mapped_pairs(at: MatrixPlace, profile: DeviceProfile) -> MappedPairs:
-    """The cells of a matrix on a device; its largest scaled weight takes the whole conductance range."""
-    pairs = weights_to_pairs(at.weights * at.row_scale[:, None], profile, layout="rows")
+def mapped_pairs(at: MatrixPlace, arrays: Arrays) -> MappedPairs:
+    """The cells of a matrix as pairs of rows; its largest scaled weight takes the whole conductance range on ideal wires."""
+    pairs = placed_cells(at.weights * at.row_scale[:, None], at.matrix.connected(), arrays)
     cells = np.repeat(at.matrix.connected(), 2, axis=0)
-    return MappedPairs(pairs.conductance, cells, pairs.scale, np.where(cells, pairs.conductance, 0.0).sum(axis=0))
+    return MappedPairs(pairs.conductance, cells, pairs.scale, pairs.gain, np.where(cells, pairs.conductance, 0.0).sum(axis=0))
 
 
-def integrator_gains(
-    at: MatrixPlace,
-    profile: DeviceProfile,
-    program: Callable[[str], RampProgram],
-    circuit: RampCircuit,
-    pwm: Pwm,
-    *,
-    settling: float,
-    inverse_gain: float,
-) -> np.ndarray:
+def wire_losses(network: Network, hardware: Hardware) -> list[dict[str, Any]]:
+    """What the wires leave of each matrix, and what making them good costs; empty without wires.
+
+    Returns
+    -------
+    list of dict
+        ``matrix`` (its key), ``compensate``, ``range_left`` (part of the conductance range on ideal wires that a unit of weight is
+        left with), ``cell_errors_weigh`` (its inverse), ``weight_error`` (rms error that is left in the weights of perfect cells,
+        relative to their rms).
+    """
+    arrays = hardware.arrays
+    if arrays is None or not arrays.wired:
+        return []
+    rows = []
+    for at in matrix_places(network, hardware.pwm):
+        pairs = placed_cells(at.weights * at.row_scale[:, None], at.matrix.connected(), arrays)
+        row = {"matrix": at.key, "compensate": arrays.compensate, "range_left": 1 / pairs.gain, "cell_errors_weigh": pairs.gain}
+        rows.append(row | {"weight_error": pairs.error})
+    return rows
+
+
+def describe_wire_losses(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """For reading, a line a matrix."""
+    made_good = {"none": "not made good", "mean": "made good by one gain", "wires": "made good by the cells' targets"}
+    return [
+        f"wires of matrix {r['matrix']}: {made_good[r['compensate']]}; a unit of weight has {100 * r['range_left']:.0f} % of the "
+        f"range (errors of cells weigh {r['cell_errors_weigh']:.2f} times), {100 * r['weight_error']:.2g} % rms error left"
+        for r in rows
+    ]
+
+
+def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0) -> np.ndarray:
     """Gain of each column of a matrix against the mean column of its ramp's group, shape (columns,).
 
-    Parameters
-    ----------
-    program : callable
-        From an activation to its ramp.
-    settling, inverse_gain
-        As for `column_gains`.
+    ``faster`` is how many times as fast the op-amps of this matrix are.
     """
-    mapped = mapped_pairs(at, profile)
-    out = np.ones(len(mapped.load))
-    if not settling and not inverse_gain:
+    arrays, integrators = hardware.arrays, hardware.integrators
+    out = np.ones(at.matrix.shape[1])
+    if arrays is None or integrators is None or not (integrators.settling or integrators.inverse_gain):
         return out
+    mapped = mapped_pairs(at, arrays)
     for (activation, full_scale), columns in at.ramp_groups.items():
-        charge = charge_capacitance(program(activation), circuit, pwm, mapped.scale, full_scale=full_scale)
-        load = mapped.load[columns]
-        out[columns] = column_gains(load, charge, pwm.duration, settling=settling, inverse_gain=inverse_gain)
+        out[columns] = column_gains(
+            mapped.load[columns],
+            charge_capacitance(
+                hardware.program(activation), integrators.circuit, integrators.pwm, mapped.scale, full_scale=full_scale
+            ),
+            integrators.pwm.duration,
+            settling=integrators.settling / faster,
+            inverse_gain=integrators.inverse_gain,
+        )
     return out

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
-from netlists.array import ArraySolver, Crossbar, weights_to_pairs
+from netlists.array import ArraySolver, Crossbar, WiredPairs, pair_halves, signed_conductance, wired_pairs
 
+from .device_effects import drawn_curvature, read_through
 from .hardware import Arrays
 
 OPEN = 1e-15
@@ -39,7 +41,6 @@ def effective_weights(
     row_scale: np.ndarray,
     arrays: Arrays,
     rng: np.random.Generator,
-    seen_as: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> EffectiveWeights:
     """Program a matrix, read it back through its wires.
 
@@ -50,42 +51,70 @@ def effective_weights(
         Crossings that have cells.
     row_scale : ndarray (rows,)
         Input that takes the longest pulse; a row's cells hold the weight times this.
-    seen_as : callable or None
-        From the conductances of drawn cells, siemens, to those that reads see, same shape: what verification has not seen.
 
     Notes
     -----
     Read noise is drawn once a cell and conversion; a conversion's sum of independent Gaussian errors is one Gaussian with the
     sum of the variances, which is exact. Wires are left out of that variance.
     """
-    scaled = weights * row_scale[:, None]
-    if arrays.w_max is not None:
-        scaled = np.clip(scaled, -arrays.w_max, arrays.w_max)
-    pairs = weights_to_pairs(scaled, arrays.profile, layout=arrays.layout, w_max=arrays.w_max)
-    # One stream for each source: switching one off leaves the others' draws alone.
-    program, stuck, drift = rng.spawn(3)
-    g = arrays.profile.programmed(pairs.conductance, program)
-    if arrays.drift_time is not None:
-        g = arrays.profile.relaxed(g, pairs.conductance, arrays.drift_time, drift)
-    g = arrays.profile.stuck(g, stuck)
-    axis = 0 if arrays.layout == "rows" else 1
-    if seen_as is not None:
-        g = seen_as(g)
-    cells = np.repeat(connected, 2, axis=axis)
-    g = np.where(cells, g, OPEN)
-    blocks = array_blocks(len(weights), arrays.max_rows, 2 if axis == 0 else 1)
-    seen = g if not arrays.wired else _through_wires(g, blocks, arrays)
+    pairs = placed_cells(weights * row_scale[:, None], connected, arrays)
+    g = drawn_cells(pairs.conductance, connected, arrays, rng)
+    seen = through_wires(g, arrays) if arrays.wired else g
     unit = pairs.scale * row_scale[:, None]
-    effective = np.where(connected, _signed(seen, axis) / unit, 0.0)
+    effective = np.where(connected, signed_conductance(seen, arrays.layout) / unit, 0.0)
     variance = None
     if arrays.profile.read_sigma > 0:
-        squares = np.where(cells, arrays.profile.read_sigma_at(g) ** 2, 0.0)
-        variance = (squares[0::2] + squares[1::2] if axis == 0 else squares[:, 0::2] + squares[:, 1::2]) / unit**2
-    return EffectiveWeights(effective, blocks, variance)
+        squares = pair_halves(np.where(g == OPEN, 0.0, arrays.profile.read_sigma_at(g) ** 2), arrays.layout)
+        variance = (squares[0] + squares[1]) / unit**2
+    return EffectiveWeights(effective, row_blocks(len(weights), arrays), variance)
 
 
-def _signed(g: np.ndarray, axis: int) -> np.ndarray:
-    return g[0::2] - g[1::2] if axis == 0 else g[:, 0::2] - g[:, 1::2]
+def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays) -> WiredPairs:
+    """Where the cells of a matrix (rows, columns), in units of the longest pulse, are to be programmed, and what a unit is then.
+
+    Behind wires it takes a solution of the arrays or more, so that the last ones are kept.
+    """
+    if arrays.w_max is not None:
+        scaled = np.clip(scaled, -arrays.w_max, arrays.w_max)
+    if not arrays.wired:
+        return wired_pairs(scaled, arrays.profile, None, layout=arrays.layout, w_max=arrays.w_max)
+    return _placed(
+        _Matrix.of(scaled, connected),
+        replace(arrays, profile=arrays.profile.without_variation(), drift_time=None, curvature=0.0, access=0.0),
+    )
+
+
+def drawn_cells(targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator) -> np.ndarray:
+    """Conductances of a chip's cells as reads see them: written, relaxed, stuck, behind what verification has not seen.
+
+    Siemens, shape of ``targets``; `OPEN` where there is no cell.
+    """
+    # One stream for each source: switching one off leaves the others' draws alone.
+    program, stuck, drift, curve = rng.spawn(4)
+    g = arrays.profile.programmed(targets, program)
+    if arrays.drift_time is not None:
+        g = arrays.profile.relaxed(g, targets, arrays.drift_time, drift)
+    g = arrays.profile.stuck(g, stuck)
+    if arrays.curvature or arrays.access:
+        g = read_through(g, drawn_curvature(arrays.curvature, g.shape, curve), arrays.access, arrays.v_read)
+    return np.where(_cells(connected, arrays.layout), g, OPEN)
+
+
+def through_wires(g: np.ndarray, arrays: Arrays) -> np.ndarray:
+    """Effective conductances: the transfer matrix of each array by itself, exact for linear cells."""
+    out = np.empty_like(g)
+    high, wide = (2, 1) if arrays.layout == "rows" else (1, 2)
+    for r in row_blocks(len(g) // high, arrays):
+        for c in array_blocks(g.shape[1] // wide, arrays.max_columns, wide):
+            here = slice(high * r.start, high * r.stop), slice(wide * c.start, wide * c.stop)
+            array = Crossbar(g[here], r_row=arrays.r_row, r_col=arrays.r_col, r_driver=arrays.r_driver, r_sense=arrays.r_sense)
+            out[here] = ArraySolver(array).transfer
+    return out
+
+
+def row_blocks(rows: int, arrays: Arrays) -> tuple[slice, ...]:
+    """Rows of weights in each array."""
+    return array_blocks(rows, arrays.max_rows, 2 if arrays.layout == "rows" else 1)
 
 
 def array_blocks(weights: int, most: int | None, cells: int) -> tuple[slice, ...]:
@@ -94,13 +123,33 @@ def array_blocks(weights: int, most: int | None, cells: int) -> tuple[slice, ...
     return tuple(slice(i, min(i + size, weights)) for i in range(0, weights, size))
 
 
-def _through_wires(g: np.ndarray, row_blocks: tuple[slice, ...], arrays: Arrays) -> np.ndarray:
-    """Effective conductances: the transfer matrix of each array by itself, exact for linear cells."""
-    out = np.empty_like(g)
-    high, wide = (2, 1) if arrays.layout == "rows" else (1, 2)
-    for r in row_blocks:
-        for c in array_blocks(g.shape[1] // wide, arrays.max_columns, wide):
-            here = slice(high * r.start, high * r.stop), slice(wide * c.start, wide * c.stop)
-            array = Crossbar(g[here], r_row=arrays.r_row, r_col=arrays.r_col, r_driver=arrays.r_driver, r_sense=arrays.r_sense)
-            out[here] = ArraySolver(array).transfer
-    return out
+def _cells(connected: np.ndarray, layout: str) -> np.ndarray:
+    return np.repeat(connected, 2, axis=0 if layout == "rows" else 1)
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """A matrix that can be looked up."""
+
+    digest: bytes
+    scaled: np.ndarray = field(compare=False)
+    connected: np.ndarray = field(compare=False)
+
+    @classmethod
+    def of(cls, scaled: np.ndarray, connected: np.ndarray) -> _Matrix:
+        content = repr(scaled.shape).encode() + scaled.tobytes() + connected.tobytes()
+        return cls(hashlib.sha256(content).digest(), scaled, connected)
+
+
+@lru_cache(maxsize=16)
+def _placed(matrix: _Matrix, arrays: Arrays) -> WiredPairs:
+    cells = _cells(matrix.connected, arrays.layout)
+    return wired_pairs(
+        matrix.scaled,
+        arrays.profile,
+        lambda g: through_wires(np.where(cells, g, OPEN), arrays),
+        arrays.compensate,
+        layout=arrays.layout,
+        w_max=arrays.w_max,
+        cells=cells,
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 import typer
 
@@ -55,7 +54,6 @@ def examine() -> list[Check]:
 
     python_ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
     program = find_executable_version()
-    vowels = find_spec("aeon") is not None
     return [
         _check("python", sys.version.split()[0], python_ok, "use Python 3.11, 3.12 or 3.13"),
         *(_check(name, found := _version(name), bool(found), f"pip install {name}") for name in PACKAGES),
@@ -66,7 +64,6 @@ def examine() -> list[Check]:
             f"needs {MINIMUM_VERSION} or newer: {INSTALL_HINT}",
         ),
         *_library(),
-        _check("task vowels", "ships with aeon" if vowels else "", vowels, "pip install aeon"),
         *_workers(),
     ]
 

@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, ClassVar
 
 import typer
 
-from characterization.plan import DEFAULT_PROFILE, RampPlan, Variation
+from characterization.plan import CALIBRATIONS, DEFAULT_PROFILE, RampPlan, Variation
 from netlists.errors import InputError
 from netlists.function import ACTIVATIONS
-from netlists.outside import load_user_subcircuit
+from netlists.outside import Wiring, load_user_subcircuit
 from netlists.ramp.compiler import SCHEMES
 from netlists.spice import Permissions
 from netlists.technology import RampCircuit, load_profile
 
 from . import options as o
 from .inputs import written
+from .output import note
 
 Activation = Annotated[str, typer.Option(help=f"Activation the ramp follows: {', '.join(ACTIVATIONS)}.")]
 Bits = Annotated[int, typer.Option(help="Resolution, 1..8.")]
 Comparator = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE:NAME", help="A comparator of your own: a .subckt with ports inp inn out com (vdd, vss if it needs them)."
+        metavar="FILE:NAME",
+        help="A comparator of your own: a .subckt with ports inp inn out, and com, vdd, vss, clk if it has them.",
     ),
 ]
 Opamp = Annotated[
     str | None,
-    typer.Option(metavar="FILE:NAME", help="An op-amp of your own for the integrator; ports inp inn out com (vdd, vss)."),
+    typer.Option(
+        metavar="FILE:NAME", help="An op-amp of your own for the integrator; ports inp inn out, and com, vdd, vss if it has them."
+    ),
+]
+Ports = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ROLE=PORT,...",
+        help="Which port of the block is what: inp=plus,inn=minus,out=q; with two blocks comparator:inp=... and opamp:inp=...",
+    ),
+]
+Bias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PORT=VALUE,...", help="What other ports of the block get: VBN=0.65 (volts), IBIAS=10uA, EN=vdd, QB=open."
+    ),
+]
+Param = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE,...", help="Parameters of the block; the others keep its own defaults.")
 ]
 AllowFiles = Annotated[
     bool, typer.Option("--allow-files", help="Let the files of --comparator and --opamp include files outside its folder.")
@@ -56,6 +76,9 @@ class RampOptions:
     ] = RampPlan.cells
     comparator: Comparator = None
     opamp: Opamp = None
+    ports: Ports = None
+    bias: Bias = None
+    param: Param = None
     allow_files: AllowFiles = False
     set_: o.Set = None
 
@@ -70,18 +93,14 @@ class RampOptions:
         return self._plan()
 
     def _plan(self, seed: int = 0, vary: bool = True) -> RampPlan:
-        device, allowed = load_profile(self.profile), Permissions(files=self.allow_files)
-        own: dict[str, Any] = {
-            kind: load_user_subcircuit(file, kind, allowed)
-            for kind, file in (("comparator", self.comparator), ("opamp", self.opamp))
-            if file is not None
-        }
+        device = load_profile(self.profile)
+        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param)
         return RampPlan(
             activation=self.activation,
             bits=self.bits,
             profile=device if vary else device.without_variation(),
             circuit=circuit_from(self.set_),
-            variation=Variation() if vary else Variation.none(),
+            variation=None if vary else Variation.none(),  # type: ignore[arg-type]
             scheme=self.scheme,
             n_calibration=self.n_calibration,
             level=self.level,
@@ -96,13 +115,22 @@ class ChipOptions(RampOptions):
     """Drawn chips of a ramp converter as options describe them."""
 
     seed: o.Seed = 0
+    calibration: Annotated[str, typer.Option(help=f"How chips are calibrated: {', '.join(CALIBRATIONS)}.")] = RampPlan.calibration
+    columns_: Annotated[int, typer.Option("--n-columns", help="Columns of a chip that share the ramp.")] = RampPlan.columns
+    trim_reach: Annotated[
+        float | None,
+        typer.Option(
+            metavar="VOLTS", help="Largest shift of a column's trimming cells (--calibration per-column). Default: 4 sigma."
+        ),
+    ] = None
     no_variation: Annotated[bool, typer.Option("--no-variation", help="Every chip exactly as programmed, no noise.")] = False
 
     NOT_OF_THE_PLAN: ClassVar = ("allow_files",)
 
     def plan(self) -> RampPlan:
         """The plan of the chips; raises as a ramp's."""
-        return self._plan(self.seed, not self.no_variation)
+        plan = self._plan(self.seed, not self.no_variation)
+        return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach)
 
 
 def only_the_plan_file(context: typer.Context, *more: str) -> None:
@@ -110,6 +138,39 @@ def only_the_plan_file(context: typer.Context, *more: str) -> None:
     names = [f.name for f in fields(ChipOptions) if f.name not in ChipOptions.NOT_OF_THE_PLAN]
     if given := written(context, (*names, *more)):
         raise InputError(f"{given}: cannot be given with --plan; write it into the plan file")
+
+
+def own_blocks(
+    comparator: str | None,
+    opamp: str | None,
+    allow_files: bool,
+    ports: list[str] | None,
+    bias: list[str] | None,
+    param: list[str] | None,
+) -> dict[str, Any]:
+    """The user's own blocks by their place; what each of their ports gets is said on stderr.
+
+    Raises
+    ------
+    InputError
+        A block that cannot be read, or ports, bias or parameters without a block, or without saying which of two.
+    """
+    given = {role: where for role, where in (("comparator", comparator), ("opamp", opamp)) if where is not None}
+    said = {"ports": ports or [], "bias": bias or [], "param": param or []}
+    for flag, texts in said.items():
+        for text in texts:
+            prefix, colon, _ = text.partition(":")
+            if len(given) != 1 and not colon:
+                which = "give --comparator or --opamp as well" if not given else "begin it with comparator: or opamp:"
+                raise InputError(f"--{flag} {text}: of which block? {which}")
+            if colon and prefix not in given:
+                raise InputError(f"--{flag} {text}: there is no {prefix} of your own here; give --{prefix} as well")
+    found = {}
+    for role, where in given.items():
+        wiring = Wiring.parse(role, *said.values())
+        found[role] = load_user_subcircuit(where, role, Permissions(files=allow_files), wiring)
+        note(f"{role} {found[role].wiring}")
+    return found
 
 
 def circuit_from(settings: list[str] | None) -> RampCircuit:

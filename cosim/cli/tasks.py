@@ -25,7 +25,7 @@ def tasks(context: typer.Context, json: o.Json = False) -> None:
     lines = [f"cache: {cache_folder()}"]
     for name, task in TASKS.items():
         here = is_here(name)
-        state = f"ships with {task.package}" if task.package and here else "cached" if here else "not here"
+        state = "ships with this toolkit" if task.ships else "cached" if here else "not here"
         rows.append(
             {
                 "name": name,

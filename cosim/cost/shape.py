@@ -118,8 +118,10 @@ class NetworkShape:
             for weights in layer.directions:
                 arrays += _arrays(layer.cell, f"layer {i}: ", weights)
                 digital += digital_work(layer.cell)
-        rows, classes = network.readout.shape
-        product = DigitalWork(units=classes, multiplications=(rows - 1) * classes, additions=(rows - 1) * classes)
+        product = NO_WORK
+        for dense in (*(h.weights for h in network.hidden), network.readout):
+            rows, units = dense.shape
+            product += DigitalWork(units=units, multiplications=(rows - 1) * units, additions=(rows - 1) * units)
         # A network that reads symbols answers at every step.
         if network.embedding is not None:
             return cls(tuple(arrays), digital + product, steps)

@@ -24,12 +24,15 @@ class LoopRamp:
         Of one chip, without comparator: the columns have their own.
     expected : ndarray (thresholds,)
         Where its transition levels are to be looked for, volts.
+    warnings : tuple of str
+        What is to be known of a block of the user's own.
     """
 
     plan: RampPlan
     program: RampProgram
     column: Chips
     expected: np.ndarray
+    warnings: tuple[str, ...] = ()
 
     @property
     def volts_per_unit(self) -> float:

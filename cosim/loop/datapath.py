@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosim.chip import ChipCell, ChipMatrix, ChipPath
-from cosim.network import Network, run_layer
+from cosim.network import LayerRun, Network, pool, run_layer
 from netlists.errors import SimulationError
 from netlists.ramp import RampProgram
 
@@ -155,10 +155,11 @@ def run_loop_network(
     x, active, counters : as for `cosim.network.run_layer`
     """
     sequences = int(active[0])
-    last = hidden = np.empty(0)
+    hidden = np.empty(0)
+    parts: list[LayerRun] = []
     for depth, layer in enumerate(chip.evaluator.layers):
         paths = [LoopPath(chip, cell, f"{depth}.{direction}", active, who, tell) for direction, cell in enumerate(layer)]
         parts = [run_layer(p, x, active, counters, backward=d == 1) for d, p in enumerate(paths)]
-        last = np.concatenate([p.last for p in parts])
         hidden = x = parts[0].outputs if len(parts) == 1 else np.concatenate([p.outputs for p in parts], axis=1)
-    return Trajectory(hidden[:, :, :sequences], network.read(last[:, :sequences].astype(np.float64)))
+    pooled = pool(parts, active, network.pooling)[:, :sequences]
+    return Trajectory(hidden[:, :, :sequences], network.read(pooled.astype(np.float64)))

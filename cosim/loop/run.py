@@ -14,6 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from characterization.streams import LoopSource, loop_stream
+from cosim.chip import describe_wire_losses, wire_losses
 from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
 from cosim.report import Results, RunOptions, Study, Work
@@ -92,7 +93,7 @@ def compute(
     check_columns(network, settings)
     digest = network_digest(network)
     parts = work.parts(network=digest)
-    sequences = choose_sequences(task.test, settings)
+    sequences = choose_sequences(network.driven(task.test), settings)
     run.say(f"chip: drawing cells, measuring the levels of its columns in ngspice, level {settings.level}")
     chip = make_chip(network, settings, parts)
     chosen = {key: len(a.chosen) for key, a in chip.arrays.items()}
@@ -141,12 +142,18 @@ def compute(
             "steps": steps,
             "sequences": sequences.numbers.tolist(),
             "chip": describe_chip(chip),
+            "wires": wire_losses(network, loop_hardware(settings)),
             "network": {"cells": [layer.cell.describe() for layer in network.layers], "sha256": digest},
             "tasks": {task.name: str(task.provenance)},
         },
         tables={f"{name}.csv": table for name, table in tables.items()},
         pictures=drawn,
-        warnings=[*chip.evaluator.hardware.warnings, *_replaced(settings, on_failure, len(tables["failures"]))],
+        warnings=[
+            *network.warnings,
+            *_of_ramps(chip),
+            *chip.evaluator.hardware.warnings,
+            *_replaced(settings, on_failure, len(tables["failures"])),
+        ],
     )
 
 
@@ -190,12 +197,19 @@ def run_loop(
     return Study("loop", LoopSettings, computed, describe).run(settings, out, options)
 
 
+def _of_ramps(chip: LoopChip) -> list[str]:
+    """What a reader must know of the blocks in the ramps, each once."""
+    return list(dict.fromkeys(line for ramp in chip.ramps.values() for line in ramp.warnings))
+
+
 def _run(network: Network, chip: LoopChip, s: Sequences, who: Who, tell: Callable[[StepConversion], None]) -> Trajectory:
     return run_loop_network(network, chip, s.x, s.active, s.counters, who, tell)
 
 
 def network_digest(network: Network) -> str:
-    """SHA-256 of a network's weights."""
+    """SHA-256 of a network's weights; of everything that makes its answers where that is more."""
+    if not network.plain_head:
+        return network.sha256
     digest = hashlib.sha256()
     for layer in network.layers:
         for parameters in layer.directions:
@@ -271,6 +285,7 @@ def describe(summary: dict[str, Any]) -> str:
     """Writes a few lines for the terminal."""
     s = summary
     lines = [
+        *describe_wire_losses(s["wires"]),
         f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.0f} a second",
         f"codes equal {100 * (s['codes_equal'] or 0):.3f} %, within 1 {100 * (s['codes_within_1'] or 0):.3f} %;"
         f" {s['disagreements']} differ",

@@ -6,13 +6,27 @@ from .files import (
 )
 from .forward import (
     LANES as LANES,
+    LayerRun as LayerRun,
     exact_activation as exact_activation,
     padded as padded,
     run_layer as run_layer,
     run_network as run_network,
 )
+from .head import (
+    DENSE as DENSE,
+    POOLINGS as POOLINGS,
+    DenseLayer as DenseLayer,
+    Scaling as Scaling,
+    pool as pool,
+)
 from .importers import (
+    CheckFailed as CheckFailed,
+    Convention as Convention,
+    Imported as Imported,
+    OwnOutputs as OwnOutputs,
     from_torch as from_torch,
+    import_network as import_network,
+    read_outputs as read_outputs,
     read_tensors as read_tensors,
     to_torch as to_torch,
     write_safetensors as write_safetensors,
@@ -20,6 +34,7 @@ from .importers import (
 from .network import (
     DIRECTIONS as DIRECTIONS,
     EpochRecord as EpochRecord,
+    ImportOrigin as ImportOrigin,
     Layer as Layer,
     LSTMNetwork as LSTMNetwork,
     Network as Network,

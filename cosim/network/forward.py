@@ -15,6 +15,8 @@ import numpy as np
 from cosim.network.cells import Cell, Datapath, State
 from netlists.function import get_activation
 
+from .head import pool
+
 LANES = 64
 
 
@@ -137,18 +139,21 @@ def run_layer(
     return LayerRun(outputs, last, state)
 
 
-def run_network(paths: Sequence[Sequence[TimedDatapath]], x: np.ndarray, active: np.ndarray, counters: np.ndarray) -> np.ndarray:
-    """Last outputs of the top layer, both directions one below the other, shape (features, lanes).
+def run_network(
+    paths: Sequence[Sequence[TimedDatapath]], x: np.ndarray, active: np.ndarray, counters: np.ndarray, pooling: str = "h_n"
+) -> np.ndarray:
+    """What is read of the top layer, both directions one below the other, shape (features, lanes).
 
     Parameters
     ----------
     paths : for each layer, the path of its forward direction and, if it has one, of its backward direction
     x, active, counters : as in `run_layer`
+    pooling : str
+        As in `pool`.
     """
-    last = np.empty(0)
+    parts: list[LayerRun] = []
     for depth, layer in enumerate(paths):
-        top = depth == len(paths) - 1
-        parts = [run_layer(p, x, active, counters, backward=d == 1, keep=not top) for d, p in enumerate(layer)]
-        last = np.concatenate([p.last for p in parts])
+        keep = depth < len(paths) - 1 or pooling != "h_n"
+        parts = [run_layer(p, x, active, counters, backward=d == 1, keep=keep) for d, p in enumerate(layer)]
         x = parts[0].outputs if len(parts) == 1 else np.concatenate([p.outputs for p in parts], axis=1)
-    return last
+    return pool(parts, active, pooling)

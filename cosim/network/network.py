@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from cosim.network.cells import LSTM, Cell, Weights, make_cell
 from cosim.tasks import SequenceSet
-from netlists.checks import Items, check, checked
+from netlists.checks import Choice, Items, check, checked
 from netlists.errors import InputError
 
-from .files import parse, read_arrays, text, write_arrays
+from .files import FOREIGN, import_line, parse, read_arrays, text, write_arrays
 from .forward import ExactPath, padded, run_network
+from .head import POOLINGS, DenseLayer, Scaling
 
 DIRECTIONS = ("forward", "backward")
 
@@ -30,6 +32,25 @@ class EpochRecord(BaseModel):
     loss: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+
+
+class ImportOrigin(BaseModel):
+    """Where an imported network comes from, what was taken for its ``forward``, and whether that was held against its outputs.
+
+    Attributes
+    ----------
+    source : str
+        File or package.
+    convention : str
+        What the scores are taken to be.
+    checked : str
+        What it was held against and how far apart the scores are; empty: nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    source: str
+    convention: str
+    checked: str = ""
 
 
 class NetworkMetadata(BaseModel):
@@ -52,6 +73,9 @@ class NetworkMetadata(BaseModel):
         Epoch whose weights were kept.
     seconds : float or None
         Wall time of the training.
+    data_sha256 : str or None
+        Digest of the training's data; None: not known.
+    imported : ImportOrigin or None
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -64,6 +88,12 @@ class NetworkMetadata(BaseModel):
     epochs: tuple[EpochRecord, ...] = ()
     best_epoch: int | None = None
     seconds: float | None = None
+    data_sha256: str | None = None
+    imported: ImportOrigin | None = None
+
+    def text(self) -> str:
+        """JSON; without the later fields where they say nothing, as files of before."""
+        return self.model_dump_json(exclude={n for n in ("data_sha256", "imported") if getattr(self, n) is None})
 
 
 @checked
@@ -105,7 +135,9 @@ class Layer:
 @checked
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Layers of cells and a digital, linear readout. Arrays are copied and read-only.
+    """Layers of cells between digital parts: scaling of the inputs, pooling over time and a readout.
+
+    Arrays are copied and read-only.
 
     Examples
     --------
@@ -121,10 +153,16 @@ class Network:
     ----------
     layers : tuple of Layer
     readout : ndarray of float64 (n_out + 1, n_classes)
-        Rows [outputs of the top layer; bias].
+        Rows [outputs of the top layer, or of the last hidden layer; bias].
     embedding : ndarray of float64 (symbols, n_in) or None
         Input vector of each symbol, for networks that read symbols.
     metadata : NetworkMetadata
+    pooling : {"h_n", "last", "mean", "max"}
+        What of the top layer's outputs is read; see `POOLINGS`.
+    hidden : tuple of DenseLayer
+        Layers between the pooled outputs and the readout.
+    scaling : Scaling or None
+        Of the features, before they drive rows; None: as they are.
 
     Raises
     ------
@@ -136,13 +174,21 @@ class Network:
     readout: Weights
     embedding: Weights | None = None
     metadata: NetworkMetadata = field(default_factory=NetworkMetadata)
+    pooling: Annotated[str, Choice(POOLINGS)] = "h_n"
+    hidden: tuple[DenseLayer, ...] = ()
+    scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
         for i, (below, layer) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
             if layer.cell.n_in != below.n_out:
                 raise InputError(f"layers[{i}]: takes {layer.cell.n_in} inputs, the layer below has {below.n_out} outputs")
-        if len(self.readout) != self.layers[-1].n_out + 1:
-            raise InputError(f"readout: has {len(self.readout)} rows, must have n_out + 1 = {self.layers[-1].n_out + 1}")
+        width = self.layers[-1].n_out
+        for name, weights in [*((f"hidden[{i}]", h.weights) for i, h in enumerate(self.hidden)), ("readout", self.readout)]:
+            if len(weights) != width + 1:
+                raise InputError(f"{name}: has {len(weights)} rows, must have n_out + 1 = {width + 1}")
+            width = weights.shape[1]
+        if self.scaling is not None and len(self.scaling.gain) != self.n_in:
+            raise InputError(f"scaling: has {len(self.scaling.gain)} features, the first layer takes {self.n_in} inputs")
         if self.embedding is not None and self.embedding.shape[1] != self.n_in:
             raise InputError(f"embedding: has {self.embedding.shape[1]} columns, the first layer takes {self.n_in} inputs")
 
@@ -172,7 +218,8 @@ class Network:
     @property
     def n_weights(self) -> int:
         """Weights of all layers and the readout, biases included."""
-        return sum(layer.n_weights for layer in self.layers) + self.readout.size
+        dense = self.readout.size + sum(h.weights.size for h in self.hidden)
+        return sum(layer.n_weights for layer in self.layers) + dense
 
     @property
     def bidirectional(self) -> bool:
@@ -185,32 +232,78 @@ class Network:
         if sequences.labels.max() >= self.n_classes:
             raise InputError(f"sequences: have label {sequences.labels.max()}, the network has {self.n_classes} classes")
 
-    def read(self, outputs: np.ndarray) -> np.ndarray:
-        """Class scores (sequences, n_classes) of the top layer's outputs (n_out, sequences)."""
-        return outputs.T @ self.readout[:-1] + self.readout[-1]
+    @property
+    def plain_head(self) -> bool:
+        """Whether the scores are a linear function of the last outputs, and the inputs drive rows as they are."""
+        return self.pooling == "h_n" and not self.hidden and self.scaling is None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user of an imported network must know: what was taken for its forward, where nothing was held against it."""
+        origin = self.metadata.imported
+        if origin is None or origin.checked:
+            return ()
+        return (
+            f"network {origin.source}: imported, UNCHECKED; taken as {origin.convention}; "
+            "`cosim import --check` holds it against the model's own outputs",
+        )
+
+    def rows(self, inputs: np.ndarray) -> np.ndarray:
+        """What drives the first layer's rows, for features (..., n_in)."""
+        return inputs if self.scaling is None else self.scaling.apply(inputs)
+
+    def driven(self, sequences: SequenceSet) -> SequenceSet:
+        """The sequences as they drive the first layer's rows."""
+        return sequences if self.scaling is None else SequenceSet(self.rows(sequences.inputs), sequences.lengths, sequences.labels)
+
+    def read(self, pooled: np.ndarray) -> np.ndarray:
+        """Class scores (sequences, n_classes) of what is read of the top layer (n_out, sequences)."""
+        x = pooled.T
+        for layer in self.hidden:
+            x = layer.apply(x)
+        return x @ self.readout[:-1] + self.readout[-1]
+
+    def with_layers(self, layers: Sequence[Layer]) -> Network:
+        """The network with other layers and everything else as it is."""
+        head = (self.metadata, self.pooling, self.hidden, self.scaling)
+        return Network(tuple(layers), self.readout, self.embedding, *head)
 
     def scores(self, sequences: SequenceSet) -> np.ndarray:
         """Class scores of each sequence in floating point, shape (sequences, n_classes); the largest is the answer."""
         self.check(sequences)
         order, active = sequences.packing()
         x = np.zeros((len(active), self.n_in, padded(len(order))))
-        x[:, :, : len(order)] = sequences.inputs[order, : len(active)].transpose(1, 2, 0)
+        x[:, :, : len(order)] = self.rows(sequences.inputs[order, : len(active)]).transpose(1, 2, 0)
         paths = [[ExactPath(layer.cell, p) for p in layer.directions] for layer in self.layers]
-        last = run_network(paths, x, active, np.zeros(x.shape[2], np.uint32))
+        last = run_network(paths, x, active, np.zeros(x.shape[2], np.uint32), self.pooling)
         out = np.empty((len(order), self.n_classes))
         out[order] = self.read(last[:, : len(order)])
         return out
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What `save` writes: the weights by name, and texts for the cells and the metadata."""
-        out = {"readout": self.readout, "metadata": np.array(self.metadata.model_dump_json())}
+        out = {"readout": self.readout, "metadata": np.array(self.metadata.text())}
         out["cells"] = np.array(json.dumps([layer.cell.describe() for layer in self.layers]))
         if self.embedding is not None:
             out["embedding"] = self.embedding
         for i, layer in enumerate(self.layers):
             for direction, parameters in zip(DIRECTIONS, layer.directions, strict=False):
                 out |= {f"layers.{i}.{direction}.{name}": w for name, w in parameters.items()}
+        if not self.plain_head:
+            out["head"] = np.array(json.dumps({"pooling": self.pooling, "hidden": [h.activation for h in self.hidden]}))
+            out |= {f"hidden.{i}": h.weights for i, h in enumerate(self.hidden)}
+            if self.scaling is not None:
+                out["scaling"] = np.stack([self.scaling.offset, self.scaling.gain])
         return out
+
+    @property
+    def sha256(self) -> str:
+        """Digest of everything that makes its answers."""
+        digest = hashlib.sha256()
+        for name, a in sorted(self.arrays().items()):
+            if name != "metadata":
+                digest.update(name.encode() + (str(a).encode() if a.dtype.kind == "U" else np.ascontiguousarray(a).tobytes()))
+        return digest.hexdigest()
 
     def task_name(self, name: str | None = None) -> str:
         """Task to judge the network on: the one that is named, otherwise the one it was trained on.
@@ -241,14 +334,24 @@ class Network:
 
     @staticmethod
     def of(
-        layers: Sequence[Layer], readout: np.ndarray, embedding: np.ndarray | None = None, metadata: NetworkMetadata | None = None
+        layers: Sequence[Layer],
+        readout: np.ndarray,
+        embedding: np.ndarray | None = None,
+        metadata: NetworkMetadata | None = None,
+        *,
+        pooling: str = "h_n",
+        hidden: Sequence[DenseLayer] = (),
+        scaling: Scaling | None = None,
     ) -> Network:
         """A network of layers, an `LSTMNetwork` if it is one plain LSTM layer on features."""
-        metadata, cell = metadata or NetworkMetadata(), layers[0].cell
-        plain = len(layers) == 1 and embedding is None and layers[0].backward is None
+        cell = layers[0].cell
+        if pooling == "last" and layers[-1].backward is None:
+            pooling = "h_n"
+        made = Network(tuple(layers), readout, embedding, metadata or NetworkMetadata(), pooling, tuple(hidden), scaling)
+        plain = len(layers) == 1 and embedding is None and layers[0].backward is None and made.plain_head
         if plain and cell == LSTM(cell.n_in, cell.n_hidden):
-            return LSTMNetwork(layers[0].forward["weights"], readout, metadata)
-        return Network(tuple(layers), readout, embedding, metadata)
+            return LSTMNetwork(layers[0].forward["weights"], readout, made.metadata)
+        return made
 
     @staticmethod
     def load(path: str | Path) -> Network:
@@ -267,7 +370,14 @@ class Network:
         InputError
             No such file, not an ``.npz`` archive, damaged, or a field that is missing, unknown or wrong; names file and field.
         """
+        if (path := Path(path)).suffix in FOREIGN and path.exists():
+            raise InputError(f"{path}: is a file of another framework; make a network of it first: {import_line(path)}")
         fields = read_arrays(path)
+        if "metadata" not in fields and fields and path.suffix == ".npz":
+            raise InputError(
+                f"{path}: has the arrays {', '.join(fields)}, not those of a network; if they are of another framework: "
+                f"{import_line(path)}"
+            )
         try:
             return _network(fields) if "cells" in fields else _lstm_network(fields)
         except InputError as e:
@@ -305,7 +415,7 @@ class LSTMNetwork(Network):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What `save` writes: two matrices and the metadata."""
-        return {"weights": self.weights, "readout": self.readout, "metadata": np.array(self.metadata.model_dump_json())}
+        return {"weights": self.weights, "readout": self.readout, "metadata": np.array(self.metadata.text())}
 
     @staticmethod
     def load(path: str | Path) -> LSTMNetwork:
@@ -333,14 +443,29 @@ def _network(fields: Mapping[str, np.ndarray]) -> Network:
         raise InputError(f"cells: {e}") from None
     names = {f"layers.{i}.{d}.{m.name}": (i, d, m.name) for i, c in enumerate(cells) for d in DIRECTIONS for m in c.matrices}
     optional = {n for n, (_, d, _) in names.items() if d == "backward"} | {"embedding"}
-    _only(fields, {"readout", "metadata", "cells", *names}, optional)
+    head = _head(fields)
+    dense = {f"hidden.{i}" for i in range(len(head["hidden"]))}
+    _only(fields, {"readout", "metadata", "cells", *names, *dense}, optional | {"head", "scaling"})
     parameters: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in cells]
     for name, (i, direction, matrix) in names.items():
         if name in fields:
             parameters[i].setdefault(direction, {})[matrix] = fields[name]
     layers = [Layer(cell, p.get("forward", {}), p.get("backward")) for cell, p in zip(cells, parameters, strict=True)]
     metadata = parse(NetworkMetadata, text(fields, "metadata"), "metadata")
-    return Network(tuple(layers), fields["readout"], fields.get("embedding"), metadata)
+    hidden = tuple(DenseLayer(fields[f"hidden.{i}"], a) for i, a in enumerate(head["hidden"]))
+    scaling = Scaling(*fields["scaling"]) if "scaling" in fields else None
+    return Network(tuple(layers), fields["readout"], fields.get("embedding"), metadata, head["pooling"], hidden, scaling)
+
+
+def _head(fields: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Pooling and the hidden layers' activations."""
+    if "head" not in fields:
+        return {"pooling": "h_n", "hidden": []}
+    try:
+        head = json.loads(text(fields, "head"))
+        return {"pooling": head["pooling"], "hidden": [str(a) for a in head["hidden"]]}
+    except (json.JSONDecodeError, TypeError, KeyError) as e:
+        raise InputError(f"head: is damaged ({e})") from None
 
 
 def _only(fields: Mapping[str, np.ndarray], allowed: Set[str], optional: Set[str] = frozenset()) -> None:

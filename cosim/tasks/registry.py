@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from cosim.tasks.speech import build_keywords, build_synthetic_keywords, build_voices, keywords
 from cosim.tasks.speech.voices import LICENCE as VOICES_LICENCE
 from cosim.tasks.texts import SHAKESPEARE, SOTU, build_ptb, ptb
+from netlists.check_rules import near
 from netlists.errors import InputError
 
 from . import cache
@@ -36,8 +36,8 @@ class TaskInfo:
         Makes the task from its source: takes a file or folder fetched before, or None.
     kind : str
         "sequences" for classification (`load_task`), "characters" for language models (`load_characters`).
-    package : str or None
-        Python package that the data ships in; such a task needs no getting.
+    ships : bool
+        Whether the data comes with this package; such a task needs no getting.
     takes_path : bool
         Whether ``build`` can do with a file or folder of the user.
     """
@@ -47,7 +47,7 @@ class TaskInfo:
     fetching: str
     build: Callable[[Path | None], Task | CharacterTask]
     kind: Literal["sequences", "characters"] = "sequences"
-    package: str | None = None
+    ships: bool = False
     takes_path: bool = True
 
 
@@ -57,7 +57,7 @@ TASKS: dict[str, TaskInfo] = {
         "CC BY 4.0",
         "nothing",
         lambda _: load_vowels(),
-        package="aeon",
+        ships=True,
         takes_path=False,
     ),
     "digits": TaskInfo(
@@ -65,7 +65,7 @@ TASKS: dict[str, TaskInfo] = {
         "CC BY 4.0",
         "nothing",
         lambda _: load_digits(),
-        package="sklearn",
+        ships=True,
         takes_path=False,
     ),
     "voices": TaskInfo(
@@ -104,14 +104,13 @@ TASKS: dict[str, TaskInfo] = {
 def info(name: str) -> TaskInfo:
     """What is known of a task; `InputError` lists the known names."""
     if name not in TASKS:
-        raise InputError(f"task={name!r}: unknown; this toolkit has {', '.join(TASKS)}")
+        raise InputError(f"task={name!r}: unknown; this toolkit has {', '.join(TASKS)}{near(name, TASKS)}")
     return TASKS[name]
 
 
 def is_here(name: str) -> bool:
     """Whether a task can be loaded without getting anything."""
-    package = info(name).package
-    return find_spec(package) is not None if package else cache.cached_bytes(name) is not None
+    return info(name).ships or cache.cached_bytes(name) is not None
 
 
 def get_task(name: str, source: Path | None = None, *, again: bool = False) -> Task | CharacterTask:
@@ -134,7 +133,7 @@ def get_task(name: str, source: Path | None = None, *, again: bool = False) -> T
     task = info(name)
     if source is not None and not task.takes_path:
         raise InputError(f"task {name!r}: takes no --from; it needs {task.fetching}")
-    if task.package:
+    if task.ships:
         return task.build(None)
     if is_here(name) and source is None and not again:
         return _restore(name)
@@ -170,7 +169,7 @@ def load_characters(name: str) -> CharacterTask:
 def load_data(name: str) -> Task | CharacterTask:
     """Loads a task of either kind by name; nothing is fetched. Raises as `load_task`, but for the kind."""
     task = info(name)
-    return task.build(None) if task.package else _restore(name)
+    return task.build(None) if task.ships else _restore(name)
 
 
 def _restore(name: str) -> Task | CharacterTask:

@@ -2,86 +2,76 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from pathlib import Path
-
 import numpy as np
 
-from netlists.errors import InputError, ToolkitError
+from netlists.errors import ToolkitError
 from netlists.files import sha256_of
 
 from .provenance import Provenance
 from .sequences import SequenceSet
+from .shipped import shipped
 from .task import Task
 
 FILES = {
     "JapaneseVowels_TRAIN.ts": "d691705fdcd951dedfd7493dfa1395a8643cf3586b37a9415c40e22a220a9b22",
     "JapaneseVowels_TEST.ts": "b33323fdf18ad1d1ce2f37fbdf529b77ee2c11d9ad2d5aeec77f85d7fece88cd",
 }
-"""The files in the installed package aeon and the SHA-256 of their data: what follows the line ``@data``, lines ended by ``\\n``.
+"""The published files and the SHA-256 of their data: what follows the line ``@data``, lines ended by ``\\n``."""
 
-The comments above that line and the line ends differ between aeon 1.0 and 1.6; the data does not.
-"""
+SHA256 = "ccb5cde03639c3a8450c583b9e00db54a4da4c6549cb5ce853dfad3b445c9eab"
+"""Of the frames (in millionths, as 32-bit integers), lengths and speakers of the training set, then of the test set."""
 
 SOURCE = (
     "Japanese Vowels, UCI Machine Learning Repository: M. Kudo, J. Toyama, M. Shimbo, Multidimensional curve classification "
     "using passing-through regions, Pattern Recognition Letters 20 (1999) 1103-1111. Utterances of nine male speakers, "
-    "7 to 29 frames of 12 LPC cepstra. Real recordings, read from the files inside the package aeon."
+    "7 to 29 frames of 12 LPC cepstra. Real recordings."
 )
 LICENCE = "CC BY 4.0 (UCI Machine Learning Repository)"
 
 
 def load_vowels() -> Task:
-    """Japanese Vowels with the published training and test sets, each feature scaled by the training frames' mean and deviation.
+    """Loads Japanese Vowels with its published sets, each feature scaled by the training frames' mean and deviation.
 
     Raises
     ------
     ToolkitError
-        aeon is not installed, or its copy of the data set is not the known one.
+        The installed copy of the data is not the known one.
     """
-    try:
-        # Imported here because it brings numba along and takes over a second, which only this function should cost.
-        import aeon.datasets
-    except ImportError as e:
-        raise ToolkitError(f"task 'vowels': its data ships inside the package aeon, which cannot be imported ({e})") from None
-    return vowels_from(Path(aeon.datasets.__file__).parent / "data" / "JapaneseVowels")
+    return vowels_from(shipped("vowels"))
 
 
-def vowels_from(folder: Path) -> Task:
-    """The task from a folder that holds the files named in `FILES`; raises `InputError` if one is missing or differs."""
-    from aeon.datasets import load_from_ts_file
+def vowels_from(arrays: dict[str, np.ndarray]) -> Task:
+    """Makes the task from the published numbers; raises `ToolkitError` if they are not the known ones.
 
-    sets, digests = [], {}
-    for name, expected in FILES.items():
-        path = folder / name
-        try:
-            raw = path.read_bytes()
-        except OSError as e:
-            raise InputError(f"{path}: cannot be read ({e.strerror}); reinstall the package aeon, which ships it") from None
-        digest = sha256_of(raw.replace(b"\r\n", b"\n").partition(b"\n@data\n")[2])
-        if digest != expected:
-            raise InputError(
-                f"{path}: SHA-256 of its data is {digest}, must be {expected}; reinstall the package aeon, which ships it"
-            )
-        digests[f"data of {name}"] = digest
-        utterances, speakers = load_from_ts_file(str(path))
-        sets.append(([np.asarray(u, float).T for u in utterances], np.asarray(speakers)))
-
-    (train, train_speakers), (test, test_speakers) = sets
-    classes, train_labels = np.unique(train_speakers, return_inverse=True)
-    frames = np.concatenate(train)
+    Parameters
+    ----------
+    arrays : dict
+        ``S_frames`` (frames, 12) in millionths, ``S_lengths`` and ``S_speakers``, each (utterances,), for S = train and test.
+    """
+    digest = sha256_of(b"".join(arrays[f"{s}_{a}"].tobytes() for s in ("train", "test") for a in ("frames", "lengths", "speakers")))
+    if digest != SHA256:
+        raise ToolkitError(f"task 'vowels': SHA-256 of its data is {digest}, must be {SHA256}; reinstall the package")
+    frames = arrays["train_frames"] / 1e6
     mean, deviation = frames.mean(axis=0), frames.std(axis=0)
+    classes = np.unique(arrays["train_speakers"])
+
+    def part(name: str) -> SequenceSet:
+        ends = np.cumsum(arrays[f"{name}_lengths"], dtype=int)
+        utterances = np.split((arrays[f"{name}_frames"] / 1e6 - mean) / deviation, ends[:-1])
+        return SequenceSet.from_list(utterances, np.searchsorted(classes, arrays[f"{name}_speakers"]))
+
+    train, test = part("train"), part("test")
     return Task(
         name="vowels",
-        train=SequenceSet.from_list([(u - mean) / deviation for u in train], train_labels),
-        test=SequenceSet.from_list([(u - mean) / deviation for u in test], np.searchsorted(classes, test_speakers)),
+        train=train,
+        test=test,
         classes=tuple(f"speaker {c}" for c in classes),
         metric="accuracy",
         provenance=Provenance(
             source=SOURCE,
-            version=f"aeon {version('aeon')}",
+            version="ships with this toolkit",
             licence=LICENCE,
-            sha256=digests,
+            sha256={f"data of {name}": known for name, known in FILES.items()},
             items={"train": len(train), "test": len(test)},
         ),
     )

@@ -12,6 +12,8 @@ from .deck import (
 )
 from .pairs import (
     LAYOUTS as LAYOUTS,
+    pair_halves as pair_halves,
+    signed_conductance as signed_conductance,
     weights_to_pairs as weights_to_pairs,
 )
 from .pwm import (
@@ -25,4 +27,9 @@ from .reduction import (
 from .solver import (
     ArraySolution as ArraySolution,
     ArraySolver as ArraySolver,
+)
+from .wire_loss import (
+    COMPENSATIONS as COMPENSATIONS,
+    WiredPairs as WiredPairs,
+    wired_pairs as wired_pairs,
 )

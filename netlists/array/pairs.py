@@ -81,3 +81,14 @@ def weights_to_pairs(
     parts = np.stack([np.maximum(w, 0.0), np.maximum(-w, 0.0)], axis=2 if layout == "columns" else 1)
     shape = (w.shape[0], 2 * w.shape[1]) if layout == "columns" else (2 * w.shape[0], w.shape[1])
     return DifferentialPairs(profile.g_min + scale * parts.reshape(shape), scale, layout)
+
+
+def pair_halves(cells: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
+    """What belongs to the positive and to the negative cells of each pair, (inputs, outputs) each."""
+    return (cells[0::2], cells[1::2]) if layout == "rows" else (cells[:, 0::2], cells[:, 1::2])
+
+
+def signed_conductance(conductance: np.ndarray, layout: str) -> np.ndarray:
+    """``G+ - G-`` of each pair, shape (inputs, outputs), siemens."""
+    positive, negative = pair_halves(conductance, layout)
+    return positive - negative

@@ -1,3 +1,6 @@
+from .autozero import (
+    AutoZero as AutoZero,
+)
 from .blocks import (
     CELL_STYLES as CELL_STYLES,
     MACRO as MACRO,
@@ -38,5 +41,6 @@ from .tile_reference import (
     predict as predict,
 )
 from .transition import (
+    probe_nodes as probe_nodes,
     transition_deck as transition_deck,
 )

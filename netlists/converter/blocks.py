@@ -11,6 +11,8 @@ from netlists.outside import UserSubcircuit, integrator_around
 from netlists.spice import subcircuits
 from netlists.technology import OPAMP_STAGES, Level, RampCircuit, pdk
 
+from .autozero import AutoZero
+
 SUPPLY = "vdd"
 """Node of the supply; only blocks of level ``sky130`` have supply ports (``vdd 0`` after the others)."""
 
@@ -48,6 +50,14 @@ class Blocks:
     def __post_init__(self) -> None:
         if self.opamp is not None and self.level != "macro":
             raise InputError(f"level={self.level!r}: an op-amp of your own takes the place of the macro-model; use level macro")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Raises `InputError` where two blocks give one name to different things: ngspice would take the same for both."""
+        a, b = self.comparator, self.opamp
+        if a and b and a.text != b.text and (both := sorted(a.defined & b.defined)):
+            which = f"comparator={a.name!r}, opamp={b.name!r}"
+            raise InputError(f"{which}: both define {both[0]}, each in its own way; give one of them another name")
 
     def __repr__(self) -> str:
         return brief(self)
@@ -60,12 +70,17 @@ class Blocks:
     @property
     def settings(self) -> tuple[str, ...]:
         """Of a `Deck` with these blocks."""
-        return pdk.SETTINGS if self.level == "sky130" else ()
+        return pdk.SETTINGS if self.has_transistors else ()
+
+    @property
+    def has_transistors(self) -> bool:
+        """Whether any block takes the models of SKY130."""
+        return self.level == "sky130" or any(own is not None and own.pdk for own in (self.comparator, self.opamp))
 
     def takes_supply(self, place: str) -> bool:
         """Whether what stands for ``comparator`` or ``opamp`` has supply ports."""
         own = getattr(self, place)
-        return self.level == "sky130" if own is None else "vdd" in own.ports
+        return self.level == "sky130" if own is None else "vdd" in own.interface
 
     @property
     def supplied(self) -> bool:
@@ -74,17 +89,20 @@ class Blocks:
 
     def models(self, *, mismatch: bool = False) -> list[str]:
         """The card of the transistor models, where there are transistors."""
-        return [pdk.lib_card(mismatch=mismatch)] if self.level == "sky130" else []
+        return [pdk.lib_card(mismatch=mismatch)] if self.has_transistors else []
 
     def text(self, *parts: str) -> str:
         """SPICE text of subcircuits: what stands for ``cells``, ``integrator``, ``comparator``, and built-in blocks by name."""
-        own = {"integrator": integrator_around(self.opamp) if self.opamp else ""}
-        # Both may come from one file.
-        if self.comparator and not ("integrator" in parts and self.comparator.text in own["integrator"]):
-            own = {"comparator": self.comparator.text} | own
+        kinds = ("integrator", "autozero_integrator")
+        around = [kind for kind in kinds if kind in parts]
+        own = {around[0]: integrator_around(self.opamp, *around)} if self.opamp and around else {}
+        if self.comparator:
+            # Both may come from one file.
+            shared = self.opamp is not None and bool(around) and self.opamp.text == self.comparator.text
+            own = own | {"comparator": self.comparator.around if shared else self.comparator.definitions}
         places = {
             "cells": "ramp_cells_selected" if self.cells == "selected" else "ramp_cell_switch",
-            "integrator": "" if self.opamp else f"integrator_{self.level}",
+            **{kind: "" if self.opamp else f"{kind}_{self.level}" for kind in kinds},
             "comparator": "" if self.comparator else f"comparator_{self.level}",
         }
         names = [name for part in parts if (name := places.get(part, part))]
@@ -114,6 +132,19 @@ def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: f
         values |= {"a0": circuit.a0, "gbw": circuit.gbw, "slew": circuit.slew, "r_rst": circuit.r_reset, "c_inj": circuit.c_inject}
         values |= {name.removeprefix("opamp_"): getattr(circuit, name) for name in OPAMP_STAGES}
     return values
+
+
+def autozero_values(level: str, autozero: AutoZero) -> dict[str, float]:
+    """Parameters that ``autozero_integrator_<level>`` has beside, or in place of, the integrator's."""
+    if level == "sky130":
+        return {"c_az": autozero.c_az}
+    return {
+        "c_az": autozero.c_az,
+        "r_az": autozero.r_az,
+        "c_inj_az": autozero.c_inject,
+        "c_inj": autozero.c_reset,
+        "c_gate": autozero.c_gate,
+    }
 
 
 def comparator_values(level: str, circuit: RampCircuit, *, offset: float) -> dict[str, float]:

@@ -22,11 +22,13 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from netlists.array import ArraySolver, Crossbar, Pwm, chosen_columns, weights_to_pairs
+from netlists.array import ArraySolver, Crossbar, Pwm, WiredPairs, chosen_columns, wired_pairs
 from netlists.checks import Array, Choice, Number, Positive, Seconds, check, checked
 from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram
 from netlists.technology import DeviceProfile, RampCircuit
+
+from .autozero import AutoZero
 
 ArrayModel = Annotated[str, Choice(("reduced", "mesh", "ideal"))]
 R_HOLD_IDEAL = 1e-3
@@ -51,6 +53,16 @@ def charge_capacitance(
     """
     charge = circuit.v_read * scale * pwm.max_code * pwm.periods * pwm.t_unit / input_max
     return charge / (program.volts_per_unit(circuit) / full_scale)
+
+
+def pairs_behind(
+    weights: npt.ArrayLike, profile: DeviceProfile, wires: dict[str, Any], compensate: str = "mean", *, w_max: float | None = None
+) -> WiredPairs:
+    """Pairs of rows that hold a matrix in one array with ``wires``, fields of `Crossbar` such as ``r_row``."""
+
+    return wired_pairs(
+        weights, profile, lambda g: ArraySolver(Crossbar(g, **wires)).transfer, compensate, layout="rows", w_max=w_max
+    )
 
 
 @checked
@@ -110,8 +122,12 @@ class Tile:
     r_hold : float
         On-resistance of the switch that separates column and integrator after the MAC, ohm (levels above ``ideal``); at level
         sky130 it sets the width of a transmission gate. Assumption: 440 um of it.
+    wire_gain : float
+        Loss in the wires that C_f makes good: charge of a unit of weight on ideal wires over that at the columns' ends.
     tau_driver : float
         Time constant of a row driver's edges at level ``macro``, seconds. Assumption.
+    autozero : AutoZero or None
+        Auto-zero of the columns' integrators; None: their offsets integrate into the columns for the whole MAC.
 
     Raises
     ------
@@ -129,6 +145,8 @@ class Tile:
     comparator_offset: Annotated[np.ndarray, Array(unit="V")] = field(default_factory=lambda: np.zeros(0))
     r_hold: Annotated[float, Number(above=0, unit="ohm")] = 5.0
     tau_driver: Seconds = 0.1e-9
+    wire_gain: Positive = 1.0
+    autozero: AutoZero | None = field(default_factory=AutoZero)
 
     def __post_init__(self) -> None:
         if self.crossbar.rows % 2:
@@ -147,10 +165,11 @@ class Tile:
         cls,
         weights: npt.ArrayLike,
         profile: DeviceProfile,
-        groups: Sequence[tuple[RampProgram, Sequence[int]]],
+        ramps: Sequence[tuple[RampProgram, Sequence[int]]],
         *,
         w_max: float | None = None,
         wires: dict[str, Any] | None = None,
+        compensate: str = "mean",
         **settings: Any,
     ) -> Tile:
         """A tile as programmed without error.
@@ -158,17 +177,20 @@ class Tile:
         Parameters
         ----------
         weights : array_like (inputs, columns)
-        groups : sequence of (program, columns)
+        ramps : sequence of (program, columns)
         w_max : float, optional
             Weight that takes the whole conductance range; default the largest magnitude.
         wires : dict, optional
             Fields of `Crossbar` other than the conductances, such as ``r_row``.
+        compensate : {"none", "mean", "wires"}
+            What makes good their loss (`netlists.array.wire_loss`).
         **settings
             Fields of `Tile`.
         """
-        pairs = weights_to_pairs(weights, profile, layout="rows", w_max=w_max)
+        pairs = pairs_behind(weights, profile, wires or {}, compensate, w_max=w_max)
         crossbar = Crossbar(pairs.conductance, **(wires or {}))
-        return cls(crossbar, pairs.scale, tuple(ColumnGroup(p, tuple(c)) for p, c in groups), **settings)
+        groups = [ColumnGroup(program, tuple(columns)) for program, columns in ramps]
+        return cls(crossbar, pairs.scale * pairs.gain, tuple(groups), wire_gain=pairs.gain, **settings)
 
     @property
     def inputs(self) -> int:
@@ -187,11 +209,11 @@ class Tile:
         return R_HOLD_IDEAL if level == "ideal" else self.r_hold
 
     def charge_capacitance(self) -> np.ndarray:
-        """C_f by charge alone, shape (C,), farads: an ideal integrator on ideal wires has V_mac in the ramp's units."""
-        out = np.empty(self.columns)
+        """C_f by charge alone, (C,), farads: ideal integrators have V_mac in the ramp's units, as far as `wire_gain` says."""
+        out, scale = np.empty(self.columns), self.scale / self.wire_gain
         for group in self.groups:
             out[list(group.columns)] = charge_capacitance(
-                group.program, self.circuit, self.pwm, self.scale, full_scale=group.full_scale, input_max=self.input_max
+                group.program, self.circuit, self.pwm, scale, full_scale=group.full_scale, input_max=self.input_max
             )
         return out
 
@@ -200,11 +222,12 @@ class Tile:
 
         Above level ``ideal`` it makes good what the integrator itself loses. While its output moves at a rate s its summing
         node is s / (2 pi gbw) off, and r_o / a0 times the current of C_f, which drives charge into the conductance S of the
-        whole column; the hold switch drops its part too. With the group's mean S,
+        whole column; the hold switch drops its part too. An auto-zero capacitor takes its part of gbw and a0
+        (`AutoZero.gain`). With the group's mean S,
 
             C_f = (C_charge - S / (2 pi gbw)) / (1 + (r_hold + r_o / a0) S)
 
-        What the wires, drivers and sense resistors drop is not made good.
+        What the wires, drivers and sense resistors drop is in `wire_gain`, as far as it is made good.
 
         Raises
         ------
@@ -214,7 +237,7 @@ class Tile:
         charge = self.charge_capacitance()
         if level == "ideal":
             return charge
-        omega = 2 * math.pi * self.circuit.gbw
+        omega = 2 * math.pi * self.circuit.gbw * (1.0 if self.autozero is None else self.autozero.gain)
         column_sum = self.crossbar.cell_conductance.sum(axis=0)
         out = np.empty(self.columns)
         for group in self.groups:

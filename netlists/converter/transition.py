@@ -5,6 +5,8 @@ Two decks share every block:
 `transition_deck`  one ramp per chip and a pair of comparators whose V_mac is sampled: in the clock period of
                    ramp step k it sits at a guess of transition level k, a little above and a little below. The
                    two comparator outputs at the latching instant bracket the level and give it by interpolation.
+                   With ``held`` each probe of each level has a comparator and a constant V_mac of its own, as a
+                   conversion has: for comparators that remember more than a clock period.
 `conversion_deck`  one ramp per chip, a bank of comparators with constant V_mac, latches and counters: codes.
 """
 
@@ -32,6 +34,7 @@ def transition_deck(
     save: Sequence[str] = (),
     control: bool = True,
     tight: bool = False,
+    held: bool = False,
 ) -> Deck:
     """Writes a deck that measures every transition level of every chip in one transient.
 
@@ -49,11 +52,13 @@ def transition_deck(
         Write the commands for plain ``ngspice -b`` too; `netlists.spice.engine.simulate` does not need them.
     tight : bool
         Waveforms with their edges, shorter time steps and `TIGHT_OPTIONS`: for a chip that did not converge.
+    held : bool
+        A comparator with constant V_mac for each probe of each level.
 
     Returns
     -------
     Deck
-        Saves ``ya<i>`` and ``yb<i>``: the comparator outputs with V_mac at ``guess -+ span``. In plain
+        Saves the outputs of `probe_nodes`: of comparators with V_mac at ``guess -+ span``. In plain
         ``ngspice -b`` it prints each level in volts and in input units, and whether the probes enclosed it.
 
     Raises
@@ -80,22 +85,33 @@ def transition_deck(
         lines.append(f"Vtick tick 0 {ticks(tick_times(program, circuit), clock.stop)}")
     own = cards.ramps(converter, chips.conductance, chips.opamp_offset, stepped=stepped)
     seen, noise = decision_noise(converter, chips, stepped=stepped)
-    # After the last transition V_mac stays: the step that ends the conversion is not measured.
-    waves = stairs(clock.step_start[: len(program.x)], guess, cards.rise_time(circuit, stepped))
-    inputs = cards.sources([f"mac{i}" for i in range(n)], waves, stepped=stepped)
     offsets = (circuit.comparator_offset + chips.comparator_offset).tolist()
+    if not held:
+        # After the last transition V_mac stays: the step that ends the conversion is not measured.
+        waves = stairs(clock.step_start[: len(program.x)], guess, cards.rise_time(circuit, stepped))
+        inputs = cards.sources([f"mac{i}" for i in range(n)], waves, stepped=stepped)
     for i in range(n):
-        lines += [*own[i], inputs[i], *noise[i : i + 1]]
-        for probe, shift in (("a", -span), ("b", span)):
-            lines.append(f"Vprobe{probe}{i} mac{probe}{i} mac{i} DC {shift!r}")
-            lines += cards.comparator(f"{probe}{i}", f"{seen}{i}", f"mac{probe}{i}", blocks, circuit, offset=offsets[i])
-    nodes = [*(f"y{probe}{i}" for i in range(n) for probe in "ab"), "com", *save]
+        lines += [*own[i], *noise[i : i + 1]]
+        for k, at in enumerate(guess[i].tolist() if held else [0.0]):
+            mac = f"mac{i}_{k}" if held else f"mac{i}"
+            lines.append(f"V{mac} {mac} 0 DC {at!r}" if held else inputs[i])
+            for probe, shift in (("a", -span), ("b", span)):
+                tag = f"{probe}{i}_{k}" if held else f"{probe}{i}"
+                lines.append(f"Vprobe{tag} mac{tag} {mac} DC {shift!r}")
+                lines += cards.comparator(tag, f"{seen}{i}", f"mac{tag}", blocks, circuit, offset=offsets[i], clock="dclk")
+    nodes = [*dict.fromkeys(probe_nodes(n, len(program.x), held=held).transpose(1, 2, 0).ravel().tolist()), "com", *save]
     options, longest = cards.step_options(circuit, stepped=stepped, tight=tight)
-    commands = _transition_control(converter, n, guess, span) if control else ""
+    commands = _transition_control(converter, guess, span, probe_nodes(n, len(program.x), held=held)) if control else ""
     return cards.transient([*lines, options], [f"v({node})" for node in nodes], longest, clock.stop, blocks, commands)
 
 
-def _transition_control(converter: Converter, n: int, guess: np.ndarray, span: float) -> str:
+def probe_nodes(n: int, levels: int, *, held: bool = False) -> np.ndarray:
+    """Names of the comparator outputs that bracket each level, below and above: shape (2, n, levels)."""
+    names = [[[f"y{p}{i}_{k}" if held else f"y{p}{i}" for k in range(levels)] for i in range(n)] for p in "ab"]
+    return np.array(names)
+
+
+def _transition_control(converter: Converter, guess: np.ndarray, span: float, nodes: np.ndarray) -> str:
     program, circuit = converter.program, converter.circuit
     scale = program.volts_per_unit(circuit)
     lines = [
@@ -103,11 +119,11 @@ def _transition_control(converter: Converter, n: int, guess: np.ndarray, span: f
         "run",
         "echo t_CHIP_K is transition level K in volts, x_CHIP_K in input units, bracketed_CHIP_K whether the probes enclose it",
     ]
-    for i in range(n):
+    for i in range(len(guess)):
         for k in range(1, len(program.x) + 1):
             at = f"{converter.clock.latch[k - 1]:.12g}"
             lines += [
-                *(f"meas tran {probe} find v(y{probe}{i}) at={at}" for probe in "ab"),
+                *(f"meas tran {p} find v({nodes[side, i, k - 1]}) at={at}" for side, p in enumerate("ab")),
                 *(f"let {probe} = {probe} - {circuit.v_cm!r}" for probe in "ab"),
                 f"let t_{i}_{k} = {float(guess[i, k - 1])!r} + {span!r} * (a + b) / (a - b)",
                 f"let x_{i}_{k} = (t_{i}_{k} - {circuit.v_cm!r}) / {scale!r}",

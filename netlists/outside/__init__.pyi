@@ -1,15 +1,29 @@
 from .analysis import (
     requests as requests,
 )
+from .block_file import (
+    BlockFile as BlockFile,
+    ComparatorMacro as ComparatorMacro,
+    OpampMacro as OpampMacro,
+)
 from .deck import (
     read_outside_deck as read_outside_deck,
 )
+from .dialects import (
+    COMPATIBILITY as COMPATIBILITY,
+)
+from .ports import (
+    ROLES as ROLES,
+    Wiring as Wiring,
+)
 from .run import (
+    DeckResults as DeckResults,
     Wave as Wave,
     Waves as Waves,
-    simulate_analysis as simulate_analysis,
+    simulate_outside as simulate_outside,
 )
 from .subcircuit import (
+    PDKS as PDKS,
     UserSubcircuit as UserSubcircuit,
     integrator_around as integrator_around,
     load_user_subcircuit as load_user_subcircuit,

@@ -1,4 +1,4 @@
-"""Analyses as data: what a .tran, .ac, .dc or .op card asks for, and how to tell that ngspice has done all of it."""
+"""Analyses as data: what a .tran, .ac, .dc, .op, .noise or .tf card asks for, and how to tell that ngspice has done all of it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import numpy as np
 
 from netlists.checks import Choice, checked
 from netlists.errors import InputError
-from netlists.spice import Card, spice_number, words
+from netlists.spice import ANALYSES, Card, spice_number, words
 
-PLOTS = {"tran": "Transient Analysis", "ac": "AC Analysis", "dc": "DC transfer characteristic", "op": "Operating Point"}
-"""ngspice's name for the result of each analysis."""
-Kind = Annotated[str, Choice(PLOTS)]
+Kind = Annotated[str, Choice(ANALYSES)]
 
-_ARGUMENTS = {"tran": (2, 5), "ac": (4, 4), "dc": (4, 8), "op": (0, 0)}
-_NODE = r"[^\s(),;\"'`$={}<>|&\[\]]+"
+_ARGUMENTS = {"tran": (2, 5), "ac": (4, 4), "dc": (4, 8), "op": (0, 0), "noise": (5, 7), "tf": (2, 2)}
+_NODE = r"[^\s(),;\"'`$={}|&]+"
 _VECTOR = rf"@{_NODE}\[\w+\]|[vi]\(\s*{_NODE}\s*(?:,\s*{_NODE}\s*)?\)|{_NODE}"
 
 
@@ -29,7 +27,7 @@ class Analysis:
 
     Attributes
     ----------
-    kind : {"tran", "ac", "dc", "op"}
+    kind : {"op", "dc", "ac", "tran", "noise", "tf", "sens", "pz", "disto", "sp"}
     arguments : tuple of str
         As in the card: SPICE numbers, names, or ``{expressions}``.
     """
@@ -42,7 +40,7 @@ class Analysis:
         """The analysis of a card (``.tran 1n 1u``) or of a command (``tran 1n 1u``); `InputError` names line and construct."""
         kind = card.word.removeprefix(".")
         arguments = tuple(words(card.text)[1:])
-        low, high = _ARGUMENTS[kind]
+        low, high = _ARGUMENTS.get(kind, (1, 20))
         if not low <= len(arguments) <= high or (kind == "dc" and len(arguments) % 4):
             raise card.refused(f"takes {' or '.join(str(n) for n in dict.fromkeys((low, high)))} values, got {len(arguments)}")
         if bad := [a for a in arguments if re.search(r"[$`<>|;\"]", a)]:
@@ -69,8 +67,10 @@ class Analysis:
         scale : ndarray (points,)
             Time, frequency or the swept value; any array of length 1 for ``op``.
         """
-        if self.kind == "op":
+        if self.kind in ("op", "tf"):
             return None if len(scale) == 1 else f"{len(scale)} points instead of 1"
+        if self.kind not in ("dc", "tran", "ac"):
+            return None if len(scale) else "no points"
         if len(scale) == 0:
             return "no points"
         if self.kind == "dc":

@@ -1,12 +1,14 @@
 """Decks written by somebody else: read, checked, and made into a `Deck` that does nothing but simulate.
 
 Nothing of the file reaches ngspice unread: comments are dropped, included files are read here (ngspice gets no file
-name), control blocks are not run (their analyses and ``save`` lines count as cards), and every card that is left
-passed `netlists.spice.safety`.
+name), commands of control blocks are those of `netlists.outside.control`, and every card that is left passed
+`netlists.spice.safety`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +24,20 @@ from netlists.spice import (
     Deck,
     Permissions,
     check_circuit_card,
-    check_command,
     words,
 )
 from netlists.spice.cards import cards
 
 from .analysis import Analysis, Kind, requests, save_card
+from .control import safe_commands
+from .dialects import FOREIGN_CARDS, decoded, title_warning
 
 MAX_CHARACTERS = 64_000_000
 """Of a deck with everything it includes: a whole PDK has about 20 million."""
 MAX_DEPTH = 40
 """Files that include one another."""
+MAX_FILES, MAX_LINES = 2_000, 1_000_000
+"""Of a deck with everything it includes: a whole PDK has about 100 files and 200,000 lines."""
 
 
 @checked
@@ -43,51 +48,64 @@ class OutsideDeck:
     Attributes
     ----------
     path : Path
-    body : str
-        Elements, definitions and settings: SPICE text without comments.
+    cards : tuple of Card
+        Elements, definitions and settings.
     analyses : tuple of Analysis
-        In the order of the file.
+        Of its cards, in the order of the file.
     saved : tuple of str
-        Vectors its ``.save`` cards name; empty if it has none.
-    commands : str
-        Commands of its control blocks, when they are allowed; else empty.
+        Vectors its ``.save`` and ``.print`` cards name; empty if it has none.
+    commands : tuple of str
+        What is run of its control blocks, which then decide what is simulated.
     skipped : tuple of str
         What was left out, and where.
+    warnings : tuple of str
+        What may not be meant as it is read.
     """
 
     path: Path
-    body: str
+    cards: tuple[Card, ...]
     analyses: tuple[Analysis, ...]
     saved: tuple[str, ...]
-    commands: str
+    commands: tuple[str, ...]
     skipped: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
-    def analysis(self, kind: str | None = None) -> Analysis:
-        """The analysis to run: the only one, or the only one of this kind (``tran``, ``ac``, ``dc``, ``op``).
+    @property
+    def body(self) -> str:
+        """SPICE text of the circuit, without comments."""
+        return "\n".join(card.lines for card in self.cards)
+
+    def chosen(self, kind: str | None = None) -> tuple[Analysis, ...]:
+        """Analyses of its cards, all or those of a kind (``tran``, ``ac``, ``dc``, ``op`` ...).
 
         Raises
         ------
         InputError
-            If there is none, or more than one.
+            If there is none.
         """
         check(Kind | None, kind, "analysis")
-        of_kind = [a for a in self.analyses if kind in (None, a.kind)]
+        of_kind = tuple(a for a in self.analyses if kind in (None, a.kind))
         if not of_kind:
             there = ", ".join(a.card for a in self.analyses) or "none"
-            raise InputError(f"{self.path}: has no .{kind or 'tran, .ac, .dc or .op'} analysis; found: {there}")
-        if len(of_kind) > 1:
-            choose = "choose one by its kind" if len({a.kind for a in of_kind}) > 1 else "keep one"
-            raise InputError(f"{self.path}: has {len(of_kind)} analyses ({', '.join(a.card for a in of_kind)}): {choose}")
-        return of_kind[0]
+            raise InputError(f"{self.path}: has no .{kind or 'tran, .ac, .dc, .op, .noise or .tf'} analysis; found: {there}")
+        return of_kind
 
-    def deck(self, vectors: tuple[str, ...] = (), kind: str | None = None) -> Deck:
-        """The deck with one analysis, saving ``vectors`` (default: those of its ``.save`` cards, else all).
-
-        With commands allowed its own commands decide which analyses run, and ``kind`` has no say.
-        """
+    def deck(self, analyses: Sequence[Analysis], control: Sequence[str], vectors: Sequence[str], settings: Sequence[str]) -> Deck:
+        """The deck with these analyses, commands and saved vectors."""
         title = "".join(c if " " <= c <= "~" else "?" for c in self.path.name)
-        analyses = [a.card for a in self.analyses] if self.commands else [self.analysis(kind).card]
-        return Deck("\n".join([f"deck {title}", self.body, save_card(vectors or self.saved), *analyses, ""]), self.commands)
+        lines = [f"deck {title}", self.body, save_card(tuple(vectors)), *(a.card for a in analyses), ""]
+        return Deck("\n".join(lines), "\n".join(control), tuple(settings))
+
+    def place(self, line: int) -> str:
+        """Where line ``line`` of `deck` comes from: ``FILE, line N``; empty if it is none of the file's."""
+        at = 2
+        for card in self.cards:
+            if line < at:
+                break
+            if line < at + len(card.parts):
+                return f"{card.file}, line {card.line}"
+            at += len(card.parts)
+        return ""
 
 
 def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> OutsideDeck:
@@ -99,37 +117,48 @@ def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> Outsi
         If the file cannot be read, or holds something that is not allowed: names file, line and construct.
     """
     path = Path(path)
-    body, analyses, saved, commands, skipped = [], [], [], [], []
-    left: list[Card] = []
+    body, analyses, saved, printed, control, skipped = [], [], [], [], [], []
     for card in read_cards(path, allowed, title=True):
         name = card.word.removeprefix(".")
-        if card.control:
-            if allowed.commands:
-                commands.append(card)
-                continue
-            check_command(card)
-        if name in ANALYSES and (card.control or card.word.startswith(".")):
-            analyses.append(Analysis.parse(card))
-        elif name == "save" and (card.control or card.word.startswith(".")):
+        if name == "save" and (card.control or card.word.startswith(".")):
             saved += requests(card.text.partition(" ")[2], card)
         elif card.control:
-            left.append(card)
-        elif card.word in OUTPUTS | OTHER_ANALYSES:
+            control.append(card)
+        elif card.word.startswith(".") and name in ANALYSES:
+            analyses.append(Analysis.parse(card))
+        elif card.word in FOREIGN_CARDS and card.word != ".backanno":
+            raise card.refused(FOREIGN_CARDS[card.word])
+        elif card.word in OUTPUTS | OTHER_ANALYSES | {".backanno"}:
             skipped.append(f"{card.file}, line {card.line}: {card.word}")
+            printed += _printed(card)
         else:
             check_circuit_card(card, allowed)
             body.append(card)
-    if left:
-        skipped.append(f"{left[0].file}, line {left[0].line}: control block, {len(left)} commands that only steer, print or plot")
+    left: list[str] = []
+    if allowed.commands:
+        # The results are read after the commands have run, so they must not end ngspice.
+        commands = [card.text for card in control if card.word not in ("quit", "exit")]
+    else:
+        commands, left = safe_commands(control)
+    if control and analyses and not any(card.word == "run" for card in control):
+        commands.append("run")
     return OutsideDeck(
         path,
-        "\n".join(card.lines for card in body),
+        tuple(body),
         tuple(dict.fromkeys(analyses)),
-        tuple(dict.fromkeys(saved)),
-        # The results are read after the commands have run, so they must not end ngspice.
-        "\n".join(card.text for card in commands if card.word not in ("quit", "exit")),
-        tuple(skipped),
+        tuple(dict.fromkeys([*saved, *(["all", *printed] if printed and not saved else printed)])),
+        tuple(commands) if control else (),
+        (*skipped, *left),
+        tuple(title_warning(path, body)),
     )
+
+
+def _printed(card: Card) -> list[str]:
+    """Vectors of a ``.print`` card that are not saved of themselves, such as a device's current."""
+    found = (
+        re.findall(r"@[^\s\[\]]+\[\w+\]|\bi\([rcldmqj][^\s(),]*\)", card.text.lower()) if card.word in (".print", ".plot") else []
+    )
+    return [v for text in found for v in requests(text, card)]
 
 
 def read_cards(path: str | Path, allowed: Permissions = NOTHING, *, title: bool) -> list[Card]:
@@ -163,7 +192,7 @@ class _Reader:
     def __init__(self, root: Path, allowed: Permissions) -> None:
         self.root = root
         self.allowed = allowed
-        self.characters = 0
+        self.characters = self.files = self.lines = 0
         self.open: list[tuple[Path, str | None]] = []
 
     def cards(self, path: Path, section: str | None, *, title: bool, asked: Card | None) -> list[Card]:
@@ -198,8 +227,12 @@ class _Reader:
             self.characters += path.stat().st_size
             if self.characters > MAX_CHARACTERS:
                 raise refuse(f"the deck and what it includes have more than {MAX_CHARACTERS // 1_000_000} million characters")
-            # Comments may be in any encoding; cards are ASCII, which `cards` checks.
-            return path.read_bytes().decode("utf-8", errors="replace")
+            data = path.read_bytes()
+            self.files += 1
+            self.lines += data.count(b"\n")
+            if self.files > MAX_FILES or self.lines > MAX_LINES:
+                raise refuse(f"the deck and what it includes are more than {MAX_FILES} files or {MAX_LINES} lines")
+            return decoded(data, refuse)
         except (OSError, ValueError) as e:
             if isinstance(e, InputError):
                 raise
@@ -212,7 +245,7 @@ def _section(found: list[Card], name: str, section: str | None, asked: Card | No
     inside: Card | None = None
     current: str | None = None
     for card in found:
-        arguments = words(card.text)[1:]
+        arguments = words(card.text)[1:] if card.word == ".lib" else []
         if card.word == ".lib" and len(arguments) == 1 and not card.control:
             if inside:
                 raise card.refused(f"the section of line {inside.line} is still open: it needs .endl")

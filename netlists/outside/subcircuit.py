@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
+from typing import Annotated, Any
 
-from netlists.checks import Choice, check, checked
+from netlists.checks import Choice, NonNegative, check, checked
 from netlists.errors import InputError
-from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, subcircuit, words
+from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, spice_number, subcircuit, words
 from netlists.spice.cards import cards
+from netlists.spice.deck import FOREIGN
 
 from .deck import read_cards
+from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_ports
 
 _NAME = re.compile(r"[\w.$\-]+", re.ASCII)
+_NO_WIRING = Wiring()
 
-ROLES = {"comparator": ("inp", "inn", "out", "com"), "opamp": ("inp", "inn", "out", "com")}
-"""Ports that each role needs; the built-in blocks of these names say in their headers what each port is."""
-
-SUPPLIES = ("vdd", "vss")
-"""Ports a block may have besides those of its role."""
+SOURCES = ("comparator_offset", "comparator_noise", "opamp_offset")
+"""Sources of variation that a block may have sigmas of."""
+PDKS = ("", "sky130")
+"""Libraries of transistor models that a block may take."""
 
 
 @checked
@@ -35,9 +38,17 @@ class UserSubcircuit:
     text : str
         Everything its file defines (subcircuits, models, parameters), SPICE text; comments are taken out.
     ports : tuple of str
-        What each of its ports is, in its own order: names of the role's ports, ``vdd``, ``vss``.
+        What each of its ports is, in its own order: ``inp``, ``inn``, ``out``, ``com``, ``vdd``, ``vss``, ``clk`` or ``bias``.
     params : tuple of str
         Names of the parameters it declares, lower case.
+    bias : tuple of (port, what)
+        What each port that is ``bias`` gets, as `ports.bias_value` writes it.
+    values : tuple of (parameter, value)
+        Parameters that are set, SPICE text; the others keep their own defaults.
+    pdk : str
+        Library of transistor models that it takes, ``sky130``; empty: its text has all it needs.
+    statistics : tuple of (source, sigma)
+        Its own sigmas in volts, by their names in a variation: they are drawn in place of those of our blocks.
 
     Raises
     ------
@@ -50,16 +61,95 @@ class UserSubcircuit:
     ports: tuple[str, ...]
     params: tuple[str, ...]
 
+    bias: tuple[tuple[str, str], ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    pdk: Annotated[str, Choice(PDKS)] = ""
+    statistics: tuple[tuple[Annotated[str, Choice(SOURCES)], NonNegative], ...] = ()
+
     def __post_init__(self) -> None:
         found = cards(self.text, f"subcircuit {self.name!a}", title=False)
         heads = _definitions(found)
         if self.name not in heads or not _NAME.fullmatch(self.name):
             raise InputError(f"subcircuit {self.name!a}: its text has no such .subckt; it has {', '.join(heads) or 'none'}")
-        ports, params = _header(heads[self.name])
-        role = next((r for r, needed in ROLES.items() if set(needed) == set(self.ports) - set(SUPPLIES)), "comparator")
-        if (self.ports, self.params) != (_match(ports, role, heads[self.name]), params):
-            raise heads[self.name].refused(f"does not have the ports {self.ports} and the parameters {self.params}")
+        head = heads[self.name]
+        self._check_ports(head, *_header(head))
+        if self.name_of_instance != self.name and self.name_of_instance in heads:
+            raise heads[self.name_of_instance].refused("is the name of what stands around the block: give it another one")
         object.__setattr__(self, "text", _text(found))
+
+    def _check_ports(self, head: Card, own: list[str], params: tuple[str, ...]) -> None:
+        roles = [p for p in self.ports if p != BIAS]
+        biased = tuple(port for port, what in zip(own, self.ports, strict=False) if what == BIAS)
+        if (
+            len(own) != len(self.ports)
+            or params != self.params
+            or len(set(roles)) != len(roles)
+            or not set(ROLES["comparator"]) <= set(roles) <= {*ROLES["comparator"], *OPTIONAL["comparator"]}
+            or biased != tuple(port for port, _ in self.bias)
+            or any(bias_value(port, what) != what for port, what in self.bias)
+        ):
+            raise head.refused(f"does not have the ports {self.ports} with the bias {self.bias} and the parameters {self.params}")
+        for name, value in self.values:
+            if name not in params:
+                raise head.refused(f"params {name}={value}: it declares no such parameter; it has {', '.join(params) or 'none'}")
+            spice_number(value)
+
+    @property
+    def name_of_instance(self) -> str:
+        """The subcircuit that decks call: its own, or one around it that has its bias and its values."""
+        return f"{self.name}_wired" if self.bias or self.values else self.name
+
+    @property
+    def definitions(self) -> str:
+        """SPICE text of everything that an instance needs."""
+        return f"{FOREIGN}{self.name}\n{self.text}{self.around}"
+
+    @property
+    def defined(self) -> set[str]:
+        """What its text defines outside every subcircuit, such as ``.model nch``."""
+        found, depth = set(), 0
+        for card in cards(self.text, self.name, title=False):
+            if not depth and card.word in (".subckt", ".model", ".func"):
+                found.add(f"{card.word} {re.split(r'[ (]', words(card.text)[1].lower())[0]}")
+            elif not depth and card.word == ".param":
+                found |= {f".param {w.partition('=')[0].lower()}" for w in words(card.text)[1:]}
+            depth += (card.word == ".subckt") - (card.word == ".ends")
+        return found
+
+    @property
+    def around(self) -> str:
+        """SPICE text of the subcircuit around it that has its bias and values; empty if it has none."""
+        if self.name_of_instance == self.name:
+            return ""
+        lines, given, at = [], dict(self.bias), []
+        own, _ = _header(_definitions(cards(self.text, self.name, title=False))[self.name])
+        for number, (port, what) in enumerate(zip(own, self.ports, strict=True)):
+            more, node = bias_cards(number, given[port], "vdd" in self.ports) if what == BIAS else ([], what)
+            lines += more
+            at.append(node)
+        card = " ".join(["Xown", *at, self.name, *(f"{name}={value}" for name, value in self.values)])
+        head = f".subckt {self.name_of_instance} {' '.join(self.interface)}"
+        return "\n".join([head, *lines, card, f".ends {self.name_of_instance}", ""])
+
+    @property
+    def interface(self) -> tuple[str, ...]:
+        """Ports of an instance, in order: those of its role, supplies, and what its bias is tied to."""
+        ties = [what for _, what in self.bias if what in ("vdd", "vss", "com")]
+        return tuple(dict.fromkeys([p for p in self.ports if p != BIAS] + ties))
+
+    @property
+    def wiring(self) -> str:
+        """What each of its ports gets, in one line."""
+        own, _ = _header(_definitions(cards(self.text, self.name, title=False))[self.name])
+        given, said = dict(self.bias), {"vss": "vss (0 V)", "vdd": "vdd (supply)", "com": "com (analog ground)"}
+        ports = [f"{p.upper()} = {given[p] if r == BIAS else said.get(r, r)}" for p, r in zip(own, self.ports, strict=True)]
+        if "com" not in self.ports:
+            ports.append("no port for analog ground: its output is read against v_cm")
+        return f"{self.name}: {', '.join([*ports, *(f'parameter {n} = {v}' for n, v in self.values)])}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready dictionary; without bias and values where it has none, as those came later."""
+        return {k: v for k, v in asdict(self).items() if v or k not in ("bias", "values", "pdk", "statistics")}
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:
         """Nodes of an instance in the order of its ports.
@@ -72,39 +162,42 @@ class UserSubcircuit:
         Raises
         ------
         InputError
-            If it has a supply port for which no node is given.
+            If it has a port, such as a supply or a clock, for which no node is given.
         """
-        if missing := [p for p in self.ports if p not in connections]:
+        if missing := [p for p in self.interface if p not in connections]:
             raise InputError(
                 f"subcircuit {self.name}: port {missing[0]!r} has no node here; connected are {', '.join(connections)}"
             )
-        return [connections[p] for p in self.ports]
-
-    def accepted(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Those of the values that it declares as parameters; the others it does not have."""
-        return {name: value for name, value in values.items() if name in self.params}
+        return [connections[p] for p in self.interface]
 
 
-def integrator_around(opamp: UserSubcircuit) -> str:
-    """SPICE text of ``integrator_user``: integrator_macro with another op-amp, ports ``sum out com rst vdd vss``.
+def integrator_around(opamp: UserSubcircuit, *kinds: str) -> str:
+    """SPICE text of each ``<kind>_user``: ``<kind>_macro`` with another op-amp, with the ports ``vdd vss`` after the others.
 
-    An op-amp without a parameter ``v_os`` gets its offset from a source in series with its input.
+    The offset comes from a source in series with its input; of our op-amp's parameters it gets none.
+
+    Parameters
+    ----------
+    kinds : {"integrator", "autozero_integrator"}
     """
-    text = subcircuit("integrator_macro")
-    block = text[text.index(".subckt integrator_macro") :].replace("integrator_macro", "integrator_user")
-    nodes = opamp.nodes({"inp": "ref", "inn": "sum", "out": "out", "com": "com", "vdd": "vdd", "vss": "vss"})
-    passed = opamp.accepted({name: f"{{{name}}}" for name in ("a0", "gbw", "slew", "v_os")})
-    offset = "0" if "v_os" in passed else "{v_os}"
-    card = " ".join(["x1", *nodes, opamp.name, *(f"{name}={value}" for name, value in passed.items())])
-    block = re.sub(r"^x1 .*$", f"vos ref com {offset}\n{card}", block, flags=re.MULTILINE)
-    return opamp.text + block.replace("sum out com rst params:", "sum out com rst vdd vss params:")
+    blocks = []
+    for kind in kinds:
+        text = subcircuit(f"{kind}_macro")
+        block = text[text.index(f".subckt {kind}_macro") :].replace(f"{kind}_macro", f"{kind}_user")
+        inn, out = re.findall(r"^x1 \S+ (\S+) (\S+) ", block, flags=re.MULTILINE)[0]
+        nodes = opamp.nodes({"inp": "ref", "inn": inn, "out": out, "com": "com", "vdd": "vdd", "vss": "vss"})
+        card = " ".join(["x1", *nodes, opamp.name_of_instance])
+        block = re.sub(r"^x1 .*$", f"vos ref com {{v_os}}\n{card}", block, flags=re.MULTILINE)
+        blocks.append(block.replace(" params:", " vdd vss params:", 1))
+    return opamp.definitions + "".join(blocks)
 
 
-def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) -> UserSubcircuit:
-    """Reads ``FILE:NAME`` and checks that the subcircuit can play a role.
+def load_user_subcircuit(
+    where: str, role: str, allowed: Permissions = NOTHING, wiring: Wiring = _NO_WIRING, pdk: str = ""
+) -> UserSubcircuit:
+    """Reads ``FILE:NAME`` and checks that the subcircuit can play a role; or ``FILE.json``, a block file.
 
-    Ports are matched by name when all of the role's names are there, in any order; when none of them is there the ports
-    are taken in the role's order. Supply ports ``vdd`` and ``vss`` may stand anywhere.
+    Ports are known by their names (`ports.NAMES`), or as ``wiring`` says; a port that neither tells is an error.
 
     Parameters
     ----------
@@ -113,6 +206,10 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) 
     role : {"comparator", "opamp"}
     allowed : Permissions
         Which files its file may include; what is taken from them may never read a file.
+    wiring : Wiring
+        Roles of ports, bias of others, values of parameters.
+    pdk : str
+        Library of transistor models that it takes.
 
     Raises
     ------
@@ -132,6 +229,12 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) 
     ('mine', ('com', 'inp', 'inn', 'out'), ('gain',))
     """
     check(Choice(ROLES), role, "role")
+    if where.endswith((".json", ".json:transistors")):
+        from .block_file import load_block
+
+        if wiring != _NO_WIRING:
+            raise InputError(f"{role} {where!r}: a block file has its ports, bias and parameters; give none")
+        return load_block(where, role)
     file, separator, name = where.rpartition(":")
     if not (separator and file and _NAME.fullmatch(name)):
         raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")
@@ -140,8 +243,11 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING) 
     definitions = _definitions(found)
     if name not in definitions:
         raise InputError(f"{role} {where!r}: {file} has no .subckt {name}; it has {', '.join(definitions) or 'none'}")
-    ports, params = _header(definitions[name])
-    return UserSubcircuit(name, _text(found), _match(ports, role, definitions[name]), params)
+    head = definitions[name]
+    own, params = _header(head)
+    roles, bias = match_ports(own, role, head, wiring)
+    values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
+    return UserSubcircuit(name, _text(found), roles, params, bias, values, pdk)
 
 
 def _text(found: list[Card]) -> str:
@@ -195,22 +301,6 @@ def _header(card: Card) -> tuple[list[str], tuple[str, ...]]:
     if twice := [p for i, p in enumerate(ports) if p in ports[:i]]:
         raise card.refused(f"port {twice[0]!r} is there twice")
     return ports, tuple(params)
-
-
-def _match(ports: list[str], role: str, card: Card) -> tuple[str, ...]:
-    """The role's name of each port."""
-    needed = ROLES[role]
-    signals = [p for p in ports if p not in SUPPLIES]
-    takes = f"a {role} has the ports {' '.join(needed)}, and may have {' '.join(SUPPLIES)}"
-    named = [p for p in signals if p in needed]
-    if not named and len(signals) == len(needed):
-        names = iter(needed)
-        return tuple(p if p in SUPPLIES else next(names) for p in ports)
-    if missing := [p for p in needed if p not in signals]:
-        raise card.refused(f"port {missing[0]!r} is missing: {takes}")
-    if extra := [p for p in signals if p not in needed]:
-        raise card.refused(f"port {extra[0]!r} is unknown: {takes}")
-    return tuple(ports)
 
 
 def _built_in() -> set[str]:

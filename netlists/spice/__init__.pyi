@@ -11,6 +11,7 @@ from .engine import (
     RUNNERS as RUNNERS,
     simulate as simulate,
     simulate_draws as simulate_draws,
+    watched as watched,
 )
 from .numbers import (
     spice_number as spice_number,
@@ -29,21 +30,25 @@ from .pyspice import (
     find_library as find_library,
     is_error as is_error,
     shared_instance as shared_instance,
+    warning_lines as warning_lines,
 )
 from .raw_file import (
     RawPlot as RawPlot,
     read_raw_plot as read_raw_plot,
+    write_raw_plots as write_raw_plots,
 )
 from .safety import (
     ANALYSES as ANALYSES,
+    COMMANDS_HINT as COMMANDS_HINT,
     DEFINITIONS as DEFINITIONS,
     FILES_HINT as FILES_HINT,
     NOTHING as NOTHING,
+    OPTIONS as OPTIONS,
     OTHER_ANALYSES as OTHER_ANALYSES,
     OUTPUTS as OUTPUTS,
+    RESULTS as RESULTS,
     Permissions as Permissions,
     check_circuit_card as check_circuit_card,
-    check_command as check_command,
 )
 from .waveforms import (
     pulses as pulses,

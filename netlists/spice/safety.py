@@ -48,15 +48,20 @@ ELEMENTS = frozenset("abcdefghijklmopqrstuvwxyz") - {"n"}
 
 DEFINITIONS = frozenset((".subckt", ".ends", ".model", ".param", ".func", ".if", ".elseif", ".else", ".endif"))
 SETTINGS = frozenset((".global", ".ic", ".nodeset", ".temp", ".options", ".option", ".opt"))
-OUTPUTS = frozenset((".print", ".plot", ".probe", ".four", ".width", ".meas", ".measure", ".title", ".csparam"))
-"""Cards that change no result of the simulation: left out."""
+RESULTS = frozenset((".meas", ".measure", ".csparam", ".probe", ".four"))
+"""Cards that ask for values beside the vectors."""
+OUTPUTS = frozenset((".print", ".plot", ".width", ".title"))
+"""Cards that only print: left out."""
 
-ANALYSES = ("op", "dc", "ac", "tran")
-OTHER_ANALYSES = frozenset((".noise", ".tf", ".sens", ".disto", ".pz", ".pss", ".sp", ".hb"))
+ANALYSES = ("op", "dc", "ac", "tran", "noise", "tf", "sens", "pz", "disto", "sp")
+OTHER_ANALYSES = frozenset((".pss", ".hb"))
+"""Analyses that are left out."""
 
 # How a line begins at which ngspice runs commands or reads a file while it parses: comments that are commands, and every card
 # that is not known. ngspice takes .controlx for .control, and blanks before either.
-_KNOWN = sorted(word[1:] for word in (*DEFINITIONS, *SETTINGS, *OUTPUTS, *OTHER_ANALYSES, ".save", *(f".{a}" for a in ANALYSES)))
+_KNOWN = sorted(
+    word[1:] for word in (*DEFINITIONS, *SETTINGS, *RESULTS, *OUTPUTS, *OTHER_ANALYSES, ".save", *(f".{a}" for a in ANALYSES))
+)
 _ACTS = re.compile(rf"^[^\S\n]*(\*#|\*ng_script|\.(?!(?:{'|'.join(_KNOWN)})(?:[\s(=]|$))).*", re.MULTILINE | re.IGNORECASE)
 # What a reader of the text may take for the end of a line.
 _BREAKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
@@ -82,13 +87,7 @@ MODELS = _names(
 FILE_MODELS = frozenset(("filesource", "d_source", "d_state", "table2d", "table3d", "xfer"))
 COMMAND_MODELS = frozenset(("d_process", "d_cosim"))
 
-# Commands that change neither the circuit nor anything outside: a control block made of these need not be run.
-COMMANDS = _names(
-    "run print plot asciiplot iplot echo let unlet meas measure display listing status version rusage show showmod settype setplot",
-    "setscale linearize save set quit exit",
-)
-_VARIABLES = re.compile(r"numdgt|wr_singlescale|wr_vecnames|filetype|units|noaskquit|nomoremore|xbrushwidth|xgridwidth|color\d+")
-_FILE_PARAMETER = re.compile(r"(?<![a-z0-9])(?:\w+_)?file\s*=|\bfile\s*[\"']", re.IGNORECASE)
+_FILE_PARAMETER = re.compile(r"(?<![a-z0-9])file\s*=|\bfile\s*[\"']", re.IGNORECASE)
 _MODEL = re.compile(r"\.model\s+[^\s(),=\"'{}]+\s+(?:ako:\s*[^\s(),=\"'{}]+\s+)?(\w+)\s*(?=[\s(]|$)", re.IGNORECASE)
 
 
@@ -129,8 +128,10 @@ def check_circuit_card(card: Card, allowed: Permissions | None = NOTHING) -> Non
     elif card.word in (".options", ".option", ".opt"):
         _check_options(card)
     elif card.word.startswith("."):
-        if card.word not in DEFINITIONS | SETTINGS:
-            raise card.refused(f"unknown card; allowed are {', '.join(sorted(DEFINITIONS | SETTINGS | OUTPUTS))} and the analyses")
+        if card.word not in DEFINITIONS | SETTINGS | RESULTS:
+            raise card.refused(
+                f"unknown card; allowed are {', '.join(sorted(DEFINITIONS | SETTINGS | RESULTS | OUTPUTS))} and the analyses"
+            )
     elif card.word[:1] not in ELEMENTS:
         raise card.refused("no element of ngspice that is allowed here: a line begins with one of the letters A-M, O-Z, or a dot")
     elif card.word[0] in "vi" and re.search(r"\bexternal\b", card.text, re.IGNORECASE):
@@ -164,22 +165,3 @@ def _check_options(card: Card) -> None:
         name = word.partition("=")[0].lower().strip(",")
         if name and name not in OPTIONS:
             raise card.refused(f"option {name!r}: unknown here; allowed are {', '.join(sorted(OPTIONS))}; take it out")
-
-
-def check_command(card: Card) -> None:
-    """Raises `InputError` with line and construct unless a command of a control block may be left out without harm."""
-    text = card.text
-    if "`" in text or "$(" in text:
-        raise card.refused(f"starts a program; {COMMANDS_HINT}")
-    if ">" in text:
-        raise card.refused(f"writes a file; {COMMANDS_HINT}")
-    if card.word not in COMMANDS | set(ANALYSES):
-        raise card.refused(
-            f"command {card.word!r} is not run: it may start programs, touch files or change the circuit; {COMMANDS_HINT}, "
-            "or keep to analyses, print, plot, meas, let and save"
-        )
-    rest = words(text)[1:]
-    if card.word == "run" and rest:
-        raise card.refused(f"writes a file; {COMMANDS_HINT}")
-    if card.word == "set" and not (rest and _VARIABLES.fullmatch(rest[0].partition("=")[0].lower())):
-        raise card.refused(f"sets a variable that may change the simulation; {COMMANDS_HINT}")

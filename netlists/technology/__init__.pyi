@@ -27,3 +27,6 @@ from .profile import (
     DeviceProfile as DeviceProfile,
     load_profile as load_profile,
 )
+from .profile_file import (
+    write_profile as write_profile,
+)

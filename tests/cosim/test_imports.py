@@ -18,8 +18,6 @@ HEAVY = {
     "pandas",
     "pyarrow",
     "scipy",
-    "sklearn",
-    "aeon",
     "matplotlib",
     "joblib",
     "tqdm",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from netlists.outside.deck import read_outside_deck
-from netlists.outside.run import simulate_analysis
+from netlists.outside.run import simulate_outside
 from netlists.spice.safety import NOTHING
 
 
@@ -24,12 +24,10 @@ def write(tmp_path):
 
 @pytest.fixture
 def run():
-    """Read a deck and run its analysis, the only one or the only one of a kind; what it saves."""
+    """Read a deck and run it; the last of what comes of it, which is the only one of most decks."""
 
     def _run(path, *vectors, allowed=NOTHING, kind=None):
-        d = read_outside_deck(path, allowed)
         folder = path.parent if allowed.files or allowed.commands else None
-        analysis = None if d.commands else d.analysis(kind)
-        return simulate_analysis(d.deck(vectors, kind), analysis, vectors or d.saved, folder=folder)
+        return simulate_outside(read_outside_deck(path, allowed), vectors, kind, folder=folder).waves[-1]
 
     return _run

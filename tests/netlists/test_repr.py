@@ -23,7 +23,7 @@ DECK = Deck(".title divider\n.subckt half a b\nr1 a b 1k\n.ends half\nv1 in 0 1\
         (RampCircuit(), "RampCircuit()"),
         (RampCircuit(v_read=0.15, t_edge=2e-10), "RampCircuit(v_read=0.15, t_edge=2e-10)"),
         (Blocks("ideal", comparator=OWN), "Blocks(level='ideal', comparator='mine')"),
-        (PROFILE, "<DeviceProfile taox-100-400: 100..400 uS, programming sigma 2.73 uS, read noise 0.14 uS>"),
+        (PROFILE, "<DeviceProfile taox-100-400: 100..400 uS, programming sigma 2.736 uS, read noise 0.1396 uS>"),
         (
             program_ramp("gelu", 3, PROFILE),
             "<RampProgram gelu, 3 bits, scheme pulse, profile taox-100-400: 7 thresholds, 13 cells in 13 clock periods>",

@@ -24,7 +24,7 @@ def bench_tile(
     circuit: RampCircuit | None = None,
     pwm: Pwm | None = None,
 ) -> Tile:
-    """A tile of random weights and drawn op-amp offsets on a 3-bit sigmoid ramp, whose conversion is short."""
+    """A tile of random weights and drawn op-amp offsets on a 3-bit sigmoid ramp, whose conversion is short; without auto-zero."""
     profile, circuit = profile or load_profile("taox-100-400"), circuit or RampCircuit()
     program = program_ramp("sigmoid", 3, profile)
     if level != "ideal":
@@ -33,7 +33,16 @@ def bench_tile(
     # Columns of unequal total conductance tell what the load of a column costs.
     weights *= np.linspace(0.4, 1.0, columns)
     offset = MEASURED_STATISTICS["opamp_offset_sigma"] * rng.standard_normal(columns)
-    return Tile.from_weights(weights, profile, [(program, range(columns))], circuit=circuit, pwm=pwm or Pwm(), opamp_offset=offset)
+    return Tile.from_weights(
+        weights,
+        profile,
+        [(program, range(columns))],
+        compensate="none",
+        circuit=circuit,
+        pwm=pwm or Pwm(),
+        opamp_offset=offset,
+        autozero=None,
+    )
 
 
 def characterize_mac(

@@ -6,14 +6,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
+from characterization.chips import COLUMN_SCOPES
 from characterization.estimates import MOST, until_ci as simulate_until
-from characterization.figures import inl_dnl as figures
 from characterization.plan import RampPlan, load_plan_file
 from characterization.run import BATCH, Run, characterize as run_characterize, load_run, read_manifest
-from netlists.errors import InputError
+from netlists.errors import InputError, ToolkitError
 from netlists.spice import Permissions
 
 from .. import options as o
@@ -62,6 +61,7 @@ def characterize(
             " closed form as control; `cosim estimate` has more choices."
         ),
     ] = None,
+    columns: o.Columns = "all",
     runner: RunnerOptions,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -87,11 +87,14 @@ def characterize(
     answers = []
     for folder, one in plans:
         if until_ci is not None:
-            stopped = simulate_until(one, "max_inl", until_ci, folder, most=samples or MOST, jobs=workers)
+            stopped = simulate_until(one, "max_inl", until_ci, folder, columns=columns, most=samples or MOST, jobs=workers)
             e, run = stopped.estimate, load_run(folder)
             data, text = _summary(folder, one, run, len(run.samples))
-            data |= {"estimate": stopped.as_dict(), "warnings": list(stopped.warnings)}
-            answers.append((data, f"{text}; estimate of that mean {e.value:.5g} +- {e.half_width:.2g} (95 %)"))
+            data |= {"estimate": stopped.as_dict() | {"columns": columns}, "warnings": [*data["warnings"], *stopped.warnings]}
+            whose = o.whose(columns, one.columns)
+            answers.append(
+                (data, f"{text}; estimate of the mean after calibration, {whose}: {e.value:.5g} +- {e.half_width:.2g} (95 %)")
+            )
             continue
         run = run_characterize(
             one,
@@ -110,6 +113,19 @@ def characterize(
     warnings = [f"{r['out']}: {line}" for r in runs for line in r.get("warnings", ())]
     data = runs[0] if len(runs) == 1 else {"out": str(out), "runs": runs, "warnings": warnings}
     answer(data, "\n".join(a[1] for a in answers), json)
+    if lost := [r["out"] for r in runs if r["failed"] == r["samples"]]:
+        raise ToolkitError(all_failed(load_run(lost[0]), lost[0]))
+
+
+def all_failed(run: Run, folder: str) -> str:
+    """What to look at where no sample of a run gave levels."""
+    first = run.samples.iloc[0]
+    reason = f"sample 0: {first['status']}" + (f" ({first['message']})" if first["message"] else "")
+    look = {
+        "not bracketed": "the comparator's delay, input range and offset against the clock and the span of the ramp, and v_swing",
+        "not converged": "what ngspice says, t_edge, and the models",
+    }.get(str(first["status"]), "run.log in the folder")
+    return f"{folder}: all {len(run.samples)} samples failed; {reason}; look at {look}"
 
 
 def _place_for(chunks: str | None, out: Path, folder: Path) -> str | None:
@@ -120,11 +136,11 @@ def _place_for(chunks: str | None, out: Path, folder: Path) -> str | None:
 def _summary(folder: Path, plan: RampPlan, run: Run, samples: int) -> tuple[dict[str, Any], str]:
     """What is said of a finished run, as data and as a line."""
     program = plan.program()
-    inl = {
-        name: np.abs(figures.inl_input(run.levels(calibrated=c), program)).max(axis=1)
-        for name, c in (("before", False), ("after", True))
-    }
-    good = {name: v[np.isfinite(v)] for name, v in inl.items()}
+    tables = {columns: run.figures(columns) for columns in COLUMN_SCOPES}
+    found: dict[str, dict[str, float | None]] = {}
+    for name, state in (("before", False), ("after", True)):
+        good = {c: t.loc[(t["calibrated"] == state) & (t["status"] == "ok"), "max_inl_in"] for c, t in tables.items()}
+        found[f"max_inl_lsb_{name}_calibration"] = {c: float(v.mean()) if len(v) else None for c, v in good.items()}
     kinds = read_manifest(folder)["failures"]
     data = {
         "out": str(folder),
@@ -133,8 +149,15 @@ def _summary(folder: Path, plan: RampPlan, run: Run, samples: int) -> tuple[dict
         "failures": kinds,
         "scheme": program.scheme,
         "plan_sha256": plan.sha256,
-        **{f"max_inl_lsb_{name}_calibration": float(v.mean()) if len(v) else None for name, v in good.items()},
+        "columns_of_a_chip": plan.columns,
+        **found,
+        "warnings": list(run.warnings),
+        "blocks": {role: own.wiring for role, own in (("comparator", plan.comparator), ("opamp", plan.opamp)) if own is not None},
     }
-    means = ", ".join(f"{name} calibration {v.mean():.3f}" for name, v in good.items() if len(v))
+    after = found["max_inl_lsb_after_calibration"]
+    lines = [f"{o.whose(c, plan.columns)} {value:.3f}" for c, value in after.items() if value is not None]
     failed = f"{sum(kinds.values())} failed" + (f" ({', '.join(f'{n} {k}' for k, n in kinds.items())})" if kinds else "")
-    return data, f"{folder}: {samples} samples, {failed}; mean of max |INL| in input-referred LSB: {means or 'none'}"
+    return (
+        data,
+        f"{folder}: {samples} samples, {failed}; mean of max |INL| after calibration, input LSB: {', '.join(lines) or 'none'}",
+    )

@@ -31,6 +31,7 @@ def estimate(
     probability: Annotated[float, typer.Option(help="Of the quantile.")] = 0.95,
     max_inl: o.MaxInl = 0.5,
     max_dnl: o.MaxDnl = 0.5,
+    columns: o.Columns = "all",
     before: Annotated[bool, typer.Option("--before", help="Chips before calibration.")] = False,
     control: Annotated[int, typer.Option(help="Further chips computed in closed form, as control.")] = 100_000,
     most: Annotated[int, typer.Option(help="Stop here even if the interval is wider.")] = MOST,
@@ -69,6 +70,7 @@ def estimate(
         probability=probability if quantity == "quantile" else None,
         limits=limits if quantity == "yield" else None,
         calibrated=not before,
+        columns=columns,
         n_control=control,
         most=most,
         jobs=o.workers(jobs),
@@ -79,7 +81,7 @@ def estimate(
         quantity
     ]
     text = (
-        f"{what}: {e.value:.5g} +- {e.half_width:.2g} (95 %), {e.n_spice} chips in SPICE, {e.n_control} in closed form; "
-        f"as good as {e.equivalent_plain_samples:.3g} chips without control"
+        f"{what}, {o.whose(columns, one.columns)}: {e.value:.5g} +- {e.half_width:.2g} (95 %), {e.n_spice} chips in SPICE, "
+        f"{e.n_control} in closed form; as good as {e.equivalent_plain_samples:.3g} chips without control"
     )
-    answer(stopped.as_dict() | {"quantity": quantity, "out": str(out)}, text, json)
+    answer(stopped.as_dict() | {"quantity": quantity, "columns": columns, "out": str(out)}, text, json)

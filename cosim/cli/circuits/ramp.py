@@ -12,9 +12,9 @@ def ramp(out: o.Out, options: RampOptions, json: o.Json = False) -> None:
 
     Example: cosim netlist ramp --activation sigmoid --bits 5 --out deck.cir && ngspice -b deck.cir
     """
-    from characterization.chips import nominal_deck
+    from characterization.chips import examine, nominal_deck
 
-    plan = options.plan()
+    plan, warnings = examine(options.plan())
     deck, program = nominal_deck(plan, locate=True), plan.program()
     deck.write(out)
     duration, c_f = program.conversion_time(plan.circuit), program.feedback_capacitance(plan.circuit)
@@ -30,6 +30,7 @@ def ramp(out: o.Out, options: RampOptions, json: o.Json = False) -> None:
         "volts_per_unit": program.volts_per_unit(plan.circuit),
         "c_f": c_f,
         "alternatives": program.alternatives,
+        "warnings": list(warnings),
     }
     text = (
         f"{out}: {options.activation}, {options.bits} bits, level {options.level}, scheme {program.scheme}, "

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from netlists.checks import Number, Seconds, check
 from netlists.errors import InputError
-from netlists.outside import Wave, Waves, read_outside_deck, requests, simulate_analysis
-from netlists.spice import Permissions
+from netlists.outside import COMPATIBILITY, DeckResults, Wave, Waves, read_outside_deck, requests, simulate_outside
+from netlists.spice import TIME_LIMIT, Permissions
 
 from .. import options as o
 from ..output import answer
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURES = ("png", "svg", "pdf")
+Gibibytes = Annotated[float, Number(0.1, 1e6, unit="GiB")]
+TABLES = ("parquet", "csv", "raw")
 
 
 def simulate(
@@ -28,48 +31,74 @@ def simulate(
         list[str] | None,
         typer.Option(help="Vector to keep: v(node), v(a,b), i(v1), @m1[id]; may be repeated. Default: the deck's .save, or all."),
     ] = None,
-    analysis: Annotated[str | None, typer.Option(help="Which analysis, if the deck has several: tran, ac, dc or op.")] = None,
+    analysis: Annotated[str | None, typer.Option(help="Only the analyses of this kind: tran, ac, dc, op, noise, tf ...")] = None,
+    compat: Annotated[
+        str | None,
+        typer.Option(metavar="MODE", help=f"ngspice's compatibility mode: {', '.join(COMPATIBILITY)}. Open PDKs need hsa."),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture to draw: .png, .svg or .pdf.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Parquet file to write the vectors to.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write the vectors to: .parquet, .csv, or .raw, which ngspice and waveform viewers load."),
+    ] = None,
+    time_limit: Annotated[float, typer.Option(help="Seconds after which ngspice is ended.")] = TIME_LIMIT,
+    memory_limit: Annotated[
+        float | None, typer.Option(help="GiB of memory that ngspice may take. Default: three quarters of this computer's.")
+    ] = None,
     allow_files: Annotated[
         bool, typer.Option("--allow-files", help="Let the deck read files outside its folder, and data files.")
     ] = False,
     allow_commands: Annotated[
         bool,
         typer.Option(
-            "--allow-commands", help="Run the deck's control blocks: they can start programs and write files, in the deck's folder."
+            "--allow-commands",
+            help="Run all commands of its control blocks: they can start programs and write files, in its folder.",
         ),
     ] = False,
     json: o.Json = False,
 ) -> None:
-    """Run a SPICE deck in ngspice and keep, plot and summarise its vectors.
+    """Run all analyses of a SPICE deck in ngspice, and keep, plot and summarise what comes of them.
 
-    Without the --allow options a deck can do nothing but simulate. Its control blocks are not run then: analyses and
-    saves in them count as cards, printing and plotting are left out.
+    Without the --allow options a deck can do nothing but simulate: of its control blocks analyses, loops, alter, let, meas and
+    print are run; plots and files are left out, with a note.
 
     Example: cosim simulate deck.cir --save "v(out)" --plot out.png --out waves.parquet
     """
-    from netlists.files import write_atomic
-
-    if plot is not None and plot.suffix.lower().removeprefix(".") not in PICTURES:
-        raise InputError(f"--plot {plot}: the name must end in one of .{', .'.join(PICTURES)}")
+    for option, path, kinds in (("--plot", plot, PICTURES), ("--out", out, TABLES)):
+        if path is not None and path.suffix.lower().removeprefix(".") not in kinds:
+            raise InputError(f"{option} {path}: the name must end in one of .{', .'.join(kinds)}")
     wanted = tuple(v for text in save or [] for v in requests(text))
     if save and not wanted:
         raise InputError("--save: names no vector; write v(node), v(a,b), i(source) or @device[parameter]")
     allowed = Permissions(files=allow_files, commands=allow_commands)
     read = read_outside_deck(deck, allowed)
-    spice = read.deck(wanted, analysis)
-    one = None if read.commands else read.analysis(analysis)
-    if plot is not None and one is not None and one.kind == "op":
+    if plot is not None and not read.commands and all(a.kind in ("op", "tf") for a in read.chosen(analysis)):
         raise InputError(f"--plot {plot}: an operating point is a single point; leave --plot away")
+    memory = None if memory_limit is None else int(check(Gibibytes, memory_limit, "memory_limit") * 2**30)
+    check(Seconds, time_limit, "time_limit")
     folder = deck.resolve().parent if allow_files or allow_commands else None
-    waves = simulate_analysis(spice, one, wanted or read.saved, folder=folder)
+    results = simulate_outside(read, wanted, analysis, compat=compat or "", folder=folder, timeout=time_limit, memory=memory)
+    _write(results, deck, plot, out)
+    answer(*_summary(deck, results, read.skipped, plot, out), json)
+
+
+def _write(results: DeckResults, deck: Path, plot: Path | None, out: Path | None) -> None:
+    from netlists.files import write_atomic
+    from netlists.spice import write_raw_plots
+
     if out is not None:
-        table = tabulate(waves)
-        write_atomic(out, lambda p: table.to_parquet(p, index=False))
+        kind = out.suffix.lower().removeprefix(".")
+        if kind == "raw":
+            plots = [w.raw_plot() for w in results.waves]
+            write_atomic(out, lambda p: write_raw_plots(p, plots, deck.name))
+        else:
+            table = tabulate_all(results)
+            write_atomic(out, lambda p: table.to_parquet(p, index=False) if kind == "parquet" else table.to_csv(p, index=False))
     if plot is not None:
-        write_atomic(plot, lambda p: draw(waves).savefig(p, format=plot.suffix.lower().removeprefix("."), dpi=130))
-    answer(*_summary(deck, one.card if one else waves.kind, waves, read.skipped, plot, out), json)
+        drawn = [w for w in results.waves if w.scales and w.points > 1]
+        if not drawn:
+            raise InputError(f"--plot {plot}: an operating point is a single point; leave --plot away")
+        write_atomic(plot, lambda p: draw_all(drawn).savefig(p, format=plot.suffix.lower().removeprefix("."), dpi=130))
 
 
 def tabulate(waves: Waves) -> pd.DataFrame:
@@ -78,47 +107,78 @@ def tabulate(waves: Waves) -> pd.DataFrame:
 
     columns = {w.name: w.values for w in waves.scales}
     for w in waves.vectors:
-        if np.iscomplexobj(w.values):
-            columns[f"mag({w.name})"] = np.abs(w.values)
-            columns[f"phase_deg({w.name})"] = _phase(w)
+        values = w.values if len(w.values) == waves.points else np.resize(w.values, waves.points)
+        if np.iscomplexobj(values):
+            columns[f"mag({w.name})"] = np.abs(values)
+            columns[f"phase_deg({w.name})"] = np.degrees(np.unwrap(np.angle(values)))
         else:
-            columns[w.name] = w.values
+            columns[w.name] = values
     return pd.DataFrame(columns)
 
 
-def _phase(wave: Wave) -> np.ndarray:
-    return np.degrees(np.unwrap(np.angle(wave.values)))
+def tabulate_all(results: DeckResults) -> pd.DataFrame:
+    """The analyses one below the other: the column ``analysis`` names them, if there are several, with the steps of loops."""
+    import pandas as pd
+
+    tables = []
+    for waves in results.waves:
+        table = tabulate(waves)
+        if len(results.waves) > 1:
+            for name, value in reversed(waves.step):
+                table.insert(0, f"step {name}", _number(value))
+            table.insert(0, "analysis", waves.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
-def draw(waves: Waves) -> Figure:
-    """One row of axes for each unit; in an AC analysis magnitude and phase."""
+def _number(text: str) -> float | str:
+    from netlists.spice import spice_number
+
+    try:
+        return spice_number(text)
+    except InputError:
+        return text
+
+
+def draw_all(found: list[Waves]) -> Figure:
+    """The analyses of each kind over one another, kinds from left to right; a row of axes for each unit."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    scale = waves.scales[0]
-    units = list(dict.fromkeys(w.unit for w in waves.vectors))
-    ac = waves.kind == "ac"
-    rows = len(units) + ac
-    figure = Figure(figsize=(8.5, 1.2 + 2.6 * rows), layout="constrained")
+    kinds = list(dict.fromkeys(w.kind for w in found))
+    units = {kind: list(dict.fromkeys(v.unit for w in found if w.kind == kind for v in w.vectors)) for kind in kinds}
+    rows = max(len(units[k]) + (k == "ac") for k in kinds)
+    figure = Figure(figsize=(8.5 * len(kinds), 1.2 + 2.6 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, 1, squeeze=False, sharex=True)[:, 0]
+    for column, part in zip(kinds, figure.subfigures(1, len(kinds), squeeze=False)[0], strict=True):
+        of_kind = [w for w in found if w.kind == column]
+        axes = part.subplots(len(units[column]) + (column == "ac"), 1, squeeze=False, sharex=True)[:, 0]
+        for waves in of_kind:
+            _draw(axes, waves, units[column], f" {waves.name}" if len(of_kind) > 1 else "")
+        for axis in axes:
+            axis.grid(True, color="#e4e4e4", linewidth=0.6)
+            axis.spines[["top", "right"]].set_visible(False)
+            if len(axis.lines) <= 16:
+                axis.legend(frameon=False, fontsize=8)
+        scale = of_kind[0].scales[0]
+        axes[-1].set_xlabel(f"{scale.name} ({scale.unit})" if scale.unit else scale.name)
+    return figure
+
+
+def _draw(axes: Any, waves: Waves, units: list[str], suffix: str) -> None:
+    """One analysis: a row for each unit; in an AC analysis magnitude and phase."""
+    scale, ac = waves.scales[0], waves.kind == "ac"
+    whole = [w for w in waves.vectors if len(w.values) == waves.points]
     for axis, unit in zip(axes, units, strict=False):
-        for w in (w for w in waves.vectors if w.unit == unit):
-            axis.plot(scale.values, np.abs(w.values) if ac else w.values, linewidth=1.2, label=w.name)
+        for w in (w for w in whole if w.unit == unit):
+            axis.plot(scale.values, np.abs(w.values) if ac else w.values, linewidth=1.2, label=w.name + suffix)
         axis.set_ylabel({"V": "voltage (V)", "A": "current (A)"}.get(unit, f"value ({unit})" if unit else "value"))
-        if ac:
+        if ac or waves.kind == "noise":
             axis.set(xscale="log", yscale="log")
     if ac:
-        for w in waves.vectors:
-            axes[-1].plot(scale.values, _phase(w), linewidth=1.2, label=w.name)
+        for w in whole:
+            axes[-1].plot(scale.values, np.degrees(np.unwrap(np.angle(w.values))), linewidth=1.2, label=w.name + suffix)
         axes[-1].set_ylabel("phase (degrees)")
-    for axis in axes:
-        axis.grid(True, color="#e4e4e4", linewidth=0.6)
-        axis.spines[["top", "right"]].set_visible(False)
-        if len(axis.lines) <= 16:
-            axis.legend(frameon=False, fontsize=8)
-    axes[-1].set_xlabel(f"{scale.name} ({scale.unit})" if scale.unit else scale.name)
-    return figure
 
 
 def _extremes(wave: Wave) -> dict[str, Any]:
@@ -126,23 +186,41 @@ def _extremes(wave: Wave) -> dict[str, Any]:
     return {"name": wave.name, "unit": wave.unit, "min": float(values.min()), "max": float(values.max())}
 
 
-def _summary(
-    deck: Path, card: str, waves: Waves, skipped: tuple[str, ...], plot: Path | None, out: Path | None
-) -> tuple[dict, str]:
-    vectors = [_extremes(w) for w in waves.vectors]
-    lines = [f"{deck}: {card}, {waves.points} points"]
-    for w, v in zip(waves.vectors, vectors, strict=True):
-        name = f"|{w.name}|" if np.iscomplexobj(w.values) else w.name
-        lines.append(f"  {name:<24}min {v['min']:<14.6g}max {v['max']:<14.6g}{w.unit}")
-    lines += [f"left out: {s}" for s in skipped]
-    lines += [f"wrote {p}" for p in (out, plot) if p is not None]
-    data = {
-        "deck": str(deck),
-        "analysis": card,
+def _one(waves: Waves) -> dict[str, Any]:
+    return {
+        "name": waves.name,
+        "analysis": waves.card,
+        "step": dict(waves.step),
         "points": waves.points,
         "scales": [_extremes(w) for w in waves.scales],
-        "vectors": vectors,
+        "vectors": [_extremes(w) for w in waves.vectors],
+        "measurements": waves.measurements or {},
+    }
+
+
+def _summary(deck: Path, results: DeckResults, skipped: tuple[str, ...], plot: Path | None, out: Path | None) -> tuple[dict, str]:
+    analyses = [_one(w) for w in results.waves]
+    lines = []
+    for waves, found in zip(results.waves, analyses, strict=True):
+        at = "".join(f", {name} = {value}" for name, value in waves.step)
+        title = f"{waves.name}: {waves.card or waves.kind}" if len(analyses) > 1 else waves.card or waves.name
+        lines.append(f"{deck}: {title}{at}, {waves.points} points")
+        for w, v in zip(waves.vectors, found["vectors"], strict=True):
+            name = f"|{w.name}|" if np.iscomplexobj(w.values) else w.name
+            lines.append(f"  {name:<24}min {v['min']:<14.6g}max {v['max']:<14.6g}{w.unit}")
+        lines += [f"  {k:<24}{'failed' if v is None else f'{v:g}'}" for k, v in found["measurements"].items()]
+    lines += [f"printed: {line}" for line in results.printed]
+    lines += [f"left out: {s}" for s in skipped]
+    lines += [f"wrote {p}" for p in (out, plot) if p is not None]
+    single = {k: analyses[0][k] for k in ("analysis", "points", "scales", "vectors")} if len(analyses) == 1 else {}
+    data = {
+        "deck": str(deck),
+        **single,
+        "analyses": analyses,
+        "compat": results.compat or None,
+        "printed": list(results.printed),
         "left_out": list(skipped),
+        "warnings": [w.replace("compat='", "--compat '") for w in results.warnings],
         "out": str(out) if out else None,
         "plot": str(plot) if plot else None,
     }

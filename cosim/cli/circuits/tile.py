@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from characterization.plan import DEFAULT_PROFILE
-from netlists.array import Pwm, chosen_columns
+from netlists.array import COMPENSATIONS, Pwm, chosen_columns
 from netlists.converter import Tile, predict
 from netlists.converter.tile_deck import tile_deck
 from netlists.errors import InputError
@@ -38,6 +38,12 @@ class TileOptions:
         str, typer.Option(help="The array: reduced (exact and fast), mesh (every wire segment) or ideal (no wires).")
     ] = "reduced"
     wires: Wires = field(default_factory=Wires)
+    compensate: Annotated[
+        str,
+        typer.Option(
+            "--compensate", help=f"What makes good the loss in the wires: {', '.join(COMPENSATIONS)} (targets of the cells)."
+        ),
+    ] = "mean"
     n_in: Annotated[int, typer.Option(help="Bits of an input, sign included.")] = 5
     t_unit: Annotated[float, typer.Option(help="Pulse length of one input code, s.")] = Pwm.t_unit
     seed: RandomSeed = 0
@@ -55,7 +61,16 @@ class TileOptions:
             groups.append((program if self.level == "ideal" else compensate(program, circuit, device), columns_of_it))
         rng = np.random.default_rng(self.seed)
         weights = rng.uniform(-1, 1, (inputs, columns)) * _SPREAD / np.sqrt(inputs)
-        tile = Tile.from_weights(weights, device, groups, wires=self.wires.of_crossbar, circuit=circuit, pwm=pwm)
+        lossless = self.array == "ideal"
+        tile = Tile.from_weights(
+            weights,
+            device,
+            groups,
+            wires=self.wires.of_crossbar,
+            compensate="none" if lossless else self.compensate,
+            circuit=circuit,
+            pwm=pwm,
+        )
         codes = rng.integers(-pwm.max_code, pwm.max_code + 1, inputs)
         deck = tile_deck(tile, codes, self.level, self.array, columns=chosen)
         deck.write(out)
@@ -69,6 +84,8 @@ class TileOptions:
             "inputs": codes.tolist(),
             "columns": converted,
             "c_f": tile.feedback_capacitance(self.level)[converted].tolist(),
+            "compensate": "none" if lossless else self.compensate,
+            "range_left": 1 / tile.wire_gain,
             "closed_form_v_mac": expected.v_mac[converted].tolist(),
             "closed_form_code": expected.code[converted].tolist(),
         }

@@ -39,7 +39,7 @@ def fit(
         model = fit_conditions(model, [own, *(load_run(folder) for folder in at)])
     model.save(out)
     answer(
-        {"out": str(out), "samples": model.samples, "failed": model.failed}
+        {"out": str(out), "samples": model.samples, "failed": model.failed, "warnings": list(model.warnings)}
         | {name: getattr(model, name).model_dump() for name in ("comparator_offset", "comparator_noise", "read_noise")}
         | {"conditions": {table.quantity: table.values.tolist() for table in model.conditions}},
         f"{out}\n{model.report()}",

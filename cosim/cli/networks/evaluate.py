@@ -25,7 +25,7 @@ HARDWARE = Options(
     },
 )
 ARRAYS = Options(
-    only=("max_rows", "max_columns", "partial_sums", "drift_time"),
+    only=("max_rows", "max_columns", "partial_sums", "drift_time", "compensate"),
     flags={"max_rows": "array-rows", "max_columns": "array-columns", "drift_time": "drift"},
     helps={
         "max_rows": "Cells along a column of an array. Default: one array a matrix",

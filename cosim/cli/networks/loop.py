@@ -15,7 +15,7 @@ from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
 from ..output import answer, be_silent, note
-from ..ramp_options import AllowFiles, Comparator
+from ..ramp_options import AllowFiles, Bias, Comparator, Param, Ports, own_blocks
 
 
 @kept(SAMPLES_KEPT)
@@ -33,6 +33,9 @@ def loop(
         ),
     ] = None,
     comparator: Comparator = None,
+    ports: Ports = None,
+    bias: Bias = None,
+    param: Param = None,
     allow_files: AllowFiles = False,
     on_failure: Annotated[
         str, typer.Option(help=f"A conversion that ngspice cannot do in a closed loop: {', '.join(ON_FAILURE)} (the model's code).")
@@ -54,8 +57,6 @@ def loop(
     Example: cosim loop --network nets/vowels.npz --comparator mycomp.cir:mycomp --utterances 4
     """
     from cosim.report import RunOptions
-    from netlists.outside import load_user_subcircuit
-    from netlists.spice import Permissions
 
     from ...loop.run import describe, run_loop
     from ...network import Network
@@ -65,7 +66,7 @@ def loop(
         task=net.task_name(task),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),
-        comparator=None if comparator is None else load_user_subcircuit(comparator, "comparator", Permissions(files=allow_files)),
+        **own_blocks(comparator, None, allow_files, ports, bias, param),
     )
     summary = run_loop(
         net,

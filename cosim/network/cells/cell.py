@@ -34,17 +34,24 @@ class Gate:
         Name in `netlists.function.activations`; the ramp that converts these columns.
     full_scale : float
         Input and output of the ramp are in units of this. A linear ramp covers -1..1 by itself; 8 makes it -8..8.
+    unbounded : bool
+        Without a converter a ReLU goes on beyond the end of its ramp.
     """
 
     name: str
     activation: str
     full_scale: Positive = 1.0
+    unbounded: bool = False
 
     def __post_init__(self) -> None:
         get_activation(self.activation)
+        if self.unbounded and self.activation != "relu":
+            raise InputError(f"unbounded=True: activation {self.activation!r} is the same without a ramp; it is for 'relu'")
 
     def exact(self, z: np.ndarray) -> np.ndarray:
         """The activation without a converter."""
+        if self.unbounded:
+            return np.maximum(z, 0.0)
         value = get_activation(self.activation).value
         return value(z) if self.full_scale == 1.0 else self.full_scale * value(z / self.full_scale)
 

@@ -42,13 +42,13 @@ def test_after_calibration_the_error_at_zero_is_that_of_the_cells_written(plan3,
     x = to_input_units(batch.after.volts, program3, plan3.circuit)
     written = batch.conductance != batch.drawn.conductance
     assert np.all(np.flatnonzero(written.any(axis=0)) < len(program3.calibration_cells))
-    # Each write may end anywhere in the write-verify window; 0.005 LSB for what finite gain makes of the move.
+    before = np.abs(error_at(0.0, to_input_units(batch.before.volts, program3, plan3.circuit), program3))
+    # Each write may end anywhere in the write-verify window; a little of the move for what finite gain makes of it.
     window = (written * program3.width * plan3.profile.program_window).sum(axis=1) / program3.unit_charge
     error = np.abs(error_at(0.0, x, program3))
-    assert np.all(error <= window + 0.005 * program3.lsb[3])
+    assert np.all(error <= window + 0.005 * program3.lsb[3] + 0.03 * before)
     # The trimming cell holds the errors of most chips alone.
     assert np.median(written.sum(axis=1)) == 1
-    before = np.abs(error_at(0.0, to_input_units(batch.before.volts, program3, plan3.circuit), program3))
     assert np.sqrt(np.mean(error**2)) < 0.5 * np.sqrt(np.mean(before**2))
 
 

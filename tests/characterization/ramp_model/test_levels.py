@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.stats import ks_2samp, kstest, multivariate_normal, norm, t, truncnorm
 
-from characterization.ramp_model.levels import LevelDistribution
+from characterization.ramp_model.levels import LevelDistribution, factor_analysis
 from characterization.ramp_model.shift import ShiftDistribution, choose_shift, fit_shift
 from netlists.checks import made_of
 from netlists.errors import InputError
@@ -264,3 +264,13 @@ def test_bad_distribution_data(heavy_fit):
     ):
         with pytest.raises(InputError, match=message):
             LevelDistribution.from_dict({**data, **change})
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_factor_analysis_finds_the_loadings_that_made_a_covariance(rank):
+    rng = np.random.default_rng(rank)
+    loadings, diagonal = rng.uniform(0.3, 0.9, (12, rank)) * rng.choice([-1, 1], (12, rank)), rng.uniform(0.2, 0.5, 12)
+    found, rest = factor_analysis(loadings @ loadings.T + np.diag(diagonal), rank)
+    np.testing.assert_allclose(found @ found.T, loadings @ loadings.T, atol=0.03)
+    np.testing.assert_allclose(rest, diagonal, atol=0.03)
+    assert np.all(found[np.abs(found).argmax(axis=0), np.arange(rank)] > 0)

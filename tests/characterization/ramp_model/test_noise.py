@@ -7,7 +7,7 @@ from characterization.ramp_model.noise import fit_noise, read_noise_shape
 from netlists.errors import InputError
 from netlists.ramp.compiler import program_ramp
 
-TRUE = {"comparator_offset": 0.02, "comparator_noise": 0.004, "read_noise": 0.14e-6}
+TRUE = {"comparator_offset": 0.02, "comparator_noise": 0.004, "read_noise": 0.5e-6}
 
 
 def draw(program, profile, n, rng, *, comparator_offset, comparator_noise, read_noise):

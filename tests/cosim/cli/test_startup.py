@@ -10,7 +10,7 @@ CODE = """
 import contextlib, io, json, sys
 from cosim.cli.app import application, run
 
-LIBRARIES = ("numpy", "scipy", "numba", "pandas", "pyarrow", "matplotlib", "PySpice", "joblib", "sklearn", "aeon")
+LIBRARIES = ("numpy", "scipy", "numba", "pandas", "pyarrow", "matplotlib", "PySpice", "joblib")
 
 def leaves(group, path=()):
     for name in group.list_commands(None):

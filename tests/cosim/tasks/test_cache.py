@@ -145,7 +145,7 @@ def test_the_commands_list_and_get(folder, capsys):
     assert run(["tasks"]) == 0
     text = capsys.readouterr().out
     assert "vowels" in text
-    assert "ships with aeon" in text
+    assert "ships with this toolkit" in text
     assert "get it: cosim tasks get ptb (takes your copy: --from FOLDER or NLADC_COSIM_PTB)" in text
     assert run(["tasks", "get", "digits"]) == 0
     assert "digits: 1347 train, 450 test; 8 x 8, 10 classes" in capsys.readouterr().out

@@ -1,16 +1,12 @@
-import shutil
-from pathlib import Path
-
-import aeon.datasets
 import numpy as np
 import pytest
 
 from cosim.tasks import Provenance, SequenceSet, Task, load_characters, load_task
 from cosim.tasks.digits import digits_from
+from cosim.tasks.shipped import shipped
 from cosim.tasks.vowels import FILES, vowels_from
 from netlists.errors import InputError, ToolkitError
-
-FOLDER = Path(aeon.datasets.__file__).parent / "data" / "JapaneseVowels"
+from netlists.files import sha256_of
 
 
 @pytest.fixture(scope="module")
@@ -33,21 +29,34 @@ def test_vowels_are_the_published_sets(vowels):
     assert vowels.metric == "accuracy"
 
 
-def read_ts(path):
-    """The file without aeon: one line a case, dimensions parted by colons, values by commas, then the class."""
-    lines = path.read_text().split("@data\n")[1].split()
-    cases = [[[float(v) for v in d.split(",")] for d in line.split(":")[:-1]] for line in lines]
-    return [np.array(c).T for c in cases], [int(line.split(":")[-1]) for line in lines]
+def published(arrays, part):
+    """The lines behind ``@data`` of the published file: a case each, dimensions parted by colons, then the class."""
+    cases = np.split(arrays[f"{part}_frames"], np.cumsum(arrays[f"{part}_lengths"], dtype=int)[:-1])
+    lines = (":".join(",".join(map(decimal, d)) for d in case.T.tolist()) for case in cases)
+    return "".join(f"{line}:{c}\n" for line, c in zip(lines, arrays[f"{part}_speakers"], strict=True))
 
 
-def test_vowels_are_the_files_scaled_by_the_training_frames(vowels):
-    train, _ = read_ts(FOLDER / "JapaneseVowels_TRAIN.ts")
-    test, speakers = read_ts(FOLDER / "JapaneseVowels_TEST.ts")
-    frames = np.concatenate(train)
-    for u, scaled, n in zip(test, vowels.test.inputs, vowels.test.lengths, strict=True):
-        np.testing.assert_allclose(scaled[:n], (u - frames.mean(axis=0)) / frames.std(axis=0), atol=1e-12)
-        assert not scaled[n:].any()
-    np.testing.assert_array_equal(vowels.test.labels, np.array(speakers) - 1)
+def decimal(millionths):
+    """A number as the file writes it: 0.02 as such, below a thousandth as 2.5E-4."""
+    if abs(millionths) >= 1000 or not millionths:
+        return str(millionths / 1e6)
+    exponent = len(str(abs(millionths))) - 1
+    return f"{millionths / 10**exponent}E{exponent - 6}"
+
+
+def test_the_vowels_that_ship_are_the_published_files_to_the_byte():
+    arrays = shipped("vowels")
+    for part, digest in zip(("train", "test"), FILES.values(), strict=True):
+        assert sha256_of(published(arrays, part).encode()) == digest
+
+
+def test_vowels_are_the_published_numbers_scaled_by_the_training_frames(vowels):
+    arrays = shipped("vowels")
+    frames = arrays["train_frames"] / 1e6
+    tests = np.concatenate([x[:n] for x, n in zip(vowels.test.inputs, vowels.test.lengths, strict=True)])
+    np.testing.assert_allclose(tests, (arrays["test_frames"] / 1e6 - frames.mean(axis=0)) / frames.std(axis=0), atol=1e-12)
+    np.testing.assert_array_equal(vowels.test.lengths, arrays["test_lengths"])
+    np.testing.assert_array_equal(vowels.test.labels, arrays["test_speakers"] - 1)
     valid = np.concatenate([x[:n] for x, n in zip(vowels.train.inputs, vowels.train.lengths, strict=True)])
     np.testing.assert_allclose(valid.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(valid.std(axis=0), 1)
@@ -64,30 +73,24 @@ def test_sequences_and_characters_are_not_mixed_up():
 
 
 def test_digits_are_the_images_row_by_row():
-    from sklearn.datasets import load_digits
-
-    task, known = load_task("digits"), load_digits()
+    task, known = load_task("digits"), shipped("digits")
     assert (len(task.train), len(task.test), task.train.inputs.shape[1:]) == (1347, 450, (8, 8))
-    np.testing.assert_array_equal(np.concatenate([task.train.inputs, task.test.inputs]) * 16, known.images)
-    np.testing.assert_array_equal(np.concatenate([task.train.labels, task.test.labels]), known.target)
-    changed = known.data.copy()
-    changed[5, 5] += 1
+    pixels = np.concatenate([task.train.inputs, task.test.inputs]) * 16
+    np.testing.assert_array_equal(pixels.reshape(-1, 64), known["images"])
+    np.testing.assert_array_equal(np.concatenate([task.train.labels, task.test.labels]), known["labels"])
+
+
+def test_changed_or_missing_data_is_named(monkeypatch):
+    digits = shipped("digits")
+    digits["images"][5, 5] += 1
     with pytest.raises(ToolkitError, match="SHA-256 of pixels and labels is"):
-        digits_from(changed, known.target)
-
-
-def test_line_ends_do_not_matter_and_changed_or_missing_data_is_named(tmp_path, vowels):
-    for name in FILES:
-        shutil.copy(FOLDER / name, tmp_path)
-    train, test = (tmp_path / name for name in FILES)
-    train.write_bytes(train.read_bytes().replace(b"\n", b"\r\n"))
-    np.testing.assert_array_equal(vowels_from(tmp_path).train.inputs, vowels.train.inputs)
-    test.write_text(test.read_text()[:-2] + "1\n")
-    with pytest.raises(InputError, match=r"JapaneseVowels_TEST\.ts: SHA-256 of its data is"):
-        vowels_from(tmp_path)
-    test.unlink()
-    with pytest.raises(InputError, match=r"JapaneseVowels_TEST\.ts: cannot be read \(No such file"):
-        vowels_from(tmp_path)
+        digits_from(**digits)
+    vowels = shipped("vowels")
+    vowels["test_speakers"][-1] = 1
+    with pytest.raises(ToolkitError, match="task 'vowels': SHA-256 of its data is"):
+        vowels_from(vowels)
+    with pytest.raises(ToolkitError, match=r"task 'nothing': .*nothing\.npz cannot be read"):
+        shipped("nothing")
 
 
 def make(**change):

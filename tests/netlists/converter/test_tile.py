@@ -75,7 +75,7 @@ def test_conversion_agrees_with_the_closed_form(level, tolerance, array, make):
 
 def test_v_mac_is_the_pre_activation_on_the_ramps_scale(make):
     """V_mac = V_cm + volts_per_unit * sum(w u), and positive sums raise it: without wires, by the plain formula."""
-    tile, weights, inputs = make(6, 8, "ideal")
+    tile, weights, inputs = make(6, 8, "ideal", compensate="none")
     x = inputs / tile.pwm.max_code @ weights
     scale = np.array([tile.groups[tile.group_of(j)].program.volts_per_unit(tile.circuit) for j in range(8)])
     g, time, c_f = tile.crossbar.conductance, inputs * tile.pwm.t_unit, tile.charge_capacitance()
@@ -96,7 +96,7 @@ def test_a_function_that_falls_first_starts_at_its_own_code(profile, circuit, tm
     program = program_ramp("silu", 4, profile)
     assert program.codes[0] == 1
     weights = np.linspace(-5, 3, 6)[None]
-    tile = Tile.from_weights(weights, profile, [(program, range(6))], circuit=circuit)
+    tile = Tile.from_weights(weights, profile, [(program, range(6))], compensate="none", circuit=circuit)
     inputs = np.array([tile.pwm.max_code])
     expected = program.codes[np.searchsorted(program.x, weights[0])]
     assert len(set(expected)) > 3
@@ -291,3 +291,20 @@ def test_printed_codes_that_are_missing_or_between():
         read_tile("nothing")
     with pytest.raises(SimulationError, match=r"counter of column 3 ended at 4\.500"):
         read_tile("tile 3 0.9 4.5\n")
+
+
+@pytest.mark.parametrize("level", ["ideal", "macro"])
+def test_loss_in_the_wires_is_made_good_in_ngspice(level, make):
+    """Slope of V_mac over the pre-activation of ideal wires, and what is left around it, volts of the ramp's units."""
+    slopes, left = {}, {}
+    for how in ("none", "mean", "wires"):
+        tile, weights, _ = make(12, 8, level, wires={"r_row": 8.0, "r_col": 8.0}, compensate=how)
+        inputs = np.random.default_rng(4).integers(-15, 16, 12)
+        x = inputs / tile.pwm.max_code @ weights
+        volts = np.array([tile.groups[tile.group_of(j)].program.volts_per_unit(tile.circuit) for j in range(8)])
+        y = (convert(tile, inputs, level, "reduced").v_mac - tile.circuit.v_cm) / volts
+        slopes[how] = float(x @ y / (x @ x))
+        left[how] = float(np.sqrt(np.mean((y - x) ** 2)))
+    assert slopes["none"] < 0.9
+    assert slopes["mean"] == pytest.approx(1, abs=0.03)
+    assert left["wires"] < 0.3 * left["mean"] < 0.15 * left["none"]

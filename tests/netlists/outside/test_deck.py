@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ from hypothesis import given, strategies as st
 from netlists.converter.converter import Converter
 from netlists.converter.transition import transition_deck
 from netlists.errors import InputError, SimulationError
-from netlists.outside.deck import read_outside_deck
-from netlists.outside.run import simulate_analysis
+from netlists.outside.analysis import Analysis
+from netlists.outside.deck import OutsideDeck, read_outside_deck
+from netlists.outside.run import simulate_outside
 from netlists.ramp.chips import Chips
 from netlists.spice import engine
 from netlists.spice.cards import cards, words
 from netlists.spice.deck import Deck
 from netlists.spice.program import run_batch
 
+DECK = OutsideDeck.deck
 RC = "v1 in 0 dc 1 ac 1 pulse(0 1 0 1p 1p 1 2)\nr1 in out 1k\nc1 out 0 1n\n"
 TAU = 1e-6
 
@@ -33,7 +36,8 @@ def test_rc_step_against_the_closed_form(write, run):
 def test_the_shared_library_and_plain_ngspice_agree(write, run):
     path = write(RC + ".tran 1n 5u\n.print tran v(out)\n")
     waves = run(path, "v(out)", "v(in)")
-    shared = engine.simulate(read_outside_deck(path).deck(("v(out)", "v(in)")), ["out", "in"])
+    read = read_outside_deck(path)
+    shared = engine.simulate(read.deck(read.analyses, (), ("v(out)", "v(in)"), ()), ["out", "in"])
     np.testing.assert_array_equal(waves["time"], shared["time"])
     np.testing.assert_array_equal(waves["v(out)"], shared["out"])
     printed = run_batch(path)
@@ -73,12 +77,15 @@ def test_all_and_a_device_parameter(write, run):
     assert waves["i(@r1[i])"][0] == pytest.approx(2e-3)
 
 
-def test_analyses_of_a_control_block_count_and_the_rest_is_named(write):
-    d = read_outside_deck(write(RC + ".control\nset numdgt=7\ntran 1n 2u\nsave v(out)\nplot v(out)\n.endc\n"))
-    assert d.analysis().card == ".tran 1n 2u"
+def test_a_control_block_runs_without_what_it_draws(write, run):
+    path = write(RC + ".control\nset numdgt=7\ntran 1n 2u\nsave v(out)\nplot v(out)\n.endc\n")
+    d = read_outside_deck(path)
+    assert "tran 1n 2u" in d.commands
     assert d.saved == ("v(out)",)
-    assert d.commands == ""
-    assert ["line 6: control block, 2 commands" in s for s in d.skipped] == [True]
+    assert [s for s in d.skipped if "plot" in s] == ["deck.cir, line 9: plot v(out)"]
+    waves = run(path)
+    assert waves.card == ".tran 1n 2u"
+    assert [w.name for w in waves.vectors] == ["v(out)"]
 
 
 def test_lines_as_ngspice_reads_them(write, run):
@@ -140,6 +147,8 @@ def test_line_numbers_count_from_the_title_and_name_the_included_file(write, tmp
         (".dc v1 0 1 0.1 v2", {}, "got 5"),
         (".tran 1n $stop", {}, "no number"),
         (".save v(", {}, "no vector"),
+        (".control\nset x=$<\n.endc", {}, "line 3.*history"),
+        (".control\nforeach x a > b\nend\n.endc", {}, "line 3.*redirect"),
     ],
 )
 def test_bad_decks(body, files, message, write, tmp_path):
@@ -173,16 +182,14 @@ def test_pipes_are_not_waited_for(write, tmp_path):
 
 
 def test_which_analysis(write):
-    d = read_outside_deck(write(RC + ".tran 1n 1u\n.op\n.noise v(out) v1 dec 1 1 10"))
-    with pytest.raises(InputError, match=r"2 analyses.*choose one by its kind"):
-        d.analysis()
-    assert d.analysis("op").card == ".op"
-    assert ".tran" not in d.deck(kind="op").circuit
+    d = read_outside_deck(write(RC + ".tran 1n 1u\n.op\n.noise v(out) v1 dec 1 1 10\n.pss 1 2 out"))
+    assert [a.kind for a in d.chosen()] == ["tran", "op", "noise"]
+    assert [w.name for w in simulate_outside(d, kind="op").waves] == ["op"]
     with pytest.raises(InputError, match=r"no \.ac"):
-        d.analysis("ac")
-    with pytest.raises(InputError, match="allowed are tran, ac, dc, op"):
-        d.analysis("noise")
-    assert any("noise" in s for s in d.skipped)
+        d.chosen("ac")
+    with pytest.raises(InputError, match="allowed are op, dc, ac, tran, noise"):
+        d.chosen("pss")
+    assert d.skipped == ("deck.cir, line 8: .pss",)
 
 
 @pytest.mark.parametrize(
@@ -202,19 +209,16 @@ def test_a_deck_that_ngspice_refuses_keeps_its_message(body, write, run):
 
 
 def test_a_run_that_takes_too_long_is_stopped(write):
-    d = read_outside_deck(write(RC + ".tran 1p 1"))
     with pytest.raises(SimulationError, match=r"longer than 0\.3 s"):
-        simulate_analysis(d.deck(("v(out)",)), d.analysis(), timeout=0.3)
+        simulate_outside(read_outside_deck(write(RC + ".tran 1p 1")), ("v(out)",), timeout=0.3)
 
 
-def test_an_early_end_is_an_error(write):
+def test_an_early_end_is_an_error(write, monkeypatch):
     d = read_outside_deck(write(RC + ".tran 1n 1u"))
-    longer = read_outside_deck(write(RC + ".tran 1n 2u"))
+    longer = replace(d, analyses=(Analysis("tran", ("1n", "2u")),))
+    monkeypatch.setattr(OutsideDeck, "deck", lambda self, analyses, *rest: DECK(self, d.analyses, *rest))
     with pytest.raises(SimulationError, match="ended at 1e-06 of 2e-06"):
-        simulate_analysis(d.deck(), longer.analysis())
-    ac = read_outside_deck(write(RC + ".ac dec 3 1 1k"))
-    with pytest.raises(SimulationError, match="instead of AC"):
-        simulate_analysis(d.deck(), ac.analysis())
+        simulate_outside(longer)
 
 
 def test_a_vector_that_is_not_there(write, run):
@@ -243,4 +247,5 @@ def test_a_deck_of_another_kind_of_line_ends(tmp_path, run):
     path.write_bytes(b"\xef\xbb\xbftitle\r\nv1 a 0 1\r\nr1 a 0\r\n+ 1k\r\n.op\r\n.end")
     assert run(path)["v(a)"][0] == 1
     assert [c.text for c in cards("t\nr1 a 0\n+1k", "x", title=True)] == ["r1 a 0 1k"]
-    assert isinstance(read_outside_deck(path).deck(), Deck)
+    d = read_outside_deck(path)
+    assert isinstance(d.deck(d.analyses, (), (), ()), Deck)

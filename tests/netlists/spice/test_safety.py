@@ -24,15 +24,6 @@ DANGEROUS = {
     "star-hash with blanks": "  *# shell touch marker",
     "backquotes": ".control\necho `touch marker`\n.endc",
     "substitution": ".control\nlet a = $(touch marker)\n.endc",
-    "write": ".control\nrun\nwrite marker v(out)\n.endc",
-    "wrdata": ".control\nrun\nwrdata marker v(out)\n.endc",
-    "wrs2p": ".control\nwrs2p marker\n.endc",
-    "run into a file": ".control\nrun marker\n.endc",
-    "redirection": ".control\nrun\nprint v(out) > marker\n.endc",
-    "append": ".control\necho x >> marker\n.endc",
-    "hardcopy": ".control\nrun\nhardcopy marker v(out)\n.endc",
-    "gnuplot": ".control\nrun\ngnuplot marker v(out)\n.endc",
-    "snsave": ".control\nsnsave marker\n.endc",
     "source": ".control\nsource other.sp\n.endc",
     "load": ".control\nload other.raw\n.endc",
     "snload": ".control\nsnload a b\n.endc",
@@ -40,8 +31,6 @@ DANGEROUS = {
     "codemodel": ".control\ncodemodel ./evil.cm\n.endc",
     "osdi": ".control\npre_osdi ./evil.osdi\n.endc",
     "edit": ".control\nedit x\n.endc",
-    "alter": ".control\nalter r1 = 5\n.endc",
-    "set of a variable": ".control\nset sourcepath = ( / )\n.endc",
     "option that is a variable": ".options rawfile=marker",
     "option in brackets": ".options(rawfile=marker)",
     "absolute include": ".include /etc/passwd",
@@ -93,6 +82,34 @@ def test_refused_and_no_trace(what, write, tmp_path, monkeypatch, run):
     assert sorted(p.name for p in tmp_path.rglob("*")) == before
     assert "12345" not in str(e.value)
     assert "deck.cir, line " in str(e.value)
+
+
+LEFT_OUT = {
+    "write": ".control\nrun\nwrite marker v(out)\n.endc",
+    "wrdata": ".control\nrun\nwrdata marker v(out)\n.endc",
+    "wrs2p": ".control\nwrs2p marker\n.endc",
+    "run into a file": ".control\nrun marker\n.endc",
+    "redirection": ".control\nrun\nprint v(out) > marker\n.endc",
+    "append": ".control\necho x >> marker\n.endc",
+    "hardcopy": ".control\nrun\nhardcopy marker v(out)\n.endc",
+    "gnuplot": ".control\nrun\ngnuplot marker v(out)\n.endc",
+    "snsave": ".control\nsnsave marker\n.endc",
+    "set of a variable": ".control\nset sourcepath = ( / )\n.endc",
+    "redirection by a variable": '.control\nset g = ">"\nrun\necho a $g marker\n.endc',
+    "redirection by a loop": '.control\nrun\nforeach g ">" ">>"\necho a $g marker\nend\n.endc',
+    "a name of ngspice's own": ".control\nset rawfile = marker\nset x = $rawfile\nrun\n.endc",
+}
+
+
+@pytest.mark.parametrize("what", LEFT_OUT)
+def test_left_out_and_no_trace(what, write, tmp_path, monkeypatch, run):
+    path = write(RC + LEFT_OUT[what] + "\n.op")
+    monkeypatch.chdir(path.parent)
+    before = sorted(p.name for p in tmp_path.rglob("*"))
+    with suppress(InputError):
+        assert run(path)["v(out)"][0] == pytest.approx(1)
+        assert any("deck.cir, line " in note for note in read_outside_deck(path).skipped)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == before
 
 
 def test_the_marker_would_appear_with_permission(write, run):

@@ -6,11 +6,80 @@ import pytest
 
 from netlists.errors import InputError
 from netlists.technology.profile import DeviceProfile, load_profile, profile_names
+from netlists.technology.profile_file import write_profile
 
 
 def test_taox_profile_has_the_published_numbers(profile):
     assert (profile.g_min, profile.g_max, profile.g_hrs) == (100e-6, 400e-6, 34e-6)
-    assert (profile.program_sigma, profile.program_window, profile.read_sigma) == (2.73e-6, 5e-6, 0.14e-6)
+    assert profile.program_window == 5e-6
+    assert profile.read_sigma == pytest.approx(0.14e-6, rel=0.01)
+
+
+def test_written_cells_have_the_moments_of_the_measured_ones(profile):
+    """Of the 448 cells of ReADC: standard deviation within a target, kurtosis of all errors, means, none beyond the window."""
+    target = np.repeat(np.arange(100, 401, 50) * 1e-6, 100_000)
+    error = profile.programmed(target, np.random.default_rng(0)) - target
+    by_target = error.reshape(7, -1)
+    assert by_target.std(axis=1) == pytest.approx(1e-6 * np.array([2.417, 2.644, 2.979, 2.791, 2.813, 2.627, 2.844]), rel=0.01)
+    assert np.sqrt(np.mean(by_target.var(axis=1))) == pytest.approx(2.736e-6, rel=0.003)
+    assert np.mean((error - error.mean()) ** 4) / error.var() ** 2 == pytest.approx(1.83, abs=0.02)
+    assert by_target.mean(axis=1)[[2, 5, 6]] == pytest.approx(1e-6 * np.array([-0.600, -0.893, -0.618]), abs=0.03e-6)
+    assert np.abs(error).max() <= profile.program_window
+    assert profile.program_mean_at(target)[::100_000] == pytest.approx(by_target.mean(axis=1), abs=0.03e-6)
+    assert profile.program_sigma_at(target)[::100_000] == pytest.approx(by_target.std(axis=1), rel=0.01)
+
+
+def test_a_profile_that_resamples_gives_measured_errors_of_the_targets_beside(profile):
+    law = ((100e-6, (-1.0, 0.0, 0.5)), (200e-6, (2.0, 3.0)))
+    own = replace(profile, program_law=law, program_resample=True)
+    draws = {t: own.programmed(np.full(40_000, t), np.random.default_rng(1)) - t for t in (100e-6, 125e-6, 200e-6, 300e-6)}
+    factors = {t: np.unique((d / own.program_sigma).round(6)).tolist() for t, d in draws.items()}
+    assert factors == {100e-6: [-1, 0, 0.5], 125e-6: [-1, 0, 0.5, 2, 3], 200e-6: [2, 3], 300e-6: [2, 3]}
+    assert np.mean(draws[125e-6] > 1.5 * own.program_sigma) == pytest.approx(0.25, abs=0.01)
+    assert own.program_mean_at(np.array([150e-6]))[0] == pytest.approx(own.program_sigma * (-1 / 6 + 2.5) / 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"program_law": ((1e-4, (1.0, 0.0)),)}, "quantiles must not decrease"),
+        ({"program_law": (), "program_resample": True}, "needs a program_law"),
+        ({"program_law": ((2e-4, (0.0, 1.0)), (1e-4, (0.0, 1.0)))}, "program_law.*must increase"),
+        ({"program_sigma_shape": (1.0,), "fit_conductance": 4e-4}, "program_sigma_shape: has no meaning"),
+        ({"stuck_rate": 0.1}, "needs stuck_values"),
+        ({"read_lasting": ((1e-4, 0.1, 0.2, 0.5),)}, "telegraph share must be within"),
+        ({"relaxation_mean_fit": ((0.0,),)}, "relaxation_mean_fit has 1"),
+    ],
+)
+def test_laws_that_cannot_be(profile, change, message):
+    with pytest.raises(InputError, match=message):
+        replace(profile, **change)
+
+
+def test_stuck_cells_at_their_own_values(profile):
+    own = replace(profile, stuck_off_rate=0.1, stuck_rate=0.2, stuck_values=(50e-6, 90e-6))
+    g = own.stuck(np.full(100_000, 2e-4), np.random.default_rng(1))
+    assert [np.mean(g == v) for v in (profile.g_hrs, 50e-6, 90e-6)] == pytest.approx([0.1, 0.1, 0.1], abs=0.005)
+
+
+def test_cells_drift_by_their_mean_too(profile):
+    drifting = replace(
+        profile,
+        fit_conductance=400e-6,
+        relaxation_times=(1.0, 100.0),
+        relaxation_sigma_fit=((2e-6,), (4e-6,)),
+        relaxation_mean_fit=((0.0,), (0.0, -8e-6)),
+    )
+    target = np.full(100_000, 200e-6)
+    change = drifting.relaxed(target, target, 10.0, np.random.default_rng(0)) - target
+    assert change.mean() == pytest.approx(-2e-6, abs=0.03e-6)
+    assert change.std() == pytest.approx(np.sqrt(3**2 - 2**2) * 1e-6, rel=0.01)
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_written_profile_reads_back_equal(name, tmp_path):
+    p = load_profile(name)
+    assert load_profile(write_profile(p, tmp_path / "p.toml", "a\ncomment")) == p
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -20,7 +89,8 @@ def test_every_built_in_profile_loads_and_says_where_it_comes_from(name):
     assert p.source
 
 
-def test_programming_error_is_truncated_gaussian(profile):
+def test_without_a_law_the_programming_error_is_a_truncated_gaussian(profile):
+    profile = replace(profile, program_law=())
     target = np.full(200_000, 250e-6)
     error = profile.programmed(target, np.random.default_rng(0)) - target
     assert np.abs(error).max() <= profile.program_window
@@ -81,7 +151,7 @@ def test_bad_profile_files(tmp_path, text, message):
 
 
 def test_missing_profile_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"none\.toml: cannot be read \(No such file"):
+    with pytest.raises(InputError, match=r"none\.toml: there is no such device profile"):
         load_profile(tmp_path / "none.toml")
 
 

@@ -1,0 +1,197 @@
+"""What is looked at before chips with a user's own block are simulated: a block that nobody knows may be wrong in silence.
+
+Its side (an output that is inverted, or never leaves one side), whether two instances of it are the same, what ngspice warns of,
+and whether it remembers: levels measured with a V_mac that follows the ramp must be those of conversions, where it is constant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from characterization.plan import RampPlan
+from netlists.converter import Blocks, conversion_deck, read_codes
+from netlists.errors import SimulationError
+from netlists.outside import UserSubcircuit
+from netlists.ramp import Chips
+from netlists.spice import simulate
+from netlists.technology import MEASURED_STATISTICS, RampCircuit
+from netlists.testbench import DECISION_PERIOD, DRIVE, HOLD, RAMP, sides_deck
+
+from .sampling import nominal_chips
+from .transitions import Measured, measure
+
+SAME = 10e-6
+"""How far the trip points of two instances of a block may lie apart, volts: what ngspice's time steps do."""
+CHECK_LSB = 0.1
+"""Distance from a level at which a conversion must give the codes on its two sides."""
+CHECKED_LEVELS = 11
+RANDOM = re.compile(
+    r"\b(a?gauss|a?unif|sgauss|sunif|rnd|exponential|poisson|trnoise|trrandom)\s*\(|\blimit\s*\([^,()]*,[^,()]*\)", re.I
+)
+
+
+def examine(plan: RampPlan) -> tuple[RampPlan, tuple[str, ...]]:
+    """Looks at the user's own blocks of a plan; the plan to simulate, and what a reader of its results must know.
+
+    Returns
+    -------
+    plan : RampPlan
+        The same, or with ``held`` where the comparator remembers more than levels with a moving V_mac show.
+    warnings : tuple of str
+
+    Raises
+    ------
+    SimulationError
+        A block that cannot work in its place, or whose conversions follow no levels; says what to look at.
+    """
+    blocks = plan.blocks
+    warnings: list[str] = []
+    for role, own in (("comparator", plan.comparator), ("opamp", plan.opamp)):
+        if own is not None:
+            warnings += check_sides(role, own, blocks, plan.circuit)
+    warnings += _borrowed(plan)
+    if plan.comparator is not None:
+        plan, more = _check_memory(plan)
+        warnings += more
+    return plan, tuple(warnings)
+
+
+def borrowed_figures(plan: RampPlan) -> dict[str, str]:
+    """Sources of variation that are drawn with the figures of our blocks, and the user's own block that they stand for."""
+    own = {"comparator_offset": plan.comparator, "comparator_noise": plan.comparator, "opamp_offset": plan.opamp}
+    ours = {n: block.name for n, block in own.items() if block is not None}
+    return {n: name for n, name in ours.items() if getattr(plan.variation, n) == MEASURED_STATISTICS[f"{n}_sigma"]}
+
+
+def _borrowed(plan: RampPlan) -> list[str]:
+    lines, ours, c = [], borrowed_figures(plan), plan.circuit
+    texts = {"comparator_offset": "offset sigma", "comparator_noise": "noise", "opamp_offset": "offset sigma"}
+    for role, block in (("comparator", "comparator_sky130"), ("opamp", "ota_sky130")):
+        if names := [n for n in ours if n.startswith(role)]:
+            figures = " and ".join(f"{texts[n]} {1e3 * getattr(plan.variation, n):.3g} mV" for n in names)
+            verb = "are" if len(names) > 1 else "is"
+            lines.append(
+                f"{role} {ours[names[0]]}: {figures} {verb} of our {block}, not its own; measure it with `cosim {role}`, or give "
+                "[variation] in a plan file"
+            )
+    if plan.opamp is not None and (c.a0, c.gbw) == (RampCircuit.a0, RampCircuit.gbw):
+        lines.append(
+            f"opamp {plan.opamp.name}: the ramp is programmed for the gain {c.a0:.4g} and the GBW {c.gbw / 1e6:.4g} MHz of our "
+            "op-amp; give a0 and gbw of its own as circuit parameters to program for it"
+        )
+    return lines
+
+
+@lru_cache(maxsize=32)
+def check_sides(role: str, own: UserSubcircuit, blocks: Blocks, circuit: RampCircuit, random: bool = False) -> tuple[str, ...]:
+    """Simulates a block alone: what ngspice warned of; ``random`` lets two instances of it differ.
+
+    Raises
+    ------
+    SimulationError
+        It does not run, its output is inverted or stays on one side of analog ground, or two instances differ.
+    """
+    heard: list[str] = []
+    what = "op-amp" if role == "opamp" else role
+    try:
+        data = simulate(sides_deck(own, blocks, circuit), ["in", "com", "y0", "y1"], heard=heard)
+    except SimulationError as e:
+        raise SimulationError(f"{what} {own.name} alone cannot be simulated: {e}") from None
+    time, out = data["time"], np.array([data[name] - data["com"] for name in ("y0", "y1")])
+    # A clocked comparator has decided just before its clock falls.
+    at = np.array([HOLD, 2 * HOLD + RAMP, 3 * HOLD + 2 * RAMP])
+    at = np.floor(at / DECISION_PERIOD) * DECISION_PERIOD - 1e-9 if "clk" in own.ports else at - 1e-9
+    low, high, back = (float(np.interp(t, time, out[0])) for t in at)
+    ends = f"{low + circuit.v_cm:.4g} V with v(inp) {DRIVE:g} V below v(inn), {high + circuit.v_cm:.4g} V with it as much above"
+    swap = "say so with ports={'inp': its negative input, 'inn': its positive input} if that is how it is meant"
+    if role == "opamp":
+        if high - low <= 1e-3 * circuit.v_dd:
+            way = "its inputs are swapped" if low - high > 1e-3 * circuit.v_dd else "its output does not follow its inputs"
+            raise SimulationError(
+                f"op-amp {own.name}: {way}: its output is at {ends}; {swap if low > high else 'look at its bias'}"
+            )
+    elif low > 0 > high:
+        raise SimulationError(f"comparator {own.name}: its output is inverted: it is at {ends}; {swap}")
+    elif not (low < 0 < high and back < 0):
+        level = f"analog ground, {circuit.v_cm:g} V"
+        if low < 0 < high:
+            why = f"does not come back below {level}, within {HOLD:g} s: it latches, or remembers too long"
+        else:
+            why = f"is never {'above' if high < 0 else 'below'} {level}, which it is read against"
+        look = "look at its supply, its bias pins and what its output refers to"
+        raise SimulationError(f"comparator {own.name}: its output {why}; it is at {ends}: {look}")
+    if not random:
+        _check_same(what, own, data["in"], time, out)
+    return tuple(f"{what} {own.name}: ngspice: {line}" for line in dict.fromkeys(heard))
+
+
+def _check_same(what: str, own: UserSubcircuit, inp: np.ndarray, time: np.ndarray, out: np.ndarray) -> None:
+    """Raises `SimulationError` where two instances of a block differ: it is random, and would be drawn anew at each use."""
+    line = next((line for line in own.text.splitlines() if RANDOM.search(line)), None)
+    up = (time > HOLD) & (time < HOLD + RAMP)
+    if "clk" in own.ports:
+        differ = line is not None
+    else:
+        middle = 0.5 * (out.min() + out.max())
+        trips = [float(np.interp(middle, row[up], inp[up])) for row in out]
+        differ = abs(trips[1] - trips[0]) > SAME
+    if differ:
+        where = f"in the line {line.strip()!a}" if line else "by the models that it takes"
+        raise SimulationError(
+            f"{what} {own.name}: is random {where}: every instance, transient and probe would draw another block. Take the random "
+            f"part out; `cosim {'comparator' if what == 'comparator' else 'opamp'}` measures its spread"
+        )
+
+
+def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
+    name = plan.comparator.name if plan.comparator else ""
+    chips = nominal_chips(plan)
+    sampled = _levels(plan, chips, name)
+    if not (wrong := _unequal(plan, chips, sampled)):
+        return plan, []
+    held = replace(plan, held=True)
+    levels = _levels(held, chips, name)
+    lsb = plan.program().lsb * plan.program().volts_per_unit(plan.circuit)
+    moved = float(np.max(np.abs(levels - sampled) / lsb))
+    if still := _unequal(held, chips, levels):
+        where = f"level {still[0]} (and {len(still) - 1} others)"
+        raise SimulationError(
+            f"comparator {name}: remembers earlier steps: beside {where} a conversion does not give the code of its side, so that "
+            "no level tells what it gives; take a faster comparator, or a longer clock period "
+            f"(t_settle={plan.circuit.t_settle:g} s)"
+        )
+    return held, [
+        f"comparator {name}: remembers earlier steps: levels measured with a V_mac that follows the ramp are up to {moved:.3g} LSB "
+        f"from those of conversions (codes beside level {wrong[0]} differ); every level is measured with a constant V_mac, which "
+        "takes longer"
+    ]
+
+
+def _levels(plan: RampPlan, chips: Chips, name: str) -> np.ndarray:
+    measured: Measured = measure(plan.converter, chips, held=plan.held)
+    if measured.status[0] != "ok":
+        found = f"{measured.status[0]} ({measured.message[0]})"
+        look = "look at its delay against the clock period, its input range and its offset"
+        raise SimulationError(f"comparator {name}: no levels on the nominal chip, so none on any: {found}; {look}")
+    return measured.volts[0]
+
+
+def _unequal(plan: RampPlan, chips: Chips, levels: np.ndarray) -> list[int]:
+    """Levels (from 1) beside which a conversion with constant V_mac gives another code than they say."""
+    program = plan.program()
+    lsb = program.lsb * program.volts_per_unit(plan.circuit)
+    # With memory every level is looked at, and what lies between: an early step may trip far from any level.
+    some = len(levels) if plan.held else CHECKED_LEVELS
+    k = np.unique(np.linspace(0, len(levels) - 1, some).round().astype(int))
+    v_mac = [levels[k] - CHECK_LSB * lsb[k], levels[k] + CHECK_LSB * lsb[k], [levels[0] - lsb[0]], [levels[-1] + lsb[-1]]]
+    if plan.held:
+        v_mac.append((levels[1:] + levels[:-1]) / 2)
+    inputs = np.concatenate(v_mac)
+    names = [f"code0_{j}" for j in range(len(inputs))]
+    found = read_codes(program, simulate(conversion_deck(plan.converter, chips, inputs[None]), names), names)
+    passed = np.sum(inputs[:, None] > levels, axis=1)
+    return sorted({max(int(n), 1) for n in passed[found != program.codes[passed]]})

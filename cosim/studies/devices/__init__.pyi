@@ -1,0 +1,6 @@
+from .run import (
+    STUDY as STUDY,
+)
+from .settings import (
+    DevicesSettings as DevicesSettings,
+)

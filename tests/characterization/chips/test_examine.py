@@ -1,0 +1,120 @@
+"""Blocks that are wrong in silence: each kind is planted and must be found before a chip is simulated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from characterization.chips import borrowed_figures, examine, measure
+from characterization.chips.examine import _unequal
+from characterization.chips.sampling import nominal_chips
+from characterization.plan import RampPlan, Variation
+from characterization.run import characterize, load_run, simulate_run
+from characterization.run.folder import examined_plan
+from netlists.errors import SimulationError
+from netlists.outside import UserSubcircuit, Wiring, load_user_subcircuit
+
+HEAD = ".subckt mine inp inn out com\n"
+GOOD = "b1 out com v={0.9*tanh(2000*(v(inp)-v(inn)))}\n"
+MOS = """M1 n1 INP t VSS nch W=20u L=0.5u
+M2 n2 INN t VSS nch W=20u L=0.5u
+M3 n1 n1 VDD VDD pch W=20u L=0.5u
+M4 n2 n1 VDD VDD pch W=20u L=0.5u
+M5 OUT n2 VDD VDD pch W=80u L=0.35u
+I1 t VSS 100u
+I2 OUT VSS 400u
+Cc n2 OUT 1p
+.ends
+.model nch nmos level=1 vto=0.45 kp=300u lambda=0.05
+.model pch pmos level=1 vto=-0.45 kp=100u lambda=0.05
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    def _load(text: str, role: str = "comparator", ports: str = "") -> UserSubcircuit:
+        (tmp_path / "my.cir").write_text(text)
+        return load_user_subcircuit(f"{tmp_path / 'my.cir'}:mine", role, wiring=Wiring.parse(role, [ports] if ports else []))
+
+    return _load
+
+
+def slow(tau: float) -> str:
+    return HEAD + f"b1 x com v={{0.9*tanh(2000*(v(inp)-v(inn)))}}\nr1 x y 1k\nc1 y com {tau / 1e3}\ne1 out com y com 1\n.ends\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("b1 out com v={0.9*tanh(2000*(v(inn)-v(inp)))}\n", "output is inverted: it is at 1.8 V .*ports="),
+        ("b1 out com v={0.4*tanh(2000*(v(inp)-v(inn)))-0.5}\n", "output is never above analog ground, 0.9 V"),
+        ("b1 out com v={0.4*tanh(2000*(v(inp)-v(inn)))+0.5}\n", "output is never below analog ground"),
+        (
+            GOOD.replace("out", "x") + "d1 x out m\n.model m d\nc1 out com 1p\nv1 low com -0.5\nr1 out low 1e9\n",
+            "it latches, or rem",
+        ),
+        (".param off={agauss(0,15m,1)}\nb1 out com v={0.9*tanh(2000*(v(inp)-v(inn)+off))}\n", r"random in the line '\.param off="),
+        ("x1 inp inn out com inner\n", "alone cannot be simulated"),
+    ],
+)
+def test_a_comparator_that_cannot_work_is_said(load, body, message):
+    plan = RampPlan("sigmoid", 2, comparator=load(HEAD + body + ".ends\n"))
+    with pytest.raises(SimulationError, match=message):
+        examine(plan)
+    with pytest.raises(SimulationError, match=message):
+        simulate_run(plan, 1, progress=False)
+
+
+def test_random_words_that_change_nothing_are_no_fault(load):
+    text = HEAD + ".param mm=0 off={mm*agauss(0,15m,1)}\n" + GOOD.replace("v(inn)", "v(inn)+off") + ".ends\n"
+    examine(RampPlan("sigmoid", 2, comparator=load(text)))
+
+
+def test_swapped_inputs_of_an_opamp(load):
+    text = ".subckt mine INN INP OUT VDD VSS\n" + MOS
+    with pytest.raises(SimulationError, match="its inputs are swapped"):
+        examine(RampPlan("sigmoid", 2, opamp=load(text, "opamp")))
+    _, warnings = examine(RampPlan("sigmoid", 2, opamp=load(text, "opamp", "inp=inn,inn=inp")))
+    assert any("GBW 136" in line for line in warnings)
+    with pytest.raises(SimulationError, match="does not follow its inputs"):
+        examine(RampPlan("sigmoid", 2, opamp=load(HEAD + "r1 inp inn 1k\nr2 out com 1k\n.ends\n", "opamp")))
+
+
+def test_memory_is_measured_right_or_refused(load):
+    """A pole of 3 ns is no memory, of 25 ns it is; of 40 ns no levels describe what a conversion gives."""
+    fast = RampPlan("sigmoid", 3, comparator=load(slow(3e-9)))
+    assert not examine(fast)[0].held
+    own = RampPlan("sigmoid", 3, comparator=load(slow(25e-9)))
+    held, warnings = examine(own)
+    assert held.held
+    assert "remembers earlier steps" in " ".join(warnings)
+    chips = nominal_chips(own)
+    sampled, right = (measure(p.converter, chips, held=p.held).volts[0] for p in (own, held))
+    assert _unequal(own, chips, sampled)
+    assert not _unequal(held, chips, right)
+    assert np.max(np.abs(sampled - right)) > 1e-3
+    with pytest.raises(SimulationError, match=r"remembers earlier steps: .*longer clock period"):
+        examine(RampPlan("sigmoid", 3, comparator=load(slow(40e-9))))
+
+
+def test_held_levels_of_a_fast_comparator_are_the_sampled_ones():
+    plan = RampPlan("sigmoid", 3)
+    chips = nominal_chips(plan, 2)
+    a, b = (measure(plan.converter, chips, held=h).volts for h in (False, True))
+    np.testing.assert_allclose(a, b, atol=5e-6)
+
+
+def test_a_run_keeps_what_its_reader_must_know(load, tmp_path):
+    """What ngspice ignored, whose figures were drawn and how levels were measured: in the run, its folder, and when it goes on."""
+    text = slow(40e-9).replace(".ends", "m1 inp inn com com nch w=1u l=1u\n.ends\n.model nch nmos level=1 vto=0.4 nonsense=3")
+    plan = RampPlan("sigmoid", 2, comparator=load(text), calibration="none", conversions=False)
+    assert borrowed_figures(plan) == {"comparator_offset": "mine", "comparator_noise": "mine"}
+    assert borrowed_figures(replace(plan, variation=Variation(comparator_offset=1e-3))) == {"comparator_noise": "mine"}
+    run = characterize(plan, 1, tmp_path / "run", progress=False)
+    assert load_run(tmp_path / "run").warnings == run.warnings
+    assert examined_plan(plan, tmp_path / "run") == (run.plan, run.warnings)
+    assert run.plan.held
+    for part in ("of our comparator_sky130, not its own", "unrecognized parameter (nonsense) - ignored", "remembers earlier"):
+        assert part in " ".join(run.warnings)
