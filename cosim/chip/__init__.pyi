@@ -48,6 +48,8 @@ from .mapping import (
 )
 from .pulses import (
     PwmInputs as PwmInputs,
+    Saturation as Saturation,
+    saturation as saturation,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,
@@ -58,5 +60,6 @@ from .weights import (
     EffectiveWeights as EffectiveWeights,
     drawn_cells as drawn_cells,
     effective_weights as effective_weights,
+    folded as folded,
     through_wires as through_wires,
 )

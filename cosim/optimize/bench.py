@@ -67,12 +67,12 @@ def held_out_sequences(task: Task, network: Network) -> SequenceSet:
     fraction = about.settings.get("validation_fraction")
     if about.seed is not None and isinstance(fraction, (int, float)) and fraction > 0:
         # The first thing that a training draws: the same sequences again.
-        held = split(task.train, float(fraction), np.random.default_rng(about.seed))[1]
+        held = split(task.training, float(fraction), np.random.default_rng(about.seed))[1]
         if held is not None:
             return held
     raise InputError(
         f"task {task.name}: has no validation set, and the network does not say what its training held out; "
-        "a search must not look at the test set: train the network with `cosim train`"
+        "a search must not look at the test set: give validation sequences, or train the network with `cosim train`"
     )
 
 
@@ -90,6 +90,8 @@ class DesignBench:
         Ohm a cell along rows and columns.
     compensate : {"none", "mean", "wires"}
         What makes good their loss (`cosim.chip.Arrays`).
+    bias_rows : int
+        Rows that share the bias of a matrix.
     threads : int
     """
 
@@ -99,6 +101,7 @@ class DesignBench:
     r_wire: float
     threads: int = 1
     compensate: str = "mean"
+    bias_rows: int = 1
 
     @cached_property
     def exact(self) -> np.ndarray:
@@ -119,6 +122,7 @@ class DesignBench:
             r_row=self.r_wire,
             r_col=self.r_wire,
             compensate=self.compensate,
+            bias_rows=self.bias_rows,
             v_read=circuit.v_read,
         )
         integrators = Integrators(

@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from netlists.errors import InputError
 
+from ...chip import Arrays
 from ...tasks import TASKS, load_data
 from ...training.settings import TrainingSettings
 from .. import options as o
 from ..commands import kept
 from ..fields import Given, Options
 from ..output import answer
+from .whole_chip import CHIP_ARRAYS, WholeChip
 
 FLAGS = {
     "n_hidden": "hidden",
@@ -29,7 +32,8 @@ FLAGS = {
 def train(
     *,
     out: o.Out,
-    task: Annotated[str, typer.Option(help=f"Task: {', '.join(TASKS)}.")] = "vowels",
+    task: Annotated[str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. Default: vowels.")] = None,
+    data: o.Data = None,
     options: Annotated[Given[TrainingSettings], Options(flags=FLAGS)],
     hardware_aware: Annotated[
         tuple[Path, Path] | None,
@@ -44,6 +48,11 @@ def train(
     ] = 0.0,
     threshold_noise: Annotated[float, typer.Option(help="Noise on every threshold of every column, LSB; needs ramps.")] = 0.0,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
+    whole: WholeChip,
+    profile: Annotated[
+        str, typer.Option("--weights", metavar="PROFILE", help="Device profile of --everything: a built-in name or a .toml file.")
+    ] = "taox-100-400",
+    arrays: Annotated[Given[Arrays], CHIP_ARRAYS],
     start: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Network file whose shape and weights to start from, in place of --cell, --hidden etc."),
@@ -65,6 +74,11 @@ def train(
     Example: cosim train --task vowels --hardware-aware models/sigmoid5.json models/tanh5.json
     --threshold-noise 0.5 --out nets/aware.npz
 
+    Example: cosim train --data mine.npz --standardize --out nets/mine.npz
+
+    Example: cosim train --task voices --everything --bias-rows 2 --start nets/voices.npz --epochs 12 --lr 0.003
+    --out nets/aware.npz
+
     Example: cosim train --task sotu --hidden 256 --embedding 64 --epochs 5 --lr 0.003 --out nets/sotu.npz
     """
     if out.suffix != ".npz":
@@ -72,11 +86,22 @@ def train(
     from ...chip import Hardware, PwmInputs
     from ...evaluation import AccuracyInterval, float_score, load_models
     from ...network import Network
-    from ...training import HardwareAware, train_task
+    from ...training import HardwareAware, initial_network, train_task
 
-    data, settings, aware = load_data(task), options.make(), None
+    loaded, settings, aware = load_data(o.task_or_data(task, data) or "vowels"), options.make(), None
     models = [*(hardware_aware or ()), *(model or ())]
-    if models or bits is not None or weight_noise or threshold_noise or pwm_bits is not None:
+    first = None if start is None else Network.load(start)
+    if whole.everything:
+        if models or threshold_noise:
+            raise InputError("--everything: has ramps of its own; leave out models of ramps and threshold noise")
+        # Of a network that is not there yet the activations alone are asked for.
+        sketch = first or initial_network(settings, 1, 2, np.random.default_rng(0))
+        aware = HardwareAware(whole.hardware(sketch, profile, bits, pwm_bits, arrays), weight_noise)
+    else:
+        whole.check()
+        if arrays.changed:
+            raise InputError(f"{CHIP_ARRAYS.flag(arrays.changed[0])}: is of a whole chip; give --everything as well")
+    if aware is None and (models or bits is not None or weight_noise or threshold_noise or pwm_bits is not None):
         hardware = Hardware(
             bits=bits,
             ramps=load_models(models) or None,
@@ -85,23 +110,23 @@ def train(
         )
         aware = HardwareAware(hardware, weight_noise)
     network = train_task(
-        data,
+        loaded,
         seed=seed,
         settings=settings,
         hardware_aware=aware,
-        start=None if start is None else Network.load(start),
+        start=first,
         checkpoint=out.with_suffix(".checkpoint.npz"),
         resume=resume,
         progress=not quiet,
     )
     network.save(out)
-    trained = {"out": str(out), "task": task, "metric": data.metric, "seed": seed, "cell": network.metadata.cell}
+    trained = {"out": str(out), "task": loaded.name, "metric": loaded.metric, "seed": seed, "cell": network.metadata.cell}
     trained |= {"epochs": len(network.metadata.epochs), "best_epoch": network.metadata.best_epoch}
-    i = float_score(network, data, seed=seed)
+    i = float_score(network, loaded, seed=seed)
     what = f"{i.total} test sequences" if isinstance(i, AccuracyInterval) else f"{i.characters} test characters"
     warnings = [] if aware is None else [*aware.hardware.warnings]
     answer(
         trained | {"float": i.value, "test_set_ci95": [i.low, i.high], "warnings": warnings},
-        f"{out}: {task}, {data.metric} {i.value:.4f} in floating point on {what} (95 % interval {i.low:.4f}..{i.high:.4f})",
+        f"{out}: {loaded.name}, {loaded.metric} {i.value:.4f} in floating point on {what} (95 % {i.low:.4f}..{i.high:.4f})",
         json,
     )
