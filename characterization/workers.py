@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import re
+import shutil
 import signal
 import tempfile
 import threading
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netlists.errors import ToolkitError
+from netlists.spice import watched
 
 if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor
@@ -34,6 +36,8 @@ MEMORY_GROWTH = 256 * 2**20
 START_LIMIT = 600.0
 """Seconds a process may take to load ngspice."""
 LAST_WORDS = 2000
+FOLDER = ".work"
+"""A worker works in the folder of this name beside its stderr, which is empty at first."""
 
 
 class Lost(Exception):
@@ -185,7 +189,7 @@ class Worker:
         if pool is not None:
             pool.shutdown(wait=True, kill_workers=True)
         if self._stderr is not None:
-            self._stderr.unlink(missing_ok=True)
+            _remove(self._stderr)
 
 
 class Workers:
@@ -226,6 +230,10 @@ def _enter(parent: int, stderr: str) -> None:
     # Ctrl-C reaches the whole process group; the parent decides what happens to its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(os.open(stderr, os.O_WRONLY | os.O_APPEND), 2)
+    # ngspice's transistor models write logs into the current folder, through links that lie there.
+    os.mkdir(stderr + FOLDER)
+    os.chdir(stderr + FOLDER)
+    watched()
     faulthandler.enable(all_threads=False)
     faulthandler.register(signal.SIGUSR1, all_threads=False)
     threading.Thread(target=_leave_with, args=(parent, stderr), daemon=True).start()
@@ -236,9 +244,15 @@ def _leave_with(parent: int, *files: str) -> None:
     while os.getppid() == parent:
         time.sleep(1.0)
     for file in files:
-        with suppress(OSError):
-            os.unlink(file)
+        _remove(Path(file))
     os._exit(1)
+
+
+def _remove(stderr: Path) -> None:
+    """Removes what a process leaves: its stderr and the folder that it worked in."""
+    with suppress(OSError):
+        stderr.unlink()
+    shutil.rmtree(f"{stderr}{FOLDER}", ignore_errors=True)
 
 
 def _ready(load: Callable[[], dict[str, str]]) -> tuple[int, dict[str, str]]:

@@ -361,9 +361,13 @@ class RampModel(BaseModel):
         if not self.validation:
             return "not validated yet: run `cosim validate`"
         v = self.validation
+        if "fit" not in v:
+            return "validated by an older version: run `cosim validate` again"
+        fit = v["fit"]
+        verdict = f"rejected ({'; '.join(fit['rejected'])})" if fit["rejected"] else "not rejected"
         return (
             f"{v['samples']} samples, seed {v['seed']}: rms dT {v['rms_dt_lsb']:.4f}, p99 {v['p99_dt_lsb']:.4f} LSB;"
-            f" codes equal {100 * v['codes_equal']:.2f} %, within 1 {100 * v['codes_within_1']:.2f} %"
+            f" {len(fit['tests'])} tests: {verdict} at {100 * fit['level']:g} %"
         )
 
     def save(self, path: str | Path) -> Path:

@@ -12,6 +12,7 @@ from netlists.checks import Choice, check, checked
 from netlists.errors import InputError
 from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, spice_number, subcircuit, words
 from netlists.spice.cards import cards
+from netlists.spice.deck import FOREIGN
 
 from .deck import read_cards
 from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_ports
@@ -90,7 +91,7 @@ class UserSubcircuit:
     @property
     def definitions(self) -> str:
         """SPICE text of everything that an instance needs."""
-        return self.text + self.around
+        return f"{FOREIGN}{self.name}\n{self.text}{self.around}"
 
     @property
     def defined(self) -> set[str]:

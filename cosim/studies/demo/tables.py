@@ -72,7 +72,11 @@ def model_row(key: Key, model: RampModel) -> dict[str, Any]:
     for name in ("comparator_offset", "comparator_noise", "read_noise"):
         value = getattr(model, name)
         fitted |= {name: value.value, f"{name}_stderr": value.stderr}
-    held_out = {f"held_out_{k}" if k in ("samples", "failed", "seed") else k: v for k, v in (model.validation or {}).items()}
+    found = dict(model.validation or {})
+    fit, decks = found.pop("fit", {}), found.pop("decks", {})
+    held_out = {f"held_out_{k}" if k in ("samples", "failed", "seed") else k: v for k, v in found.items()}
+    held_out |= {"tests": len(fit.get("tests", ())), "rejected": "; ".join(fit.get("rejected", ()))}
+    held_out |= {f"decks_{k}": v for k, v in decks.items()}
     return {"activation": key[0], "bits": key[1], "samples_fitted": model.samples, "failed": model.failed, **fitted, **held_out}
 
 

@@ -12,9 +12,10 @@ from characterization.chips import draw, error_at, measure, scope_shifts
 from characterization.chips.recalibrate import recalibrate
 from characterization.estimates import max_inl, of_columns
 from characterization.plan import CALIBRATIONS, RampPlan
-from characterization.ramp_model import RampModel, level_tests
+from characterization.ramp_model import GoodnessOfFit, RampModel
 from characterization.resume import Parts
 from characterization.run import characterize
+from characterization.streams import ValidationSource, validation_stream
 from cosim.report import RunOptions
 from netlists.ramp import to_input_units
 
@@ -24,7 +25,7 @@ _CALIBRATION_BATCH = 64
 
 
 def further_tests(model: RampModel, sets: int, chips: int, parts: Parts, options: RunOptions) -> list[dict[str, Any]]:
-    """Tests further sets of fresh chips by Kolmogorov-Smirnov, a row a set and test, and all these sets together (set 0)."""
+    """Tests further sets of fresh chips against the model, a row a set and test, and all these sets together (set 0)."""
     plan = model.ramp_plan
     found: list[np.ndarray] = []
     rows: list[dict[str, Any]] = []
@@ -37,10 +38,13 @@ def further_tests(model: RampModel, sets: int, chips: int, parts: Parts, options
         found.append(levels[np.isfinite(levels).all(axis=1)])
     groups = [(0, first, np.concatenate(found))] if found else []
     groups += [(i + 1, first + 10 * i, levels) for i, levels in enumerate(found)]
+    tests = GoodnessOfFit(model, validation_stream(first, ValidationSource.REFERENCE))
     for number, seed, levels in groups:
-        for test, result in level_tests(levels, model, seed).items():
-            row = {"activation": plan.name, "set": number, "seed": seed, "chips": len(levels), "test": test}
-            rows.append(row | {"statistic": result["statistic"], "p_value": result["p_value"]})
+        for test in tests.test(levels, np.full_like(levels, np.nan))["tests"]:
+            row = {"activation": plan.name, "set": number, "seed": seed, "chips": len(levels)}
+            rows.append(
+                row | {"test": f"{test['figure']}: {test['asked']}", **{n: test[n] for n in ("effect", "p_value", "adjusted")}}
+            )
     return rows
 
 
