@@ -92,6 +92,8 @@ SOURCES: tuple[ErrorSource, ...] = (
            "SKY130 OTA, `cosim blocks`", False),
     ErrorSource("integrator_leak", "integrator leak", "1/s", 1.0, "decay of the held V_mac",
            "transistor-level integrator, docs/compact_models.md", False),
+    ErrorSource("ramp_offset", "ramp op-amp offset", "mV", 1e3, "sigma of the op-amp of a ramp, which calibration has seen",
+           "SKY130 OTA, foundry mismatch, `cosim blocks`", True),
     ErrorSource("comparator_offset", "comparator offset", "mV", 1e3, "sigma from column to column",
            "SKY130 comparator, foundry mismatch, `cosim blocks`", True),
     ErrorSource("comparator_noise", "comparator noise", "mV", 1e3, "rms of a decision",
@@ -106,7 +108,7 @@ NAMES = tuple(s.name for s in SOURCES)
 GROUPS: dict[str, tuple[str, ...]] = {
     "memristors": ("programming", "relaxation", "read_noise", "iv_curvature", "stuck"),
     "array": ("access", "ir_drop"),
-    "integrator": ("integrator_gain", "integrator_settling", "integrator_leak"),
+    "integrator": ("integrator_gain", "integrator_settling", "integrator_leak", "ramp_offset"),
     "comparator": ("comparator_offset", "comparator_noise", "comparator_delay"),
     "resolution": ("pwm_bits", "ramp_bits"),
 }
@@ -140,6 +142,7 @@ def default_amounts(profile: DeviceProfile, circuit: RampCircuit, bits: int, pwm
         "integrator_gain": 1 / circuit.a0,
         "integrator_settling": 1 / (2 * math.pi * circuit.gbw),
         "integrator_leak": SKY130_LEAK,
+        "ramp_offset": MEASURED_STATISTICS["opamp_offset_sigma"],
         "comparator_offset": MEASURED_STATISTICS["comparator_offset_sigma"],
         "comparator_noise": MEASURED_STATISTICS["comparator_noise_sigma"],
         "comparator_delay": circuit.comparator_tau,

@@ -18,6 +18,8 @@ import numpy as np
 
 from netlists.errors import InputError
 
+NO_KEYS = np.zeros((0, 2), np.uint32)
+"""Of converters without noise."""
 GRID_CELLS = 512
 MULTIPLE = 8
 """Levels are filled up with infinity to a multiple of this, so that compares can be unrolled."""
@@ -67,7 +69,7 @@ class Converters:
         ----------
         thresholds : ndarray (columns, levels)
         sigma : ndarray, scalar or (levels,)
-        values : ndarray (levels + 1,)
+        values : ndarray (levels + 1,) or (columns, levels + 1)
         """
         columns, levels = thresholds.shape
         rising = np.maximum.accumulate(thresholds, axis=1)

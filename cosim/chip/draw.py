@@ -2,7 +2,8 @@
 
 `draw_chip` goes through layers, directions and matrices; what each of them becomes say `ChipParts`. `DrawnParts` draws what the
 hardware describes, each error source of each matrix from its own random stream, so that switching one on or off leaves the draws
-of the others alone. A budget and a loop with ngspice put in parts of their own.
+of the others alone. Evaluation, budget, search and training have these chips; a loop with ngspice has the same cells and offsets,
+and measures the levels.
 """
 
 from __future__ import annotations
@@ -18,36 +19,13 @@ from cosim.network import Network
 from cosim.network.cells import Cell, Gate, Matrix
 from netlists.errors import InputError
 
-from .converters import Converters
+from .circuit_ramps import CircuitRamp
+from .column_effects import late_columns
+from .converters import NO_KEYS, Converters
 from .hardware import Hardware, LinearAdc, quantized_activation
-from .mapping import MatrixPlace, cell_places, converted_columns
+from .mapping import MatrixPlace, cell_places, converted_columns, integrator_gains, matrix_places
+from .units import ConvertedColumns, Exact, UnquantizedColumns
 from .weights import EffectiveWeights, effective_weights, row_blocks
-
-NO_KEYS = np.zeros((0, 2), np.uint32)
-"""Of converters without noise."""
-
-
-@dataclass(frozen=True, eq=False)
-class ConvertedColumns:
-    """Columns that go through converters."""
-
-    columns: slice
-    bank: Converters
-
-
-@dataclass(frozen=True, eq=False)
-class Exact:
-    """Columns of one gate whose activation is computed: exactly, or rounded to ``bits``."""
-
-    columns: slice
-    gate: Gate
-    bits: int | None = None
-
-    def compute(self, z: np.ndarray) -> np.ndarray:
-        if self.bits is None:
-            return self.gate.exact(z)
-        s = z.dtype.type(self.gate.full_scale)
-        return s * quantized_activation(self.gate.activation, self.bits, z / s)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,12 +172,43 @@ class DrawnParts(ChipParts):
     def __init__(self, network: Network, hardware: Hardware, index: int, seed: int, dtype: type) -> None:
         self.hardware, self.index, self.seed, self.dtype = hardware, index, seed, dtype
         self._ramps = _Ramps(network, hardware, index, seed)
+        self._faster: dict[str, float] = {}
+        if (op_amps := hardware.integrators) is not None and op_amps.faster:
+            keys = [at.key for at in matrix_places(network, hardware.pwm)]
+            if len(keys) != len(op_amps.faster):
+                raise InputError(f"faster: has {len(op_amps.faster)} numbers, the network {len(keys)} matrices on arrays")
+            self._faster = dict(zip(keys, op_amps.faster, strict=True))
 
     def weights(self, at: MatrixPlace) -> EffectiveWeights:
+        effective = self.cells(at)
+        gain = integrator_gains(at, self.hardware, self._faster.get(at.key, 1.0))
+        noise = self._unquantized_noise(at)
+        if np.all(gain == 1) and not np.any(noise):
+            return effective
+        variance = None if effective.read_variance is None else effective.read_variance * gain**2
+        if np.any(noise):
+            variance = np.zeros(at.weights.shape) if variance is None else variance
+            # The row of the bias is always driven with 1.
+            variance[-1] += noise**2
+        return EffectiveWeights(effective.weights * gain, effective.blocks, variance)
+
+    def cells(self, at: MatrixPlace) -> EffectiveWeights:
+        """What the drawn cells of a matrix compute, integrators aside."""
         if self.hardware.arrays is None:
             return EffectiveWeights(at.weights, (slice(0, len(at.weights)),), None)
         rng = self._rng(at, ChipSource.DEVICE)
         return effective_weights(at.weights, at.matrix.connected(), at.row_scale, self.hardware.arrays, rng)
+
+    def _unquantized_noise(self, at: MatrixPlace) -> np.ndarray:
+        """Rms noise of decisions by ramps without steps, whose converters have none, shape (columns,), units."""
+        out = np.zeros(at.matrix.shape[1])
+        for columns, gate in at.gates:
+            ramp = self._ramps.circuits.get(gate.activation)
+            if ramp is not None and not ramp.quantized:
+                out[columns] = gate.full_scale * np.sqrt(np.mean(ramp.noise_sigma**2))
+        if np.any(out) and not at.matrix.bias:
+            raise InputError(f"quantized=False: matrix {at.key} has no bias whose row could carry the noise; leave the noise away")
+        return out
 
     def read_keys(self, at: MatrixPlace, part: int) -> np.ndarray:
         return self._keys(at, ChipSource.READ, at.matrix.shape[1], part)
@@ -232,11 +241,12 @@ class DrawnParts(ChipParts):
                 units.append(ConvertedColumns(columns, Converters.join([b for _, b in run], keys[-(-columns.start // 2) :])))
                 run.clear()
 
+        own = self._column_shifts(at)
         for columns, gate in at.gates:
-            bank = self._gate(gate, at.matrix.width, offsets, rng)
-            if bank is None:
+            bank = self._gate(gate, columns, own[columns], offsets, rng)
+            if isinstance(bank, Exact):
                 flush()
-                units.append(Exact(columns, gate))
+                units.append(bank)
             else:
                 run.append((columns, bank))
         flush()
@@ -257,8 +267,15 @@ class DrawnParts(ChipParts):
         keys = noise_keys(self._sequence(place, ChipSource.STATE, 0), width)
         if h.state_unit == "ramp":
             rng = np.random.default_rng(self._sequence(place, ChipSource.STATE_THRESHOLD, 0))
-            bank = self._ramp(Gate(activation, activation), width, rng)
-            return None if bank is None else Converters.join([bank], keys)
+            gate = Gate(activation, activation)
+            own = np.zeros(width)
+            if (circuit := self._ramps.circuits.get(activation)) is not None:
+                normal = np.random.default_rng(self._sequence(place, ChipSource.OFFSET, 0)).standard_normal(width)
+                own = column_offsets(circuit, normal) / circuit.volts_per_unit
+            bank = self._ramp(gate, slice(0, width), own, rng)
+            if isinstance(bank, Exact):
+                return None
+            return Converters.join([bank], keys)
         size = 2**h.state_bits
         levels = h.state_x_max * (2.0 * np.arange(1, size) / size - 1.0)
         middles = h.state_x_max * ((2.0 * np.arange(size) + 1.0) / size - 1.0)
@@ -272,21 +289,48 @@ class DrawnParts(ChipParts):
             return False
         return len(row_blocks(len(at.weights), arrays)) > 1
 
-    def _gate(self, gate: Gate, width: int, offsets: np.random.Generator, rng: np.random.Generator) -> Converters | None:
-        """Converters of a gate; a linear converter's code addresses a table of its activation. None: exact."""
+    def _column_shifts(self, at: MatrixPlace) -> np.ndarray:
+        """How much higher than its ramp's levels each column's are by its comparator, shape (columns,), the ramp's units."""
+        out = np.zeros(at.matrix.shape[1])
+        if not self._ramps.circuits:
+            return out
+        normal, late = self._rng(at, ChipSource.OFFSET).standard_normal(len(out)), self._rng(at, ChipSource.DELAY)
+        for (activation, _), columns in at.ramp_groups.items():
+            ramp = self._ramps.circuits.get(activation)
+            if ramp is None:
+                continue
+            out[columns] = column_offsets(ramp, normal[columns]) / ramp.volts_per_unit
+            if ramp.delay:
+                out[columns] -= late_columns(ramp.plan.program(), ramp.plan.circuit, ramp.delay, len(columns), late)
+        return out
+
+    def _gate(
+        self, gate: Gate, columns: slice, own: np.ndarray, offsets: np.random.Generator, rng: np.random.Generator
+    ) -> Converters | Exact:
+        """Converters of a gate; a linear converter's code addresses a table of its activation."""
         adc = self.hardware.adc
         if adc is None:
-            return self._ramp(gate, width, rng)
+            return self._ramp(gate, columns, own, rng)
         s = gate.full_scale
         values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
-        return self._linear(adc, width, offsets, rng, values, NO_KEYS)
+        return self._linear(adc, len(own), offsets, rng, values, NO_KEYS)
 
-    def _ramp(self, gate: Gate, width: int, rng: np.random.Generator) -> Converters | None:
-        taken = self._ramps.take(gate.activation, width)
-        if taken is None:
-            return None
-        ramp, thresholds = taken
+    def _ramp(self, gate: Gate, columns: slice, own: np.ndarray, rng: np.random.Generator) -> Converters | Exact:
+        """Converters of a ramp, or what stands for them where it has no steps or is not there; ``own`` are a circuit's shifts."""
         s = gate.full_scale
+        if (circuit := self._ramps.circuits.get(gate.activation)) is not None:
+            program = circuit.plan.program()
+            # A level below an earlier one never decides.
+            rising = np.maximum.accumulate(self._ramps.levels(gate.activation))
+            levels = rising + own[:, None]
+            if not circuit.quantized:
+                return UnquantizedColumns.through(columns, gate, s * levels, s * program.x, self.dtype)
+            levels = self._with_noise(levels, rising, rng)
+            return Converters.build(s * levels, s * circuit.noise_sigma, s * program.values, NO_KEYS, self.dtype)
+        taken = self._ramps.take(gate.activation, len(own))
+        if taken is None:
+            return Exact(columns, gate)
+        ramp, thresholds = taken
         thresholds = self._with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), rng)
         return Converters.build(
             s * thresholds, ramp.noise_sigma * (s * self.hardware.read_gain), s * ramp.values, NO_KEYS, self.dtype
@@ -330,17 +374,29 @@ def noise_keys(sequence: np.random.SeedSequence, columns: int) -> np.ndarray:
     return sequence.generate_state(2 * (columns // 2 + 2)).reshape(-1, 2)
 
 
+def column_offsets(ramp: CircuitRamp, normal: np.ndarray) -> np.ndarray:
+    """Offsets of the comparators of a ramp's columns, volts, from the columns' normal numbers."""
+    v = ramp.plan.variation
+    return v.comparator_offset * v.comparator_offset_shape.of_normal(normal)
+
+
 class _Ramps:
     """The ramps of one chip, whose columns are given out in the network's order."""
 
     def __init__(self, network: Network, hardware: Hardware, index: int, seed: int) -> None:
-        self.hardware = hardware
+        self.hardware, self.index, self.seed = hardware, index, seed
+        self.circuits: dict[str, CircuitRamp] = {}
+        self.number: dict[str, int] = {}
         self.used = dict.fromkeys(columns := converted_columns(network, hardware), 0)
         self.row: dict[str, int] = {}
         self.draws: dict[str, RampDraw | None] = {}
         for number, (activation, total) in enumerate(sorted(columns.items())):
             ramp = hardware.ramp(activation)
-            if isinstance(ramp, RampModel):
+            self.number[activation] = number
+            if isinstance(ramp, CircuitRamp):
+                self.circuits[activation] = ramp
+                ramp = None
+            elif isinstance(ramp, RampModel):
                 ramp = ramp.sample(1, total, chip_ramp_stream(seed, index, number))
                 self.row[activation] = 0
             elif ramp is not None:
@@ -353,6 +409,10 @@ class _Ramps:
                     raise InputError(f"chips: {index} is not among the {ramp.n_chips} drawn chips, 0..{ramp.n_chips - 1}")
                 self.row[activation] = 0 if ramp.n_chips == 1 else index
             self.draws[activation] = ramp
+
+    def levels(self, activation: str) -> np.ndarray:
+        """Levels of a circuit's ramp for a comparator without offset, shape (thresholds,), input units."""
+        return self.circuits[activation].levels(self.seed, self.number[activation], self.index)
 
     def take(self, activation: str, columns: int) -> tuple[RampDraw, np.ndarray] | None:
         """The ramp and the thresholds (columns, levels) of the next columns, offsets included; None for exact."""

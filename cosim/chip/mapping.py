@@ -10,10 +10,7 @@ import numpy as np
 
 from cosim.network import Layer, Network
 from cosim.network.cells import Cell, Gate, Matrix
-from netlists.array import Pwm
 from netlists.converter import charge_capacitance
-from netlists.ramp import RampProgram
-from netlists.technology import RampCircuit
 
 from .column_effects import column_gains
 from .hardware import Arrays, Hardware
@@ -188,31 +185,24 @@ def describe_wire_losses(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def integrator_gains(
-    at: MatrixPlace,
-    arrays: Arrays,
-    program: Callable[[str], RampProgram],
-    circuit: RampCircuit,
-    pwm: Pwm,
-    *,
-    settling: float,
-    inverse_gain: float,
-) -> np.ndarray:
+def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0) -> np.ndarray:
     """Gain of each column of a matrix against the mean column of its ramp's group, shape (columns,).
 
-    Parameters
-    ----------
-    program : callable
-        From an activation to its ramp.
-    settling, inverse_gain
-        As for `column_gains`.
+    ``faster`` is how many times as fast the op-amps of this matrix are.
     """
-    mapped = mapped_pairs(at, arrays)
-    out = np.ones(len(mapped.load))
-    if not settling and not inverse_gain:
+    arrays, integrators = hardware.arrays, hardware.integrators
+    out = np.ones(at.matrix.shape[1])
+    if arrays is None or integrators is None or not (integrators.settling or integrators.inverse_gain):
         return out
+    mapped = mapped_pairs(at, arrays)
     for (activation, full_scale), columns in at.ramp_groups.items():
-        charge = charge_capacitance(program(activation), circuit, pwm, mapped.scale, full_scale=full_scale)
-        load = mapped.load[columns]
-        out[columns] = column_gains(load, charge, pwm.duration, settling=settling, inverse_gain=inverse_gain)
+        out[columns] = column_gains(
+            mapped.load[columns],
+            charge_capacitance(
+                hardware.program(activation), integrators.circuit, integrators.pwm, mapped.scale, full_scale=full_scale
+            ),
+            integrators.pwm.duration,
+            settling=integrators.settling / faster,
+            inverse_gain=integrators.inverse_gain,
+        )
     return out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from netlists.array import ArraySolver, Crossbar, WiredPairs, pair_halves, signed_conductance, wired_pairs
 
+from .device_effects import drawn_curvature, read_through
 from .hardware import Arrays
 
 OPEN = 1e-15
@@ -41,7 +41,6 @@ def effective_weights(
     row_scale: np.ndarray,
     arrays: Arrays,
     rng: np.random.Generator,
-    seen_as: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> EffectiveWeights:
     """Program a matrix, read it back through its wires.
 
@@ -52,8 +51,6 @@ def effective_weights(
         Crossings that have cells.
     row_scale : ndarray (rows,)
         Input that takes the longest pulse; a row's cells hold the weight times this.
-    seen_as : callable or None
-        From the conductances of drawn cells, siemens, to those that reads see, same shape: what verification has not seen.
 
     Notes
     -----
@@ -62,8 +59,6 @@ def effective_weights(
     """
     pairs = placed_cells(weights * row_scale[:, None], connected, arrays)
     g = drawn_cells(pairs.conductance, connected, arrays, rng)
-    if seen_as is not None:
-        g = np.where(g == OPEN, OPEN, seen_as(g))
     seen = through_wires(g, arrays) if arrays.wired else g
     unit = pairs.scale * row_scale[:, None]
     effective = np.where(connected, signed_conductance(seen, arrays.layout) / unit, 0.0)
@@ -83,17 +78,25 @@ def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays) -> W
         scaled = np.clip(scaled, -arrays.w_max, arrays.w_max)
     if not arrays.wired:
         return wired_pairs(scaled, arrays.profile, None, layout=arrays.layout, w_max=arrays.w_max)
-    return _placed(_Matrix.of(scaled, connected), replace(arrays, profile=arrays.profile.without_variation(), drift_time=None))
+    return _placed(
+        _Matrix.of(scaled, connected),
+        replace(arrays, profile=arrays.profile.without_variation(), drift_time=None, curvature=0.0, access=0.0),
+    )
 
 
 def drawn_cells(targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator) -> np.ndarray:
-    """Conductances of a chip's cells: written, relaxed, stuck; `OPEN` where there is no cell; siemens, shape of ``targets``."""
+    """Conductances of a chip's cells as reads see them: written, relaxed, stuck, behind what verification has not seen.
+
+    Siemens, shape of ``targets``; `OPEN` where there is no cell.
+    """
     # One stream for each source: switching one off leaves the others' draws alone.
-    program, stuck, drift = rng.spawn(3)
+    program, stuck, drift, curve = rng.spawn(4)
     g = arrays.profile.programmed(targets, program)
     if arrays.drift_time is not None:
         g = arrays.profile.relaxed(g, targets, arrays.drift_time, drift)
     g = arrays.profile.stuck(g, stuck)
+    if arrays.curvature or arrays.access:
+        g = read_through(g, drawn_curvature(arrays.curvature, g.shape, curve), arrays.access, arrays.v_read)
     return np.where(_cells(connected, arrays.layout), g, OPEN)
 
 

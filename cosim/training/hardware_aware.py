@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, replace
+import json
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
 from characterization.ramp_model import RampModel
-from cosim.chip import ChipCell, Hardware, MatrixPlace, Ramp, draw_chip, with_weights
+from cosim.chip import ChipCell, CircuitRamp, Hardware, MatrixPlace, Ramp, draw_chip, with_weights
 from cosim.network import Network
 from netlists.checks import Share, checked
 from netlists.errors import InputError
@@ -71,6 +72,8 @@ def _describe(ramp: Ramp) -> str:
         return "exact"
     if isinstance(ramp, RampModel):
         content = ramp.model_dump_json().encode()
+    elif isinstance(ramp, CircuitRamp):
+        content = json.dumps(asdict(ramp), sort_keys=True, default=str).encode()
     else:
         content = b"".join(a.tobytes() for a in (ramp.thresholds, ramp.column_offset, ramp.noise_sigma, ramp.values))
     return f"{type(ramp).__name__}, {ramp.bits} bits, sha256 {hashlib.sha256(content).hexdigest()[:16]}"
