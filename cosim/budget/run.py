@@ -15,6 +15,7 @@ from cosim.chip import describe_wire_losses, wire_losses
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
+from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.files import sha256_of
 from netlists.technology import RampCircuit, load_profile
@@ -46,7 +47,8 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
         raise InputError(f"task {settings.task!r}: is a text; a budget is drawn up for classification tasks")
     task = load_task(settings.task)
     profile, circuit = load_profile(settings.profile), RampCircuit()
-    amounts = default_amounts(profile, circuit, settings.bits) | settings.amounts
+    autozero = AutoZero() if settings.autozero else None
+    amounts = default_amounts(profile, circuit, settings.bits, autozero=autozero) | settings.amounts
     check_amounts(amounts, profile)
     builder = ChipBuilder(
         network,
@@ -57,6 +59,8 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
         array_rows=settings.array_rows or None,
         array_columns=settings.array_columns or None,
         compensate=settings.compensate,
+        autozero=autozero,
+        calibration=settings.calibration,
     )
     if (bits := amounts["ramp_bits"]) not in (0, settings.bits):
         raise InputError(f"ramp_bits={bits:g}: the ramps have {settings.bits} bits; give bits={bits:g}, or ramp_bits=0")

@@ -66,6 +66,14 @@ def evaluate(
         float, typer.Option(metavar="OHM", help="Wire resistance of a cell along rows and columns; needs --weights.")
     ] = 0.0,
     arrays: Annotated[Given[Arrays], ARRAYS],
+    autozero: Annotated[
+        bool | None,
+        typer.Option(
+            "--auto-zero/--no-auto-zero",
+            help="Op-amps of the columns with their offsets, stored in reset or integrated for the whole MAC; needs --weights. "
+            "Default: ideal integrators.",
+        ),
+    ] = None,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
@@ -86,7 +94,9 @@ def evaluate(
 
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
     """
-    from ...chip import LinearAdc, PwmInputs
+    from netlists.converter import AutoZero
+
+    from ...chip import Integrators, LinearAdc, PwmInputs
     from ...evaluation import compare, load_models
     from ...network import Network
 
@@ -97,6 +107,7 @@ def evaluate(
     made = hardware.make(
         **converter,
         adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
+        integrators=None if autozero is None else Integrators.measured(AutoZero() if autozero else None),
         arrays=_arrays(profile, no_variation, r_wire, arrays),
         pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
     )
