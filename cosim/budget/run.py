@@ -61,6 +61,7 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
         compensate=settings.compensate,
         autozero=autozero,
         calibration=settings.calibration,
+        bias_rows=settings.bias_rows,
     )
     if (bits := amounts["ramp_bits"]) not in (0, settings.bits):
         raise InputError(f"ramp_bits={bits:g}: the ramps have {settings.bits} bits; give bits={bits:g}, or ramp_bits=0")

@@ -33,6 +33,7 @@ class BudgetSettings(StudySettings):
     calibration: Literal[CALIBRATIONS] = Field(  # type: ignore[valid-type]
         default="one-point", description="of the ramps; per-column: of every column too"
     )
+    bias_rows: int = Field(default=1, ge=1, le=64, description="rows that share the bias of a matrix")
     amounts: dict[str, float] = Field(
         default_factory=dict, description="amounts in place of the defaults, SI units; 0 leaves a source out"
     )

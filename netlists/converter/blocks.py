@@ -70,7 +70,12 @@ class Blocks:
     @property
     def settings(self) -> tuple[str, ...]:
         """Of a `Deck` with these blocks."""
-        return pdk.SETTINGS if self.level == "sky130" else ()
+        return pdk.SETTINGS if self.has_transistors else ()
+
+    @property
+    def has_transistors(self) -> bool:
+        """Whether any block takes the models of SKY130."""
+        return self.level == "sky130" or any(own is not None and own.pdk for own in (self.comparator, self.opamp))
 
     def takes_supply(self, place: str) -> bool:
         """Whether what stands for ``comparator`` or ``opamp`` has supply ports."""
@@ -84,7 +89,7 @@ class Blocks:
 
     def models(self, *, mismatch: bool = False) -> list[str]:
         """The card of the transistor models, where there are transistors."""
-        return [pdk.lib_card(mismatch=mismatch)] if self.level == "sky130" else []
+        return [pdk.lib_card(mismatch=mismatch)] if self.has_transistors else []
 
     def text(self, *parts: str) -> str:
         """SPICE text of subcircuits: what stands for ``cells``, ``integrator``, ``comparator``, and built-in blocks by name."""

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
 
-from netlists.checks import Choice, check, checked
+from netlists.checks import Choice, NonNegative, check, checked
 from netlists.errors import InputError
 from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, spice_number, subcircuit, words
 from netlists.spice.cards import cards
@@ -19,6 +19,11 @@ from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_
 
 _NAME = re.compile(r"[\w.$\-]+", re.ASCII)
 _NO_WIRING = Wiring()
+
+SOURCES = ("comparator_offset", "comparator_noise", "opamp_offset")
+"""Sources of variation that a block may have sigmas of."""
+PDKS = ("", "sky130")
+"""Libraries of transistor models that a block may take."""
 
 
 @checked
@@ -40,6 +45,10 @@ class UserSubcircuit:
         What each port that is ``bias`` gets, as `ports.bias_value` writes it.
     values : tuple of (parameter, value)
         Parameters that are set, SPICE text; the others keep their own defaults.
+    pdk : str
+        Library of transistor models that it takes, ``sky130``; empty: its text has all it needs.
+    statistics : tuple of (source, sigma)
+        Its own sigmas in volts, by their names in a variation: they are drawn in place of those of our blocks.
 
     Raises
     ------
@@ -54,6 +63,8 @@ class UserSubcircuit:
 
     bias: tuple[tuple[str, str], ...] = ()
     values: tuple[tuple[str, str], ...] = ()
+    pdk: Annotated[str, Choice(PDKS)] = ""
+    statistics: tuple[tuple[Annotated[str, Choice(SOURCES)], NonNegative], ...] = ()
 
     def __post_init__(self) -> None:
         found = cards(self.text, f"subcircuit {self.name!a}", title=False)
@@ -138,7 +149,7 @@ class UserSubcircuit:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary; without bias and values where it has none, as those came later."""
-        return {k: v for k, v in asdict(self).items() if v or k not in ("bias", "values")}
+        return {k: v for k, v in asdict(self).items() if v or k not in ("bias", "values", "pdk", "statistics")}
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:
         """Nodes of an instance in the order of its ports.
@@ -181,8 +192,10 @@ def integrator_around(opamp: UserSubcircuit, *kinds: str) -> str:
     return opamp.definitions + "".join(blocks)
 
 
-def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, wiring: Wiring = _NO_WIRING) -> UserSubcircuit:
-    """Reads ``FILE:NAME`` and checks that the subcircuit can play a role.
+def load_user_subcircuit(
+    where: str, role: str, allowed: Permissions = NOTHING, wiring: Wiring = _NO_WIRING, pdk: str = ""
+) -> UserSubcircuit:
+    """Reads ``FILE:NAME`` and checks that the subcircuit can play a role; or ``FILE.json``, a block file.
 
     Ports are known by their names (`ports.NAMES`), or as ``wiring`` says; a port that neither tells is an error.
 
@@ -195,6 +208,8 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, 
         Which files its file may include; what is taken from them may never read a file.
     wiring : Wiring
         Roles of ports, bias of others, values of parameters.
+    pdk : str
+        Library of transistor models that it takes.
 
     Raises
     ------
@@ -214,6 +229,12 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, 
     ('mine', ('com', 'inp', 'inn', 'out'), ('gain',))
     """
     check(Choice(ROLES), role, "role")
+    if where.endswith((".json", ".json:transistors")):
+        from .block_file import load_block
+
+        if wiring != _NO_WIRING:
+            raise InputError(f"{role} {where!r}: a block file has its ports, bias and parameters; give none")
+        return load_block(where, role)
     file, separator, name = where.rpartition(":")
     if not (separator and file and _NAME.fullmatch(name)):
         raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")
@@ -226,7 +247,7 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, 
     own, params = _header(head)
     roles, bias = match_ports(own, role, head, wiring)
     values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
-    return UserSubcircuit(name, _text(found), roles, params, bias, values)
+    return UserSubcircuit(name, _text(found), roles, params, bias, values, pdk)
 
 
 def _text(found: list[Card]) -> str:
