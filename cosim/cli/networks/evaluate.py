@@ -107,7 +107,7 @@ def evaluate(
             raise InputError(f"{given[0]}: is not for --everything, whose circuit has its own; change amounts with --set")
         made = whole.hardware(net, profile, bits, pwm_bits, arrays)
     else:
-        whole.check()
+        whole.check(integrators=True)
         made = hardware.make(
             **({"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}),
             adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),

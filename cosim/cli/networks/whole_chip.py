@@ -44,8 +44,8 @@ class WholeChip:
         bool | None,
         typer.Option(
             "--auto-zero/--no-auto-zero",
-            help="Op-amps of the columns store their offsets in reset, or have them integrated for the whole MAC. Default: stored with "
-            "--everything, else ideal integrators.",
+            help="Op-amps of the columns store their offsets in reset, or have them integrated for the whole MAC. Default: stored "
+            "with --everything, else ideal integrators.",
         ),
     ] = None
     calibration: Annotated[
@@ -76,11 +76,11 @@ class WholeChip:
             calibration=self.calibration or RampPlan.calibration,
         )
 
-    def check(self) -> None:
-        """Raise `InputError` for amounts without the chip that they are of."""
+    def check(self, *, integrators: bool = False) -> None:
+        """Raise `InputError` for amounts without the chip that they are of; ``integrators``: the command has some without it."""
         if self.amounts and not self.everything:
             raise InputError(f"--set {self.amounts[0]}: is an amount of a whole chip; give --everything as well")
         if self.calibration and not self.everything:
-            raise InputError(
-                f"--calibration {self.calibration}: is of a whole chip; give --everything as well, or the models a plan of it"
-            )
+            raise InputError(f"--calibration {self.calibration}: is of a whole chip; give --everything as well")
+        if self.autozero is not None and not self.everything and not integrators:
+            raise InputError("--auto-zero: is of a whole chip; give --everything as well")
