@@ -14,6 +14,7 @@ from netlists.outside import Wiring, load_user_subcircuit
 from netlists.ramp.compiler import SCHEMES
 from netlists.spice import Permissions
 from netlists.technology import RampCircuit, load_profile
+from netlists.technology.libraries import PDKS
 
 from . import options as o
 from .inputs import written
@@ -50,6 +51,16 @@ Bias = Annotated[
 Param = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE,...", help="Parameters of the block; the others keep its own defaults.")
 ]
+Pdk = Annotated[
+    str | None,
+    typer.Option(
+        "--pdk", metavar="NAME[:CORNER]", help=f"PDK whose models the block uses, if its file does not say: {', '.join(PDKS)}."
+    ),
+]
+Compat = Annotated[
+    str | None,
+    typer.Option(metavar="MODE", help="ngspice's compatibility mode that the block needs: psa (PSpice), hsa (HSPICE) ..."),
+]
 AllowFiles = Annotated[
     bool, typer.Option("--allow-files", help="Let the files of --comparator and --opamp include files outside its folder.")
 ]
@@ -79,6 +90,8 @@ class RampOptions:
     ports: Ports = None
     bias: Bias = None
     param: Param = None
+    pdk: Pdk = None
+    compat: Compat = None
     allow_files: AllowFiles = False
     set_: o.Set = None
 
@@ -94,7 +107,7 @@ class RampOptions:
 
     def _plan(self, seed: int = 0, vary: bool = True) -> RampPlan:
         device = load_profile(self.profile)
-        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param)
+        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk, self.compat)
         return RampPlan(
             activation=self.activation,
             bits=self.bits,
@@ -147,6 +160,8 @@ def own_blocks(
     ports: list[str] | None,
     bias: list[str] | None,
     param: list[str] | None,
+    pdk: str | None = None,
+    compat: str | None = None,
 ) -> dict[str, Any]:
     """The user's own blocks by their place; what each of their ports gets is said on stderr.
 
@@ -165,11 +180,15 @@ def own_blocks(
                 raise InputError(f"--{flag} {text}: of which block? {which}")
             if colon and prefix not in given:
                 raise InputError(f"--{flag} {text}: there is no {prefix} of your own here; give --{prefix} as well")
+    if not given and (pdk or compat):
+        raise InputError(f"--{'pdk' if pdk else 'compat'} {pdk or compat}: of which block? give --comparator or --opamp as well")
     found = {}
     for role, where in given.items():
-        wiring = Wiring.parse(role, *said.values())
+        wiring = Wiring.parse(role, said["ports"], said["bias"], said["param"], pdk, compat)
         found[role] = load_user_subcircuit(where, role, Permissions(files=allow_files), wiring)
         note(f"{role} {found[role].wiring}")
+        for line in found[role].notes:
+            note(f"{role} {found[role].name}: {line.replace('compat=', '--compat ')}")
     return found
 
 
