@@ -17,6 +17,8 @@ import numpy as np
 
 from .errors import InputError, ToolkitError
 
+CHECKSUMS = "checksums"
+"""Field of a JSON file that has the checksums of the others."""
 LARGEST_TEXT = 64 * 2**20
 LARGEST_ARRAYS = 8 * 2**30
 """Bytes that a user's text, or the arrays of an archive when they are unpacked, may have."""
@@ -179,3 +181,36 @@ def sha256_of(what: Path | bytes) -> str:
         return hashlib.sha256(what).hexdigest()
     with open(what, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def field_checksum(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form (sorted keys, no spaces)."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def with_checksums(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with ``checksums`` of all other fields."""
+    fields = {name: value for name, value in data.items() if name != CHECKSUMS}
+    return {**fields, CHECKSUMS: {name: field_checksum(value) for name, value in fields.items()}}
+
+
+def without_checksums(data: dict[str, Any], where: str) -> dict[str, Any]:
+    """The data after each field was held against its checksum.
+
+    Raises
+    ------
+    InputError
+        The first field that was changed, lost or added since the file was written.
+    """
+    sums = data.get(CHECKSUMS)
+    if not isinstance(sums, dict):
+        raise InputError(f"{where}; field {CHECKSUMS}: Field required: the file was not written by this toolkit")
+    fields = {name: value for name, value in data.items() if name != CHECKSUMS}
+    for name in [*sums, *fields]:
+        if name not in fields:
+            raise InputError(f"{where}; field {name}: Field required: it was taken out of the file")
+        if sums.get(name) != field_checksum(fields[name]):
+            raise InputError(
+                f"{where}; field {name}: does not match its checksum: the file was edited by hand or damaged; make it again"
+            )
+    return fields

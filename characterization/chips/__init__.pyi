@@ -19,7 +19,9 @@ from .columns import (
     trimmed as trimmed,
 )
 from .examine import (
+    RANDOM as RANDOM,
     borrowed_figures as borrowed_figures,
+    check_sides as check_sides,
     examine as examine,
 )
 from .recalibrate import (

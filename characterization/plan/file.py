@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from netlists.check_rules import Choice, Refused, Text, Whole, rule_of, short
+from netlists.check_rules import Choice, Refused, Text, Whole, near, rule_of, short
 from netlists.checks import Count, FieldOf, NonNegative, fields_of
 from netlists.errors import InputError
 from netlists.files import read_text
@@ -205,7 +205,7 @@ def _table(data: Any, fields: Fields, at: str, wrong: list[str]) -> dict[str, An
         elif name in needed:
             wrong.append(f"{at}{name}: is missing")
     unknown = [name for name in data if name not in fields]
-    wrong += [f"{at}{name}={short(data[name])}: unknown; allowed are {', '.join(fields)}" for name in unknown]
+    wrong += [f"{at}{name}={short(data[name])}: unknown; allowed are {', '.join(fields)}{near(name, fields)}" for name in unknown]
     return found
 
 
@@ -228,6 +228,8 @@ def _plan(t: dict[str, Any], folder: Path, allowed: Permissions) -> RampPlan:
     with _named("[conditions]"):
         conditions = Pvt(**t["conditions"])
         circuit, variation = circuit_at(conditions), Variation.measured(conditions)
+        for own in (ramp.get("comparator"), ramp.get("opamp")):
+            variation = replace(variation, **dict(own.statistics)) if own is not None else variation
     with _named("[circuit]"):
         circuit = circuit.with_(**t["circuit"])
     with _named("[variation]"):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
@@ -54,7 +54,7 @@ class RampPlan:
     circuit : RampCircuit
         By default the one of the conditions, `netlists.technology.conditions.circuit_at`.
     variation : Variation
-        By default the one of the conditions, `Variation.measured`.
+        By default the one of the conditions, `Variation.measured`, with the sigmas of own blocks that have theirs.
     level, cells, comparator, opamp
         Level of circuit detail, how the memristor column is written, and a comparator and op-amp of one's own, as in
         `netlists.converter.blocks.Blocks`.
@@ -124,7 +124,9 @@ class RampPlan:
         if self.circuit is None:
             object.__setattr__(self, "circuit", circuit_at(self.conditions))
         if self.variation is None:
-            object.__setattr__(self, "variation", Variation.measured(self.conditions))
+            own = [block.statistics for block in (self.comparator, self.opamp) if block is not None]
+            sigmas = dict(pair for statistics in own for pair in statistics)
+            object.__setattr__(self, "variation", replace(Variation.measured(self.conditions), **sigmas))
         check_circuit(self.circuit, self.conditions)
         program = self.program()
         low, high = program.span(self.circuit)

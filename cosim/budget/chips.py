@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ from netlists.ramp import RampProgram
 from netlists.technology import DeviceProfile, RampCircuit
 
 from .device_errors import budget_profile
-from .sources import RELAXED, SOURCES, Amounts, source
+from .sources import RELAXED, SOURCES, Amounts, check_amounts, default_amounts, source
 
 ARRAY_SOURCES = {"programming", "relaxation", "read_noise", "iv_curvature", "access", "ir_drop", "stuck"}
 """Sources that need cells."""
@@ -69,6 +69,8 @@ class ChipBuilder:
         Size of an array in cells; None: as large as the matrix.
     compensate : {"none", "mean", "wires"}
         What makes good the loss in the wires (`cosim.chip.Arrays`).
+    bias_rows : int
+        Rows that share the bias of a matrix.
     """
 
     network: Network
@@ -80,6 +82,7 @@ class ChipBuilder:
     array_rows: Count | None = 64
     array_columns: Count | None = 64
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
+    bias_rows: Count = 1
 
     @cached_property
     def _programs(self) -> dict[tuple[str, int], RampProgram]:
@@ -106,7 +109,7 @@ class ChipBuilder:
             return source(name).largest
         ends = []
         for at in matrix_places(self.network, PwmInputs(None)):
-            mapped = mapped_pairs(at, Arrays(self.profile))
+            mapped = mapped_pairs(at, Arrays(self.profile, bias_rows=self.bias_rows))
             for (activation, full_scale), columns in at.ramp_groups.items():
                 charge = charge_capacitance(self.program(activation), self.circuit, self.pwm, mapped.scale, full_scale=full_scale)
                 ratio = charge / float(mapped.load[columns].mean())
@@ -164,6 +167,7 @@ class ChipBuilder:
             r_col=wire,
             drift_time=RELAXED if on.get("relaxation") else None,
             compensate=self.compensate,
+            bias_rows=self.bias_rows,
             curvature=on.get("iv_curvature", 0.0),
             access=on.get("access", 0.0),
             v_read=self.circuit.v_read,
@@ -190,3 +194,35 @@ class _HeldParts(DrawnParts):
 
     def cells(self, at: MatrixPlace) -> EffectiveWeights:
         return super().cells(at) if self.hardware.arrays is None else self._held(at.key, self.index, self.hardware.arrays)
+
+
+def whole_chip(
+    network: Network, profile: DeviceProfile, bits: int = 5, amounts: Amounts | None = None, *, pwm_bits: int = 5, **arrays: Any
+) -> Hardware:
+    """Hardware with every error source of a budget at its default amount: chip i of a seed is that of the budget.
+
+    Parameters
+    ----------
+    network : Network
+        Whose activations have ramps.
+    amounts : mapping or None
+        Amounts in place of the defaults, SI units; 0 leaves a source out.
+    **arrays
+        ``array_rows``, ``array_columns``, ``compensate``, ``bias_rows`` of `ChipBuilder`.
+
+    Raises
+    ------
+    InputError
+        An unknown source, or an amount that cannot be.
+
+    Examples
+    --------
+    >>> from netlists import load_profile
+    >>> hardware = whole_chip(Network.load("nets/vowels.npz"), load_profile("taox-100-400"), 4, {"ir_drop": 0.5})
+    >>> hardware.arrays.r_row, hardware.ramps["tanh"].bits
+    (0.5, 4)
+    """
+    circuit = RampCircuit()
+    found = default_amounts(profile, circuit, bits, pwm_bits) | dict(amounts or {})
+    check_amounts(found, profile)
+    return ChipBuilder(network, profile, bits, 0, circuit, **arrays).hardware(found)

@@ -58,5 +58,6 @@ from .weights import (
     EffectiveWeights as EffectiveWeights,
     drawn_cells as drawn_cells,
     effective_weights as effective_weights,
+    folded as folded,
     through_wires as through_wires,
 )

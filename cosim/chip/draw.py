@@ -197,7 +197,7 @@ class DrawnParts(ChipParts):
         if self.hardware.arrays is None:
             return EffectiveWeights(at.weights, (slice(0, len(at.weights)),), None)
         rng = self._rng(at, ChipSource.DEVICE)
-        return effective_weights(at.weights, at.matrix.connected(), at.row_scale, self.hardware.arrays, rng)
+        return effective_weights(at.weights, at.matrix.connected(), at.row_scale, self.hardware.arrays, rng, bias=at.matrix.bias)
 
     def _unquantized_noise(self, at: MatrixPlace) -> np.ndarray:
         """Rms noise of decisions by ramps without steps, whose converters have none, shape (columns,), units."""

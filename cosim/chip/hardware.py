@@ -89,6 +89,9 @@ class Arrays:
     compensate : {"none", "mean", "wires"}
         What makes good the loss in the wires: nothing, one gain for each matrix by C_f or the ramp's scale, or targets
         of the cells that allow for it (`netlists.array.wire_loss`).
+    bias_rows : int
+        Rows that share the bias of a matrix. A bias that is larger than all other weights takes the whole conductance range in one
+        row; split, it leaves the others more of it, so that errors of cells weigh less.
     curvature : float
         Mean b of the cells' ``I = G (V + b V^3)``, V^-2, which verification has not seen.
     access : float
@@ -109,11 +112,14 @@ class Arrays:
     r_sense: Ohms = 0.0
     drift_time: Seconds | None = None
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
+    bias_rows: Annotated[int, Whole(1, 64)] = 1
     curvature: NonNegative = 0.0
     access: Ohms = 0.0
     v_read: ReadVoltage = 0.2
 
     def __post_init__(self) -> None:
+        if self.bias_rows > 1 and self.partial_sums == "digital":
+            raise InputError(f"bias_rows={self.bias_rows}: sums of rows that are converted apart have one row for the bias")
         if self.drift_time is not None and not self.profile.relaxation_times:
             raise InputError(f"drift_time={self.drift_time:g}: device profile {self.profile.name} has no relaxation data")
 

@@ -15,7 +15,7 @@ from netlists.converter import charge_capacitance
 from .column_effects import column_gains
 from .hardware import Arrays, Hardware
 from .pulses import PwmInputs
-from .weights import placed_cells
+from .weights import folded, placed_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +129,7 @@ class MappedPairs:
     Attributes
     ----------
     conductance : ndarray (2 rows, columns)
-        Siemens.
-    cells : ndarray of bool (2 rows, columns)
-        Crossings that have cells.
+        Siemens; the bias may have several rows.
     scale : float
         Siemens per unit of a weight times its row's scale, as the columns' ends are taken to see them.
     gain : float
@@ -141,7 +139,6 @@ class MappedPairs:
     """
 
     conductance: np.ndarray
-    cells: np.ndarray
     scale: float
     gain: float
     load: np.ndarray
@@ -149,9 +146,11 @@ class MappedPairs:
 
 def mapped_pairs(at: MatrixPlace, arrays: Arrays) -> MappedPairs:
     """The cells of a matrix as pairs of rows; its largest scaled weight takes the whole conductance range on ideal wires."""
-    pairs = placed_cells(at.weights * at.row_scale[:, None], at.matrix.connected(), arrays)
-    cells = np.repeat(at.matrix.connected(), 2, axis=0)
-    return MappedPairs(pairs.conductance, cells, pairs.scale, pairs.gain, np.where(cells, pairs.conductance, 0.0).sum(axis=0))
+    connected = at.matrix.connected()
+    pairs = placed_cells(at.weights * at.row_scale[:, None], connected, arrays, bias=at.matrix.bias)
+    there = np.repeat(connected, 2, axis=0)
+    load = np.where(there, folded(pairs.conductance, len(connected), "rows"), 0.0).sum(axis=0)
+    return MappedPairs(pairs.conductance, pairs.scale, pairs.gain, load)
 
 
 def wire_losses(network: Network, hardware: Hardware) -> list[dict[str, Any]]:
@@ -169,7 +168,7 @@ def wire_losses(network: Network, hardware: Hardware) -> list[dict[str, Any]]:
         return []
     rows = []
     for at in matrix_places(network, hardware.pwm):
-        pairs = placed_cells(at.weights * at.row_scale[:, None], at.matrix.connected(), arrays)
+        pairs = placed_cells(at.weights * at.row_scale[:, None], at.matrix.connected(), arrays, bias=at.matrix.bias)
         row = {"matrix": at.key, "compensate": arrays.compensate, "range_left": 1 / pairs.gain, "cell_errors_weigh": pairs.gain}
         rows.append(row | {"weight_error": pairs.error})
     return rows

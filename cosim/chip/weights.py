@@ -41,6 +41,8 @@ def effective_weights(
     row_scale: np.ndarray,
     arrays: Arrays,
     rng: np.random.Generator,
+    *,
+    bias: bool = False,
 ) -> EffectiveWeights:
     """Program a matrix, read it back through its wires.
 
@@ -51,29 +53,46 @@ def effective_weights(
         Crossings that have cells.
     row_scale : ndarray (rows,)
         Input that takes the longest pulse; a row's cells hold the weight times this.
+    bias : bool
+        Whether the last row is a bias.
 
     Notes
     -----
     Read noise is drawn once a cell and conversion; a conversion's sum of independent Gaussian errors is one Gaussian with the
     sum of the variances, which is exact. Wires are left out of that variance.
     """
-    pairs = placed_cells(weights * row_scale[:, None], connected, arrays)
-    g = drawn_cells(pairs.conductance, connected, arrays, rng)
-    seen = through_wires(g, arrays) if arrays.wired else g
+    pairs = placed_cells(weights * row_scale[:, None], connected, arrays, bias=bias)
+    g = drawn_cells(pairs.conductance, connected, arrays, rng, bias=bias)
+    seen = folded(through_wires(g, arrays) if arrays.wired else g, len(weights), arrays.layout)
     unit = pairs.scale * row_scale[:, None]
     effective = np.where(connected, signed_conductance(seen, arrays.layout) / unit, 0.0)
     variance = None
     if arrays.profile.read_sigma > 0:
-        squares = pair_halves(np.where(g == OPEN, 0.0, arrays.profile.read_sigma_at(g) ** 2), arrays.layout)
-        variance = (squares[0] + squares[1]) / unit**2
+        squares = np.where(g == OPEN, 0.0, arrays.profile.read_sigma_at(g) ** 2)
+        variance = sum(pair_halves(folded(squares, len(weights), arrays.layout), arrays.layout)) / unit**2
     return EffectiveWeights(effective, row_blocks(len(weights), arrays), variance)
 
 
-def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays) -> WiredPairs:
+def folded(cells: np.ndarray, rows: int, layout: str) -> np.ndarray:
+    """What the ``rows`` of a matrix have together, shape (2 rows, ...) or (rows, ...): the rows of its bias are driven alike."""
+    high = 2 if layout == "rows" else 1
+    split = cells[high * (rows - 1) :].reshape(-1, high, cells.shape[1])
+    return cells if len(split) == 1 else np.concatenate([cells[: high * (rows - 1)], split.sum(axis=0)])
+
+
+def _bias_split(matrix: np.ndarray, arrays: Arrays, bias: bool, part: float = 1.0) -> np.ndarray:
+    """A matrix (rows, ...) with as many rows for its bias as the arrays have, each ``part`` of it."""
+    if not bias or arrays.bias_rows == 1:
+        return matrix
+    return np.concatenate([matrix[:-1], np.repeat(matrix[-1:] * part if part != 1 else matrix[-1:], arrays.bias_rows, axis=0)])
+
+
+def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays, *, bias: bool = False) -> WiredPairs:
     """Where the cells of a matrix (rows, columns), in units of the longest pulse, are to be programmed, and what a unit is then.
 
     Behind wires it takes a solution of the arrays or more, so that the last ones are kept.
     """
+    scaled, connected = _bias_split(scaled, arrays, bias, 1 / arrays.bias_rows), _bias_split(connected, arrays, bias)
     if arrays.w_max is not None:
         scaled = np.clip(scaled, -arrays.w_max, arrays.w_max)
     if not arrays.wired:
@@ -84,7 +103,9 @@ def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays) -> W
     )
 
 
-def drawn_cells(targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator) -> np.ndarray:
+def drawn_cells(
+    targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator, *, bias: bool = False
+) -> np.ndarray:
     """Conductances of a chip's cells as reads see them: written, relaxed, stuck, behind what verification has not seen.
 
     Siemens, shape of ``targets``; `OPEN` where there is no cell.
@@ -97,7 +118,7 @@ def drawn_cells(targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng:
     g = arrays.profile.stuck(g, stuck)
     if arrays.curvature or arrays.access:
         g = read_through(g, drawn_curvature(arrays.curvature, g.shape, curve), arrays.access, arrays.v_read)
-    return np.where(_cells(connected, arrays.layout), g, OPEN)
+    return np.where(_cells(_bias_split(connected, arrays, bias), arrays.layout), g, OPEN)
 
 
 def through_wires(g: np.ndarray, arrays: Arrays) -> np.ndarray:

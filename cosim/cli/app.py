@@ -44,7 +44,8 @@ TRACEBACK = "NLADC_COSIM_TRACEBACK"
 
 HELP = """From a SPICE netlist of an in-memory ramp converter to the accuracy of a recurrent network.
 
-Start with `cosim doctor`, then `cosim study demo`."""
+Start with `cosim doctor`, then `cosim study demo`. Exit codes: 0 done, 1 failed, 2 wrong use, 128 + n ended by signal n
+(130 Ctrl-C; what is finished is kept)."""
 
 
 NETLISTS = {
@@ -57,6 +58,7 @@ COMMANDS: dict[str, Entry] = {
     "doctor": "doctor:doctor",
     "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
     "simulate": "circuits.simulate:simulate",
+    "comparator": "circuits.comparator:comparator",
     "blocks": "circuits.blocks:blocks",
     "device": "circuits.device:device",
     "write-verify": "circuits.write_verify:write_verify",
@@ -104,13 +106,16 @@ def version(
 
 def application() -> TyperGroup:
     """The group of all commands."""
-    return group(HELP, COMMANDS.copy, version)
+    return group(HELP, COMMANDS.copy, version, completion=True)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command (the process's own arguments by default) and return its exit code."""
     try:
-        application()(args=arguments, prog_name="cosim")
+        code = application()(args=arguments, prog_name="cosim", standalone_mode=False)
+        if code == exit_code(KeyboardInterrupt()):
+            note("interrupted")
+        return code if isinstance(code, int) else 0
     except InputError as e:
         note(f"error: {_with_flags(e)}")
         return 2
@@ -131,6 +136,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         note(f"error: out of memory ({e})")
         return 1
     except Exception as e:
+        if isinstance(said := getattr(e, "exit_code", None), int) and (words := getattr(e, "format_message", None)):
+            # Wrong use, as the command-line library puts it.
+            note(_usage(words(), getattr(getattr(e, "ctx", None), "command_path", "cosim")))
+            return said
         if TRACEBACK in os.environ:
             raise
         note(f"error: {type(e).__name__}: {str(e)[:500]} (a fault of this toolkit: set {TRACEBACK}=1 to see where)")
@@ -140,7 +149,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if e.code == exit_code(KeyboardInterrupt()) and not isinstance(e, Interrupted):
             note("interrupted")
         return e.code if isinstance(e.code, int) else int(e.code is not None)
-    return 0
+
+
+def _usage(words: str, command: str) -> str:
+    """A line about wrong use; help, which is many lines, as it is."""
+    return words if "\n" in words else f"error: {words[:1].lower()}{words[1:].rstrip('.')} (see `{command} --help`)"
 
 
 def _with_flags(error: Exception) -> str:

@@ -28,6 +28,7 @@ from cosim.chip import (
     converted_columns,
     draw_chip,
     drawn_cells,
+    folded,
     mapped_pairs,
     matrix_places,
     through_wires,
@@ -119,6 +120,7 @@ def loop_hardware(settings: LoopSettings) -> Hardware:
         r_row=settings.r_wire,
         r_col=settings.r_wire,
         compensate=settings.compensate,
+        bias_rows=settings.bias_rows,
     )
     return Hardware(bits=settings.bits, arrays=arrays, pwm=PwmInputs(settings.pwm_bits))
 
@@ -219,10 +221,12 @@ def _array(
     number: int, at: MatrixPlace, settings: LoopSettings, arrays: Arrays, ramps: dict[str, LoopRamp], keep: Keep
 ) -> LoopArray:
     matrix, mapped = at.matrix, mapped_pairs(at, arrays)
-    g = drawn_cells(mapped.conductance, matrix.connected(), arrays, _stream(settings, at, ChipSource.DEVICE))
+    rng = _stream(settings, at, ChipSource.DEVICE)
+    g = drawn_cells(mapped.conductance, matrix.connected(), arrays, rng, bias=matrix.bias)
     if arrays.wired:
         # For the columns' virtual grounds the arrays are what cells of these conductances would be without wires.
         g = np.maximum(through_wires(g, arrays), OPEN)
+    g = folded(g, len(at.weights), "rows")
     columns = g.shape[1]
     plan = next(iter(ramps.values())).plan
     tile = Tile(

@@ -57,6 +57,8 @@ class LoopSettings:
         Cells along a column and along a row of an array; None: one array a matrix.
     compensate : {"none", "mean", "wires"}
         What makes good the loss in the wires (`cosim.chip.Arrays`).
+    bias_rows : int
+        Rows that share the bias of a matrix (`cosim.chip.Arrays`).
     seed : int
         Decides the chip, the sequences and the noise.
     comparator : UserSubcircuit or None
@@ -79,6 +81,7 @@ class LoopSettings:
     array_rows: Annotated[int, Whole(2)] | None = 64
     array_columns: Annotated[int, Whole(2)] | None = 64
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
+    bias_rows: Annotated[int, Whole(1, 64)] = 1
     seed: Seed = 1
     comparator: UserSubcircuit | None = None
 

@@ -90,6 +90,8 @@ class DesignBench:
         Ohm a cell along rows and columns.
     compensate : {"none", "mean", "wires"}
         What makes good their loss (`cosim.chip.Arrays`).
+    bias_rows : int
+        Rows that share the bias of a matrix.
     threads : int
     """
 
@@ -99,6 +101,7 @@ class DesignBench:
     r_wire: float
     threads: int = 1
     compensate: str = "mean"
+    bias_rows: int = 1
 
     @cached_property
     def exact(self) -> np.ndarray:
@@ -119,6 +122,7 @@ class DesignBench:
             r_row=self.r_wire,
             r_col=self.r_wire,
             compensate=self.compensate,
+            bias_rows=self.bias_rows,
             v_read=circuit.v_read,
         )
         integrators = Integrators(

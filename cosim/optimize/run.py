@@ -65,7 +65,8 @@ class Job:
         return self._bench(self.task.test)
 
     def _bench(self, data: SequenceSet) -> DesignBench:
-        return DesignBench(self.network, data, self.profile, self.settings.r_wire, self.run.jobs, self.settings.compensate)
+        s = self.settings
+        return DesignBench(self.network, data, self.profile, s.r_wire, self.run.jobs, s.compensate, s.bias_rows)
 
     def design(self, point: Mapping[str, float]) -> Design:
         return design_of(point, self.profile, self.network)

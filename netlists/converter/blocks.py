@@ -80,6 +80,11 @@ class Blocks:
         own = (setting for block in self._own for setting in block.settings)
         return tuple(dict.fromkeys((*own, *(pdk.SETTINGS if self.level == "sky130" else ()))))
 
+    @property
+    def has_transistors(self) -> bool:
+        """Whether any block takes the models of a PDK."""
+        return bool(self._pdks)
+
     def takes_supply(self, place: str) -> bool:
         """Whether what stands for ``comparator`` or ``opamp`` has supply ports."""
         own = getattr(self, place)
@@ -102,7 +107,7 @@ class Blocks:
     def _pdks(self) -> list[str]:
         """PDKs and corners of all blocks, each once."""
         of_level = ["sky130:tt"] if self.level == "sky130" else []
-        return list(dict.fromkeys(of_level + [block.pdk for block in self._own if block.pdk]))
+        return list(dict.fromkeys(of_level + [libraries.with_corner(block.pdk) for block in self._own if block.pdk]))
 
     def text(self, *parts: str) -> str:
         """SPICE text of subcircuits: what stands for ``cells``, ``integrator``, ``comparator``, and built-in blocks by name."""

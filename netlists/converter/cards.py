@@ -344,6 +344,11 @@ def latch_and_counter(
     ]
 
 
+def latch_load(blocks: Blocks) -> str:
+    """Parameters of ``latch_macro`` behind transistors, which cannot charge its default node within the tracking time."""
+    return " c_h=20f r_on=1k" if blocks.level == "sky130" or blocks.comparator is not None else ""
+
+
 def read_codes(program: RampProgram, data: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
     """Codes (names,) at which counters ended: they start at 0, the converter's at the code below its first threshold.
 

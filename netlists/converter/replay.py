@@ -236,7 +236,7 @@ def _converters(converter: Converter, ramp: Chips, replay: Replay, *, counters: 
     for j, offset in enumerate(offsets.tolist()):
         lines += cards.comparator(f"{j}", "ramp", f"{seen}{j}", converter.blocks, circuit, offset=offset, clock="dclk")
         if counters:
-            lines += cards.latch_and_counter(f"{j}", circuit, "macro")
+            lines += cards.latch_and_counter(f"{j}", circuit, "macro", load=cards.latch_load(converter.blocks))
     return lines
 
 

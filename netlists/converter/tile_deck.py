@@ -190,12 +190,10 @@ def _converters(tile: Tile, g: int, members: list[int], converter: Converter) ->
     lines = cards.select_lines(converter, f"{g}_") if blocks.cells == "switch" else []
     lines += cards.ramps(converter, chip.conductance, chip.opamp_offset, [f"{g}"], rst="rrst", lines=f"{g}_")[0]
     lines += [*cards.latch_clocks(converter, "macro", f"{g}"), *cards.decision_clock(converter, f"{g}")]
-    # A transistor comparator cannot charge the 1 pF of the latch's default node within the tracking time.
-    load = " c_h=20f r_on=1k" if blocks.level == "sky130" else ""
     for j in members:
         offset = circuit.comparator_offset + float(chip.comparator_offset[0]) + float(tile.comparator_offset[j])
         lines += cards.comparator(f"{j}", f"ramp{g}", f"mac{j}", blocks, circuit, offset=offset, clock=f"dclk{g}")
-        lines += cards.latch_and_counter(f"{j}", circuit, "macro", clock=f"{g}", load=load)
+        lines += cards.latch_and_counter(f"{j}", circuit, "macro", clock=f"{g}", load=cards.latch_load(blocks))
     return lines
 
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from netlists.checks import Choice, check, checked
+from netlists.checks import Choice, NonNegative, check, checked
 from netlists.errors import InputError
 from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, spice_number, subcircuit, words
 from netlists.spice.cards import cards
 from netlists.spice.deck import FOREIGN
-from netlists.technology import CORNERS, libraries
+from netlists.technology import libraries
 
 from .deck import read_cards
 from .dialects import COMPATIBILITY, dialect_warnings
@@ -25,6 +25,11 @@ _NAME = re.compile(r"[\w.$\-]+", re.ASCII)
 _NO_WIRING = Wiring()
 PREFIXES = {"sky130": ("sky130_fd_pr__",), "gf180mcu": ("nfet_0", "pfet_0"), "ihp-sg13g2": ("sg13_",)}
 """How names of transistors begin."""
+
+SOURCES = ("comparator_offset", "comparator_noise", "opamp_offset")
+"""Sources of variation that a block may have sigmas of."""
+PDKS = ("", *libraries.PDKS)
+"""PDKs whose models a block may take."""
 
 
 @checked
@@ -47,7 +52,9 @@ class UserSubcircuit:
     values : tuple of (parameter, value)
         Parameters that are set, SPICE text; the others keep their own defaults.
     pdk : str
-        PDK and corner whose models it uses, such as ``sky130:tt``; empty if its text has them all.
+        PDK whose models it uses, with a corner such as ``sky130:ss`` if it is not tt; empty: its text has all it needs.
+    statistics : tuple of (source, sigma)
+        Its own sigmas in volts, by their names in a variation: they are drawn in place of those of our blocks.
     compat : str
         ngspice's compatibility mode that its text needs, one of `dialects.COMPATIBILITY`; empty for none.
     notes : tuple of str
@@ -67,6 +74,7 @@ class UserSubcircuit:
     bias: tuple[tuple[str, str], ...] = ()
     values: tuple[tuple[str, str], ...] = ()
     pdk: str = ""
+    statistics: tuple[tuple[Annotated[str, Choice(SOURCES)], NonNegative], ...] = ()
     compat: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
@@ -77,9 +85,7 @@ class UserSubcircuit:
             raise InputError(f"subcircuit {self.name!a}: its text has no such .subckt; it has {', '.join(heads) or 'none'}")
         head = heads[self.name]
         if self.pdk:
-            name, _, corner = self.pdk.partition(":")
-            check(libraries.PdkName, name, "pdk")
-            check(Choice(CORNERS), corner, "corner")
+            libraries.with_corner(self.pdk)
         if self.compat:
             check(Choice(COMPATIBILITY), self.compat, "compat")
         _check_known(found, heads, self.pdk)
@@ -166,7 +172,7 @@ class UserSubcircuit:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary; without what came later where it has none of it."""
-        later = ("bias", "values", "pdk", "compat")
+        later = ("bias", "values", "pdk", "statistics", "compat")
         return {k: v for k, v in asdict(self).items() if k != "notes" and (v or k not in later)}
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:
@@ -210,8 +216,10 @@ def integrator_around(opamp: UserSubcircuit, *kinds: str) -> str:
     return opamp.definitions + "".join(blocks)
 
 
-def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, wiring: Wiring = _NO_WIRING) -> UserSubcircuit:
-    """Takes ``FILE:NAME`` out of whatever else its file holds, and checks that the subcircuit can play a role.
+def load_user_subcircuit(
+    where: str, role: str, allowed: Permissions = NOTHING, wiring: Wiring = _NO_WIRING, pdk: str = ""
+) -> UserSubcircuit:
+    """Takes ``FILE:NAME`` out of whatever else its file holds, or reads ``FILE.json``, a block file; and checks its ports.
 
     Ports are known by their names (`ports.NAMES`), or as ``wiring`` says; a port that neither tells is an error.
 
@@ -224,6 +232,8 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, 
         Which files its file may include; what is taken from them may never read a file.
     wiring : Wiring
         Roles of ports, bias of others, values of parameters; its PDK and compatibility mode.
+    pdk : str
+        PDK whose models it uses; default that of ``wiring``, else the one whose library its file names.
 
     Raises
     ------
@@ -243,13 +253,19 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, 
     ('mine', ('com', 'inp', 'inn', 'out'), ('gain',))
     """
     check(Choice(ROLES), role, "role")
+    if where.endswith((".json", ".json:transistors")):
+        from .block_file import load_block
+
+        if wiring != _NO_WIRING:
+            raise InputError(f"{role} {where!r}: a block file has its ports, bias and parameters; give none")
+        return load_block(where, role)
     file, separator, name = where.rpartition(":")
     if not (separator and file and _NAME.fullmatch(name)):
         raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")
     name = name.lower()
     everything = read_cards(file, allowed, title=None, head=name)
     try:
-        part = extract(everything, name, wiring.pdk or None)
+        part = extract(everything, name, pdk or wiring.pdk or None)
     except InputError as e:
         raise InputError(f"{role} {where!r}: {file} {e}" if str(e).startswith("has no") else str(e)) from None
     found = list(part.cards)
@@ -260,7 +276,7 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, 
     roles, bias = match_ports(own, role, head, wiring)
     values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
     notes = [*part.notes, *([] if wiring.compat or part.pdk else dialect_warnings(found, Path(file).name))]
-    return UserSubcircuit(name, _text(found), roles, params, bias, values, part.pdk, wiring.compat, tuple(notes))
+    return UserSubcircuit(name, _text(found), roles, params, bias, values, part.pdk, (), wiring.compat, tuple(notes))
 
 
 def _text(found: list[Card]) -> str:

@@ -11,6 +11,7 @@ ihp-sg13g2 PSP 103, compiled (OSDI) package ``c4m-pdk-ihpsg13g2``; needs ngspice
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -21,6 +22,7 @@ from typing import Annotated
 
 from netlists.checks import Choice, check
 from netlists.errors import InputError, ToolkitError
+from netlists.files import sha256_of
 
 from . import pdk
 
@@ -113,6 +115,26 @@ def _roots(package: str) -> list[Path]:
     # Found, not imported: the packages' own imports need others that the models do not.
     spec = importlib.util.find_spec("c4m") if package.startswith("c4m") else None
     return roots + [Path(p).resolve().parent for p in (spec.submodule_search_locations or [] if spec else [])]
+
+
+def with_corner(text: str) -> str:
+    """``NAME`` or ``NAME:CORNER`` with its corner, tt by default; `InputError` for a PDK or a corner that there is not."""
+    name, _, corner = text.partition(":")
+    return f"{check(PdkName, name, 'pdk')}:{check(pdk.Corner, corner or 'tt', 'corner')}"
+
+
+def provenance(name: str) -> dict[str, str]:
+    """Says which models these are, and their SHA-256; no paths."""
+    name = name.partition(":")[0]
+    if name == "sky130":
+        return pdk.provenance()
+    file = folder_of(name) / PDKS[name].files[0]
+    package = PDKS[name].package
+    try:
+        source = f"package {package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        source = "copy named by PDK_ROOT"
+    return {"source": source, f"{file.name}_sha256": sha256_of(file)}
 
 
 def cards_of(name: str, corner: str = "tt", *, mismatch: bool = False) -> list[str]:

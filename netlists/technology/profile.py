@@ -13,6 +13,7 @@ from typing import Annotated
 
 import numpy as np
 
+from netlists.check_rules import near
 from netlists.checks import Items, NonNegative, Positive, Share, Siemens, check, checked, made_of
 from netlists.errors import InputError
 from netlists.files import read_text
@@ -286,7 +287,8 @@ def load_profile(name_or_path: str | Path) -> DeviceProfile:
     elif text.endswith(".toml"):
         raw = read_text(text, "device profile")
     else:
-        raise InputError(f"profile={text!r}: unknown; built in are {', '.join(profile_names())}, or give a .toml file")
+        known = profile_names()
+        raise InputError(f"profile={text!r}: unknown; built in are {', '.join(known)}, or give a .toml file{near(text, known)}")
     try:
         data = tomllib.loads(raw)
     except tomllib.TOMLDecodeError as e:

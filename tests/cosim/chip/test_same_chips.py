@@ -21,7 +21,9 @@ from cosim.network.cells.registry import make_cell
 from cosim.network.network import Layer, Network
 from cosim.optimize import bench
 from cosim.optimize.space import Space, design_of, variables
+from cosim.studies.error_sources.run import only_programming
 from cosim.tasks import load_task
+from netlists.errors import InputError
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 
@@ -97,12 +99,13 @@ def test_a_search_has_them(network, monkeypatch):
     assert not np.allclose(weights(found)[0], weights(budgeted(network, ("programming",))[0])[0], rtol=1e-3)
 
 
-@pytest.mark.parametrize("compensate", ["mean", "wires"])
-def test_a_loop_has_them(network, compensate):
+@pytest.mark.parametrize(("compensate", "bias_rows"), [("mean", 1), ("wires", 3)])
+def test_a_loop_has_them(network, compensate, bias_rows):
     """Cells to rounding, offsets but for the spread of delays; levels by ngspice within 0.05 LSB of the same in closed form."""
     names = ("programming", "ir_drop", "ramp_offset", "comparator_offset", "comparator_delay")
-    expected, _ = budgeted(network, names, compensate=compensate)
-    settings = LoopSettings("none", bits=BITS, seed=SEED, r_wire=DEFAULTS["ir_drop"], columns=(0,), compensate=compensate)
+    expected, _ = budgeted(network, names, compensate=compensate, bias_rows=bias_rows)
+    about = {"r_wire": DEFAULTS["ir_drop"], "compensate": compensate, "bias_rows": bias_rows}
+    settings = LoopSettings("none", bits=BITS, seed=SEED, columns=(0,), **about)
     loop = make_chip(network, settings)
     same(weights(loop.evaluator), weights(expected))
     for m, found, levels in zip(matrices(expected), thresholds(loop.evaluator), thresholds(expected), strict=True):
@@ -154,3 +157,23 @@ def test_other_weights_on_the_crossbars(network):
     for at, was in zip(matrix_places(doubled, None), matrix_places(network, None), strict=True):
         np.testing.assert_array_equal(at.weights, 2 * was.weights)
         assert at.key == was.key
+
+
+def test_a_bias_of_several_rows(network):
+    """Perfect cells show the weights; a bias that takes the whole range leaves the others more of it when it is split."""
+    network = with_weights(network, lambda at: np.vstack([at.weights[:-1], 12 * np.sign(at.weights[-1:] - 0.5)]))
+    perfect = Arrays(PROFILE.without_variation(), max_rows=64, max_columns=64, r_row=1.0, r_col=1.0, compensate="wires")
+    one, three = (
+        draw_chip(network, Hardware(arrays=replace(perfect, bias_rows=n), pwm=PWM), CHIP, SEED, np.float64) for n in (1, 3)
+    )
+    asked = [at.weights.T for at in matrix_places(network, PWM)]
+    same(weights(one), asked, rtol=0, atol=3e-3)
+    same(weights(three), asked, rtol=0, atol=3e-3)
+    errors = {}
+    for n in (1, 3):
+        arrays = replace(perfect, profile=only_programming(PROFILE), r_row=0.0, r_col=0.0, bias_rows=n)
+        chip = draw_chip(network, Hardware(bits=BITS, arrays=arrays, pwm=PWM), CHIP, SEED, np.float64)
+        errors[n] = np.mean([(w - a)[:, :-1].std() for w, a in zip(weights(chip), asked, strict=True)])
+    assert errors[3] == pytest.approx(errors[1] / 3, rel=0.25)
+    with pytest.raises(InputError, match="bias_rows=2: sums of rows that are converted apart"):
+        Arrays(PROFILE, partial_sums="digital", bias_rows=2)
