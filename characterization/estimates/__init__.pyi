@@ -1,4 +1,6 @@
 from .control_variate import (
+    UNSEEN as UNSEEN,
+    doubts as doubts,
     fit_levels as fit_levels,
     mean_with as mean_with,
     quantile_with as quantile_with,

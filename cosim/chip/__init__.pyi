@@ -48,6 +48,8 @@ from .mapping import (
 )
 from .pulses import (
     PwmInputs as PwmInputs,
+    Saturation as Saturation,
+    saturation as saturation,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,

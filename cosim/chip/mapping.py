@@ -86,7 +86,7 @@ def _ranges(network: Network, depth: int, matrix: Matrix, pwm: PwmInputs | None)
     if pwm is None or matrix.digital:
         return None
     state = pwm.state_range or network.layers[depth].cell.state_range
-    below = (pwm.state_range or network.layers[depth - 1].cell.state_range) if depth else pwm.input_range
+    below = (pwm.state_range or network.layers[depth - 1].cell.state_range) if depth else pwm.full_input
     return tuple(below if name == "x" else state for name, _ in matrix.parts)
 
 

@@ -58,7 +58,8 @@ COMMANDS: dict[str, Entry] = {
     "doctor": "doctor:doctor",
     "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
     "simulate": "circuits.simulate:simulate",
-    "comparator": "circuits.comparator:comparator",
+    "comparator": "circuits.datasheet:comparator",
+    "opamp": "circuits.datasheet:opamp",
     "blocks": "circuits.blocks:blocks",
     "device": "circuits.device:device",
     "write-verify": "circuits.write_verify:write_verify",
@@ -71,7 +72,7 @@ COMMANDS: dict[str, Entry] = {
     "export": "models.export:export",
     "tasks": group(
         "The tasks a network is trained and judged on: list them, get their data.",
-        lambda: {"get": "tasks:get"},
+        lambda: {"get": "tasks:get", "make": "make_task:make"},
         tasks.tasks,
         alone=True,
     ),

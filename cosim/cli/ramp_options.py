@@ -10,11 +10,10 @@ import typer
 from characterization.plan import CALIBRATIONS, DEFAULT_PROFILE, RampPlan, Variation
 from netlists.errors import InputError
 from netlists.function import ACTIVATIONS
-from netlists.outside import Wiring, load_user_subcircuit
+from netlists.outside import PDKS, Wiring, load_user_subcircuit
 from netlists.ramp.compiler import SCHEMES
 from netlists.spice import Permissions
 from netlists.technology import RampCircuit, load_profile
-from netlists.technology.libraries import PDKS
 
 from . import options as o
 from .inputs import written
@@ -52,9 +51,11 @@ Param = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE,...", help="Parameters of the block; the others keep its own defaults.")
 ]
 Pdk = Annotated[
-    str | None,
+    str,
     typer.Option(
-        "--pdk", metavar="NAME[:CORNER]", help=f"PDK whose models the block uses, if its file does not say: {', '.join(PDKS)}."
+        "--pdk",
+        metavar="NAME[:CORNER]",
+        help=f"PDK of the block's models, if its file does not say: {', '.join(filter(None, PDKS))}.",
     ),
 ]
 Compat = Annotated[
@@ -90,7 +91,7 @@ class RampOptions:
     ports: Ports = None
     bias: Bias = None
     param: Param = None
-    pdk: Pdk = None
+    pdk: Pdk = ""
     compat: Compat = None
     allow_files: AllowFiles = False
     set_: o.Set = None
@@ -145,6 +146,12 @@ class ChipOptions(RampOptions):
         plan = self._plan(self.seed, not self.no_variation)
         return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach)
 
+    def plans(self) -> list[RampPlan]:
+        """The plans of one or several activations, ``sigmoid,tanh``, with the same blocks."""
+        first, *others = [name.strip() for name in self.activation.split(",")]
+        plan = replace(self, activation=first).plan()
+        return [plan, *(replace(plan, activation=name) for name in others)]
+
 
 def only_the_plan_file(context: typer.Context, *more: str) -> None:
     """Raise `InputError` if the command line also describes a ramp, or gives one of ``more``: the plan file says all of it."""
@@ -160,7 +167,7 @@ def own_blocks(
     ports: list[str] | None,
     bias: list[str] | None,
     param: list[str] | None,
-    pdk: str | None = None,
+    pdk: str = "",
     compat: str | None = None,
 ) -> dict[str, Any]:
     """The user's own blocks by their place; what each of their ports gets is said on stderr.

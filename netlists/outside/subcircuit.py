@@ -256,8 +256,8 @@ def load_user_subcircuit(
     if where.endswith((".json", ".json:transistors")):
         from .block_file import load_block
 
-        if wiring != _NO_WIRING:
-            raise InputError(f"{role} {where!r}: a block file has its ports, bias and parameters; give none")
+        if wiring != _NO_WIRING or pdk:
+            raise InputError(f"{role} {where!r}: a block file has its ports, bias, parameters and models; give none")
         return load_block(where, role)
     file, separator, name = where.rpartition(":")
     if not (separator and file and _NAME.fullmatch(name)):

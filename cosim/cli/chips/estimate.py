@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from characterization.estimates import MOST, STATISTICS, Estimate, until_ci
+from characterization.estimates import MOST, STATISTICS, UNSEEN, Estimate, until_ci
 from characterization.plan import Limits, load_plan_file
 from netlists.errors import InputError
 from netlists.spice import Permissions
@@ -34,6 +34,13 @@ def estimate(
     columns: o.Columns = "all",
     before: Annotated[bool, typer.Option("--before", help="Chips before calibration.")] = False,
     control: Annotated[int, typer.Option(help="Further chips computed in closed form, as control.")] = 100_000,
+    unseen: Annotated[
+        float,
+        typer.Option(
+            help="Share of chips with a defect unknown to the closed form that the simulated chips must be able to show; 0.1 trusts"
+            " the closed form after 32 chips, 0.03 after 99."
+        ),
+    ] = UNSEEN,
     most: Annotated[int, typer.Option(help="Stop here even if the interval is wider.")] = MOST,
     plan: Annotated[Path | None, typer.Option(help="A plan file (TOML) without a sweep, in place of the options below.")] = None,
     ramp: ChipOptions,
@@ -73,6 +80,7 @@ def estimate(
         columns=columns,
         n_control=control,
         most=most,
+        unseen=unseen,
         jobs=o.workers(jobs),
         progress=say,
     )

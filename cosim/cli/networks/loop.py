@@ -23,6 +23,7 @@ def loop(
     *,
     network: o.NetworkFile,
     task: o.TrainedTask = None,
+    data: o.Data = None,
     options: Annotated[Given[LoopSettings], Options(without=("task", "gates", "columns", "comparator"))],
     gates: Annotated[str | None, typer.Option(metavar="A,B", help="Gates that are simulated, such as f,i. Default: all.")] = None,
     columns: Annotated[
@@ -36,7 +37,7 @@ def loop(
     ports: Ports = None,
     bias: Bias = None,
     param: Param = None,
-    pdk: Pdk = None,
+    pdk: Pdk = "",
     compat: Compat = None,
     allow_files: AllowFiles = False,
     on_failure: Annotated[
@@ -65,7 +66,7 @@ def loop(
 
     net = Network.load(network)
     settings = options.make(
-        task=net.task_name(task),
+        task=net.task_name(o.task_or_data(task, data)),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),
         **own_blocks(comparator, None, allow_files, ports, bias, param, pdk, compat),

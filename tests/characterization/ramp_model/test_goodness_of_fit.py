@@ -1,120 +1,35 @@
 """Whether a validation rejects wrong models and lets true ones pass, with as many fresh chips as by default.
 
-Chips are drawn in closed form, by the same draws as SPICE's: hundreds of them in a millisecond. One test does it in ngspice.
+Chips and errors are those of ``benchmarks/validation.py``: closed forms, by the same draws as SPICE's. One test has ngspice.
 """
 
+import runpy
 from dataclasses import replace
-from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from characterization.chips.calibration import one_point_targets
-from characterization.chips.sampling import draw_population, reprogram
 from characterization.plan.plan import RampPlan
 from characterization.ramp_model.goodness_of_fit import GoodnessOfFit
 from characterization.ramp_model.levels import LevelDistribution
 from characterization.ramp_model.model import RampModel
 from characterization.ramp_model.noise import fit_noise
-from characterization.ramp_model.validation import SAMPLES, validate
+from characterization.ramp_model.validation import validate
 from characterization.run.montecarlo import simulate_run
-from netlists.ramp import to_input_units, transition_levels
-from netlists.technology.profile import load_profile
 
-FITTED = 3000
-
-
-def bounded_plan(bits):
-    """A ramp whose written cells are nearly uniform within the window of write-verify."""
-    return RampPlan("sigmoid", bits, profile=replace(load_profile("taox-100-400"), program_sigma=1e-5), seed=1)
-
-
-def fresh_chips(plan, n, seed):
-    """Levels as programmed, calibrated, and of a noisy conversion, of n chips."""
-    rng, program = np.random.default_rng(seed), plan.program()
-
-    def levels(chips):
-        return to_input_units(transition_levels(program, plan.circuit, chips), program, plan.circuit)
-
-    drawn = draw_population(plan, n, rng)
-    before = levels(drawn.chips())
-    targets = one_point_targets(plan, drawn.conductance, before, stuck=drawn.stuck)
-    written = reprogram(plan, drawn, targets, rng=rng)
-    return before, levels(drawn.chips(written)), levels(drawn.conversions(written, plan.profile))
-
-
-@lru_cache
-def fitted(bits):
-    plan = bounded_plan(bits)
-    program = plan.program()
-    before, after, noisy = fresh_chips(plan, FITTED, 2)
-    return RampModel(
-        units={},
-        activation=program.activation,
-        bits=bits,
-        samples=FITTED,
-        failed=0,
-        x_ideal=program.x,
-        lsb=program.lsb,
-        after=LevelDistribution.fit(after),
-        before=LevelDistribution.gaussian(before.mean(axis=0), np.cov(before.T), {}),
-        **vars(fit_noise(noisy - after, program, plan.profile)),
-        plan=plan.as_dict(),
-        provenance={},
-    )
-
-
-def planted(model, error):
-    """The model with an error."""
-    a = model.after
-    if error in ("comparator_offset", "comparator_noise", "read_noise"):
-        return model.model_copy(update={error: getattr(model, error).times(1.3)})
-    if error == "offset x1.5":
-        return model.model_copy(update={"comparator_offset": model.comparator_offset.times(1.5)})
-    steps, one = np.arange(len(a.mean)) != a.anchor, np.arange(len(a.mean)) == 1
-    wide = replace(a.shift, sigma=1.3 * a.shift.sigma, shape=1.3 * a.shift.shape, apart=1.3 * a.shift.apart)
-    changes = {
-        "all levels": a.moved(np.zeros(len(a.mean)), 1.3),
-        "all levels, too narrow": a.moved(np.zeros(len(a.mean)), 1 / 1.3),
-        "steps": replace(a, diagonal=np.where(steps, 1.69, 1.0) * a.diagonal),
-        "one step": replace(a, diagonal=np.where(one, 1.69, 1.0) * a.diagonal),
-        "gain": replace(a, loadings=1.3 * a.loadings),
-        "shift": replace(a, shift=wide),
-        "mean": replace(a, mean=a.mean + 0.05 * model.lsb),
-        "mean of one level": replace(a, mean=a.mean + 0.05 * model.lsb * one),
-        "tail of the steps": replace(a, law=a.law[:0]),
-    }
-    return model.model_copy(update={"after": changes[error]})
-
-
-SEEN_BY = {
-    "comparator_offset": "offset of a column: spread",
-    "comparator_noise": "comparator noise: spread",
-    "read_noise": "read noise: spread",
-    "offset x1.5": "offset of a column: spread",
-    "all levels": "max |INL|: place",
-    "all levels, too narrow": "max |INL|: place",
-    "steps": "max |DNL|: place",
-    "one step": "steps given the others: spread",
-    "gain": "gain: spread",
-    "shift": "error at input 0: spread",
-    "mean": "error at input 0: place",
-    "mean of one level": "levels: place",
-    "tail of the steps": None,
-}
-
-
-def rejections(model, plan, sets, first):
-    """What each set of fresh chips rejects the model for."""
-    tests = GoodnessOfFit(model, np.random.default_rng(0), chips=20_000)
-    return [tests.test(*fresh_chips(plan, SAMPLES, first + i)[1:])["rejected"] for i in range(sets)]
+BENCH = runpy.run_path(str(Path(__file__).resolve().parents[3] / "benchmarks" / "validation.py"), run_name="benchmark")
+SEEN_BY = BENCH["SEEN_BY"]
+bounded_plan, fresh_chips, fitted, planted, rejections = (
+    BENCH[name] for name in ("bounded_plan", "fresh_chips", "fitted", "planted", "rejections")
+)
 
 
 def test_the_fit_finds_the_law_of_the_steps():
     found = fitted(3).after
     assert found.evidence["steps"]["kind"] != "normal"
-    # Uniform: 1.8; cut at half a sigma a little more.
-    assert found.evidence["steps"]["kurtosis"] == pytest.approx(1.85, abs=0.1)
+    # Uniform: 1.8; the table of written cells has 1.81.
+    assert found.evidence["steps"]["kurtosis"] == pytest.approx(1.85, abs=0.15)
 
 
 def test_true_models_pass():
@@ -131,10 +46,9 @@ def test_planted_errors_are_rejected(error):
 @pytest.mark.slow
 @pytest.mark.parametrize("bits", [3, 5])
 def test_power_and_size_of_the_whole_validation(bits):
-    plan, model = bounded_plan(bits), fitted(bits)
-    assert sum(map(bool, rejections(model, plan, 20, 1000))) <= 1
-    power = {error: sum(map(bool, rejections(planted(model, error), plan, 10, 2000))) for error in SEEN_BY}
-    assert min(power.values()) >= 8, power
+    rows = {row["error"]: row["rejected"] for row in BENCH["power"](bits, 8192, 10, 20)}
+    assert rows.pop("none") <= 1
+    assert min(rows.values()) >= 8, rows
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def test_a_file_with_sound_checksums_is_no_more_trusted(path, field, value, tmp_
 def test_it_stands_in_its_own_place_only(path):
     with pytest.raises(InputError, match="holds the comparator mine"):
         load_user_subcircuit(str(path), "opamp")
-    with pytest.raises(InputError, match="has its ports, bias and parameters"):
+    with pytest.raises(InputError, match="has its ports, bias, parameters and models"):
         load_user_subcircuit(str(path), "comparator", wiring=Wiring.parse("comparator", ["inp=a"]))
 
 
