@@ -25,3 +25,6 @@ from .own_opamp import (
     measure_own_opamp as measure_own_opamp,
     two_stage_response as two_stage_response,
 )
+from .stages import (
+    measure_stages as measure_stages,
+)

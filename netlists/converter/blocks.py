@@ -9,7 +9,7 @@ from netlists.checks import Choice, brief, checked
 from netlists.errors import InputError
 from netlists.outside import UserSubcircuit, integrator_around
 from netlists.spice import subcircuits
-from netlists.technology import Level, RampCircuit, libraries, pdk
+from netlists.technology import OPAMP_STAGES, Level, RampCircuit, libraries, pdk
 
 from .autozero import AutoZero
 
@@ -148,6 +148,7 @@ def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: f
         values["c_in"] = circuit.c_in
     if level == "macro":
         values |= {"a0": circuit.a0, "gbw": circuit.gbw, "slew": circuit.slew, "r_rst": circuit.r_reset, "c_inj": circuit.c_inject}
+        values |= {name.removeprefix("opamp_"): getattr(circuit, name) for name in OPAMP_STAGES}
     return values
 
 
