@@ -58,6 +58,7 @@ from .units import (
 from .weights import (
     OPEN as OPEN,
     EffectiveWeights as EffectiveWeights,
+    arrival as arrival,
     drawn_cells as drawn_cells,
     effective_weights as effective_weights,
     folded as folded,
