@@ -24,8 +24,8 @@ class HardwareLSTM(torch.nn.LSTM):
     """A `torch.nn.LSTM` whose forward pass is that of a chip: the evaluator's codes, the exact activations' gradients.
 
     It takes the place of `torch.nn.LSTM` with the same arguments and the same state dict, which holds no chip: weights of either
-    load into the other. Gradients go straight through the roundings of ramps and pulses and through the errors of the cells. Numbers
-    are computed in double precision on the CPU.
+    load into the other. Gradients go straight through the roundings of ramps and pulses and the errors of the cells. Numbers are
+    computed in double precision on the CPU.
 
     Parameters
     ----------
