@@ -102,6 +102,8 @@ def evaluate(
 
     if table_bits is not None and adc_bits is None:
         raise InputError(f"--table-bits {table_bits}: is of the conventional scheme; give --adc-bits as well")
+    if pwm_bits is None and input_range != "4":
+        raise InputError(f"--input-range {input_range}: is the range of pulse widths; give --pwm-bits as well")
     net, models = Network.load(network), load_models(model or [], sigmoid=sigmoid, tanh=tanh)
     if whole.everything:
         others = {"--model, --sigmoid, --tanh": bool(models), "--adc-bits": adc_bits is not None, "--no-variation": no_variation}
