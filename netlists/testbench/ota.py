@@ -122,6 +122,39 @@ def integrator_deck(conditions: Conditions, *, c_f: float = 7e-12, currents: Seq
     return Deck(text, commands("op", tables[0], "tran 0.1n 200n 0 0.5n", tables[1]))
 
 
+R_Z = 500.0
+"""Nulling resistor of ``ota_sky130``, ohm."""
+
+
+def stages_deck(conditions: Conditions, feedback: Sequence[float]) -> Deck:
+    """Integrators at rest, output at analog ground: operating point of their OTA, impedance at their summing nodes.
+
+    Parameters
+    ----------
+    feedback : sequence of float
+        Feedback capacitor of each, farads.
+
+    Returns
+    -------
+    Deck
+        Tables ``op`` (gm and gds of the input transistor, gds of its mirror, gm and gds of the second stage, gds of its current
+        source; S) and ``ac`` (voltage of each summing node for 1 A into it, 1 to 100 MHz).
+    """
+    text = header("SKY130 OTA stages bench", conditions, "integrator_sky130") + OPTIONS + f"vdd vdd 0 {conditions.v_dd!r}\n"
+    for k, c_f in enumerate(feedback):
+        # At DC the inductor closes the loop, as the reset did before.
+        text += f"x{k} sum{k} out{k} com 0 vdd 0 integrator_sky130 c_f={c_f!r} r_z={R_Z!r}\n"
+        text += f"l{k} sum{k} out{k} 1\ni{k} 0 sum{k} ac 1\n"
+    kinds = {"x2": "nfet_01v8_lvt", "x4": "pfet_01v8", "x6": "pfet_01v8", "x7": "nfet_01v8"}
+    wanted = [("x2", "gm"), ("x2", "gds"), ("x4", "gds"), ("x6", "gm"), ("x6", "gds"), ("x7", "gds")]
+    names = [f"@m.x0.xota.{device}.x1.msky130_fd_pr__{kinds[device]}[{figure}]" for device, figure in wanted]
+    text += f".save {' '.join(f'v(sum{k})' for k in range(len(feedback)))} {' '.join(names)}\n"
+    vectors = [f"v(sum{k})" for k in range(len(feedback))]
+    op = [f"let p{k}={name}" for k, name in enumerate(names)]
+    control = commands("op", *op, ("op", [f"p{k}" for k in range(len(names))]), "ac dec 20 1meg 100meg", ("ac", vectors))
+    return Deck(text, control)
+
+
 def access_deck(
     conditions: Conditions,
     widths: Sequence[float],
