@@ -1,3 +1,7 @@
+from .autozero import (
+    AutozeroFigures as AutozeroFigures,
+    measure_autozero as measure_autozero,
+)
 from .blocks import (
     EXTREMES as EXTREMES,
     measure_blocks as measure_blocks,
@@ -18,4 +22,13 @@ from .own_block import (
     macro_of as macro_of,
     measure_own_comparator as measure_own_comparator,
     without_randomness as without_randomness,
+)
+from .own_opamp import (
+    MeasuredOpamp as MeasuredOpamp,
+    fit_opamp as fit_opamp,
+    measure_own_opamp as measure_own_opamp,
+    two_stage_response as two_stage_response,
+)
+from .stages import (
+    measure_stages as measure_stages,
 )

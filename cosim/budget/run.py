@@ -11,10 +11,11 @@ import pandas as pd
 
 from characterization.provenance import versions
 from characterization.streams import part_sequences
-from cosim.chip import describe_wire_losses, wire_losses
+from cosim.chip import describe_wire_losses, saturation, wire_losses
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
+from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.files import sha256_of
 from netlists.technology import RampCircuit, load_profile
@@ -45,8 +46,10 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     if info(settings.task).kind != "sequences":
         raise InputError(f"task {settings.task!r}: is a text; a budget is drawn up for classification tasks")
     task = load_task(settings.task)
+    notes = network.check_data(task)
     profile, circuit = load_profile(settings.profile), RampCircuit()
-    amounts = default_amounts(profile, circuit, settings.bits) | settings.amounts
+    autozero = AutoZero() if settings.autozero else None
+    amounts = default_amounts(profile, circuit, settings.bits, autozero=autozero) | settings.amounts
     check_amounts(amounts, profile)
     builder = ChipBuilder(
         network,
@@ -57,6 +60,8 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
         array_rows=settings.array_rows or None,
         array_columns=settings.array_columns or None,
         compensate=settings.compensate,
+        autozero=autozero,
+        calibration=settings.calibration,
         bias_rows=settings.bias_rows,
     )
     if (bits := amounts["ramp_bits"]) not in (0, settings.bits):
@@ -64,8 +69,11 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     if not any(amounts.values()):
         raise InputError("amounts: all are 0; a budget needs a source")
     digest = sha256_of(path)
-    bench = BudgetBench(builder, task.test, settings.chips, amounts, work.parts(network_sha256=digest), run.jobs)
+    bench = BudgetBench(
+        builder, task.test, settings.chips, amounts, work.parts(network_sha256=digest, data_sha256=task.sha256), run.jobs
+    )
     names = ("orders", "shares", "groups", "tolerances")
+    clipped = saturation(network, task.test, builder.hardware(amounts).pwm)
     rng = dict(zip(names, map(np.random.default_rng, part_sequences(settings.seed, len(names))), strict=True))
 
     sources = _losses(bench, run)
@@ -83,8 +91,10 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
             "shapley": _rows(shares),
             "groups": _rows(groups),
             "tolerances": _rows(tolerances),
-            "warnings": [*network.warnings, *builder.hardware(amounts).warnings],
+            "warnings": [*notes, *network.warnings, *(clipped.warnings if clipped else ()), *builder.hardware(amounts).warnings],
             "wires": wire_losses(network, builder.hardware(amounts)),
+            "saturation": clipped.as_dict() if clipped else None,
+            "data_sha256": task.sha256,
             "tasks": {task.name: str(task.provenance)},
             "versions": versions(with_ngspice=False),
         },

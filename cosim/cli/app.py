@@ -28,6 +28,7 @@ FLAGS = {
     "ports={'inp': 'plus', ...}": "--ports inp=plus,...",
     "ports={'inp': its negative input, 'inn': its positive input}": "--ports inp=ITS_NEGATIVE_INPUT,inn=ITS_POSITIVE_INPUT",
     "bias={'VBN': '0.65'}": "--bias VBN=0.65",
+    "pdk='": "--pdk '",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
     "with column ": "with --column ",
@@ -55,9 +56,11 @@ NETLISTS = {
 }
 COMMANDS: dict[str, Entry] = {
     "doctor": "doctor:doctor",
+    "init": "init:init",
     "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
     "simulate": "circuits.simulate:simulate",
-    "comparator": "circuits.comparator:comparator",
+    "comparator": "circuits.datasheet:comparator",
+    "opamp": "circuits.datasheet:opamp",
     "blocks": "circuits.blocks:blocks",
     "device": "circuits.device:device",
     "write-verify": "circuits.write_verify:write_verify",
@@ -70,7 +73,7 @@ COMMANDS: dict[str, Entry] = {
     "export": "models.export:export",
     "tasks": group(
         "The tasks a network is trained and judged on: list them, get their data.",
-        lambda: {"get": "tasks:get"},
+        lambda: {"get": "tasks:get", "make": "make_task:make"},
         tasks.tasks,
         alone=True,
     ),

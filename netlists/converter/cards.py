@@ -20,11 +20,14 @@ from .autozero import AutoZero
 from .blocks import SUPPLY, Blocks, autozero_values, comparator_values, integrator_values
 from .converter import Converter, count_time
 
-# Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
+# Against reltol=1e-6 with 50 ps steps these move no transition level by more than 2e-3 LSB (tests). With abstol=1e-12 ngspice 39
 # stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing.
 OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7"
-# For stepped waveforms (`is_stepped`): a third of the time points, and no farther from the fine reference than OPTIONS are.
-STEPPED_OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=50"
+# For stepped waveforms (`is_stepped`): half of the time points, and no farther from the fine reference than OPTIONS are. A little
+# damping (xmu) keeps the trapezoidal rule from ringing after each step.
+STEPPED_OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=100 xmu=0.45"
+SHORT_EDGE = 0.02
+"""Edge times gbw: longer edges move a level by more than 0.005 LSB (5-bit sigmoid)."""
 # When a chip did not converge: both smaller errors allowed and a method that damps what the trapezoidal rule lets ring.
 TIGHT_OPTIONS = ".options reltol=1e-4 abstol=1e-10 trtol=7 method=gear itl4=100"
 # No simple part of a pulse: a step that ends a rounding error away from a clock edge makes ngspice 39 lose that edge.
@@ -35,12 +38,14 @@ WHOLE = 0.25
 """How far a counter may end from a whole number: each count loses up to 1e-3."""
 
 
-def is_stepped(blocks: Blocks) -> bool:
+def is_stepped(blocks: Blocks, circuit: RampCircuit) -> bool:
     """Whether a deck without latches has waveforms that change abruptly at the clock's ticks, with the area of ``t_edge`` pulses.
 
-    The blocks with equations of their own only integrate them. Transistors and a user's blocks see the edges as they are.
+    The blocks with equations of their own only integrate them, where edges are short against the op-amp's 1 / (2 pi gbw).
+    Transistors and a user's blocks see the edges as they are.
     """
-    return blocks.linear and blocks.opamp is None and blocks.cells == "selected"
+    short = circuit.t_edge * circuit.gbw < SHORT_EDGE
+    return blocks.linear and blocks.opamp is None and blocks.cells == "selected" and (short or blocks.level == "ideal")
 
 
 def rise_time(circuit: RampCircuit, stepped: bool) -> float:
@@ -213,10 +218,15 @@ def comparator(
     return [f"Vos{tag} inp{tag} {inp} DC {offset!r}", instance(f"Xcmp{tag}", " ".join(nodes), own.name_of_instance, {})]
 
 
+def is_clocked(blocks: Blocks) -> bool:
+    """Whether the comparator decides when its clock rises."""
+    return blocks.comparator is not None and "clk" in blocks.comparator.ports
+
+
 def decision_clock(converter: Converter, tag: str = "") -> list[str]:
     """Clock ``dclk<tag>`` of a comparator that has one: it rises in the middle of the settling time and falls after the latch."""
-    own, circuit = converter.blocks.comparator, converter.circuit
-    if own is None or "clk" not in own.ports:
+    circuit = converter.circuit
+    if not is_clocked(converter.blocks):
         return []
     latch = converter.clock.latch
     high = np.full(len(latch), circuit.v_dd)
@@ -316,11 +326,19 @@ def latch_clocks(converter: Converter, digital: str, tag: str = "") -> list[str]
     edge = circuit.t_edge
     # The latch follows for half the settling time and decides; the counter reads it at the start of the next period.
     # It follows from the beginning up to the first decision: a latch that held would have two operating points.
-    t, v = pulses(clock.latch - circuit.t_settle / 2, clock.latch, np.full(program.n_steps, circuit.v_dd), edge / 10)
+    # Behind a clocked comparator it opens once that has decided: what it held would otherwise decide for it.
+    opens = circuit.t_settle / (4 if is_clocked(converter.blocks) else 2)
+    t, v = pulses(clock.latch - opens, clock.latch, np.full(program.n_steps, circuit.v_dd), edge / 10)
+    if is_clocked(converter.blocks):
+        # It must not load the first decision either.
+        shut = circuit.t_reset / 2
+        t, v = np.append([0.0, shut, shut + edge], t[1:]), np.append([circuit.v_dd, circuit.v_dd, 0.0], v[1:])
+    else:
+        t, v = np.append(0.0, t[3:]), np.append(circuit.v_dd, v[3:])
     count_at = clock.latch[: len(program.x)] + circuit.t_aperture + edge
     height = program.code_step * (circuit.v_dd if digital == "sky130" else 1.0)
     return [
-        f"Vclk{tag} clk{tag} 0 {pwl(np.append(0.0, t[3:]), np.append(circuit.v_dd, v[3:]))}",
+        f"Vclk{tag} clk{tag} 0 {pwl(t, v)}",
         f"Vstep{tag} step{tag} 0 {pwl(*pulses(count_at, count_at + count_time(circuit), height, edge))}",
     ]
 

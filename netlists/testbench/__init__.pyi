@@ -1,3 +1,7 @@
+from .autozero import (
+    T_RESET as T_RESET,
+    autozero_deck as autozero_deck,
+)
 from .column import (
     T_PULSE as T_PULSE,
     T_STEP as T_STEP,
@@ -26,9 +30,11 @@ from .energy import (
     switch_bench as switch_bench,
 )
 from .ota import (
+    R_Z as R_Z,
     access_deck as access_deck,
     integrator_deck as integrator_deck,
     ota_deck as ota_deck,
+    stages_deck as stages_deck,
 )
 from .own import (
     DECISION_PERIOD as DECISION_PERIOD,

@@ -42,6 +42,7 @@ def evaluate(
     task: Annotated[
         str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. Default: the one the network was trained on.")
     ] = None,
+    data: o.Data = None,
     sigmoid: Annotated[Path | None, typer.Option(metavar="FILE", help="Model of the sigmoid ramp.")] = None,
     tanh: Annotated[Path | None, typer.Option(metavar="FILE", help="Model of the tanh ramp.")] = None,
     model: Annotated[
@@ -74,8 +75,8 @@ def evaluate(
             metavar="FOLDER", help="Fitted models of the columns' blocks (`cosim fit --blocks`) around the ramps; needs --weights."
         ),
     ] = None,
-    no_autozero: Annotated[bool, typer.Option("--no-autozero", help="The op-amps' whole offset counts; with --columns.")] = False,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
+    input_range: o.InputRange = "4",
     whole: WholeChip,
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
@@ -97,24 +98,27 @@ def evaluate(
 
     Example: cosim evaluate --network nets/voices.npz --bits 4 --threshold-noise 0.5 --weights taox-100-400 --pwm-bits 5
 
+    Example: cosim evaluate --network nets/mine.npz --data mine.npz --bits 5 --pwm-bits 8 --input-range auto
+
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
 
     Example: cosim evaluate --network nets/voices.npz --everything --bits 5 --bias-rows 2 --set stuck=0.001
     """
     from characterization.compact import FittedColumns
+    from netlists.converter import AutoZero
 
-    from ...chip import LinearAdc, PwmInputs
+    from ...chip import Integrators, LinearAdc, PwmInputs
     from ...evaluation import compare, load_models
     from ...network import Network
 
     if table_bits is not None and adc_bits is None:
         raise InputError(f"--table-bits {table_bits}: is of the conventional scheme; give --adc-bits as well")
+    if pwm_bits is None and input_range != "4":
+        raise InputError(f"--input-range {input_range}: is the range of pulse widths; give --pwm-bits as well")
     net, models = Network.load(network), load_models(model or [], sigmoid=sigmoid, tanh=tanh)
-    if no_autozero and columns is None:
-        raise InputError("--no-autozero: says what the columns' integrators do; give --columns FOLDER as well")
     if columns is not None and profile is None:
         raise InputError(f"--columns {columns}: their arrays load them; give --weights PROFILE as well, such as taox-100-400")
-    blocks = None if columns is None else FittedColumns.load(columns, **({"autozero": None} if no_autozero else {}))
+    blocks = None if columns is None else FittedColumns.load(columns, **({"autozero": None} if whole.autozero is False else {}))
     if whole.everything:
         others = {
             "--model, --sigmoid, --tanh": bool(models),
@@ -128,17 +132,22 @@ def evaluate(
             raise InputError(f"{given[0]}: is not for --everything, whose circuit has its own; change amounts with --set")
         made = whole.hardware(net, profile, bits, pwm_bits, arrays)
     else:
-        whole.check()
+        whole.check(integrators=True)
+        table = {} if table_bits is None else {"table_bits": table_bits}
+        adc = None if adc_bits is None else LinearAdc(adc_bits, **table)
         made = hardware.make(
             **({"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}),
-            adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
+            adc=adc,
+            integrators=None
+            if whole.autozero is None or blocks is not None
+            else Integrators.measured(AutoZero() if whole.autozero else None),
             arrays=_arrays(profile, no_variation, r_wire, arrays),
             columns=blocks,
-            pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
+            pwm=None if pwm_bits is None else PwmInputs(pwm_bits, o.input_range(input_range)),
         )
     result = compare(
         net,
-        task,
+        o.task_or_data(task, data),
         made,
         chips=chips,
         seed=seed,
