@@ -83,7 +83,7 @@ def test_swapped_inputs_of_an_opamp(load):
 
 
 def test_memory_is_measured_right_or_refused(load):
-    """A pole of 3 ns is no memory, of 23.5 ns it is; of 30 ns no levels describe what a conversion gives."""
+    """A pole of 3 ns is no memory, of 23.5 ns it is; of 36 ns no levels describe what a conversion gives."""
     fast = RampPlan("sigmoid", 3, comparator=load(slow(3e-9)))
     assert not examine(fast)[0].held
     own = RampPlan("sigmoid", 3, comparator=load(slow(23.5e-9)))
@@ -96,7 +96,7 @@ def test_memory_is_measured_right_or_refused(load):
     assert not _unequal(held, chips, right)
     assert np.max(np.abs(sampled - right)) > 1e-3
     with pytest.raises(SimulationError, match=r"remembers earlier steps: .*longer clock period"):
-        examine(RampPlan("sigmoid", 3, comparator=load(slow(30e-9))))
+        examine(RampPlan("sigmoid", 3, comparator=load(slow(36e-9))))
 
 
 def test_held_levels_of_a_fast_comparator_are_the_sampled_ones():
