@@ -12,7 +12,7 @@ from cosim.network import Layer, Network
 from cosim.network.cells import Cell, Gate, Matrix
 from netlists.converter import charge_capacitance
 
-from .column_effects import column_gains
+from .column_effects import column_gains, offset_rise
 from .hardware import Arrays, Hardware
 from .pulses import PwmInputs
 from .weights import folded, placed_cells
@@ -144,10 +144,10 @@ class MappedPairs:
     load: np.ndarray
 
 
-def mapped_pairs(at: MatrixPlace, arrays: Arrays) -> MappedPairs:
+def mapped_pairs(at: MatrixPlace, arrays: Arrays, arrives: np.ndarray | None = None) -> MappedPairs:
     """The cells of a matrix as pairs of rows; its largest scaled weight takes the whole conductance range on ideal wires."""
     connected = at.matrix.connected()
-    pairs = placed_cells(at.weights * at.row_scale[:, None], connected, arrays, bias=at.matrix.bias)
+    pairs = placed_cells(at.weights * at.row_scale[:, None], connected, arrays, bias=at.matrix.bias, arrives=arrives)
     there = np.repeat(connected, 2, axis=0)
     load = np.where(there, folded(pairs.conductance, len(connected), "rows"), 0.0).sum(axis=0)
     return MappedPairs(pairs.conductance, pairs.scale, pairs.gain, load)
@@ -184,16 +184,43 @@ def describe_wire_losses(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0) -> np.ndarray:
+def integrator_shifts(at: MatrixPlace, hardware: Hardware, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What offsets of the integrators add to each column's pre-activation, and their rms noise, units of its ramp.
+
+    Parameters
+    ----------
+    normal : ndarray (columns,)
+        Normal numbers of the columns' op-amps.
+
+    Returns
+    -------
+    shift, noise : ndarray (columns,)
+    """
+    arrays, integrators = hardware.arrays, hardware.integrators
+    shift, noise = np.zeros(len(normal)), np.zeros(len(normal))
+    if arrays is None or integrators is None or not (integrators.shifting or integrators.offset_noise):
+        return shift, noise
+    mapped, circuit, pwm = mapped_pairs(at, arrays), integrators.circuit, integrators.pwm
+    for (activation, full_scale), columns in at.ramp_groups.items():
+        program = hardware.program(activation)
+        charge = charge_capacitance(program, circuit, pwm, mapped.scale, full_scale=full_scale)
+        rise = offset_rise(mapped.load[columns], charge, pwm.duration)
+        volts = (integrators.common_offset + integrators.offset * normal[columns]) * rise + integrators.reset_charge / charge
+        shift[columns] = volts / program.volts_per_unit(circuit)
+        noise[columns] = integrators.offset_noise * rise / program.volts_per_unit(circuit)
+    return shift, noise
+
+
+def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0, arrives: np.ndarray | None = None) -> np.ndarray:
     """Gain of each column of a matrix against the mean column of its ramp's group, shape (columns,).
 
-    ``faster`` is how many times as fast the op-amps of this matrix are.
+    ``faster`` is how many times as fast the op-amps of this matrix are; ``arrives`` as for `cosim.chip.effective_weights`.
     """
     arrays, integrators = hardware.arrays, hardware.integrators
     out = np.ones(at.matrix.shape[1])
     if arrays is None or integrators is None or not (integrators.settling or integrators.inverse_gain):
         return out
-    mapped = mapped_pairs(at, arrays)
+    mapped = mapped_pairs(at, arrays, arrives)
     for (activation, full_scale), columns in at.ramp_groups.items():
         out[columns] = column_gains(
             mapped.load[columns],

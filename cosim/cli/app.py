@@ -28,6 +28,7 @@ FLAGS = {
     "ports={'inp': 'plus', ...}": "--ports inp=plus,...",
     "ports={'inp': its negative input, 'inn': its positive input}": "--ports inp=ITS_NEGATIVE_INPUT,inn=ITS_POSITIVE_INPUT",
     "bias={'VBN': '0.65'}": "--bias VBN=0.65",
+    "pdk='": "--pdk '",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
     "with column ": "with --column ",
@@ -55,6 +56,7 @@ NETLISTS = {
 }
 COMMANDS: dict[str, Entry] = {
     "doctor": "doctor:doctor",
+    "init": "init:init",
     "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
     "simulate": "circuits.simulate:simulate",
     "comparator": "circuits.datasheet:comparator",

@@ -52,7 +52,15 @@ Param = Annotated[
 ]
 Pdk = Annotated[
     str,
-    typer.Option(help=f"Library that the transistors of own blocks take: {', '.join(filter(None, PDKS))}; none: the file has all."),
+    typer.Option(
+        "--pdk",
+        metavar="NAME[:CORNER]",
+        help=f"PDK of the block's models, if its file does not say: {', '.join(filter(None, PDKS))}.",
+    ),
+]
+Compat = Annotated[
+    str | None,
+    typer.Option(metavar="MODE", help="ngspice's compatibility mode that the block needs: psa (PSpice), hsa (HSPICE) ..."),
 ]
 AllowFiles = Annotated[
     bool, typer.Option("--allow-files", help="Let the files of --comparator and --opamp include files outside its folder.")
@@ -91,6 +99,7 @@ class RampOptions:
     bias: Bias = None
     param: Param = None
     pdk: Pdk = ""
+    compat: Compat = None
     allow_files: AllowFiles = False
     set_: o.Set = None
 
@@ -106,7 +115,7 @@ class RampOptions:
 
     def _plan(self, seed: int = 0, vary: bool = True) -> RampPlan:
         device = load_profile(self.profile)
-        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk)
+        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk, self.compat)
         return RampPlan(
             activation=self.activation,
             bits=self.bits,
@@ -167,6 +176,7 @@ def own_blocks(
     bias: list[str] | None,
     param: list[str] | None,
     pdk: str = "",
+    compat: str | None = None,
 ) -> dict[str, Any]:
     """The user's own blocks by their place; what each of their ports gets is said on stderr.
 
@@ -185,11 +195,15 @@ def own_blocks(
                 raise InputError(f"--{flag} {text}: of which block? {which}")
             if colon and prefix not in given:
                 raise InputError(f"--{flag} {text}: there is no {prefix} of your own here; give --{prefix} as well")
+    if not given and (pdk or compat):
+        raise InputError(f"--{'pdk' if pdk else 'compat'} {pdk or compat}: of which block? give --comparator or --opamp as well")
     found = {}
     for role, where in given.items():
-        wiring = Wiring.parse(role, *said.values())
-        found[role] = load_user_subcircuit(where, role, Permissions(files=allow_files), wiring, pdk)
+        wiring = Wiring.parse(role, said["ports"], said["bias"], said["param"], pdk, compat)
+        found[role] = load_user_subcircuit(where, role, Permissions(files=allow_files), wiring)
         note(f"{role} {found[role].wiring}")
+        for line in found[role].notes:
+            note(f"{role} {found[role].name}: {line.replace('compat=', '--compat ')}")
     return found
 
 

@@ -23,7 +23,7 @@ from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import SimulationError
 from netlists.files import write_text
 from netlists.outside import BlockFile, ComparatorMacro, Macro
-from netlists.technology import RampCircuit, pdk
+from netlists.technology import RampCircuit, libraries
 
 from . import pictures
 from .figures import datasheet, markdown
@@ -83,7 +83,7 @@ def compute(limits: dict[str, dict[str, float]], command: str, settings: Datashe
     statistics = {"comparator_noise": noise} if math.isfinite(noise) else {}
     statistics |= {f"{settings.role}_offset": sigma} if measured.mismatch else {}
     table = datasheet(pd.DataFrame(measured.figures), measured.mismatch, check.get("largest_lsb"), limits, settings.role)
-    models = pdk.provenance() if own.pdk else {}
+    models = libraries.provenance(own.pdk) if own.pdk else {}
     figures = {k: v for k, v in measured.figures[0].items() if not (isinstance(v, float) and math.isnan(v))}
     BlockFile(
         role=settings.role,

@@ -15,7 +15,7 @@ from netlists.technology import CORNERS, RampCircuit
 
 from .. import options as o
 from ..output import answer, be_silent, note
-from ..ramp_options import AllowFiles, Bias, Param, Pdk, Ports, own_blocks
+from ..ramp_options import AllowFiles, Bias, Compat, Param, Pdk, Ports, own_blocks
 
 Where = Annotated[str, typer.Argument(metavar="FILE:NAME", help="File and subcircuit.")]
 
@@ -28,6 +28,7 @@ class DatasheetOptions:
     bias: Bias = None
     param: Param = None
     pdk: Pdk = ""
+    compat: Compat = None
     allow_files: AllowFiles = False
     supply: Annotated[float, typer.Option(help="Nominal supply, V.")] = RampCircuit.v_dd
     v_cm: Annotated[float, typer.Option("--v-cm", help="Analog ground, V.")] = RampCircuit.v_cm
@@ -48,7 +49,15 @@ class DatasheetOptions:
         from ...datasheet.settings import DatasheetSettings
 
         places = {"comparator": None, "opamp": None} | {role: where}
-        own = own_blocks(**places, allow_files=self.allow_files, ports=self.ports, bias=self.bias, param=self.param, pdk=self.pdk)
+        own = own_blocks(
+            **places,
+            allow_files=self.allow_files,
+            ports=self.ports,
+            bias=self.bias,
+            param=self.param,
+            pdk=self.pdk,
+            compat=self.compat,
+        )
         settings = DatasheetSettings(
             own[role],
             role,

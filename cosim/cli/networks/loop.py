@@ -15,7 +15,7 @@ from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
 from ..output import answer, be_silent, note
-from ..ramp_options import AllowFiles, Bias, Comparator, Param, Pdk, Ports, own_blocks
+from ..ramp_options import AllowFiles, Bias, Comparator, Compat, Param, Pdk, Ports, own_blocks
 
 
 @kept(SAMPLES_KEPT)
@@ -38,6 +38,7 @@ def loop(
     bias: Bias = None,
     param: Param = None,
     pdk: Pdk = "",
+    compat: Compat = None,
     allow_files: AllowFiles = False,
     on_failure: Annotated[
         str, typer.Option(help=f"A conversion that ngspice cannot do in a closed loop: {', '.join(ON_FAILURE)} (the model's code).")
@@ -68,7 +69,7 @@ def loop(
         task=net.task_name(o.task_or_data(task, data)),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),
-        **own_blocks(comparator, None, allow_files, ports, bias, param, pdk),
+        **own_blocks(comparator, None, allow_files, ports, bias, param, pdk, compat),
     )
     summary = run_loop(
         net,
