@@ -56,6 +56,7 @@ NETLISTS = {
 }
 COMMANDS: dict[str, Entry] = {
     "doctor": "doctor:doctor",
+    "init": "init:init",
     "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
     "simulate": "circuits.simulate:simulate",
     "comparator": "circuits.datasheet:comparator",
