@@ -66,6 +66,7 @@ COMMANDS: dict[str, Entry] = {
     "write-verify": "circuits.write_verify:write_verify",
     "characterize": "chips.characterize:characterize",
     "status": "chips.status:status",
+    "reproduce": "chips.reproduce:reproduce",
     "figures": "chips.figures:figures",
     "estimate": "chips.estimate:estimate",
     "fit": "models.fit:fit",
