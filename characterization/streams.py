@@ -55,7 +55,8 @@ class SampleSource(IntEnum):
         CONDUCTANCE_GAIN,
         TRIMMING,
         SEARCHING,
-    ) = range(11)
+        OPAMP_NOISE,
+    ) = range(12)
 
 
 class ValidationSource(IntEnum):
@@ -67,7 +68,7 @@ class ValidationSource(IntEnum):
 class ChipSource(IntEnum):
     """Error sources of a network's chip."""
 
-    RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD = range(8)
+    RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD, SHARED, STATE_SHARED = range(10)
 
 
 class LoopSource(IntEnum):

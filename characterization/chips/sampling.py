@@ -40,7 +40,7 @@ class DrawnChips:
     ``conductance`` is what write-verify left, ``stuck`` tells which cells do not move. The circuit `seen` differs by
     ``conductance_gain`` (a relative error of each chip) and ``wire`` (cells,), the resistance in series with each cell, ohms.
     ``column_offset`` is the offset of another column's comparator on the same ramp; ``read_noise`` (standard normal,
-    one a cell) and ``comparator_noise`` (volts) belong to one conversion by that column.
+    one a cell) and ``comparator_noise`` (volts, that of both op-amps included) belong to one conversion by that column.
     """
 
     samples: np.ndarray
@@ -124,6 +124,12 @@ def _drawn(plan: RampPlan, samples: np.ndarray, generators: Generators, points: 
     uniform = _along_column(uniform, v.programming_length)
     g = profile.programmed(np.broadcast_to(program.conductance, (n, cells)), _prepared(uniform))
     where = _stuck(profile, generators, (n, cells))
+    reading = _normal(generators(SampleSource.READ_NOISE), (n, cells))
+    decisions = v.comparator_noise * v.comparator_noise_shape.of_normal(
+        _normal(generators(SampleSource.COMPARATOR_NOISE), (n, steps))
+    )
+    if v.opamp_noise:
+        decisions = decisions + np.sqrt(2) * v.opamp_noise * _normal(generators(SampleSource.OPAMP_NOISE), (n, steps))
     return DrawnChips(
         samples,
         np.where(np.isnan(where), g, where),
@@ -131,8 +137,8 @@ def _drawn(plan: RampPlan, samples: np.ndarray, generators: Generators, points: 
         v.opamp_offset * v.opamp_offset_shape.of_normal(normal[SampleSource.OPAMP_OFFSET]),
         v.comparator_offset * v.comparator_offset_shape.of_normal(normal[SampleSource.COMPARATOR_OFFSET]),
         v.comparator_offset * v.comparator_offset_shape.of_normal(normal[SampleSource.COLUMN_OFFSET]),
-        _normal(generators(SampleSource.READ_NOISE), (n, cells)),
-        v.comparator_noise * v.comparator_noise_shape.of_normal(_normal(generators(SampleSource.COMPARATOR_NOISE), (n, steps))),
+        reading,
+        decisions,
         _gain(v, normal[SampleSource.CONDUCTANCE_GAIN]),
         wire_resistance(plan),
     )

@@ -30,6 +30,7 @@ from cosim.chip import (
     draw_chip,
     effective_weights,
     integrator_gains,
+    integrator_noise,
     late_columns,
     mapped_pairs,
     matrix_places,
@@ -49,7 +50,7 @@ from .ramps import ramp_levels
 from .sources import RELAXED, SOURCES, Amounts, source
 from .unquantized import UnquantizedColumns
 
-ARRAY_SOURCES = ("programming", "relaxation", "iv_curvature", "access", "ir_drop", "stuck")
+ARRAY_SOURCES = ("programming", "relaxation", "read_noise", "iv_curvature", "access", "ir_drop", "stuck")
 """Sources that effective weights depend on."""
 _HELD = 1024
 
@@ -153,7 +154,7 @@ class ChipBuilder:
         return Hardware(pwm=PwmInputs(int(bits)) if bits else None)
 
     def array(self, at: MatrixPlace, index: int, amounts: Amounts) -> EffectiveWeights:
-        """A matrix on a chip's arrays, with those of the sources that sit there; the variance is the profile's own read noise's."""
+        """A matrix on a chip's arrays, with those of the sources that sit there."""
         return self._array(at.layer, at.direction, index, tuple((n, amounts[n]) for n in ARRAY_SOURCES if amounts.get(n)))
 
     def arrays(self, amounts: Amounts) -> Arrays:
@@ -179,6 +180,21 @@ class ChipBuilder:
             self.pwm,
             settling=amounts.get("integrator_settling", 0.0),
             inverse_gain=amounts.get("integrator_gain", 0.0),
+        )
+
+    def noise(self, at: MatrixPlace, amounts: Amounts) -> np.ndarray:
+        """Rms noise of op-amps, cells and resets in each column's sum, units, shape (columns,)."""
+        opamp, temperature = amounts.get("opamp_noise", 0.0), amounts.get("thermal", 0.0)
+        if not opamp and not temperature:
+            return np.zeros(at.matrix.shape[1])
+        return integrator_noise(
+            self._places[at.layer, at.direction],
+            self.arrays(amounts),
+            self.program,
+            self.circuit,
+            self.pwm,
+            opamp=opamp,
+            temperature=temperature,
         )
 
     def _draw_array(self, layer: int, direction: int, index: int, on: tuple[tuple[str, float], ...]) -> EffectiveWeights:
@@ -225,19 +241,18 @@ class BudgetParts(ChipParts):
     def weights(self, at: MatrixPlace) -> EffectiveWeights:
         amounts, b = self.amounts, self.builder
         w, variance = at.weights.copy(), np.zeros(at.weights.shape)
-        reading = amounts.get("read_noise", 0.0)
-        if reading or any(amounts.get(name) for name in ARRAY_SOURCES):
+        if any(amounts.get(name) for name in ARRAY_SOURCES):
             drawn = b.array(at, self.index, amounts)
-            if any(amounts.get(name) for name in ARRAY_SOURCES):
-                w = drawn.weights.copy()
-            if reading and drawn.read_variance is not None:
-                variance = drawn.read_variance * (reading / b.profile.read_sigma) ** 2
+            w = drawn.weights.copy()
+            if drawn.read_variance is not None:
+                variance = drawn.read_variance.copy()
         gain = b.gains(at, amounts)
         w, variance = w * gain, variance * gain**2
         for (activation, full_scale), columns in at.ramp_groups.items():
             volts = b.program(activation).volts_per_unit(b.circuit) / full_scale
             w[-1, columns] -= self._shifts(at, activation, len(columns), volts)
             variance[-1, columns] += (amounts.get("comparator_noise", 0.0) / volts) ** 2
+        variance[-1] += b.noise(at, amounts) ** 2
         return EffectiveWeights(w, (slice(0, len(w)),), variance if np.any(variance) else None)
 
     def _shifts(self, at: MatrixPlace, activation: str, n: int, volts: float) -> np.ndarray:

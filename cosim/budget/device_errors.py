@@ -18,15 +18,14 @@ def budget_profile(profile: DeviceProfile, amounts: Amounts) -> DeviceProfile:
     """The device profile with the statistics of a budget: programming error, relaxation and stuck cells.
 
     The write-verify window grows and shrinks with the sigma. Stuck cells are of the profile's kinds in its proportions; where
-    it has none they are OFF. Read noise is scaled later, where it is read; its size here is
-    the profile's own.
+    it has none they are OFF.
     """
     sigma = amounts.get("programming", 0.0)
     out = replace(
         profile.without_variation(),
         program_sigma=sigma,
         program_window=profile.program_window * sigma / profile.program_sigma if sigma else 0.0,
-        read_sigma=profile.read_sigma,
+        read_sigma=amounts.get("read_noise", 0.0),
     )
     out = _with_stuck(out, profile, amounts.get("stuck", 0.0))
     amount = amounts.get("relaxation", 0.0)

@@ -15,6 +15,7 @@ import numpy as np
 
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile, memristor
+from netlists.technology.noise import OPAMP_NOISE, ROOM
 
 Amounts = Mapping[str, float]
 """Amount of each source that is on, by its name."""
@@ -92,6 +93,10 @@ SOURCES: tuple[ErrorSource, ...] = (
            "SKY130 OTA, `cosim blocks`", False),
     ErrorSource("integrator_leak", "integrator leak", "1/s", 1.0, "decay of the held V_mac",
            "transistor-level integrator, docs/compact_models.md", False),
+    ErrorSource("opamp_noise", "op-amp noise", "mV", 1e3, "rms at unity gain, of a column's op-amp and of the ramp's",
+           "SKY130 OTA, .noise at unity gain, `cosim blocks`", True),
+    ErrorSource("thermal", "thermal noise", "K", 1.0, "temperature of the cells' thermal noise and of the reset's kT/C",
+           "27 deg C", True),
     ErrorSource("comparator_offset", "comparator offset", "mV", 1e3, "sigma from column to column",
            "SKY130 comparator, foundry mismatch, `cosim blocks`", True),
     ErrorSource("comparator_noise", "comparator noise", "mV", 1e3, "rms of a decision",
@@ -106,7 +111,7 @@ NAMES = tuple(s.name for s in SOURCES)
 GROUPS: dict[str, tuple[str, ...]] = {
     "memristors": ("programming", "relaxation", "read_noise", "iv_curvature", "stuck"),
     "array": ("access", "ir_drop"),
-    "integrator": ("integrator_gain", "integrator_settling", "integrator_leak"),
+    "integrator": ("integrator_gain", "integrator_settling", "integrator_leak", "opamp_noise", "thermal"),
     "comparator": ("comparator_offset", "comparator_noise", "comparator_delay"),
     "resolution": ("pwm_bits", "ramp_bits"),
 }
@@ -140,6 +145,8 @@ def default_amounts(profile: DeviceProfile, circuit: RampCircuit, bits: int, pwm
         "integrator_gain": 1 / circuit.a0,
         "integrator_settling": 1 / (2 * math.pi * circuit.gbw),
         "integrator_leak": SKY130_LEAK,
+        "opamp_noise": OPAMP_NOISE,
+        "thermal": ROOM,
         "comparator_offset": MEASURED_STATISTICS["comparator_offset_sigma"],
         "comparator_noise": MEASURED_STATISTICS["comparator_noise_sigma"],
         "comparator_delay": circuit.comparator_tau,

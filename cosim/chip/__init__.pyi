@@ -6,13 +6,13 @@ from .column_effects import (
     leaked_levels as leaked_levels,
 )
 from .converters import (
+    NO_KEYS as NO_KEYS,
     Converters as Converters,
 )
 from .datapath import (
     ChipPath as ChipPath,
 )
 from .draw import (
-    NO_KEYS as NO_KEYS,
     ArraySum as ArraySum,
     Chip as Chip,
     ChipCell as ChipCell,
@@ -38,6 +38,7 @@ from .mapping import (
     converted_columns as converted_columns,
     describe_wire_losses as describe_wire_losses,
     integrator_gains as integrator_gains,
+    integrator_noise as integrator_noise,
     mapped_pairs as mapped_pairs,
     matrix_places as matrix_places,
     wire_losses as wire_losses,

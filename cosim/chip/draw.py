@@ -8,7 +8,7 @@ of the others alone. A budget and a loop with ngspice put in parts of their own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,15 +16,17 @@ from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import ChipSource, chip_ramp_stream, chip_sequence
 from cosim.network import Network
 from cosim.network.cells import Cell, Gate, Matrix
+from netlists.array import Pwm
 from netlists.errors import InputError
+from netlists.ramp import RampProgram, program_ramp
+from netlists.technology import RampCircuit
+from netlists.technology.noise import OPAMP_NOISE, ROOM
 
-from .converters import Converters
+from .conditions import models_of
+from .converters import NO_KEYS, Converters
 from .hardware import Hardware, LinearAdc, quantized_activation
-from .mapping import MatrixPlace, cell_places, converted_columns
+from .mapping import MatrixPlace, cell_places, converted_columns, integrator_noise
 from .weights import EffectiveWeights, effective_weights, row_blocks
-
-NO_KEYS = np.zeros((0, 2), np.uint32)
-"""Of converters without noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +201,29 @@ class DrawnParts(ChipParts):
         if self.hardware.arrays is None:
             return EffectiveWeights(at.weights, (slice(0, len(at.weights)),), None)
         rng = self._rng(at, ChipSource.DEVICE)
-        return effective_weights(at.weights, at.matrix.connected(), at.row_scale, self.hardware.arrays, rng)
+        drawn = effective_weights(at.weights, at.matrix.connected(), at.row_scale, self.hardware.arrays, rng)
+        return self._with_circuit_noise(at, drawn) if self.hardware.circuit_noise else drawn
+
+    def _with_circuit_noise(self, at: MatrixPlace, drawn: EffectiveWeights) -> EffectiveWeights:
+        """With the noise of the columns' integrators on the bias row, which is always driven with 1."""
+        h = self.hardware
+        assert h.arrays is not None
+        assert h.pwm is not None
+        if not at.matrix.bias:
+            raise InputError(f"circuit_noise: matrix {at.matrix.name} has no bias row, on which it would be drawn")
+        models = models_of(h.ramps)
+        circuit = next(iter(models.values())).ramp_plan.circuit if models else RampCircuit()
+        cells, bits = h.arrays.profile, h.bits or max((r.bits for r in (h.ramps or {}).values() if r is not None), default=5)
+
+        def program(activation: str) -> RampProgram:
+            return models[activation].program if activation in models else program_ramp(activation, min(bits, 8), cells)
+
+        sigma = integrator_noise(
+            at, h.arrays, program, circuit, Pwm(n_in=h.pwm.bits), opamp=OPAMP_NOISE, temperature=ROOM, decided=models
+        )
+        variance = np.zeros(drawn.weights.shape) if drawn.read_variance is None else drawn.read_variance.copy()
+        variance[-1] += sigma**2
+        return replace(drawn, read_variance=variance)
 
     def read_keys(self, at: MatrixPlace, part: int) -> np.ndarray:
         return self._keys(at, ChipSource.READ, at.matrix.shape[1], part)
@@ -233,7 +257,7 @@ class DrawnParts(ChipParts):
                 run.clear()
 
         for columns, gate in at.gates:
-            bank = self._gate(gate, at.matrix.width, offsets, rng)
+            bank = self._gate(at, gate, offsets, rng)
             if bank is None:
                 flush()
                 units.append(Exact(columns, gate))
@@ -257,7 +281,7 @@ class DrawnParts(ChipParts):
         keys = noise_keys(self._sequence(place, ChipSource.STATE, 0), width)
         if h.state_unit == "ramp":
             rng = np.random.default_rng(self._sequence(place, ChipSource.STATE_THRESHOLD, 0))
-            bank = self._ramp(Gate(activation, activation), width, rng)
+            bank = self._ramp(Gate(activation, activation), width, rng, place, ChipSource.STATE_SHARED)
             return None if bank is None else Converters.join([bank], keys)
         size = 2**h.state_bits
         levels = h.state_x_max * (2.0 * np.arange(1, size) / size - 1.0)
@@ -272,24 +296,35 @@ class DrawnParts(ChipParts):
             return False
         return len(row_blocks(len(at.weights), arrays)) > 1
 
-    def _gate(self, gate: Gate, width: int, offsets: np.random.Generator, rng: np.random.Generator) -> Converters | None:
+    def _gate(self, at: MatrixPlace, gate: Gate, offsets: np.random.Generator, rng: np.random.Generator) -> Converters | None:
         """Converters of a gate; a linear converter's code addresses a table of its activation. None: exact."""
-        adc = self.hardware.adc
+        adc, width = self.hardware.adc, at.matrix.width
         if adc is None:
-            return self._ramp(gate, width, rng)
+            return self._ramp(gate, width, rng, (at.layer, at.direction, at.number), ChipSource.SHARED)
         s = gate.full_scale
         values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
         return self._linear(adc, width, offsets, rng, values, NO_KEYS)
 
-    def _ramp(self, gate: Gate, width: int, rng: np.random.Generator) -> Converters | None:
+    def _ramp(
+        self, gate: Gate, width: int, rng: np.random.Generator, place: tuple[int, int, int], shared: ChipSource
+    ) -> Converters | None:
+        """Columns of a gate; those of all gates of a matrix that take the same ramp see the same noise of it."""
         taken = self._ramps.take(gate.activation, width)
         if taken is None:
             return None
         ramp, thresholds = taken
         s = gate.full_scale
         thresholds = self._with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), rng)
+        size = s * self.hardware.read_gain
+        key = noise_keys(self._sequence(place, shared, self._ramps.number(gate.activation)), 1)[0]
         return Converters.build(
-            s * thresholds, ramp.noise_sigma * (s * self.hardware.read_gain), s * ramp.values, NO_KEYS, self.dtype
+            s * thresholds,
+            ramp.own_sigma * size,
+            s * ramp.values,
+            NO_KEYS,
+            self.dtype,
+            shared=ramp.shared_sigma * size,
+            ramp_key=key,
         )
 
     def _linear(
@@ -341,7 +376,7 @@ class _Ramps:
         for number, (activation, total) in enumerate(sorted(columns.items())):
             ramp = hardware.ramp(activation)
             if isinstance(ramp, RampModel):
-                ramp = ramp.sample(1, total, chip_ramp_stream(seed, index, number))
+                ramp = ramp.sample(1, total, chip_ramp_stream(seed, index, number), drift_time=hardware.ramp_drift(ramp))
                 self.row[activation] = 0
             elif ramp is not None:
                 given = ramp.column_offset.shape[1]
@@ -353,6 +388,10 @@ class _Ramps:
                     raise InputError(f"chips: {index} is not among the {ramp.n_chips} drawn chips, 0..{ramp.n_chips - 1}")
                 self.row[activation] = 0 if ramp.n_chips == 1 else index
             self.draws[activation] = ramp
+
+    def number(self, activation: str) -> int:
+        """Number of a ramp: that of its activation in alphabetical order."""
+        return sorted(self.draws).index(activation)
 
     def take(self, activation: str, columns: int) -> tuple[RampDraw, np.ndarray] | None:
         """The ramp and the thresholds (columns, levels) of the next columns, offsets included; None for exact."""

@@ -143,6 +143,12 @@ class Hardware:
         None: exact weights.
     pwm : PwmInputs or None
         None: inputs and states are not rounded.
+    circuit_noise : bool
+        Noise of the op-amps, of the cells' heat and of the resets in each column's sums (`cosim.chip.integrator_noise`), at the
+        circuit of fitted ramps, else the default one, and the default pulses of ``pwm``; needs ramps, ``arrays`` and ``pwm``.
+    drift_time : float or None
+        Seconds after ramps of fitted models were programmed and calibrated; None: their cells have not relaxed. The weights' cells
+        have a time of their own in ``arrays``. Ramps whose device has no data do not age, and ``warnings`` says so.
     v_read, temperature, supply : float or None
         Conditions of use, volts, deg C, volts; None: those of the ramps. A fitted ramp with a table of the quantity follows it,
         up to the table's end. Without a table the model is used as fitted, except that the ramp of cells follows v_read with
@@ -163,6 +169,8 @@ class Hardware:
     threshold_noise: NonNegative = 0.0
     arrays: Arrays | None = None
     pwm: PwmInputs | None = None
+    circuit_noise: bool = False
+    drift_time: Seconds | None = None
     v_read: ReadVoltage | None = None
     v_read_nominal: ReadVoltage | None = None
     temperature: Finite | None = None
@@ -182,6 +190,8 @@ class Hardware:
             raise InputError(f"{others[0]}={self.conditions[others[0]]:g}: only fitted models know what it does; give ramps")
         if self.v_read is not None and not given:
             raise InputError(f"v_read={self.v_read:g}: exact activations do not notice it; give bits, ramps or adc")
+        if self.circuit_noise and (self.arrays is None or self.pwm is None or (self.bits is None and self.ramps is None)):
+            raise InputError("circuit_noise: needs ramps, and arrays and pwm, whose cells and pulses it comes from")
         read_gain(self.ramps, self.v_read, self.v_read_nominal)
         if self.threshold_noise and not given:
             raise InputError(f"threshold_noise={self.threshold_noise:g}: floating point has no thresholds; give bits, ramps or adc")
@@ -247,7 +257,28 @@ class Hardware:
     def warnings(self) -> tuple[str, ...]:
         """What of the conditions of use, and of the weights' device, lies outside those that the ramps were fitted at."""
         weights = self.arrays.profile.name if self.arrays is not None and self.arrays.random else None
-        return outside_fit(self.ramps, self.conditions, weights)
+        return (*outside_fit(self.ramps, self.conditions, weights), *self._not_ageing())
+
+    def _not_ageing(self) -> tuple[str, ...]:
+        """Which converters do not age though the hardware does."""
+        if self.drift_time is None:
+            return ()
+        if self.bits is not None or self.adc is not None:
+            return (f"drift_time={self.drift_time:g}: ideal converters do not age; give fitted ramps",)
+        ramps = (self.ramps or {}).items()
+        drawn = [f"drift_time={self.drift_time:g}: drawn ramps of {a} do not age" for a, r in ramps if isinstance(r, RampDraw)]
+        return (
+            *drawn,
+            *(
+                f"drift_time={self.drift_time:g}: the {a} ramp does not age: {r.ramp_plan.profile.name} has no drift data"
+                for a, r in ramps
+                if isinstance(r, RampModel) and not r.ramp_plan.profile.relaxation_times
+            ),
+        )
+
+    def ramp_drift(self, model: RampModel) -> float | None:
+        """Seconds that a fitted ramp has aged; None where its device has no data."""
+        return self.drift_time if model.ramp_plan.profile.relaxation_times else None
 
     @cached_property
     def _moved(self) -> dict[str, Ramp]:
@@ -260,7 +291,7 @@ class Hardware:
         ramps = [r for r in (self.ramps or {}).values() if r is not None]
         adc = self.adc is not None and (self.adc.offset_sigma > 0 or self.adc.noise_sigma > 0)
         drawn = any(isinstance(r, RampModel) or r.noisy for r in ramps)
-        return drawn or adc or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
+        return drawn or adc or self.circuit_noise or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
 
     def drawn_chips(self) -> int | None:
         """Number of chips that the given draws describe; None if any number can be drawn.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from cosim.network.cells import Cell, Gate, Matrix
 from netlists.array import Pwm
 from netlists.converter import charge_capacitance
 from netlists.ramp import RampProgram
-from netlists.technology import RampCircuit
+from netlists.technology import RampCircuit, noise
 
 from .column_effects import column_gains
 from .hardware import Arrays, Hardware
@@ -216,3 +216,48 @@ def integrator_gains(
         load = mapped.load[columns]
         out[columns] = column_gains(load, charge, pwm.duration, settling=settling, inverse_gain=inverse_gain)
     return out
+
+
+def integrator_noise(
+    at: MatrixPlace,
+    arrays: Arrays,
+    program: Callable[[str], RampProgram],
+    circuit: RampCircuit,
+    pwm: Pwm,
+    *,
+    opamp: float = 0.0,
+    temperature: float = 0.0,
+    decided: Collection[str] = (),
+) -> np.ndarray:
+    """Rms noise of each column's sum at its decisions, units of a pre-activation, shape (columns,).
+
+    All cells lie at the summing node as long as pulses may last: the op-amp's noise and the cells' thermal noise integrate; the
+    reset leaves kT/C; at a decision the op-amp of the ramp, at unity gain, adds its own (`netlists.technology.noise`).
+
+    Parameters
+    ----------
+    opamp : float
+        Rms noise of an op-amp at unity gain, volts; the density of what integrates goes with it.
+    temperature : float
+        Kelvin; 0: no thermal noise.
+    decided : collection of str
+        Activations whose ramps have the op-amps' noise at a decision already, as fitted ones: what was integrated is left.
+    """
+    mapped = mapped_pairs(at, arrays)
+    out = np.zeros(len(mapped.load))
+    for (activation, full_scale), columns in at.ramp_groups.items():
+        ramp, load = program(activation), mapped.load[columns]
+        charge = charge_capacitance(ramp, circuit, pwm, mapped.scale, full_scale=full_scale)
+        c_f = max(charge - float(load.mean()) / (2 * np.pi * circuit.gbw), 0.1 * charge)
+        variance = np.zeros(len(load))
+        if opamp:
+            integrated = noise.opamp_noise(opamp, circuit.gbw, load, c_f, pwm.duration, _DENSITY * opamp) ** 2
+            variance = np.maximum(integrated - opamp**2, 0.0) if activation in decided else integrated + opamp**2
+        if temperature:
+            variance += noise.thermal_noise(load, c_f, pwm.duration, temperature) ** 2 + noise.reset_noise(c_f, temperature) ** 2
+        out[columns] = np.sqrt(variance) * full_scale / ramp.volts_per_unit(circuit)
+    return out
+
+
+_DENSITY = noise.OPAMP_DENSITY / noise.OPAMP_NOISE
+"""Input noise density of an op-amp for a volt of noise at unity gain, 1/sqrt(Hz)."""

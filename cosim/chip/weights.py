@@ -57,8 +57,8 @@ def effective_weights(
 
     Notes
     -----
-    Read noise is drawn once a cell and conversion; a conversion's sum of independent Gaussian errors is one Gaussian with the
-    sum of the variances, which is exact. Wires are left out of that variance.
+    Read noise that lasts is drawn once a chip, the rest once a cell and conversion; a conversion's sum of independent Gaussian
+    errors is one Gaussian with the sum of the variances, which is exact. Wires are left out of that variance.
     """
     pairs = placed_cells(weights * row_scale[:, None], connected, arrays)
     g = drawn_cells(pairs.conductance, connected, arrays, rng)
@@ -69,7 +69,7 @@ def effective_weights(
     effective = np.where(connected, signed_conductance(seen, arrays.layout) / unit, 0.0)
     variance = None
     if arrays.profile.read_sigma > 0:
-        squares = pair_halves(np.where(g == OPEN, 0.0, arrays.profile.read_sigma_at(g) ** 2), arrays.layout)
+        squares = pair_halves(np.where(g == OPEN, 0.0, arrays.profile.fresh_sigma_at(g) ** 2), arrays.layout)
         variance = (squares[0] + squares[1]) / unit**2
     return EffectiveWeights(effective, row_blocks(len(weights), arrays), variance)
 
@@ -87,13 +87,17 @@ def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays) -> W
 
 
 def drawn_cells(targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator) -> np.ndarray:
-    """Conductances of a chip's cells: written, relaxed, stuck; `OPEN` where there is no cell; siemens, shape of ``targets``."""
+    """Conductances of a chip's cells, siemens, shape of ``targets``; `OPEN` where there is no cell.
+
+    They are written, relax, are stuck, and are read with the noise that lasts.
+    """
     # One stream for each source: switching one off leaves the others' draws alone.
-    program, stuck, drift = rng.spawn(3)
+    program, stuck, drift, reading = rng.spawn(4)
     g = arrays.profile.programmed(targets, program)
     if arrays.drift_time is not None:
         g = arrays.profile.relaxed(g, targets, arrays.drift_time, drift)
     g = arrays.profile.stuck(g, stuck)
+    g = np.maximum(g + arrays.profile.lasting_noise(g, reading), OPEN)
     return np.where(_cells(connected, arrays.layout), g, OPEN)
 
 

@@ -346,7 +346,7 @@ def ideal_hardware(hardware: Hardware) -> Hardware:
     if hardware.adc is not None:
         adc = LinearAdc(hardware.adc.bits, hardware.adc.x_max, table_bits=hardware.adc.table_bits)
     exact: dict[str, Any] = dict.fromkeys(("arrays", "pwm", "v_read", "temperature", "supply"))
-    return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, **exact)
+    return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, circuit_noise=False, drift_time=None, **exact)
 
 
 def _as_designed(ramp: RampDraw | RampModel) -> RampDraw:

@@ -136,7 +136,7 @@ def make_chip(network: Network, settings: LoopSettings, parts: Parts | None = No
     arrays = {at.key: _array(number, at, settings, profile, ramps, keep) for number, at in places}
     evaluator = draw_chip(network, hardware, 0, settings.seed, np.float64, LoopParts(ramps, arrays))
     first = next(iter(ramps.values()))
-    sigma = first.plan.variation.comparator_noise if settings.noise else 0.0
+    sigma = first.plan.variation.decision_noise if settings.noise else 0.0
     return LoopChip(settings, ramps, arrays, evaluator, sigma)
 
 

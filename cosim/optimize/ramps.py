@@ -60,5 +60,5 @@ def drawn_ramp(plan: RampPlan, chips: int, columns: int, rng: np.random.Generato
     calibrating = draw(plan, samples).comparator_offset
     own = plan.variation.comparator_offset * rng.standard_normal((chips, columns))
     read = plan.profile.read_sigma**2 * np.diag(read_noise_shape(program, plan.profile))
-    noise = np.sqrt((plan.variation.comparator_noise / volts) ** 2 + read)
+    noise = np.sqrt((plan.variation.decision_noise / volts) ** 2 + read)
     return RampDraw(plan.name, plan.bits, levels, (own - calibrating[:, None]) / volts, noise, program.values)

@@ -40,7 +40,7 @@ class HardwareAware:
         """For a network's metadata, and to tell whether a training goes on under the same conditions."""
         h = self.hardware
         # What is named by itself below is set to what any hardware may have.
-        others = replace(h, ramps=None, threshold_noise=0.0, state_unit="float")
+        others = replace(h, ramps=None, threshold_noise=0.0, circuit_noise=False, state_unit="float")
         # Every field, as networks of before have it.
         text = f"Hardware({', '.join(f'{f.name}={getattr(others, f.name)!r}' for f in fields(others))})"
         return {
@@ -72,5 +72,7 @@ def _describe(ramp: Ramp) -> str:
     if isinstance(ramp, RampModel):
         content = ramp.model_dump_json().encode()
     else:
-        content = b"".join(a.tobytes() for a in (ramp.thresholds, ramp.column_offset, ramp.noise_sigma, ramp.values))
+        content = b"".join(
+            a.tobytes() for a in (ramp.thresholds, ramp.column_offset, ramp.noise_sigma, ramp.values, ramp.shared_sigma)
+        )
     return f"{type(ramp).__name__}, {ramp.bits} bits, sha256 {hashlib.sha256(content).hexdigest()[:16]}"

@@ -17,8 +17,9 @@ from ..fields import Given, Options
 from ..output import answer
 
 HARDWARE = Options(
-    only=("state_unit", "threshold_noise", "v_read", "temperature", "supply"),
+    only=("state_unit", "threshold_noise", "circuit_noise", "v_read", "temperature", "supply"),
     helps={
+        "circuit_noise": "Noise of op-amps, of the cells' heat and of resets in each column's sums; needs --weights and --pwm-bits",
         "v_read": "Read voltage. Default: that of the models, 0.2",
         "temperature": "Deg C; needs models with a table of it",
         "supply": "Volts; needs models with a table of it",
@@ -30,6 +31,7 @@ ARRAYS = Options(
     helps={
         "max_rows": "Cells along a column of an array. Default: one array a matrix",
         "max_columns": "Cells along a row of an array",
+        "drift_time": "Seconds after programming, of weights and ramps alike. Default: no relaxation",
     },
 )
 
@@ -97,7 +99,8 @@ def evaluate(
     made = hardware.make(
         **converter,
         adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
-        arrays=_arrays(profile, no_variation, r_wire, arrays),
+        arrays=_arrays(profile, no_variation, r_wire, arrays, ramps_age=bool(models)),
+        drift_time=arrays.values["drift_time"],
         pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
     )
     result = compare(
@@ -118,11 +121,12 @@ def evaluate(
     )
 
 
-def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given[Arrays]) -> Arrays | None:
-    """Arrays of memristors; None: exact weights."""
+def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given[Arrays], ramps_age: bool) -> Arrays | None:
+    """Arrays of memristors; None: exact weights. Ramps of models age without them."""
     if profile is None:
+        changed = [name for name in given.changed if name != "drift_time" or not ramps_age]
         asked = {"--r-wire": r_wire != 0.0, "--no-variation": no_variation}
-        if flags := [*(flag for flag, is_given in asked.items() if is_given), *map(ARRAYS.flag, given.changed)]:
+        if flags := [*(flag for flag, is_given in asked.items() if is_given), *map(ARRAYS.flag, changed)]:
             raise InputError(
                 f"{flags[0]}: says how arrays of memristors behave; give --weights PROFILE as well, such as taox-100-400"
             )

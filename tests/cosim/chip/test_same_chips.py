@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from cosim.network.network import Layer, Network
 from cosim.optimize import bench
 from cosim.optimize.space import Space, design_of, variables
 from cosim.studies.error_sources.run import only_programming
+from netlists.technology.noise import OPAMP_NOISE, ROOM
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 
@@ -113,3 +116,31 @@ def test_other_weights_on_the_crossbars(network):
     for at, was in zip(matrix_places(doubled, None), matrix_places(network, None), strict=True):
         np.testing.assert_array_equal(at.weights, 2 * was.weights)
         assert at.key == was.key
+
+
+def test_read_noise_that_lasts_and_that_does_not(network, monkeypatch):
+    """The same stream: effective weights with the noise that lasts, and the variance of what each conversion draws."""
+    sequence = np.random.SeedSequence
+    monkeypatch.setattr("cosim.chip.draw.chip_sequence", lambda *_: sequence(SEQUENCE))
+    monkeypatch.setattr("cosim.budget.chips.budget_sequence", lambda *_: sequence(SEQUENCE))
+    reading = replace(PROFILE.without_variation(), read_sigma=PROFILE.read_sigma)
+    chips = evaluated(network, Arrays(reading)), budgeted(network, {"read_noise": PROFILE.read_sigma})
+    same(weights(chips[1]), weights(chips[0]))
+    variances = [[m.sums[0].read_variance for layer in c.layers for cell in layer for m in cell.matrices.values()] for c in chips]
+    same(variances[1], variances[0])
+    quiet = weights(evaluated(network, Arrays(PROFILE.without_variation())))
+    moved = np.concatenate([(a - b).ravel() for a, b in zip(weights(chips[0]), quiet, strict=True)])
+    assert 0 < moved.std() < 1e-2
+
+
+def test_noise_of_op_amps_and_heat(network):
+    perfect = PROFILE.without_variation()
+    hardware = Hardware(bits=4, arrays=Arrays(perfect), pwm=PWM, circuit_noise=True)
+    chip = draw_chip(network, hardware, 0, 1, np.float64)
+    budget = budgeted(network, {"opamp_noise": OPAMP_NOISE, "thermal": ROOM})
+    found = [
+        [m.sums[0].read_variance for layer in c.layers for cell in layer for m in cell.matrices.values()] for c in (chip, budget)
+    ]
+    same(found[1], found[0])
+    assert np.all(found[0][0][:, -1] > 0)
+    assert not np.any(found[0][0][:, :-1])
