@@ -63,7 +63,8 @@ def pool(plan: RampPlan, folder: Path) -> ControlLevels:
             temporary.replace(path)
         with np.load(path, allow_pickle=False) as data:
             parts.append((data["before"], data["after"]))
-    return ControlLevels(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+    before, after = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return ControlLevels(before, after, np.zeros((len(before), 1)))
 
 
 class Study:

@@ -70,12 +70,10 @@ def checks(summary: dict[str, Any], speeds: dict[str, dict[str, float]]) -> list
 
     for name, v in summary["macro"].items():
         who = f"{name} {summary['bits']} bit, macro"
-        least(f"{who}: held-out codes", v["conversions"], 20_000)
-        least(f"{who}: share of codes equal", v["codes_equal"], 0.995)
-        least(f"{who}: share of codes within 1", v["codes_within_1"], 1.0)
-        for test in ("max_inl", "offset"):
-            least(f"{who}: KS {test}, chips in SPICE", v["ks"][test]["spice"], 1000)
-            least(f"{who}: KS {test}, p-value", v["ks"][test]["p_value"], 0.01)
+        least(f"{who}: fresh chips", v["fit"]["chips"], 1000)
+        least(f"{who}: smallest adjusted p-value", min(t["adjusted"] for t in v["fit"]["tests"]), v["fit"]["level"])
+        least(f"{who}: codes of two decks", v["decks"]["conversions"], 20_000)
+        most(f"{who}: codes that differ between the decks", v["decks"]["differ"], 0)
     for bits, v in summary["sky130"].items():
         who = f"sigmoid {bits} bit, sky130"
         if v["chips"] + v["failed"] >= 200:

@@ -9,6 +9,7 @@ stream                  key after the seed                            what is dr
 `sample_stream`         (sample, `SampleSource`)                      one source of variation of one sample of a plan
 `scrambling_stream`     (0,)                                          scrambling of a Sobol sequence, a Latin hypercube
 `population_stream`     (0, 0, 0)                                     chips in closed form that are no samples
+`columns_stream`        (0, 0, 1)                                     columns of these chips
 `input_stream`          (sample, 99)                                  inputs that a held-out chip converts
 `input_pair_stream`     (sample, 98, pair)                            pairs of inputs that a chip of transistors converts
 `validation_stream`     (`ValidationSource`, 97)                      chips that a model draws to be held against SPICE
@@ -16,13 +17,11 @@ stream                  key after the seed                            what is dr
 `chip_sequence`         (chip, layer, direction, matrix,              one source of one matrix of a network's chip
                         `ChipSource`, part)
 `chip_ramp_stream`      (chip, `ChipSource.RAMP`, ramp)               a ramp of a network's chip, from a fitted model
-`loop_stream`           (7, `LoopSource`, ...)                        a source of the chip that is simulated in the loop
-`budget_sequence`       (chip, layer, direction, bytes of a name)     one error source of a chip of a budget
+`loop_stream`           (7, `LoopSource`, ...)                        noise, sequences and drives of a loop with ngspice
 `part_sequences`        (0,), (1,), ...                               parts of a computation that has a seed of its own
 `error_source_stream`   [1]                                           hardware of the study of error sources
 `network_chips_stream`  [network's seed]                              chips that a trained network is judged on
-`closed_form_stream`    [1, ramp]                                     ramps in closed form of a design in a search
-`ramp_seed`             [0, ramp], whole                              seed of the plan of a design's ramp
+`ramp_seed`             [0, ramp], whole                              seed of the plan whose sample i is a ramp of chip i
 `proposal_seed`         [trial, attempt], whole                       sampler that proposes a design
 ======================= ============================================= ================================================
 
@@ -55,8 +54,9 @@ class SampleSource(IntEnum):
         CONDUCTANCE_GAIN,
         TRIMMING,
         SEARCHING,
-        OPAMP_NOISE,
+        COLUMN_TRIM,
     ) = range(12)
+    CURVATURE, RELAXATION, OPAMP_NOISE, LASTING = 30, 31, 32, 33
 
 
 class ValidationSource(IntEnum):
@@ -68,13 +68,13 @@ class ValidationSource(IntEnum):
 class ChipSource(IntEnum):
     """Error sources of a network's chip."""
 
-    RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD, SHARED, STATE_SHARED = range(10)
+    RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD, OFFSET, DELAY, OPAMP, SHARED, STATE_SHARED = range(13)
 
 
 class LoopSource(IntEnum):
-    """Sources of the chip that is simulated in the loop."""
+    """What a loop with ngspice draws beside its chip."""
 
-    CELLS, STUCK, OPAMP, COMPARATOR, NOISE, SEQUENCES, DRIVE = range(7)
+    NOISE, SEQUENCES, DRIVE = 4, 5, 6
 
 
 # Second or first numbers of keys; below the first of them there is room for new sources of a sample.
@@ -95,6 +95,11 @@ def scrambling_stream(seed: int) -> np.random.Generator:
 def population_stream(seed: int) -> np.random.Generator:
     """Chips of a plan's distribution that are no sample of any run."""
     return _stream(seed, 0, 0, 0)
+
+
+def columns_stream(seed: int) -> np.random.Generator:
+    """Columns of the chips of `population_stream`: their comparators and trimming cells."""
+    return _stream(seed, 0, 0, 1)
 
 
 def input_stream(seed: int, sample: int) -> np.random.Generator:
@@ -130,13 +135,8 @@ def chip_ramp_stream(seed: int, chip: int, ramp: int) -> np.random.Generator:
 
 
 def loop_stream(seed: int, source: LoopSource, *number: int) -> np.random.Generator:
-    """A source of the chip in the loop: of a matrix and, for noise, of a step and a sequence."""
+    """What is not of the chip: of a matrix and, for noise, of a step and a sequence."""
     return _stream(seed, _LOOP, source, *number)
-
-
-def budget_sequence(seed: int, chip: int, layer: int, direction: int, what: str) -> np.random.SeedSequence:
-    """The error source named ``what`` in one direction of a layer on a chip of a budget."""
-    return _sequence(seed, chip, layer, direction, *what.encode())
 
 
 def part_sequences(seed: int, n: int) -> list[np.random.SeedSequence]:
@@ -154,13 +154,11 @@ def network_chips_stream(seed: int, network: int) -> np.random.Generator:
     return np.random.default_rng([seed, network])
 
 
-def closed_form_stream(seed: int, ramp: int) -> np.random.Generator:
-    """Chips in closed form of a ramp of a design in a search."""
-    return np.random.default_rng([seed, 1, ramp])
-
-
 def ramp_seed(seed: int, ramp: int) -> int:
-    """Seed of the plan of a ramp of a design: ramps of two activations must not share their errors."""
+    """Seed of the plan of a network's ramp, whose sample i is on chip i: ramps of two activations must not share their errors.
+
+    ``ramp`` is the number of its activation in alphabetical order.
+    """
     return _whole(seed, 0, ramp)
 
 
@@ -174,18 +172,19 @@ TOGETHER: dict[str, tuple[Callable[..., Any], ...]] = {
         sample_stream,
         scrambling_stream,
         population_stream,
+        columns_stream,
         input_stream,
         input_pair_stream,
         validation_stream,
         offset_seed,
     ),
-    "the evaluation of a network": (chip_sequence, chip_ramp_stream),
-    # Its chip has no fitted ramps: it draws samples of a plan.
-    "the loop": (sample_stream, chip_sequence, loop_stream),
-    "a budget": (budget_sequence, part_sequences),
+    "the evaluation of a network": (chip_sequence, chip_ramp_stream, ramp_seed, part_sequences),
+    # Its chip has no fitted ramps.
+    "the loop": (chip_sequence, ramp_seed, loop_stream),
+    "a budget": (chip_sequence, ramp_seed, part_sequences),
     "the study of error sources": (error_source_stream,),
     "the studies of resolution": (network_chips_stream,),
-    "a search": (closed_form_stream, ramp_seed, proposal_seed),
+    "a search": (chip_sequence, chip_ramp_stream, ramp_seed, proposal_seed),
 }
 """Streams that come from one seed, by what has it."""
 

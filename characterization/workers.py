@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import re
+import shutil
 import signal
 import tempfile
 import threading
@@ -16,11 +17,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from functools import cache
 from multiprocessing import process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netlists.errors import ToolkitError
+from netlists.spice import watched
 
 if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor
@@ -33,6 +36,8 @@ MEMORY_GROWTH = 256 * 2**20
 START_LIMIT = 600.0
 """Seconds a process may take to load ngspice."""
 LAST_WORDS = 2000
+FOLDER = ".work"
+"""A worker works in the folder of this name beside its stderr, which is empty at first."""
 
 
 class Lost(Exception):
@@ -184,7 +189,7 @@ class Worker:
         if pool is not None:
             pool.shutdown(wait=True, kill_workers=True)
         if self._stderr is not None:
-            self._stderr.unlink(missing_ok=True)
+            _remove(self._stderr)
 
 
 class Workers:
@@ -225,18 +230,29 @@ def _enter(parent: int, stderr: str) -> None:
     # Ctrl-C reaches the whole process group; the parent decides what happens to its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(os.open(stderr, os.O_WRONLY | os.O_APPEND), 2)
+    # ngspice's transistor models write logs into the current folder, through links that lie there.
+    os.mkdir(stderr + FOLDER)
+    os.chdir(stderr + FOLDER)
+    watched()
     faulthandler.enable(all_threads=False)
     faulthandler.register(signal.SIGUSR1, all_threads=False)
     threading.Thread(target=_leave_with, args=(parent, stderr), daemon=True).start()
 
 
-def _leave_with(parent: int, stderr: str) -> None:
-    """Ends this process when the one that started it is gone, killed included."""
+def _leave_with(parent: int, *files: str) -> None:
+    """Ends this process, and removes files of its own, when the one that started it is gone, killed included."""
     while os.getppid() == parent:
         time.sleep(1.0)
-    with suppress(OSError):
-        os.unlink(stderr)
+    for file in files:
+        _remove(Path(file))
     os._exit(1)
+
+
+def _remove(stderr: Path) -> None:
+    """Removes what a process leaves: its stderr and the folder that it worked in."""
+    with suppress(OSError):
+        stderr.unlink()
+    shutil.rmtree(f"{stderr}{FOLDER}", ignore_errors=True)
 
 
 def _ready(load: Callable[[], dict[str, str]]) -> tuple[int, dict[str, str]]:
@@ -278,4 +294,17 @@ def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[A
     import joblib
 
     order = "generator" if ordered else "generator_unordered"
-    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1)(calls)
+    watched = (joblib.delayed(_watched)(os.getpid(), *call) for call in calls)
+    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1)(watched)
+
+
+@cache
+def _watch(parent: int) -> None:
+    """Lets this process end with the one that started it, if that is ``parent``."""
+    if os.getppid() == parent:
+        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _watched(parent: int, work: Callable[..., T], arguments: tuple, options: dict[str, Any]) -> T:
+    _watch(parent)
+    return work(*arguments, **options)

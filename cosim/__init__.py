@@ -13,6 +13,7 @@ Rooms, top floor first; each imports only those below:
 `optimize`       design search
 `budget`         what limits accuracy: each error source alone, all but it, its share
 `loop`           ngspice in the loop of a network
+`datasheet`      a designer's own block: figures, limits, block file
 `cost`           energy, time, area
 `report`         the frame of a result folder: settings, tables, pictures, page
 `training`       networks trained in NumPy, in floating point or on drawn chips
@@ -20,6 +21,7 @@ Rooms, top floor first; each imports only those below:
 `chip`           what a network runs on: hardware, drawn chips, the data's way through them
 `network`        recurrent networks, their cells, files and importers
 `tasks`          the data
+`compiled`       numba, with a cache where one can be written
 ===============  ==============================================================================================
 """
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from characterization.transistors import MACRO_FILE, macro_delay, measure_integrator, measure_ota
 from netlists.array import Crossbar, Pwm
-from netlists.converter import Tile
+from netlists.converter import AutoZero, Tile
 from netlists.technology import RampCircuit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -318,7 +318,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "comparator": lambda: circuit_parameters(lambda n: n.startswith("comparator_")),
     "crossbar": lambda: documented(Crossbar),
     "pwm": lambda: documented(Pwm),
-    "tile": lambda: documented(Tile, skip=("circuit", "pwm", "opamp_offset", "comparator_offset")),
+    "tile": lambda: documented(Tile, skip=("circuit", "pwm", "opamp_offset", "comparator_offset", "autozero")),
+    "autozero": lambda: documented(AutoZero),
     "ota-measured": ota_figures,
     "ota-by-hand": by_hand,
     "integrator-measured": integrator_figures,

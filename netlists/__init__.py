@@ -20,6 +20,7 @@ Rooms, top floor first; each imports only those below:
 `checks`         types of fields: what a value must be, said once
 `check_rules`    the rules behind those types
 `files`          files that are complete or not there at all, digests, JSON
+`machine`        what fits into the memory of this machine
 `errors`         what a user is told
 ===============  ==============================================================================================
 

@@ -151,6 +151,15 @@ class Number(Rule):
         raise Refused(value, self.must)
 
 
+def near(value: Any, allowed: Collection[Any]) -> str:
+    """Says which allowed word a text comes close to: ``; did you mean 'sigmoid'?``; empty when none does."""
+    # Imported where it is used: few commands need it.
+    from difflib import get_close_matches
+
+    found = get_close_matches(str(value), [str(one) for one in allowed], 1, 0.7)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
 @dataclass(frozen=True, eq=False)
 class Choice(Rule):
     """One of some words (or of some words and numbers), as a collection that may still grow."""
@@ -169,7 +178,7 @@ class Choice(Rule):
         for one in self.allowed:
             if one == value and type(one) is type(value):
                 return one
-        raise Refused(value, self.must)
+        raise Refused(value, self.must + near(value, self.allowed))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
-from .check_rules import Array, Choice, Items, Number, Refused, Rule, Text, Whole, rule_of
+from .check_rules import Array, Choice, Items, Number, Refused, Rule, Text, Whole, near, rule_of
 from .errors import InputError
 
 __all__ = [
@@ -38,6 +38,7 @@ CHECKED: list[type] = []
 Bits = Annotated[int, Whole(1, 8, why="the ramp column has 2**bits cells")]
 PwmBits = Annotated[int, Whole(2, 12, why="a sign and pulses of up to 2**(bits - 1) - 1 units")]
 Count = Annotated[int, Whole(1)]
+Samples = Annotated[int, Whole(1, 10**9)]
 Seed = Annotated[int, Whole(0)]
 Finite = Annotated[float, Number()]
 Positive = Annotated[float, Number(above=0)]
@@ -125,7 +126,7 @@ def _made_inside(field: FieldOf, value: Any, what: str) -> Any:
 def _check_names(cls: type, given: Mapping[str, Any], what: str) -> None:
     known = sorted(f.name for f in fields(cls))
     if unknown := sorted(set(given) - set(known)):
-        raise InputError(f"{what} {unknown[0]!r}: unknown; allowed are {', '.join(known)}")
+        raise InputError(f"{what} {unknown[0]!r}: unknown; allowed are {', '.join(known)}{near(unknown[0], known)}")
 
 
 def checked(cls: type[T]) -> type[T]:

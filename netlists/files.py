@@ -1,11 +1,14 @@
-"""Files that are complete or not there at all, their digests, and strict JSON."""
+"""Files that are complete or not there at all; files of users, read with care; digests, and strict JSON."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
+import stat
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,12 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError, ToolkitError
+
+CHECKSUMS = "checksums"
+"""Field of a JSON file that has the checksums of the others."""
+LARGEST_TEXT = 64 * 2**20
+LARGEST_ARRAYS = 8 * 2**30
+"""Bytes that a user's text, or the arrays of an archive when they are unpacked, may have."""
 
 
 def make_folder(path: Path) -> Path:
@@ -39,6 +48,9 @@ def write_atomic(path: Path, write: Callable[[Path], Any], *, sync: bool = True)
     ToolkitError
         The folder cannot be made, or the file not be written; what was there before is still there.
     """
+    # A device would be replaced by a file.
+    if (path.exists() and not path.is_file()) or Path("/dev") in path.absolute().parents:
+        raise ToolkitError(f"{path}: cannot be written (it is {_kind(path)}); choose another name")
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -96,16 +108,71 @@ def write_json(path: Path, data: Any) -> Path:
     return write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, what: str) -> Any:
-    """Reads a JSON file; `InputError` says what it was to be and why it cannot be read."""
+def read_bytes(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS) -> bytes:
+    """Reads a file of a user; `InputError` says what it was to be and why it cannot be read: missing, a pipe, too large."""
+    path = Path(path)
     try:
-        return json.loads(path.read_text())
+        # A pipe would keep us waiting, a device never end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path}: the {what} cannot be read (it is {_kind(path)})")
+        with path.open("rb") as f:
+            data = f.read(limit + 1)
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such {what}") from None
-    except OSError as e:
-        raise InputError(f"{path}: the {what} cannot be read ({e.strerror})") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as e:
+    except (OSError, ValueError) as e:
+        raise InputError(f"{path}: the {what} cannot be read ({getattr(e, 'strerror', None) or e})") from None
+    if len(data) > limit:
+        raise InputError(f"{path}: is larger than {limit} bytes, too large for a {what}")
+    return data
+
+
+def read_text(path: str | Path, what: str, *, limit: int = LARGEST_TEXT) -> str:
+    """Reads UTF-8 text of a user, with or without a byte order mark; `InputError` as `read_bytes`, or other encodings by name."""
+    data = read_bytes(path, what, limit=limit)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"{path}: not a valid {what} (it is UTF-16 text: save it as UTF-8)")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise InputError(f"{path}: not a valid {what} (byte {data[e.start]:#04x} at {e.start} is not UTF-8 text)") from None
+
+
+def read_arrays(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS) -> dict[str, np.ndarray]:
+    """Reads all arrays of an ``.npz`` archive, without pickle; `InputError` as `read_bytes`, or says why it is none.
+
+    An archive whose arrays would take more than ``limit`` bytes is not unpacked.
+    """
+    data = io.BytesIO(read_bytes(path, what, limit=limit))
+    try:
+        with zipfile.ZipFile(data) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size <= limit:
+            with np.load(data, allow_pickle=False) as arrays:
+                found = {name: arrays[name] for name in arrays.files}
+            if no_array := [name for name, value in found.items() if not isinstance(value, np.ndarray)]:
+                raise ValueError(f"{no_array[0]!r} is no array")
+            return found
+    except Exception as e:  # Damage shows in many ways: zipfile, zlib, tokenize, struct and NumPy each have their own.
+        raise InputError(f"{path}: is not a {what} or is damaged ({str(e)[:200]})") from None
+    raise InputError(f"{path}: its arrays would take {size} bytes, more than the {limit} of a {what}")
+
+
+def read_json(path: str | Path, what: str) -> Any:
+    """Reads a JSON file; `InputError` says what it was to be and why it cannot be read."""
+    text = read_text(path, what)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as e:
         raise InputError(f"{path}: not a valid {what} ({e})") from None
+
+
+def _kind(path: Path) -> str:
+    """Says what a path is that is no file."""
+    mode = path.stat().st_mode
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def sha256_of(what: Path | bytes) -> str:
@@ -114,3 +181,36 @@ def sha256_of(what: Path | bytes) -> str:
         return hashlib.sha256(what).hexdigest()
     with open(what, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def field_checksum(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form (sorted keys, no spaces)."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def with_checksums(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with ``checksums`` of all other fields."""
+    fields = {name: value for name, value in data.items() if name != CHECKSUMS}
+    return {**fields, CHECKSUMS: {name: field_checksum(value) for name, value in fields.items()}}
+
+
+def without_checksums(data: dict[str, Any], where: str) -> dict[str, Any]:
+    """The data after each field was held against its checksum.
+
+    Raises
+    ------
+    InputError
+        The first field that was changed, lost or added since the file was written.
+    """
+    sums = data.get(CHECKSUMS)
+    if not isinstance(sums, dict):
+        raise InputError(f"{where}; field {CHECKSUMS}: Field required: the file was not written by this toolkit")
+    fields = {name: value for name, value in data.items() if name != CHECKSUMS}
+    for name in [*sums, *fields]:
+        if name not in fields:
+            raise InputError(f"{where}; field {name}: Field required: it was taken out of the file")
+        if sums.get(name) != field_checksum(fields[name]):
+            raise InputError(
+                f"{where}; field {name}: does not match its checksum: the file was edited by hand or damaged; make it again"
+            )
+    return fields

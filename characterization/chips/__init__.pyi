@@ -11,8 +11,17 @@ from .closed_form import (
     population as population,
     same_chips as same_chips,
 )
+from .columns import (
+    COLUMN_SCOPES as COLUMN_SCOPES,
+    TRIM_NUMBERS as TRIM_NUMBERS,
+    ColumnScope as ColumnScope,
+    scope_shifts as scope_shifts,
+    trimmed as trimmed,
+)
 from .examine import (
+    RANDOM as RANDOM,
     borrowed_figures as borrowed_figures,
+    check_sides as check_sides,
     examine as examine,
 )
 from .recalibrate import (

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from characterization.plan import RampPlan
-from characterization.streams import population_stream
+from characterization.streams import columns_stream, population_stream
 from netlists.ramp import to_input_units, transition_levels
 
 from .calibration import one_point_targets
+from .columns import scope_shifts
 from .recalibrate import POINT, recalibrate
 from .sampling import DrawnChips, draw, draw_population, reprogram
 
@@ -25,48 +26,58 @@ FIRST_UNSIMULATED = 2**31
 
 @dataclass(frozen=True)
 class ControlLevels:
-    """Closed-form transition levels as programmed and after calibration, each (n, levels), input units."""
+    """Closed-form transition levels as programmed and after calibration, each (n, levels), input units.
+
+    ``shifts`` (n, 1 or 2) are those of the columns that were asked for, `characterization.chips.columns.scope_shifts`.
+    """
 
     before: np.ndarray
     after: np.ndarray
+    shifts: np.ndarray
 
     def levels(self, *, calibrated: bool) -> np.ndarray:
         """The levels of one of the two states."""
         return self.after if calibrated else self.before
 
 
-def same_chips(plan: RampPlan, samples: np.ndarray) -> ControlLevels:
-    """The chips with the given sample numbers, shape (n,), in closed form: same draws as in ngspice, own calibration."""
+def same_chips(plan: RampPlan, samples: np.ndarray, columns: str = "calibrating", *, calibrated: bool = True) -> ControlLevels:
+    """The chips with the given sample numbers, shape (n,), in closed form: same draws as in ngspice, own calibration.
+
+    ``calibrated`` is of the shifts of ``columns``.
+    """
     drawn = draw(plan, samples)
     before = _levels(plan, drawn, drawn.conductance)
     done = recalibrate(plan, drawn, before, lambda g: _levels(plan, drawn, g))
-    return ControlLevels(before, _levels(plan, drawn, done.conductance))
+    shifts = scope_shifts(plan, drawn, columns, calibrated=calibrated)
+    return ControlLevels(before, _levels(plan, drawn, done.conductance), shifts)
 
 
-def population(plan: RampPlan, n: int) -> ControlLevels:
+def population(plan: RampPlan, n: int, columns: str = "calibrating", *, calibrated: bool = True) -> ControlLevels:
     """``n`` chips of the plan's distribution that are no sample of any run: a function of the plan and ``n``.
 
-    One-point calibration, or none, takes microseconds a chip. The other procedures use random streams of each chip, and take
-    about a millisecond.
+    One-point calibration, trim per column, or none, takes microseconds a chip. The other procedures use random streams of each
+    chip, and take about a millisecond.
     """
-    rng = population_stream(plan.seed)
+    rng, own = population_stream(plan.seed), columns_stream(plan.seed)
     blocks = []
     for first in range(0, n, BLOCK):
         size = min(BLOCK, n - first)
-        if plan.calibration in ("none", "one-point"):
-            blocks.append(_drawn_together(plan, size, rng))
+        if plan.calibration in ("none", "one-point", "per-column"):
+            drawn = draw_population(plan, size, rng)
+            before, after = _drawn_together(plan, drawn, rng)
+            blocks.append(ControlLevels(before, after, scope_shifts(plan, drawn, columns, calibrated=calibrated, rng=own)))
         else:
-            blocks.append(same_chips(plan, FIRST_UNSIMULATED + first + np.arange(size)))
-    return ControlLevels(np.concatenate([b.before for b in blocks]), np.concatenate([b.after for b in blocks]))
+            chips = FIRST_UNSIMULATED + first + np.arange(size)
+            blocks.append(same_chips(plan, chips, columns, calibrated=calibrated))
+    return ControlLevels(*(np.concatenate([getattr(b, name) for b in blocks]) for name in ("before", "after", "shifts")))
 
 
-def _drawn_together(plan: RampPlan, n: int, rng: np.random.Generator) -> ControlLevels:
-    drawn = draw_population(plan, n, rng)
+def _drawn_together(plan: RampPlan, drawn: DrawnChips, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     before = _levels(plan, drawn, drawn.conductance)
     if plan.calibration == "none":
-        return ControlLevels(before, before)
+        return before, before
     targets = one_point_targets(plan, drawn.conductance, before, point=POINT, stuck=drawn.stuck)
-    return ControlLevels(before, _levels(plan, drawn, reprogram(plan, drawn, targets, rng=rng)))
+    return before, _levels(plan, drawn, reprogram(plan, drawn, targets, rng=rng))
 
 
 def _levels(plan: RampPlan, drawn: DrawnChips, conductance: np.ndarray) -> np.ndarray:

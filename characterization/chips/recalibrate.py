@@ -6,6 +6,7 @@
                    cells are written again and again, and each conversion says only whether the code is too high or too low
 ``two-point``      the ramp cells take the error of the span, then one-point
 ``trim``           the ramp cells whose steps are worst are written again, then one-point
+``per-column``     one-point, and a trimming cell a column takes the offset of that column's comparator (`columns`)
 """
 
 from __future__ import annotations

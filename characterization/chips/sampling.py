@@ -40,7 +40,9 @@ class DrawnChips:
     ``conductance`` is what write-verify left, ``stuck`` tells which cells do not move. The circuit `seen` differs by
     ``conductance_gain`` (a relative error of each chip) and ``wire`` (cells,), the resistance in series with each cell, ohms.
     ``column_offset`` is the offset of another column's comparator on the same ramp; ``read_noise`` (standard normal,
-    one a cell) and ``comparator_noise`` (volts, that of both op-amps included) belong to one conversion by that column.
+    one a cell) and ``comparator_noise`` (volts, both op-amps' included) belong to one conversion by that column.
+    ``comparator_share`` is what the
+    correlations of the plan give to the normal number of every comparator of a chip.
     """
 
     samples: np.ndarray
@@ -53,6 +55,7 @@ class DrawnChips:
     comparator_noise: np.ndarray
     conductance_gain: np.ndarray
     wire: np.ndarray
+    comparator_share: np.ndarray
 
     def seen(self, conductance: np.ndarray) -> np.ndarray:
         """What the circuit sees of cells with these conductances (n, cells), siemens: gain error, then the wire."""
@@ -110,26 +113,19 @@ def draw_population(plan: RampPlan, n: int, rng: np.random.Generator) -> DrawnCh
 
 
 def _drawn(plan: RampPlan, samples: np.ndarray, generators: Generators, points: np.ndarray | None) -> DrawnChips:
-    from scipy.special import ndtri
-
     program, profile, v = plan.program(), plan.profile, plan.variation
     n, cells, steps = len(samples), program.n_cells, program.n_steps
-    if points is None:
-        normal = {source: _normal(generators(source), (n, 1))[:, 0] for source in _CHIP if source in _wanted(v)}
-        uniform = _uniform(generators(SampleSource.PROGRAMMING), (n, cells))
-    else:
-        normal = dict(zip(_CHIP, ndtri(points[:, : len(_CHIP)]).T, strict=True))
-        uniform = points[:, len(_CHIP) :]
-    normal = _correlated(v, normal, n)
+    normal, share = _correlated(v, _chip_normals(v, n, generators, points), n)
+    uniform = uniform_numbers(generators(SampleSource.PROGRAMMING), (n, cells)) if points is None else points[:, len(_CHIP) :]
     uniform = _along_column(uniform, v.programming_length)
-    g = profile.programmed(np.broadcast_to(program.conductance, (n, cells)), _prepared(uniform))
+    g = profile.programmed(np.broadcast_to(program.conductance, (n, cells)), prepared(uniform))
     where = _stuck(profile, generators, (n, cells))
-    reading = _normal(generators(SampleSource.READ_NOISE), (n, cells))
+    reading = normal_numbers(generators(SampleSource.READ_NOISE), (n, cells))
     decisions = v.comparator_noise * v.comparator_noise_shape.of_normal(
-        _normal(generators(SampleSource.COMPARATOR_NOISE), (n, steps))
+        normal_numbers(generators(SampleSource.COMPARATOR_NOISE), (n, steps))
     )
     if v.opamp_noise:
-        decisions = decisions + np.sqrt(2) * v.opamp_noise * _normal(generators(SampleSource.OPAMP_NOISE), (n, steps))
+        decisions = decisions + np.sqrt(2) * v.opamp_noise * normal_numbers(generators(SampleSource.OPAMP_NOISE), (n, steps))
     return DrawnChips(
         samples,
         np.where(np.isnan(where), g, where),
@@ -141,7 +137,16 @@ def _drawn(plan: RampPlan, samples: np.ndarray, generators: Generators, points: 
         decisions,
         _gain(v, normal[SampleSource.CONDUCTANCE_GAIN]),
         wire_resistance(plan),
+        share,
     )
+
+
+def column_offsets(plan: RampPlan, drawn: DrawnChips, normal: np.ndarray) -> np.ndarray:
+    """Comparator offsets of all columns, volts, from their own normal numbers (n, columns); the first is that of the draw."""
+    v = plan.variation
+    own = float(np.linalg.cholesky(v.correlation_matrix())[2, 2])
+    out = v.comparator_offset * v.comparator_offset_shape.of_normal(drawn.comparator_share[:, None] + own * normal)
+    return np.concatenate([drawn.column_offset[:, None], out[:, 1:]], axis=1)
 
 
 def reprogram(
@@ -193,8 +198,8 @@ def write(
     """
     asked = ~np.isnan(targets)
     # Drawn for every cell, so that a chip's draws do not depend on which of its cells are written.
-    uniform = _uniform(generators, targets.shape)
-    written = plan.profile.programmed(np.where(asked, targets, conductance), _prepared(uniform))
+    uniform = uniform_numbers(generators, targets.shape)
+    written = plan.profile.programmed(np.where(asked, targets, conductance), prepared(uniform))
     return np.where(asked & ~stuck, written, conductance)
 
 
@@ -209,7 +214,16 @@ def _stuck(profile: DeviceProfile, generators: Generators, shape: tuple[int, int
     unknown = np.full(shape, np.nan)
     if not profile.stuck_off_rate + profile.stuck_on_rate + profile.stuck_rate:
         return unknown
-    return profile.stuck(unknown, _prepared(_uniform(generators(SampleSource.STUCK), shape)))
+    return profile.stuck(unknown, prepared(uniform_numbers(generators(SampleSource.STUCK), shape)))
+
+
+def _chip_normals(v: Variation, n: int, generators: Generators, points: np.ndarray | None) -> dict[SampleSource, np.ndarray]:
+    """The chip's normal numbers, (n,) each, before they are correlated."""
+    from scipy.special import ndtri
+
+    if points is None:
+        return {source: normal_numbers(generators(source), (n, 1))[:, 0] for source in _CHIP if source in _wanted(v)}
+    return dict(zip(_CHIP, ndtri(points[:, : len(_CHIP)]).T, strict=True))
 
 
 def _wanted(v: Variation) -> set[SampleSource]:
@@ -217,24 +231,25 @@ def _wanted(v: Variation) -> set[SampleSource]:
     return set(_CHIP) if v.conductance_gain or v.correlations else set(_CHIP) - {SampleSource.CONDUCTANCE_GAIN}
 
 
-def _correlated(v: Variation, normal: dict[SampleSource, np.ndarray], n: int) -> dict[SampleSource, np.ndarray]:
-    """The chip's normal numbers with the correlations of the plan.
+def _correlated(v: Variation, normal: dict[SampleSource, np.ndarray], n: int) -> tuple[dict[SampleSource, np.ndarray], np.ndarray]:
+    """The chip's normal numbers with the correlations of the plan, and what every comparator's has of the chip, (n,).
 
     The comparators of two columns depend on the chip in the same way, and each has a rest of its own.
     """
     if not v.correlations:
-        return {SampleSource.CONDUCTANCE_GAIN: np.zeros(n), **normal}
+        return {SampleSource.CONDUCTANCE_GAIN: np.zeros(n), **normal}, np.zeros(n)
     # Term by term: a matrix product would round differently for another number of samples.
     factor = np.linalg.cholesky(v.correlation_matrix())
     opamp = normal[SampleSource.OPAMP_OFFSET]
     gain = factor[1, 0] * opamp + factor[1, 1] * normal[SampleSource.CONDUCTANCE_GAIN]
     shared = factor[2, 0] * opamp + factor[2, 1] * normal[SampleSource.CONDUCTANCE_GAIN]
-    return {
+    correlated = {
         SampleSource.OPAMP_OFFSET: opamp,
         SampleSource.CONDUCTANCE_GAIN: gain,
         SampleSource.COMPARATOR_OFFSET: shared + factor[2, 2] * normal[SampleSource.COMPARATOR_OFFSET],
         SampleSource.COLUMN_OFFSET: shared + factor[2, 2] * normal[SampleSource.COLUMN_OFFSET],
     }
+    return correlated, shared
 
 
 def _along_column(uniform: np.ndarray, length: float) -> np.ndarray:
@@ -261,13 +276,15 @@ def _gain(v: Variation, normal: np.ndarray) -> np.ndarray:
     return gain
 
 
-def _normal(generators: list[np.random.Generator], shape: tuple[int, int]) -> np.ndarray:
+def normal_numbers(generators: list[np.random.Generator], shape: tuple[int, int]) -> np.ndarray:
+    """Standard normal numbers, a row a generator, or all from a single one."""
     if len(generators) == 1:
         return generators[0].standard_normal(shape)
     return np.array([g.standard_normal(shape[1]) for g in generators]).reshape(shape)
 
 
-def _uniform(generators: list[np.random.Generator], shape: tuple[int, int]) -> np.ndarray:
+def uniform_numbers(generators: list[np.random.Generator], shape: tuple[int, int]) -> np.ndarray:
+    """Numbers in 0..1, a row a generator, or all from a single one."""
     if len(generators) == 1:
         return generators[0].uniform(size=shape)
     return np.array([g.uniform(size=shape[1]) for g in generators]).reshape(shape)
@@ -284,5 +301,6 @@ class _Prepared:
         return self._numbers.reshape(size)
 
 
-def _prepared(uniform: np.ndarray) -> np.random.Generator:
+def prepared(uniform: np.ndarray) -> np.random.Generator:
+    """In place of a generator, numbers in 0..1 that a device profile is to use."""
     return cast(np.random.Generator, _Prepared(uniform))

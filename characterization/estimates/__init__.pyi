@@ -1,4 +1,6 @@
 from .control_variate import (
+    UNSEEN as UNSEEN,
+    doubts as doubts,
     fit_levels as fit_levels,
     mean_with as mean_with,
     quantile_with as quantile_with,
@@ -17,6 +19,7 @@ from .statistics import (
     margin as margin,
     max_dnl as max_dnl,
     max_inl as max_inl,
+    of_columns as of_columns,
 )
 from .until import (
     MOST as MOST,

@@ -38,6 +38,8 @@ class Estimate:
         Chips that ngspice could not measure: left out, and not replaced.
     variance_reduction : float
         Variance of the plain estimate from ``n_spice`` chips, over that of this one.
+    warnings : tuple of str
+        Why the closed form was not used as control, if it was to be.
     """
 
     quantity: str
@@ -50,6 +52,7 @@ class Estimate:
     n_control: int = 0
     n_failed: int = 0
     variance_reduction: float = 1.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def half_width(self) -> float:
@@ -63,7 +66,11 @@ class Estimate:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary of every value."""
-        return asdict(self) | {"half_width": self.half_width, "equivalent_plain_samples": self.equivalent_plain_samples}
+        return asdict(self) | {
+            "warnings": list(self.warnings),
+            "half_width": self.half_width,
+            "equivalent_plain_samples": self.equivalent_plain_samples,
+        }
 
 
 def check_values(y: np.ndarray, name: str = "values", *, least: int = MIN_SAMPLES) -> np.ndarray:

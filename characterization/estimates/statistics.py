@@ -57,6 +57,19 @@ def margin(limits: Limits) -> Statistic:
     return used
 
 
+def of_columns(statistic: Statistic, columns: int) -> Statistic:
+    """The statistic of the worst of some columns, from levels and, after them, the columns' shifts: (n, levels + columns).
+
+    Columns that are to decide for all of a chip are the lowest and the highest (`characterization.chips.scope_shifts`).
+    """
+
+    def worst(x: np.ndarray, program: RampProgram) -> np.ndarray:
+        levels, shifts = x[:, :-columns], x[:, -columns:]
+        return np.max([statistic(levels + shift[:, None], program) for shift in shifts.T], axis=0)
+
+    return worst
+
+
 STATISTICS: dict[str, Statistic] = {"max_inl": max_inl, "max_inl_output": max_inl_output, "max_dnl": max_dnl}
 """The statistics that have a name."""
 

@@ -10,19 +10,19 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from characterization.chips import population, same_chips
+from characterization.chips import ControlLevels, population, same_chips
 from characterization.plan import Limits, RampPlan
 from characterization.run import characterize, load_run
 from netlists.check_rules import Choice, Whole
 from netlists.checks import Inside, Positive, check
 from netlists.errors import InputError
 
-from .control_variate import TooFewChips, fit_levels, mean_with, quantile_with, yield_with
+from .control_variate import UNSEEN, TooFewChips, fit_levels, mean_with, quantile_with, yield_with
 from .plain import CONFIDENCE, Estimate
-from .statistics import Statistic, get_statistic, margin
+from .statistics import Statistic, get_statistic, margin, of_columns
 
-FIRST = 64
-"""Chips before the first look. With fewer, a spread that is too small by chance stops the run too often."""
+FIRST = 128
+"""Chips before the first look: the control is trusted (`doubts`), and chance makes no spread too small."""
 MOST = 65_536
 """Samples after which a run stops in any case."""
 QUANTITIES = ("mean", "quantile", "yield")
@@ -50,11 +50,14 @@ class Stopped:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """That the interval is wider than asked for, if it is."""
+        """Why the closed form was no control, and that the interval is wider than asked for, if so."""
         if self.reached:
-            return ()
+            return self.estimate.warnings
         width, most = self.estimate.half_width, self.looks[-1]
-        return (f"half_width={self.target:g}: not reached; the interval is +- {width:.2g} after {most} chips, the most allowed",)
+        return (
+            *self.estimate.warnings,
+            f"half_width={self.target:g}: not reached; the interval is +- {width:.2g} after {most} chips, the most allowed",
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary of the estimate and of where it stopped."""
@@ -97,10 +100,12 @@ def until_ci(
     probability: float | None = None,
     limits: Limits | None = None,
     calibrated: bool = True,
+    columns: str = "all",
     confidence: float = CONFIDENCE,
     n_control: int = 100_000,
-    first: int = FIRST,
+    first: int | None = None,
     most: int = MOST,
+    unseen: float = UNSEEN,
     jobs: int = 1,
     progress: Callable[[Estimate], None] | None = None,
 ) -> Stopped:
@@ -121,10 +126,16 @@ def until_ci(
         Of the quantile.
     calibrated : bool
         Chips after calibration, or as programmed.
+    columns : {"calibrating", "any", "all"}
+        Whose figures: the column that calibrated the ramp, another one, or the worst of all columns of a chip. For all columns a
+        statistic of one's own must grow with the distance from the ideal levels, on either side.
     n_control : int
         Further chips in closed form.
     first, most : int
-        Samples at the first look, and the largest number of them.
+        Samples at the first look, by default `FIRST` or ``most``, and the largest number of them.
+    unseen : float
+        Share of chips with a defect unknown to the closed form, which the simulated chips must be able to show. With fewer, or
+        where they show one, the estimate is without a control, and warns. 32 chips do for 0.1.
     progress : callable, optional
         Called with each look's estimate.
 
@@ -133,24 +144,30 @@ def until_ci(
     InputError
         A value that is not allowed, or a half width that so many chips in closed form cannot give; the message says how many can.
     """
-    measure = _estimator(quantity, probability, limits, confidence)
-    used = margin(limits) if quantity == "yield" and limits is not None else get_statistic(statistic)
+    measure = _estimator(quantity, probability, limits, confidence, check(Inside, unseen, "unseen"))
+    one = margin(limits) if quantity == "yield" and limits is not None else get_statistic(statistic)
     half_width = check(Positive, half_width, "half_width")
+    first = min(FIRST, most) if first is None else first
     first = check(Annotated[int, Whole(32, why="with fewer, the first look stops too often")], first, "first")
     most = check(Annotated[int, Whole(first, why="no less than the first look takes")], most, "most")
     if plan.sampling.method != "random":
         raise InputError(f"sampling method={plan.sampling.method!r}: the interval needs independent samples; take method random")
-    program, everyone = plan.program(), population(plan, n_control).levels(calibrated=calibrated)
-    closed = np.empty((0, len(program.x)))
+    program = plan.program()
+    everyone = _with_shifts(population(plan, n_control, columns, calibrated=calibrated), calibrated)
+    deciding = everyone.shape[1] - len(program.x)
+    used, closed = of_columns(one, deciding), np.empty((0, everyone.shape[1]))
 
     def estimate(n: int) -> Estimate:
         nonlocal closed
         spice = characterize(plan, n, out, jobs=jobs, progress=False).levels(calibrated=calibrated)
-        closed = np.concatenate([closed, same_chips(plan, np.arange(len(closed), n)).levels(calibrated=calibrated)])
+        more = np.arange(len(closed), n)
+        closed = np.concatenate([closed, _with_shifts(same_chips(plan, more, columns, calibrated=calibrated), calibrated)])
+        # The columns' shifts are drawn, hence known of simulated chips too.
+        spice = np.concatenate([spice, closed[:, -deciding:]], axis=1)
         good = np.isfinite(spice).all(axis=1)
         found = measure(fit_levels(spice[good], closed[good], everyone, used, program), n_failed=int((~good).sum()))
         floor = found.half_width * np.sqrt(found.n_spice * found.variance_reduction / (found.n_spice + n_control))
-        if floor > half_width:
+        if found.n_control and floor > half_width:
             need = int(np.ceil(n_control * (floor / half_width) ** 2))
             raise InputError(
                 f"half_width={half_width:g}: {n_control} chips in closed form give no less than {floor:.2g}; take"
@@ -162,13 +179,20 @@ def until_ci(
     return double_until(estimate, half_width, first=max(first, stored), most=max(most, stored), progress=progress)
 
 
-def _estimator(quantity: str, probability: float | None, limits: Limits | None, confidence: float) -> Callable[..., Estimate]:
+def _with_shifts(chips: ControlLevels, calibrated: bool) -> np.ndarray:
+    """Levels and, after them, the shifts of the columns that decide."""
+    return np.concatenate([chips.levels(calibrated=calibrated), chips.shifts], axis=1)
+
+
+def _estimator(
+    quantity: str, probability: float | None, limits: Limits | None, confidence: float, unseen: float
+) -> Callable[..., Estimate]:
     """The estimate of a control; it takes ``n_failed`` too."""
     check(Annotated[str, Choice(QUANTITIES)], quantity, "quantity")
     confidence = check(Inside, confidence, "confidence")
     if quantity == "mean":
-        return partial(mean_with, confidence=confidence)
+        return partial(mean_with, confidence=confidence, unseen=unseen)
     if quantity == "quantile":
-        return partial(quantile_with, probability=check(Inside, probability, "probability"), confidence=confidence)
+        return partial(quantile_with, probability=check(Inside, probability, "probability"), confidence=confidence, unseen=unseen)
     check(Limits, limits, "limits")
-    return partial(yield_with, limit=1.0, confidence=confidence)
+    return partial(yield_with, limit=1.0, confidence=confidence, unseen=unseen)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from characterization.chips import COLUMN_SCOPES
 from characterization.plan import Limits
 from characterization.run import FIGURES, Run
 from netlists.errors import InputError
@@ -57,36 +58,45 @@ def run_yield(table: pd.DataFrame, limits: Limits) -> dict[str, dict[str, Any]]:
 def summary(run: Run, limits: Limits | None = None) -> dict[str, Any]:
     """Figures of a run for reading or JSON: mean, standard deviation, median and 95 % quantile of each figure; yield.
 
+    ``columns`` has them three times: of the column that calibrated the ramp, of another one, and of a chip with all its columns.
     Figures that do not apply (ENOB of a ramp that is not linear) are left out.
     """
-    table = run.figures()
     program = run.plan.program()
     out: dict[str, Any] = {
         "activation": run.plan.name,
         "bits": run.plan.bits,
+        "calibration": run.plan.calibration,
+        "columns_of_a_chip": run.plan.columns,
         "samples": len(run.samples),
         "failed": run.failed,
         "failures": run.samples.loc[run.samples["status"] != "ok", "status"].value_counts().to_dict(),
         "conversion_time_s": program.conversion_time(run.plan.circuit),
     }
-    for name, calibrated in (("before", False), ("after", True)):
-        rows = table[(table["calibrated"] == calibrated) & (table["status"] == "ok")]
-        entry: dict[str, Any] = {"chips": len(rows), "monotonic": int(rows["monotonic"].sum())}
-        for figure in FIGURES:
-            values = rows[figure].dropna()
-            if len(values):
-                entry[figure] = {
-                    "mean": float(values.mean()),
-                    "std": float(values.std(ddof=1)) if len(values) > 1 else None,
-                    "median": float(values.median()),
-                    "p95": float(values.quantile(0.95)),
-                }
-        out[name] = entry
     try:
         out["noise_rms_lsb"] = (transition_noise(run) / program.lsb).tolist()
     except InputError:
         out["noise_rms_lsb"] = None
     limits = limits or Limits()
     out["limits"] = {k: (v if not isinstance(v, float) or math.isfinite(v) else None) for k, v in asdict(limits).items()}
-    out["yield"] = run_yield(table, limits)
+    out["columns"] = {}
+    for columns in COLUMN_SCOPES:
+        table = run.figures(columns)
+        out["columns"][columns] = {name: _figures(table, c) for name, c in (("before", False), ("after", True))}
+        out["columns"][columns]["yield"] = run_yield(table, limits)
     return out
+
+
+def _figures(table: pd.DataFrame, calibrated: bool) -> dict[str, Any]:
+    """Mean, standard deviation, median and 95 % quantile of each figure in one calibration state."""
+    rows = table[(table["calibrated"] == calibrated) & (table["status"] == "ok")]
+    entry: dict[str, Any] = {"chips": len(rows), "monotonic": int(rows["monotonic"].sum())}
+    for figure in FIGURES:
+        values = rows[figure].dropna()
+        if len(values):
+            entry[figure] = {
+                "mean": float(values.mean()),
+                "std": float(values.std(ddof=1)) if len(values) > 1 else None,
+                "median": float(values.median()),
+                "p95": float(values.quantile(0.95)),
+            }
+    return entry

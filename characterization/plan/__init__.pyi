@@ -7,6 +7,7 @@ from .limits import (
 from .plan import (
     CALIBRATIONS as CALIBRATIONS,
     DEFAULT_PROFILE as DEFAULT_PROFILE,
+    TRIM_SIGMAS as TRIM_SIGMAS,
     RampPlan as RampPlan,
 )
 from .points import (

@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from netlists.check_rules import Choice, Refused, Text, Whole, rule_of, short
+from netlists.check_rules import Choice, Refused, Text, Whole, near, rule_of, short
 from netlists.checks import Count, FieldOf, NonNegative, fields_of
 from netlists.errors import InputError
+from netlists.files import read_text
 from netlists.outside import Wiring, load_user_subcircuit
 from netlists.spice import NOTHING, Permissions
 from netlists.technology import DeviceProfile, Pvt, RampCircuit, circuit_at, load_profile
@@ -103,7 +104,7 @@ def tables() -> Fields:
         "ramp": {
             **{name: plan[name] for name in ("activation", "bits", "scheme")},
             "calibration_cells": plan["n_calibration"],
-            "calibration": plan["calibration"],
+            **{name: plan[name] for name in ("calibration", "columns", "trim_reach")},
             "profile": _field("profile", str, f"Device profile: a built-in name, or a .toml file{file}.", DEFAULT_PROFILE),
             **{name: plan[name] for name in ("level", "cells")},
             "comparator": _field("comparator", str, f"A comparator of your own, FILE:NAME{file}.", None),
@@ -164,15 +165,8 @@ def _field_schema(field: FieldOf) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as f:
-            raw = f.read(LARGEST_FILE + 1)
-    except OSError as e:
-        raise InputError(f"plan file {path}: cannot be read ({e.strerror})") from None
-    if len(raw) > LARGEST_FILE:
-        raise InputError(f"plan file {path}: is larger than {LARGEST_FILE} bytes")
-    try:
-        return tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
+        return tomllib.loads(read_text(path, "plan file", limit=LARGEST_FILE))
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise InputError(f"plan file {path}: not valid TOML ({e})") from None
 
 
@@ -211,7 +205,7 @@ def _table(data: Any, fields: Fields, at: str, wrong: list[str]) -> dict[str, An
         elif name in needed:
             wrong.append(f"{at}{name}: is missing")
     unknown = [name for name in data if name not in fields]
-    wrong += [f"{at}{name}={short(data[name])}: unknown; allowed are {', '.join(fields)}" for name in unknown]
+    wrong += [f"{at}{name}={short(data[name])}: unknown; allowed are {', '.join(fields)}{near(name, fields)}" for name in unknown]
     return found
 
 
@@ -233,6 +227,8 @@ def _plan(t: dict[str, Any], folder: Path, allowed: Permissions) -> RampPlan:
     with _named("[conditions]"):
         conditions = Pvt(**t["conditions"])
         circuit, variation = circuit_at(conditions), Variation.measured(conditions)
+        for own in (ramp.get("comparator"), ramp.get("opamp")):
+            variation = replace(variation, **dict(own.statistics)) if own is not None else variation
     with _named("[circuit]"):
         circuit = circuit.with_(**t["circuit"])
     with _named("[variation]"):

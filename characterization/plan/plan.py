@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
 import numpy as np
 
-from netlists.check_rules import Choice, Whole
+from netlists.check_rules import Choice, Number, Whole
 from netlists.checks import Bits, Ohms, Seed, check, checked, made_of
 from netlists.converter import Blocks, Converter
 from netlists.errors import InputError
@@ -25,8 +26,11 @@ from .variation import Variation
 
 DEFAULT_PROFILE = "taox-100-400"
 
-CALIBRATIONS = ("none", "one-point", "binary-search", "two-point", "trim")
+CALIBRATIONS = ("none", "one-point", "binary-search", "two-point", "trim", "per-column")
 """How a converter is calibrated before it is measured a second time; see `characterization.chips.recalibrate`."""
+
+TRIM_SIGMAS = 4.0
+"""Reach of a column's trimming cells by default, standard deviations of the difference of two comparators' offsets."""
 
 __all__ = ["CALIBRATIONS", "DEFAULT_PROFILE", "Pvt", "RampPlan", "Sampling", "Variation"]
 
@@ -50,7 +54,7 @@ class RampPlan:
     circuit : RampCircuit
         By default the one of the conditions, `netlists.technology.conditions.circuit_at`.
     variation : Variation
-        By default the one of the conditions, `Variation.measured`.
+        By default the one of the conditions, `Variation.measured`, with the sigmas of own blocks that have theirs.
     level, cells, comparator, opamp
         Level of circuit detail, how the memristor column is written, and a comparator and op-amp of one's own, as in
         `netlists.converter.blocks.Blocks`.
@@ -66,6 +70,12 @@ class RampPlan:
         Resistance of the column's wire per cell, ohms: cell m, counted from 0 in the order of the program, has m + 1 of
         them in series. The program does not allow for it. Cells that are selected together count as if each stood
         alone (an assumption that only scheme ``differential`` needs).
+    columns : int
+        Columns whose comparators share the ramp, besides the one that calibrates it. Default: the sigmoid gates of an LSTM of 32
+        hidden units.
+    trim_reach : float or None
+        Largest change of V_mac, either way, that a column's trimming cells can make, volts (calibration ``per-column``); None:
+        `TRIM_SIGMAS` of what they are there for. A larger reach is a coarser trim: the cells' programming error scales with it.
     sampling : Sampling
         At random, on a Sobol sequence or in a Latin hypercube.
     conversions : bool
@@ -100,6 +110,8 @@ class RampPlan:
     calibration: Annotated[str, Choice(CALIBRATIONS)] = "one-point"
     conditions: Pvt = NOMINAL
     wire_resistance: Ohms = 0.0
+    columns: Annotated[int, Whole(1, 4096)] = 96
+    trim_reach: Annotated[float, Number(above=0, unit="V")] | None = None
     sampling: Sampling = field(default_factory=Sampling)
     conversions: bool = True
     quantizer: Quantizer = field(default_factory=Quantizer)
@@ -112,7 +124,9 @@ class RampPlan:
         if self.circuit is None:
             object.__setattr__(self, "circuit", circuit_at(self.conditions))
         if self.variation is None:
-            object.__setattr__(self, "variation", Variation.measured(self.conditions))
+            own = [block.statistics for block in (self.comparator, self.opamp) if block is not None]
+            sigmas = dict(pair for statistics in own for pair in statistics)
+            object.__setattr__(self, "variation", replace(Variation.measured(self.conditions), **sigmas))
         check_circuit(self.circuit, self.conditions)
         program = self.program()
         low, high = program.span(self.circuit)
@@ -170,6 +184,13 @@ class RampPlan:
         designed = None if self.level == "ideal" else as_designed(self.circuit, self.conditions)
         program = _compiled(self.activation, self.bits, self.profile, designed, self.scheme, self.n_calibration, self.quantizer)
         return Converter(program, self.circuit, self.blocks)
+
+    @property
+    def column_trim_reach(self) -> float:
+        """Reach of a column's trimming cells, volts; 0 where columns do not differ, or have no such cells."""
+        if self.calibration != "per-column":
+            return 0.0
+        return TRIM_SIGMAS * math.sqrt(2) * self.variation.comparator_offset if self.trim_reach is None else self.trim_reach
 
     def program(self) -> RampProgram:
         """The ramp program of the plan's `converter`, the same object at every call."""

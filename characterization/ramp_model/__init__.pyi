@@ -9,6 +9,9 @@ from .file import (
     read_model as read_model,
     write_model as write_model,
 )
+from .goodness_of_fit import (
+    GoodnessOfFit as GoodnessOfFit,
+)
 from .model import (
     RampModel as RampModel,
 )
@@ -17,6 +20,6 @@ from .noise import (
 )
 from .validation import (
     INPUTS_PER_CHIP as INPUTS_PER_CHIP,
-    level_tests as level_tests,
+    test_lines as test_lines,
     validate as validate,
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -12,9 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netlists.errors import InputError
-from netlists.files import read_json, write_json
-
-CHECKSUMS = "checksums"
+from netlists.files import CHECKSUMS, read_json, with_checksums, without_checksums, write_json
 
 Model = TypeVar("Model", bound=BaseModel)
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -93,39 +89,6 @@ def file_schema(kind: type[BaseModel]) -> dict[str, Any]:
     }
     schema["required"] = [*schema["required"], CHECKSUMS]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def field_checksum(value: Any) -> str:
-    """SHA-256 of a JSON value in canonical form (sorted keys, no spaces)."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def with_checksums(data: dict[str, Any]) -> dict[str, Any]:
-    """The data with ``checksums`` of all other fields."""
-    fields = {name: value for name, value in data.items() if name != CHECKSUMS}
-    return {**fields, CHECKSUMS: {name: field_checksum(value) for name, value in fields.items()}}
-
-
-def without_checksums(data: dict[str, Any], where: str) -> dict[str, Any]:
-    """The data after each field was held against its checksum.
-
-    Raises
-    ------
-    InputError
-        The first field that was changed, lost or added since the file was written.
-    """
-    sums = data.get(CHECKSUMS)
-    if not isinstance(sums, dict):
-        raise InputError(f"{where}; field {CHECKSUMS}: Field required: the file was not written by this toolkit")
-    fields = {name: value for name, value in data.items() if name != CHECKSUMS}
-    for name in [*sums, *fields]:
-        if name not in fields:
-            raise InputError(f"{where}; field {name}: Field required: it was taken out of the file")
-        if sums.get(name) != field_checksum(fields[name]):
-            raise InputError(
-                f"{where}; field {name}: does not match its checksum: the file was edited by hand or damaged; fit again"
-            )
-    return fields
 
 
 def migrate(data: dict[str, Any], migrations: Mapping[int, Migration], current: int, where: str) -> dict[str, Any]:

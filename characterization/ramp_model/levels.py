@@ -5,7 +5,8 @@ steps or of the levels; both, and the unstructured sample covariance, are compar
 not fitted to. What calibration writes moves all levels of a chip together. That common shift is the sum of few writes
 and need not be Gaussian: chips whose error takes a coarse cell as well end with a wider one, and a gain error leaves a part of
 the offset uncorrected. It is tested for a tail, and given a Student t, a mixture of two normals or a dependence on the gain where
-held-out likelihood asks for it.
+held-out likelihood asks for it. What each step misses by itself has the law of written cells, which
+write-verify bounds (`step_law`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from netlists.checks import checked, made_of
 from netlists.errors import InputError
 
 from .shift import FOLDS, ShiftDistribution, choose_shift, folds
+from .step_law import KNOTS, draw_steps, fit_law
 
 BASES = ("levels", "steps")
 _STRUCTURES = (("steps", 1), ("steps", 2), ("steps", 3), ("levels", 2), ("levels", 4))
@@ -33,7 +35,7 @@ _FACTOR_ROUNDS, _FACTOR_GAIN = 1000, 0.01
 @checked
 @dataclass(frozen=True)
 class LevelDistribution:
-    """Transition levels of a chip: ``mean + common shift + B (loadings z + sqrt(diagonal) e)``, z and e standard normal.
+    """Transition levels of a chip: ``mean + common shift + B (loadings z + sqrt(diagonal) e)``, z standard normal, e of ``law``.
 
     B is the identity (``basis="levels"``) or sums up steps outwards from the level ``anchor`` (``"steps"``), where a
     calibrated ramp is known best.
@@ -51,7 +53,9 @@ class LevelDistribution:
     anchor : int
         Index of the level that the steps start from.
     evidence : dict
-        How the choice was made: held-out log-likelihood per sample of each candidate, and the test for a tail.
+        How the choice was made: held-out log-likelihood per sample of each candidate, and the tests for a tail and for a law.
+    law : ndarray (0 or levels, KNOTS)
+        Quantiles of e (`step_law.draw_steps`); without rows e is standard normal.
     """
 
     mean: Annotated[np.ndarray, Array(("levels",))]
@@ -61,6 +65,7 @@ class LevelDistribution:
     shift: ShiftDistribution
     anchor: Annotated[int, Whole(0)] = 0
     evidence: dict[str, Any] = field(default_factory=dict, compare=False)
+    law: Annotated[np.ndarray, Array()] = field(default_factory=lambda: np.zeros((0, KNOTS)))
 
     def __post_init__(self) -> None:
         levels = len(self.mean)
@@ -70,6 +75,8 @@ class LevelDistribution:
             raise InputError(f"loadings: have shape {self.loadings.shape}, must be ({levels}, rank)")
         if len(self.diagonal) != levels:
             raise InputError(f"diagonal: must be {levels} variances, 0 or more")
+        if self.law.size and self.law.shape != (levels, KNOTS):
+            raise InputError(f"law: has shape {self.law.shape}, must be ({levels}, {KNOTS}) or empty")
 
     @classmethod
     def fit(cls, levels: np.ndarray) -> LevelDistribution:
@@ -106,7 +113,19 @@ class LevelDistribution:
         }
         if len(levels) >= 20:
             evidence["shift"]["kurtosis_p_value"] = float(kurtosistest(shifts).pvalue)
-        return cls(mean, basis, loadings, diagonal, shift, anchor, evidence)
+        law, evidence["steps"] = gaussian._fit_law(levels)
+        return cls(mean, basis, loadings, diagonal, shift, anchor, evidence, law)
+
+    def _fit_law(self, levels: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        """Law of the steps, what their factors explain taken out; where levels, not steps, are independent: normal."""
+        if self.basis != "steps" or not np.all(self.diagonal > 0):
+            return np.zeros((0, KNOTS)), {"kind": "normal", "reason": "the steps are not independent"}
+        x = _to_basis(levels - self.mean, self.basis, self.anchor)
+        weighted = self.loadings.T / self.diagonal
+        left = np.eye(len(self.mean)) - self.loadings @ np.linalg.lstsq(weighted @ self.loadings, weighted, rcond=None)[0]
+        k = np.arange(len(self.mean))
+        sign = np.where(k < self.anchor, -1.0, 1.0)
+        return fit_law(x @ left.T, left * np.sqrt(self.diagonal), sign, k == self.anchor)
 
     @classmethod
     def gaussian(cls, mean: np.ndarray, covariance: np.ndarray, evidence: dict[str, Any]) -> LevelDistribution:
@@ -155,7 +174,9 @@ class LevelDistribution:
         """Levels from standard normal numbers ``z`` (..., rank + levels): one chip a row; (..., levels)."""
         rank = self.loadings.shape[1]
         deviation = _from_basis(
-            (z[..., :rank] @ self.loadings.T + z[..., rank:] * np.sqrt(self.diagonal)).T, self.basis, self.anchor
+            (z[..., :rank] @ self.loadings.T + draw_steps(self.law, z[..., rank:]) * np.sqrt(self.diagonal)).T,
+            self.basis,
+            self.anchor,
         ).T
         if self.shift.kind != "normal":
             gaussian = np.einsum("...l,l->...", deviation, self._weights)
@@ -181,7 +202,7 @@ class LevelDistribution:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary."""
-        arrays = {name: getattr(self, name).tolist() for name in ("mean", "loadings", "diagonal")}
+        arrays = {name: getattr(self, name).tolist() for name in ("mean", "loadings", "diagonal", "law")}
         return {f.name: getattr(self, f.name) for f in fields(self)} | arrays | {"shift": self.shift.as_dict()}
 
     @classmethod

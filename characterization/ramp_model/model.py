@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from characterization.chips import borrowed_figures, nominal_deck
+from characterization.chips import TRIM_NUMBERS, borrowed_figures, nominal_deck, trimmed
 from characterization.notebook import page
 from characterization.plan import RampPlan
 from characterization.provenance import versions
@@ -203,7 +203,8 @@ class RampModel(BaseModel):
     ) -> RampDraw:
         """Draws chips with ``n_columns`` columns each.
 
-        A column's offset is relative to the comparator that calibrated the ramp, which has one of its own. Levels before
+        A column's offset is relative to the comparator that calibrated the ramp, which has one of its own; of a plan with
+        calibration ``per-column`` it is what the column's trimming cells leave of that. Levels before
         calibration hold the offset of the comparator that measured them: the columns have theirs in its place. Chip i
         does not depend on how many chips are drawn. Read noise of the ramp's cells that lasts moves a chip's levels for good; the
         rest is drawn once a ramp and conversion, and all columns see the same.
@@ -216,11 +217,19 @@ class RampModel(BaseModel):
         """
         distribution = self.after if calibrated else self.before
         # One row of normal numbers a chip: a chip's row is the same however many follow.
-        z = rng.standard_normal((n_chips, distribution.normals + n_columns + 1))
-        levels = distribution.draw(z[:, : distribution.normals])
-        offsets = self.comparator_offset.value * z[:, distribution.normals :]
+        plan, first = self.ramp_plan, distribution.normals
+        trim = TRIM_NUMBERS * n_columns if calibrated and plan.column_trim_reach else 0
+        z = rng.standard_normal((n_chips, first + n_columns + 1 + trim))
+        levels = distribution.draw(z[:, :first])
+        offsets = self.comparator_offset.value * z[:, first : first + n_columns + 1]
         if calibrated:
             offsets = offsets[:, 1:] - offsets[:, :1]
+            if trim:
+                from scipy.special import ndtr
+
+                uniform = ndtr(z[:, first + n_columns + 1 :]).reshape(n_chips, n_columns, TRIM_NUMBERS)
+                reach = plan.column_trim_reach / self.program.volts_per_unit(plan.circuit)
+                offsets = trimmed(plan.profile, offsets, reach, uniform)
         else:
             offsets = offsets[:, 1:]
             levels = levels - self._measuring_comparator(levels)[:, None]
@@ -377,9 +386,13 @@ class RampModel(BaseModel):
         if not self.validation:
             return "not validated yet: run `cosim validate`"
         v = self.validation
+        if "fit" not in v:
+            return "validated by an older version: run `cosim validate` again"
+        fit = v["fit"]
+        verdict = f"rejected ({'; '.join(fit['rejected'])})" if fit["rejected"] else "not rejected"
         return (
             f"{v['samples']} samples, seed {v['seed']}: rms dT {v['rms_dt_lsb']:.4f}, p99 {v['p99_dt_lsb']:.4f} LSB;"
-            f" codes equal {100 * v['codes_equal']:.2f} %, within 1 {100 * v['codes_within_1']:.2f} %"
+            f" {len(fit['tests'])} tests: {verdict} at {100 * fit['level']:g} %"
         )
 
     def save(self, path: str | Path) -> Path:

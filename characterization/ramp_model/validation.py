@@ -1,4 +1,4 @@
-"""Hold a fitted model against fresh SPICE samples that it never saw."""
+"""Hold a fitted model against fresh SPICE samples that it never saw, and two decks of the same chips against each other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from characterization.chips import error_at, measure_batch
+from characterization.chips import measure_batch
 from characterization.figures import codes, inl_input
 from characterization.plan import RampPlan
 from characterization.run import BATCH, simulate_run
@@ -21,21 +21,27 @@ from netlists.errors import InputError, SimulationError
 from netlists.ramp import Chips, to_input_units, to_volts
 from netlists.spice import simulate
 
+from .goodness_of_fit import MODEL_CHIPS, PER_LEVEL, GoodnessOfFit
 from .model import RampModel
-from .noise import read_noise_shape
 
+SAMPLES = 512
+"""Fresh chips: so many tell a standard deviation that is 1.3 times another, of each source of error."""
 INPUTS_PER_CHIP = 16
 NEAR_LSB = 0.2
 """Half of the inputs lie so near a transition level of their chip: the others would hardly ever be wrong."""
+TIE_LSB = 1e-3
+"""Nearer to a level than this, two decks may differ by their time steps: such an input is a tie, and no error."""
 REFERENCE_REPEATS = 200
-MODEL_CHIPS = 100_000
-"""Chips that stand for the model's own distribution where it has no closed form."""
-REJECTED = 0.01
-"""p-value below which a Kolmogorov-Smirnov test says that the model is wrong."""
 
 
 def validate(
-    model: RampModel, samples: int = 64, seed: int | None = None, *, jobs: int = 1, conversions: int = 16, progress: bool = True
+    model: RampModel,
+    samples: int = SAMPLES,
+    seed: int | None = None,
+    *,
+    jobs: int = 1,
+    conversions: int = 16,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Compares a model with new chips, drawn and simulated with another seed.
 
@@ -53,16 +59,17 @@ def validate(
     Returns
     -------
     dict
+        ``passed``: no test rejects the model, and no codes of the two decks differ; ``failures``: why not, a line each;
+        ``warnings``: what could not be tested;
+        ``fit``: what `GoodnessOfFit.test` found, the model against the chips;
+        ``decks``: the conversion deck against the transition deck of the same chips, in which the model has no part:
+        ``conversions``, ``failed``, ``equal`` and ``within_1`` (fractions of codes that are what the chip's own levels say),
+        ``equal_near`` (of the inputs near a level), ``differ`` (codes that are not, ties apart) and ``ties``;
+        ``mean_chip_codes``: the fraction of codes that the model's mean levels give in place of the chip's own;
         ``rms_dt_lsb``, ``p99_dt_lsb``: difference between the model's and SPICE's distribution of each level, taken
         quantile by quantile, in LSB; ``*_expected`` are the same for chips drawn from the model itself, i.e. what
         sampling alone gives (median; ``*_expected_p95`` its 95 % quantile); ``mean_error_lsb``, ``sigma_error_lsb``:
-        largest over k;
-        ``codes_equal``, ``codes_within_1``: fraction of SPICE codes that the behavioural converter gives for the chip's own
-        levels; ``codes_equal_near``: the same of the inputs near a level; ``codes_equal_mean``: the fraction that the model's
-        mean levels give in place of the chip's own; ``ks``: Kolmogorov-Smirnov tests of max |INL|, of the error at the
-        calibration point, and of noise (squared length of each chip's conversion error in the fitted covariance, against
-        chi-squared), each with statistic, p-value and sample sizes; ``where``: the level with the largest difference, rms
-        difference of every level, and the conditions.
+        largest over k; ``where``: the level with the largest difference, rms difference of every level, and the conditions.
 
     Raises
     ------
@@ -84,30 +91,26 @@ def validate(
     difference = quantile_difference(good, quantiles, model.lsb)
     expected = _expected(model, quantiles, validation_stream(seed, ValidationSource.EXPECTED))
     sigma = np.sqrt(np.diag(model.covariance))
-    converted = _conversions(model, plan, min(conversions, samples), jobs)
-    equal = converted["spice"] == converted["own"]
-    noisy = (run.conversion_levels() - levels)[np.isfinite(levels).all(axis=1)]
     rms = np.sqrt(np.mean(difference**2, axis=0))
+    fit = GoodnessOfFit(model, validation_stream(seed, ValidationSource.REFERENCE)).test(levels, run.conversion_levels())
+    decks, mean_chip = _conversions(model, plan, min(conversions, samples), jobs)
+    failures = _failures(fit, decks)
     return {
         "samples": samples,
         "failed": run.failed,
         "seed": seed,
+        "passed": not failures,
+        "failures": failures,
+        "warnings": _warnings(model, fit),
+        "fit": fit,
+        "decks": decks,
+        "mean_chip_codes": mean_chip,
         "rms_dt_lsb": float(np.sqrt(np.mean(difference**2))),
         "p99_dt_lsb": float(np.quantile(np.abs(difference), 0.99)),
         **expected,
         "mean_error_lsb": float(np.max(np.abs(good.mean(axis=0) - model.mean) / model.lsb)),
         "sigma_error_lsb": float(np.max(np.abs(good.std(axis=0, ddof=1) - sigma) / model.lsb)),
-        "max_inl_lsb_mean": float(np.mean(np.max(np.abs(inl_input(good, model.program)), axis=1))),
-        "conversions": int(equal.size),
-        "conversion_failures": int(converted["failed"]),
-        "codes_equal": float(equal.mean()) if equal.size else 0.0,
-        "codes_equal_near": float(equal[:, INPUTS_PER_CHIP // 2 :].mean()) if equal.size else 0.0,
-        "codes_within_1": float((np.abs(converted["spice"] - converted["own"]) <= 1).mean()) if equal.size else 0.0,
-        "codes_equal_mean": float((converted["spice"] == converted["mean"]).mean()) if equal.size else 0.0,
-        "ks": {
-            **level_tests(good, model, seed),
-            "noise": _noise_test(noisy[np.isfinite(noisy).all(axis=1)], model),
-        },
+        "max_inl_lsb_mean": float(np.mean(np.abs(inl_input(good, model.program)).max(axis=1))),
         "where": {
             "worst_k": int(np.argmax(rms)) + 1,
             "rms_dt_lsb_by_k": rms.tolist(),
@@ -117,63 +120,50 @@ def validate(
     }
 
 
-def level_tests(levels: np.ndarray, model: RampModel, seed: int) -> dict[str, dict[str, Any]]:
-    """Kolmogorov-Smirnov tests of max |INL| (``max_inl``) and of the error at input 0 (``offset``) against the model's own chips.
-
-    Parameters
-    ----------
-    levels : ndarray (chips, levels)
-        Of calibrated chips, input units, finite.
-    seed : int
-        Of the `MODEL_CHIPS` chips that stand for the model.
-    """
-    reference = model.sample_levels(MODEL_CHIPS, validation_stream(seed, ValidationSource.REFERENCE))
-    return {
-        "max_inl": _two_samples(*(np.abs(inl_input(x, model.program)).max(axis=1) for x in (levels, reference))),
-        "offset": _two_samples(*(error_at(0.0, x, model.program) for x in (levels, reference))),
-    }
+def _failures(fit: dict[str, Any], decks: dict[str, Any]) -> list[str]:
+    out = [f"{_test_text(t)}: rejected" for t in fit["tests"] if t["rejected"]]
+    if decks["differ"]:
+        out.append(
+            f"{decks['differ']} of {decks['conversions']} codes differ between the conversion deck and the transition deck of"
+            " the same chips"
+        )
+    return out
 
 
-def ks_lines(result: dict[str, Any]) -> list[str]:
-    """The Kolmogorov-Smirnov tests of what `validate` returned, a line each, for reading."""
-    names = {"max_inl": "max |INL|", "offset": "offset", "noise": "noise"}
-    return [f"{'KS ' + names[test]:<21} {_ks_text(found)}" for test, found in result["ks"].items()]
+def _warnings(model: RampModel, fit: dict[str, Any]) -> list[str]:
+    out = []
+    if model.samples < PER_LEVEL * len(model.mean):
+        out.append(
+            f"fitted to {model.samples} chips: the spread of all {len(model.mean)} levels together is not tested below"
+            f" {PER_LEVEL * len(model.mean)}, and the other tests see less than they would of {fit['chips']} fresh chips"
+        )
+    if not fit["conversions"]:
+        out.append("the plan has no noisy conversions: offset of a column, noise and codes are not tested")
+    if fit["chips"] < SAMPLES:
+        out.append(f"{fit['chips']} fresh chips: {SAMPLES} are needed to see a standard deviation of 1.3 times another every time")
+    return out
 
 
-def _ks_text(found: dict[str, Any]) -> str:
-    if not found["spice"]:
-        return "not tested: the model has no noise"
-    other = f"{found['model']} of the model" if found["model"] else "the model's distribution"
-    verdict = "rejected" if found["p_value"] < REJECTED else "not rejected"
-    return (
-        f"D = {found['statistic']:.4f}, p = {found['p_value']:.3g}: {verdict} at {100 * REJECTED:g} %"
-        f" ({found['spice']} chips in SPICE, {other})"
-    )
+def _test_text(test: dict[str, Any]) -> str:
+    """A test in words: figure, what was asked, effect, and how likely it is."""
+    effects = {"place": "moved by {:.3f} sigma", "spread": "sigma x {:.3f}", "counts": "chi-squared {:.3f} of its mean"}
+    where = f" (k = {test['where']})" if test["where"] else ""
+    effect = effects.get(test["asked"], "D = {:.4f}").format(test["effect"])
+    return f"{test['figure']}{where}: {effect}, p = {test['adjusted']:.3g}"
 
 
-def _two_samples(spice: np.ndarray, model: np.ndarray) -> dict[str, Any]:
-    from scipy.stats import ks_2samp
-
-    found = ks_2samp(spice, model)
-    return {"statistic": float(found.statistic), "p_value": float(found.pvalue), "spice": len(spice), "model": len(model)}
-
-
-def _noise_test(difference: np.ndarray, model: RampModel) -> dict[str, Any]:
-    """Squared lengths of the conversion errors (n, levels) in the fitted covariance, against chi-squared."""
-    from scipy.stats import chi2, kstest
-
-    levels = len(model.x_ideal)
-    covariance = (
-        2 * model.comparator_offset.value**2 * np.ones((levels, levels))
-        + model.comparator_noise.value**2 * np.eye(levels)
-        + model.read_noise.value**2 * read_noise_shape(model.program, model.ramp_plan.profile)
-    )
-    # Without any noise the covariance is empty and there is nothing to test.
-    if len(difference) == 0 or np.linalg.matrix_rank(covariance) < levels:
-        return {"statistic": 0.0, "p_value": 1.0, "spice": 0, "model": 0}
-    length = np.sum(difference * np.linalg.solve(covariance, difference.T).T, axis=1)
-    found = kstest(length, chi2(levels).cdf)
-    return {"statistic": float(found.statistic), "p_value": float(found.pvalue), "spice": len(length), "model": 0}
+def test_lines(result: dict[str, Any]) -> list[str]:
+    """What `validate` found, a line each, for reading: the tests, and the agreement of two decks."""
+    fit, decks = result["fit"], result["decks"]
+    verdict = f"rejected by {len(fit['rejected'])}" if fit["rejected"] else "not rejected"
+    lines = [
+        f"{len(fit['tests'])} tests of {fit['chips']} fresh chips, p adjusted for their number: {verdict} at"
+        f" {100 * fit['level']:g} %",
+        *(f"  {_test_text(t)}{'  REJECTED' if t['rejected'] else ''}" for t in fit["tests"]),
+        f"two decks of the same chips: {100 * decks['equal']:.2f} % of {decks['conversions']} codes equal, {decks['ties']} ties,"
+        f" {decks['differ']} differ (the model has no part in this)",
+    ]
+    return lines
 
 
 def quantile_difference(levels: np.ndarray, quantiles: np.ndarray, lsb: np.ndarray) -> np.ndarray:
@@ -210,8 +200,8 @@ def _expected(model: RampModel, quantiles: np.ndarray, rng: np.random.Generator)
     }
 
 
-def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dict[str, Any]:
-    """SPICE codes of random inputs beside the behavioural ones."""
+def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> tuple[dict[str, Any], float]:
+    """Codes of the conversion deck against those of the chip's own levels, and the share that the mean chip's levels give."""
     import joblib
 
     groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
@@ -221,12 +211,19 @@ def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> dic
     ok = np.isfinite(own).all(axis=1)
     x, own, spice = x[ok], own[ok], spice[ok]
     code = model.program.codes
-    return {
-        "spice": spice,
-        "own": code[codes(x, own)],
-        "mean": code[codes(x, np.broadcast_to(model.mean, own.shape))],
+    modelled, mean = code[codes(x, own)], code[codes(x, np.broadcast_to(model.mean, own.shape))]
+    equal = spice == modelled
+    tie = ~equal & (np.abs((x[..., None] - own[:, None]) / model.lsb).min(axis=2, initial=np.inf) < TIE_LSB)
+    decks = {
+        "conversions": int(equal.size),
         "failed": int((~ok).sum()),
+        "equal": float(equal.mean()) if equal.size else 0.0,
+        "equal_near": float(equal[:, INPUTS_PER_CHIP // 2 :].mean()) if equal.size else 0.0,
+        "within_1": float((np.abs(spice - modelled) <= 1).mean()) if equal.size else 0.0,
+        "differ": int((~equal & ~tie).sum()),
+        "ties": int(tie.sum()),
     }
+    return decks, float((spice == mean).mean()) if equal.size else 0.0
 
 
 def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

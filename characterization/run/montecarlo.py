@@ -19,7 +19,7 @@ import numpy as np
 from characterization.plan import RampPlan
 from characterization.workers import Workers, in_workers, parallel
 from netlists.check_rules import Choice
-from netlists.checks import Count, Seconds, check
+from netlists.checks import Count, Samples, Seconds, check
 from netlists.errors import InputError
 from netlists.spice import RUNNERS, shared_instance
 
@@ -181,7 +181,8 @@ def load_run(folder: str | Path) -> Run:
 
 def check_counts(samples: int, jobs: int, **others: int) -> None:
     """Raises `InputError` unless all are whole numbers of at least 1."""
-    for name, value in {"samples": samples, "jobs": jobs, **others}.items():
+    check(Samples, samples, "samples")
+    for name, value in {"jobs": jobs, **others}.items():
         check(Count, value, name)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from characterization.chips import draw, scope_shifts
 from characterization.figures import dnl, inl_input, inl_output, is_monotonic, missing_codes, offset_and_gain, sine_test
 from characterization.notebook import page
 from characterization.parquet import open_parquet, read_frame
@@ -83,13 +84,19 @@ class Run:
         """The run in one line."""
         return f"{self.plan.title}, {len(self.samples)} samples ({self.failed} failed)"
 
-    def figures(self) -> pd.DataFrame:
+    def figures(self, columns: str = "calibrating") -> pd.DataFrame:
         """Figures of merit, one row per sample and calibration state.
+
+        Parameters
+        ----------
+        columns : {"calibrating", "any", "all"}
+            Whose: the column that calibrated the ramp, another column taken at random, or of each figure that of the chip's
+            worst column (`shifts`).
 
         Returns
         -------
         DataFrame
-            ``sample, calibrated, status, max_inl_in`` and ``max_inl_out`` (largest |INL|, input- and output-referred LSB),
+            ``sample, columns, calibrated, status, max_inl_in`` and ``max_inl_out`` (largest |INL|, input- and output-referred LSB),
             ``max_dnl`` (largest |DNL|, LSB), ``offset`` (input units), ``gain``, ``monotonic``, ``missing_codes``, and
             ``enob`` (effective number of bits in a noiseless sine test; linear ramps only). NaN where a chip failed.
         """
@@ -99,22 +106,27 @@ class Run:
         linear = self.plan.activation == "identity" and len(program.x) > 2
         tables = []
         for calibrated in (False, True):
-            x = self.levels(calibrated=calibrated)
-            good = np.isfinite(x).all(axis=1)
+            one = self.levels(calibrated=calibrated)
+            good, shifts = np.isfinite(one).all(axis=1), self.shifts(columns, calibrated=calibrated)
+            # (samples, columns that decide, levels)
+            x = one[:, None] + shifts[..., None]
             offset, gain = offset_and_gain(x, program)
+            farthest = np.abs(offset).argmax(axis=1)[:, None]
             table = pd.DataFrame(
                 {
                     "sample": self.samples["sample"].to_numpy(),
+                    "columns": columns,
                     "calibrated": calibrated,
                     "status": np.where(good, "ok", self.samples["status"].to_numpy()),
-                    "max_inl_in": np.abs(inl_input(x, program)).max(axis=1),
-                    "max_inl_out": np.abs(inl_output(x, program)).max(axis=1),
-                    "max_dnl": np.abs(dnl(x, program)).max(axis=1, initial=0.0),
-                    "offset": offset,
-                    "gain": gain,
-                    "monotonic": is_monotonic(x),
-                    "missing_codes": missing_codes(x).astype(float),
-                    "enob": [sine_test(row).enob if ok else np.nan for row, ok in zip(x, good, strict=True)] if linear else np.nan,
+                    "max_inl_in": np.abs(inl_input(x, program)).max(axis=(1, 2)),
+                    "max_inl_out": np.abs(inl_output(x, program)).max(axis=(1, 2)),
+                    # A common shift of all levels changes none of these but the offset.
+                    "max_dnl": np.abs(dnl(one, program)).max(axis=1, initial=0.0),
+                    "offset": np.take_along_axis(offset, farthest, 1)[:, 0],
+                    "gain": gain[:, 0],
+                    "monotonic": is_monotonic(one),
+                    "missing_codes": missing_codes(one).astype(float),
+                    "enob": [_enob(rows) if ok else np.nan for rows, ok in zip(x, good, strict=True)] if linear else np.nan,
                 }
             )
             table.loc[~good, [*FIGURES]] = np.nan
@@ -127,7 +139,12 @@ class Run:
         for figure, unit in (("max_inl_in", "LSB"), ("max_dnl", "LSB"), ("offset", "input units"), ("gain", "")):
             cells = [table.loc[table["calibrated"] == state, figure].dropna() for state in (False, True)]
             rows.append([figure, *(f"{c.mean():.4g} +- {c.std():.2g}" if len(c) > 1 else "-" for c in cells), unit])
-        return page(self.title, ("figure, mean +- sigma", "as programmed", "calibrated", ""), rows, self._draw_inl)
+        return page(
+            f"{self.title}; the calibrating column",
+            ("figure, mean +- sigma", "as programmed", "calibrated", ""),
+            rows,
+            self._draw_inl,
+        )
 
     def _draw_inl(self, axes: Any) -> None:
         """The middle 90 % of the chips' INL over the levels, before and after calibration."""
@@ -143,8 +160,16 @@ class Run:
         axes.set(xlabel="level", ylabel="INL, LSB")
         axes.legend()
 
+    def shifts(self, columns: str, *, calibrated: bool) -> np.ndarray:
+        """How much higher the levels of the columns that decide lie than `levels`, input units; see `scope_shifts`.
+
+        The shifts are drawn, not simulated: a comparator's offset moves all its levels alike.
+        """
+        drawn = draw(self.plan, self.samples["sample"].to_numpy())
+        return scope_shifts(self.plan, drawn, columns, calibrated=calibrated)
+
     def levels(self, *, calibrated: bool) -> np.ndarray:
-        """Transition levels (samples, thresholds), input units; rows of failed samples are NaN."""
+        """Transition levels of the calibrating column (samples, thresholds), input units; rows of failed samples are NaN."""
         rows = self.transitions
         return _by_sample(rows[rows["calibrated"] == calibrated])
 
@@ -186,6 +211,11 @@ class StoredRun(Run):
                 out[first : first + len(x)] = x
                 first += len(x)
         return out
+
+
+def _enob(levels: np.ndarray) -> float:
+    """Effective bits of the worst of some columns' levels (columns, levels)."""
+    return min(sine_test(row).enob for row in levels)
 
 
 def _by_sample(rows: pd.DataFrame) -> np.ndarray:

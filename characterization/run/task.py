@@ -71,12 +71,22 @@ class BatchTask:
 
     def _isolate(self, worker: Worker, samples: np.ndarray) -> Parts:
         """Results of the samples together or, where the process is lost, of halves of them, each lost sample alone."""
-        try:
-            return [(samples, self._call(worker, samples))]
-        except Lost:
-            if len(samples) == 1:
-                return [(samples, self._again(worker, samples))]
-        parts = [part for half in np.array_split(samples, 2) for part in self._isolate(worker, half)]
+        found = self._again(worker, samples)
+        if not isinstance(found, Lost):
+            return [(samples, found)]
+        return self._halved(worker, samples, found)
+
+    def _halved(self, worker: Worker, samples: np.ndarray, lost: Lost) -> Parts:
+        """Results of halves of samples that were lost together."""
+        if len(samples) == 1:
+            return [(samples, self._again(worker, samples))]
+        halves = [(half, self._again(worker, half)) for half in np.array_split(samples, 2)]
+        if len(samples) > 2 and all(isinstance(f, Lost) and f.status == lost.status == "timed out" for _, f in halves):
+            # Not one sample is at fault, but what all of them share: halves of halves would take as long, each.
+            return list(halves)
+        parts: Parts = []
+        for half, found in halves:
+            parts += self._halved(worker, half, found) if isinstance(found, Lost) else [(half, found)]
         if not any(isinstance(found, Lost) for _, found in parts):
             # No sample was at fault: the process was killed from outside. Who shares a deck decides the last digits,
             # so the samples run together once more, as in a run in which nothing was killed.

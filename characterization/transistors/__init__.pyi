@@ -11,3 +11,11 @@ from .ota import (
     measure_integrator as measure_integrator,
     measure_ota as measure_ota,
 )
+from .own_block import (
+    MacroCheck as MacroCheck,
+    MeasuredComparator as MeasuredComparator,
+    check_macro as check_macro,
+    macro_of as macro_of,
+    measure_own_comparator as measure_own_comparator,
+    without_randomness as without_randomness,
+)

@@ -19,12 +19,13 @@ from characterization.workers import in_workers
 from netlists.checks import check
 from netlists.files import write_atomic, write_json
 from netlists.technology import CORNERS, Conditions, pdk
-from netlists.testbench import access_deck, run_bench
+from netlists.testbench import COMPARATOR, OTA, access_deck, run_bench
 
 from .comparator import (
     COMMON_MODES,
     LATCH_OVERDRIVES,
     OVERDRIVES,
+    STRONGARM,
     Samples,
     measure_comparator,
     measure_comparator_delay,
@@ -155,13 +156,13 @@ def measure_blocks(
     corner_tables = {name: [row for part in parts for row in part[name]] for name in figures}
 
     rng = np.random.default_rng(seed)
-    wanted = [("comparator_sky130", v) for v in COMMON_MODES] + [("ota_sky130", nominal.v_cm), ("strongarm_sky130", nominal.v_cm)]
+    wanted = [*((COMPARATOR, v) for v in COMMON_MODES), (OTA, nominal.v_cm), (STRONGARM, nominal.v_cm)]
     offsets, drawn = [], []
     for block, v in wanted:
-        progress(f"{samples} mismatch samples of {block} at a common mode of {v:g} V")
+        progress(f"{samples} mismatch samples of {block.name} at a common mode of {v:g} V")
         statistics, values = measure_offsets(block, samples, rng, nominal, common_mode=v)
         offsets.append(asdict(statistics))
-        drawn += [{"block": block, "common_mode": v, "sample": i, "offset": float(x)} for i, x in enumerate(values)]
+        drawn += [{"block": block.name, "common_mode": v, "sample": i, "offset": float(x)} for i, x in enumerate(values)]
 
     summary = {
         "conditions": asdict(nominal),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from netlists.technology import Conditions
+from netlists.testbench import At
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,6 @@ class FiguresAt:
     v_dd: float
 
     @classmethod
-    def at(cls, conditions: Conditions, *figures: Any) -> Self:
+    def at(cls, conditions: At, *figures: Any) -> Self:
         """Figures in the order of the fields after the conditions."""
         return cls(conditions.corner, conditions.temperature, conditions.v_dd, *figures)

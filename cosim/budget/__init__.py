@@ -2,8 +2,8 @@
 
 =================  ====================================================================================================
 `sources`          the sources, their default amounts and where these come from
-`device_errors`    what happens to memristors; `ramps`: to a ramp column made of them
-`chips`            chips with any set of sources on; `unquantized`: columns without quantisation
+`device_errors`    the device profile with a set of sources on
+`chips`            hardware with any set of sources on, and its chips
 `bench`            runs a network on chips and keeps every answer
 `shapley`          shares of a total
 `tolerance`        the amount that a loss allows; of all sources: `tolerance_table`

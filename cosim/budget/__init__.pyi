@@ -4,6 +4,7 @@ from .bench import (
 )
 from .chips import (
     ChipBuilder as ChipBuilder,
+    whole_chip as whole_chip,
 )
 from .device_errors import (
     budget_profile as budget_profile,

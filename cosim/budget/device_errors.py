@@ -1,24 +1,19 @@
-"""What the sources that sit in memristors do to cells, on weight arrays and ramp columns alike."""
+"""The device profile with the sources of a budget that sit in memristors, of weight arrays and ramp columns alike."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from netlists.technology import DeviceProfile
 
 from .sources import Amounts, mean_relaxation, relaxation_data
 
-CURVATURE_SPREAD = (0.6, 1.5)
-"""b of single cells as parts of the amount: 0.4 to 1.0 for 0.64 (ReADC Fig. 3b, 94 to 375 uS); assumption: uniform between them."""
-
 
 def budget_profile(profile: DeviceProfile, amounts: Amounts) -> DeviceProfile:
-    """The device profile with the statistics of a budget: programming error, relaxation and stuck cells.
+    """The device profile with the statistics of a budget: programming error, read noise, relaxation and stuck cells.
 
-    The write-verify window grows and shrinks with the sigma. Stuck cells are of the profile's kinds in its proportions; where
-    it has none they are OFF.
+    The write-verify window grows and shrinks with the sigma. Stuck cells are of the profile's kinds in its proportions; where it
+    has none they are OFF.
     """
     sigma = amounts.get("programming", 0.0)
     out = replace(
@@ -63,19 +58,3 @@ def _relaxing(out: DeviceProfile, profile: DeviceProfile, amount: float) -> Devi
     scale = amount / mean_relaxation(found)
     spread, mean = scaled(data.relaxation_sigma_fit, scale), scaled(data.relaxation_mean_fit, scale)
     return replace(found, relaxation_sigma_fit=spread, relaxation_mean_fit=mean)
-
-
-def drawn_curvature(amount: float, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """b of single cells, 1/V^2; one draw a cell whatever the amount."""
-    return amount * rng.uniform(*CURVATURE_SPREAD, shape)
-
-
-def read_through(conductance: np.ndarray, curvature: np.ndarray | float, resistance: float, v_read: float) -> np.ndarray:
-    """Chord conductance of cells at ``v_read``, siemens: their I-V curve, then the transistor in series.
-
-        G' = G (1 + b v_read^2)        G'' = G' / (1 + G' R)
-
-    Cells are taken as verified at low voltage and without R: what verification has seen is no error.
-    """
-    g = conductance * (1 + curvature * v_read**2)
-    return g / (1 + g * resistance)

@@ -57,6 +57,7 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
         array_rows=settings.array_rows or None,
         array_columns=settings.array_columns or None,
         compensate=settings.compensate,
+        bias_rows=settings.bias_rows,
     )
     if (bits := amounts["ramp_bits"]) not in (0, settings.bits):
         raise InputError(f"ramp_bits={bits:g}: the ramps have {settings.bits} bits; give bits={bits:g}, or ramp_bits=0")

@@ -28,6 +28,7 @@ class BudgetSettings(StudySettings):
     compensate: Literal[COMPENSATIONS] = Field(  # type: ignore[valid-type]
         default="mean", description="what makes good the loss in the wires: nothing, one gain a matrix, or targets of the cells"
     )
+    bias_rows: int = Field(default=1, ge=1, le=64, description="rows that share the bias of a matrix")
     amounts: dict[str, float] = Field(
         default_factory=dict, description="amounts in place of the defaults, SI units; 0 leaves a source out"
     )

@@ -1,3 +1,6 @@
+from .circuit_ramps import (
+    CircuitRamp as CircuitRamp,
+)
 from .column_effects import (
     FAR as FAR,
     column_gains as column_gains,
@@ -18,9 +21,8 @@ from .draw import (
     ChipCell as ChipCell,
     ChipMatrix as ChipMatrix,
     ChipParts as ChipParts,
-    ConvertedColumns as ConvertedColumns,
     DrawnParts as DrawnParts,
-    Exact as Exact,
+    column_offsets as column_offsets,
     draw_chip as draw_chip,
     noise_keys as noise_keys,
 )
@@ -30,6 +32,7 @@ from .hardware import (
     STATE_UNITS as STATE_UNITS,
     Arrays as Arrays,
     Hardware as Hardware,
+    Integrators as Integrators,
     LinearAdc as LinearAdc,
     Ramp as Ramp,
 )
@@ -47,8 +50,15 @@ from .mapping import (
 from .pulses import (
     PwmInputs as PwmInputs,
 )
+from .units import (
+    ConvertedColumns as ConvertedColumns,
+    Exact as Exact,
+)
 from .weights import (
     OPEN as OPEN,
     EffectiveWeights as EffectiveWeights,
+    drawn_cells as drawn_cells,
     effective_weights as effective_weights,
+    folded as folded,
+    through_wires as through_wires,
 )

@@ -23,11 +23,11 @@ import numpy as np
 
 from netlists.errors import InputError
 
+NO_KEYS = np.zeros((0, 2), np.uint32)
+"""Of converters without noise."""
 GRID_CELLS = 512
 PASSAGE = 0.4
 """Rms noise of a column, as a part of the median step, from which on each step is a decision of its own."""
-NO_KEYS = np.zeros((0, 2), np.uint32)
-"""Of converters without noise."""
 MULTIPLE = 8
 """Levels are filled up with infinity to a multiple of this, so that compares can be unrolled."""
 
@@ -95,7 +95,7 @@ class Converters:
         ----------
         thresholds : ndarray (columns, levels)
         sigma : ndarray, scalar or (levels,)
-        values : ndarray (levels + 1,)
+        values : ndarray (levels + 1,) or (columns, levels + 1)
         shared : ndarray, scalar or (levels,), or None
             Rms noise of the ramp; with the key of its noise, uint32 (2,).
         """

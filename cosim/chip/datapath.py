@@ -9,8 +9,9 @@ import numpy as np
 from cosim.network import exact_activation
 
 from .converters import Converters
-from .draw import ArraySum, ChipCell, ChipMatrix, ConvertedColumns
+from .draw import ArraySum, ChipCell, ChipMatrix
 from .hardware import Hardware
+from .units import ConvertedColumns
 
 
 class ChipPath:

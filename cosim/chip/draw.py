@@ -2,13 +2,14 @@
 
 `draw_chip` goes through layers, directions and matrices; what each of them becomes say `ChipParts`. `DrawnParts` draws what the
 hardware describes, each error source of each matrix from its own random stream, so that switching one on or off leaves the draws
-of the others alone. A budget and a loop with ngspice put in parts of their own.
+of the others alone. Evaluation, budget, search and training have these chips; a loop with ngspice has the same cells and offsets,
+and measures the levels.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,40 +17,15 @@ from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import ChipSource, chip_ramp_stream, chip_sequence
 from cosim.network import Network
 from cosim.network.cells import Cell, Gate, Matrix
-from netlists.array import Pwm
 from netlists.errors import InputError
-from netlists.ramp import RampProgram, program_ramp
-from netlists.technology import RampCircuit
-from netlists.technology.noise import OPAMP_NOISE, ROOM
 
-from .conditions import models_of
+from .circuit_ramps import CircuitRamp
+from .column_effects import late_columns
 from .converters import NO_KEYS, Converters
 from .hardware import Hardware, LinearAdc, quantized_activation
-from .mapping import MatrixPlace, cell_places, converted_columns, integrator_noise
+from .mapping import MatrixPlace, cell_places, converted_columns, integrator_gains, integrator_noise, matrix_places
+from .units import ConvertedColumns, Exact, UnquantizedColumns
 from .weights import EffectiveWeights, effective_weights, row_blocks
-
-
-@dataclass(frozen=True, eq=False)
-class ConvertedColumns:
-    """Columns that go through converters."""
-
-    columns: slice
-    bank: Converters
-
-
-@dataclass(frozen=True, eq=False)
-class Exact:
-    """Columns of one gate whose activation is computed: exactly, or rounded to ``bits``."""
-
-    columns: slice
-    gate: Gate
-    bits: int | None = None
-
-    def compute(self, z: np.ndarray) -> np.ndarray:
-        if self.bits is None:
-            return self.gate.exact(z)
-        s = z.dtype.type(self.gate.full_scale)
-        return s * quantized_activation(self.gate.activation, self.bits, z / s)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,34 +172,45 @@ class DrawnParts(ChipParts):
     def __init__(self, network: Network, hardware: Hardware, index: int, seed: int, dtype: type) -> None:
         self.hardware, self.index, self.seed, self.dtype = hardware, index, seed, dtype
         self._ramps = _Ramps(network, hardware, index, seed)
+        self._faster: dict[str, float] = {}
+        if (op_amps := hardware.integrators) is not None and op_amps.faster:
+            keys = [at.key for at in matrix_places(network, hardware.pwm)]
+            if len(keys) != len(op_amps.faster):
+                raise InputError(f"faster: has {len(op_amps.faster)} numbers, the network {len(keys)} matrices on arrays")
+            self._faster = dict(zip(keys, op_amps.faster, strict=True))
 
     def weights(self, at: MatrixPlace) -> EffectiveWeights:
+        effective = self.cells(at)
+        gain = integrator_gains(at, self.hardware, self._faster.get(at.key, 1.0))
+        noise = np.hypot(self._unquantized_noise(at), integrator_noise(at, self.hardware))
+        if np.any(noise) and not at.matrix.bias:
+            raise InputError(
+                f"quantized=False, opamp_noise: matrix {at.key} has no bias whose row could carry the noise; leave it away"
+            )
+        if np.all(gain == 1) and not np.any(noise):
+            return effective
+        variance = None if effective.read_variance is None else effective.read_variance * gain**2
+        if np.any(noise):
+            variance = np.zeros(at.weights.shape) if variance is None else variance
+            # The row of the bias is always driven with 1.
+            variance[-1] += noise**2
+        return EffectiveWeights(effective.weights * gain, effective.blocks, variance)
+
+    def cells(self, at: MatrixPlace) -> EffectiveWeights:
+        """What the drawn cells of a matrix compute, integrators aside."""
         if self.hardware.arrays is None:
             return EffectiveWeights(at.weights, (slice(0, len(at.weights)),), None)
         rng = self._rng(at, ChipSource.DEVICE)
-        drawn = effective_weights(at.weights, at.matrix.connected(), at.row_scale, self.hardware.arrays, rng)
-        return self._with_circuit_noise(at, drawn) if self.hardware.circuit_noise else drawn
+        return effective_weights(at.weights, at.matrix.connected(), at.row_scale, self.hardware.arrays, rng, bias=at.matrix.bias)
 
-    def _with_circuit_noise(self, at: MatrixPlace, drawn: EffectiveWeights) -> EffectiveWeights:
-        """With the noise of the columns' integrators on the bias row, which is always driven with 1."""
-        h = self.hardware
-        assert h.arrays is not None
-        assert h.pwm is not None
-        if not at.matrix.bias:
-            raise InputError(f"circuit_noise: matrix {at.matrix.name} has no bias row, on which it would be drawn")
-        models = models_of(h.ramps)
-        circuit = next(iter(models.values())).ramp_plan.circuit if models else RampCircuit()
-        cells, bits = h.arrays.profile, h.bits or max((r.bits for r in (h.ramps or {}).values() if r is not None), default=5)
-
-        def program(activation: str) -> RampProgram:
-            return models[activation].program if activation in models else program_ramp(activation, min(bits, 8), cells)
-
-        sigma = integrator_noise(
-            at, h.arrays, program, circuit, Pwm(n_in=h.pwm.bits), opamp=OPAMP_NOISE, temperature=ROOM, decided=models
-        )
-        variance = np.zeros(drawn.weights.shape) if drawn.read_variance is None else drawn.read_variance.copy()
-        variance[-1] += sigma**2
-        return replace(drawn, read_variance=variance)
+    def _unquantized_noise(self, at: MatrixPlace) -> np.ndarray:
+        """Rms noise of decisions by ramps without steps, whose converters have none, shape (columns,), units."""
+        out = np.zeros(at.matrix.shape[1])
+        for columns, gate in at.gates:
+            ramp = self._ramps.circuits.get(gate.activation)
+            if ramp is not None and not ramp.quantized:
+                out[columns] = gate.full_scale * np.sqrt(np.mean(ramp.noise_sigma**2))
+        return out
 
     def read_keys(self, at: MatrixPlace, part: int) -> np.ndarray:
         return self._keys(at, ChipSource.READ, at.matrix.shape[1], part)
@@ -256,11 +243,12 @@ class DrawnParts(ChipParts):
                 units.append(ConvertedColumns(columns, Converters.join([b for _, b in run], keys[-(-columns.start // 2) :])))
                 run.clear()
 
+        own = self._column_shifts(at)
         for columns, gate in at.gates:
-            bank = self._gate(at, gate, offsets, rng)
-            if bank is None:
+            bank = self._gate(at, gate, columns, own[columns], offsets, rng)
+            if isinstance(bank, Exact):
                 flush()
-                units.append(Exact(columns, gate))
+                units.append(bank)
             else:
                 run.append((columns, bank))
         flush()
@@ -281,8 +269,15 @@ class DrawnParts(ChipParts):
         keys = noise_keys(self._sequence(place, ChipSource.STATE, 0), width)
         if h.state_unit == "ramp":
             rng = np.random.default_rng(self._sequence(place, ChipSource.STATE_THRESHOLD, 0))
-            bank = self._ramp(Gate(activation, activation), width, rng, place, ChipSource.STATE_SHARED)
-            return None if bank is None else Converters.join([bank], keys)
+            gate = Gate(activation, activation)
+            own = np.zeros(width)
+            if (circuit := self._ramps.circuits.get(activation)) is not None:
+                normal = np.random.default_rng(self._sequence(place, ChipSource.OFFSET, 0)).standard_normal(width)
+                own = column_offsets(circuit, normal) / circuit.volts_per_unit
+            bank = self._ramp(gate, slice(0, width), own, rng, self._sequence(place, ChipSource.STATE_SHARED, 0))
+            if isinstance(bank, Exact):
+                return None
+            return Converters.join([bank], keys)
         size = 2**h.state_bits
         levels = h.state_x_max * (2.0 * np.arange(1, size) / size - 1.0)
         middles = h.state_x_max * ((2.0 * np.arange(size) + 1.0) / size - 1.0)
@@ -296,27 +291,66 @@ class DrawnParts(ChipParts):
             return False
         return len(row_blocks(len(at.weights), arrays)) > 1
 
-    def _gate(self, at: MatrixPlace, gate: Gate, offsets: np.random.Generator, rng: np.random.Generator) -> Converters | None:
-        """Converters of a gate; a linear converter's code addresses a table of its activation. None: exact."""
-        adc, width = self.hardware.adc, at.matrix.width
+    def _column_shifts(self, at: MatrixPlace) -> np.ndarray:
+        """How much higher than its ramp's levels each column's are by its comparator, shape (columns,), the ramp's units."""
+        out = np.zeros(at.matrix.shape[1])
+        if not self._ramps.circuits:
+            return out
+        normal, late = self._rng(at, ChipSource.OFFSET).standard_normal(len(out)), self._rng(at, ChipSource.DELAY)
+        for (activation, _), columns in at.ramp_groups.items():
+            ramp = self._ramps.circuits.get(activation)
+            if ramp is None:
+                continue
+            out[columns] = column_offsets(ramp, normal[columns]) / ramp.volts_per_unit
+            if ramp.delay:
+                out[columns] -= late_columns(ramp.plan.program(), ramp.plan.circuit, ramp.delay, len(columns), late)
+        return out
+
+    def _gate(
+        self,
+        at: MatrixPlace,
+        gate: Gate,
+        columns: slice,
+        own: np.ndarray,
+        offsets: np.random.Generator,
+        rng: np.random.Generator,
+    ) -> Converters | Exact:
+        """Converters of a gate; a linear converter's code addresses a table of its activation."""
+        adc = self.hardware.adc
         if adc is None:
-            return self._ramp(gate, width, rng, (at.layer, at.direction, at.number), ChipSource.SHARED)
+            place = (at.layer, at.direction, at.number)
+            return self._ramp(
+                gate, columns, own, rng, self._sequence(place, ChipSource.SHARED, self._ramps.number[gate.activation])
+            )
         s = gate.full_scale
         values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
-        return self._linear(adc, width, offsets, rng, values, NO_KEYS)
+        return self._linear(adc, len(own), offsets, rng, values, NO_KEYS)
 
     def _ramp(
-        self, gate: Gate, width: int, rng: np.random.Generator, place: tuple[int, int, int], shared: ChipSource
-    ) -> Converters | None:
-        """Columns of a gate; those of all gates of a matrix that take the same ramp see the same noise of it."""
-        taken = self._ramps.take(gate.activation, width)
-        if taken is None:
-            return None
-        ramp, thresholds = taken
+        self, gate: Gate, columns: slice, own: np.ndarray, rng: np.random.Generator, shared: np.random.SeedSequence
+    ) -> Converters | Exact:
+        """Converters of a ramp, or what stands for them where it has no steps or is not there.
+
+        ``own`` are a circuit's shifts; ``shared`` makes the ramp's own noise, the same for all columns that compare with it.
+        """
         s = gate.full_scale
+        if (circuit := self._ramps.circuits.get(gate.activation)) is not None:
+            program = circuit.plan.program()
+            # A level below an earlier one never decides.
+            rising = np.maximum.accumulate(self._ramps.levels(gate.activation))
+            levels = rising + own[:, None]
+            if not circuit.quantized:
+                return UnquantizedColumns.through(columns, gate, s * levels, s * program.x, self.dtype)
+            levels = self._with_noise(levels, rising, rng)
+            common, key = circuit.shared_sigma, noise_keys(shared, 1)[0]
+            alone = np.sqrt(np.maximum(circuit.noise_sigma**2 - common**2, 0.0))
+            return Converters.build(s * levels, s * alone, s * program.values, NO_KEYS, self.dtype, shared=s * common, ramp_key=key)
+        taken = self._ramps.take(gate.activation, len(own))
+        if taken is None:
+            return Exact(columns, gate)
+        ramp, thresholds = taken
         thresholds = self._with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), rng)
-        size = s * self.hardware.read_gain
-        key = noise_keys(self._sequence(place, shared, self._ramps.number(gate.activation)), 1)[0]
+        size, key = s * self.hardware.read_gain, noise_keys(shared, 1)[0]
         return Converters.build(
             s * thresholds,
             ramp.own_sigma * size,
@@ -365,17 +399,29 @@ def noise_keys(sequence: np.random.SeedSequence, columns: int) -> np.ndarray:
     return sequence.generate_state(2 * (columns // 2 + 2)).reshape(-1, 2)
 
 
+def column_offsets(ramp: CircuitRamp, normal: np.ndarray) -> np.ndarray:
+    """Offsets of the comparators of a ramp's columns, volts, from the columns' normal numbers."""
+    v = ramp.plan.variation
+    return v.comparator_offset * v.comparator_offset_shape.of_normal(normal)
+
+
 class _Ramps:
     """The ramps of one chip, whose columns are given out in the network's order."""
 
     def __init__(self, network: Network, hardware: Hardware, index: int, seed: int) -> None:
-        self.hardware = hardware
+        self.hardware, self.index, self.seed = hardware, index, seed
+        self.circuits: dict[str, CircuitRamp] = {}
+        self.number: dict[str, int] = {}
         self.used = dict.fromkeys(columns := converted_columns(network, hardware), 0)
         self.row: dict[str, int] = {}
         self.draws: dict[str, RampDraw | None] = {}
         for number, (activation, total) in enumerate(sorted(columns.items())):
             ramp = hardware.ramp(activation)
-            if isinstance(ramp, RampModel):
+            self.number[activation] = number
+            if isinstance(ramp, CircuitRamp):
+                self.circuits[activation] = ramp
+                ramp = None
+            elif isinstance(ramp, RampModel):
                 ramp = ramp.sample(1, total, chip_ramp_stream(seed, index, number), drift_time=hardware.ramp_drift(ramp))
                 self.row[activation] = 0
             elif ramp is not None:
@@ -389,9 +435,9 @@ class _Ramps:
                 self.row[activation] = 0 if ramp.n_chips == 1 else index
             self.draws[activation] = ramp
 
-    def number(self, activation: str) -> int:
-        """Number of a ramp: that of its activation in alphabetical order."""
-        return sorted(self.draws).index(activation)
+    def levels(self, activation: str) -> np.ndarray:
+        """Levels of a circuit's ramp for a comparator without offset, shape (thresholds,), input units."""
+        return self.circuits[activation].levels(self.seed, self.number[activation], self.index)
 
     def take(self, activation: str, columns: int) -> tuple[RampDraw, np.ndarray] | None:
         """The ramp and the thresholds (columns, levels) of the next columns, offsets included; None for exact."""

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
-from netlists.array import COMPENSATIONS, LAYOUTS
+from netlists.array import COMPENSATIONS, LAYOUTS, Pwm
 from netlists.check_rules import Choice, Number, Whole
 from netlists.checks import Finite, NonNegative, Ohms, Positive, Seconds, checked
 from netlists.errors import InputError
 from netlists.function import get_activation
-from netlists.technology import DeviceProfile
+from netlists.ramp import RampProgram, program_ramp
+from netlists.technology import DeviceProfile, RampCircuit
 
+from .circuit_ramps import CircuitRamp, Time
 from .conditions import models_of, moved_model, outside_fit, read_gain
 from .pulses import PwmInputs
 
-Ramp = RampDraw | RampModel | None
+Ramp = RampDraw | RampModel | CircuitRamp | None
 STATE_UNITS = ("float", "table", "ramp")
 PARTIAL_SUMS = ("charge", "digital")
 ENGINES = ("numba", "numpy")
@@ -87,6 +89,15 @@ class Arrays:
     compensate : {"none", "mean", "wires"}
         What makes good the loss in the wires: nothing, one gain for each matrix by C_f or the ramp's scale, or targets
         of the cells that allow for it (`netlists.array.wire_loss`).
+    bias_rows : int
+        Rows that share the bias of a matrix. A bias that is larger than all other weights takes the whole conductance range in one
+        row; split, it leaves the others more of it, so that errors of cells weigh less.
+    curvature : float
+        Mean b of the cells' ``I = G (V + b V^3)``, V^-2, which verification has not seen.
+    access : float
+        On-resistance of the cells' transistors that verification has not seen, ohm.
+    v_read : float
+        Volts at which the curvature counts.
     """
 
     profile: DeviceProfile
@@ -101,8 +112,14 @@ class Arrays:
     r_sense: Ohms = 0.0
     drift_time: Seconds | None = None
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
+    bias_rows: Annotated[int, Whole(1, 64)] = 1
+    curvature: NonNegative = 0.0
+    access: Ohms = 0.0
+    v_read: ReadVoltage = 0.2
 
     def __post_init__(self) -> None:
+        if self.bias_rows > 1 and self.partial_sums == "digital":
+            raise InputError(f"bias_rows={self.bias_rows}: sums of rows that are converted apart have one row for the bias")
         if self.drift_time is not None and not self.profile.relaxation_times:
             raise InputError(f"drift_time={self.drift_time:g}: device profile {self.profile.name} has no relaxation data")
 
@@ -114,7 +131,40 @@ class Arrays:
     def random(self) -> bool:
         """Whether chips differ, or conversions are noisy."""
         p = self.profile
-        return any((p.program_sigma, p.read_sigma, p.stuck_off_rate, p.stuck_on_rate, p.stuck_rate)) or self.drift_time is not None
+        rates = (p.stuck_off_rate, p.stuck_on_rate, p.stuck_rate)
+        return any((p.program_sigma, p.read_sigma, *rates, self.curvature)) or self.drift_time is not None
+
+
+@checked
+@dataclass(frozen=True)
+class Integrators:
+    """What the op-amps of the columns' integrators take from columns that differ from the mean one, which C_f makes good.
+
+    Attributes
+    ----------
+    settling : float
+        1 / (2 pi gbw) of the op-amp, seconds; 0: at once.
+    inverse_gain : float
+        1 / a0 of the op-amp; 0: infinite gain.
+    circuit : RampCircuit
+    pwm : Pwm
+        Times of the pulses; the longest fixes C_f.
+    opamp_noise : float
+        Rms noise of an op-amp at unity gain, volts: what a column's integrates (`integrator_noise`). What is added at a decision
+        belongs to the ramp, as the comparator's.
+    heat : float
+        Kelvin, of the cells' thermal noise and of the reset's kT/C; 0: none.
+    faster : tuple of float
+        How many times as fast the op-amps of each matrix are, in the network's order; empty: once.
+    """
+
+    settling: Time = 0.0
+    inverse_gain: NonNegative = 0.0
+    circuit: RampCircuit = field(default_factory=RampCircuit)
+    pwm: Pwm = field(default_factory=Pwm)
+    faster: tuple[Positive, ...] = ()
+    opamp_noise: NonNegative = 0.0
+    heat: NonNegative = 0.0
 
 
 @checked
@@ -127,8 +177,8 @@ class Hardware:
     bits : int or None
         Ideal ramps of this resolution, 1..16 (up to 8 fit a ramp column; more show the limit of fine steps).
     ramps : mapping or None
-        A drawn or fitted ramp for each activation of the network; None for an activation means exact. Chip i takes row i of a
-        draw (a draw with one chip serves all), or draw i of a model.
+        A drawn or fitted ramp, or a circuit with errors, for each activation of the network; None for an activation means exact.
+        Chip i takes row i of a draw (a draw with one chip serves all), draw i of a model, or sample i of a circuit.
     adc : LinearAdc or None
         Conventional scheme.
     state_unit : {"float", "table", "ramp"}
@@ -141,14 +191,13 @@ class Hardware:
         thresholds. For studies.
     arrays : Arrays or None
         None: exact weights.
+    integrators : Integrators or None
+        None: ideal ones. They need arrays whose pairs are rows, and the ramps' programs.
     pwm : PwmInputs or None
         None: inputs and states are not rounded.
-    circuit_noise : bool
-        Noise of the op-amps, of the cells' heat and of the resets in each column's sums (`cosim.chip.integrator_noise`), at the
-        circuit of fitted ramps, else the default one, and the default pulses of ``pwm``; needs ramps, ``arrays`` and ``pwm``.
     drift_time : float or None
-        Seconds after ramps of fitted models were programmed and calibrated; None: their cells have not relaxed. The weights' cells
-        have a time of their own in ``arrays``. Ramps whose device has no data do not age, and ``warnings`` says so.
+        Seconds after ramps of fitted models were programmed and calibrated; None: their cells have not relaxed. Weights and
+        circuits have a time of their own. Ramps whose device has no data do not age, and ``warnings`` says so.
     v_read, temperature, supply : float or None
         Conditions of use, volts, deg C, volts; None: those of the ramps. A fitted ramp with a table of the quantity follows it,
         up to the table's end. Without a table the model is used as fitted, except that the ramp of cells follows v_read with
@@ -168,8 +217,8 @@ class Hardware:
     state_x_max: Positive = 4.0
     threshold_noise: NonNegative = 0.0
     arrays: Arrays | None = None
+    integrators: Integrators | None = None
     pwm: PwmInputs | None = None
-    circuit_noise: bool = False
     drift_time: Seconds | None = None
     v_read: ReadVoltage | None = None
     v_read_nominal: ReadVoltage | None = None
@@ -190,8 +239,12 @@ class Hardware:
             raise InputError(f"{others[0]}={self.conditions[others[0]]:g}: only fitted models know what it does; give ramps")
         if self.v_read is not None and not given:
             raise InputError(f"v_read={self.v_read:g}: exact activations do not notice it; give bits, ramps or adc")
-        if self.circuit_noise and (self.arrays is None or self.pwm is None or (self.bits is None and self.ramps is None)):
-            raise InputError("circuit_noise: needs ramps, and arrays and pwm, whose cells and pulses it comes from")
+        circuits = [a for a, r in (self.ramps or {}).items() if isinstance(r, CircuitRamp)]
+        if circuits and self.conditions:
+            quantity, value = next(iter(self.conditions.items()))
+            raise InputError(f"{quantity}={value:g}: the {circuits[0]} ramp is a circuit; give its plan these conditions")
+        if self.integrators is not None and (self.arrays is None or self.arrays.layout != "rows"):
+            raise InputError("integrators: need arrays with layout='rows', whose columns load them")
         read_gain(self.ramps, self.v_read, self.v_read_nominal)
         if self.threshold_noise and not given:
             raise InputError(f"threshold_noise={self.threshold_noise:g}: floating point has no thresholds; give bits, ramps or adc")
@@ -242,6 +295,24 @@ class Hardware:
             )
         return self._moved[activation]
 
+    def program(self, activation: str) -> RampProgram:
+        """The program of an activation's ramp, by which its levels are volts.
+
+        Raises
+        ------
+        InputError
+            A ramp that has none.
+        """
+        ramp = None if self.ramps is None else self.ramps.get(activation)
+        if isinstance(ramp, CircuitRamp):
+            return ramp.plan.program()
+        if isinstance(ramp, RampModel):
+            return ramp.program
+        bits = self.bits if ramp is None else ramp.bits
+        if bits is None or self.arrays is None:
+            raise InputError(f"activation {activation!r}: integrators need a ramp of it; give one in place of an exact activation")
+        return program_ramp(activation, bits, self.arrays.profile)
+
     @property
     def conditions(self) -> dict[str, float]:
         """Conditions of use, as far as they were given."""
@@ -265,16 +336,14 @@ class Hardware:
             return ()
         if self.bits is not None or self.adc is not None:
             return (f"drift_time={self.drift_time:g}: ideal converters do not age; give fitted ramps",)
-        ramps = (self.ramps or {}).items()
-        drawn = [f"drift_time={self.drift_time:g}: drawn ramps of {a} do not age" for a, r in ramps if isinstance(r, RampDraw)]
-        return (
-            *drawn,
-            *(
-                f"drift_time={self.drift_time:g}: the {a} ramp does not age: {r.ramp_plan.profile.name} has no drift data"
-                for a, r in ramps
-                if isinstance(r, RampModel) and not r.ramp_plan.profile.relaxation_times
-            ),
-        )
+        left = []
+        for a, r in (self.ramps or {}).items():
+            if isinstance(r, RampDraw):
+                left.append(f"drift_time={self.drift_time:g}: the drawn ramps of {a} do not age")
+            elif isinstance(r, RampModel) and self.ramp_drift(r) is None:
+                device = r.ramp_plan.profile.name
+                left.append(f"drift_time={self.drift_time:g}: the {a} ramp does not age: {device} has no drift data")
+        return tuple(left)
 
     def ramp_drift(self, model: RampModel) -> float | None:
         """Seconds that a fitted ramp has aged; None where its device has no data."""
@@ -290,8 +359,9 @@ class Hardware:
         """Whether a generator is needed: chips are drawn, or conversions are noisy."""
         ramps = [r for r in (self.ramps or {}).values() if r is not None]
         adc = self.adc is not None and (self.adc.offset_sigma > 0 or self.adc.noise_sigma > 0)
-        drawn = any(isinstance(r, RampModel) or r.noisy for r in ramps)
-        return drawn or adc or self.circuit_noise or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
+        drawn = any(r.random if isinstance(r, CircuitRamp) else isinstance(r, RampModel) or r.noisy for r in ramps)
+        noisy = self.integrators is not None and (self.integrators.opamp_noise > 0 or self.integrators.heat > 0)
+        return drawn or adc or noisy or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
 
     def drawn_chips(self) -> int | None:
         """Number of chips that the given draws describe; None if any number can be drawn.

@@ -17,8 +17,10 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
+from ..compiled import compiled
+
 # "numpy": a division that cannot raise can be a vector instruction. Fused multiply-add stays off (numba's default): NumPy has none.
-_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
 _TILE = 256
 _SPLIT = np.uint32(0x1BD11BDA)
 """Constant of the key schedule."""
@@ -126,7 +128,7 @@ def add_noise(x: np.ndarray, variance: np.ndarray, keys: np.ndarray, counters: n
     _add_noise(x, variance, keys, counters, np.uint32(step))
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def _fill(keys, counters, step, first, second):
     """Noise of two columns."""
     for b in range(len(counters)):
@@ -134,7 +136,7 @@ def _fill(keys, counters, step, first, second):
         first[b], second[b] = _box_muller(u, v)
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def _count(x, thresholds, count):
     """Thresholds below each x; their number is a multiple of 8."""
     count[:] = 0
@@ -148,7 +150,7 @@ def _count(x, thresholds, count):
             count[b] += np.int32(low + high)
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def convert(x, thresholds, values, out):
     """Outputs for pre-activations, one type of float throughout; ``out`` may be ``x``.
 
@@ -172,7 +174,7 @@ def convert(x, thresholds, values, out):
                 result[b] = table[count[b]]
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def convert_noisy(x, thresholds, sigma, values, keys, counters, step, out):
     """As `convert`, with noise of rms ``sigma`` (columns, 1) on each conversion; keys, counters, step as for `normals`."""
     columns, n = x.shape
@@ -194,7 +196,7 @@ def convert_noisy(x, thresholds, sigma, values, keys, counters, step, out):
                     result[b] = table[count[b]]
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def convert_noisy_levels(x, thresholds, sigma, values, keys, counters, step, out):
     """As `convert_noisy`, with a rms of its own for each level: ``sigma`` (columns, levels)."""
     columns, n = x.shape
@@ -226,7 +228,7 @@ def decision(step: int, level: int) -> int:
     return (step + ((level + 1) << 24)) & 0xFFFFFFFF
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def convert_by_step(x, thresholds, sigma, shared, values, keys, ramp_keys, counters, step, passage, out):
     """As `convert_noisy_levels`, with noise ``shared`` (columns, levels) of the ramps; ``passage``: a decision at every step.
 
@@ -269,7 +271,7 @@ def convert_by_step(x, thresholds, sigma, shared, values, keys, ramp_keys, count
                 result[b] = table[count[b]]
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def _add_noise(x, variance, keys, counters, step):
     columns, n = x.shape
     noise = np.empty((2, n), np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,13 @@ import numpy as np
 
 from cosim.network import Layer, Network
 from cosim.network.cells import Cell, Gate, Matrix
-from netlists.array import Pwm
 from netlists.converter import charge_capacitance
-from netlists.ramp import RampProgram
-from netlists.technology import RampCircuit, noise
+from netlists.technology import noise
 
 from .column_effects import column_gains
 from .hardware import Arrays, Hardware
 from .pulses import PwmInputs
-from .weights import placed_cells
+from .weights import folded, placed_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +130,7 @@ class MappedPairs:
     Attributes
     ----------
     conductance : ndarray (2 rows, columns)
-        Siemens.
-    cells : ndarray of bool (2 rows, columns)
-        Crossings that have cells.
+        Siemens; the bias may have several rows.
     scale : float
         Siemens per unit of a weight times its row's scale, as the columns' ends are taken to see them.
     gain : float
@@ -144,7 +140,6 @@ class MappedPairs:
     """
 
     conductance: np.ndarray
-    cells: np.ndarray
     scale: float
     gain: float
     load: np.ndarray
@@ -152,9 +147,11 @@ class MappedPairs:
 
 def mapped_pairs(at: MatrixPlace, arrays: Arrays) -> MappedPairs:
     """The cells of a matrix as pairs of rows; its largest scaled weight takes the whole conductance range on ideal wires."""
-    pairs = placed_cells(at.weights * at.row_scale[:, None], at.matrix.connected(), arrays)
-    cells = np.repeat(at.matrix.connected(), 2, axis=0)
-    return MappedPairs(pairs.conductance, cells, pairs.scale, pairs.gain, np.where(cells, pairs.conductance, 0.0).sum(axis=0))
+    connected = at.matrix.connected()
+    pairs = placed_cells(at.weights * at.row_scale[:, None], connected, arrays, bias=at.matrix.bias)
+    there = np.repeat(connected, 2, axis=0)
+    load = np.where(there, folded(pairs.conductance, len(connected), "rows"), 0.0).sum(axis=0)
+    return MappedPairs(pairs.conductance, pairs.scale, pairs.gain, load)
 
 
 def wire_losses(network: Network, hardware: Hardware) -> list[dict[str, Any]]:
@@ -172,7 +169,7 @@ def wire_losses(network: Network, hardware: Hardware) -> list[dict[str, Any]]:
         return []
     rows = []
     for at in matrix_places(network, hardware.pwm):
-        pairs = placed_cells(at.weights * at.row_scale[:, None], at.matrix.connected(), arrays)
+        pairs = placed_cells(at.weights * at.row_scale[:, None], at.matrix.connected(), arrays, bias=at.matrix.bias)
         row = {"matrix": at.key, "compensate": arrays.compensate, "range_left": 1 / pairs.gain, "cell_errors_weigh": pairs.gain}
         rows.append(row | {"weight_error": pairs.error})
     return rows
@@ -188,76 +185,48 @@ def describe_wire_losses(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def integrator_gains(
-    at: MatrixPlace,
-    arrays: Arrays,
-    program: Callable[[str], RampProgram],
-    circuit: RampCircuit,
-    pwm: Pwm,
-    *,
-    settling: float,
-    inverse_gain: float,
-) -> np.ndarray:
+def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0) -> np.ndarray:
     """Gain of each column of a matrix against the mean column of its ramp's group, shape (columns,).
 
-    Parameters
-    ----------
-    program : callable
-        From an activation to its ramp.
-    settling, inverse_gain
-        As for `column_gains`.
+    ``faster`` is how many times as fast the op-amps of this matrix are.
     """
-    mapped = mapped_pairs(at, arrays)
-    out = np.ones(len(mapped.load))
-    if not settling and not inverse_gain:
+    arrays, integrators = hardware.arrays, hardware.integrators
+    out = np.ones(at.matrix.shape[1])
+    if arrays is None or integrators is None or not (integrators.settling or integrators.inverse_gain):
         return out
-    for (activation, full_scale), columns in at.ramp_groups.items():
-        charge = charge_capacitance(program(activation), circuit, pwm, mapped.scale, full_scale=full_scale)
-        load = mapped.load[columns]
-        out[columns] = column_gains(load, charge, pwm.duration, settling=settling, inverse_gain=inverse_gain)
-    return out
-
-
-def integrator_noise(
-    at: MatrixPlace,
-    arrays: Arrays,
-    program: Callable[[str], RampProgram],
-    circuit: RampCircuit,
-    pwm: Pwm,
-    *,
-    opamp: float = 0.0,
-    temperature: float = 0.0,
-    decided: Collection[str] = (),
-) -> np.ndarray:
-    """Rms noise of each column's sum at its decisions, units of a pre-activation, shape (columns,).
-
-    All cells lie at the summing node as long as pulses may last: the op-amp's noise and the cells' thermal noise integrate; the
-    reset leaves kT/C; at a decision the op-amp of the ramp, at unity gain, adds its own (`netlists.technology.noise`).
-
-    Parameters
-    ----------
-    opamp : float
-        Rms noise of an op-amp at unity gain, volts; the density of what integrates goes with it.
-    temperature : float
-        Kelvin; 0: no thermal noise.
-    decided : collection of str
-        Activations whose ramps have the op-amps' noise at a decision already, as fitted ones: what was integrated is left.
-    """
     mapped = mapped_pairs(at, arrays)
-    out = np.zeros(len(mapped.load))
     for (activation, full_scale), columns in at.ramp_groups.items():
-        ramp, load = program(activation), mapped.load[columns]
-        charge = charge_capacitance(ramp, circuit, pwm, mapped.scale, full_scale=full_scale)
-        c_f = max(charge - float(load.mean()) / (2 * np.pi * circuit.gbw), 0.1 * charge)
-        variance = np.zeros(len(load))
-        if opamp:
-            integrated = noise.opamp_noise(opamp, circuit.gbw, load, c_f, pwm.duration, _DENSITY * opamp) ** 2
-            variance = np.maximum(integrated - opamp**2, 0.0) if activation in decided else integrated + opamp**2
-        if temperature:
-            variance += noise.thermal_noise(load, c_f, pwm.duration, temperature) ** 2 + noise.reset_noise(c_f, temperature) ** 2
-        out[columns] = np.sqrt(variance) * full_scale / ramp.volts_per_unit(circuit)
+        out[columns] = column_gains(
+            mapped.load[columns],
+            charge_capacitance(
+                hardware.program(activation), integrators.circuit, integrators.pwm, mapped.scale, full_scale=full_scale
+            ),
+            integrators.pwm.duration,
+            settling=integrators.settling / faster,
+            inverse_gain=integrators.inverse_gain,
+        )
     return out
 
 
-_DENSITY = noise.OPAMP_DENSITY / noise.OPAMP_NOISE
-"""Input noise density of an op-amp for a volt of noise at unity gain, 1/sqrt(Hz)."""
+def integrator_noise(at: MatrixPlace, hardware: Hardware) -> np.ndarray:
+    """Rms noise that each column's integrator has gathered when it is converted, units of a pre-activation, shape (columns,).
+
+    All cells lie at the summing node as long as pulses may last: the op-amp's noise and the heat of the cells integrate, and the
+    reset leaves kT/C (`netlists.technology.noise`). What the op-amp adds at a decision is the ramp's, as the comparator's noise.
+    """
+    arrays, integrators = hardware.arrays, hardware.integrators
+    out = np.zeros(at.matrix.shape[1])
+    if arrays is None or integrators is None or not (integrators.opamp_noise or integrators.heat):
+        return out
+    mapped, circuit, time = mapped_pairs(at, arrays), integrators.circuit, integrators.pwm.duration
+    for (activation, full_scale), columns in at.ramp_groups.items():
+        program, load = hardware.program(activation), mapped.load[columns]
+        charge = charge_capacitance(program, circuit, integrators.pwm, mapped.scale, full_scale=full_scale)
+        c_f = max(charge - float(load.mean()) / (2 * np.pi * circuit.gbw), 0.1 * charge)
+        unity = integrators.opamp_noise
+        density = noise.OPAMP_DENSITY / noise.OPAMP_NOISE * unity
+        variance = np.maximum(noise.opamp_noise(unity, circuit.gbw, load, c_f, time, density) ** 2 - unity**2, 0.0)
+        if heat := integrators.heat:
+            variance = variance + noise.thermal_noise(load, c_f, time, heat) ** 2 + noise.reset_noise(c_f, heat) ** 2
+        out[columns] = np.sqrt(variance) * full_scale / program.volts_per_unit(circuit)
+    return out

@@ -17,8 +17,8 @@ class PwmInputs:
 
     Attributes
     ----------
-    bits : int
-        Of an input or a state, sign included.
+    bits : int or None
+        Of an input or a state, sign included; None: pulses of any width, neither rounded nor clipped.
     input_range : float
         Magnitude of a network input that takes the longest pulse; larger ones are clipped. Assumption: 4, four standard
         deviations of features scaled to a deviation of 1.
@@ -26,15 +26,18 @@ class PwmInputs:
         The same for states and for the outputs of a layer below; None takes the cell's own largest output.
     """
 
-    bits: PwmBits = 5
+    bits: PwmBits | None = 5
     input_range: Positive = 4.0
     state_range: Positive | None = None
 
     @property
     def max_code(self) -> int:
-        return Pwm(n_in=self.bits).max_code
+        """Largest code; 0 for pulses of any width."""
+        return 0 if self.bits is None else Pwm(n_in=self.bits).max_code
 
     def quantize(self, values: np.ndarray, full_scale: float) -> np.ndarray:
         """Values that the nearest codes stand for, type kept: the rule of `netlists.array.pwm.Pwm.encode`."""
+        if self.bits is None:
+            return values
         codes = np.clip(np.rint(values * (self.max_code / full_scale)), -self.max_code, self.max_code)
         return codes * values.dtype.type(full_scale / self.max_code)

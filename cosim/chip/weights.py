@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from netlists.array import ArraySolver, Crossbar, WiredPairs, pair_halves, signed_conductance, wired_pairs
 
+from .device_effects import drawn_curvature, read_through
 from .hardware import Arrays
 
 OPEN = 1e-15
@@ -41,7 +41,8 @@ def effective_weights(
     row_scale: np.ndarray,
     arrays: Arrays,
     rng: np.random.Generator,
-    seen_as: Callable[[np.ndarray], np.ndarray] | None = None,
+    *,
+    bias: bool = False,
 ) -> EffectiveWeights:
     """Program a matrix, read it back through its wires.
 
@@ -52,53 +53,74 @@ def effective_weights(
         Crossings that have cells.
     row_scale : ndarray (rows,)
         Input that takes the longest pulse; a row's cells hold the weight times this.
-    seen_as : callable or None
-        From the conductances of drawn cells, siemens, to those that reads see, same shape: what verification has not seen.
+    bias : bool
+        Whether the last row is a bias.
 
     Notes
     -----
     Read noise that lasts is drawn once a chip, the rest once a cell and conversion; a conversion's sum of independent Gaussian
     errors is one Gaussian with the sum of the variances, which is exact. Wires are left out of that variance.
     """
-    pairs = placed_cells(weights * row_scale[:, None], connected, arrays)
-    g = drawn_cells(pairs.conductance, connected, arrays, rng)
-    if seen_as is not None:
-        g = np.where(g == OPEN, OPEN, seen_as(g))
-    seen = through_wires(g, arrays) if arrays.wired else g
+    pairs = placed_cells(weights * row_scale[:, None], connected, arrays, bias=bias)
+    g = drawn_cells(pairs.conductance, connected, arrays, rng, bias=bias)
+    seen = folded(through_wires(g, arrays) if arrays.wired else g, len(weights), arrays.layout)
     unit = pairs.scale * row_scale[:, None]
     effective = np.where(connected, signed_conductance(seen, arrays.layout) / unit, 0.0)
     variance = None
     if arrays.profile.read_sigma > 0:
-        squares = pair_halves(np.where(g == OPEN, 0.0, arrays.profile.fresh_sigma_at(g) ** 2), arrays.layout)
-        variance = (squares[0] + squares[1]) / unit**2
+        squares = np.where(g == OPEN, 0.0, arrays.profile.fresh_sigma_at(g) ** 2)
+        variance = sum(pair_halves(folded(squares, len(weights), arrays.layout), arrays.layout)) / unit**2
     return EffectiveWeights(effective, row_blocks(len(weights), arrays), variance)
 
 
-def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays) -> WiredPairs:
+def folded(cells: np.ndarray, rows: int, layout: str) -> np.ndarray:
+    """What the ``rows`` of a matrix have together, shape (2 rows, ...) or (rows, ...): the rows of its bias are driven alike."""
+    high = 2 if layout == "rows" else 1
+    split = cells[high * (rows - 1) :].reshape(-1, high, cells.shape[1])
+    return cells if len(split) == 1 else np.concatenate([cells[: high * (rows - 1)], split.sum(axis=0)])
+
+
+def _bias_split(matrix: np.ndarray, arrays: Arrays, bias: bool, part: float = 1.0) -> np.ndarray:
+    """A matrix (rows, ...) with as many rows for its bias as the arrays have, each ``part`` of it."""
+    if not bias or arrays.bias_rows == 1:
+        return matrix
+    return np.concatenate([matrix[:-1], np.repeat(matrix[-1:] * part if part != 1 else matrix[-1:], arrays.bias_rows, axis=0)])
+
+
+def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays, *, bias: bool = False) -> WiredPairs:
     """Where the cells of a matrix (rows, columns), in units of the longest pulse, are to be programmed, and what a unit is then.
 
     Behind wires it takes a solution of the arrays or more, so that the last ones are kept.
     """
+    scaled, connected = _bias_split(scaled, arrays, bias, 1 / arrays.bias_rows), _bias_split(connected, arrays, bias)
     if arrays.w_max is not None:
         scaled = np.clip(scaled, -arrays.w_max, arrays.w_max)
     if not arrays.wired:
         return wired_pairs(scaled, arrays.profile, None, layout=arrays.layout, w_max=arrays.w_max)
-    return _placed(_Matrix.of(scaled, connected), replace(arrays, profile=arrays.profile.without_variation(), drift_time=None))
+    return _placed(
+        _Matrix.of(scaled, connected),
+        replace(arrays, profile=arrays.profile.without_variation(), drift_time=None, curvature=0.0, access=0.0),
+    )
 
 
-def drawn_cells(targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator) -> np.ndarray:
-    """Conductances of a chip's cells, siemens, shape of ``targets``; `OPEN` where there is no cell.
+def drawn_cells(
+    targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator, *, bias: bool = False
+) -> np.ndarray:
+    """Conductances of a chip's cells as reads see them: written, relaxed, stuck, with the read noise that
+    lasts, behind what verification has not seen.
 
-    They are written, relax, are stuck, and are read with the noise that lasts.
+    Siemens, shape of ``targets``; `OPEN` where there is no cell.
     """
     # One stream for each source: switching one off leaves the others' draws alone.
-    program, stuck, drift, reading = rng.spawn(4)
+    program, stuck, drift, curve, reading = rng.spawn(5)
     g = arrays.profile.programmed(targets, program)
     if arrays.drift_time is not None:
         g = arrays.profile.relaxed(g, targets, arrays.drift_time, drift)
     g = arrays.profile.stuck(g, stuck)
     g = np.maximum(g + arrays.profile.lasting_noise(g, reading), OPEN)
-    return np.where(_cells(connected, arrays.layout), g, OPEN)
+    if arrays.curvature or arrays.access:
+        g = read_through(g, drawn_curvature(arrays.curvature, g.shape, curve), arrays.access, arrays.v_read)
+    return np.where(_cells(_bias_split(connected, arrays, bias), arrays.layout), g, OPEN)
 
 
 def through_wires(g: np.ndarray, arrays: Arrays) -> np.ndarray:

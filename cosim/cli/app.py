@@ -1,11 +1,12 @@
 """The application: one entry point, one way to answer, one way to fail.
 
 Answers go to stdout, as text or with ``--json`` as one JSON value; progress and errors go to stderr. Exit code 2 is bad
-use, 1 a failure, 130 an interruption.
+use, 1 a failure, 130 Ctrl-C, 143 and 129 SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
@@ -17,8 +18,9 @@ from typer.core import TyperGroup
 from netlists.errors import InputError, ToolkitError
 
 from . import tasks
-from .commands import INTERRUPTED, Entry, Interrupted, group
+from .commands import Entry, Interrupted, group
 from .output import note
+from .signals import exit_code, listen
 
 FLAGS = {
     "Permissions(files=True)": "--allow-files",
@@ -36,9 +38,13 @@ FLAGS = {
 }
 """What messages of the layers below say, as it is said on the command line."""
 
+TRACEBACK = "NLADC_COSIM_TRACEBACK"
+"""With this in the environment an error that the toolkit did not foresee ends in a traceback."""
+
 HELP = """From a SPICE netlist of an in-memory ramp converter to the accuracy of a recurrent network.
 
-Start with `cosim doctor`, then `cosim study demo`."""
+Start with `cosim doctor`, then `cosim study demo`. Exit codes: 0 done, 1 failed, 2 wrong use, 128 + n ended by signal n
+(130 Ctrl-C; what is finished is kept)."""
 
 
 NETLISTS = {
@@ -51,6 +57,7 @@ COMMANDS: dict[str, Entry] = {
     "doctor": "doctor:doctor",
     "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
     "simulate": "circuits.simulate:simulate",
+    "comparator": "circuits.comparator:comparator",
     "blocks": "circuits.blocks:blocks",
     "device": "circuits.device:device",
     "write-verify": "circuits.write_verify:write_verify",
@@ -98,32 +105,54 @@ def version(
 
 def application() -> TyperGroup:
     """The group of all commands."""
-    return group(HELP, COMMANDS.copy, version)
+    return group(HELP, COMMANDS.copy, version, completion=True)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command (the process's own arguments by default) and return its exit code."""
     try:
-        application()(args=arguments, prog_name="cosim")
+        code = application()(args=arguments, prog_name="cosim", standalone_mode=False)
+        if code == exit_code(KeyboardInterrupt()):
+            note("interrupted")
+        return code if isinstance(code, int) else 0
     except InputError as e:
         note(f"error: {_with_flags(e)}")
         return 2
     except ToolkitError as e:
         note(f"error: {_with_flags(e)}")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as e:
         note("interrupted")
-        return INTERRUPTED
+        return exit_code(e)
     except BrokenPipeError:
         # The reader (head, less) went away; there is nobody left to tell.
         sys.stderr.close()
         return 1
+    except OSError as e:
+        note(f"error: {f'{e.filename}: ' if e.filename else ''}{e.strerror or e}")
+        return 1
+    except MemoryError as e:
+        note(f"error: out of memory ({e})")
+        return 1
+    except Exception as e:
+        if isinstance(said := getattr(e, "exit_code", None), int) and (words := getattr(e, "format_message", None)):
+            # Wrong use, as the command-line library puts it.
+            note(_usage(words(), getattr(getattr(e, "ctx", None), "command_path", "cosim")))
+            return said
+        if TRACEBACK in os.environ:
+            raise
+        note(f"error: {type(e).__name__}: {str(e)[:500]} (a fault of this toolkit: set {TRACEBACK}=1 to see where)")
+        return 1
     except SystemExit as e:
         # Where Ctrl-C met the command-line library first, all it leaves is this code.
-        if e.code == INTERRUPTED and not isinstance(e, Interrupted):
+        if e.code == exit_code(KeyboardInterrupt()) and not isinstance(e, Interrupted):
             note("interrupted")
         return e.code if isinstance(e.code, int) else int(e.code is not None)
-    return 0
+
+
+def _usage(words: str, command: str) -> str:
+    """A line about wrong use; help, which is many lines, as it is."""
+    return words if "\n" in words else f"error: {words[:1].lower()}{words[1:].rstrip('.')} (see `{command} --help`)"
 
 
 def _with_flags(error: Exception) -> str:
@@ -135,4 +164,13 @@ def _with_flags(error: Exception) -> str:
 
 def main() -> None:
     """Entry point of the ``cosim`` command."""
-    sys.exit(run())
+    listen()
+    code = run()
+    try:
+        sys.stdout.flush()
+    except OSError as e:
+        # The interpreter would try again as it ends, and print a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        note(f"error: the answer cannot be written ({e.strerror})")
+        code = 1
+    sys.exit(code)

@@ -19,12 +19,13 @@ from netlists.errors import InputError
 from .fields import expand
 from .inputs import check_outputs, name_flags
 from .output import note
+from .signals import exit_code
 
 Entry = str | TyperGroup | Callable[..., Any]
 """A command: ``module:function`` below `cosim.cli`, a group, or a function."""
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 plus the signal's number."""
+
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
 class Interrupted(SystemExit):
@@ -53,10 +54,10 @@ class Command(TyperCommand):
             return super().invoke(ctx)
         except InputError as e:
             raise InputError(name_flags(str(e), ctx)) from e
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as e:
             line = getattr(self.callback, "kept", "")
             note(f"interrupted: {line}" if line else "interrupted")
-            raise Interrupted(INTERRUPTED) from None
+            raise Interrupted(exit_code(e)) from None
 
 
 class CommandGroup(TyperGroup):
@@ -73,6 +74,14 @@ class CommandGroup(TyperGroup):
             return entry
         return made(cmd_name, entry)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from netlists.check_rules import near
+
+            ctx.fail(f"no such command {name!r}{near(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The names and first lines of the commands, read without importing them."""
         entries = self.entries()
@@ -82,19 +91,28 @@ class CommandGroup(TyperGroup):
 
 
 def group(
-    help: str, entries: Callable[[], Mapping[str, Entry]], callback: Callable[..., Any] | None = None, alone: bool = False
+    help: str,
+    entries: Callable[[], Mapping[str, Entry]],
+    callback: Callable[..., Any] | None = None,
+    *,
+    alone: bool = False,
+    completion: bool = False,
 ) -> TyperGroup:
-    """A group of commands, with the options of a ``callback``, which answers ``alone`` when no command of it is named."""
+    """A group of commands, with the options of a ``callback``, which answers ``alone`` when no command of it is named.
+
+    With ``completion`` it has options that let a shell complete its commands and options.
+    """
     application = typer.Typer(
         cls=CommandGroup,
+        context_settings=HELP_OPTIONS,
         help=help,
         no_args_is_help=not alone,
         invoke_without_command=alone,
         callback=callback,
-        add_completion=False,
+        add_completion=completion,
         rich_markup_mode=None,
     )
-    out = get_group(application)
+    out = (get_command if completion else get_group)(application)
     assert isinstance(out, CommandGroup)
     out.entries = entries
     return out
@@ -103,7 +121,7 @@ def group(
 def made(name: str, entry: Any) -> Any:
     """The command of a function."""
     application = typer.Typer(add_completion=False, rich_markup_mode=None)
-    application.command(name, cls=Command)(expand(loaded(entry)))
+    application.command(name, cls=Command, context_settings=HELP_OPTIONS)(expand(loaded(entry)))
     return get_command(application)
 
 

@@ -11,6 +11,9 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import typer
+from typer.models import ArgumentInfo, OptionInfo
+
+from .options import number
 
 if TYPE_CHECKING:
     from netlists.checks import FieldOf
@@ -105,10 +108,22 @@ def expand(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(**{name: build(given) for name, (_, build) in parts.items()})
 
     parameters = [p for several, _ in parts.values() for p in several]
+    for p in parameters:
+        _take_suffixes(p.annotation)
     command.__dict__.update(vars(function), __signature__=inspect.Signature(parameters))
     command.__name__, command.__doc__ = function.__name__, function.__doc__
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
+
+
+def _take_suffixes(hint: Any) -> None:
+    """Lets an option for a number take it with a SPICE suffix."""
+    kind, *others = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
+    if kind is float or set(typing.get_args(kind)) == {float, type(None)}:
+        for option in others:
+            if isinstance(option, (OptionInfo, ArgumentInfo)) and option.parser is None:
+                option.parser = number
+                option.metavar = option.metavar or "FLOAT"
 
 
 def _parts(name: str, hint: Any, default: Any) -> tuple[list[inspect.Parameter], Build]:

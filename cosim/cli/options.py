@@ -31,6 +31,15 @@ Set = Annotated[
 MaxInl = Annotated[float, typer.Option(help="Yield limit of max |INL|, input-referred LSB.")]
 MaxDnl = Annotated[float, typer.Option(help="Yield limit of max |DNL|, LSB.")]
 
+Columns = Annotated[
+    str, typer.Option(help="Whose figures: calibrating (the column that calibrated the ramp), any (other one) or all (the worst).")
+]
+
+
+def whose(columns: str, number: int) -> str:
+    """The columns that a figure is of, in words; ``number`` is how many a chip has."""
+    return {"calibrating": "calibrating column", "any": "any other column", "all": f"all {number} columns of a chip"}[columns]
+
 
 def workers(jobs: int) -> int:
     """Number of worker processes: ``jobs``, or every core for 0."""
@@ -39,6 +48,16 @@ def workers(jobs: int) -> int:
     if jobs < 0:
         raise InputError(f"jobs={jobs}: must be 0 (every core) or more")
     return jobs or joblib.cpu_count()
+
+
+def number(text: str) -> float:
+    """The number of a text: ``2e-9``, or as SPICE writes it, ``2n``, ``2ns``, ``1.5meg``; `ValueError` if it is none."""
+    from netlists.spice import spice_number
+
+    try:
+        return float(text)
+    except ValueError:
+        return spice_number(text)
 
 
 def numbers_from(items: Iterable[str] | None, flag: str, form: str, example: str) -> dict[str, float]:
@@ -53,15 +72,23 @@ def numbers_from(items: Iterable[str] | None, flag: str, form: str, example: str
     for item in items or ():
         name, separator, text = (part.strip() for part in item.partition("="))
         try:
-            value = float(text)
+            value = number(text)
         except ValueError:
             separator = ""
         if not separator:
-            raise InputError(f"{flag} {item!r}: must be {form} with a number in SI units, such as {example}")
+            raise InputError(f"{flag} {item!r}: must be {form} with a number in SI units or with a SPICE suffix, such as {example}")
         if name in found:
             raise InputError(f"{flag} {name}: is given twice")
         found[name] = value
     return found
+
+
+def floats_from(text: str, flag: str) -> tuple[float, ...]:
+    """Numbers of ``-40,125``; none of an empty text; `InputError` for anything else."""
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise InputError(f"{flag} {text!r}: must be numbers with commas between, such as -40,125") from None
 
 
 def columns_from(text: str, flag: str, columns: int | None = None) -> tuple[int, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, ClassVar
 
 import typer
 
-from characterization.plan import DEFAULT_PROFILE, RampPlan, Variation
+from characterization.plan import CALIBRATIONS, DEFAULT_PROFILE, RampPlan, Variation
 from netlists.errors import InputError
 from netlists.function import ACTIVATIONS
 from netlists.outside import Wiring, load_user_subcircuit
@@ -115,13 +115,22 @@ class ChipOptions(RampOptions):
     """Drawn chips of a ramp converter as options describe them."""
 
     seed: o.Seed = 0
+    calibration: Annotated[str, typer.Option(help=f"How chips are calibrated: {', '.join(CALIBRATIONS)}.")] = RampPlan.calibration
+    columns_: Annotated[int, typer.Option("--n-columns", help="Columns of a chip that share the ramp.")] = RampPlan.columns
+    trim_reach: Annotated[
+        float | None,
+        typer.Option(
+            metavar="VOLTS", help="Largest shift of a column's trimming cells (--calibration per-column). Default: 4 sigma."
+        ),
+    ] = None
     no_variation: Annotated[bool, typer.Option("--no-variation", help="Every chip exactly as programmed, no noise.")] = False
 
     NOT_OF_THE_PLAN: ClassVar = ("allow_files",)
 
     def plan(self) -> RampPlan:
         """The plan of the chips; raises as a ramp's."""
-        return self._plan(self.seed, not self.no_variation)
+        plan = self._plan(self.seed, not self.no_variation)
+        return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach)
 
 
 def only_the_plan_file(context: typer.Context, *more: str) -> None:

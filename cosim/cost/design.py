@@ -55,6 +55,8 @@ class Design:
         Largest array, in weights; None: one array for each matrix.
     calibration_cells : int
         Of each ramp column.
+    column_trim : bool
+        A pair of trimming cells a column, in a row of its own that is driven like an input (calibration ``per-column``).
     comparator_offset : float
         Offset (sigma) that the comparators are sized for, volts. Gate area, and with it area and power, go as its inverse square.
         Source of the area: Pelgrom et al., IEEE JSSC 24, 1433 (1989); that power follows is an assumption.
@@ -100,6 +102,7 @@ class Design:
     max_rows: Many | None = None
     max_columns: Many | None = None
     calibration_cells: Annotated[int, Whole(1, 32)] = 5
+    column_trim: bool = False
     comparator_offset: Annotated[float, Number(above=0, high=1, unit="V")] = MEASURED_STATISTICS["comparator_offset_sigma"]
     charge_loss: Part = 0.25
     node: Node = 130.0

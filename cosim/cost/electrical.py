@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 from itertools import pairwise
 
+from characterization.plan import TRIM_SIGMAS
 from netlists.ramp import program_ramp
 from netlists.technology import RampCircuit, load_profile
 
@@ -18,6 +19,15 @@ def mac_cell_energy(array: ArrayShape, design: Design) -> float:
     """Energy of all cells of an array in one multiply-accumulate, joules: ``V_read^2 G t`` summed over pairs at the mean input."""
     time = design.mean_input * design.max_code * design.t_unit
     return array.rows * array.columns * design.v_read**2 * design.pair_conductance(array.mean_weight) * time
+
+
+def trimming_cell_energy(design: Design) -> float:
+    """Energy of the trimming cells of one column in a conversion, joules, at the longest pulse.
+
+    The mean trim is a fifth of the reach: the mean magnitude of a normal number over `characterization.plan.TRIM_SIGMAS`.
+    """
+    pulse = design.max_code * design.t_unit
+    return design.v_read**2 * pulse * design.pair_conductance(math.sqrt(2 / math.pi) / TRIM_SIGMAS)
 
 
 def ramp_cell_energy(activation: str, design: Design) -> float:

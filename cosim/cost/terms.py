@@ -8,7 +8,7 @@ from functools import lru_cache
 from netlists.technology import MEASURED_STATISTICS
 
 from .design import Design
-from .electrical import column_capacitance, mac_cell_energy, opamp_size, ramp_capacitance, ramp_cell_energy
+from .electrical import column_capacitance, mac_cell_energy, opamp_size, ramp_capacitance, ramp_cell_energy, trimming_cell_energy
 from .figures import all_figures, figure
 from .scaling import SIMULATED_NODE, SIMULATED_SUPPLY, analog_power_factor, area_factor, energy_factor, nominal_supply
 from .shape import ArrayShape, DigitalWork
@@ -17,6 +17,7 @@ STEP, INFERENCE = "time step", "inference"
 CELL_ENERGY = "V_read^2 G t, held against ngspice"
 FIGURES = {
     "weight cells": ("cell_area",),
+    "trimming cells": ("cell_area",),
     "row drivers": ("driver_energy", "driver_gates", "layout_factor"),
     "input registers": ("register_energy",),
     "column integrators": ("integrator_power", "integrator_gates", "capacitor_density", "layout_factor"),
@@ -113,7 +114,7 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
     c_mac = column_capacitance(array, d)
     c_ramp = sum(ramp_capacitance(a, d) for a in ramps) / len(ramps)
     gates = {n: figure(f"{n}_gates").value * layout for n in ("integrator", "comparator", "counter", "driver", "hold_switch")}
-    drivers, switches, registers = rows * column_tiles, columns * row_tiles, rows * d.n_in
+    drivers, switches, registers = (rows + d.column_trim) * column_tiles, columns * row_tiles, rows * d.n_in
     # Counting to a pulse's end flips two bits a count.
     flips = rows * (d.n_in + 2 * d.mean_input * d.max_code)
 
@@ -136,6 +137,8 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
         term("comparators", columns, columns * comparator * size * d.t_ramp, columns * gates["comparator"] * size),
         term("latches and counters", columns, columns * step, columns * gates["counter"] * d.bits / _MEASURED_BITS),
     ]
+    if d.column_trim:
+        terms.insert(1, term("trimming cells", 2 * columns, columns * trimming_cell_energy(d), 2 * columns * cell))
     if d.converter != "ramp":
         # Each column's code passes through one of k digital units.
         cycle, unit = _product_and_sum(at, d.bits / 8)

@@ -13,7 +13,7 @@ import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import part_sequences
-from cosim.chip import Hardware, LinearAdc, describe_wire_losses, wire_losses
+from cosim.chip import CircuitRamp, Hardware, LinearAdc, describe_wire_losses, wire_losses
 from cosim.network import Network
 from cosim.tasks import CharacterTask, SequenceSet, Task, load_data
 from netlists.checks import is_whole
@@ -243,12 +243,12 @@ def compare(
     check_ramps(network, hardware)
     data = load_data(name) if task is None or isinstance(task, str) else task
     varied = hardware.random or hardware.drawn_chips() is not None
-    drawing, resampling = part_sequences(seed, 4)[2:]
+    resampling = part_sequences(seed, 4)[3]
     on = _test_set(data, characters, resampling)
     how: dict[str, Any] = {"engine": engine, "threads": threads}
     exact = on.judge(network, Hardware(), 1, None, **how)[0]
     ideal = on.judge(network, ideal_hardware(hardware), 1, None, **how)[0]
-    real = on.judge(network, hardware, chips if varied else 1, np.random.default_rng(drawing), **how)
+    real = on.judge(network, hardware, chips if varied else 1, seed, **how)
     each = real.mean(axis=1, dtype=np.float64).tolist()
     return Comparison(
         task=data.name,
@@ -299,7 +299,7 @@ class _Sequences:
     test: SequenceSet
     items = "sequences"
 
-    def judge(self, network: Network, on: Hardware, chips: int, rng: np.random.Generator | None, **how: Any) -> np.ndarray:
+    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, **how: Any) -> np.ndarray:
         """Which answers are right, shape (chips, sequences)."""
         # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
         return evaluate(network, self.test, on, chips, rng, dtype=np.float64, **how).correct
@@ -320,7 +320,7 @@ class _Text:
     resampling: np.random.SeedSequence
     items = "characters"
 
-    def judge(self, network: Network, on: Hardware, chips: int, rng: np.random.Generator | None, **how: Any) -> np.ndarray:
+    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, **how: Any) -> np.ndarray:
         """Bits of surprise, shape (chips, characters)."""
         return evaluate_text(network, self.test, on, chips, rng, **how).bits
 
@@ -345,15 +345,15 @@ def ideal_hardware(hardware: Hardware) -> Hardware:
         ramps = {a: None if r is None else _as_designed(r) for a, r in hardware.ramps.items()}
     if hardware.adc is not None:
         adc = LinearAdc(hardware.adc.bits, hardware.adc.x_max, table_bits=hardware.adc.table_bits)
-    exact: dict[str, Any] = dict.fromkeys(("arrays", "pwm", "v_read", "temperature", "supply"))
-    return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, circuit_noise=False, drift_time=None, **exact)
+    exact: dict[str, Any] = dict.fromkeys(("arrays", "integrators", "pwm", "drift_time", "v_read", "temperature", "supply"))
+    return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, **exact)
 
 
-def _as_designed(ramp: RampDraw | RampModel) -> RampDraw:
+def _as_designed(ramp: RampDraw | RampModel | CircuitRamp) -> RampDraw:
     if isinstance(ramp, RampDraw):
         return RampDraw.ideal(ramp.activation, ramp.bits)
     # Its plan may place the output levels in another way than the activation does by default.
-    program = ramp.program
+    program = ramp.plan.program() if isinstance(ramp, CircuitRamp) else ramp.program
     return RampDraw(ramp.activation, ramp.bits, program.x[None], np.zeros((1, 1)), np.zeros(()), program.values)
 
 

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from cosim.chip import ENGINES, Chip, ChipPath, Hardware, draw_chip
 from cosim.network import LANES, Network, padded, run_layer, run_network
 from cosim.tasks import SequenceSet
+from netlists.checks import Seed, check
 from netlists.errors import InputError
 
 LANE_COLUMNS = 2**17
@@ -69,7 +70,7 @@ def draw_chips(
     network: Network,
     hardware: Hardware,
     chips: int | Sequence[int],
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
     *,
     dtype: type = np.float32,
 ) -> list[Chip]:
@@ -87,7 +88,7 @@ def evaluate(
     data: SequenceSet,
     hardware: Hardware | None = None,
     chips: int | Sequence[int] | Sequence[Chip] | None = None,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
     *,
     identities: np.ndarray | None = None,
     engine: str = "numba",
@@ -105,8 +106,8 @@ def evaluate(
     chips : int, sequence of int, sequence of Chip, or None
         How many chips to draw, or the numbers of those to draw, or chips from `draw_chips`. None: one, or as many as the hardware's
         ramps describe. Chip i is the same whichever others run.
-    rng : Generator or None
-        Needed when chips are drawn or conversions are noisy; one number is taken from it, the seed of everything.
+    rng : Generator, int or None
+        Needed when chips are drawn or conversions are noisy: the seed of everything, or a generator that one is taken from.
     identities : ndarray of int (sequences,) or None
         Number of each sequence for the noise of its conversions; None counts from 0. Give it to keep a sequence's noise when
         sequences are picked or change places.
@@ -162,7 +163,7 @@ def evaluate_text(
     symbols: np.ndarray,
     hardware: Hardware | None = None,
     chips: int | Sequence[int] | Sequence[Chip] | None = None,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
     *,
     streams: int = 64,
     warm_up: int = 100,
@@ -259,7 +260,9 @@ def _paths(chip: Chip, engine: str) -> list[list[ChipPath]]:
     return [[ChipPath(cell, chip.hardware, engine, chip.dtype) for cell in layer] for layer in chip.layers]
 
 
-def _indices(hardware: Hardware, chips: int | Sequence[int] | None, rng: np.random.Generator | None) -> tuple[Sequence[int], int]:
+def _indices(
+    hardware: Hardware, chips: int | Sequence[int] | None, rng: np.random.Generator | int | None
+) -> tuple[Sequence[int], int]:
     """Numbers of the chips to draw and the seed of everything."""
     described = hardware.drawn_chips()
     if chips is None:
@@ -273,15 +276,17 @@ def _indices(hardware: Hardware, chips: int | Sequence[int] | None, rng: np.rand
         among = "below 0" if described is None else f"not among the {described} drawn chips, 0..{described - 1}"
         raise InputError(f"chips: {bad[0]} is {among}")
     if hardware.random and rng is None:
-        raise InputError("rng=None: chips are drawn or conversions are noisy; give a numpy Generator to draw from")
-    return numbers, 0 if rng is None else int(rng.integers(2**63))
+        raise InputError("rng=None: chips are drawn or conversions are noisy; give a seed, or a numpy Generator to draw from")
+    if isinstance(rng, np.random.Generator):
+        return numbers, int(rng.integers(2**63))
+    return numbers, 0 if rng is None else check(Seed, rng, "rng")
 
 
 def _chip_groups(
     network: Network,
     hardware: Hardware,
     chips: int | Sequence[int] | Sequence[Chip] | None,
-    rng: np.random.Generator | None,
+    rng: np.random.Generator | int | None,
     dtype: type,
     engine: str,
 ) -> Iterator[Sequence[Chip]]:

@@ -12,7 +12,7 @@ from characterization.chips import draw, examine, measure
 from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
 from characterization.resume import Parts
-from characterization.streams import LoopSource, loop_stream
+from characterization.streams import ChipSource, LoopSource, chip_sequence, loop_stream, ramp_seed
 from cosim.chip import (
     NO_KEYS,
     OPEN,
@@ -27,8 +27,11 @@ from cosim.chip import (
     PwmInputs,
     converted_columns,
     draw_chip,
+    drawn_cells,
+    folded,
     mapped_pairs,
     matrix_places,
+    through_wires,
 )
 from cosim.network import Network
 from cosim.network.cells import Matrix
@@ -109,8 +112,18 @@ class LoopChip:
 
 
 def loop_hardware(settings: LoopSettings) -> Hardware:
-    """What the evaluator runs on, but for what is measured."""
-    return Hardware(bits=settings.bits, pwm=PwmInputs(settings.pwm_bits))
+    """What the evaluator runs on, but for what is measured; without noise no read noise of the cells lasts either."""
+    profile = load_profile(settings.profile)
+    arrays = Arrays(
+        profile if settings.noise else replace(profile, read_sigma=0.0),
+        max_rows=settings.array_rows,
+        max_columns=settings.array_columns,
+        r_row=settings.r_wire,
+        r_col=settings.r_wire,
+        compensate=settings.compensate,
+        bias_rows=settings.bias_rows,
+    )
+    return Hardware(bits=settings.bits, arrays=arrays, pwm=PwmInputs(settings.pwm_bits))
 
 
 def make_chip(network: Network, settings: LoopSettings, parts: Parts | None = None) -> LoopChip:
@@ -129,11 +142,14 @@ def make_chip(network: Network, settings: LoopSettings, parts: Parts | None = No
         A level that ngspice could not find.
     """
     check_columns(network, settings)
-    hardware, profile = loop_hardware(settings), load_profile(settings.profile)
+    hardware = loop_hardware(settings)
+    assert hardware.arrays is not None
     keep: Keep = parts.array if parts else lambda _, compute: compute()
-    ramps = {a: _ramp(a, i, settings, profile, keep) for i, a in enumerate(converted_columns(network))}
+    columns = converted_columns(network)
+    numbers = {a: number for number, a in enumerate(sorted(columns))}
+    ramps = {a: _ramp(a, numbers[a], settings, hardware.arrays.profile, keep) for a in columns}
     places = enumerate(matrix_places(network, hardware.pwm))
-    arrays = {at.key: _array(number, at, settings, profile, ramps, keep) for number, at in places}
+    arrays = {at.key: _array(number, at, settings, hardware.arrays, ramps, keep) for number, at in places}
     evaluator = draw_chip(network, hardware, 0, settings.seed, np.float64, LoopParts(ramps, arrays))
     first = next(iter(ramps.values()))
     sigma = first.plan.variation.decision_noise if settings.noise else 0.0
@@ -159,19 +175,24 @@ class LoopParts(ChipParts):
         return (ConvertedColumns(slice(0, len(banks)), Converters.join(banks, NO_KEYS)),)
 
 
-def _normal(settings: LoopSettings, source: LoopSource, number: int, sigma: float, n: int) -> np.ndarray:
-    return sigma * loop_stream(settings.seed, source, number).standard_normal(n)
+def _stream(settings: LoopSettings, at: MatrixPlace, source: ChipSource) -> np.random.Generator:
+    """As the evaluator's chip 0 has it."""
+    return np.random.default_rng(chip_sequence(settings.seed, 0, at.layer, at.direction, at.number, source, 0))
+
+
+def _offsets(settings: LoopSettings, at: MatrixPlace, source: ChipSource, sigma: float) -> np.ndarray:
+    return sigma * np.asarray(_stream(settings, at, source).standard_normal(at.matrix.shape[1]))
 
 
 def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceProfile, keep: Keep) -> LoopRamp:
-    """Ramp number ``number`` of the chip: drawn, measured, calibrated."""
+    """Ramp number ``number`` of chip 0: drawn as the evaluator's (`cosim.chip.CircuitRamp`), measured, calibrated."""
     plan = RampPlan(
         activation,
         settings.bits,
         profile=profile,
         level=settings.level,
         comparator=settings.comparator,
-        seed=settings.seed,
+        seed=ramp_seed(settings.seed, number),
         conversions=False,
     )
     plan, warnings = examine(plan)
@@ -179,7 +200,7 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
 
     def calibrated() -> np.ndarray:
         """Conductances, op-amp offset and expected levels in one row."""
-        drawn = draw(plan, np.array([number]))
+        drawn = draw(plan, np.array([0]))
         before = measure(plan.converter, drawn.chips(), held=plan.held)
         if before.status[0] != "ok":
             raise ToolkitError(f"the {activation} ramp of seed {settings.seed}: {before.status[0]} ({before.message[0]})")
@@ -198,12 +219,15 @@ def _not_needed(conductance: np.ndarray) -> np.ndarray:
 
 
 def _array(
-    number: int, at: MatrixPlace, settings: LoopSettings, profile: DeviceProfile, ramps: dict[str, LoopRamp], keep: Keep
+    number: int, at: MatrixPlace, settings: LoopSettings, arrays: Arrays, ramps: dict[str, LoopRamp], keep: Keep
 ) -> LoopArray:
-    matrix, mapped = at.matrix, mapped_pairs(at, Arrays(profile))
-    g = profile.programmed(mapped.conductance, loop_stream(settings.seed, LoopSource.CELLS, number))
-    g = profile.stuck(g, loop_stream(settings.seed, LoopSource.STUCK, number))
-    g = np.where(mapped.cells, g, OPEN)
+    matrix, mapped = at.matrix, mapped_pairs(at, arrays)
+    rng = _stream(settings, at, ChipSource.DEVICE)
+    g = drawn_cells(mapped.conductance, matrix.connected(), arrays, rng, bias=matrix.bias)
+    if arrays.wired:
+        # For the columns' virtual grounds the arrays are what cells of these conductances would be without wires.
+        g = np.maximum(through_wires(g, arrays), OPEN)
+    g = folded(g, len(at.weights), "rows")
     columns = g.shape[1]
     plan = next(iter(ramps.values())).plan
     tile = Tile(
@@ -215,8 +239,8 @@ def _array(
         ),
         circuit=plan.circuit,
         pwm=Pwm(n_in=settings.pwm_bits),
-        opamp_offset=_normal(settings, LoopSource.OPAMP, number, plan.variation.opamp_offset, columns),
-        comparator_offset=_normal(settings, LoopSource.COMPARATOR, number, plan.variation.comparator_offset, columns),
+        opamp_offset=_offsets(settings, at, ChipSource.OPAMP, plan.variation.opamp_offset),
+        comparator_offset=_offsets(settings, at, ChipSource.OFFSET, plan.variation.comparator_offset),
     )
     chosen = choose_columns(matrix, settings)
     array = LoopArray(at.key, number, matrix, at.row_scale, tile, chosen, ())

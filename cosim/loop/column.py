@@ -41,6 +41,7 @@ def column_charge(tile: Tile, columns: np.ndarray, drive: np.ndarray) -> ColumnC
         start=start,
         opened=opened,
         t_unit=tile.pwm.t_unit,
+        autozero=tile.autozero,
     )
 
 
@@ -87,7 +88,7 @@ def measure_integrators(array: LoopArray, ramps: Mapping[str, LoopRamp], rng: np
 def some_charges(charge: ColumnCharge, rows: np.ndarray | slice) -> ColumnCharge:
     """What drives some of the integrators."""
     parts = (charge.current[rows], charge.conductance[rows], charge.c_f[rows], charge.opamp_offset[rows])
-    return ColumnCharge(*parts, charge.r_hold, charge.closed, charge.start, charge.opened, charge.t_unit)
+    return ColumnCharge(*parts, charge.r_hold, charge.closed, charge.start, charge.opened, charge.t_unit, charge.autozero)
 
 
 def _held(tile: Tile, ramp: LoopRamp, charge: ColumnCharge) -> np.ndarray:

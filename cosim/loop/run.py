@@ -14,6 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from characterization.streams import LoopSource, loop_stream
+from cosim.chip import describe_wire_losses, wire_losses
 from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
 from cosim.report import Results, RunOptions, Study, Work
@@ -141,6 +142,7 @@ def compute(
             "steps": steps,
             "sequences": sequences.numbers.tolist(),
             "chip": describe_chip(chip),
+            "wires": wire_losses(network, loop_hardware(settings)),
             "network": {"cells": [layer.cell.describe() for layer in network.layers], "sha256": digest},
             "tasks": {task.name: str(task.provenance)},
         },
@@ -283,6 +285,7 @@ def describe(summary: dict[str, Any]) -> str:
     """Writes a few lines for the terminal."""
     s = summary
     lines = [
+        *describe_wire_losses(s["wires"]),
         f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.0f} a second",
         f"codes equal {100 * (s['codes_equal'] or 0):.3f} %, within 1 {100 * (s['codes_within_1'] or 0):.3f} %;"
         f" {s['disagreements']} differ",

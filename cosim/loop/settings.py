@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from netlists.checks import Bits, Choice, Count, Items, PwmBits, Seed, checked
+from netlists.array import COMPENSATIONS
+from netlists.checks import Bits, Choice, Count, Items, Ohms, PwmBits, Seed, Whole, checked
 from netlists.errors import InputError
 from netlists.outside import UserSubcircuit
 
@@ -50,6 +51,14 @@ class LoopSettings:
         Pulse widths of inputs and states, sign included.
     profile : str
         Device profile of weights and ramps: a built-in name or a .toml file.
+    r_wire : float
+        Wire resistance of a cell along rows and columns, ohm; it enters as the arrays' exact transfer matrices.
+    array_rows, array_columns : int or None
+        Cells along a column and along a row of an array; None: one array a matrix.
+    compensate : {"none", "mean", "wires"}
+        What makes good the loss in the wires (`cosim.chip.Arrays`).
+    bias_rows : int
+        Rows that share the bias of a matrix (`cosim.chip.Arrays`).
     seed : int
         Decides the chip, the sequences and the noise.
     comparator : UserSubcircuit or None
@@ -68,6 +77,11 @@ class LoopSettings:
     columns: Annotated[tuple[Seed, ...], Items(1, distinct=True)] | None = None
     pwm_bits: PwmBits = 5
     profile: str = "taox-100-400"
+    r_wire: Ohms = 0.0
+    array_rows: Annotated[int, Whole(2)] | None = 64
+    array_columns: Annotated[int, Whole(2)] | None = 64
+    compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
+    bias_rows: Annotated[int, Whole(1, 64)] = 1
     seed: Seed = 1
     comparator: UserSubcircuit | None = None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -18,9 +16,6 @@ Model = TypeVar("Model", bound=BaseModel)
 
 FOREIGN = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors", ".keras", ".h5", ".hdf5", ".msgpack", ".onnx")
 """Endings of files of other frameworks."""
-
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError)
-"""What NumPy and zipfile raise on bytes that are not a sound archive."""
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> Path:
@@ -42,17 +37,9 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> Path:
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Reads all arrays of an ``.npz`` archive; `InputError` names the file if it is none."""
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise InputError(f"{path}: is not an .npz archive; make one with `cosim train`")
-        with archive:
-            return {name: archive[name] for name in archive.files}
-    except InputError:
-        raise
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read ({e.strerror or e}); make a network with `cosim train`") from None
-    except DAMAGED as e:
-        raise InputError(f"{path}: is not a network or is damaged ({e}); make one with `cosim train`") from None
+        return files.read_arrays(path, "network")
+    except InputError as e:
+        raise InputError(f"{e}; make one with `cosim train`") from None
 
 
 def import_line(path: Path) -> str:

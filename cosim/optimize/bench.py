@@ -10,20 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from characterization.streams import closed_form_stream, ramp_seed
-from cosim.chip import Arrays, Hardware, MatrixPlace, PwmInputs, Ramp, converted_columns, integrator_gains, with_weights
+from characterization.streams import ramp_seed
+from cosim.chip import Arrays, CircuitRamp, Hardware, Integrators, PwmInputs, Ramp, converted_columns
 from cosim.evaluation import accuracy_change, evaluate
 from cosim.network import Network
 from netlists.array import Pwm
 from netlists.errors import InputError
-from netlists.ramp import program_ramp
 from netlists.technology import DeviceProfile
 
 from ..cost import Design, NetworkShape
 from ..cost.electrical import opamp_size
 from ..tasks import SequenceSet, Task
 from ..training.train import split
-from .ramps import drawn_ramp, ramp_plan
+from .ramps import ramp_plan
 from .space import circuit_of, device_of
 
 
@@ -89,6 +88,10 @@ class DesignBench:
         Cells of the weights and of the ramps.
     r_wire : float
         Ohm a cell along rows and columns.
+    compensate : {"none", "mean", "wires"}
+        What makes good their loss (`cosim.chip.Arrays`).
+    bias_rows : int
+        Rows that share the bias of a matrix.
     threads : int
     """
 
@@ -97,6 +100,8 @@ class DesignBench:
     profile: DeviceProfile
     r_wire: float
     threads: int = 1
+    compensate: str = "mean"
+    bias_rows: int = 1
 
     @cached_property
     def exact(self) -> np.ndarray:
@@ -104,25 +109,44 @@ class DesignBench:
         return evaluate(self.network, self.data, dtype=np.float64, threads=self.threads).correct[0]
 
     def hardware(self, design: Design, ramps: Mapping[str, Ramp]) -> Hardware:
-        """Ramps, arrays and inputs of a design; tanh(c) and its like come from digital tables."""
+        """Ramps, arrays, integrators and inputs of a design; tanh(c) and its like come from digital tables.
+
+        Op-amps are as many times as fast as the measured one as `opamp_size` says.
+        """
         assert design.max_rows is not None
+        circuit = circuit_of(design)
         arrays = Arrays(
             device_of(design, self.profile),
             max_rows=2 * design.max_rows,
             max_columns=design.max_columns,
             r_row=self.r_wire,
             r_col=self.r_wire,
+            compensate=self.compensate,
+            bias_rows=self.bias_rows,
+            v_read=circuit.v_read,
         )
-        # The ramps are those of this read voltage already.
-        return Hardware(ramps=ramps, state_unit="table", state_bits=design.state_bits, arrays=arrays, pwm=PwmInputs(design.n_in))
+        integrators = Integrators(
+            1 / (2 * math.pi * circuit.gbw),
+            1 / circuit.a0,
+            circuit,
+            Pwm(design.n_in, design.t_unit, design.t_gap),
+            tuple(opamp_size(shape, design) for shape in NetworkShape.of(self.network, 1).arrays),
+        )
+        return Hardware(
+            # They are those of this read voltage already.
+            ramps=ramps,
+            state_unit="table",
+            state_bits=design.state_bits,
+            arrays=arrays,
+            integrators=integrators,
+            pwm=PwmInputs(design.n_in),
+        )
 
     def loss(self, design: Design, ramps: Mapping[str, Ramp], chips: int, seed: int) -> AccuracyLoss:
         """Loss on chips with given ramps, drawn ones or fitted models; chips 0.. of a seed, the same for every design."""
-        network = loaded_network(self.network, design, self.profile)
         hardware = self.hardware(design, ramps)
-        rng = np.random.default_rng(seed)
         # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
-        correct = evaluate(network, self.data, hardware, chips, rng, dtype=np.float64, threads=self.threads).correct
+        correct = evaluate(self.network, self.data, hardware, chips, seed, dtype=np.float64, threads=self.threads).correct
         losses: dict[str, Any] = accuracy_change(correct, self.exact).loss_columns()
         return AccuracyLoss(float(correct.mean()), float(self.exact.mean()), **losses)
 
@@ -134,32 +158,13 @@ class DesignBench:
         InputError
             A design that cannot be built.
         """
-        ramps: dict[str, Ramp] = {}
-        for position, (activation, columns) in enumerate(sorted(converted_columns(self.network).items())):
-            plan = ramp_plan(activation, design, self.profile, ramp_seed(seed, position))
-            ramps[activation] = drawn_ramp(plan, chips, columns, closed_form_stream(seed, position))
+        ramps = self.closed_form(design, seed)
         return self.loss(design, ramps, chips, seed)
 
-
-def loaded_network(network: Network, design: Design, profile: DeviceProfile) -> Network:
-    """The network with the gains that finite bandwidth and gain of the integrators give its columns.
-
-    A column with more conductance than the mean of its ramp's group loses more charge (`cosim.chip.integrator_gains`). Op-amps
-    are as many times as fast as the measured one as `opamp_size` says.
-    """
-    device, circuit = device_of(design, profile), circuit_of(design)
-    sizes = iter([opamp_size(shape, design) for shape in NetworkShape.of(network, 1).arrays])
-
-    def loaded(at: MatrixPlace) -> np.ndarray:
-        gains = integrator_gains(
-            at,
-            Arrays(device),
-            lambda activation: program_ramp(activation, design.bits, device, n_calibration=design.calibration_cells),
-            circuit,
-            Pwm(design.n_in, design.t_unit, design.t_gap),
-            settling=1 / (2 * math.pi * circuit.gbw * next(sizes)),
-            inverse_gain=1 / circuit.a0,
-        )
-        return at.weights * gains
-
-    return with_weights(network, loaded, PwmInputs(design.n_in))
+    def closed_form(self, design: Design, seed: int) -> dict[str, Ramp]:
+        """The ramps of a design as circuits; chip i has those that ngspice simulates as sample i."""
+        out: dict[str, Ramp] = {}
+        for position, activation in enumerate(sorted(converted_columns(self.network))):
+            plan = ramp_plan(activation, design, self.profile, ramp_seed(seed, position))
+            out[activation] = CircuitRamp(plan, delay=plan.circuit.comparator_tau)
+        return out

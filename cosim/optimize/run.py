@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from characterization.provenance import versions
 from characterization.resume import Parts
-from cosim.chip import converted_columns
+from cosim.chip import converted_columns, describe_wire_losses, wire_losses
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
@@ -22,7 +22,7 @@ from netlists.technology import load_profile
 
 from ..cost import Design, NetworkShape, network_cost
 from ..cost.terms import STEP
-from ..tasks import load_task
+from ..tasks import SequenceSet, load_task
 from ..tasks.registry import info
 from .bench import AccuracyLoss, DesignBench, held_out_sequences
 from .confirm import Simulated, simulated_ramps
@@ -54,7 +54,7 @@ class Job:
         self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
         held_out = held_out_sequences(self.task, self.network)
-        self.validation = DesignBench(self.network, held_out, self.profile, settings.r_wire, work.options.jobs)
+        self.validation = self._bench(held_out)
         self.space = Space(variables(self.profile), settings.fixed)
         steps = round(float(np.mean(self.validation.data.lengths)))
         self.shape = NetworkShape.of(self.network, steps)
@@ -62,10 +62,18 @@ class Job:
     @cached_property
     def test(self) -> DesignBench:
         """Sequences that nothing is chosen on."""
-        return DesignBench(self.network, self.task.test, self.profile, self.settings.r_wire, self.run.jobs)
+        return self._bench(self.task.test)
+
+    def _bench(self, data: SequenceSet) -> DesignBench:
+        s = self.settings
+        return DesignBench(self.network, data, self.profile, s.r_wire, self.run.jobs, s.compensate, s.bias_rows)
 
     def design(self, point: Mapping[str, float]) -> Design:
         return design_of(point, self.profile, self.network)
+
+    def wires(self, point: Mapping[str, float]) -> list[dict[str, Any]]:
+        """What the wires leave of each matrix of a design."""
+        return wire_losses(self.network, self.validation.hardware(self.design(point), {}))
 
     def costs(self, point: Mapping[str, float]) -> dict[str, float]:
         """What an inference takes: joules, seconds, square metres, joule seconds."""
@@ -209,6 +217,7 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
         "tries": tries,
         "unmeasured": unmeasured,
         "compared": compared,
+        "wires": {c["name"]: job.wires(c["point"]) for c in compared},
         "warnings": _warnings(job, rows, tries, unmeasured),
         "tasks": {settings.task: str(job.task.provenance)},
         "versions": versions() | {"optuna": optuna().__version__},
@@ -314,6 +323,7 @@ def describe(summary: Mapping[str, Any]) -> str:
             f"    {c['energy'] * 1e6:.3g} uJ, {c['latency'] * 1e6:.3g} us, {c['area'] * 1e6:.3g} mm2; test accuracy "
             f"{test['accuracy']:.4f}, float {test['exact']:.4f}, loss {100 * test['loss']:+.2f} % "
             f"({100 * test['low']:+.2f}..{100 * test['high']:+.2f})",
+            *(f"    {line}" for line in describe_wire_losses(summary["wires"][c["name"]])),
         ]
     return "\n".join(lines)
 

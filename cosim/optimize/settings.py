@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from cosim.report import StudySettings
+from netlists.array import COMPENSATIONS
 
 
 class OptimizeSettings(StudySettings):
@@ -28,6 +29,10 @@ class OptimizeSettings(StudySettings):
     fixed: dict[str, float] = Field(default_factory=dict, description="variables that are not searched, SI units")
     profile: str = Field("taox-100-400", description="device profile: a built-in name or a .toml file")
     r_wire: float = Field(1.0, ge=0, description="wire resistance of a cell along rows and columns, ohm")
+    compensate: Literal[COMPENSATIONS] = Field(  # type: ignore[valid-type]
+        "mean", description="what makes good the loss in the wires: nothing, one gain a matrix, or targets of the cells"
+    )
+    bias_rows: int = Field(default=1, ge=1, le=64, description="rows that share the bias of a matrix")
     samples: int = Field(64, ge=8, description="chips of each ramp that confirm a design in SPICE, 8 or more")
     confirm_chips: int = Field(16, ge=2, description="fresh chips that the confirmation runs the network on")
     tries: int = Field(3, ge=1, le=20, description="designs along the front that are taken to SPICE")

@@ -86,6 +86,7 @@ STUDIES = {
         "cosim.studies.error_sources",
         "What each error source alone does to a trained LSTM at 5, 4 and 3 bits, on the same test sequences.",
     ),
+    "comparator": Entry("cosim.datasheet"),
     "devices": Entry(
         "cosim.studies.devices",
         "Tables of measured cells: the device profile that they give, with errors and held-out checks; see `cosim device`.",

@@ -13,7 +13,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
 
+from netlists.check_rules import near
 from netlists.errors import InputError
+from netlists.files import read_text
+from netlists.spice import spice_number
 
 
 class StudySettings(BaseModel):
@@ -29,7 +32,8 @@ class StudySettings(BaseModel):
             first = e.errors()[0]
             field = ".".join(str(p) for p in first["loc"]) or "settings"
             if first["type"] == "extra_forbidden":
-                raise InputError(f"{field}: unknown; the names are {', '.join(type(self).model_fields)}") from None
+                names = list(type(self).model_fields)
+                raise InputError(f"{field}: unknown; the names are {', '.join(names)}{near(field, names)}") from None
             raise InputError(f"{field}={first['input']!r}: {first['msg']}") from None
 
     def as_dict(self) -> dict[str, Any]:
@@ -104,10 +108,8 @@ def describe_settings(settings: StudySettings) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
-    except OSError as e:
-        raise InputError(f"{path}: the preset cannot be read ({e.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        return tomllib.loads(read_text(path, "preset"))
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise InputError(f"{path}: not a valid TOML file ({e})") from None
 
 
@@ -115,4 +117,8 @@ def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text
+        # Not TOML: a number as SPICE writes it, or a word without quotes.
+        try:
+            return spice_number(text)
+        except InputError:
+            return text

@@ -30,9 +30,11 @@ def ramp_model(
         # Many small decompositions at 8 bits, of which threads that wait for each other make more work than they share.
         with threadpool_limits(limits=1, user_api="blas"):
             model = RampModel.fit(chips)
-        if held_out:
-            seed = plan.seed + HELD_OUT_SEED_OFFSET
-            found = validate(model, held_out, seed, jobs=options.jobs, conversions=conversions, progress=options.progress)
-            model = model.model_copy(update={"validation": found})
         model.save(path)
+    model = RampModel.load(path)
+    # A validation of an earlier version is made again without fitting again.
+    if held_out and (model.validation is None or "fit" not in model.validation):
+        seed = plan.seed + HELD_OUT_SEED_OFFSET
+        found = validate(model, held_out, seed, jobs=options.jobs, conversions=conversions, progress=options.progress)
+        model.model_copy(update={"validation": found}).save(path)
     return RampModel.load(path)

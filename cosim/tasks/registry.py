@@ -10,6 +10,7 @@ from typing import Literal
 from cosim.tasks.speech import build_keywords, build_synthetic_keywords, build_voices, keywords
 from cosim.tasks.speech.voices import LICENCE as VOICES_LICENCE
 from cosim.tasks.texts import SHAKESPEARE, SOTU, build_ptb, ptb
+from netlists.check_rules import near
 from netlists.errors import InputError
 
 from . import cache
@@ -103,7 +104,7 @@ TASKS: dict[str, TaskInfo] = {
 def info(name: str) -> TaskInfo:
     """What is known of a task; `InputError` lists the known names."""
     if name not in TASKS:
-        raise InputError(f"task={name!r}: unknown; this toolkit has {', '.join(TASKS)}")
+        raise InputError(f"task={name!r}: unknown; this toolkit has {', '.join(TASKS)}{near(name, TASKS)}")
     return TASKS[name]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, replace
+import json
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
 from characterization.ramp_model import RampModel
-from cosim.chip import ChipCell, Hardware, MatrixPlace, Ramp, draw_chip, with_weights
+from cosim.chip import ChipCell, CircuitRamp, Hardware, MatrixPlace, Ramp, draw_chip, with_weights
 from cosim.network import Network
 from netlists.checks import Share, checked
 from netlists.errors import InputError
@@ -40,7 +41,7 @@ class HardwareAware:
         """For a network's metadata, and to tell whether a training goes on under the same conditions."""
         h = self.hardware
         # What is named by itself below is set to what any hardware may have.
-        others = replace(h, ramps=None, threshold_noise=0.0, circuit_noise=False, state_unit="float")
+        others = replace(h, ramps=None, threshold_noise=0.0, state_unit="float")
         # Every field, as networks of before have it.
         text = f"Hardware({', '.join(f'{f.name}={getattr(others, f.name)!r}' for f in fields(others))})"
         return {
@@ -71,6 +72,8 @@ def _describe(ramp: Ramp) -> str:
         return "exact"
     if isinstance(ramp, RampModel):
         content = ramp.model_dump_json().encode()
+    elif isinstance(ramp, CircuitRamp):
+        content = json.dumps(asdict(ramp), sort_keys=True, default=str).encode()
     else:
         content = b"".join(
             a.tobytes() for a in (ramp.thresholds, ramp.column_offset, ramp.noise_sigma, ramp.values, ramp.shared_sigma)

@@ -81,7 +81,7 @@ class TrainingSettings:
     step_epochs: Count = 20
     step_factor: Annotated[float, Number(above=0, high=1)] = 0.5
     weight_decay: Share = 1e-2
-    clip: Annotated[float, Number(above=0, endless=True)] = 1.0
+    clip: Annotated[float, Number(above=0)] = 1.0
     validation_fraction: Annotated[float, Number(0, 0.5)] = 0.1
     patience: Count = 30
     preactivation_noise: Annotated[float, Number(0, 10)] = 0.0

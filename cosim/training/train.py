@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from characterization.provenance import versions
 from cosim.network import Layer, Network, NetworkMetadata
 from netlists.errors import InputError
+from netlists.machine import require_memory
 
 from ..tasks import CharacterTask, SequenceSet, Task
 from .classification import ClassifierCourse, LabelledData
@@ -127,6 +129,9 @@ def initial_network(
         Different symbols; their embedding is normal with a deviation of 1. None: the network reads features.
     """
     cells = settings.cells(n_in)
+    # The weights as they are drawn, and what training keeps of each: value, gradient, two running means, the best so far.
+    weights = sum(math.prod(m.shape) for c in cells for m in c.matrices) * (1 + settings.bidirectional)
+    require_memory(48.0 * weights, f"n_hidden={settings.n_hidden}")
     layers = [Layer(c, c.initial_parameters(rng), c.initial_parameters(rng) if settings.bidirectional else None) for c in cells]
     bound = layers[-1].n_out ** -0.5
     readout = rng.uniform(-bound, bound, (layers[-1].n_out + 1, classes))

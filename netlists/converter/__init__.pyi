@@ -1,3 +1,6 @@
+from .autozero import (
+    AutoZero as AutoZero,
+)
 from .blocks import (
     CELL_STYLES as CELL_STYLES,
     MACRO as MACRO,

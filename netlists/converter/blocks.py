@@ -11,6 +11,8 @@ from netlists.outside import UserSubcircuit, integrator_around
 from netlists.spice import subcircuits
 from netlists.technology import Level, RampCircuit, pdk
 
+from .autozero import AutoZero
+
 SUPPLY = "vdd"
 """Node of the supply; only blocks of level ``sky130`` have supply ports (``vdd 0`` after the others)."""
 
@@ -68,7 +70,12 @@ class Blocks:
     @property
     def settings(self) -> tuple[str, ...]:
         """Of a `Deck` with these blocks."""
-        return pdk.SETTINGS if self.level == "sky130" else ()
+        return pdk.SETTINGS if self.has_transistors else ()
+
+    @property
+    def has_transistors(self) -> bool:
+        """Whether any block takes the models of SKY130."""
+        return self.level == "sky130" or any(own is not None and own.pdk for own in (self.comparator, self.opamp))
 
     def takes_supply(self, place: str) -> bool:
         """Whether what stands for ``comparator`` or ``opamp`` has supply ports."""
@@ -82,18 +89,20 @@ class Blocks:
 
     def models(self, *, mismatch: bool = False) -> list[str]:
         """The card of the transistor models, where there are transistors."""
-        return [pdk.lib_card(mismatch=mismatch)] if self.level == "sky130" else []
+        return [pdk.lib_card(mismatch=mismatch)] if self.has_transistors else []
 
     def text(self, *parts: str) -> str:
         """SPICE text of subcircuits: what stands for ``cells``, ``integrator``, ``comparator``, and built-in blocks by name."""
-        own = {"integrator": integrator_around(self.opamp) if self.opamp else ""}
+        kinds = ("integrator", "autozero_integrator")
+        around = [kind for kind in kinds if kind in parts]
+        own = {around[0]: integrator_around(self.opamp, *around)} if self.opamp and around else {}
         if self.comparator:
             # Both may come from one file.
-            shared = self.opamp is not None and "integrator" in parts and self.opamp.text == self.comparator.text
+            shared = self.opamp is not None and bool(around) and self.opamp.text == self.comparator.text
             own = own | {"comparator": self.comparator.around if shared else self.comparator.definitions}
         places = {
             "cells": "ramp_cells_selected" if self.cells == "selected" else "ramp_cell_switch",
-            "integrator": "" if self.opamp else f"integrator_{self.level}",
+            **{kind: "" if self.opamp else f"{kind}_{self.level}" for kind in kinds},
             "comparator": "" if self.comparator else f"comparator_{self.level}",
         }
         names = [name for part in parts if (name := places.get(part, part))]
@@ -122,6 +131,19 @@ def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: f
     if level == "macro":
         values |= {"a0": circuit.a0, "gbw": circuit.gbw, "slew": circuit.slew, "r_rst": circuit.r_reset, "c_inj": circuit.c_inject}
     return values
+
+
+def autozero_values(level: str, autozero: AutoZero) -> dict[str, float]:
+    """Parameters that ``autozero_integrator_<level>`` has beside, or in place of, the integrator's."""
+    if level == "sky130":
+        return {"c_az": autozero.c_az}
+    return {
+        "c_az": autozero.c_az,
+        "r_az": autozero.r_az,
+        "c_inj_az": autozero.c_inject,
+        "c_inj": autozero.c_reset,
+        "c_gate": autozero.c_gate,
+    }
 
 
 def comparator_values(level: str, circuit: RampCircuit, *, offset: float) -> dict[str, float]:

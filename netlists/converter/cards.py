@@ -16,7 +16,8 @@ from netlists.ramp import Chips, RampProgram
 from netlists.spice import Deck, pulses, pwl, pwl_texts, stairs, time_functions
 from netlists.technology import RampCircuit
 
-from .blocks import SUPPLY, Blocks, comparator_values, integrator_values
+from .autozero import AutoZero
+from .blocks import SUPPLY, Blocks, autozero_values, comparator_values, integrator_values
 from .converter import Converter, count_time
 
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
@@ -189,9 +190,13 @@ def integrator(
 ) -> str:
     """Integrator card; ``nodes`` are sum, out, com, rst, ``offset`` is the whole input offset, volts."""
     values = integrator_values(blocks.level, circuit, c_f=c_f, offset=offset)
+    return _integrator(name, nodes, "integrator", blocks, values, supply)
+
+
+def _integrator(name: str, nodes: str, kind: str, blocks: Blocks, values: Mapping[str, float], supply: str) -> str:
     if blocks.opamp is None:
-        return _built_in(name, nodes, "integrator", blocks.level, values, supply)
-    return instance(name, f"{nodes} {supply if 'vdd' in blocks.opamp.interface else '0'} 0", "integrator_user", values)
+        return _built_in(name, nodes, kind, blocks.level, values, supply)
+    return instance(name, f"{nodes} {supply if 'vdd' in blocks.opamp.interface else '0'} 0", f"{kind}_user", values)
 
 
 def comparator(
@@ -246,13 +251,42 @@ def hold_switch(name: str, nodes: str, blocks: Blocks, circuit: RampCircuit, *, 
 
 
 def column_integrator(
-    j: int, blocks: Blocks, circuit: RampCircuit, *, c_f: float, offset: float, r_hold: float, rst: str, width: float = 0.0
+    j: int,
+    blocks: Blocks,
+    circuit: RampCircuit,
+    *,
+    c_f: float,
+    offset: float,
+    r_hold: float,
+    rst: str,
+    width: float = 0.0,
+    autozero: AutoZero | None = None,
 ) -> list[str]:
-    """Hold switch and integrator of column ``j``, from its terminal ``c<j>`` to ``mac<j>``; ``offset`` adds to the circuit's."""
-    return [
-        hold_switch(f"Xhold{j}", f"c{j} s{j} hold", blocks, circuit, r_on=r_hold, width=width),
-        integrator(f"Xmac{j}", f"s{j} mac{j} com {rst}", blocks, circuit, c_f=c_f, offset=circuit.opamp_offset + offset),
-    ]
+    """Hold switch and integrator of column ``j``, from its terminal ``c<j>`` to ``mac<j>``; ``offset`` adds to the circuit's.
+
+    An auto-zero takes clock ``az`` too (`autozero_clock`). At level ``ideal`` it leaves nothing of the offset.
+    """
+    offset = circuit.opamp_offset + offset
+    switch = hold_switch(f"Xhold{j}", f"c{j} s{j} hold", blocks, circuit, r_on=r_hold, width=width)
+    if autozero is None or blocks.level == "ideal":
+        offset = offset if autozero is None else 0.0
+        return [switch, integrator(f"Xmac{j}", f"s{j} mac{j} com {rst}", blocks, circuit, c_f=c_f, offset=offset)]
+    values = integrator_values(blocks.level, circuit, c_f=c_f, offset=offset) | autozero_values(blocks.level, autozero)
+    card = _integrator(f"Xmac{j}", f"s{j} mac{j} com {rst} az", "autozero_integrator", blocks, values, SUPPLY)
+    return [switch, card]
+
+
+def autozero_clock(circuit: RampCircuit, autozero: AutoZero, at: float) -> str:
+    """Clock ``az`` that has fallen ``t_guard`` before a reset does that ends at ``at`` (`reset`).
+
+    Raises
+    ------
+    InputError
+        A guard time that leaves no auto-zero.
+    """
+    if autozero.t_guard + 4 * circuit.t_edge >= at:
+        raise InputError(f"t_guard={autozero.t_guard:g} s: must be shorter than the reset, t_reset = {at:g} s, and its edges")
+    return reset("az", circuit, at - autozero.t_guard)
 
 
 def hold_clock(circuit: RampCircuit, closed: float, opened: float) -> str:
@@ -308,6 +342,11 @@ def latch_and_counter(
         f"Xlat{tag} y{tag} clk{clock} q{tag} com latch_macro v_dd={circuit.v_dd!r}{load}",
         f"Xcnt{tag} q{tag} step{clock} code{tag} counter_macro t_cnt={count_time(circuit)!r}",
     ]
+
+
+def latch_load(blocks: Blocks) -> str:
+    """Parameters of ``latch_macro`` behind transistors, which cannot charge its default node within the tracking time."""
+    return " c_h=20f r_on=1k" if blocks.level == "sky130" or blocks.comparator is not None else ""
 
 
 def read_codes(program: RampProgram, data: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:

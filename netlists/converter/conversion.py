@@ -52,7 +52,7 @@ def conversion_deck(
             tags.append(tag := f"{i}_{j}")
             lines.append(f"Vmac{tag} mac{tag} 0 DC {v_in!r}")
             lines += cards.comparator(tag, f"{seen}{i}", f"mac{tag}", blocks, circuit, offset=offsets[i], clock="dclk")
-            lines += cards.latch_and_counter(tag, circuit, digital)
+            lines += cards.latch_and_counter(tag, circuit, digital, load=cards.latch_load(blocks))
     options, longest = cards.step_options(circuit)
     control = ["set numdgt=14", "run", "echo columns: chip converter v_mac_V code"]
     for tag, v in zip(tags, v_mac.ravel(), strict=True):

@@ -21,6 +21,7 @@ from netlists.ramp import Chips, RampProgram
 from netlists.spice import Deck, stairs, ticks
 
 from . import cards
+from .autozero import AutoZero
 from .cards import is_stepped
 from .converter import Converter
 
@@ -44,6 +45,8 @@ class ColumnCharge:
         When the switches close, the first pulses begin and the switches open, seconds.
     t_unit : float
         Unit time of the pulses, seconds.
+    autozero : AutoZero or None
+        Of the columns' integrators.
     """
 
     current: np.ndarray
@@ -55,6 +58,7 @@ class ColumnCharge:
     start: float
     opened: float
     t_unit: float
+    autozero: AutoZero | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +146,8 @@ def replay_deck(
     parts = ["latch_macro", "counter_macro"] if counters else []
     if charge is not None:
         parts.append(f"hold_switch_{blocks.level}")
+        if charge.autozero is not None and blocks.level != "ideal":
+            parts.append("autozero_integrator")
     title = f"{len(replay)} columns on one {program.activation} ramp of {program.bits} bits, level {blocks.level}"
     lines = [
         *cards.head(converter, title, *parts),
@@ -195,12 +201,21 @@ def _integrators(converter: Converter, charge: ColumnCharge, stepped: bool) -> l
     t, v = stairs(begin, value, cards.rise_time(circuit, stepped))
     v[:, 0] = v[:, 1] = 0.0
     lines = [cards.reset("macrst", circuit, charge.closed), cards.hold_clock(circuit, charge.closed, charge.opened)]
+    if charge.autozero is not None:
+        lines.append(cards.autozero_clock(circuit, charge.autozero, charge.closed))
     # One node a column carries the current in milliamperes, as the ramp's select lines carry millisiemens.
     lines += cards.sources([f"i{j}" for j in range(m)], (t, 1e3 * v), stepped=stepped)
     for j, (g, c_f, offset) in enumerate(zip(charge.conductance, charge.c_f, charge.opamp_offset, strict=True)):
         lines += [f"Gcol{j} c{j} com i{j} 0 1m", f"Rcol{j} c{j} com {1.0 / float(g)!r}"]
         lines += cards.column_integrator(
-            j, converter.blocks, circuit, c_f=float(c_f), offset=float(offset), r_hold=charge.r_hold, rst="macrst"
+            j,
+            converter.blocks,
+            circuit,
+            c_f=float(c_f),
+            offset=float(offset),
+            r_hold=charge.r_hold,
+            rst="macrst",
+            autozero=charge.autozero,
         )
     return lines
 
@@ -221,7 +236,7 @@ def _converters(converter: Converter, ramp: Chips, replay: Replay, *, counters: 
     for j, offset in enumerate(offsets.tolist()):
         lines += cards.comparator(f"{j}", "ramp", f"{seen}{j}", converter.blocks, circuit, offset=offset, clock="dclk")
         if counters:
-            lines += cards.latch_and_counter(f"{j}", circuit, "macro")
+            lines += cards.latch_and_counter(f"{j}", circuit, "macro", load=cards.latch_load(converter.blocks))
     return lines
 
 

@@ -28,6 +28,8 @@ from netlists.errors import InputError
 from netlists.ramp import Chips, RampProgram
 from netlists.technology import DeviceProfile, RampCircuit
 
+from .autozero import AutoZero
+
 ArrayModel = Annotated[str, Choice(("reduced", "mesh", "ideal"))]
 R_HOLD_IDEAL = 1e-3
 """On-resistance of ``hold_switch_ideal``, ohm."""
@@ -124,6 +126,8 @@ class Tile:
         Loss in the wires that C_f makes good: charge of a unit of weight on ideal wires over that at the columns' ends.
     tau_driver : float
         Time constant of a row driver's edges at level ``macro``, seconds. Assumption.
+    autozero : AutoZero or None
+        Auto-zero of the columns' integrators; None: their offsets integrate into the columns for the whole MAC.
 
     Raises
     ------
@@ -142,6 +146,7 @@ class Tile:
     r_hold: Annotated[float, Number(above=0, unit="ohm")] = 5.0
     tau_driver: Seconds = 0.1e-9
     wire_gain: Positive = 1.0
+    autozero: AutoZero | None = field(default_factory=AutoZero)
 
     def __post_init__(self) -> None:
         if self.crossbar.rows % 2:
@@ -217,7 +222,7 @@ class Tile:
 
         Above level ``ideal`` it makes good what the integrator itself loses. While its output moves at a rate s its summing
         node is s / (2 pi gbw) off, which drives charge into the conductance S of the whole column; the hold switch drops
-        its part too. With the group's mean S,
+        its part too. An auto-zero capacitor takes its part of gbw (`AutoZero.gain`). With the group's mean S,
 
             C_f = (C_charge - S / (2 pi gbw)) / (1 + r_hold S)
 
@@ -231,7 +236,7 @@ class Tile:
         charge = self.charge_capacitance()
         if level == "ideal":
             return charge
-        omega = 2 * math.pi * self.circuit.gbw
+        omega = 2 * math.pi * self.circuit.gbw * (1.0 if self.autozero is None else self.autozero.gain)
         column_sum = self.crossbar.cell_conductance.sum(axis=0)
         out = np.empty(self.columns)
         for group in self.groups:

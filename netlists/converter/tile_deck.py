@@ -95,17 +95,29 @@ def tile_deck(
     c_f = tile.feedback_capacitance(level)
     closed, _, opened = tile.mac_window()
     ground, *supply = cards.supplies(blocks, circuit)
+    # At level ideal an auto-zero is an offset of 0.
+    stored = None if level == "ideal" else tile.autozero
     switch = "transmission_gate_sky130" if level == "sky130" else f"hold_switch_{level}"
     lines = [
         f"tile, {tile.inputs} inputs x {tile.columns} columns, level {level}, array {array}: codes",
         *blocks.models(),
         *supply,
         *(cards.row_rails(circuit) if level == "sky130" else []),
-        blocks.text(f"pwm_driver_{level}", "integrator", "comparator", switch, "cells", "latch_macro", "counter_macro"),
+        blocks.text(
+            f"pwm_driver_{level}",
+            "integrator",
+            "comparator",
+            switch,
+            *(["autozero_integrator"] if stored else []),
+            "cells",
+            "latch_macro",
+            "counter_macro",
+        ),
         ground,
         cards.reset("rst", circuit, closed),
         cards.reset("rrst", circuit, ramp_circuit(tile).t_reset),
         cards.hold_clock(circuit, closed, opened),
+        *([cards.autozero_clock(circuit, stored, closed)] if stored else []),
         *(cards.drive_lines(circuit) if blocks.cells == "switch" else []),
         *_drivers(tile, codes, blocks),
         *_array(tile, level, array, chosen, c_f, termination),
@@ -113,7 +125,7 @@ def tile_deck(
     r_hold = tile.hold_resistance(level)
     for j in chosen:
         values = {"c_f": float(c_f[j]), "offset": float(tile.opamp_offset[j]), "r_hold": r_hold, "width": GATE_OHM_UM / r_hold}
-        lines += cards.column_integrator(j, blocks, circuit, **values, rst="rst")
+        lines += cards.column_integrator(j, blocks, circuit, **values, rst="rst", autozero=tile.autozero)
     stop = 0.0
     for g, group in enumerate(tile.groups):
         members = [j for j in chosen if j in group.columns]
@@ -178,12 +190,10 @@ def _converters(tile: Tile, g: int, members: list[int], converter: Converter) ->
     lines = cards.select_lines(converter, f"{g}_") if blocks.cells == "switch" else []
     lines += cards.ramps(converter, chip.conductance, chip.opamp_offset, [f"{g}"], rst="rrst", lines=f"{g}_")[0]
     lines += [*cards.latch_clocks(converter, "macro", f"{g}"), *cards.decision_clock(converter, f"{g}")]
-    # A transistor comparator cannot charge the 1 pF of the latch's default node within the tracking time.
-    load = " c_h=20f r_on=1k" if blocks.level == "sky130" else ""
     for j in members:
         offset = circuit.comparator_offset + float(chip.comparator_offset[0]) + float(tile.comparator_offset[j])
         lines += cards.comparator(f"{j}", f"ramp{g}", f"mac{j}", blocks, circuit, offset=offset, clock=f"dclk{g}")
-        lines += cards.latch_and_counter(f"{j}", circuit, "macro", clock=f"{g}", load=load)
+        lines += cards.latch_and_counter(f"{j}", circuit, "macro", clock=f"{g}", load=cards.latch_load(blocks))
     return lines
 
 

@@ -7,7 +7,9 @@ same equations as currents. For each column, with phi the time integral of its s
     op-amp:            phi = v_os T - dV / (2 pi gbw) - integral(V) / a0
 
 Phi is the volt-seconds of the rows, B the transfer matrix, L the columns' own conductances. Exact but for the integral of V,
-which a0 divides (taken of the answer without it), for slewing, and for the charge of the hold switch.
+which a0 divides (taken of the answer without it), for slewing, and for the charge of the hold switch. With auto-zero the op-amp
+sees ``c_az / (c_az + c_gate)`` of the summing node, v_os is the residue, and dV counts for the op-amp from where it was in reset;
+what its switches do within nanoseconds is left out, some tens of microvolts.
 """
 
 from __future__ import annotations
@@ -77,13 +79,19 @@ def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", arr
     c_f = tile.feedback_capacitance(level)
     ideal = level == "ideal"
     a0, c_in, omega = (IDEAL_GAIN, 0.0, math.inf) if ideal else (circuit.a0, circuit.c_in, 2 * math.pi * circuit.gbw)
-    v_os = circuit.opamp_offset + tile.opamp_offset
-    injected = 0.0 if ideal else circuit.c_inject * circuit.v_dd / c_f
+    v_os, injected = circuit.opamp_offset + tile.opamp_offset, 0.0 if ideal else circuit.c_inject * circuit.v_dd / c_f
+    travelled = np.zeros(tile.columns)
+    if tile.autozero is not None:
+        stored, v_os = v_os, np.zeros(tile.columns)
+        if not ideal:
+            az = tile.autozero
+            v_os, injected, a0, omega = az.residue(stored, circuit), az.step(circuit, c_f), a0 * az.gain, omega * az.gain
+            travelled = (v_os + injected - stored) / omega
     time = opened - closed
 
     held = np.diag(c_f + (c_f + c_in) / a0) + own / omega
     start = v_os + injected
-    change = -np.linalg.solve(held, (drive @ transfer.T - own @ (v_os * time))[..., None])[..., 0]
+    change = -np.linalg.solve(held, (drive @ transfer.T - own @ (v_os * time - travelled))[..., None])[..., 0]
     area = -np.linalg.solve(held, ((drive * rest) @ transfer.T - own @ (v_os * time**2 / 2))[..., None])[..., 0] + start * time
     change = change - np.linalg.solve(held, (area / a0 @ own.T)[..., None])[..., 0]
     return circuit.v_cm + start + change

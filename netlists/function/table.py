@@ -17,6 +17,7 @@ from numpy.polynomial import Polynomial
 
 from netlists.checks import Choice, Items, Name, check, checked
 from netlists.errors import InputError
+from netlists.files import read_text
 
 from .activations import ACTIVATIONS, Activation, get_activation, increasing_pair
 from .thresholds import output_range
@@ -163,15 +164,7 @@ def load_table(path: str | Path, *, name: str | None = None) -> ActivationTable:
         File that cannot be read, a line that is not two numbers, x that does not increase.
     """
     path = Path(path)
-    try:
-        with open(path, encoding="utf-8-sig") as f:
-            text = f.read(_CSV_BYTES + 1)
-    except OSError as e:
-        raise InputError(f"{path}: the activation table cannot be read ({e.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: the activation table is not text") from None
-    if len(text) > _CSV_BYTES:
-        raise InputError(f"{path}: the activation table is larger than {_CSV_BYTES} bytes")
+    text = read_text(path, "activation table", limit=_CSV_BYTES)
     rows = [(n, line.split(",")) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
     if rows and not _numbers(rows[0][1]):
         rows = rows[1:]

@@ -1,6 +1,11 @@
 from .analysis import (
     requests as requests,
 )
+from .block_file import (
+    BlockFile as BlockFile,
+    ComparatorMacro as ComparatorMacro,
+    OpampMacro as OpampMacro,
+)
 from .deck import (
     read_outside_deck as read_outside_deck,
 )
@@ -18,6 +23,7 @@ from .run import (
     simulate_outside as simulate_outside,
 )
 from .subcircuit import (
+    PDKS as PDKS,
     UserSubcircuit as UserSubcircuit,
     integrator_around as integrator_around,
     load_user_subcircuit as load_user_subcircuit,

@@ -30,12 +30,14 @@ from netlists.spice.cards import cards
 
 from .analysis import Analysis, Kind, requests, save_card
 from .control import safe_commands
-from .dialects import title_warning
+from .dialects import FOREIGN_CARDS, decoded, title_warning
 
 MAX_CHARACTERS = 64_000_000
 """Of a deck with everything it includes: a whole PDK has about 20 million."""
 MAX_DEPTH = 40
 """Files that include one another."""
+MAX_FILES, MAX_LINES = 2_000, 1_000_000
+"""Of a deck with everything it includes: a whole PDK has about 100 files and 200,000 lines."""
 
 
 @checked
@@ -124,7 +126,9 @@ def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> Outsi
             control.append(card)
         elif card.word.startswith(".") and name in ANALYSES:
             analyses.append(Analysis.parse(card))
-        elif card.word in OUTPUTS | OTHER_ANALYSES:
+        elif card.word in FOREIGN_CARDS and card.word != ".backanno":
+            raise card.refused(FOREIGN_CARDS[card.word])
+        elif card.word in OUTPUTS | OTHER_ANALYSES | {".backanno"}:
             skipped.append(f"{card.file}, line {card.line}: {card.word}")
             printed += _printed(card)
         else:
@@ -188,7 +192,7 @@ class _Reader:
     def __init__(self, root: Path, allowed: Permissions) -> None:
         self.root = root
         self.allowed = allowed
-        self.characters = 0
+        self.characters = self.files = self.lines = 0
         self.open: list[tuple[Path, str | None]] = []
 
     def cards(self, path: Path, section: str | None, *, title: bool, asked: Card | None) -> list[Card]:
@@ -223,8 +227,12 @@ class _Reader:
             self.characters += path.stat().st_size
             if self.characters > MAX_CHARACTERS:
                 raise refuse(f"the deck and what it includes have more than {MAX_CHARACTERS // 1_000_000} million characters")
-            # Comments may be in any encoding; cards are ASCII, which `cards` checks.
-            return path.read_bytes().decode("utf-8", errors="replace")
+            data = path.read_bytes()
+            self.files += 1
+            self.lines += data.count(b"\n")
+            if self.files > MAX_FILES or self.lines > MAX_LINES:
+                raise refuse(f"the deck and what it includes are more than {MAX_FILES} files or {MAX_LINES} lines")
+            return decoded(data, refuse)
         except (OSError, ValueError) as e:
             if isinstance(e, InputError):
                 raise
@@ -237,7 +245,7 @@ def _section(found: list[Card], name: str, section: str | None, asked: Card | No
     inside: Card | None = None
     current: str | None = None
     for card in found:
-        arguments = words(card.text)[1:]
+        arguments = words(card.text)[1:] if card.word == ".lib" else []
         if card.word == ".lib" and len(arguments) == 1 and not card.control:
             if inside:
                 raise card.refused(f"the section of line {inside.line} is still open: it needs .endl")

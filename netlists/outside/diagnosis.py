@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from netlists.spice import is_error
 
 from .control import MARK
 
+MOST = 50
+"""Warnings of one ngspice that are shown."""
 Place = Callable[[int], str]
 """Where a line of the deck comes from: ``FILE, line N``."""
 
@@ -85,6 +88,7 @@ def warnings_of(printed: str, place: Place) -> list[str]:
     """What ngspice warns of: each with the lines that belong to it, once, in the words and lines of the file."""
     said: list[str] = []
     lines = printed.splitlines()
+    place = cache(place)
     used = -1
     for i, line in enumerate(lines):
         if i <= used or _PROGRESS.search(line) or not _WARNING.search(line):
@@ -98,7 +102,8 @@ def warnings_of(printed: str, place: Place) -> list[str]:
         if found := re.search(r"singular matrix:\s+check nodes? \S+", text):
             text = cause(found[0], lambda n: "") + "; ngspice found a solution by a detour, which need not be the circuit's"
         said.append(f"ngspice: {text}")
-    return list(dict.fromkeys(said))
+    said = list(dict.fromkeys(said))
+    return said if len(said) <= MOST else [*said[:MOST], f"ngspice: {len(said) - MOST} more warnings"]
 
 
 def measurements(lines: Iterable[str]) -> dict[str, float | None]:

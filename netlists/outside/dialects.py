@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from netlists.errors import InputError
 from netlists.spice import Card, words
 
 COMPATIBILITY = {
@@ -26,8 +27,53 @@ _CARD = re.compile(
     r"\.(?:param|model|subckt|include|inc|lib|tran|ac|dc|op|save|option|options|control|global|ends)\b", re.IGNORECASE
 )
 
+FOREIGN_CARDS = {
+    ".step": "LTspice's card for parameter steps: write a loop in a .control block (foreach, alter)",
+    ".backanno": "a card of LTspice, without effect",
+    ".alter": "HSPICE's card for several runs: write a loop in a .control block, or several decks",
+    ".data": "HSPICE's card for tables of parameters: write a loop in a .control block",
+    ".prot": "HSPICE's mark of encrypted text, which ngspice cannot read",
+    ".protect": "HSPICE's mark of encrypted text, which ngspice cannot read",
+    ".hdl": "a card for Verilog-A of HSPICE: ngspice takes compiled models (OSDI)",
+    ".inc_spectre": "a card of Spectre",
+}
+"""Cards of other simulators, and what they are."""
+
+_SPECTRE = re.compile(
+    r"^[ \t]*(simulator[ \t]+lang[ \t]*=[ \t]*spectre"
+    r"|(?:inline[ \t]+)?subckt[ \t]+\w+[ \t]*\(|parameters[ \t]+\w+[ \t]*=|include[ \t]+\")",
+    re.MULTILINE,
+)
+_LTSPICE_SHEET = re.compile(r"\s*Version \d+\s*\n\s*SHEET ")
 _HSPICE = re.compile(r"\bnf\s*=|=\s*'[^']*'", re.IGNORECASE)
 _PSPICE = re.compile(r"\bLIMIT\s*\(|\bVALUE\s*=?\s*\{|\bTABLE\s*\{|\bIF\s*\([^,()]*[<>=]", re.IGNORECASE)
+
+
+def decoded(data: bytes, refuse: Callable[[str], InputError]) -> str:
+    """The text of a SPICE file; comments may be in any encoding that keeps ASCII.
+
+    Raises
+    ------
+    InputError
+        Made by ``refuse``, for what is no SPICE netlist in such an encoding: says what it is.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:200].count(0) > len(data[:200]) // 4 > 0:
+        raise refuse("is UTF-16 text, as LTspice and some editors write it: save it as UTF-8 or ASCII (iconv -f UTF-16 -t UTF-8)")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    if _LTSPICE_SHEET.match(text):
+        raise refuse("is an LTspice schematic (.asc), no netlist: LTspice writes one with View > SPICE Netlist, or `-netlist`")
+    if text.startswith("v {xschem"):
+        raise refuse("is an xschem schematic, no netlist: xschem writes one with `xschem -n -s -q`, or its button Netlist")
+    if found := _SPECTRE.search(text):
+        line = text.count("\n", 0, found.start(1)) + 1
+        raise refuse(
+            f"is a Spectre netlist (line {line}: {found[1].strip()!r}), which ngspice does not read: "
+            "netlist it for ngspice or SPICE"
+        )
+    return text
 
 
 def title_warning(path: Path, body: Sequence[Card]) -> list[str]:

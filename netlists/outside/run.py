@@ -155,6 +155,7 @@ def simulate_outside(
     folder: Path | None = None,
     executable: str = "ngspice",
     timeout: float = TIME_LIMIT,
+    memory: int | None = None,
 ) -> DeckResults:
     """Runs all analyses of a deck, or those of a kind.
 
@@ -169,7 +170,9 @@ def simulate_outside(
     folder : Path or None
         Where ngspice works, for decks that may read data files or run commands. Default: an empty folder.
     timeout : float
-        Seconds for the whole.
+        Seconds that each ngspice may take: one an analysis, or one for the control blocks.
+    memory : int, optional
+        Bytes that it may take; default three quarters of the computer's.
 
     Raises
     ------
@@ -188,7 +191,7 @@ def simulate_outside(
     found: list[Waves] = []
     shown: list[str] = []
     for analyses in runs:
-        waves, printed = _run(deck, analyses, tuple(vectors), compat, folder, executable, timeout)
+        waves, printed = _run(deck, analyses, tuple(vectors), compat, folder, executable, timeout, memory)
         shown += re.findall(rf"^{MARK}show .*?\n(.*?)^{MARK}shown$", printed, re.MULTILINE | re.DOTALL)
         warnings += warnings_of(without_shown(printed), deck.place)
         found += waves
@@ -222,6 +225,7 @@ def _run(
     folder: Path | None,
     executable: str,
     timeout: float,
+    memory: int | None,
 ) -> tuple[list[Waves], str]:
     """One ngspice: an analysis of the cards, or the control blocks."""
     computed = any(a.kind in _COMPUTED for a in analyses) or bool(
@@ -246,7 +250,7 @@ def _run(
         path = text.write(Path(own) / "deck.cir")
         settings = [f"ngbehavior={compat}"] if compat else []
         options = [word for setting in settings for word in ("-D", setting)]
-        done = run_ngspice(["-n", *options, "-b", str(path)], folder or work, executable=executable, timeout=timeout)
+        done = run_ngspice(["-n", *options, "-b", str(path)], folder or work, executable=executable, timeout=timeout, memory=memory)
         printed = f"{done.stderr}\n{done.stdout}"
         plots = {p.stem.removeprefix("plot_"): p for p in work.glob("plot_*.raw")}
         try:

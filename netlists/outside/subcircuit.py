@@ -6,18 +6,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
 
-from netlists.checks import Choice, check, checked
+from netlists.checks import Choice, NonNegative, check, checked
 from netlists.errors import InputError
 from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, spice_number, subcircuit, words
 from netlists.spice.cards import cards
+from netlists.spice.deck import FOREIGN
 
 from .deck import read_cards
 from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_ports
 
 _NAME = re.compile(r"[\w.$\-]+", re.ASCII)
 _NO_WIRING = Wiring()
+
+SOURCES = ("comparator_offset", "comparator_noise", "opamp_offset")
+"""Sources of variation that a block may have sigmas of."""
+PDKS = ("", "sky130")
+"""Libraries of transistor models that a block may take."""
 
 
 @checked
@@ -39,6 +45,10 @@ class UserSubcircuit:
         What each port that is ``bias`` gets, as `ports.bias_value` writes it.
     values : tuple of (parameter, value)
         Parameters that are set, SPICE text; the others keep their own defaults.
+    pdk : str
+        Library of transistor models that it takes, ``sky130``; empty: its text has all it needs.
+    statistics : tuple of (source, sigma)
+        Its own sigmas in volts, by their names in a variation: they are drawn in place of those of our blocks.
 
     Raises
     ------
@@ -53,6 +63,8 @@ class UserSubcircuit:
 
     bias: tuple[tuple[str, str], ...] = ()
     values: tuple[tuple[str, str], ...] = ()
+    pdk: Annotated[str, Choice(PDKS)] = ""
+    statistics: tuple[tuple[Annotated[str, Choice(SOURCES)], NonNegative], ...] = ()
 
     def __post_init__(self) -> None:
         found = cards(self.text, f"subcircuit {self.name!a}", title=False)
@@ -90,7 +102,7 @@ class UserSubcircuit:
     @property
     def definitions(self) -> str:
         """SPICE text of everything that an instance needs."""
-        return self.text + self.around
+        return f"{FOREIGN}{self.name}\n{self.text}{self.around}"
 
     @property
     def defined(self) -> set[str]:
@@ -137,7 +149,7 @@ class UserSubcircuit:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary; without bias and values where it has none, as those came later."""
-        return {k: v for k, v in asdict(self).items() if v or k not in ("bias", "values")}
+        return {k: v for k, v in asdict(self).items() if v or k not in ("bias", "values", "pdk", "statistics")}
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:
         """Nodes of an instance in the order of its ports.
@@ -159,21 +171,31 @@ class UserSubcircuit:
         return [connections[p] for p in self.interface]
 
 
-def integrator_around(opamp: UserSubcircuit) -> str:
-    """SPICE text of ``integrator_user``: integrator_macro with another op-amp, ports ``sum out com rst vdd vss``.
+def integrator_around(opamp: UserSubcircuit, *kinds: str) -> str:
+    """SPICE text of each ``<kind>_user``: ``<kind>_macro`` with another op-amp, with the ports ``vdd vss`` after the others.
 
     The offset comes from a source in series with its input; of our op-amp's parameters it gets none.
+
+    Parameters
+    ----------
+    kinds : {"integrator", "autozero_integrator"}
     """
-    text = subcircuit("integrator_macro")
-    block = text[text.index(".subckt integrator_macro") :].replace("integrator_macro", "integrator_user")
-    nodes = opamp.nodes({"inp": "ref", "inn": "sum", "out": "out", "com": "com", "vdd": "vdd", "vss": "vss"})
-    card = " ".join(["x1", *nodes, opamp.name_of_instance])
-    block = re.sub(r"^x1 .*$", f"vos ref com {{v_os}}\n{card}", block, flags=re.MULTILINE)
-    return opamp.definitions + block.replace("sum out com rst params:", "sum out com rst vdd vss params:")
+    blocks = []
+    for kind in kinds:
+        text = subcircuit(f"{kind}_macro")
+        block = text[text.index(f".subckt {kind}_macro") :].replace(f"{kind}_macro", f"{kind}_user")
+        inn, out = re.findall(r"^x1 \S+ (\S+) (\S+) ", block, flags=re.MULTILINE)[0]
+        nodes = opamp.nodes({"inp": "ref", "inn": inn, "out": out, "com": "com", "vdd": "vdd", "vss": "vss"})
+        card = " ".join(["x1", *nodes, opamp.name_of_instance])
+        block = re.sub(r"^x1 .*$", f"vos ref com {{v_os}}\n{card}", block, flags=re.MULTILINE)
+        blocks.append(block.replace(" params:", " vdd vss params:", 1))
+    return opamp.definitions + "".join(blocks)
 
 
-def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, wiring: Wiring = _NO_WIRING) -> UserSubcircuit:
-    """Reads ``FILE:NAME`` and checks that the subcircuit can play a role.
+def load_user_subcircuit(
+    where: str, role: str, allowed: Permissions = NOTHING, wiring: Wiring = _NO_WIRING, pdk: str = ""
+) -> UserSubcircuit:
+    """Reads ``FILE:NAME`` and checks that the subcircuit can play a role; or ``FILE.json``, a block file.
 
     Ports are known by their names (`ports.NAMES`), or as ``wiring`` says; a port that neither tells is an error.
 
@@ -186,6 +208,8 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, 
         Which files its file may include; what is taken from them may never read a file.
     wiring : Wiring
         Roles of ports, bias of others, values of parameters.
+    pdk : str
+        Library of transistor models that it takes.
 
     Raises
     ------
@@ -205,6 +229,12 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, 
     ('mine', ('com', 'inp', 'inn', 'out'), ('gain',))
     """
     check(Choice(ROLES), role, "role")
+    if where.endswith((".json", ".json:transistors")):
+        from .block_file import load_block
+
+        if wiring != _NO_WIRING:
+            raise InputError(f"{role} {where!r}: a block file has its ports, bias and parameters; give none")
+        return load_block(where, role)
     file, separator, name = where.rpartition(":")
     if not (separator and file and _NAME.fullmatch(name)):
         raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")
@@ -217,7 +247,7 @@ def load_user_subcircuit(where: str, role: str, allowed: Permissions = NOTHING, 
     own, params = _header(head)
     roles, bias = match_ports(own, role, head, wiring)
     values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
-    return UserSubcircuit(name, _text(found), roles, params, bias, values)
+    return UserSubcircuit(name, _text(found), roles, params, bias, values, pdk)
 
 
 def _text(found: list[Card]) -> str:

@@ -11,6 +11,7 @@ from .engine import (
     RUNNERS as RUNNERS,
     simulate as simulate,
     simulate_draws as simulate_draws,
+    watched as watched,
 )
 from .numbers import (
     spice_number as spice_number,

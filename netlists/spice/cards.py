@@ -10,10 +10,11 @@ from netlists.errors import InputError
 # What ngspice takes for the start of a comment at the end of a line. The text handed to ngspice has none left, so that
 # nothing can hide from the checks in what one of the two readers takes for a comment.
 _TAIL = re.compile(r";.*|//.*|(?:^|(?<=[\s,]))\$(?=\s|$).*")
+_WORD = re.compile(r"[^\s(=]*")
 _CONTROL_TAIL = re.compile(r";.*|(?:^|(?<=\s))\$ .*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Card:
     """One statement of a SPICE file.
 
@@ -37,12 +38,12 @@ class Card:
     @property
     def text(self) -> str:
         """The statement on one line."""
-        return " ".join(self.parts)
+        return self.parts[0] if len(self.parts) == 1 else " ".join(self.parts)
 
     @property
     def word(self) -> str:
         """Its first word, lower case: ``.tran``, ``r1``, ``print``."""
-        return re.split(r"[\s(=]", self.text, maxsplit=1)[0].lower()
+        return _WORD.match(self.parts[0])[0].lower()  # type: ignore[index]
 
     @property
     def lines(self) -> str:

@@ -15,6 +15,9 @@ from netlists.technology import pdk
 
 from .safety import check_deck
 
+FOREIGN = "* own block "
+"""How the comment begins that stands before a block of a user's own."""
+
 
 @checked
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class Deck:
         analyses = ", ".join(re.findall(r"^\.(?:tran|ac|dc|op)\b", top, re.MULTILINE | re.IGNORECASE)) or "no analysis"
         elements, lines = len(re.findall(r"^[a-z]", top, re.MULTILINE | re.IGNORECASE)), rest.count("\n")
         return f"<Deck {title.removeprefix('.title ')!r}: {analyses}, {elements} elements, {lines} lines>"
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a block of its user's own stands in it, which may hang or crash ngspice."""
+        return f"\n{FOREIGN}" in self.circuit
 
     @property
     def text(self) -> str:

@@ -3,6 +3,9 @@
 ``shared``  PySpice's shared library, in this process (the default: no process to start, no files)
 ``batch``   ``ngspice -b`` in a process of its own, which a time limit can kill
 
+A deck with a block of the user's own, which may hang or crash ngspice, runs in a process of its own all the same,
+unless this process is one that another watches over (`watched`).
+
 ngspice returns 0 for many things that went wrong: a deck it refused leaves the previous circuit in place, and
 `run` then returns that circuit's data. So every run is checked: the circuit must have loaded, nothing that
 ngspice printed may be an error, each vector asked for must be there and finite, and time must have reached its end.
@@ -33,10 +36,18 @@ if TYPE_CHECKING:
 RELEASE_EVERY = 100
 QUIET = "noinit"
 """Without this variable ngspice prints the operating point before each transient, a line a node, all through Python."""
+_HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _runs = 0
+_watched = False
 
 
 RUNNERS = ("shared", "batch")
+
+
+def watched() -> None:
+    """Says that this process is one that another ends when it takes too long or too much, and replaces when it crashes."""
+    global _watched
+    _watched = True
 
 
 def simulate(
@@ -58,7 +69,7 @@ def simulate(
     runner : {"shared", "batch"}
         Both solve the same text and give the same numbers.
     timeout : float
-        Seconds after which runner ``batch`` kills ngspice. The shared library cannot be interrupted.
+        Seconds after which ngspice is ended where it runs in a process of its own. The shared library cannot be interrupted.
     heard : list of str, optional
         Takes what ngspice warns of, such as a parameter that it ignored.
 
@@ -83,7 +94,7 @@ def simulate(
     >>> round(float(waves["out"][-1]), 6)
     0.5
     """
-    if check(Choice(RUNNERS), runner, "runner") == "shared":
+    if check(Choice(RUNNERS), runner, "runner") == "shared" and (_watched or not deck.foreign):
         return _simulate_shared(deck, vectors, heard)
     data, printed = transient_vectors(deck, vectors, timeout=timeout)
     if heard is not None:
@@ -162,19 +173,22 @@ def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
 
 @contextmanager
 def _interrupt_afterwards() -> Iterator[None]:
-    """Holds Ctrl-C back until ngspice has returned: raised inside one of its callbacks it would be lost."""
+    """Holds Ctrl-C and its like back until ngspice has returned: raised inside one of its callbacks they would be lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     held: list[tuple] = []
-    before = signal.signal(signal.SIGINT, lambda *args: held.append(args))
+    handlers = {n: h for n in _HELD if callable(h := signal.getsignal(n))}
+    for number in handlers:
+        signal.signal(number, lambda *args: held.append(args))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         # Also when ngspice failed: whoever handles that failure would go on working.
-        if held and callable(before):
-            before(*held[0])
+        if held:
+            handlers[held[0][0]](*held[0])
 
 
 def _load(ngspice: NgSpice, deck: Deck) -> None:

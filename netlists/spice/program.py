@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import resource
+import select
+import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -19,6 +28,15 @@ from .raw_file import read_raw_plot
 
 TIME_LIMIT = 7200.0
 """Seconds that a simulation may take unless told: more than any on a busy machine, less than a night with one that hangs."""
+
+MEMORY_SHARE = 0.75
+"""Part of the computer's memory that an ngspice of its own may take."""
+WATCH = 0.2
+"""Seconds between two looks at the memory that it takes."""
+FILE_LIMIT = 32 * 2**30
+"""Bytes that it may write into one file."""
+PRINTED_LIMIT = 16_000_000
+"""Bytes of what it prints that are kept, from the beginning and from the end."""
 
 
 def transient_vectors(
@@ -70,32 +88,102 @@ def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str 
 
 
 def run_ngspice(
-    arguments: Sequence[str], folder: Path, *, executable: str = "ngspice", timeout: float | None = None
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    executable: str = "ngspice",
+    timeout: float | None = None,
+    memory: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs ngspice in a process of its own, in a folder, and returns what it printed and its exit status.
+
+    It ends with this process, however that ends, takes no more than ``memory`` and writes no file above `FILE_LIMIT`.
+
+    Parameters
+    ----------
+    memory : int, optional
+        Bytes; default `MEMORY_SHARE` of this computer's.
 
     Raises
     ------
     ToolkitError
         If the program is missing.
     SimulationError
-        If it took longer than ``timeout`` seconds.
+        If it took longer than ``timeout`` seconds, or more memory or disk than it may.
     """
+    program = shutil.which(executable)
+    if program is None:
+        raise ToolkitError(f"the program {executable!r} was not found: {INSTALL_HINT}")
+    memory = memory or memory_limit()
+    # A thread of this process may not change itself between fork and exec, so that a program sets the life line.
+    guard = shutil.which("setpriv") if sys.platform == "linux" else None
+    line = [guard, "--pdeathsig", "KILL", program, *arguments] if guard else [program, *arguments]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(line, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        try:
+            _limit(process.pid)
+            status = _watch(process, timeout, memory)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        printed = [_read(file) for file in (out, err)]
+    if status == -signal.SIGXFSZ:
+        raise SimulationError(f"ngspice wrote more than {FILE_LIMIT / 2**30:g} GiB into a file", printed[1][-2000:])
+    return subprocess.CompletedProcess(line, status, *printed)
+
+
+def memory_limit() -> int:
+    """Bytes that an ngspice of its own may take."""
+    import psutil
+
+    return int(MEMORY_SHARE * psutil.virtual_memory().total)
+
+
+def _watch(process: subprocess.Popen[bytes], timeout: float | None, memory: int) -> int:
+    """Exit status of a process that has kept to its limits."""
+    import psutil
+
+    end = None if timeout is None else time.monotonic() + timeout
+    # Waiting by the process's descriptor ends with it at once; `Popen.wait` looks now and then.
+    descriptor = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
     try:
-        return subprocess.run(
-            [executable, *arguments],
-            cwd=folder,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-        )
-    except FileNotFoundError:
-        raise ToolkitError(f"the program {executable!r} was not found: {INSTALL_HINT}") from None
-    except subprocess.TimeoutExpired:
-        raise SimulationError(f"ngspice took longer than {timeout:g} s") from None
+        while True:
+            left = WATCH if end is None else min(WATCH, max(end - time.monotonic(), 0.0))
+            if descriptor is not None:
+                select.select([descriptor], [], [], left)
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(0 if descriptor is not None else left)
+            if end is not None and time.monotonic() >= end:
+                raise SimulationError(f"ngspice took longer than {timeout:g} s")
+            with suppress(psutil.Error):
+                # Not the memory that it asks for: of that it touches a small part.
+                if psutil.Process(process.pid).memory_info().rss > memory:
+                    raise SimulationError(f"ngspice takes more memory than the {memory / 2**30:.3g} GiB that it may")
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _limit(pid: int) -> None:
+    if sys.platform == "linux":
+        # It may be over already.
+        with suppress(ProcessLookupError, PermissionError):
+            for what, limit in ((resource.RLIMIT_FSIZE, FILE_LIMIT), (resource.RLIMIT_CORE, 0)):
+                _, hard = resource.prlimit(pid, what)
+                limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+                resource.prlimit(pid, what, (limit, limit))
+
+
+def _read(file: IO[bytes]) -> str:
+    """What was printed: the beginning and the end, where it is too much."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    text = file.read(PRINTED_LIMIT)
+    if size > PRINTED_LIMIT:
+        file.seek(max(PRINTED_LIMIT, size - PRINTED_LIMIT))
+        text += b"\n...\n" + file.read()
+    return text.decode(errors="replace")
 
 
 def read_transitions(printed: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

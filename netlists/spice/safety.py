@@ -87,7 +87,7 @@ MODELS = _names(
 FILE_MODELS = frozenset(("filesource", "d_source", "d_state", "table2d", "table3d", "xfer"))
 COMMAND_MODELS = frozenset(("d_process", "d_cosim"))
 
-_FILE_PARAMETER = re.compile(r"(?<![a-z0-9])(?:\w+_)?file\s*=|\bfile\s*[\"']", re.IGNORECASE)
+_FILE_PARAMETER = re.compile(r"(?<![a-z0-9])file\s*=|\bfile\s*[\"']", re.IGNORECASE)
 _MODEL = re.compile(r"\.model\s+[^\s(),=\"'{}]+\s+(?:ako:\s*[^\s(),=\"'{}]+\s+)?(\w+)\s*(?=[\s(]|$)", re.IGNORECASE)
 
 

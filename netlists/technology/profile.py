@@ -13,8 +13,10 @@ from typing import Annotated
 
 import numpy as np
 
+from netlists.check_rules import near
 from netlists.checks import Items, NonNegative, Positive, Share, Siemens, check, checked, made_of
 from netlists.errors import InputError
+from netlists.files import read_text
 
 from . import memristor
 
@@ -307,12 +309,10 @@ def load_profile(name_or_path: str | Path) -> DeviceProfile:
     if text in profile_names():
         raw = (resources.files("netlists.technology") / "profiles" / f"{text}.toml").read_text()
     elif text.endswith(".toml"):
-        try:
-            raw = Path(text).read_text()
-        except OSError as e:
-            raise InputError(f"device profile {text}: cannot be read ({e.strerror})") from None
+        raw = read_text(text, "device profile")
     else:
-        raise InputError(f"profile={text!r}: unknown; built in are {', '.join(profile_names())}, or give a .toml file")
+        known = profile_names()
+        raise InputError(f"profile={text!r}: unknown; built in are {', '.join(known)}, or give a .toml file{near(text, known)}")
     try:
         data = tomllib.loads(raw)
     except tomllib.TOMLDecodeError as e:

@@ -12,9 +12,11 @@ from .column import (
 )
 from .comparator import (
     comparator_ac_deck as comparator_ac_deck,
+    comparator_sweep_deck as comparator_sweep_deck,
     feedback_mismatch_deck as feedback_mismatch_deck,
     strongarm_mismatch_deck as strongarm_mismatch_deck,
     strongarm_step_deck as strongarm_step_deck,
+    sweep_mismatch_deck as sweep_mismatch_deck,
 )
 from .energy import (
     EnergyBench as EnergyBench,
@@ -38,4 +40,11 @@ from .own import (
 from .run import (
     mismatch_tables as mismatch_tables,
     run_bench as run_bench,
+)
+from .tested import (
+    COMPARATOR as COMPARATOR,
+    OTA as OTA,
+    At as At,
+    BenchConditions as BenchConditions,
+    BlockOnBench as BlockOnBench,
 )

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netlists.checks import Array, Choice, Count, check
+from netlists.checks import Array, Count, check
 from netlists.spice import Deck, pulses, pwl
 from netlists.technology import Conditions
 
 from .run import OPTIONS, commands, header, table
+from .tested import COMPARATOR, At, BlockOnBench
 
 Overdrives = Array(("n",), above=0, unit="V")
 
 
-def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (0.4, 0.9, 1.4)) -> Deck:
+def comparator_ac_deck(conditions: At, common_modes: Sequence[float] = (0.4, 0.9, 1.4), block: BlockOnBench = COMPARATOR) -> Deck:
     """Comparator at its trip point (output fed back to the negative input at DC): trip point, gain, noise, supply current.
 
     Returns
@@ -25,16 +26,16 @@ def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (
         ``noise0``, ``noise1``... (output noise density, V/sqrt(Hz)), ``idle`` (for each common mode: supply current at 50 mV
         below and above the trip point).
     """
-    text = header("SKY130 comparator bench: small signal", conditions, "comparator_sky130") + OPTIONS
+    text = block.head("comparator bench, small signal", conditions) + OPTIONS
     for k, v in enumerate(common_modes):
         text += (
             f"vdd{k} vdd{k} 0 {conditions.v_dd!r}\nvin{k} inp{k} 0 dc {v!r} ac 1\n"
-            f"x{k} inp{k} inn{k} out{k} com vdd{k} 0 comparator_sky130\nl{k} out{k} inn{k} 1e9\nc{k} inn{k} 0 1e9\n"
+            f"{block.card(f'{k}', f'inp{k}', f'inn{k}', f'out{k}', f'vdd{k}')}l{k} out{k} inn{k} 1e9\nc{k} inn{k} 0 1e9\n"
         )
         for side, shift in (("l", -0.05), ("h", 0.05)):
             text += (
                 f"vd{side}{k} vd{side}{k} 0 {conditions.v_dd!r}\nvi{side}{k} in{side}{k} 0 {v + shift!r}\n"
-                f"xi{side}{k} in{side}{k} inp{k} o{side}{k} com vd{side}{k} 0 comparator_sky130\n"
+                f"{block.card(f'i{side}{k}', f'in{side}{k}', f'inp{k}', f'o{side}{k}', f'vd{side}{k}')}"
             )
     n = range(len(common_modes))
     steps: list[str | tuple[str, Sequence[str]]] = [
@@ -49,8 +50,24 @@ def comparator_ac_deck(conditions: Conditions, common_modes: Sequence[float] = (
     return Deck(text, commands(*steps))
 
 
+def comparator_sweep_deck(conditions: At, common_modes: Sequence[float], block: BlockOnBench, *, span: float = 0.05) -> Deck:
+    """Comparator at each common mode of its negative input, the other swept ``span`` volts around it, upwards and downwards.
+
+    Returns
+    -------
+    Deck
+        Tables ``up`` and ``down``: the outputs, a column for each common mode, over v(inp) - v(inn).
+    """
+    text = block.head("comparator bench, sweeps", conditions) + OPTIONS + f"vs s 0 0\nvdd vdd 0 {conditions.v_dd!r}\n"
+    for k, v in enumerate(common_modes):
+        text += f"vn{k} inn{k} 0 {v!r}\nep{k} inp{k} inn{k} s 0 1\n{block.card(f'{k}', f'inp{k}', f'inn{k}', f'out{k}', 'vdd')}"
+    outs, step = [f"v(out{k})" for k in range(len(common_modes))], span / 200
+    sweeps = f"dc vs {-span!r} {span!r} {step!r}", f"dc vs {span!r} {-span!r} {-step!r}"
+    return Deck(text, commands(sweeps[0], ("up", outs), sweeps[1], ("down", outs)))
+
+
 def comparator_step_deck(
-    conditions: Conditions,
+    conditions: At,
     overdrives: Sequence[float],
     *,
     offset: float = 0.0,
@@ -58,6 +75,8 @@ def comparator_step_deck(
     common_mode: float = 0.9,
     c_load: float = 20e-15,
     c_hold: float = 1e-12,
+    stop: float = 30e-9,
+    block: BlockOnBench = COMPARATOR,
 ) -> Deck:
     """Comparator driven from ``start`` on one side of its trip point to each overdrive on the other; and kickback.
 
@@ -71,6 +90,8 @@ def comparator_step_deck(
         Load of the output, farads (assumption: the counter's latch).
     c_hold : float
         Capacitor that holds the negative input in the kickback circuit, farads (assumption: a held V_mac).
+    stop : float
+        Length of the transient, seconds.
 
     Returns
     -------
@@ -79,32 +100,31 @@ def comparator_step_deck(
         input while the other input steps by 0.2 V through it in 1 ns at 5 ns and back at 15 ns; the output; supply current).
     """
     overdrives = check(Overdrives, overdrives, "overdrives").tolist()
-    text = header("SKY130 comparator bench: steps", conditions, "comparator_sky130") + OPTIONS
+    text = block.head("comparator bench, steps", conditions) + OPTIONS
     text += f"vdd vdd 0 {conditions.v_dd!r}\nvref ref 0 {common_mode!r}\n"
     for name, sign in (("r", 1), ("f", -1)):
         for k, od in enumerate(overdrives):
             v0, v1 = common_mode - offset - sign * start, common_mode - offset + sign * od
             text += (
                 f"v{name}{k} in{name}{k} 0 pwl(0 {v0!r} 4.99n {v0!r} 5.01n {v1!r})\n"
-                f"x{name}{k} in{name}{k} ref out{name}{k} com vdd 0 comparator_sky130\nc{name}{k} out{name}{k} 0 {c_load!r}\n"
+                f"{block.card(f'{name}{k}', f'in{name}{k}', 'ref', f'out{name}{k}', 'vdd')}c{name}{k} out{name}{k} 0 {c_load!r}\n"
             )
     text += (
         f"vddk vddk 0 {conditions.v_dd!r}\nvk ink 0 pwl(0 {common_mode - 0.1!r} 5n {common_mode - 0.1!r} 6n {common_mode + 0.1!r} "
         f"15n {common_mode + 0.1!r} 16n {common_mode - 0.1!r})\nckh held 0 {c_hold!r}\nrkh held ref 1e9\n"
-        f"xk ink held outk com vddk 0 comparator_sky130\nck outk 0 {c_load!r}\n"
+        f"{block.card('k', 'ink', 'held', 'outk', 'vddk')}ck outk 0 {c_load!r}\n"
     )
     cols = range(len(overdrives))
     rise, fall = ([f"v(out{side}{k})" for k in cols] for side in "rf")
     kick = ["v(held)", "v(outk)", "i(vddk)"]
-    return Deck(text, commands("tran 20p 30n 0 50p", ("rise", rise), ("fall", fall), ("kick", kick)))
+    return Deck(text, commands(f"tran 20p {stop!r} 0 {stop / 600!r}", ("rise", rise), ("fall", fall), ("kick", kick)))
 
 
-def feedback_mismatch_deck(block: str, conditions: Conditions, n: int, seed: int, *, common_mode: float = 0.9) -> Deck:
-    """``n`` comparators or OTAs, each with its own foundry mismatch, with the output tied to the negative input.
+def feedback_mismatch_deck(block: BlockOnBench, conditions: At, n: int, seed: int, *, common_mode: float = 0.9) -> Deck:
+    """``n`` comparators or op-amps, each with its own mismatch, with the output tied to the negative input.
 
     Parameters
     ----------
-    block : {"comparator_sky130", "ota_sky130"}
     seed : int
         Of ngspice's own draws (``.options seed``).
 
@@ -113,14 +133,32 @@ def feedback_mismatch_deck(block: str, conditions: Conditions, n: int, seed: int
     Deck
         Tables of `mismatch_tables`: one row, v(inn) - v(inp) of each, which is its input offset, after the scale.
     """
-    ports = {"comparator_sky130": "com vdd 0", "ota_sky130": "vdd 0"}
-    check(Choice(ports), block, "block")
     check(Count, n, "n")
-    text = header(f"SKY130 mismatch bench: {block}", conditions, block, mismatch=True, seed=seed) + OPTIONS
+    text = block.head("mismatch bench", conditions, mismatch=True, seed=seed) + OPTIONS
     text += f"vdd vdd 0 {conditions.v_dd!r}\nvin inp 0 {common_mode!r}\n"
     for k in range(n):
-        text += f"x{k} inp t{k} t{k} {ports[block]} {block}\n"
+        text += block.card(f"{k}", "inp", f"t{k}", f"t{k}", "vdd")
     return Deck(text, table("trip", [f"v(t{k},inp)" for k in range(n)], "op"))
+
+
+def sweep_mismatch_deck(
+    block: BlockOnBench, conditions: At, n: int, seed: int, *, common_mode: float = 0.9, span: float = 0.1
+) -> Deck:
+    """``n`` comparators, each with its own mismatch, whose positive input is swept ``span`` volts around the negative one.
+
+    For those that ngspice finds no operating point of in the loop of `feedback_mismatch_deck`.
+
+    Returns
+    -------
+    Deck
+        Tables of `mismatch_tables`: the outputs less analog ground over v(inp) - v(inn).
+    """
+    check(Count, n, "n")
+    text = block.head("mismatch bench, sweep", conditions, mismatch=True, seed=seed) + OPTIONS
+    text += f"vdd vdd 0 {conditions.v_dd!r}\nvn inn 0 {common_mode!r}\nvs s 0 0\nep inp inn s 0 1\n"
+    for k in range(n):
+        text += block.card(f"{k}", "inp", "inn", f"t{k}", "vdd")
+    return Deck(text, table("trip", [f"v(t{k},com)" for k in range(n)], f"dc vs {-span!r} {span!r} {span / 250!r}"))
 
 
 def strongarm_step_deck(

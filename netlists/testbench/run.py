@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from netlists.errors import SimulationError
-from netlists.spice import TIME_LIMIT, Deck, run_batch, subcircuits
+from netlists.spice import TIME_LIMIT, Deck, run_batch, subcircuits, warning_lines
 from netlists.technology import pdk
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-13 vntol=1e-7 chgtol=1e-16 gmin=1e-15\n"
@@ -31,8 +31,22 @@ def header(title: str, conditions: pdk.Conditions, *names: str, mismatch: bool =
     )
 
 
-def run_bench(deck: Deck, tables: Sequence[str], *, timeout: float = TIME_LIMIT) -> dict[str, np.ndarray]:
-    """Runs a SKY130 bench and returns the tables it wrote.
+def run_bench(
+    deck: Deck,
+    tables: Sequence[str],
+    *,
+    timeout: float = TIME_LIMIT,
+    settings: Sequence[str] = pdk.SETTINGS,
+    heard: list[str] | None = None,
+) -> dict[str, np.ndarray]:
+    """Runs a bench and returns the tables it wrote.
+
+    Parameters
+    ----------
+    settings : sequence of str
+        ngspice's variables that the models need; those of SKY130 by default.
+    heard : list of str, optional
+        Takes what ngspice warns of.
 
     Returns
     -------
@@ -46,8 +60,10 @@ def run_bench(deck: Deck, tables: Sequence[str], *, timeout: float = TIME_LIMIT)
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         path = deck.write(Path(folder) / "bench.cir")
-        (path.parent / ".spiceinit").write_text(pdk.spiceinit())
+        (path.parent / ".spiceinit").write_text("".join(f"set {s}\n" for s in settings))
         printed = run_batch(path, timeout=timeout)
+        if heard is not None:
+            heard += warning_lines(printed.splitlines())
         out = {}
         for name in tables:
             try:

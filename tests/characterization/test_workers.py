@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import joblib
+import psutil
 import pytest
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -130,3 +133,22 @@ def test_a_process_that_cannot_start():
         Worker(missing).call(len, "", limit=60)
     with pytest.raises(ToolkitError, match="a worker process does not start"):
         Worker(dies).call(len, "", limit=60)
+
+
+def test_shared_workers_end_with_a_parent_that_is_killed():
+    script = (
+        "import time, joblib\n"
+        "from characterization.workers import in_workers\n"
+        "def wait(started):\n"
+        "    print('started', flush=True)\n"
+        "    time.sleep(1e6)\n"
+        "list(in_workers((joblib.delayed(wait)(k) for k in range(2)), 2))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    for _ in range(2):
+        assert parent.stdout.readline() == "started\n"
+    left = psutil.Process(parent.pid).children(recursive=True)
+    assert len(left) >= 2
+    parent.kill()
+    parent.communicate()
+    assert psutil.wait_procs(left)[1] == []

@@ -1,10 +1,15 @@
+import io
 import json
 import math
+import os
+import zipfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from netlists.errors import InputError, ToolkitError
-from netlists.files import make_folder, read_json, write_atomic, write_json
+from netlists.files import make_folder, read_arrays, read_bytes, read_json, read_text, write_atomic, write_json, write_text
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -62,3 +67,47 @@ def test_unreadable_json(tmp_path, content, message):
 def test_a_folder_in_the_place_of_a_file(tmp_path):
     with pytest.raises(InputError, match="the model cannot be read"):
         read_json(tmp_path, "model")
+
+
+def test_what_is_no_file_is_neither_read_nor_replaced(tmp_path):
+    os.mkfifo(pipe := tmp_path / "pipe")
+    for path, kind in ((pipe, "a pipe"), (tmp_path, "a folder"), (Path("/dev/zero"), "a device")):
+        with pytest.raises(InputError, match=rf"the model cannot be read \(it is {kind}\)$"):
+            read_bytes(path, "model")
+        with pytest.raises(ToolkitError, match=rf"cannot be written \(it is {kind}\)"):
+            write_text(path, "x")
+    assert pipe.is_fifo()
+
+
+def test_text_of_other_encodings_is_named(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("caf\u00e9".encode("utf-8-sig"))
+    assert read_text(path, "table") == "caf\u00e9"
+    path.write_bytes("caf\u00e9".encode("utf-16"))
+    with pytest.raises(InputError, match=r"a\.txt: not a valid table \(it is UTF-16 text: save it as UTF-8\)"):
+        read_text(path, "table")
+    path.write_bytes("caf\u00e9".encode("latin-1"))
+    with pytest.raises(InputError, match="byte 0xe9 at 3 is not UTF-8 text"):
+        read_text(path, "table")
+    with pytest.raises(InputError, match="larger than 3 bytes, too large for a table"):
+        read_text(path, "table", limit=3)
+
+
+def _archive(path, header, data=b""):
+    member = io.BytesIO()
+    np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": (1,)})
+    raw = header or member.getvalue()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", raw + data)
+
+
+def test_archives_that_lie_or_explode_are_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, x=np.zeros(100_000))
+    assert read_arrays(path, "network")["x"].shape == (100_000,)
+    with pytest.raises(InputError, match="its arrays would take 800128 bytes, more than the 10000 of a network"):
+        read_arrays(path, "network", limit=10_000)
+    for header in (b"\x93NUMPY\x01\x00\x10\x00" + b"{'descr': (((((\n", b"\x93NUMPY\x01\x00", b"no array", None):
+        _archive(path, header)
+        with pytest.raises(InputError, match=r"a\.npz: is not a network or is damaged"):
+            read_arrays(path, "network")

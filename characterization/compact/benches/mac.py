@@ -24,7 +24,7 @@ def bench_tile(
     circuit: RampCircuit | None = None,
     pwm: Pwm | None = None,
 ) -> Tile:
-    """A tile of random weights and drawn op-amp offsets on a 3-bit sigmoid ramp, whose conversion is short."""
+    """A tile of random weights and drawn op-amp offsets on a 3-bit sigmoid ramp, whose conversion is short; without auto-zero."""
     profile, circuit = profile or load_profile("taox-100-400"), circuit or RampCircuit()
     program = program_ramp("sigmoid", 3, profile)
     if level != "ideal":
@@ -41,6 +41,7 @@ def bench_tile(
         circuit=circuit,
         pwm=pwm or Pwm(),
         opamp_offset=offset,
+        autozero=None,
     )
 
 

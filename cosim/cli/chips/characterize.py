@@ -6,11 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
+from characterization.chips import COLUMN_SCOPES
 from characterization.estimates import MOST, until_ci as simulate_until
-from characterization.figures import inl_dnl as figures
 from characterization.plan import RampPlan, load_plan_file
 from characterization.run import BATCH, Run, characterize as run_characterize, load_run, read_manifest
 from netlists.errors import InputError, ToolkitError
@@ -62,6 +61,7 @@ def characterize(
             " closed form as control; `cosim estimate` has more choices."
         ),
     ] = None,
+    columns: o.Columns = "all",
     runner: RunnerOptions,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -87,11 +87,14 @@ def characterize(
     answers = []
     for folder, one in plans:
         if until_ci is not None:
-            stopped = simulate_until(one, "max_inl", until_ci, folder, most=samples or MOST, jobs=workers)
+            stopped = simulate_until(one, "max_inl", until_ci, folder, columns=columns, most=samples or MOST, jobs=workers)
             e, run = stopped.estimate, load_run(folder)
             data, text = _summary(folder, one, run, len(run.samples))
-            data |= {"estimate": stopped.as_dict(), "warnings": [*data["warnings"], *stopped.warnings]}
-            answers.append((data, f"{text}; estimate of that mean {e.value:.5g} +- {e.half_width:.2g} (95 %)"))
+            data |= {"estimate": stopped.as_dict() | {"columns": columns}, "warnings": [*data["warnings"], *stopped.warnings]}
+            whose = o.whose(columns, one.columns)
+            answers.append(
+                (data, f"{text}; estimate of the mean after calibration, {whose}: {e.value:.5g} +- {e.half_width:.2g} (95 %)")
+            )
             continue
         run = run_characterize(
             one,
@@ -133,11 +136,11 @@ def _place_for(chunks: str | None, out: Path, folder: Path) -> str | None:
 def _summary(folder: Path, plan: RampPlan, run: Run, samples: int) -> tuple[dict[str, Any], str]:
     """What is said of a finished run, as data and as a line."""
     program = plan.program()
-    inl = {
-        name: np.abs(figures.inl_input(run.levels(calibrated=c), program)).max(axis=1)
-        for name, c in (("before", False), ("after", True))
-    }
-    good = {name: v[np.isfinite(v)] for name, v in inl.items()}
+    tables = {columns: run.figures(columns) for columns in COLUMN_SCOPES}
+    found: dict[str, dict[str, float | None]] = {}
+    for name, state in (("before", False), ("after", True)):
+        good = {c: t.loc[(t["calibrated"] == state) & (t["status"] == "ok"), "max_inl_in"] for c, t in tables.items()}
+        found[f"max_inl_lsb_{name}_calibration"] = {c: float(v.mean()) if len(v) else None for c, v in good.items()}
     kinds = read_manifest(folder)["failures"]
     data = {
         "out": str(folder),
@@ -146,10 +149,15 @@ def _summary(folder: Path, plan: RampPlan, run: Run, samples: int) -> tuple[dict
         "failures": kinds,
         "scheme": program.scheme,
         "plan_sha256": plan.sha256,
+        "columns_of_a_chip": plan.columns,
+        **found,
         "warnings": list(run.warnings),
         "blocks": {role: own.wiring for role, own in (("comparator", plan.comparator), ("opamp", plan.opamp)) if own is not None},
-        **{f"max_inl_lsb_{name}_calibration": float(v.mean()) if len(v) else None for name, v in good.items()},
     }
-    means = ", ".join(f"{name} calibration {v.mean():.3f}" for name, v in good.items() if len(v))
+    after = found["max_inl_lsb_after_calibration"]
+    lines = [f"{o.whose(c, plan.columns)} {value:.3f}" for c, value in after.items() if value is not None]
     failed = f"{sum(kinds.values())} failed" + (f" ({', '.join(f'{n} {k}' for k, n in kinds.items())})" if kinds else "")
-    return data, f"{folder}: {samples} samples, {failed}; mean of max |INL| in input-referred LSB: {means or 'none'}"
+    return (
+        data,
+        f"{folder}: {samples} samples, {failed}; mean of max |INL| after calibration, input LSB: {', '.join(lines) or 'none'}",
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from characterization.estimates import MOST, STATISTICS, Estimate, until_ci
+from characterization.estimates import MOST, STATISTICS, UNSEEN, Estimate, until_ci
 from characterization.plan import Limits, load_plan_file
 from netlists.errors import InputError
 from netlists.spice import Permissions
@@ -31,8 +31,16 @@ def estimate(
     probability: Annotated[float, typer.Option(help="Of the quantile.")] = 0.95,
     max_inl: o.MaxInl = 0.5,
     max_dnl: o.MaxDnl = 0.5,
+    columns: o.Columns = "all",
     before: Annotated[bool, typer.Option("--before", help="Chips before calibration.")] = False,
     control: Annotated[int, typer.Option(help="Further chips computed in closed form, as control.")] = 100_000,
+    unseen: Annotated[
+        float,
+        typer.Option(
+            help="Share of chips with a defect unknown to the closed form that the simulated chips must be able to show; 0.1 trusts"
+            " the closed form after 32 chips, 0.03 after 99."
+        ),
+    ] = UNSEEN,
     most: Annotated[int, typer.Option(help="Stop here even if the interval is wider.")] = MOST,
     plan: Annotated[Path | None, typer.Option(help="A plan file (TOML) without a sweep, in place of the options below.")] = None,
     ramp: ChipOptions,
@@ -69,8 +77,10 @@ def estimate(
         probability=probability if quantity == "quantile" else None,
         limits=limits if quantity == "yield" else None,
         calibrated=not before,
+        columns=columns,
         n_control=control,
         most=most,
+        unseen=unseen,
         jobs=o.workers(jobs),
         progress=say,
     )
@@ -79,7 +89,7 @@ def estimate(
         quantity
     ]
     text = (
-        f"{what}: {e.value:.5g} +- {e.half_width:.2g} (95 %), {e.n_spice} chips in SPICE, {e.n_control} in closed form; "
-        f"as good as {e.equivalent_plain_samples:.3g} chips without control"
+        f"{what}, {o.whose(columns, one.columns)}: {e.value:.5g} +- {e.half_width:.2g} (95 %), {e.n_spice} chips in SPICE, "
+        f"{e.n_control} in closed form; as good as {e.equivalent_plain_samples:.3g} chips without control"
     )
-    answer(stopped.as_dict() | {"quantity": quantity, "out": str(out)}, text, json)
+    answer(stopped.as_dict() | {"quantity": quantity, "columns": columns, "out": str(out)}, text, json)

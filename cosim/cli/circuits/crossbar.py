@@ -54,9 +54,12 @@ def crossbar(
     import numpy as np
 
     from netlists.array import AccessTransistor, ArraySolver, Crossbar, operating_point_deck
+    from netlists.machine import require_memory
     from netlists.technology import RampCircuit
 
     check_level(level)
+    # A cell takes its cards, its place in the solver's matrix and what that is factored into.
+    require_memory(1000.0 * rows * columns, f"rows={rows}, columns={columns}")
     device, rng = load_profile(profile), np.random.default_rng(seed)
     around = wires.of_crossbar if level != "ideal" else dict.fromkeys(wires.of_crossbar, 0.0)
     array = Crossbar(rng.uniform(device.g_min, device.g_max, (rows, columns)), curvature=curvature, **around)

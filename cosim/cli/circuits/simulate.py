@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from netlists.checks import Number, Seconds, check
 from netlists.errors import InputError
 from netlists.outside import COMPATIBILITY, DeckResults, Wave, Waves, read_outside_deck, requests, simulate_outside
 from netlists.spice import TIME_LIMIT, Permissions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURES = ("png", "svg", "pdf")
+Gibibytes = Annotated[float, Number(0.1, 1e6, unit="GiB")]
 TABLES = ("parquet", "csv", "raw")
 
 
@@ -40,6 +42,9 @@ def simulate(
         typer.Option(help="File to write the vectors to: .parquet, .csv, or .raw, which ngspice and waveform viewers load."),
     ] = None,
     time_limit: Annotated[float, typer.Option(help="Seconds after which ngspice is ended.")] = TIME_LIMIT,
+    memory_limit: Annotated[
+        float | None, typer.Option(help="GiB of memory that ngspice may take. Default: three quarters of this computer's.")
+    ] = None,
     allow_files: Annotated[
         bool, typer.Option("--allow-files", help="Let the deck read files outside its folder, and data files.")
     ] = False,
@@ -69,8 +74,10 @@ def simulate(
     read = read_outside_deck(deck, allowed)
     if plot is not None and not read.commands and all(a.kind in ("op", "tf") for a in read.chosen(analysis)):
         raise InputError(f"--plot {plot}: an operating point is a single point; leave --plot away")
+    memory = None if memory_limit is None else int(check(Gibibytes, memory_limit, "memory_limit") * 2**30)
+    check(Seconds, time_limit, "time_limit")
     folder = deck.resolve().parent if allow_files or allow_commands else None
-    results = simulate_outside(read, wanted, analysis, compat=compat or "", folder=folder, timeout=time_limit)
+    results = simulate_outside(read, wanted, analysis, compat=compat or "", folder=folder, timeout=time_limit, memory=memory)
     _write(results, deck, plot, out)
     answer(*_summary(deck, results, read.skipped, plot, out), json)
 

@@ -15,23 +15,23 @@ from ...tasks import TASKS
 from .. import options as o
 from ..fields import Given, Options
 from ..output import answer
+from .whole_chip import FLAGS, WholeChip
 
 HARDWARE = Options(
-    only=("state_unit", "threshold_noise", "circuit_noise", "v_read", "temperature", "supply"),
+    only=("state_unit", "threshold_noise", "v_read", "temperature", "supply"),
     helps={
-        "circuit_noise": "Noise of op-amps, of the cells' heat and of resets in each column's sums; needs --weights and --pwm-bits",
         "v_read": "Read voltage. Default: that of the models, 0.2",
         "temperature": "Deg C; needs models with a table of it",
         "supply": "Volts; needs models with a table of it",
     },
 )
 ARRAYS = Options(
-    only=("max_rows", "max_columns", "partial_sums", "drift_time", "compensate"),
-    flags={"max_rows": "array-rows", "max_columns": "array-columns", "drift_time": "drift"},
+    only=("max_rows", "max_columns", "partial_sums", "drift_time", "compensate", "bias_rows"),
+    flags=FLAGS,
     helps={
-        "max_rows": "Cells along a column of an array. Default: one array a matrix",
+        "drift_time": "Seconds after programming, of weights and fitted ramps alike. Default: no relaxation",
+        "max_rows": "Cells along a column of an array. Default: one array a matrix; with --everything 64, and 0 for one",
         "max_columns": "Cells along a row of an array",
-        "drift_time": "Seconds after programming, of weights and ramps alike. Default: no relaxation",
     },
 )
 
@@ -69,6 +69,7 @@ def evaluate(
     ] = 0.0,
     arrays: Annotated[Given[Arrays], ARRAYS],
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
+    whole: WholeChip,
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
     chips: Annotated[int, typer.Option(help="Chips to draw; one if nothing about the hardware is random.")] = 16,
@@ -87,6 +88,8 @@ def evaluate(
     Example: cosim evaluate --network nets/voices.npz --bits 4 --threshold-noise 0.5 --weights taox-100-400 --pwm-bits 5
 
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
+
+    Example: cosim evaluate --network nets/voices.npz --everything --bits 5 --bias-rows 2 --set stuck=0.001
     """
     from ...chip import LinearAdc, PwmInputs
     from ...evaluation import compare, load_models
@@ -94,17 +97,25 @@ def evaluate(
 
     if table_bits is not None and adc_bits is None:
         raise InputError(f"--table-bits {table_bits}: is of the conventional scheme; give --adc-bits as well")
-    models = load_models(model or [], sigmoid=sigmoid, tanh=tanh)
-    converter = {"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}
-    made = hardware.make(
-        **converter,
-        adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
-        arrays=_arrays(profile, no_variation, r_wire, arrays, ramps_age=bool(models)),
-        drift_time=arrays.values["drift_time"],
-        pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
-    )
+    net, models = Network.load(network), load_models(model or [], sigmoid=sigmoid, tanh=tanh)
+    if whole.everything:
+        others = {"--model, --sigmoid, --tanh": bool(models), "--adc-bits": adc_bits is not None, "--no-variation": no_variation}
+        others |= {"--r-wire": r_wire != 0.0} | {HARDWARE.flag(name): True for name in hardware.changed}
+        others |= {ARRAYS.flag(name): True for name in arrays.changed if name in ("partial_sums", "drift_time")}
+        if given := [flag for flag, is_given in others.items() if is_given]:
+            raise InputError(f"{given[0]}: is not for --everything, whose circuit has its own; change amounts with --set")
+        made = whole.hardware(net, profile, bits, pwm_bits, arrays)
+    else:
+        whole.check()
+        made = hardware.make(
+            **({"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}),
+            adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
+            arrays=_arrays(profile, no_variation, r_wire, arrays, ramps_age=bool(models)),
+            drift_time=arrays.values["drift_time"],
+            pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
+        )
     result = compare(
-        Network.load(network),
+        net,
         task,
         made,
         chips=chips,

@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from netlists.errors import InputError
 
+from ...chip import Arrays
 from ...tasks import TASKS, load_data
 from ...training.settings import TrainingSettings
 from .. import options as o
 from ..commands import kept
 from ..fields import Given, Options
 from ..output import answer
+from .whole_chip import CHIP_ARRAYS, WholeChip
 
 FLAGS = {
     "n_hidden": "hidden",
@@ -44,6 +47,11 @@ def train(
     ] = 0.0,
     threshold_noise: Annotated[float, typer.Option(help="Noise on every threshold of every column, LSB; needs ramps.")] = 0.0,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
+    whole: WholeChip,
+    profile: Annotated[
+        str, typer.Option("--weights", metavar="PROFILE", help="Device profile of --everything: a built-in name or a .toml file.")
+    ] = "taox-100-400",
+    arrays: Annotated[Given[Arrays], CHIP_ARRAYS],
     start: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Network file whose shape and weights to start from, in place of --cell, --hidden etc."),
@@ -65,6 +73,9 @@ def train(
     Example: cosim train --task vowels --hardware-aware models/sigmoid5.json models/tanh5.json
     --threshold-noise 0.5 --out nets/aware.npz
 
+    Example: cosim train --task voices --everything --bias-rows 2 --start nets/voices.npz --epochs 12 --lr 0.003
+    --out nets/aware.npz
+
     Example: cosim train --task sotu --hidden 256 --embedding 64 --epochs 5 --lr 0.003 --out nets/sotu.npz
     """
     if out.suffix != ".npz":
@@ -72,11 +83,22 @@ def train(
     from ...chip import Hardware, PwmInputs
     from ...evaluation import AccuracyInterval, float_score, load_models
     from ...network import Network
-    from ...training import HardwareAware, train_task
+    from ...training import HardwareAware, initial_network, train_task
 
     data, settings, aware = load_data(task), options.make(), None
     models = [*(hardware_aware or ()), *(model or ())]
-    if models or bits is not None or weight_noise or threshold_noise or pwm_bits is not None:
+    first = None if start is None else Network.load(start)
+    if whole.everything:
+        if models or threshold_noise:
+            raise InputError("--everything: has ramps of its own; leave out models of ramps and threshold noise")
+        # Of a network that is not there yet the activations alone are asked for.
+        sketch = first or initial_network(settings, 1, 2, np.random.default_rng(0))
+        aware = HardwareAware(whole.hardware(sketch, profile, bits, pwm_bits, arrays), weight_noise)
+    else:
+        whole.check()
+        if arrays.changed:
+            raise InputError(f"{CHIP_ARRAYS.flag(arrays.changed[0])}: is of a whole chip; give --everything as well")
+    if aware is None and (models or bits is not None or weight_noise or threshold_noise or pwm_bits is not None):
         hardware = Hardware(
             bits=bits,
             ramps=load_models(models) or None,
@@ -89,7 +111,7 @@ def train(
         seed=seed,
         settings=settings,
         hardware_aware=aware,
-        start=None if start is None else Network.load(start),
+        start=first,
         checkpoint=out.with_suffix(".checkpoint.npz"),
         resume=resume,
         progress=not quiet,

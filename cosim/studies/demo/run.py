@@ -88,6 +88,7 @@ def compute(settings: DemoSettings, work: Work) -> Results:
         "wall_seconds": clock.laps,
         "profile": main.profile.name,
         "level": "macro",
+        "columns": main.columns,
         "scheme": {f"{a}{b}": plan.program().scheme for (a, b), plan in plans.items()},
         "conversion_time_s": {f"{a}{b}": plan.program().conversion_time(plan.circuit) for (a, b), plan in plans.items()},
         "variation": asdict(main.variation),

@@ -13,6 +13,9 @@ from characterization.run import Run
 
 Key = tuple[str, int]
 """Activation and bits."""
+OTHER_COLUMNS = ("any", "all")
+"""Columns beside the one that calibrated the ramp."""
+HALF_LSB = 0.5
 INL_DNL = ("max_inl_input_lsb", "max_inl_output_lsb", "max_dnl_lsb")
 
 
@@ -45,7 +48,10 @@ def level_table(key: Key, run: Run, model: RampModel) -> pd.DataFrame:
 
 
 def chip_table(key: Key, run: Run) -> pd.DataFrame:
-    """Tabulates the largest INL and DNL of each chip before and after calibration."""
+    """Tabulates the largest INL and DNL of each chip before and after calibration.
+
+    They are of the column that calibrated the ramp; after calibration also of any other column, and of all columns of a chip.
+    """
     program = run.plan.program()
     table = run.samples.assign(activation=key[0], bits=key[1])
     for calibrated, name in ((False, "before"), (True, "after")):
@@ -54,6 +60,9 @@ def chip_table(key: Key, run: Run) -> pd.DataFrame:
         table[f"max_inl_output_lsb_{name}"] = np.abs(figures.inl_output(x, program)).max(axis=1)
         table[f"max_dnl_lsb_{name}"] = np.abs(figures.dnl(x, program)).max(axis=1)
         table[f"monotonic_{name}"] = figures.is_monotonic(x)
+    for columns in OTHER_COLUMNS:
+        inl = run.figures(columns).query("calibrated").set_index("sample")["max_inl_in"]
+        table[f"max_inl_input_lsb_{columns}_after"] = table["sample"].map(inl)
     return table
 
 
@@ -63,7 +72,11 @@ def model_row(key: Key, model: RampModel) -> dict[str, Any]:
     for name in ("comparator_offset", "comparator_noise", "read_noise"):
         value = getattr(model, name)
         fitted |= {name: value.value, f"{name}_stderr": value.stderr}
-    held_out = {f"held_out_{k}" if k in ("samples", "failed", "seed") else k: v for k, v in (model.validation or {}).items()}
+    found = dict(model.validation or {})
+    fit, decks = found.pop("fit", {}), found.pop("decks", {})
+    held_out = {f"held_out_{k}" if k in ("samples", "failed", "seed") else k: v for k, v in found.items()}
+    held_out |= {"tests": len(fit.get("tests", ())), "rejected": "; ".join(fit.get("rejected", ()))}
+    held_out |= {f"decks_{k}": v for k, v in decks.items()}
     return {"activation": key[0], "bits": key[1], "samples_fitted": model.samples, "failed": model.failed, **fitted, **held_out}
 
 
@@ -71,5 +84,8 @@ def figure_row(key: Key, rows: pd.DataFrame) -> dict[str, Any]:
     """Averages the figures of a ramp's chips, before and after calibration, over those that were measured."""
     good = rows[rows["status"] == "ok"]
     names = [f"{f}_{when}" for when in ("before", "after") for f in (*INL_DNL, "monotonic")]
+    names += [f"max_inl_input_lsb_{columns}_after" for columns in OTHER_COLUMNS]
     means = {name: float(good[name].mean()) for name in names}
+    for columns in ("", *(f"_{c}" for c in OTHER_COLUMNS)):
+        means[f"within_half_lsb{columns}"] = float((good[f"max_inl_input_lsb{columns}_after"] <= HALF_LSB).mean())
     return {"activation": key[0], "bits": key[1], "samples": len(rows), "failed": len(rows) - len(good), **means}

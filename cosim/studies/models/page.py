@@ -14,6 +14,7 @@ from netlists.files import read_json
 def page(folder: Path) -> Page:
     """Makes the page of a folder from ``summary.json`` and the tables."""
     s = read_json(folder / "summary.json", "study summary")
+    s["macro"] = {name: v if "decks" in v else _earlier(v) for name, v in s["macro"].items()}
     tables = {"held out": _held_out(s["macro"])}
     if "further_sets" in s:
         tables["further"] = _further(read_table(folder, "fresh_sets.csv", ["activation", "set", "chips", "test", "p_value"]))
@@ -29,16 +30,23 @@ def _held_out(macro: dict[str, Any]) -> pd.DataFrame:
             "ramp": name,
             "fresh chips": v["samples"],
             "failed": v["failed"],
-            "conversions": v["conversions"],
-            "codes equal": percent(v["codes_equal"]),
-            "near levels": percent(v["codes_equal_near"]),
-            "within 1": percent(v["codes_within_1"]),
+            "model": ("rejected" if v["fit"]["rejected"] else "not rejected") if "fit" in v else "",
+            "smallest p, adjusted": min(t["adjusted"] for t in v["fit"]["tests"]) if "fit" in v else float("nan"),
             "level error, rms (LSB)": v["rms_dt_lsb"],
             "expected of sampling": v["rms_dt_lsb_expected"],
-            **{f"{test.replace('_', ' ')}, p": ks["p_value"] for test, ks in v["ks"].items()},
+            "two decks: codes": v["decks"]["conversions"],
+            "equal": percent(v["decks"]["equal"]),
+            "near levels": percent(v["decks"]["equal_near"]),
+            "within 1": percent(v["decks"]["within_1"]),
         }
         for name, v in macro.items()
     )
+
+
+def _earlier(v: dict[str, Any]) -> dict[str, Any]:
+    """A summary of before 2.0, whose tests are not shown; it had the agreement of the decks beside them."""
+    names = {"equal": "codes_equal", "equal_near": "codes_equal_near", "within_1": "codes_within_1", "conversions": "conversions"}
+    return {**v, "decks": {new: v[old] for new, old in names.items()}}
 
 
 def _further(sets: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from .settings import ModelsSettings
 from .tables import calibration_table, further_tests
 from .transistors import simulate_both_levels, what_macro_misses
 
-FRESH_SETS = ["activation", "set", "seed", "chips", "test", "statistic", "p_value"]
+FRESH_SETS = ["activation", "set", "seed", "chips", "test", "effect", "p_value", "adjusted"]
 
 
 def compute(settings: ModelsSettings, work: Work) -> Results:
@@ -66,10 +66,11 @@ def describe(summary: dict[str, Any]) -> str:
     """Writes the summary for reading."""
     lines = []
     for name, v in summary["macro"].items():
-        tests = ", ".join(f"{test} p = {ks['p_value']:.3f}" for test, ks in v["ks"].items())
+        decks, fit = v["decks"], v["fit"]
+        verdict = f"rejected ({'; '.join(fit['rejected'])})" if fit["rejected"] else "not rejected"
         lines.append(
-            f"{name}, {summary['bits']} bits, macro: {v['conversions']} codes, {100 * v['codes_equal']:.3f} % equal"
-            f" ({100 * v['codes_equal_near']:.3f} % near levels), {100 * v['codes_within_1']:.2f} % within 1; KS {tests}"
+            f"{name}, {summary['bits']} bits, macro: {len(fit['tests'])} tests of {fit['chips']} fresh chips: {verdict};"
+            f" two decks: {decks['conversions']} codes, {100 * decks['equal']:.3f} % equal, {decks['differ']} differ"
         )
     for bits, v in summary["sky130"].items():
         lines.append(

@@ -8,7 +8,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True, "fastmath": {"contract"}}
+from cosim.compiled import compiled
+
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 _inline = numba.njit(error_model="numpy", fastmath={"contract"})
 
 
@@ -32,7 +34,7 @@ def _sigmoid(x):
     return np.float32(0.5) + np.float32(0.5) * _tanh(np.float32(0.5) * x)
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def lstm_forward(gates, c, c_before, tanh_c, h):
     """One step of LSTMs with the textbook's activations, single precision.
 
@@ -60,7 +62,7 @@ def lstm_forward(gates, c, c_before, tanh_c, h):
             hb[j] = o * t
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def lstm_backward(gates, c_before, tanh_c, d_h, d_c):
     """The gradients through that step.
 
@@ -89,7 +91,7 @@ def lstm_backward(gates, c_before, tanh_c, d_h, d_c):
             dc[j] = d * f
 
 
-@numba.njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def adam_update(p, g, mean, square, scale, decay, coupled, rate, beta_mean, beta_square, mean_left, square_left, epsilon):
     """Adam on flat arrays of one type, in place; every number has that type.
 

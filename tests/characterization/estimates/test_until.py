@@ -47,8 +47,10 @@ def test_stopping_keeps_the_coverage_with_a_control():
         def control(n, y=y, c=c, others=others):
             return fit_value(y[:n], c[:n], others)
 
-        mean = double_until(lambda n, f=control: mean_with(f(n)), 0.09, first=64, most=1024, progress=None).estimate
-        share = double_until(lambda n, f=control: yield_with(f(n), limit), 0.035, first=64, most=1024, progress=None).estimate
+        mean = double_until(lambda n, f=control: mean_with(f(n), unseen=0.05), 0.09, first=64, most=1024, progress=None).estimate
+        share = double_until(
+            lambda n, f=control: yield_with(f(n), limit, unseen=0.05), 0.035, first=64, most=1024, progress=None
+        ).estimate
         held += mean.low <= 0 <= mean.high, share.low <= 0.9 <= share.high
     assert np.all(held / 150 > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / 150)), held
 
@@ -76,24 +78,26 @@ def test_a_quantile_that_is_not_bounded_yet_goes_on():
 def test_a_run_until_its_mean_is_known(tmp_path, plan3):
     """It is an ordinary run, keeps its samples, and the same call finds it finished."""
     seen = []
-    found = until_ci(plan3, "max_inl", 4e-4, tmp_path / "run", n_control=20_000, first=32, progress=seen.append)
+    one = {"columns": "calibrating", "n_control": 20_000, "first": 32, "unseen": 0.1}
+    found = until_ci(plan3, "max_inl", 4e-4, tmp_path / "run", progress=seen.append, **one)
     assert found.reached
     assert found.estimate.half_width <= 4e-4
     assert found.estimate.n_spice == len(load_run(tmp_path / "run").samples)
     assert seen[-1] == found.estimate
     assert found.estimate.variance_reduction > 50
-    again = until_ci(plan3, "max_inl", 4e-4, tmp_path / "run", n_control=20_000, first=32)
+    again = until_ci(plan3, "max_inl", 4e-4, tmp_path / "run", **one)
     assert again.estimate == found.estimate
     assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["reached"] is True
 
 
 def test_stored_samples_count_from_the_first_look(tmp_path, plan3):
     characterize(plan3, 40, tmp_path / "run", progress=False)
-    found = until_ci(
-        plan3, "max_inl", 0.01, tmp_path / "run", quantity="yield", limits=Limits(max_inl=0.05), n_control=20_000, first=32
-    )
+    call = {"quantity": "yield", "limits": Limits(max_inl=0.05), "n_control": 20_000, "first": 32, "unseen": 0.1}
+    found = until_ci(plan3, "max_inl", 0.01, tmp_path / "run", columns="calibrating", **call)
     assert found.looks == (40,)
     assert 0.9 < found.estimate.value < 1
+    # The same chips with all their columns: what their comparators' offsets do no ramp calibration sees.
+    assert until_ci(plan3, "max_inl", 0.1, tmp_path / "run", **call).estimate.value < 0.01
 
 
 @pytest.mark.parametrize(
@@ -121,5 +125,5 @@ def test_samples_that_are_not_independent(tmp_path, plan3):
 
 def test_a_width_that_the_closed_form_cannot_give(tmp_path, plan3):
     with pytest.raises(InputError, match=r"1000 chips in closed form give no less than \S+; take n_control=\d+ or more"):
-        until_ci(plan3, "max_inl", 1e-5, tmp_path / "run", n_control=1000, first=32)
+        until_ci(plan3, "max_inl", 1e-5, tmp_path / "run", n_control=1000, first=32, unseen=0.1)
     assert len(load_run(tmp_path / "run").samples) == 32

@@ -191,7 +191,10 @@ def test_files_are_looked_for_beside_the_plan(load, tmp_path):
         ("ramp = 3\n[sampling]\nsamples = 8", r"ramp=3: must be a table"),
         ("", r"ramp\.activation: is missing; ramp\.bits: is missing; sampling\.samples: is missing"),
         ("x = ", r"not valid TOML"),
-        (SMALL.replace("= 3\n", "= 3\nprofile = 'none.toml'\n"), r"\[ramp\] device profile .*none\.toml: cannot be read"),
+        (
+            SMALL.replace("= 3\n", "= 3\nprofile = 'none.toml'\n"),
+            r"\[ramp\] .*none\.toml: there is no such device",
+        ),
         (SMALL.replace("= 3\n", "= 3\ncomparator = 'none.cir:x'\n"), r"\[ramp\] "),
     ],
 )
@@ -201,7 +204,7 @@ def test_bad_files_name_file_table_field_and_value(load, text, message):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"plan file .*nowhere\.toml: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.toml: there is no such plan file"):
         load_plan_file(tmp_path / "nowhere.toml")
     with pytest.raises(InputError, match="cannot be read"):
         load_plan_file(tmp_path)
@@ -211,7 +214,7 @@ def test_files_that_cannot_be_read(tmp_path):
         load_plan_file(big)
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not valid TOML"):
+    with pytest.raises(InputError, match=r"not a valid plan file \(it is UTF-16 text"):
         load_plan_file(binary)
     deep = tmp_path / "deep.toml"
     deep.write_text("x = " + "[" * 100_000 + "]" * 100_000)

@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
+from characterization.ramp_model import validation
 from characterization.ramp_model.model import RampModel
 from characterization.ramp_model.validation import (
     INPUTS_PER_CHIP,
     NEAR_LSB,
     inputs_for,
-    ks_lines,
     model_quantiles,
     quantile_difference,
+    test_lines as lines_of,
     validate,
 )
 from characterization.run.montecarlo import simulate_run
@@ -24,12 +25,12 @@ KEYS = {
     "p99_dt_lsb_expected",
     "mean_error_lsb",
     "sigma_error_lsb",
-    "codes_equal",
-    "codes_equal_near",
-    "codes_within_1",
-    "codes_equal_mean",
-    "conversions",
-    "conversion_failures",
+    "passed",
+    "failures",
+    "warnings",
+    "fit",
+    "decks",
+    "mean_chip_codes",
 }
 
 pytestmark = pytest.mark.usefixtures("module_batches_here")
@@ -47,14 +48,15 @@ def result(model):
 
 def test_what_comes_back(result):
     assert set(result) >= KEYS
-    assert (result["samples"], result["failed"], result["seed"], result["conversions"]) == (16, 0, 99, 4 * 16)
+    assert (result["samples"], result["failed"], result["seed"], result["decks"]["conversions"]) == (16, 0, 99, 4 * 16)
     assert all(np.isfinite(v) for v in result.values() if isinstance(v, (int, float)))
-    for test in result["ks"].values():
-        assert test["p_value"] > 1e-3
-        assert test["spice"] == 16
+    assert result["passed"]
+    assert result["failures"] == result["fit"]["rejected"] == []
+    assert all("fresh chips" in w or "fitted to 16 chips" in w for w in result["warnings"])
+    assert (result["fit"]["chips"], result["fit"]["conversions"]) == (16, 16)
     assert result["where"]["worst_k"] == 1 + int(np.argmax(result["where"]["rms_dt_lsb_by_k"]))
-    assert result["codes_equal"] >= 0.95
-    assert result["codes_within_1"] == 1.0
+    assert result["decks"]["equal"] >= 0.95
+    assert (result["decks"]["within_1"], result["decks"]["differ"]) == (1.0, 0)
     assert 0 < result["rms_dt_lsb"] < 0.2
     # 16 chips against a model of 16 chips: sampling alone gives most of the difference.
     assert result["rms_dt_lsb"] < 5 * result["rms_dt_lsb_expected"]
@@ -108,14 +110,34 @@ def test_half_of_the_inputs_lie_near_a_level(model):
     assert np.isnan(inputs_for(np.full(7, np.nan), plan, 0)[half:]).all()
 
 
-def test_tests_in_words():
-    ks = {
-        "max_inl": {"statistic": 0.03, "p_value": 0.2, "spice": 1250, "model": 20000},
-        "offset": {"statistic": 0.1, "p_value": 0.002, "spice": 1250, "model": 20000},
-        "noise": {"statistic": 0.0, "p_value": 1.0, "spice": 0, "model": 0},
-    }
-    inl, offset, noise = ks_lines({"ks": ks})
-    assert inl.startswith("KS max |INL|")
-    assert inl.endswith("D = 0.0300, p = 0.2: not rejected at 1 % (1250 chips in SPICE, 20000 of the model)")
-    assert "p = 0.002: rejected at 1 %" in offset
-    assert noise.endswith("not tested: the model has no noise")
+def test_findings_in_words(result):
+    first, *tests, last = lines_of(result)
+    assert first.startswith(f"{len(tests)} tests of 16 fresh chips")
+    assert "not rejected at 1 %" in first
+    assert not any("REJECTED" in line for line in tests)
+    assert "(the model has no part in this)" in last
+
+
+def test_what_depends_on_the_model_and_what_does_not(model, result):
+    """A wrong model is rejected; the agreement of the two decks, which it has no part in, stays as it is."""
+    moved = model.after.moved(0.5 * model.lsb, 2.0)
+    wrong = validate(model.model_copy(update={"after": moved}), 16, 99, conversions=4, progress=False)
+    assert wrong["decks"] == result["decks"]
+    assert not wrong["passed"]
+    assert any("max |INL|" in line for line in wrong["failures"])
+    assert wrong["mean_chip_codes"] < result["mean_chip_codes"]
+
+
+def test_codes_that_differ_fail(model, monkeypatch):
+    """The conversion deck of other chips than those whose levels are known: nothing rejects the model, and validation fails."""
+    plan = validation.Chips
+
+    def others(conductance, *rest):
+        return plan(conductance * 1.02, *rest)
+
+    monkeypatch.setattr(validation, "Chips", others)
+    found = validate(model, 8, 99, conversions=4, progress=False)
+    assert found["fit"]["rejected"] == []
+    assert found["decks"]["differ"] > 0
+    assert not found["passed"]
+    assert "codes differ between the conversion deck" in found["failures"][0]

@@ -31,20 +31,13 @@ BATCH = 4
 SCRIPT = """
 import sys
 import characterization.run.progress as run_progress
-from characterization.run.montecarlo import characterize
-from characterization.plan.plan import RampPlan
-from netlists.errors import ToolkitError
-from netlists.technology import load_profile
+from cosim.cli.app import main
 
 run_progress.CHUNK_SECONDS = 0.1
-try:
-    plan = RampPlan("sigmoid", 2, seed=7, profile=load_profile("yang-0-150"))
-    characterize(plan, int(sys.argv[1]), sys.argv[2], jobs=int(sys.argv[3]), progress=False, batch=4)
-except KeyboardInterrupt:
-    sys.exit(130)
-except ToolkitError as e:
-    print(e, file=sys.stderr)
-    sys.exit(1)
+samples, folder, jobs = sys.argv[1:]
+sys.argv = f"cosim characterize --activation sigmoid --bits 2 --seed 7 --batch 4 --samples {samples} --jobs {jobs}".split()
+sys.argv += ["--profile", "yang-0-150", "--out", folder]
+main()
 """
 
 
@@ -158,8 +151,11 @@ def test_a_crash_of_a_worker_costs_nothing_and_a_second_process_is_refused(start
     while "SIGSEGV" not in log_of(folder):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    process.communicate()
+    # A polite end by another than Ctrl-C.
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate()[1]
+    assert (process.returncode, said.splitlines()[-1][:13]) == (143, "interrupted: "), said
+    assert "Traceback" not in said
     assert "crashed:" not in log_of(folder)
     finish(plan, folder, whole)
 

@@ -12,6 +12,7 @@ from scipy.integrate import solve_ivp
 from characterization.compact.benches import crossing
 from characterization.transistors.blocks import measure_access, measure_blocks
 from characterization.transistors.comparator import (
+    STRONGARM,
     measure_comparator,
     measure_comparator_delay,
     measure_offsets,
@@ -24,6 +25,7 @@ from netlists.errors import InputError, ToolkitError
 from netlists.spice.deck import Deck, subcircuit
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.pdk import Conditions
+from netlists.testbench import COMPARATOR
 from netlists.testbench.comparator import comparator_step_deck, feedback_mismatch_deck, strongarm_step_deck
 from netlists.testbench.run import header, run_bench, table
 
@@ -127,9 +129,7 @@ def test_delays_fall_with_overdrive_and_kickback_leaves_no_charge():
 
 
 def test_foundry_mismatch_reproduces_under_a_seed():
-    first = [
-        run_bench(feedback_mismatch_deck("comparator_sky130", Conditions(), 4, seed), ["trip0"])["trip0"] for seed in (7, 7, 8)
-    ]
+    first = [run_bench(feedback_mismatch_deck(COMPARATOR, Conditions(), 4, seed), ["trip0"])["trip0"] for seed in (7, 7, 8)]
     assert np.array_equal(first[0], first[1])
     assert not np.any(first[0][0, 1:] == first[2][0, 1:])
 
@@ -158,7 +158,7 @@ def test_offset_statistics_cover_the_truth_as_often_as_they_say():
 
 
 def test_strongarm_offsets_of_a_few_latches():
-    statistics, offsets = measure_offsets("strongarm_sky130", 4, np.random.default_rng(1))
+    statistics, offsets = measure_offsets(STRONGARM, 4, np.random.default_rng(1))
     assert offsets.shape == (4,)
     assert np.all(np.abs(offsets) < 25e-3)
     assert statistics.n == 4
@@ -210,8 +210,7 @@ def test_comparator_fit_refuses_bad_tables(overdrive, delay):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: measure_offsets("comparator_sky130", 1, np.random.default_rng()),
-        lambda: measure_offsets("opamp_macro", 4, np.random.default_rng()),
+        lambda: measure_offsets(COMPARATOR, 1, np.random.default_rng()),
         lambda: measure_comparator_delay(overdrives=(0.0,)),
         lambda: measure_strongarm(overdrives=()),
         lambda: measure_access(widths=(0.1e-6,)),

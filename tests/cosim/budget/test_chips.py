@@ -8,9 +8,9 @@ import pytest
 from characterization.ramp_model.draw import RampDraw
 from cosim.budget.chips import ChipBuilder
 from cosim.budget.sources import NAMES, SOURCES, check_amounts, default_amounts, source
-from cosim.budget.unquantized import UnquantizedColumns
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.chip.pulses import PwmInputs
+from cosim.chip.units import UnquantizedColumns
 from cosim.chip.weights import effective_weights
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.cell import Gate
@@ -39,8 +39,15 @@ def scores(builder, data, amounts, n=2):
     return evaluate(builder.network, data, hardware, chips, dtype=np.float64).scores
 
 
-def bias(chip):
-    return chip.layers[0][0].matrices["weights"].sums[0].weights[:, -1]
+def shifts(chip, builder):
+    """How much higher than its ramp's first level each column's is, (columns,), units."""
+    out = []
+    for unit in chip.layers[0][0].matrices["weights"].units:
+        gates = unit.bank.thresholds[:, 0]
+        out.append(gates)
+    n = builder.network.n_hidden
+    first = [builder.program("tanh" if g == 2 else "sigmoid").x[0] for g in range(4)]
+    return np.concatenate(out) - np.repeat(first, n)
 
 
 def weights(chip):
@@ -95,25 +102,31 @@ def test_a_chip_does_not_depend_on_its_company_nor_a_source_on_the_others(builde
     three, _ = builder.chips(DEFAULTS, range(3))
     (last,), _ = builder.chips(DEFAULTS, [2])
     assert np.array_equal(weights(three[2]), weights(last))
-    (alone,), _ = builder.chips({"comparator_offset": 1e-3}, [0])
-    (none,), _ = builder.chips({}, [0])
-    (both,), _ = builder.chips({"comparator_offset": 1e-3, "programming": 1e-6}, [0])
-    (programmed,), _ = builder.chips({"programming": 1e-6}, [0])
-    np.testing.assert_allclose(bias(both) - bias(programmed), bias(alone) - bias(none), atol=1e-5)
+    bits = {"ramp_bits": 4.0}
+    (alone,), _ = builder.chips(bits | {"comparator_offset": 1e-3}, [0], np.float64)
+    (both,), _ = builder.chips(bits | {"comparator_offset": 1e-3, "programming": 1e-6}, [0], np.float64)
+    (programmed,), _ = builder.chips(bits | {"programming": 1e-6}, [0], np.float64)
+    assert np.array_equal(weights(both), weights(programmed))
+    own = shifts(alone, builder)
+    assert own.std() > 0
+    moved = shifts(both, builder) - shifts(programmed, builder) - own
+    # The ramp's calibration cell takes up the offset of its comparator on a chip with other cells alike.
+    n = builder.network.n_hidden
+    for group in (np.r_[0 : 2 * n, 3 * n : 4 * n], np.r_[2 * n : 3 * n]):
+        np.testing.assert_allclose(moved[group], moved[group][0], atol=1e-9)
 
 
 def test_twice_the_amount_is_the_same_draw_twice(builder):
-    for name in ("programming", "comparator_offset"):
-        (none,), (one,), (two,) = (builder.chips({name: a} if a else {}, [0], np.float64)[0] for a in (0, 1e-7, 2e-7))
-        np.testing.assert_allclose(weights(two) - weights(none), 2 * (weights(one) - weights(none)), rtol=1e-6, atol=1e-12)
+    (none,), (one,), (two,) = (builder.chips({"programming": a}, [0], np.float64)[0] for a in (1e-20, 1e-7, 2e-7))
+    np.testing.assert_allclose(weights(two) - weights(none), 2 * (weights(one) - weights(none)), rtol=1e-6, atol=1e-12)
+    (one,), (two,) = (builder.chips({"ramp_bits": 4.0, "comparator_offset": a}, [0], np.float64)[0] for a in (1e-5, 2e-5))
+    np.testing.assert_allclose(shifts(two, builder), 2 * shifts(one, builder), rtol=1e-3, atol=1e-9)
 
 
 def test_offsets_are_the_evaluators_column_offsets(builder, sequences):
-    """A bias that is d smaller is a ramp that is d higher: scores of `Hardware` with those column offsets."""
     amounts = {"comparator_offset": 0.02, "ramp_bits": 4.0}
     (chip,), _ = builder.chips(amounts, [0], np.float64)
-    (none,), _ = builder.chips({}, [0], np.float64)
-    shift = bias(none) - bias(chip)
+    shift = shifts(chip, builder)
     n = builder.network.n_hidden
     columns = {"sigmoid": np.r_[0 : 2 * n, 3 * n : 4 * n], "tanh": np.r_[2 * n : 3 * n]}
     ramps = {}
@@ -140,9 +153,9 @@ def test_read_noise_is_that_of_the_arrays(builder, network):
     w = network.layers[0].directions[0]["weights"]
     quiet = Arrays(load_profile("taox-100-400"))
     found = effective_weights(w, m.connected(), scale, quiet, np.random.default_rng(1)).read_variance
-    # The profile's noise depends on the state, which its programming error moves a little.
-    np.testing.assert_allclose(variance(chip), 9 * found, rtol=0.2)
-    assert np.array_equal(weights(chip), w)
+    # The profile's noise depends on the state, which its programming error moves a little; the ramp's cells have theirs.
+    np.testing.assert_allclose(variance(chip)[:-1], 9 * found[:-1], rtol=0.2)
+    np.testing.assert_allclose(weights(chip), w, rtol=1e-12)
 
 
 def test_programming_error_is_the_evaluators(builder, network):
@@ -173,12 +186,13 @@ def test_access_transistors_and_wires_are_the_crossbar_solvers(network, wire):
 
 def test_sums_are_seen_through_the_drawn_ramp():
     levels, ideal = np.array([-1.1, 0.0, 0.3, 2.0]), np.array([-1.0, 0.0, 0.5, 1.5])
-    unit = UnquantizedColumns.through(slice(0, 3), Gate("i", "tanh"), levels, ideal, np.float64)
+    each = np.repeat(levels[None], 3, axis=0)
+    unit = UnquantizedColumns.through(slice(0, 3), Gate("i", "tanh"), each, ideal, np.float64)
     z = np.random.default_rng(1).uniform(-4, 4, (3, 64))
     # NumPy's interpolation, with points far out for what lies beyond.
     expected = np.interp(z, np.r_[-101.1, levels, 102.0], np.r_[-101.0, ideal, 101.5])
     np.testing.assert_allclose(unit.compute(z), np.tanh(expected), atol=1e-12)
-    assert UnquantizedColumns.through(slice(0, 3), Gate("i", "tanh"), ideal, ideal, np.float64).slope is None
+    assert UnquantizedColumns.through(slice(0, 3), Gate("i", "tanh"), ideal[None], ideal, np.float64).slope is None
 
 
 def test_fine_steps_approach_what_is_seen_without_steps(network, sequences):
@@ -222,11 +236,14 @@ def test_a_profile_without_a_figure_cannot_be_scaled():
 
 
 @pytest.mark.parametrize(("kind", "options"), [("gru", {}), ("vanilla", {}), ("lstm", {"n_projection": 3})])
-def test_networks_without_a_budget(kind, options):
+def test_other_cells_have_budgets_too(kind, options, sequences):
     cell = make_cell({"kind": kind, "n_in": 3, "n_hidden": 5, **options})
     layer = Layer(cell, cell.initial_parameters(np.random.default_rng(1)))
-    with pytest.raises(InputError, match=f"layer of {kind}.*a budget is drawn up for LSTM layers"):
-        ChipBuilder(Network((layer,), np.zeros((cell.n_out + 1, 4))), PROFILE, 4, 1)
+    network = Network((layer,), np.random.default_rng(2).normal(0, 1, (cell.n_out + 1, 4)))
+    builder = ChipBuilder(network, PROFILE, 4, 1)
+    float_ = evaluate(network, sequences, Hardware(), dtype=np.float64).scores
+    assert np.array_equal(scores(builder, sequences, {}, 1), float_)
+    assert not np.allclose(scores(builder, sequences, DEFAULTS, 1), float_)
 
 
 def test_two_layers_in_both_directions(sequences):

@@ -67,7 +67,10 @@ def simulate_here(monkeypatch: pytest.MonkeyPatch) -> None:
 def characterized(here: SimpleNamespace, out: Path) -> tuple[list, dict]:
     run = characterize(RampPlan("tanh", 2, seed=3), 8, out / "python", progress=False)
     found = summary(run)
-    means = {f"max_inl_lsb_{name}_calibration": found[name]["max_inl_in"]["mean"] for name in ("before", "after")}
+    means = {
+        f"max_inl_lsb_{name}_calibration": {c: f[name]["max_inl_in"]["mean"] for c, f in found["columns"].items()}
+        for name in ("before", "after")
+    }
     line = ["--activation", "tanh", "--bits", 2, "--samples", 8, "--seed", 3, "--jobs", 1, "--quiet", "--out", out / "command"]
     return line, {"failed": run.failed, "failures": found["failures"], "samples": 8, "plan_sha256": run.plan.sha256} | means
 

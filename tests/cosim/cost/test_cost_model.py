@@ -209,3 +209,16 @@ def test_costs_say_in_one_line_what_they_are():
     assert repr(shape) == "NetworkShape(weights 10 x 16, 3 steps)"
     assert re.fullmatch(r"NetworkCost\(\S+ J and \S+ s an inference of 3 steps, \S+ mm2, \S+ TOPS/W\)", repr(cost))
     assert cost._repr_html_().count("<tr") == len(cost.terms) + 1
+
+
+def test_trimming_cells_cost_a_row_of_pairs():
+    """Two cells a column, driven for the longest pulse like a weight, and the driver of one more input."""
+    shape = NetworkShape((ArrayShape("w", 2, 3, ("sigmoid",), 0.5),))
+    with_, without = (by_block(network_cost(shape, Design(column_trim=t))) for t in (True, False))
+    assert ("w", "trimming cells") not in without
+    trim, weights, share = with_["w", "trimming cells"], without["w", "weight cells"], math.sqrt(2 / math.pi) / 4
+    assert trim.count == 6
+    assert trim.area == pytest.approx(weights.area / 2)
+    assert trim.energy == pytest.approx(3 * 0.04 * (200e-6 + 300e-6 * share) * 15 * 40e-9)
+    assert trim.time == 0
+    assert with_["w", "row drivers"].count == without["w", "row drivers"].count + 1

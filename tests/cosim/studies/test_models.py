@@ -45,11 +45,11 @@ def small(tmp_path_factory):
 def test_study_of_the_models(small):
     folder, _, summary = small
     held = summary["macro"]["sigmoid"]
-    assert held["conversions"] == 8 * 16
-    assert held["codes_equal"] > 0.95
+    assert held["decks"]["conversions"] == 8 * 16
+    assert held["decks"]["differ"] == 0
     assert held["seed"] == 1 + HELD_OUT_SEED_OFFSET
     model = RampModel.load(folder / "out" / "sigmoid3.json")
-    assert model.validation["codes_equal"] == held["codes_equal"]
+    assert model.validation["fit"] == held["fit"]
     rows = {row["calibration"]: row for row in summary["calibration"]}
     assert tuple(rows) == CALIBRATIONS
     assert rows["none"]["max_inl_before_lsb"] == rows["none"]["max_inl_after_lsb"]
@@ -58,11 +58,13 @@ def test_study_of_the_models(small):
         assert rows[name]["offset_sigma_after_lsb"] < 0.3 * rows[name]["offset_sigma_before_lsb"]
         assert rows[name]["writes_mean"] >= 1
     sets = pd.DataFrame(summary["further_sets"])
-    assert sets.groupby("test")["chips"].apply(list).to_dict() == {"max_inl": [16, 8, 8], "offset": [16, 8, 8]}
+    tests = sets.groupby("test")["chips"].apply(list).to_dict()
+    assert {"max |INL|: shape", "max |DNL|: place", "gain: spread", "error at input 0: place"} <= set(tests)
+    assert all(chips == [16, 8, 8] for chips in tests.values())
     assert len(set(sets["seed"]) - {1, held["seed"]}) == 2
     assert sets["p_value"].between(0, 1).all()
     pd.testing.assert_frame_equal(pd.read_csv(folder / "out" / "fresh_sets.csv"), sets, rtol=1e-5)
-    assert "sigmoid, 3 bits, macro: 128 codes" in models.describe(summary)
+    assert "two decks: 128 codes, 100.000 % equal" in models.describe(summary)
 
 
 def test_a_validated_model_is_not_validated_again(small, monkeypatch):
@@ -226,10 +228,15 @@ def test_fit_with_runs_at_other_conditions_and_validate(tmp_path, capsys):
     assert model.at(v_read=there.circuit.v_read).mean.shape == model.mean.shape
     code, out, _ = cosim(capsys, "validate", path, "--samples", "8", "--conversions", "2", "--jobs", "1", "--quiet")
     assert code == 0
-    for test in ("KS max |INL|", "KS offset", "KS noise"):
-        assert test in out
-    assert "at 1 % (8 chips in SPICE, 100000 of the model)" in out
-    assert set(RampModel.load(path).validation["ks"]) == {"max_inl", "offset", "noise"}
+    for line in (
+        "tests of 8 fresh chips",
+        "max |DNL|: sigma x",
+        "offset of a column: sigma x",
+        "codes at given inputs",
+        "0 differ",
+    ):
+        assert line in out
+    assert RampModel.load(path).validation["passed"]
     code, _, err = cosim(capsys, "fit", str(tmp_path / "home"), "--at", str(tmp_path / "nowhere"), "--out", path)
     assert code == 2
     assert "nowhere" in err

@@ -13,7 +13,7 @@ def adam(p, decayed=None, **settings):
 def test_the_first_step_is_the_learning_rate_whatever_the_gradient():
     p = np.zeros((2, 3))
     gradient = np.array([[1e-3, -2.0, 5.0], [1.0, -1.0, 1e3]])
-    adam(p, clip=math.inf).step({"p": gradient}, 0.1)
+    adam(p, clip=1e300).step({"p": gradient}, 0.1)
     np.testing.assert_allclose(p, -0.1 * np.sign(gradient), rtol=1e-4)
 
 

@@ -89,7 +89,7 @@ def charge(t, codes):
     current = t.circuit.v_read * (on @ (g[0::2] - g[1::2])).T
     closed, start, opened = t.mac_window()
     return ColumnCharge(
-        current, g.sum(axis=0), t.feedback_capacitance(), t.opamp_offset, t.r_hold, closed, start, opened, t.pwm.t_unit
+        current, g.sum(axis=0), t.feedback_capacitance(), t.opamp_offset, t.r_hold, closed, start, opened, t.pwm.t_unit, t.autozero
     )
 
 

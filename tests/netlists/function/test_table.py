@@ -151,12 +151,12 @@ def test_bad_csv(tmp_path, text, message):
 
 
 def test_files_that_are_no_table(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no such activation table"):
         load_table(tmp_path / "none.csv")
     with pytest.raises(InputError, match="cannot be read"):
         load_table(tmp_path)
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(InputError, match="is not text"):
+    with pytest.raises(InputError, match="is UTF-16 text: save it as UTF-8"):
         load_table(tmp_path / "b.csv")
     (tmp_path / "big.csv").write_text("0,1\n" * 1_000_001)
     with pytest.raises(InputError, match="is larger than"):

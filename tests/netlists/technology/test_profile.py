@@ -151,7 +151,7 @@ def test_bad_profile_files(tmp_path, text, message):
 
 
 def test_missing_profile_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"none\.toml: cannot be read \(No such file"):
+    with pytest.raises(InputError, match=r"none\.toml: there is no such device profile"):
         load_profile(tmp_path / "none.toml")
 
 

@@ -14,7 +14,7 @@ from cosim.cli.app import run
 def folder(tmp_path_factory):
     """A run that `cosim characterize --until-ci` stopped by itself."""
     out = tmp_path_factory.mktemp("runs") / "sigmoid2"
-    assert run(["characterize", "--bits", "2", "--seed", "5", "--until-ci", "0.01", "--out", str(out), "--quiet"]) == 0
+    assert run(["characterize", "--bits", "2", "--seed", "5", "--until-ci", "0.02", "--out", str(out), "--quiet"]) == 0
     return out
 
 
@@ -35,6 +35,8 @@ def test_estimate_goes_on_from_the_run_and_is_what_its_samples_say(folder, capsy
         "5",
         "--until-ci",
         "0.01",
+        "--columns",
+        "calibrating",
         "--out",
         str(folder),
         "--control",
@@ -64,10 +66,12 @@ def test_figures_of_a_run(folder, tmp_path, capsys):
     assert run(["figures", str(folder), "--max-inl", "0.5", "--table", str(tmp_path / "chips.csv"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["samples"] == 64
-    assert found["yield"]["after"]["tested"] == 64
-    assert len((tmp_path / "chips.csv").read_text().splitlines()) == 1 + 2 * 64
+    assert {c: f["yield"]["after"]["tested"] for c, f in found["columns"].items()} == {"calibrating": 64, "any": 64, "all": 64}
+    assert len((tmp_path / "chips.csv").read_text().splitlines()) == 1 + 3 * 2 * 64
     assert run(["figures", str(folder)]) == 0
-    assert "yield after" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.count("yield after") == 3
+    assert "a chip with all its 96 columns" in said
 
 
 @pytest.mark.parametrize(("suffix", "word"), [(".cir", ".subckt mine in code out com"), (".va", "module mine(in, code, out, com)")])

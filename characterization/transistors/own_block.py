@@ -1,0 +1,323 @@
+"""A user's comparator, measured: figures at every condition, mismatch, a macro-model, and how far that is from the block."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from characterization.chips import RANDOM, check_sides, draw, measure
+from characterization.chips.sampling import nominal_chips
+from characterization.plan import RampPlan, Variation
+from characterization.workers import in_workers
+from netlists.converter import Blocks
+from netlists.errors import InputError, SimulationError
+from netlists.outside import ComparatorMacro, UserSubcircuit
+from netlists.ramp import Chips
+from netlists.technology import RampCircuit
+from netlists.testbench import BenchConditions, BlockOnBench, comparator_sweep_deck, run_bench
+
+from .comparator import OVERDRIVES, SHORTEST, measure_comparator, measure_comparator_delay, measure_offsets
+from .macro_fit import fit_comparator
+
+CORNER_OVERDRIVES = (1e-3, 10e-3, 100e-3)
+WINDOWS = (30e-9, 300e-9, 3e-6)
+"""How long a step bench waits for decisions, the next if one is missing, seconds."""
+RANGE = 5e-3
+"""Common modes belong to the input range while the offset lies so near to that at analog ground, volts."""
+FAST = 50e-12
+"""Delays below this are no longer told apart from those of the bench, seconds."""
+MISMATCH_CHUNK = 50
+"""Instances in a deck: parsing the models takes longer than solving."""
+LOOP_GAIN = 500.0
+"""With less, an output that is fed back to the input stays off the trip point by more than a part in this."""
+Say = Callable[[str], None]
+
+
+def without_randomness(own: UserSubcircuit) -> UserSubcircuit:
+    """The block with the nominal value in the place of every random function of its text."""
+    text = own.text
+    while found := RANDOM.search(text):
+        start, depth, at = found.start(), 0, text.index("(", found.start())
+        end = at
+        for end in range(at, len(text)):
+            depth += (text[end] == "(") - (text[end] == ")")
+            if not depth:
+                break
+        nominal = re.split(r",", text[at + 1 : end])[0].strip() or "0"
+        if not re.match(r"a?gauss|a?unif|limit", text[start:], re.IGNORECASE):
+            nominal = "0"
+        text = f"{text[:start]}({nominal}){text[end + 1 :]}"
+    return own if text == own.text else replace(own, text=text)
+
+
+def is_random(own: UserSubcircuit) -> bool:
+    """Whether instances of the block differ: by its own text, or by the mismatch models of its library."""
+    return bool(own.pdk or RANDOM.search(own.text))
+
+
+@dataclass(frozen=True)
+class MeasuredComparator:
+    """Rows of what was measured of a comparator.
+
+    ``figures`` has a row a condition, ``common_modes`` and ``delays`` rows of every condition, ``offsets`` a row an instance.
+    """
+
+    figures: list[dict[str, Any]]
+    common_modes: list[dict[str, Any]]
+    delays: list[dict[str, Any]]
+    offsets: list[dict[str, Any]]
+    mismatch: dict[str, Any] | None
+    warnings: tuple[str, ...]
+
+
+def sweep_rows(block: BlockOnBench, at: BenchConditions, common_modes: Sequence[float]) -> list[dict[str, Any]]:
+    """Offset (V, adds to inp) and hysteresis (V) at each common mode; NaN where the output does not change sides."""
+    run = run_bench(comparator_sweep_deck(at, common_modes, block), ["up", "down"], settings=block.settings)
+    rows = []
+    for k, common_mode in enumerate(common_modes):
+        trips = {}
+        for way in ("up", "down"):
+            v, out = run[way][:, 0], run[way][:, 1 + k] - at.v_cm
+            change = np.flatnonzero((out[:-1] < 0) != (out[1:] < 0))
+            i = change[0] if len(change) == 1 else None
+            trips[way] = np.nan if i is None else float(v[i] - out[i] * (v[i + 1] - v[i]) / (out[i + 1] - out[i]))
+        offset = -(trips["up"] + trips["down"]) / 2
+        rows.append(vars(at) | {"common_mode": common_mode, "offset": offset, "hysteresis": trips["up"] - trips["down"]})
+    return rows
+
+
+def measure_at(
+    block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], points: int = 17
+) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """Figures of a comparator at one condition, its rows over common mode and over overdrive, and what ngspice warned of."""
+    around = np.linspace(0.05, 0.95, points) * at.v_dd
+    common_modes = sorted({at.v_cm, *(float(v) for v in around if abs(v - at.v_cm) > 0.02 * at.v_dd)})
+    over = sweep_rows(block, at, common_modes)
+    middle = next(r for r in over if r["common_mode"] == at.v_cm)
+    offset = middle["offset"]
+    if not np.isfinite(offset):
+        raise SimulationError(f"{block.name} at {_where(at)}: does not change sides within 50 mV of equal inputs at {at.v_cm:g} V")
+    low = high = common_modes.index(at.v_cm)
+    near = [abs(r["offset"] - offset) <= RANGE for r in over]
+    while low > 0 and near[low - 1]:
+        low -= 1
+    while high < len(over) - 1 and near[high + 1]:
+        high += 1
+    heard: list[str] = []
+    try:
+        small = measure_comparator(at, (at.v_cm,), block, heard)[0]
+        gain, noise = small.gain, small.noise
+        power = (small.power_low + small.power_high) / 2
+    except SimulationError as e:
+        gain = noise = power = np.nan
+        heard.append(f"no small-signal figures at {_where(at)}: {_short(e)}")
+    delays, kick = _delays(block, at, overdrives, offset)
+    figures = vars(at) | {
+        "offset": offset,
+        "hysteresis": middle["hysteresis"],
+        "input_low": common_modes[low],
+        "input_high": common_modes[high],
+        "gain": gain,
+        "noise": noise,
+        "power": power,
+        "kickback": kick.peak,
+        "kickback_left": kick.left,
+        "energy": kick.energy,
+        **{f"delay_{1e3 * d['overdrive']:g}mv": max(d["delay_rise"], d["delay_fall"]) for d in delays},
+    }
+    return figures, over, delays, heard
+
+
+def _where(at: BenchConditions) -> str:
+    return f"{at.corner}, {at.temperature:g} C, {at.v_dd:g} V"
+
+
+def _delays(block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], offset: float) -> tuple[list[dict], Any]:
+    start = partial(measure_comparator_delay, at, overdrives, offset=offset, common_mode=at.v_cm, block=block)
+    for stop in WINDOWS:
+        try:
+            delays, kick = start(stop=stop)
+        except SimulationError:
+            if stop == WINDOWS[-1]:
+                raise
+        else:
+            return [vars(at) | {n: v for n, v in asdict(d).items() if n not in vars(at)} for d in delays], kick
+    raise AssertionError
+
+
+def measure_own_comparator(
+    own: UserSubcircuit,
+    nominal: BenchConditions,
+    others: Sequence[BenchConditions],
+    *,
+    samples: int,
+    seed: int,
+    jobs: int = 1,
+    say: Say = lambda text: None,
+) -> MeasuredComparator:
+    """Measures a comparator of the user's at nominal and other conditions, and the offsets of ``samples`` instances.
+
+    Raises
+    ------
+    SimulationError
+        It does not work at nominal conditions. Where it fails elsewhere, the row says so by NaN and a warning.
+    """
+    import time
+
+    from joblib import delayed
+
+    if "clk" in own.ports:
+        raise InputError(f"comparator {own.name}: is clocked; these benches take comparators that decide at any time")
+    fixed = without_randomness(own)
+    circuit = RampCircuit(v_dd=nominal.v_dd, v_cm=nominal.v_cm)
+    warnings = list(check_sides("comparator", fixed, Blocks(comparator=fixed), circuit))
+    block, began = BlockOnBench.of(fixed), time.monotonic()
+    figures, over, delays, heard = measure_at(block, nominal, OVERDRIVES)
+    took = time.monotonic() - began
+    decks = -(-samples // MISMATCH_CHUNK) if is_random(own) else 0
+    say(
+        f"nominal figures in {took:.0f} s; {len(others)} more conditions and {decks} decks of mismatch take about "
+        f"{took * (len(others) / jobs + 0.5 * decks):.0f} s"
+    )
+    rows = {"figures": [figures], "over": list(over), "delays": list(delays)}
+    found = in_workers((delayed(_tried)(block, at) for at in others), jobs)
+    for at, (result, failure) in zip(others, found, strict=True):
+        if result is None:
+            warnings.append(f"comparator {own.name} fails at {_where(at)}: {failure}")
+            rows["figures"].append(vars(at) | {n: np.nan for n in figures if n not in vars(at)})
+            continue
+        rows["figures"].append(result[0])
+        rows["over"] += result[1]
+        rows["delays"] += result[2]
+    if figures["noise"] == 0:
+        warnings.append(f"comparator {own.name}: nothing in it makes noise: its noise is 0, and is drawn as 0")
+    mismatch, offsets = None, []
+    if is_random(own):
+        say(f"offsets of {samples} instances")
+        statistics, values = measure_offsets(
+            BlockOnBench.of(own),
+            samples,
+            np.random.default_rng(seed),
+            nominal,
+            common_mode=nominal.v_cm,
+            chunk=MISMATCH_CHUNK,
+            swept=not figures["gain"] > LOOP_GAIN,
+        )
+        mismatch = {n: v for n, v in asdict(statistics).items() if n not in ("seeds", "block")} | {"seed": seed}
+        mismatch["draws"] = (
+            "ngspice's draws of the mismatch models" if own.pdk else "ngspice's draws of the random functions in its text"
+        )
+        offsets = [{"sample": i, "offset": float(v)} for i, v in enumerate(values)]
+    else:
+        warnings.append(f"comparator {own.name}: neither its text nor its models have mismatch, so its offset sigma is not known")
+    warnings += [f"comparator {own.name}: ngspice: {line}" for line in dict.fromkeys(heard)]
+    return MeasuredComparator(rows["figures"], rows["over"], rows["delays"], offsets, mismatch, tuple(dict.fromkeys(warnings)))
+
+
+def _tried(block: BlockOnBench, at: BenchConditions) -> tuple[Any, str]:
+    try:
+        return measure_at(block, at, CORNER_OVERDRIVES), ""
+    except SimulationError as e:
+        return None, _short(e)
+
+
+def _short(error: SimulationError) -> str:
+    """An error and the first line that ngspice gave as its reason."""
+    return "; ".join(line.strip() for line in str(error).splitlines()[:2])
+
+
+def macro_of(measured: MeasuredComparator, nominal: BenchConditions) -> tuple[ComparatorMacro, dict[str, float]]:
+    """The macro-model of a measured comparator, and how well it follows the delays."""
+    here = [r for r in measured.delays if all(r[n] == v for n, v in vars(nominal).items())]
+    overdrive = np.array([r["overdrive"] for r in here])
+    delay = np.array([(r["delay_rise"] + r["delay_fall"]) / 2 for r in here])
+    limit = min(nominal.v_cm, nominal.v_dd - nominal.v_cm)
+    # Of a comparator that is faster than the bench can tell, only that.
+    fast = {"gain": 1000.0, "tau": max(float(delay.max()), SHORTEST), "worst": 0.0}
+    fit = fast if delay.max() < FAST else fit_comparator(overdrive, delay, limit)
+    over = [r for r in measured.common_modes if all(r[n] == v for n, v in vars(nominal).items()) and np.isfinite(r["offset"])]
+    table = [r["common_mode"] for r in over], [r["offset"] for r in over]
+    return ComparatorMacro(fit["gain"], fit["tau"], limit, *map(tuple, table)), fit
+
+
+@dataclass(frozen=True)
+class MacroCheck:
+    """The macro-model beside the block in a ramp converter.
+
+    Attributes
+    ----------
+    macro : ComparatorMacro
+        With the offset that conversions show, at each level of the nominal chip.
+    rows : list of dict
+        A row a chip and level: where the block and where the macro-model has it, volts, and the difference in LSB.
+    largest : float
+        Largest difference, LSB.
+    held : bool
+        Whether the block's levels were measured with constant V_mac.
+    """
+
+    macro: ComparatorMacro
+    rows: list[dict[str, Any]]
+    largest: float
+    held: bool
+
+
+def check_macro(
+    own: UserSubcircuit,
+    macro: ComparatorMacro,
+    circuit: RampCircuit,
+    sigma: float,
+    *,
+    chips: int = 16,
+    seed: int = 1,
+    bits: int = 5,
+) -> MacroCheck:
+    """Sets the macro-model's offset by the nominal chip's levels, and holds it against the block on ``chips`` drawn ones.
+
+    Raises
+    ------
+    SimulationError
+        A level of the block that could not be measured.
+    """
+    from characterization.chips import examine
+
+    varied = Variation(comparator_offset=sigma, comparator_noise=0.0)
+    plan = RampPlan(
+        "sigmoid", bits, circuit=circuit, variation=varied, comparator=own, seed=seed, calibration="none", conversions=False
+    )
+    plan, _ = examine(plan)
+
+    def levels(comparator: UserSubcircuit, what: Chips, guess: np.ndarray | None = None) -> np.ndarray:
+        one = replace(plan, comparator=comparator)
+        found = measure(one.converter, what, guess=guess, span=None if guess is None else 1e-3, held=plan.held)
+        if bad := [m for s, m in zip(found.status, found.message, strict=True) if s != "ok"]:
+            raise SimulationError(f"comparator {comparator.name}: a level of the converter could not be measured", bad[0])
+        return found.volts
+
+    def model(of: ComparatorMacro) -> UserSubcircuit:
+        name = f"{own.name}_macro"
+        return UserSubcircuit(name, of.text(name), ("inp", "inn", "out", "com"), ())
+
+    nominal = nominal_chips(plan)
+    simple = levels(model(macro), nominal)
+    true = levels(own, nominal, simple)[0]
+    order = np.argsort(true)
+    at = true[order]
+    offset = np.interp(at, macro.common_modes, macro.offsets) + (true - simple[0])[order]
+    tuned = replace(macro, common_modes=tuple(at.tolist()), offsets=tuple(offset.tolist()))
+    drawn = draw(plan, np.arange(chips)).chips()
+    ours = levels(model(tuned), drawn)
+    theirs = levels(own, drawn, ours)
+    lsb = plan.program().lsb * plan.program().volts_per_unit(circuit)
+    difference = (ours - theirs) / lsb
+    rows = [
+        {"chip": i, "k": k + 1, "block": float(theirs[i, k]), "macro": float(ours[i, k]), "difference_lsb": float(difference[i, k])}
+        for i in range(chips)
+        for k in range(len(lsb))
+    ]
+    return MacroCheck(tuned, rows, float(np.abs(difference).max()), plan.held)

@@ -1,0 +1,67 @@
+"""Options of commands that take the whole chip of a budget as their hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netlists.errors import InputError
+
+from .. import options as o
+from ..fields import Options
+
+if TYPE_CHECKING:
+    from ...chip import Arrays, Hardware
+    from ...network import Network
+    from ..fields import Given
+
+FLAGS = {"max_rows": "array-rows", "max_columns": "array-columns", "drift_time": "drift"}
+CHIP_ARRAYS = Options(
+    only=("max_rows", "max_columns", "compensate", "bias_rows"),
+    flags=FLAGS,
+    helps={
+        "max_rows": "Cells along a column of an array of --everything. Default: 64; 0 is one array a matrix",
+        "max_columns": "Cells along a row of an array, likewise",
+    },
+)
+
+
+@dataclass(frozen=True)
+class WholeChip:
+    """A chip with every error source of ``cosim budget``."""
+
+    everything: Annotated[
+        bool, typer.Option("--everything", help="A whole chip: every error source of `cosim budget` at its default amount.")
+    ] = False
+    amounts: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SOURCE=AMOUNT", help="Amount of a source of --everything, SI units; 0 leaves it out."),
+    ] = None
+
+    def hardware(
+        self, network: Network, profile: str | None, bits: int | None, pwm_bits: int | None, arrays: Given[Arrays]
+    ) -> Hardware:
+        """The chip on a device, taox-100-400 by default, in arrays of 64 x 64 cells by default; 0 is one array a matrix."""
+        from netlists.technology import load_profile
+
+        from ...budget import whole_chip
+
+        rows, columns = (64 if n is None else n or None for n in (arrays.values[k] for k in ("max_rows", "max_columns")))
+        return whole_chip(
+            network,
+            load_profile(profile or "taox-100-400"),
+            5 if bits is None else bits,
+            o.numbers_from(self.amounts, "--set", "SOURCE=AMOUNT", "ir_drop=0.5"),
+            pwm_bits=5 if pwm_bits is None else pwm_bits,
+            array_rows=rows,
+            array_columns=columns,
+            compensate=arrays.values["compensate"],
+            bias_rows=arrays.values["bias_rows"],
+        )
+
+    def check(self) -> None:
+        """Raise `InputError` for amounts without the chip that they are of."""
+        if self.amounts and not self.everything:
+            raise InputError(f"--set {self.amounts[0]}: is an amount of a whole chip; give --everything as well")

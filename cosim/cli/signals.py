@@ -1,0 +1,41 @@
+"""Ctrl-C, and the signals that end a process politely: all leave what is finished, and one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+from .output import note
+
+POLITE = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class PoliteSignal(KeyboardInterrupt):
+    """One of the `POLITE` signals arrived."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def listen() -> None:
+    """Lets every polite signal end this process as Ctrl-C does; one that is ignored (``nohup``) stays so."""
+    for number in POLITE:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _stop)
+
+
+def exit_code(stop: KeyboardInterrupt) -> int:
+    """128 plus the signal's number."""
+    return 128 + getattr(stop, "number", signal.SIGINT)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    # A library that is stopped while it loads may hide the interruption or end in an error of its own.
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib."):
+            note("interrupted")
+            os._exit(128 + number)
+        frame = frame.f_back
+    raise PoliteSignal(number)

@@ -1,0 +1,122 @@
+"""The table of a datasheet: each figure at nominal conditions and its extremes over all, beside its limits."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from netlists.errors import InputError
+
+
+@dataclass(frozen=True)
+class FigureOfMerit:
+    """A line of a datasheet: what it says, its unit, and how many of that unit make one SI unit."""
+
+    text: str
+    unit: str
+    scale: float
+
+
+FIGURES = {
+    "offset": FigureOfMerit("systematic input offset", "mV", 1e3),
+    "offset_sigma": FigureOfMerit("sigma of the offset, mismatch (95 % interval)", "mV", 1e3),
+    "noise": FigureOfMerit("input-referred noise, rms", "mV", 1e3),
+    "gain": FigureOfMerit("small-signal gain at the trip point", "V/V", 1.0),
+    "hysteresis": FigureOfMerit("hysteresis of slow sweeps", "mV", 1e3),
+    "input_low": FigureOfMerit("input range, low end", "V", 1.0),
+    "input_high": FigureOfMerit("input range, high end", "V", 1.0),
+    "delay_1mv": FigureOfMerit("delay at 1 mV of overdrive", "ns", 1e9),
+    "delay_10mv": FigureOfMerit("delay at 10 mV of overdrive", "ns", 1e9),
+    "delay_100mv": FigureOfMerit("delay at 100 mV of overdrive", "ns", 1e9),
+    "kickback": FigureOfMerit("kickback on 1 pF, peak", "mV", 1e3),
+    "energy": FigureOfMerit("supply energy of a decision", "pJ", 1e12),
+    "power": FigureOfMerit("supply power, mean of both sides", "uW", 1e6),
+    "macro_error": FigureOfMerit("macro-model against the block, largest of all levels", "LSB", 1.0),
+}
+"""Figures of a comparator, in the order of its datasheet."""
+
+
+def load_limits(path: Path | None) -> dict[str, dict[str, float]]:
+    """Reads limits: a TOML table a figure, with ``min``, ``max`` or both, SI units.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, or a name or value that is no limit.
+    """
+    if path is None:
+        return {}
+    try:
+        data = tomllib.loads(Path(path).read_text())
+    except OSError as e:
+        raise InputError(f"limits {path}: cannot be read ({e.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise InputError(f"limits {path}: not valid TOML ({e})") from None
+    for name, table in data.items():
+        if name not in FIGURES:
+            raise InputError(f"limits {path}: {name}: unknown; allowed are {', '.join(FIGURES)}")
+        good = isinstance(table, dict) and table and set(table) <= {"min", "max"}
+        if not good or any(isinstance(v, bool) or not isinstance(v, int | float) or not math.isfinite(v) for v in table.values()):
+            raise InputError(f"limits {path}: {name}={table!r}: must be a table of min, max or both, numbers in SI units")
+    return {name: {k: float(v) for k, v in table.items()} for name, table in data.items()}
+
+
+def datasheet(
+    figures: pd.DataFrame, mismatch: dict[str, Any] | None, macro_error: float | None, limits: dict[str, dict[str, float]]
+) -> pd.DataFrame:
+    """One row a figure: ``figure, meaning, unit, min, typical, max, limit_min, limit_max, verdict``, in the table's units.
+
+    Verdicts are ``pass``, ``fail`` (a value beyond its limit at any condition, or a condition without a value) or empty.
+    """
+    found: dict[str, tuple[float, float, float, bool]] = {}
+    for name in FIGURES:
+        if name in figures:
+            values = figures[name].to_numpy(float)
+            good = values[np.isfinite(values)]
+            if len(good):
+                found[name] = (float(good.min()), float(values[0]), float(good.max()), len(good) == len(values))
+    if mismatch:
+        found["offset_sigma"] = (mismatch["sigma_low"], mismatch["sigma"], mismatch["sigma_high"], True)
+    if macro_error is not None:
+        found["macro_error"] = (macro_error, macro_error, macro_error, True)
+    rows = []
+    for name, what in FIGURES.items():
+        limit = limits.get(name, {})
+        if name not in found and not limit:
+            continue
+        low, typical, high, complete = found.get(name, (math.nan,) * 3 + (False,))
+        low_limit, high_limit = limit.get("min", -math.inf), limit.get("max", math.inf)
+        # An offset sigma is held against its limit as it was found, not by the ends of its interval.
+        ends = (typical, typical) if name == "offset_sigma" else (low, high)
+        ok = complete and ends[0] >= low_limit and ends[1] <= high_limit
+        rows.append(
+            {
+                "figure": name,
+                "meaning": what.text,
+                "unit": what.unit,
+                **{k: v * what.scale for k, v in (("min", low), ("typical", typical), ("max", high))},
+                "limit_min": limit["min"] * what.scale if "min" in limit else math.nan,
+                "limit_max": limit["max"] * what.scale if "max" in limit else math.nan,
+                "verdict": ("pass" if ok else "fail") if limit else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table as Markdown; numbers with four digits, nothing where there is none."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, float):
+            return "" if math.isnan(value) else f"{value:.4g}"
+        return str(value).replace("|", "\\|")
+
+    head = [str(c) for c in table.columns]
+    lines = [head, ["---"] * len(head), *([cell(v) for v in row] for row in table.itertuples(index=False, name=None))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,69 @@
+"""Pictures of a datasheet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cosim.report import BEFORE, IDEAL, MEASURED, new_figure
+
+WHERE = ["corner", "temperature", "v_dd"]
+NOMINAL: dict[str, Any] = {"color": MEASURED, "marker": "o", "label": "nominal", "zorder": 3}
+OTHER: dict[str, Any] = {"color": BEFORE, "alpha": 0.5, "linewidth": 0.8, "zorder": 2}
+
+
+def draw_delay(delays: pd.DataFrame, gain: float, tau: float, limit: float) -> Figure:
+    """Draws delay against overdrive at every condition, and the macro-model's."""
+    from characterization.transistors import macro_delay
+
+    figure, axes = new_figure(5.2, 3.6)
+    axis = axes[0, 0]
+    for i, (_, rows) in enumerate(delays.groupby(WHERE, sort=False)):
+        mean = 1e9 * (rows["delay_rise"] + rows["delay_fall"]) / 2
+        style = (
+            {"color": MEASURED, "marker": "o", "label": "nominal"} if i == 0 else {"color": BEFORE, "alpha": 0.5, "linewidth": 0.8}
+        )
+        axis.plot(1e3 * rows["overdrive"], mean, **style)
+    v = np.geomspace(delays["overdrive"].min(), delays["overdrive"].max(), 50)
+    axis.plot(1e3 * v, 1e9 * macro_delay(v, gain, tau, limit), "--", color=IDEAL, label="macro-model")
+    axis.set(xscale="log", yscale="log", xlabel="overdrive (mV)", ylabel="delay (ns)")
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def draw_common_mode(over: pd.DataFrame, low: float, high: float) -> Figure:
+    """Draws the offset against the common mode, with the input range at nominal conditions."""
+    figure, axes = new_figure(5.2, 3.6)
+    axis = axes[0, 0]
+    for i, (_, rows) in enumerate(over.groupby(WHERE, sort=False)):
+        style = (
+            {"color": MEASURED, "marker": "o", "label": "nominal"} if i == 0 else {"color": BEFORE, "alpha": 0.5, "linewidth": 0.8}
+        )
+        axis.plot(rows["common_mode"], 1e3 * rows["offset"], **style)
+    axis.axvspan(low, high, color=IDEAL, alpha=0.1, label="input range")
+    axis.set(xlabel="common mode (V)", ylabel="offset (mV)")
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def draw_offsets(offsets: pd.DataFrame, sigma: float) -> Figure:
+    """Draws the histogram of the offsets."""
+    figure, axes = new_figure(5.2, 3.2)
+    axis = axes[0, 0]
+    axis.hist(1e3 * offsets["offset"], bins=max(10, int(np.sqrt(len(offsets)))), color=MEASURED)
+    axis.set(xlabel="offset (mV)", ylabel="instances", title=f"{len(offsets)} instances, sigma {1e3 * sigma:.3g} mV")
+    return figure
+
+
+def draw_macro(check: pd.DataFrame) -> Figure:
+    """Draws how far the macro-model's levels are from those of the block, every chip."""
+    figure, axes = new_figure(5.2, 3.2)
+    axis = axes[0, 0]
+    axis.plot(check["k"], check["difference_lsb"], ".", color=MEASURED, markersize=3)
+    for end in (-0.1, 0.1):
+        axis.axhline(end, color=IDEAL, linestyle="--", linewidth=0.8)
+    axis.set(xlabel="level", ylabel="macro-model - block (LSB)")
+    return figure

@@ -1,0 +1,176 @@
+"""A datasheet from a comparator's netlist: measured, fitted, held against the block itself, written with its block file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from characterization.provenance import versions
+from characterization.transistors import check_macro, macro_of, measure_own_comparator, without_randomness
+from cosim.report import Results, RunOptions, Study, Work
+from netlists.errors import SimulationError
+from netlists.files import write_text
+from netlists.outside import BlockFile
+from netlists.technology import RampCircuit, pdk
+
+from . import pictures
+from .figures import datasheet, markdown
+from .settings import DatasheetSettings
+
+BLOCK = "block.json"
+ALLOWED_LSB = 0.1
+"""How far the macro-model may be from the block at a level."""
+
+
+def compute(limits: dict[str, dict[str, float]], command: str, settings: DatasheetSettings, work: Work) -> Results:
+    """Measures a comparator and writes its block file; see `make_datasheet`."""
+    own, nominal, say = settings.own, settings.nominal, work.options.say
+    measured = measure_own_comparator(
+        own, nominal, settings.others, samples=settings.samples, seed=settings.seed, jobs=work.options.jobs, say=say
+    )
+    warnings = list(measured.warnings)
+    macro, fit = macro_of(measured, nominal)
+    sigma = measured.mismatch["sigma"] if measured.mismatch else 0.0
+    check: dict[str, Any] = {"chips": 0}
+    rows: list[dict[str, Any]] = []
+    if settings.chips:
+        say(f"macro-model against the block on {settings.chips} chips")
+        circuit = RampCircuit(v_dd=settings.v_dd, v_cm=settings.v_cm)
+        try:
+            found = check_macro(without_randomness(own), macro, circuit, sigma, chips=settings.chips, seed=settings.seed)
+        except SimulationError as e:
+            warnings.append(f"the macro-model was not held against the block in a converter: {e}".partition("\n")[0])
+        else:
+            macro, rows = found.macro, found.rows
+            check = {"chips": settings.chips, "largest_lsb": found.largest, "held": found.held}
+            warnings += _where_it_differs(rows)
+    noise = measured.figures[0]["noise"]
+    statistics = {"comparator_noise": noise} if noise == noise else {}
+    statistics |= {"comparator_offset": sigma} if measured.mismatch else {}
+    table = datasheet(pd.DataFrame(measured.figures), measured.mismatch, check.get("largest_lsb"), limits)
+    models = pdk.provenance() if own.pdk else {}
+    nominal_figures = {k: v for k, v in measured.figures[0].items() if v == v}
+    BlockFile(
+        role="comparator",
+        own=without_randomness(own),
+        macro=macro,
+        statistics=statistics,
+        figures=nominal_figures | ({"mismatch": measured.mismatch} if measured.mismatch else {}),
+        conditions=asdict(nominal),
+        checks=check,
+        provenance={"seed": settings.seed, "models": models, "versions": versions()},
+    ).save(work.out / BLOCK)
+    verdicts = table["verdict"].tolist()
+    summary = {
+        "command": command,
+        "block": own.name,
+        "wiring": own.wiring,
+        "conditions": len(measured.figures),
+        "nominal": asdict(nominal),
+        "figures": nominal_figures,
+        "mismatch": measured.mismatch,
+        "macro": {"gain": macro.gain, "tau": macro.tau, "limit": macro.limit, "delay_error": fit["worst"]},
+        "check": check,
+        "limits": limits,
+        "failed": [r["figure"] for r in table.to_dict("records") if r["verdict"] == "fail"],
+        "passed": verdicts.count("pass"),
+        "models": models,
+    }
+    write_text(work.out / "datasheet.md", _markdown(summary, table, warnings))
+    tables = {
+        "datasheet.csv": table,
+        "conditions.csv": pd.DataFrame(measured.figures),
+        "common_modes.csv": pd.DataFrame(measured.common_modes),
+        "delays.csv": pd.DataFrame(measured.delays),
+    }
+    drawn = {
+        "delay": partial(pictures.draw_delay, tables["delays.csv"], macro.gain, macro.tau, macro.limit),
+        "common_mode": partial(
+            pictures.draw_common_mode, tables["common_modes.csv"], nominal_figures["input_low"], nominal_figures["input_high"]
+        ),
+    }
+    if measured.mismatch:
+        tables["offsets.csv"] = pd.DataFrame(measured.offsets)
+        drawn["offsets"] = partial(pictures.draw_offsets, tables["offsets.csv"], sigma)
+    if rows:
+        tables["macro.csv"] = pd.DataFrame(rows)
+        drawn["macro"] = partial(pictures.draw_macro, tables["macro.csv"])
+    return Results(summary, tables, drawn, "%.6g", warnings)
+
+
+def _where_it_differs(rows: list[dict[str, Any]]) -> list[str]:
+    """Levels at which the macro-model is farther from the block than allowed."""
+    worst: dict[int, tuple[float, float]] = {}
+    for r in rows:
+        if abs(r["difference_lsb"]) > max(ALLOWED_LSB, worst.get(r["k"], (0.0, 0.0))[0]):
+            worst[r["k"]] = (abs(r["difference_lsb"]), r["block"])
+    if not worst:
+        return []
+    where = ", ".join(f"{k} (V_mac near {v:.3g} V: {lsb:.2g} LSB)" for k, (lsb, v) in sorted(worst.items()))
+    return [f"the macro-model is more than {ALLOWED_LSB:g} LSB from the block at level {where}: simulate the block itself there"]
+
+
+def _markdown(s: dict[str, Any], table: pd.DataFrame, warnings: list[str]) -> str:
+    at = s["nominal"]
+    lines = [
+        f"# Comparator {s['block']}",
+        f"{s['wiring']}.",
+        f"Typical at {at['corner']}, {at['temperature']:g} C, {at['v_dd']:g} V, analog ground {at['v_cm']:g} V; min and max over "
+        f"{s['conditions']} conditions.",
+        markdown(table),
+        *(f"- {line}" for line in warnings),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def make_datasheet(
+    settings: DatasheetSettings,
+    out: Path,
+    options: RunOptions | None = None,
+    *,
+    limits: dict[str, dict[str, float]] | None = None,
+    command: str = "",
+) -> dict[str, Any]:
+    """Makes a comparator's datasheet: a folder with ``report.html``, ``datasheet.md``, tables, pictures and ``block.json``.
+
+    Parameters
+    ----------
+    limits : dict
+        From `figures.load_limits`.
+    command : str
+        The command line, for the report.
+
+    Returns
+    -------
+    dict
+        What ``summary.json`` holds; ``failed`` names the figures beyond their limits.
+
+    Raises
+    ------
+    SimulationError
+        A block that does not work at nominal conditions; says what to look at.
+    """
+    computed = partial(compute, limits or {}, command)
+    return Study("comparator", DatasheetSettings, computed, describe).run(settings, out, options)
+
+
+def describe(s: dict[str, Any]) -> str:
+    """A few lines for the terminal."""
+    f, m = s["figures"], s["mismatch"]
+    sigma = f"{1e3 * m['sigma']:.3g} mV ({1e3 * m['sigma_low']:.3g}..{1e3 * m['sigma_high']:.3g})" if m else "not known"
+    error = f"{s['check']['largest_lsb']:.3g} LSB" if "largest_lsb" in s["check"] else "not measured"
+    delay, noise = 1e9 * f["delay_10mv"], f"{1e3 * f['noise']:.3g} mV" if "noise" in f else "not measured"
+    lines = [
+        f"comparator {s['block']}: offset {1e3 * f['offset']:.3g} mV, sigma {sigma}; noise {noise}; "
+        f"delay at 10 mV {delay:.3g} ns; inputs {f['input_low']:.3g}..{f['input_high']:.3g} V",
+        f"macro-model against the block: {error}",
+    ]
+    if s["limits"]:
+        lines.append(
+            f"limits: {s['passed']} passed, {len(s['failed'])} failed{': ' if s['failed'] else ''}{', '.join(s['failed'])}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,92 @@
+"""A user's comparator on the benches: figures that its equations give, spread that it was given, and a macro-model that is it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from characterization.transistors import check_macro, macro_of, measure_own_comparator, without_randomness
+from netlists.errors import InputError, SimulationError
+from netlists.outside import UserSubcircuit
+from netlists.technology import RampCircuit
+from netlists.testbench import BenchConditions
+
+NOMINAL = BenchConditions("-")
+PORTS = ("inp", "inn", "out", "com")
+
+
+def own(text: str, ports=PORTS) -> UserSubcircuit:
+    head, _, _ = text.partition("\n")
+    assert head.startswith(".subckt mine")
+    return UserSubcircuit("mine", text, ports, ())
+
+
+def macro_like(gain=20.0, tau=2e-9, offset="3m+5m*(v(inn)-0.9)", more="") -> UserSubcircuit:
+    card = f"b1 com out i={{0.9*tanh({gain}/0.9*(v(inp)-v(inn)+{offset}))}}"
+    return own(f".subckt mine inp inn out com\n{more}{card}\nr1 out com 1\nc1 out com {tau}\n.ends\n")
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return measure_own_comparator(macro_like(), NOMINAL, [BenchConditions("-", 85.0, 1.62)], samples=4, seed=1)
+
+
+def test_figures_are_those_of_its_equations(measured):
+    f = measured.figures[0]
+    assert f["offset"] == pytest.approx(3e-3, abs=2e-6)
+    assert f["gain"] == pytest.approx(20, rel=1e-3)
+    assert abs(f["hysteresis"]) < 1e-6
+    over = {r["common_mode"]: r["offset"] for r in measured.common_modes if r["v_dd"] == 1.8}
+    for common_mode, offset in over.items():
+        assert offset == pytest.approx(3e-3 + 5e-3 * (common_mode - 0.9), abs=5e-6)
+    # The closed form of its one pole, from where 100 mV on the other side have put it.
+    for r in measured.delays[:7]:
+        start = np.tanh(20 * 0.1 / 0.9)
+        exact = 2e-9 * np.log1p(start / np.tanh(20 * r["overdrive"] / 0.9))
+        assert r["delay_rise"] == pytest.approx(exact, rel=0.03)
+    assert len(measured.figures) == 2
+
+
+def test_nothing_is_claimed_that_was_not_measured(measured):
+    assert measured.mismatch is None
+    assert any("offset sigma is not known" in line for line in measured.warnings)
+    # All the noise there is: thermal noise of 1 ohm at the output, through 2 nF.
+    assert measured.figures[0]["noise"] == pytest.approx(np.sqrt(1.380649e-23 * 300.15 / 2e-9) / 20, rel=0.02)
+
+
+def test_the_macro_model_is_the_block(measured):
+    macro, fit = macro_of(measured, NOMINAL)
+    assert macro.gain == pytest.approx(20, rel=0.15)
+    assert macro.tau == pytest.approx(2e-9, rel=0.1)
+    assert fit["worst"] < 0.1
+    found = check_macro(macro_like(), macro, RampCircuit(), 3e-3, chips=2, bits=2)
+    assert found.largest < 0.002
+    # A check that can fail: a block whose offset is another one than the macro-model was given on the nominal chip.
+    bent = macro_like(offset="3m+6m*sin(100*v(inn))")
+    assert check_macro(bent, macro, RampCircuit(), 3e-3, chips=2, bits=2).largest > 0.002
+
+
+def test_randomness_of_its_text_is_measured_and_taken_out():
+    block = macro_like(offset="off", more=".param off={agauss(1m, 15m, 3)+aunif(0,0)}\n")
+    quiet = without_randomness(block)
+    assert "gauss" not in quiet.text
+    assert ".param off={(1m)+(0)}" in quiet.text
+    found = measure_own_comparator(block, NOMINAL, [], samples=60, seed=1)
+    assert found.mismatch["sigma_low"] < 5e-3 < found.mismatch["sigma_high"]
+    assert found.mismatch["mean_low"] < 1e-3 < found.mismatch["mean_high"]
+    assert found.figures[0]["offset"] == pytest.approx(1e-3, abs=2e-6)
+    again = measure_own_comparator(block, NOMINAL, [], samples=60, seed=1)
+    assert again.offsets == found.offsets
+
+
+def test_what_cannot_be_measured_is_said():
+    with pytest.raises(SimulationError, match="does not change sides within 50 mV"):
+        measure_own_comparator(macro_like(offset="60m"), NOMINAL, [], samples=2, seed=1)
+    clocked = own(".subckt mine inp inn out com clk\ne1 out com inp inn 9\nr1 clk 0 1\n.ends\n", (*PORTS, "clk"))
+    with pytest.raises(InputError, match="is clocked"):
+        measure_own_comparator(clocked, NOMINAL, [], samples=2, seed=1)
+    # Elsewhere it is a row of NaN and a warning.
+    fails = macro_like(offset="0.4*(1.8-v(vdd))", more="").text.replace("out com\n", "out com vdd\n", 1)
+    found = measure_own_comparator(own(fails, (*PORTS, "vdd")), NOMINAL, [BenchConditions("-", 27.0, 1.5)], samples=2, seed=1)
+    assert np.isnan(found.figures[1]["offset"])
+    assert any("fails at -, 27 C, 1.5 V" in line for line in found.warnings)

@@ -1,0 +1,98 @@
+"""``cosim comparator``: from a file to a datasheet, a verdict and a block file that the converter takes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cosim.cli.app import run
+from cosim.datasheet.figures import datasheet, load_limits, markdown
+from netlists.errors import InputError
+from netlists.outside import BlockFile
+
+TEXT = """.subckt mine a b q vss params: tau=1n
+.param off={agauss(2m,4m,1)}
+b1 vss q i={0.9*tanh(30*(v(a)-v(b)+off))}
+r1 q vss 1
+c1 q vss {tau}
+.ends
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("datasheet")
+    (place / "mine.cir").write_text(TEXT)
+    (place / "limits.toml").write_text("[offset_sigma]\nmax = 1e-3\n[delay_10mv]\nmax = 1e-7\n")
+    asked = ["comparator", f"{place / 'mine.cir'}:mine", "--ports", "inp=a,inn=b,out=q,com=vss", "--out", str(place / "out")]
+    few = ["--samples", "40", "--chips", "0", "--temperatures", "85", "--spread", "0", "--jobs", "1", "--quiet"]
+    code = run([*asked, *few, "--limits", str(place / "limits.toml")])
+    return place, code
+
+
+def test_a_file_becomes_a_datasheet_and_a_block(folder):
+    place, code = folder
+    out = place / "out"
+    # The sigma of 4 mV is beyond its limit.
+    assert code == 1
+    table = pd.read_csv(out / "datasheet.csv").set_index("figure")
+    assert table.loc["offset_sigma", "verdict"] == "fail"
+    assert table.loc["delay_10mv", "verdict"] == "pass"
+    assert table.loc["offset", "typical"] == pytest.approx(2.0, abs=0.01)
+    for name in ("report.html", "datasheet.md"):
+        text = (out / name).read_text()
+        assert "A = inp, B = inn, Q = out, VSS = com" in text
+        assert "sigma of the offset" in text
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["failed"] == ["offset_sigma"]
+    block = BlockFile.load(out / "block.json")
+    assert block.statistics["comparator_offset"] == pytest.approx(summary["mismatch"]["sigma"])
+    assert "agauss" not in block.own.text
+    assert run(["report", str(out)]) == 0
+
+
+def test_the_converter_takes_the_block(folder, capsys):
+    place, _ = folder
+    for which in ("", ":transistors"):
+        deck = place / f"deck{which[1:]}.cir"
+        asked = ["netlist", "ramp", "--bits", "2", "--comparator", f"{place / 'out' / 'block.json'}{which}", "--out", str(deck)]
+        assert run(asked) == 0
+        assert (".subckt mine_macro" in deck.read_text()) == (which == "")
+
+
+FIGURES = pd.DataFrame({"offset": [1e-3, 3e-3, -2e-3], "noise": [1e-4, np.nan, 2e-4]})
+
+
+@pytest.mark.parametrize(
+    ("limits", "verdicts"),
+    [
+        ({"offset": {"min": -2e-3, "max": 3e-3}}, {"offset": "pass"}),
+        ({"offset": {"max": 2.9e-3}}, {"offset": "fail"}),
+        ({"offset": {"min": -1.9e-3}}, {"offset": "fail"}),
+        # A condition without a value, and a figure that was not measured, meet no limit.
+        ({"noise": {"max": 1.0}}, {"noise": "fail"}),
+        ({"power": {"max": 1.0}}, {"power": "fail"}),
+    ],
+)
+def test_verdicts(limits, verdicts):
+    table = datasheet(FIGURES, None, None, limits)
+    assert dict(table.loc[table["verdict"] != "", ["figure", "verdict"]].to_numpy()) == verdicts
+    assert markdown(table).count("\n") == len(table) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[speed]\nmax=1", "speed: unknown"),
+        ("[noise]\nmost=1", "must be a table of min"),
+        ("noise=1", "must be a table"),
+        ("[", "TOML"),
+    ],
+)
+def test_limits_that_are_none(text, message, tmp_path):
+    (tmp_path / "l.toml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_limits(tmp_path / "l.toml")
