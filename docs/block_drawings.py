@@ -102,22 +102,26 @@ def integrator(d: schemdraw.Drawing) -> None:
 
 
 def opamp(d: schemdraw.Drawing) -> None:
-    """``opamp_macro``: limited transconductor into one pole, buffer."""
+    """``opamp_macro``: limited transconductor, second stage, R_z and C_c around it."""
     net(d, (-6.4, 1.6), "inp", "left")
     net(d, (-6.4, 0.4), "inn", "left")
     text(d, (-6.0, 1.0), "v_d = v(inp, inn) + v_os", size=9)
-    controlled(d, (2.2, 0), (2.2, 2.2), "i_max tanh(gm v_d / i_max)", loc="top")
-    d += two(e.Resistor(), (5.0, 2.2), (5.0, 0)).label("a0/gm", loc="bottom")
-    d += two(e.Capacitor(), (7.2, 2.2), (7.2, 0)).label("c1", loc="bottom")
-    wire(d, (2.2, 2.2), (8.8, 2.2), dots=((5.0, 2.2), (7.2, 2.2)))
-    wire(d, (2.2, 0), (7.2, 0), dots=((5.0, 0),))
+    controlled(d, (2.2, 0), (2.2, 2.2), "i_max tanh(gm1 v_d / i_max)", loc="top")
+    d += two(e.Resistor(), (5.0, 2.2), (5.0, 0)).label("r1", loc="bottom")
+    d += two(e.Capacitor(), (7.0, 2.2), (7.0, 0)).label("c_g2", loc="bottom")
+    controlled(d, (11.2, 0), (11.2, 2.2), "gm2 v(g2)", loc="bottom")
+    d += two(e.Resistor(), (14.0, 2.2), (14.0, 0)).label("r_o", loc="bottom")
+    d += two(e.Capacitor(), (16.0, 2.2), (16.0, 0)).label("c_out", loc="bottom")
+    wire(d, (2.2, 2.2), (7.0, 2.2), dots=((5.0, 2.2), (7.0, 2.2)))
+    d += two(e.Resistor(), (7.0, 3.8), (9.0, 3.8)).label("r_z", loc="top")
+    d += two(e.Capacitor(), (9.0, 3.8), (11.2, 3.8)).label("c_c", loc="top")
+    wire(d, (7.0, 2.2), (7.0, 3.8))
+    wire(d, (11.2, 3.8), (11.2, 2.2))
+    wire(d, (11.2, 2.2), (17.0, 2.2), dots=((11.2, 2.2), (14.0, 2.2), (16.0, 2.2)))
+    wire(d, (2.2, 0), (16.0, 0), dots=((5.0, 0), (7.0, 0), (11.2, 0), (14.0, 0)))
     net(d, (5.0, 0), "com", "bottom")
-    text(d, (6.0, 2.5), "x", size=10)
-    d += e.Opamp(sign=False).theta(0).scale(0.55).at((8.8, 2.2)).anchor("in1").drop("out")
-    end = (float(d.elements[-1].out[0]), float(d.elements[-1].out[1]))
-    text(d, (9.25, end[1]), "x1", size=9)
-    wire(d, end, (end[0] + 0.8, end[1]))
-    net(d, (end[0] + 0.8, end[1]), "out", "right")
+    text(d, (6.0, 2.5), "g2", size=10)
+    net(d, (17.0, 2.2), "out", "right")
 
 
 def comparator(d: schemdraw.Drawing) -> None:

@@ -21,7 +21,7 @@ import pandas as pd
 from characterization.transistors import MACRO_FILE, macro_delay, measure_integrator, measure_ota
 from netlists.array import Crossbar, Pwm
 from netlists.converter import AutoZero, Tile
-from netlists.technology import RampCircuit
+from netlists.technology import OPAMP_STAGES, RampCircuit
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = ROOT / "results" / "blocks"
@@ -99,7 +99,7 @@ def circuit_parameters(names: Callable[[str], bool]) -> str:
     )
 
 
-OPAMP = ("a0", "gbw", "slew", "opamp_offset", "c_in")
+OPAMP = ("a0", "gbw", "slew", *OPAMP_STAGES, "opamp_offset", "c_in")
 RESET = ("r_reset", "c_inject")
 
 

@@ -40,11 +40,15 @@ def one_point_targets(
     can hold it, the trimming cell first, each within g_min..g_max (Yang et al. 2025: bias cells set V_init). The
     write starts from each cell's verified conductance.
     """
-    program, targets = plan.program(), np.full(conductance.shape, np.nan)
+    program, at = plan.program(), conductance
     rest = -error_at(point, x, program) * program.unit_charge
     lowest = np.full(program.n_cells, plan.profile.g_min)
     least = 1e-12 * program.unit_charge
-    _share_out(plan, rest, program.calibration_cells, conductance, _weight(plan, conductance), lowest, stuck, targets, least)
+    # What a change moves is taken half way between, as a cell loads the op-amp by its square.
+    for _ in range(2):
+        targets = np.full(conductance.shape, np.nan)
+        _share_out(plan, rest, program.calibration_cells, conductance, _weight(plan, at), lowest, stuck, targets, least)
+        at = 0.5 * (conductance + np.where(np.isfinite(targets), targets, conductance))
     return targets
 
 

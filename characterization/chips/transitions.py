@@ -194,7 +194,7 @@ class _Search:
         names, where = np.unique(nodes, return_inverse=True)
         data = self.solve(deck, ["com", *names.tolist()])
         result.passes += 1
-        if is_stepped(self.converter.blocks) and not self.tight:
+        if is_stepped(self.converter.blocks, self.converter.circuit) and not self.tight:
             _check_ticks(data["time"], tick_times(self.converter.program, self.converter.circuit))
         at = self.converter.clock.latch[: probe.shape[1]]
         values = _at(at, data["time"], np.array([data[name] for name in names]) - data["com"])

@@ -4,9 +4,10 @@ With u = Q / C_f the ideal output and t the time since the end of the pulse of c
 
     v(t) = v_os + clip((1 + gain_error) u) - lag I exp(-t / tau) + t (droop + leak u)
 
-``lag`` is the op-amp's: to move its output at a rate s, an amplifier of bandwidth gbw needs s / (2 pi gbw) at its input, which
-is charge on C_f that arrives late, lag = 1 / (2 pi gbw C_f). ``clip`` is y = x / (1 + |x / limit|**p)**(1/p), with a limit for
-either side, or no clip where left-out samples are predicted better without.
+``lag`` and ``tau`` are those of the op-amp's slowest mode: what the summing node is off at the end of a pulse, for 1 A. Of a single
+pole it would be 1 / (2 pi gbw C_f); of two stages it is below 0, as the output jumps at first.
+``clip`` is y = x / (1 + |x / limit|**p)**(1/p), with a limit for either side,
+or no clip where left-out samples are predicted better without.
 """
 
 from __future__ import annotations

@@ -6,8 +6,11 @@ V is the ideal output, v_read / C_f sum_i (G+ - G-) T_i; E what it gains for eac
 number of rows with a pulse. O is what the op-amp's offset comes to: it drives v_os S through the column's conductance S into
 C_f for the time T that the hold switch is closed, v_os (1 + S T / C_f). An edge that comes late or early by a fixed time is
 charge in proportion to the row's weight (``edge_time``), a driver's kick is charge whatever the weight (``row_charge``). An
-op-amp of bandwidth gbw and the hold switch lose charge in proportion to S, loading = -(1 / (2 pi gbw) + r_hold C_f) C_f / C_charge
-with C_charge what C_f would be without losses. C_f makes good the mean of the columns alone.
+op-amp of bandwidth gbw and output resistance r_o and the hold switch lose charge in proportion to S. C_f makes good the mean of
+the columns alone; with C_charge what it would be without losses,
+
+    loading = -(1 / (2 pi gbw) + (r_hold + r_o / a0) C_f) C_f / C_charge
+
 """
 
 from __future__ import annotations

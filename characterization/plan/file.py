@@ -112,6 +112,8 @@ def tables() -> Fields:
             "ports": _field(
                 "ports", str, "Ports of those blocks: inp=plus,inn=minus; with two blocks comparator:inp=plus;opamp:...", ""
             ),
+            "pdk": _field("pdk", str, "PDK whose models they use, if their file does not say: sky130, gf180mcu:ss.", ""),
+            "compat": _field("compat", str, "ngspice's compatibility mode that they need: psa, hsa.", ""),
             "bias": _field("bias", str, "What their other ports get: VBN=0.65,IBIAS=10uA,EN=vdd.", ""),
             "params": _field("params", str, "Values of their parameters: gain=200.", ""),
             "wire_resistance": plan["wire_resistance"],
@@ -217,9 +219,10 @@ def _plan(t: dict[str, Any], folder: Path, allowed: Permissions) -> RampPlan:
         profile = load_profile(folder / name if name.endswith(".toml") else name)
         for role in ("comparator", "opamp"):
             if role in ramp:
-                said = (list(filter(None, ramp.get(name, "").split(";"))) for name in ("ports", "bias", "params"))
-                ramp[role] = load_user_subcircuit(str(folder / ramp[role]), role, allowed, Wiring.parse(role, *said))
-        ramp = {name: value for name, value in ramp.items() if name not in ("ports", "bias", "params")}
+                ports, bias, params = ([t for t in ramp.get(n, "").split(";") if t] for n in ("ports", "bias", "params"))
+                wiring = Wiring.parse(role, ports, bias, params, ramp.get("pdk"), ramp.get("compat"))
+                ramp[role] = load_user_subcircuit(str(folder / ramp[role]), role, allowed, wiring)
+        ramp = {name: value for name, value in ramp.items() if name not in ("ports", "bias", "params", "pdk", "compat")}
         if "calibration_cells" in ramp:
             ramp["n_calibration"] = ramp.pop("calibration_cells")
     with _named("[profile]"):

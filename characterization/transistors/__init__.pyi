@@ -19,3 +19,12 @@ from .own_block import (
     measure_own_comparator as measure_own_comparator,
     without_randomness as without_randomness,
 )
+from .own_opamp import (
+    MeasuredOpamp as MeasuredOpamp,
+    fit_opamp as fit_opamp,
+    measure_own_opamp as measure_own_opamp,
+    two_stage_response as two_stage_response,
+)
+from .stages import (
+    measure_stages as measure_stages,
+)

@@ -33,6 +33,7 @@ from .comparator import (
     measure_strongarm,
 )
 from .ota import measure_integrator, measure_ota
+from .stages import measure_stages
 
 WIDTHS = (0.42e-6, 0.5e-6, 1e-6, 2e-6, 4e-6, 8e-6)
 EXTREMES = ((-40.0, 1.62), (-40.0, 1.98), (27.0, 1.8), (125.0, 1.62), (125.0, 1.98))
@@ -93,6 +94,7 @@ def _measure(conditions: Conditions, overdrives: Sequence[float], latch_overdriv
     }
     return {
         "ota": [asdict(measure_ota(conditions))],
+        "stages": [asdict(measure_stages(conditions))],
         "integrator": [asdict(measure_integrator(conditions))],
         "comparator": [asdict(c) for c in comparator],
         "delay": [{"block": block, **asdict(d)} for block, (delays, _) in measured.items() for d in delays],
@@ -132,8 +134,8 @@ def measure_blocks(
     Returns
     -------
     dict
-        What ``summary.json`` holds. Tables: ``ota``, ``integrator``, ``comparator``, ``delay``, ``kickback`` (over corners),
-        ``offset_samples``, ``offsets``, ``access``.
+        What ``summary.json`` holds. Tables: ``ota``, ``stages``, ``integrator``, ``comparator``, ``delay``, ``kickback`` (over
+        corners), ``offset_samples``, ``offsets``, ``access``.
 
     Raises
     ------
@@ -167,6 +169,7 @@ def measure_blocks(
     summary = {
         "conditions": asdict(nominal),
         "ota": figures["ota"][0],
+        "stages": figures["stages"][0],
         "integrator": figures["integrator"][0],
         "comparator": figures["comparator"],
         "comparator_delay": _of_block(figures["delay"], "comparator_sky130"),

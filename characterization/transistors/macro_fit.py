@@ -11,7 +11,7 @@ import numpy as np
 from characterization.compact import fit_curve, fitted
 from netlists.errors import InputError
 from netlists.files import write_text
-from netlists.technology import RampCircuit
+from netlists.technology import OPAMP_STAGES, RampCircuit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,14 +69,14 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
         If the summary lacks a figure, or a value cannot be a macro-model parameter.
     """
     try:
-        ota, integrator, nominal = summary["ota"], summary["integrator"], summary["conditions"]
+        ota, stages, integrator, nominal = (summary[name] for name in ("ota", "stages", "integrator", "conditions"))
         comparator = next(c for c in summary["comparator"] if abs(c["common_mode"] - nominal["v_cm"]) < 1e-9)
         overdrive = np.array([d["overdrive"] for d in summary["comparator_delay"]])
         delay = np.array([(d["delay_rise"] + d["delay_fall"]) / 2 for d in summary["comparator_delay"]])
         sigma = {s["block"]: s["sigma"] for s in summary["offsets"] if abs(s["common_mode"] - nominal["v_cm"]) < 1e-9}
         limit = min(nominal["v_cm"], nominal["v_dd"] - nominal["v_cm"])
         fit = fit_comparator(overdrive, delay, limit)
-        circuit = _circuit(ota, integrator, fit, limit)
+        circuit = _circuit(ota, stages, integrator, fit, limit)
         statistics = {
             "opamp_offset_sigma": sigma["ota_sky130"],
             "comparator_offset_sigma": sigma["comparator_sky130"],
@@ -89,6 +89,10 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "a0": "open-loop DC gain at v_cm, .ac",
         "gbw": "a0 times the -3 dB frequency, .ac",
         "slew": "the slower of the two 20-80 % slopes of a 0.8 V step, .tran",
+        **dict.fromkeys(("opamp_c_c", "opamp_c_g2", "opamp_c_out"), "fit of the integrator's summing node, 1 to 100 MHz, .ac"),
+        "opamp_gm_ratio": "gm of the second stage over gm of an input transistor, .op",
+        "opamp_gain2": "gm of the second stage times the output resistance, .op",
+        "opamp_rz_gm2": "nulling resistor times gm of the second stage, .op",
         "r_reset": "reset switch at v_cm, .op",
         "c_inject": "size of the output step when the switch opens, times c_f / v_dd, .tran",
         "comparator_gain": "fit of the delays of comparator_macro to those of comparator_sky130 (not the small-signal DC gain)",
@@ -101,12 +105,15 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {"circuit": circuit, "statistics": statistics, "fit": fit, "source": source}
 
 
-def _circuit(ota: Mapping[str, Any], integrator: Mapping[str, Any], fit: Mapping[str, float], limit: float) -> dict[str, Any]:
+def _circuit(
+    ota: Mapping[str, Any], stages: Mapping[str, Any], integrator: Mapping[str, Any], fit: Mapping[str, float], limit: float
+) -> dict[str, Any]:
     """Fields of `RampCircuit` from the figures of the blocks."""
     return {
         "a0": ota["gain"],
         "gbw": ota["gbw"],
         "slew": min(ota["slew_rise"], ota["slew_fall"]),
+        **{name: stages[name.removeprefix("opamp_")] for name in OPAMP_STAGES},
         "r_reset": integrator["r_reset"],
         "c_inject": abs(integrator["c_inject"]),
         "comparator_gain": fit["gain"],
@@ -121,7 +128,7 @@ def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
     Parameters
     ----------
     folder : path
-        Holds ``ota.csv``, ``integrator.csv``, ``comparator.csv`` and ``delay.csv``.
+        Holds ``ota.csv``, ``stages.csv``, ``integrator.csv``, ``comparator.csv`` and ``delay.csv``.
     v_cm : float
         Common mode of the comparator, volts.
 
@@ -140,11 +147,13 @@ def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
 
     where = ["corner", "temperature", "v_dd"]
     try:
-        ota, integrator, comparator, delay = (
-            pd.read_csv(Path(folder) / f"{name}.csv") for name in ("ota", "integrator", "comparator", "delay")
+        ota, stages, integrator, comparator, delay = (
+            pd.read_csv(Path(folder) / f"{name}.csv") for name in ("ota", "stages", "integrator", "comparator", "delay")
         )
         comparator = comparator[np.isclose(comparator["common_mode"], v_cm)]
-        ota, integrator, comparator = tables = [t.set_index(where).sort_index() for t in (ota, integrator, comparator)]
+        ota, stages, integrator, comparator = tables = [
+            t.set_index(where).sort_index() for t in (ota, stages, integrator, comparator)
+        ]
         if not all(t.index.is_unique for t in tables):
             raise ValueError("a corner stands twice in one of them")
         delay = delay[delay["block"] == "comparator_sky130"].assign(delay=lambda t: (t["delay_rise"] + t["delay_fall"]) / 2)
@@ -152,7 +161,7 @@ def corner_table(folder: str | Path, v_cm: float) -> pd.DataFrame:
         for key, part in delay.groupby(where, sort=False):
             limit = min(v_cm, key[2] - v_cm)
             fit = fit_comparator(part["overdrive"].to_numpy(), part["delay"].to_numpy(), limit)
-            figures = _circuit(ota.loc[key], integrator.loc[key], fit, limit)
+            figures = _circuit(ota.loc[key], stages.loc[key], integrator.loc[key], fit, limit)
             rows.append(dict(zip(where, key, strict=True)) | figures | {"comparator_noise_sigma": comparator["noise"].loc[key]})
         return pd.DataFrame(rows)
     except (OSError, KeyError, ValueError) as e:

@@ -10,7 +10,7 @@ import numpy as np
 from characterization.compact.benches import crossing
 from netlists.errors import SimulationError
 from netlists.technology import Conditions
-from netlists.testbench import integrator_deck, ota_deck, run_bench
+from netlists.testbench import OTA, At, BlockOnBench, integrator_deck, ota_deck, run_bench
 
 from .conditions import FiguresAt
 
@@ -55,14 +55,18 @@ def _swing(target: np.ndarray, out: np.ndarray, inp: np.ndarray, v_cm: float) ->
 
 
 def measure_ota(
-    conditions: Conditions | None = None,
+    conditions: At | None = None,
     *,
     c_load: float = 1e-12,
     c_f: float = 7e-12,
     c_in: float = 300e-15,
     i_load: float = 150e-6,
+    block: BlockOnBench = OTA,
+    tables: dict[str, np.ndarray] | None = None,
 ) -> OtaFigures:
-    """Measures the OTA in one ngspice run; loads as in `netlists.testbench.ota.ota_deck`.
+    """Measures the OTA, or another op-amp, in one ngspice run; loads as in `netlists.testbench.ota.ota_deck`.
+
+    ``tables`` takes the tables that the bench wrote.
 
     Raises
     ------
@@ -70,7 +74,11 @@ def measure_ota(
         If ngspice fails or a figure cannot be read (the amplifier does not work under these conditions).
     """
     at = conditions or Conditions()
-    run = run_bench(ota_deck(at, c_load=c_load, c_f=c_f, c_in=c_in, i_load=i_load), ["op", "limit", "ac", "dc", "slew"])
+    deck = ota_deck(at, c_load=c_load, c_f=c_f, c_in=c_in, i_load=i_load, block=block)
+    names = ["op", "limit", "ac", "dc", "slew", *([] if block == OTA else ["z"])]
+    run = run_bench(deck, names, settings=block.settings)
+    if tables is not None:
+        tables |= run
     f = run["ac"][:, 0]
     open_loop, loop = run["ac"][:, 1] + 1j * run["ac"][:, 2], run["ac"][:, 3] + 1j * run["ac"][:, 4]
     gain = float(abs(open_loop[0]))

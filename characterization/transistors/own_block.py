@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from characterization.chips import RANDOM, check_sides, draw, measure
+from characterization.chips import RANDOM, check_sides, draw, examine, measure
 from characterization.chips.sampling import nominal_chips
 from characterization.plan import RampPlan, Variation
 from characterization.workers import in_workers
 from netlists.converter import Blocks
 from netlists.errors import InputError, SimulationError
-from netlists.outside import ComparatorMacro, UserSubcircuit
+from netlists.outside import ComparatorMacro, Macro, UserSubcircuit
 from netlists.ramp import Chips
 from netlists.technology import RampCircuit
 from netlists.testbench import BenchConditions, BlockOnBench, comparator_sweep_deck, run_bench
@@ -101,7 +101,9 @@ def measure_at(
     middle = next(r for r in over if r["common_mode"] == at.v_cm)
     offset = middle["offset"]
     if not np.isfinite(offset):
-        raise SimulationError(f"{block.name} at {_where(at)}: does not change sides within 50 mV of equal inputs at {at.v_cm:g} V")
+        raise SimulationError(
+            f"{block.name} at {where_at(at)}: does not change sides within 50 mV of equal inputs at {at.v_cm:g} V"
+        )
     low = high = common_modes.index(at.v_cm)
     near = [abs(r["offset"] - offset) <= RANGE for r in over]
     while low > 0 and near[low - 1]:
@@ -115,7 +117,7 @@ def measure_at(
         power = (small.power_low + small.power_high) / 2
     except SimulationError as e:
         gain = noise = power = np.nan
-        heard.append(f"no small-signal figures at {_where(at)}: {_short(e)}")
+        heard.append(f"no small-signal figures at {where_at(at)}: {short_error(e)}")
     delays, kick = _delays(block, at, overdrives, offset)
     figures = vars(at) | {
         "offset": offset,
@@ -133,7 +135,7 @@ def measure_at(
     return figures, over, delays, heard
 
 
-def _where(at: BenchConditions) -> str:
+def where_at(at: BenchConditions) -> str:
     return f"{at.corner}, {at.temperature:g} C, {at.v_dd:g} V"
 
 
@@ -188,7 +190,7 @@ def measure_own_comparator(
     found = in_workers((delayed(_tried)(block, at) for at in others), jobs)
     for at, (result, failure) in zip(others, found, strict=True):
         if result is None:
-            warnings.append(f"comparator {own.name} fails at {_where(at)}: {failure}")
+            warnings.append(f"comparator {own.name} fails at {where_at(at)}: {failure}")
             rows["figures"].append(vars(at) | {n: np.nan for n in figures if n not in vars(at)})
             continue
         rows["figures"].append(result[0])
@@ -223,10 +225,10 @@ def _tried(block: BlockOnBench, at: BenchConditions) -> tuple[Any, str]:
     try:
         return measure_at(block, at, CORNER_OVERDRIVES), ""
     except SimulationError as e:
-        return None, _short(e)
+        return None, short_error(e)
 
 
-def _short(error: SimulationError) -> str:
+def short_error(error: SimulationError) -> str:
     """An error and the first line that ngspice gave as its reason."""
     return "; ".join(line.strip() for line in str(error).splitlines()[:2])
 
@@ -251,8 +253,8 @@ class MacroCheck:
 
     Attributes
     ----------
-    macro : ComparatorMacro
-        With the offset that conversions show, at each level of the nominal chip.
+    macro : Macro
+        A comparator's has the offset that conversions show, at each level of the nominal chip.
     rows : list of dict
         A row a chip and level: where the block and where the macro-model has it, volts, and the difference in LSB.
     largest : float
@@ -261,57 +263,50 @@ class MacroCheck:
         Whether the block's levels were measured with constant V_mac.
     """
 
-    macro: ComparatorMacro
+    macro: Macro
     rows: list[dict[str, Any]]
     largest: float
     held: bool
 
 
 def check_macro(
-    own: UserSubcircuit,
-    macro: ComparatorMacro,
-    circuit: RampCircuit,
-    sigma: float,
-    *,
-    chips: int = 16,
-    seed: int = 1,
-    bits: int = 5,
+    own: UserSubcircuit, macro: Macro, circuit: RampCircuit, sigma: float, *, chips: int = 16, seed: int = 1, bits: int = 5
 ) -> MacroCheck:
-    """Sets the macro-model's offset by the nominal chip's levels, and holds it against the block on ``chips`` drawn ones.
+    """Holds a macro-model against its block on drawn converters; a comparator's offset is set by the nominal one's levels.
 
     Raises
     ------
     SimulationError
         A level of the block that could not be measured.
     """
-    from characterization.chips import examine
+    role = "comparator" if isinstance(macro, ComparatorMacro) else "opamp"
+    offsets: dict[str, Any] = {f"{role}_offset": sigma}
+    varied = replace(Variation(comparator_noise=0.0), **offsets)
+    what: dict[str, Any] = {"calibration": "none", "conversions": False, role: own}
+    plan, _ = examine(RampPlan("sigmoid", bits, circuit=circuit, variation=varied, seed=seed, **what))
 
-    varied = Variation(comparator_offset=sigma, comparator_noise=0.0)
-    plan = RampPlan(
-        "sigmoid", bits, circuit=circuit, variation=varied, comparator=own, seed=seed, calibration="none", conversions=False
-    )
-    plan, _ = examine(plan)
-
-    def levels(comparator: UserSubcircuit, what: Chips, guess: np.ndarray | None = None) -> np.ndarray:
-        one = replace(plan, comparator=comparator)
-        found = measure(one.converter, what, guess=guess, span=None if guess is None else 1e-3, held=plan.held)
+    def levels(block: UserSubcircuit, chips: Chips, guess: np.ndarray | None = None) -> np.ndarray:
+        one = replace(plan, comparator=block) if role == "comparator" else replace(plan, opamp=block)
+        span = 1e-3 if guess is not None and not one.blocks.linear else None
+        found = measure(one.converter, chips, guess=guess, span=span, held=plan.held)
         if bad := [m for s, m in zip(found.status, found.message, strict=True) if s != "ok"]:
-            raise SimulationError(f"comparator {comparator.name}: a level of the converter could not be measured", bad[0])
+            raise SimulationError(f"{role} {block.name}: a level of the converter could not be measured", bad[0])
         return found.volts
 
-    def model(of: ComparatorMacro) -> UserSubcircuit:
+    def model(of: Macro) -> UserSubcircuit:
         name = f"{own.name}_macro"
         return UserSubcircuit(name, of.text(name), ("inp", "inn", "out", "com"), ())
 
-    nominal = nominal_chips(plan)
-    simple = levels(model(macro), nominal)
-    true = levels(own, nominal, simple)[0]
-    order = np.argsort(true)
-    at = true[order]
-    offset = np.interp(at, macro.common_modes, macro.offsets) + (true - simple[0])[order]
-    tuned = replace(macro, common_modes=tuple(at.tolist()), offsets=tuple(offset.tolist()))
+    if isinstance(macro, ComparatorMacro):
+        nominal = nominal_chips(plan)
+        simple = levels(model(macro), nominal)
+        true = levels(own, nominal, simple)[0]
+        order = np.argsort(true)
+        at = true[order]
+        offset = np.interp(at, macro.common_modes, macro.offsets) + (true - simple[0])[order]
+        macro = replace(macro, common_modes=tuple(at.tolist()), offsets=tuple(offset.tolist()))
     drawn = draw(plan, np.arange(chips)).chips()
-    ours = levels(model(tuned), drawn)
+    ours = levels(model(macro), drawn)
     theirs = levels(own, drawn, ours)
     lsb = plan.program().lsb * plan.program().volts_per_unit(circuit)
     difference = (ours - theirs) / lsb
@@ -320,4 +315,4 @@ def check_macro(
         for i in range(chips)
         for k in range(len(lsb))
     ]
-    return MacroCheck(tuned, rows, float(np.abs(difference).max()), plan.held)
+    return MacroCheck(macro, rows, float(np.abs(difference).max()), plan.held)

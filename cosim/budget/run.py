@@ -11,7 +11,7 @@ import pandas as pd
 
 from characterization.provenance import versions
 from characterization.streams import part_sequences
-from cosim.chip import describe_wire_losses, wire_losses
+from cosim.chip import describe_wire_losses, saturation, wire_losses
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
@@ -45,6 +45,7 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     if info(settings.task).kind != "sequences":
         raise InputError(f"task {settings.task!r}: is a text; a budget is drawn up for classification tasks")
     task = load_task(settings.task)
+    notes = network.check_data(task)
     profile, circuit = load_profile(settings.profile), RampCircuit()
     amounts = default_amounts(profile, circuit, settings.bits) | settings.amounts
     check_amounts(amounts, profile)
@@ -64,8 +65,11 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     if not any(amounts.values()):
         raise InputError("amounts: all are 0; a budget needs a source")
     digest = sha256_of(path)
-    bench = BudgetBench(builder, task.test, settings.chips, amounts, work.parts(network_sha256=digest), run.jobs)
+    bench = BudgetBench(
+        builder, task.test, settings.chips, amounts, work.parts(network_sha256=digest, data_sha256=task.sha256), run.jobs
+    )
     names = ("orders", "shares", "groups", "tolerances")
+    clipped = saturation(network, task.test, builder.hardware(amounts).pwm)
     rng = dict(zip(names, map(np.random.default_rng, part_sequences(settings.seed, len(names))), strict=True))
 
     sources = _losses(bench, run)
@@ -83,8 +87,10 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
             "shapley": _rows(shares),
             "groups": _rows(groups),
             "tolerances": _rows(tolerances),
-            "warnings": [*network.warnings, *builder.hardware(amounts).warnings],
+            "warnings": [*notes, *network.warnings, *(clipped.warnings if clipped else ()), *builder.hardware(amounts).warnings],
             "wires": wire_losses(network, builder.hardware(amounts)),
+            "saturation": clipped.as_dict() if clipped else None,
+            "data_sha256": task.sha256,
             "tasks": {task.name: str(task.provenance)},
             "versions": versions(with_ngspice=False),
         },

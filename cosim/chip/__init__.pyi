@@ -49,6 +49,8 @@ from .mapping import (
 )
 from .pulses import (
     PwmInputs as PwmInputs,
+    Saturation as Saturation,
+    saturation as saturation,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,
@@ -57,6 +59,7 @@ from .units import (
 from .weights import (
     OPEN as OPEN,
     EffectiveWeights as EffectiveWeights,
+    arrival as arrival,
     drawn_cells as drawn_cells,
     effective_weights as effective_weights,
     folded as folded,

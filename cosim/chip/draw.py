@@ -181,7 +181,7 @@ class DrawnParts(ChipParts):
 
     def weights(self, at: MatrixPlace) -> EffectiveWeights:
         effective = self.cells(at)
-        gain = integrator_gains(at, self.hardware, self._faster.get(at.key, 1.0))
+        gain = integrator_gains(at, self.hardware, self._faster.get(at.key, 1.0), self.arrives(at))
         noise = np.hypot(self._unquantized_noise(at), integrator_noise(at, self.hardware))
         if np.any(noise) and not at.matrix.bias:
             raise InputError(
@@ -200,8 +200,13 @@ class DrawnParts(ChipParts):
         """What the drawn cells of a matrix compute, integrators aside."""
         if self.hardware.arrays is None:
             return EffectiveWeights(at.weights, (slice(0, len(at.weights)),), None)
-        rng = self._rng(at, ChipSource.DEVICE)
-        return effective_weights(at.weights, at.matrix.connected(), at.row_scale, self.hardware.arrays, rng, bias=at.matrix.bias)
+        rng, arrays = self._rng(at, ChipSource.DEVICE), self.hardware.arrays
+        bias, arrives = at.matrix.bias, self.arrives(at)
+        return effective_weights(at.weights, at.matrix.connected(), at.row_scale, arrays, rng, bias=bias, arrives=arrives)
+
+    def arrives(self, at: MatrixPlace) -> np.ndarray | None:
+        """Part of each cell that arrives behind the wires, where it is known; None: the arrays are solved."""
+        return None
 
     def _unquantized_noise(self, at: MatrixPlace) -> np.ndarray:
         """Rms noise of decisions by ramps without steps, whose converters have none, shape (columns,), units."""

@@ -87,7 +87,7 @@ def _ranges(network: Network, depth: int, matrix: Matrix, pwm: PwmInputs | None)
     if pwm is None or matrix.digital:
         return None
     state = pwm.state_range or network.layers[depth].cell.state_range
-    below = (pwm.state_range or network.layers[depth - 1].cell.state_range) if depth else pwm.input_range
+    below = (pwm.state_range or network.layers[depth - 1].cell.state_range) if depth else pwm.full_input
     return tuple(below if name == "x" else state for name, _ in matrix.parts)
 
 
@@ -145,10 +145,10 @@ class MappedPairs:
     load: np.ndarray
 
 
-def mapped_pairs(at: MatrixPlace, arrays: Arrays) -> MappedPairs:
+def mapped_pairs(at: MatrixPlace, arrays: Arrays, arrives: np.ndarray | None = None) -> MappedPairs:
     """The cells of a matrix as pairs of rows; its largest scaled weight takes the whole conductance range on ideal wires."""
     connected = at.matrix.connected()
-    pairs = placed_cells(at.weights * at.row_scale[:, None], connected, arrays, bias=at.matrix.bias)
+    pairs = placed_cells(at.weights * at.row_scale[:, None], connected, arrays, bias=at.matrix.bias, arrives=arrives)
     there = np.repeat(connected, 2, axis=0)
     load = np.where(there, folded(pairs.conductance, len(connected), "rows"), 0.0).sum(axis=0)
     return MappedPairs(pairs.conductance, pairs.scale, pairs.gain, load)
@@ -185,16 +185,16 @@ def describe_wire_losses(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0) -> np.ndarray:
+def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0, arrives: np.ndarray | None = None) -> np.ndarray:
     """Gain of each column of a matrix against the mean column of its ramp's group, shape (columns,).
 
-    ``faster`` is how many times as fast the op-amps of this matrix are.
+    ``faster`` is how many times as fast the op-amps of this matrix are; ``arrives`` as for `cosim.chip.effective_weights`.
     """
     arrays, integrators = hardware.arrays, hardware.integrators
     out = np.ones(at.matrix.shape[1])
     if arrays is None or integrators is None or not (integrators.settling or integrators.inverse_gain):
         return out
-    mapped = mapped_pairs(at, arrays)
+    mapped = mapped_pairs(at, arrays, arrives)
     for (activation, full_scale), columns in at.ramp_groups.items():
         out[columns] = column_gains(
             mapped.load[columns],

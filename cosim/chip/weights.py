@@ -43,6 +43,7 @@ def effective_weights(
     rng: np.random.Generator,
     *,
     bias: bool = False,
+    arrives: np.ndarray | None = None,
 ) -> EffectiveWeights:
     """Program a matrix, read it back through its wires.
 
@@ -55,15 +56,18 @@ def effective_weights(
         Input that takes the longest pulse; a row's cells hold the weight times this.
     bias : bool
         Whether the last row is a bias.
+    arrives : ndarray or None
+        Part of each cell's conductance that the columns' ends see, as `arrival` gives it; None: by the arrays' solution.
 
     Notes
     -----
     Read noise that lasts is drawn once a chip, the rest once a cell and conversion; a conversion's sum of independent Gaussian
     errors is one Gaussian with the sum of the variances, which is exact. Wires are left out of that variance.
     """
-    pairs = placed_cells(weights * row_scale[:, None], connected, arrays, bias=bias)
+    pairs = placed_cells(weights * row_scale[:, None], connected, arrays, bias=bias, arrives=arrives)
     g = drawn_cells(pairs.conductance, connected, arrays, rng, bias=bias)
-    seen = folded(through_wires(g, arrays) if arrays.wired else g, len(weights), arrays.layout)
+    behind = through_wires(g, arrays) if arrays.wired and arrives is None else g * (1.0 if arrives is None else arrives)
+    seen = folded(behind, len(weights), arrays.layout)
     unit = pairs.scale * row_scale[:, None]
     effective = np.where(connected, signed_conductance(seen, arrays.layout) / unit, 0.0)
     variance = None
@@ -87,7 +91,19 @@ def _bias_split(matrix: np.ndarray, arrays: Arrays, bias: bool, part: float = 1.
     return np.concatenate([matrix[:-1], np.repeat(matrix[-1:] * part if part != 1 else matrix[-1:], arrays.bias_rows, axis=0)])
 
 
-def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays, *, bias: bool = False) -> WiredPairs:
+def arrival(weights: np.ndarray, connected: np.ndarray, row_scale: np.ndarray, arrays: Arrays, *, bias: bool) -> np.ndarray:
+    """Part of each perfect cell's conductance that the columns' ends see behind the wires, shape of the conductances.
+
+    It changes little where the conductances do: one solution serves weights and errors near these.
+    """
+    targets = placed_cells(weights * row_scale[:, None], connected, arrays, bias=bias).conductance
+    g = np.where(_cells(_bias_split(connected, arrays, bias), arrays.layout), targets, OPEN)
+    return through_wires(g, arrays) / g
+
+
+def placed_cells(
+    scaled: np.ndarray, connected: np.ndarray, arrays: Arrays, *, bias: bool = False, arrives: np.ndarray | None = None
+) -> WiredPairs:
     """Where the cells of a matrix (rows, columns), in units of the longest pulse, are to be programmed, and what a unit is then.
 
     Behind wires it takes a solution of the arrays or more, so that the last ones are kept.
@@ -97,6 +113,17 @@ def placed_cells(scaled: np.ndarray, connected: np.ndarray, arrays: Arrays, *, b
         scaled = np.clip(scaled, -arrays.w_max, arrays.w_max)
     if not arrays.wired:
         return wired_pairs(scaled, arrays.profile, None, layout=arrays.layout, w_max=arrays.w_max)
+    if arrives is not None:
+        cells = _cells(connected, arrays.layout)
+        return wired_pairs(
+            scaled,
+            arrays.profile,
+            lambda g: np.where(cells, g, OPEN) * arrives,
+            arrays.compensate,
+            layout=arrays.layout,
+            w_max=arrays.w_max,
+            cells=cells,
+        )
     return _placed(
         _Matrix.of(scaled, connected),
         replace(arrays, profile=arrays.profile.without_variation(), drift_time=None, curvature=0.0, access=0.0),

@@ -20,6 +20,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable J
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 NetworkFile = Annotated[Path, typer.Option(help="Network file, such as `cosim train` writes.")]
 TrainedTask = Annotated[str | None, typer.Option(help="Task. Default: the one the network was trained on.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="Your own data in place of a task: an .npz file, a CSV manifest, or a folder of recordings."),
+]
+InputRange = Annotated[
+    str,
+    typer.Option(metavar="X|auto", help="Input that takes the longest pulse, with --pwm-bits; auto: the largest training input."),
+]
 MaxLoss = Annotated[
     str, typer.Option(metavar="LOSS", help="Loss of accuracy against floating point that is allowed: 0.5% or 0.005.")
 ]
@@ -39,6 +47,17 @@ Columns = Annotated[
 def whose(columns: str, number: int) -> str:
     """The columns that a figure is of, in words; ``number`` is how many a chip has."""
     return {"calibrating": "calibrating column", "any": "any other column", "all": f"all {number} columns of a chip"}[columns]
+
+
+def task_or_data(task: str | None, data: Path | None) -> str | None:
+    """The task's name, or the path of own data; `InputError` if both are given or there is nothing at the path."""
+    if data is None:
+        return task
+    if task is not None:
+        raise InputError(f"--data {data}: is in place of --task {task}; give one of them")
+    if not data.exists():
+        raise InputError(f"--data {data}: there is no such file or folder")
+    return str(data) if "/" in str(data) or data.suffix in (".npz", ".csv") else f"./{data}"
 
 
 def workers(jobs: int) -> int:
@@ -109,6 +128,16 @@ def columns_from(text: str, flag: str, columns: int | None = None) -> tuple[int,
             raise InputError(f"{flag} {text!r}: the tile has columns 0..{columns - 1}")
         chosen += range(low, high + 1)
     return tuple(chosen)
+
+
+def input_range(text: str) -> float | None:
+    """A number, or None for ``auto``."""
+    if text.strip().lower() == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"--input-range {text!r}: must be a number above 0, or auto") from None
 
 
 def parse_loss(text: str) -> float:

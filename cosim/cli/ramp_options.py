@@ -10,7 +10,7 @@ import typer
 from characterization.plan import CALIBRATIONS, DEFAULT_PROFILE, RampPlan, Variation
 from netlists.errors import InputError
 from netlists.function import ACTIVATIONS
-from netlists.outside import Wiring, load_user_subcircuit
+from netlists.outside import PDKS, Wiring, load_user_subcircuit
 from netlists.ramp.compiler import SCHEMES
 from netlists.spice import Permissions
 from netlists.technology import RampCircuit, load_profile
@@ -50,6 +50,18 @@ Bias = Annotated[
 Param = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE,...", help="Parameters of the block; the others keep its own defaults.")
 ]
+Pdk = Annotated[
+    str,
+    typer.Option(
+        "--pdk",
+        metavar="NAME[:CORNER]",
+        help=f"PDK of the block's models, if its file does not say: {', '.join(filter(None, PDKS))}.",
+    ),
+]
+Compat = Annotated[
+    str | None,
+    typer.Option(metavar="MODE", help="ngspice's compatibility mode that the block needs: psa (PSpice), hsa (HSPICE) ..."),
+]
 AllowFiles = Annotated[
     bool, typer.Option("--allow-files", help="Let the files of --comparator and --opamp include files outside its folder.")
 ]
@@ -79,6 +91,8 @@ class RampOptions:
     ports: Ports = None
     bias: Bias = None
     param: Param = None
+    pdk: Pdk = ""
+    compat: Compat = None
     allow_files: AllowFiles = False
     set_: o.Set = None
 
@@ -94,7 +108,7 @@ class RampOptions:
 
     def _plan(self, seed: int = 0, vary: bool = True) -> RampPlan:
         device = load_profile(self.profile)
-        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param)
+        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk, self.compat)
         return RampPlan(
             activation=self.activation,
             bits=self.bits,
@@ -132,6 +146,12 @@ class ChipOptions(RampOptions):
         plan = self._plan(self.seed, not self.no_variation)
         return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach)
 
+    def plans(self) -> list[RampPlan]:
+        """The plans of one or several activations, ``sigmoid,tanh``, with the same blocks."""
+        first, *others = [name.strip() for name in self.activation.split(",")]
+        plan = replace(self, activation=first).plan()
+        return [plan, *(replace(plan, activation=name) for name in others)]
+
 
 def only_the_plan_file(context: typer.Context, *more: str) -> None:
     """Raise `InputError` if the command line also describes a ramp, or gives one of ``more``: the plan file says all of it."""
@@ -147,6 +167,8 @@ def own_blocks(
     ports: list[str] | None,
     bias: list[str] | None,
     param: list[str] | None,
+    pdk: str = "",
+    compat: str | None = None,
 ) -> dict[str, Any]:
     """The user's own blocks by their place; what each of their ports gets is said on stderr.
 
@@ -165,11 +187,15 @@ def own_blocks(
                 raise InputError(f"--{flag} {text}: of which block? {which}")
             if colon and prefix not in given:
                 raise InputError(f"--{flag} {text}: there is no {prefix} of your own here; give --{prefix} as well")
+    if not given and (pdk or compat):
+        raise InputError(f"--{'pdk' if pdk else 'compat'} {pdk or compat}: of which block? give --comparator or --opamp as well")
     found = {}
     for role, where in given.items():
-        wiring = Wiring.parse(role, *said.values())
+        wiring = Wiring.parse(role, said["ports"], said["bias"], said["param"], pdk, compat)
         found[role] = load_user_subcircuit(where, role, Permissions(files=allow_files), wiring)
         note(f"{role} {found[role].wiring}")
+        for line in found[role].notes:
+            note(f"{role} {found[role].name}: {line.replace('compat=', '--compat ')}")
     return found
 
 

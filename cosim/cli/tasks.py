@@ -66,7 +66,7 @@ def get(
         shape: dict[str, Any] = {"alphabet": task.alphabet}
         words = f"{len(task.alphabet)} different characters"
     else:
-        steps, features = task.train.inputs.shape[1:]
+        steps, features = task.test.inputs.shape[1:]
         shape = {"steps": steps, "features": features, "classes": list(task.classes)}
         words = f"{steps} x {features}, {len(task.classes)} classes"
     items = ", ".join(f"{n} {split}" for split, n in p.items.items())

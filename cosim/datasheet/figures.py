@@ -41,8 +41,27 @@ FIGURES = {
 }
 """Figures of a comparator, in the order of its datasheet."""
 
+OPAMP_FIGURES = {
+    "gain": FigureOfMerit("open-loop gain at analog ground", "V/V", 1.0),
+    "gbw": FigureOfMerit("gain-bandwidth product", "MHz", 1e-6),
+    "crossover": FigureOfMerit("unity-gain frequency of the integrator's loop", "MHz", 1e-6),
+    "phase_margin": FigureOfMerit("phase margin there", "deg", 1.0),
+    "slew": FigureOfMerit("slew rate, the slower direction", "V/us", 1e-6),
+    "swing_low": FigureOfMerit("output swing, low end", "V", 1.0),
+    "swing_high": FigureOfMerit("output swing, high end", "V", 1.0),
+    "loaded_low": FigureOfMerit("the same with 150 uA either way, low end", "V", 1.0),
+    "loaded_high": FigureOfMerit("the same, high end", "V", 1.0),
+    "r_out": FigureOfMerit("output resistance, loop open", "kohm", 1e-3),
+    "offset": FigureOfMerit("systematic input offset", "mV", 1e3),
+    "offset_sigma": FIGURES["offset_sigma"],
+    "power": FigureOfMerit("supply power", "uW", 1e6),
+    "macro_error": FIGURES["macro_error"],
+}
+"""Figures of an op-amp."""
+ROLE_FIGURES = {"comparator": FIGURES, "opamp": OPAMP_FIGURES}
 
-def load_limits(path: Path | None) -> dict[str, dict[str, float]]:
+
+def load_limits(path: Path | None, role: str = "comparator") -> dict[str, dict[str, float]]:
     """Reads limits: a TOML table a figure, with ``min``, ``max`` or both, SI units.
 
     Raises
@@ -59,8 +78,8 @@ def load_limits(path: Path | None) -> dict[str, dict[str, float]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise InputError(f"limits {path}: not valid TOML ({e})") from None
     for name, table in data.items():
-        if name not in FIGURES:
-            raise InputError(f"limits {path}: {name}: unknown; allowed are {', '.join(FIGURES)}")
+        if name not in ROLE_FIGURES[role]:
+            raise InputError(f"limits {path}: {name}: unknown; allowed are {', '.join(ROLE_FIGURES[role])}")
         good = isinstance(table, dict) and table and set(table) <= {"min", "max"}
         if not good or any(isinstance(v, bool) or not isinstance(v, int | float) or not math.isfinite(v) for v in table.values()):
             raise InputError(f"limits {path}: {name}={table!r}: must be a table of min, max or both, numbers in SI units")
@@ -68,14 +87,18 @@ def load_limits(path: Path | None) -> dict[str, dict[str, float]]:
 
 
 def datasheet(
-    figures: pd.DataFrame, mismatch: dict[str, Any] | None, macro_error: float | None, limits: dict[str, dict[str, float]]
+    figures: pd.DataFrame,
+    mismatch: dict[str, Any] | None,
+    macro_error: float | None,
+    limits: dict[str, dict[str, float]],
+    role: str = "comparator",
 ) -> pd.DataFrame:
     """One row a figure: ``figure, meaning, unit, min, typical, max, limit_min, limit_max, verdict``, in the table's units.
 
     Verdicts are ``pass``, ``fail`` (a value beyond its limit at any condition, or a condition without a value) or empty.
     """
     found: dict[str, tuple[float, float, float, bool]] = {}
-    for name in FIGURES:
+    for name in ROLE_FIGURES[role]:
         if name in figures:
             values = figures[name].to_numpy(float)
             good = values[np.isfinite(values)]
@@ -86,7 +109,7 @@ def datasheet(
     if macro_error is not None:
         found["macro_error"] = (macro_error, macro_error, macro_error, True)
     rows = []
-    for name, what in FIGURES.items():
+    for name, what in ROLE_FIGURES[role].items():
         limit = limits.get(name, {})
         if name not in found and not limit:
             continue

@@ -11,4 +11,4 @@ from netlists.files import read_json
 def page(folder: Path) -> Page:
     """Makes the page of a folder from ``summary.json`` and the tables."""
     s = read_json(folder / "summary.json", "datasheet")
-    return page_of(Path(__file__), folder, s=s, at=s["nominal"], own=s["settings"]["own"])
+    return page_of(Path(__file__), folder, s=s, at=s["nominal"], opamp=s["settings"]["role"] == "opamp")

@@ -67,3 +67,21 @@ def draw_macro(check: pd.DataFrame) -> Figure:
         axis.axhline(end, color=IDEAL, linestyle="--", linewidth=0.8)
     axis.set(xlabel="level", ylabel="macro-model - block (LSB)")
     return figure
+
+
+def draw_response(response: pd.DataFrame, macro: dict[str, Any]) -> Figure:
+    """Draws open-loop gain and output impedance over frequency, and those of a two-stage macro-model."""
+    from characterization.transistors import two_stage_response
+    from netlists.outside import TwoStageMacro
+
+    figure, axes = new_figure(9.0, 3.6, 1, 2)
+    f = response["frequency"].to_numpy()
+    measured = [np.hypot(response[f"{n}_re"], response[f"{n}_im"]) for n in ("gain", "z")]
+    fitted = two_stage_response(TwoStageMacro(**macro), f) if "gm2" in macro else None
+    for k, (axis, label) in enumerate(zip(axes[0], ("open-loop gain (V/V)", "output impedance (ohm)"), strict=True)):
+        axis.plot(f, measured[k], color=MEASURED, label="block")
+        if fitted is not None:
+            axis.plot(f, np.abs(fitted[k]), "--", color=IDEAL, label="macro-model")
+        axis.set(xscale="log", yscale="log", xlabel="frequency (Hz)", ylabel=label)
+        axis.legend(frameon=False, fontsize=8)
+    return figure

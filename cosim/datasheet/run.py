@@ -1,8 +1,9 @@
-"""A datasheet from a comparator's netlist: measured, fitted, held against the block itself, written with its block file."""
+"""A datasheet from a block's netlist: measured, fitted, held against the block itself, written with its block file."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,19 @@ from typing import Any
 import pandas as pd
 
 from characterization.provenance import versions
-from characterization.transistors import check_macro, macro_of, measure_own_comparator, without_randomness
+from characterization.transistors import (
+    check_macro,
+    fit_opamp,
+    macro_of,
+    measure_own_comparator,
+    measure_own_opamp,
+    without_randomness,
+)
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import SimulationError
 from netlists.files import write_text
-from netlists.outside import BlockFile
-from netlists.technology import RampCircuit, pdk
+from netlists.outside import BlockFile, ComparatorMacro, Macro
+from netlists.technology import RampCircuit, libraries
 
 from . import pictures
 from .figures import datasheet, markdown
@@ -26,14 +34,37 @@ ALLOWED_LSB = 0.1
 """How far the macro-model may be from the block at a level."""
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What the benches of either kind of block give: rows, macro-model, its fit, tables of their own."""
+
+    figures: list[dict[str, Any]]
+    offsets: list[dict[str, Any]]
+    mismatch: dict[str, Any] | None
+    warnings: tuple[str, ...]
+    macro: Macro
+    fit: dict[str, float]
+    tables: dict[str, pd.DataFrame]
+
+
+def _measure(settings: DatasheetSettings, options: RunOptions) -> _Found:
+    how: dict[str, Any] = {"samples": settings.samples, "seed": settings.seed, "jobs": options.jobs, "say": options.say}
+    if settings.role == "opamp":
+        opamp = measure_own_opamp(settings.own, settings.nominal, settings.others, **how)
+        macro, fit = fit_opamp(opamp)
+        tables = {"response.csv": pd.DataFrame(opamp.response)}
+        return _Found(opamp.figures, opamp.offsets, opamp.mismatch, opamp.warnings, macro, fit, tables)
+    found = measure_own_comparator(settings.own, settings.nominal, settings.others, **how)
+    simple, fit = macro_of(found, settings.nominal)
+    tables = {"common_modes.csv": pd.DataFrame(found.common_modes), "delays.csv": pd.DataFrame(found.delays)}
+    return _Found(found.figures, found.offsets, found.mismatch, found.warnings, simple, fit, tables)
+
+
 def compute(limits: dict[str, dict[str, float]], command: str, settings: DatasheetSettings, work: Work) -> Results:
-    """Measures a comparator and writes its block file; see `make_datasheet`."""
+    """Measures a block and writes its block file; see `make_datasheet`."""
     own, nominal, say = settings.own, settings.nominal, work.options.say
-    measured = measure_own_comparator(
-        own, nominal, settings.others, samples=settings.samples, seed=settings.seed, jobs=work.options.jobs, say=say
-    )
-    warnings = list(measured.warnings)
-    macro, fit = macro_of(measured, nominal)
+    measured = _measure(settings, work.options)
+    macro, warnings = measured.macro, list(measured.warnings)
     sigma = measured.mismatch["sigma"] if measured.mismatch else 0.0
     check: dict[str, Any] = {"chips": 0}
     rows: list[dict[str, Any]] = []
@@ -48,51 +79,47 @@ def compute(limits: dict[str, dict[str, float]], command: str, settings: Datashe
             macro, rows = found.macro, found.rows
             check = {"chips": settings.chips, "largest_lsb": found.largest, "held": found.held}
             warnings += _where_it_differs(rows)
-    noise = measured.figures[0]["noise"]
-    statistics = {"comparator_noise": noise} if noise == noise else {}
-    statistics |= {"comparator_offset": sigma} if measured.mismatch else {}
-    table = datasheet(pd.DataFrame(measured.figures), measured.mismatch, check.get("largest_lsb"), limits)
-    models = pdk.provenance() if own.pdk else {}
-    nominal_figures = {k: v for k, v in measured.figures[0].items() if v == v}
+    noise = measured.figures[0].get("noise", math.nan)
+    statistics = {"comparator_noise": noise} if math.isfinite(noise) else {}
+    statistics |= {f"{settings.role}_offset": sigma} if measured.mismatch else {}
+    table = datasheet(pd.DataFrame(measured.figures), measured.mismatch, check.get("largest_lsb"), limits, settings.role)
+    models = libraries.provenance(own.pdk) if own.pdk else {}
+    figures = {k: v for k, v in measured.figures[0].items() if not (isinstance(v, float) and math.isnan(v))}
     BlockFile(
-        role="comparator",
+        role=settings.role,
         own=without_randomness(own),
         macro=macro,
         statistics=statistics,
-        figures=nominal_figures | ({"mismatch": measured.mismatch} if measured.mismatch else {}),
+        figures=figures | ({"mismatch": measured.mismatch} if measured.mismatch else {}),
         conditions=asdict(nominal),
         checks=check,
         provenance={"seed": settings.seed, "models": models, "versions": versions()},
     ).save(work.out / BLOCK)
-    verdicts = table["verdict"].tolist()
     summary = {
         "command": command,
         "block": own.name,
         "wiring": own.wiring,
         "conditions": len(measured.figures),
         "nominal": asdict(nominal),
-        "figures": nominal_figures,
+        "figures": figures,
         "mismatch": measured.mismatch,
-        "macro": {"gain": macro.gain, "tau": macro.tau, "limit": macro.limit, "delay_error": fit["worst"]},
+        "macro": asdict(macro),
+        "fit_error": measured.fit["worst"] if math.isfinite(measured.fit["worst"]) else None,
         "check": check,
         "limits": limits,
         "failed": [r["figure"] for r in table.to_dict("records") if r["verdict"] == "fail"],
-        "passed": verdicts.count("pass"),
+        "passed": table["verdict"].tolist().count("pass"),
         "models": models,
     }
-    write_text(work.out / "datasheet.md", _markdown(summary, table, warnings))
-    tables = {
-        "datasheet.csv": table,
-        "conditions.csv": pd.DataFrame(measured.figures),
-        "common_modes.csv": pd.DataFrame(measured.common_modes),
-        "delays.csv": pd.DataFrame(measured.delays),
-    }
-    drawn = {
-        "delay": partial(pictures.draw_delay, tables["delays.csv"], macro.gain, macro.tau, macro.limit),
-        "common_mode": partial(
-            pictures.draw_common_mode, tables["common_modes.csv"], nominal_figures["input_low"], nominal_figures["input_high"]
-        ),
-    }
+    write_text(work.out / "datasheet.md", _markdown(summary, settings.role, table, warnings))
+    tables = {"datasheet.csv": table, "conditions.csv": pd.DataFrame(measured.figures), **measured.tables}
+    drawn: dict[str, Any] = {}
+    if isinstance(macro, ComparatorMacro):
+        drawn["delay"] = partial(pictures.draw_delay, tables["delays.csv"], macro.gain, macro.tau, macro.limit)
+        ends = figures["input_low"], figures["input_high"]
+        drawn["common_mode"] = partial(pictures.draw_common_mode, tables["common_modes.csv"], *ends)
+    else:
+        drawn["response"] = partial(pictures.draw_response, tables["response.csv"], asdict(macro))
     if measured.mismatch:
         tables["offsets.csv"] = pd.DataFrame(measured.offsets)
         drawn["offsets"] = partial(pictures.draw_offsets, tables["offsets.csv"], sigma)
@@ -114,10 +141,10 @@ def _where_it_differs(rows: list[dict[str, Any]]) -> list[str]:
     return [f"the macro-model is more than {ALLOWED_LSB:g} LSB from the block at level {where}: simulate the block itself there"]
 
 
-def _markdown(s: dict[str, Any], table: pd.DataFrame, warnings: list[str]) -> str:
+def _markdown(s: dict[str, Any], role: str, table: pd.DataFrame, warnings: list[str]) -> str:
     at = s["nominal"]
     lines = [
-        f"# Comparator {s['block']}",
+        f"# {'Op-amp' if role == 'opamp' else 'Comparator'} {s['block']}",
         f"{s['wiring']}.",
         f"Typical at {at['corner']}, {at['temperature']:g} C, {at['v_dd']:g} V, analog ground {at['v_cm']:g} V; min and max over "
         f"{s['conditions']} conditions.",
@@ -135,7 +162,7 @@ def make_datasheet(
     limits: dict[str, dict[str, float]] | None = None,
     command: str = "",
 ) -> dict[str, Any]:
-    """Makes a comparator's datasheet: a folder with ``report.html``, ``datasheet.md``, tables, pictures and ``block.json``.
+    """Makes a block's datasheet: a folder with ``report.html``, ``datasheet.md``, tables, pictures and ``block.json``.
 
     Parameters
     ----------
@@ -155,7 +182,7 @@ def make_datasheet(
         A block that does not work at nominal conditions; says what to look at.
     """
     computed = partial(compute, limits or {}, command)
-    return Study("comparator", DatasheetSettings, computed, describe).run(settings, out, options)
+    return Study(settings.role, DatasheetSettings, computed, describe).run(settings, out, options)
 
 
 def describe(s: dict[str, Any]) -> str:
@@ -163,12 +190,18 @@ def describe(s: dict[str, Any]) -> str:
     f, m = s["figures"], s["mismatch"]
     sigma = f"{1e3 * m['sigma']:.3g} mV ({1e3 * m['sigma_low']:.3g}..{1e3 * m['sigma_high']:.3g})" if m else "not known"
     error = f"{s['check']['largest_lsb']:.3g} LSB" if "largest_lsb" in s["check"] else "not measured"
-    delay, noise = 1e9 * f["delay_10mv"], f"{1e3 * f['noise']:.3g} mV" if "noise" in f else "not measured"
-    lines = [
-        f"comparator {s['block']}: offset {1e3 * f['offset']:.3g} mV, sigma {sigma}; noise {noise}; "
-        f"delay at 10 mV {delay:.3g} ns; inputs {f['input_low']:.3g}..{f['input_high']:.3g} V",
-        f"macro-model against the block: {error}",
-    ]
+    spread = f"offset {1e3 * f['offset']:.3g} mV, sigma {sigma}"
+    if s["settings"]["role"] == "opamp":
+        speed = f"GBW {1e-6 * f['gbw']:.4g} MHz, phase margin {f['phase_margin']:.3g} deg, slew {1e-6 * f['slew']:.3g} V/us"
+        swing = f"output {f['swing_low']:.3g}..{f['swing_high']:.3g} V"
+        line = f"op-amp {s['block']}: gain {f['gain']:.4g}, {speed}, {swing}; {spread}"
+    else:
+        noise = f"{1e3 * f['noise']:.3g} mV" if "noise" in f else "not measured"
+        line = (
+            f"comparator {s['block']}: {spread}; noise {noise}; delay at 10 mV {1e9 * f['delay_10mv']:.3g} ns; "
+            f"inputs {f['input_low']:.3g}..{f['input_high']:.3g} V"
+        )
+    lines = [line, f"macro-model against the block: {error}"]
     if s["limits"]:
         lines.append(
             f"limits: {s['passed']} passed, {len(s['failed'])} failed{': ' if s['failed'] else ''}{', '.join(s['failed'])}"

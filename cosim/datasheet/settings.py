@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from netlists.checks import Choice, Count, Items, Number, Seed, checked
-from netlists.outside import UserSubcircuit
+from netlists.outside import ROLES, UserSubcircuit
 from netlists.technology import CORNERS, RampCircuit
 from netlists.testbench import BenchConditions
 
@@ -26,7 +26,8 @@ class DatasheetSettings:
     Attributes
     ----------
     own : UserSubcircuit
-        The comparator.
+        The block.
+    role : {"comparator", "opamp"}
     v_dd, v_cm : float
         Nominal supply and analog ground, volts.
     corners : tuple of str
@@ -43,6 +44,7 @@ class DatasheetSettings:
     """
 
     own: UserSubcircuit
+    role: Annotated[str, Choice(ROLES)] = "comparator"
     v_dd: Supply = RampCircuit.v_dd
     v_cm: Supply = RampCircuit.v_cm
     corners: Annotated[tuple[Annotated[str, Choice(CORNERS)], ...], Items(1, distinct=True)] = CORNERS

@@ -1,3 +1,6 @@
+from .classes import (
+    ClassFigures as ClassFigures,
+)
 from .comparison import (
     Change as Change,
     Comparison as Comparison,

@@ -5,7 +5,8 @@ Two kinds of uncertainty are kept apart: what another test set of this size coul
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, Generic, TypeVar
 
@@ -13,12 +14,13 @@ import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import part_sequences
-from cosim.chip import CircuitRamp, Hardware, LinearAdc, describe_wire_losses, wire_losses
+from cosim.chip import CircuitRamp, Hardware, LinearAdc, Saturation, describe_wire_losses, saturation, wire_losses
 from cosim.network import Network
 from cosim.tasks import CharacterTask, SequenceSet, Task, load_data
 from netlists.checks import is_whole
 from netlists.errors import InputError
 
+from .classes import ClassFigures
 from .evaluator import evaluate, evaluate_text
 from .models import check_ramps
 from .statistics import (
@@ -108,6 +110,12 @@ class Comparison(Generic[Interval]):
         Paired differences on the same test items.
     seed : int
         That the chips were drawn with.
+    data_sha256 : str
+        Digest of the task's data.
+    saturation : Saturation or None
+        Inputs beyond the range of the pulse widths; None without pulse widths.
+    figures : mapping of str to ClassFigures
+        Balanced accuracy, F1 and confusion of "float", "ideal" and "chips"; empty for a text.
     warnings : tuple of str
         What of the conditions of use lies outside those that the ramps were fitted at.
     wires : tuple of dict
@@ -130,6 +138,9 @@ class Comparison(Generic[Interval]):
     seed: int
     warnings: tuple[str, ...] = ()
     wires: tuple[dict[str, Any], ...] = ()
+    data_sha256: str = ""
+    saturation: Saturation | None = None
+    figures: Mapping[str, ClassFigures] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; ``ci95`` is the interval of the mean over chips, None for a single chip."""
@@ -155,6 +166,9 @@ class Comparison(Generic[Interval]):
             "seed": self.seed,
             "warnings": list(self.warnings),
             "wires": list(self.wires),
+            "data_sha256": self.data_sha256,
+            "saturation": None if self.saturation is None else self.saturation.as_dict(),
+            "classes": {name: f.as_dict() for name, f in self.figures.items()},
         }
 
     def report(self) -> str:
@@ -174,6 +188,9 @@ class Comparison(Generic[Interval]):
             )
         lines.append(f"    minus float         {self.chips_to_float.report()}")
         lines.append(f"    minus {'ideal' if self.bits else 'exact'}         {self.chips_to_ideal.report()}")
+        if self.figures:
+            for title, each in (("balanced accuracy", "balanced_accuracy"), ("macro F1", "macro_f1")):
+                lines.append(f"  {title:<22}" + ", ".join(f"{n} {getattr(f, each):.4f}" for n, f in self.figures.items()))
         return "\n".join(lines + [f"  {line}" for line in describe_wire_losses(self.wires)])
 
     def _labels(self) -> tuple[str, str, str]:
@@ -239,9 +256,12 @@ def compare(
     """
     _check_whole("chips", chips, 1)
     _check_whole("seed", seed, 0)
-    name = network.task_name(task if task is None or isinstance(task, str) else task.name)
+    data = load_data(network.task_name(task)) if task is None or isinstance(task, str) else task
+    notes = network.check_data(data)
     check_ramps(network, hardware)
-    data = load_data(name) if task is None or isinstance(task, str) else task
+    if hardware.pwm is not None:
+        hardware = replace(hardware, pwm=hardware.pwm.fitted(network, data))
+    clipped = saturation(network, data if isinstance(data, CharacterTask) else data.test, hardware.pwm)
     varied = hardware.random or hardware.drawn_chips() is not None
     resampling = part_sequences(seed, 4)[3]
     on = _test_set(data, characters, resampling)
@@ -265,8 +285,11 @@ def compare(
         chips_to_float=on.change(real, exact),
         chips_to_ideal=on.change(real, ideal),
         seed=seed,
-        warnings=(*network.warnings, *hardware.warnings),
+        warnings=(*notes, *network.warnings, *(clipped.warnings if clipped else ()), *on.warnings(), *hardware.warnings),
         wires=tuple(wire_losses(network, hardware)),
+        data_sha256=data.sha256,
+        saturation=clipped,
+        figures=on.figures(),
     )
 
 
@@ -283,7 +306,7 @@ def _test_set(task: Task | CharacterTask, characters: int | None, resampling: np
         return _Text(task.test if characters is None else _shortened(task.test, characters), resampling)
     if characters is not None:
         raise InputError(f"characters={characters}: task {task.name!r} has no text; leave it away")
-    return _Sequences(task.test)
+    return _Sequences(task.test, task.classes)
 
 
 def _shortened(text: np.ndarray, characters: int) -> np.ndarray:
@@ -297,12 +320,26 @@ class _Sequences:
     """Test sequences: an answer to each is right or wrong."""
 
     test: SequenceSet
+    classes: tuple[str, ...]
+    answers: list[np.ndarray] = field(default_factory=list)
     items = "sequences"
 
     def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, **how: Any) -> np.ndarray:
         """Which answers are right, shape (chips, sequences)."""
         # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
-        return evaluate(network, self.test, on, chips, rng, dtype=np.float64, **how).correct
+        found = evaluate(network, self.test, on, chips, rng, dtype=np.float64, **how)
+        self.answers.append(found.predictions)
+        return found.correct
+
+    def figures(self) -> dict[str, ClassFigures]:
+        """Of each judgement so far: floating point, converters as designed, chips."""
+        named = zip(("float", "ideal", "chips"), self.answers, strict=True)
+        return {name: ClassFigures.of(answers, self.test.labels, self.classes) for name, answers in named}
+
+    def warnings(self) -> tuple[str, ...]:
+        """Classes that floating point never names: its accuracy hides them."""
+        never = self.figures()["float"].never
+        return (f"floating point never answers {', '.join(never)}; look at the balanced accuracy",) if never else ()
 
     def interval(self, correct: np.ndarray) -> AccuracyInterval:
         """Mean over chips with the interval that the size of the test set alone leaves."""
@@ -323,6 +360,13 @@ class _Text:
     def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, **how: Any) -> np.ndarray:
         """Bits of surprise, shape (chips, characters)."""
         return evaluate_text(network, self.test, on, chips, rng, **how).bits
+
+    def figures(self) -> dict[str, ClassFigures]:
+        """A text has no classes."""
+        return {}
+
+    def warnings(self) -> tuple[str, ...]:
+        return ()
 
     def interval(self, bits: np.ndarray) -> BitsInterval:
         """Mean over chips with the interval that the size of the test set alone leaves."""

@@ -14,13 +14,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from characterization.streams import LoopSource, loop_stream
-from cosim.chip import describe_wire_losses, wire_losses
+from cosim.chip import describe_wire_losses, saturation, wire_losses
 from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
 
-from ..tasks import SequenceSet, Task
+from ..tasks import SequenceSet, Task, is_path
 from . import agreement as agree, pictures
 from .chip import LoopChip, check_columns, describe_chip, loop_hardware, make_chip
 from .datapath import StepConversion, Trajectory, Who, run_loop_network
@@ -71,7 +71,7 @@ def choose_sequences(test: SequenceSet, settings: LoopSettings) -> Sequences:
     x[:, :, : len(numbers)] = some.inputs[order, : len(active)].transpose(1, 2, 0)
     pwm = loop_hardware(settings).pwm
     assert pwm is not None
-    return Sequences(numbers[order], pwm.quantize(x, pwm.input_range), active, some.labels[order])
+    return Sequences(numbers[order], pwm.quantize(x, pwm.full_input), active, some.labels[order])
 
 
 def compute(
@@ -87,15 +87,17 @@ def compute(
     run = work.options
     if on_failure not in ON_FAILURE:
         raise InputError(f"on_failure={on_failure!r}: unknown; allowed are {', '.join(ON_FAILURE)}")
-    if task.name != settings.task:
+    if task.name != settings.task and not is_path(settings.task):
         raise InputError(f"task={settings.task!r}: the data is of task {task.name!r}")
+    notes = network.check_data(task)
     network.check(task.test)
     check_columns(network, settings)
     digest = network_digest(network)
-    parts = work.parts(network=digest)
+    parts = work.parts(network=digest, data_sha256=task.sha256)
     sequences = choose_sequences(network.driven(task.test), settings)
     run.say(f"chip: drawing cells, measuring the levels of its columns in ngspice, level {settings.level}")
     chip = make_chip(network, settings, parts)
+    clipped = saturation(network, task.test, chip.evaluator.hardware.pwm)
     chosen = {key: len(a.chosen) for key, a in chip.arrays.items()}
     # A backward direction meets each step once, as a forward one does.
     total = int(sum(chosen.values()) * sequences.active.sum())
@@ -144,12 +146,16 @@ def compute(
             "chip": describe_chip(chip),
             "wires": wire_losses(network, loop_hardware(settings)),
             "network": {"cells": [layer.cell.describe() for layer in network.layers], "sha256": digest},
+            "data_sha256": task.sha256,
+            "saturation": clipped.as_dict() if clipped else None,
             "tasks": {task.name: str(task.provenance)},
         },
         tables={f"{name}.csv": table for name, table in tables.items()},
         pictures=drawn,
         warnings=[
+            *notes,
             *network.warnings,
+            *(clipped.warnings if clipped else ()),
             *_of_ramps(chip),
             *chip.evaluator.hardware.warnings,
             *_replaced(settings, on_failure, len(tables["failures"])),

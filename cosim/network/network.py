@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from cosim.network.cells import LSTM, Cell, Weights, make_cell
-from cosim.tasks import SequenceSet
+from cosim.tasks import CharacterTask, SequenceSet, Task, is_path
 from netlists.checks import Choice, Items, check, checked
 from netlists.errors import InputError
 
@@ -22,6 +22,8 @@ from .forward import ExactPath, padded, run_network
 from .head import POOLINGS, DenseLayer, Scaling
 
 DIRECTIONS = ("forward", "backward")
+TEST_ALONE = "keywords-test"
+"""A task without training data, which no network was trained on."""
 
 
 class EpochRecord(BaseModel):
@@ -306,7 +308,7 @@ class Network:
         return digest.hexdigest()
 
     def task_name(self, name: str | None = None) -> str:
-        """Task to judge the network on: the one that is named, otherwise the one it was trained on.
+        """Task to judge the network on: the one that is named, or the path of own data, else the one it was trained on.
 
         Raises
         ------
@@ -314,11 +316,34 @@ class Network:
             Neither is known, or the network was trained on another.
         """
         trained = self.metadata.task
+        if name and is_path(name):
+            return name
         if not (name or trained):
             raise InputError("task=None: the network does not say what task it was trained on; name one")
-        if trained and name and trained != name:
+        if trained and name and trained != name and name != TEST_ALONE:
             raise InputError(f"task={name!r}: the network was trained on task {trained!r}, not on {name!r}")
         return name or trained
+
+    def check_data(self, task: Task | CharacterTask) -> tuple[str, ...]:
+        """What a reader of its score on a task's data must know.
+
+        Raises
+        ------
+        InputError
+            The network was trained on another task, or on other training data of the same name.
+        """
+        about, now = self.metadata, task.train_sha256
+        if now is None:
+            other = about.task and about.task != task.name
+            return (f"network: was trained on task {about.task!r}, judged on the test set {task.name!r}",) if other else ()
+        if about.task and about.task != task.name:
+            raise InputError(f"task={task.name!r}: the network was trained on task {about.task!r}, not on {task.name!r}")
+        if about.data_sha256 is not None and about.data_sha256 != now:
+            raise InputError(
+                f"task={task.name!r}: the network was trained on other data of this name (SHA-256 {about.data_sha256[:12]}, this "
+                f"is {now[:12]}); give the data that it was trained on, or a test set alone"
+            )
+        return ()
 
     def save(self, path: str | Path) -> Path:
         """Writes an ``.npz`` file without pickle; under the final name there is never half a file.

@@ -67,12 +67,12 @@ def held_out_sequences(task: Task, network: Network) -> SequenceSet:
     fraction = about.settings.get("validation_fraction")
     if about.seed is not None and isinstance(fraction, (int, float)) and fraction > 0:
         # The first thing that a training draws: the same sequences again.
-        held = split(task.train, float(fraction), np.random.default_rng(about.seed))[1]
+        held = split(task.training, float(fraction), np.random.default_rng(about.seed))[1]
         if held is not None:
             return held
     raise InputError(
         f"task {task.name}: has no validation set, and the network does not say what its training held out; "
-        "a search must not look at the test set: train the network with `cosim train`"
+        "a search must not look at the test set: give validation sequences, or train the network with `cosim train`"
     )
 
 

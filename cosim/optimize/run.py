@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from characterization.provenance import versions
 from characterization.resume import Parts
-from cosim.chip import converted_columns, describe_wire_losses, wire_losses
+from cosim.chip import PwmInputs, Saturation, converted_columns, describe_wire_losses, saturation, wire_losses
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
@@ -53,6 +53,7 @@ class Job:
         self.network = Network.load(settings.network)
         self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
+        self.notes = self.network.check_data(self.task)
         held_out = held_out_sequences(self.task, self.network)
         self.validation = self._bench(held_out)
         self.space = Space(variables(self.profile), settings.fixed)
@@ -67,6 +68,11 @@ class Job:
     def _bench(self, data: SequenceSet) -> DesignBench:
         s = self.settings
         return DesignBench(self.network, data, self.profile, s.r_wire, self.run.jobs, s.compensate, s.bias_rows)
+
+    @cached_property
+    def clipped(self) -> Saturation | None:
+        """Test inputs beyond the range of the pulse widths, which no variable changes."""
+        return saturation(self.network, self.task.test, PwmInputs())
 
     def design(self, point: Mapping[str, float]) -> Design:
         return design_of(point, self.profile, self.network)
@@ -146,7 +152,7 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
     run = work.options
     job = Job(settings, work)
     digest = sha256_of(Path(settings.network))
-    parts = work.parts(network=digest)
+    parts = work.parts(network=digest, data_sha256=job.task.sha256)
     judged = JUDGED[settings.judge]
 
     most = min(settings.trials, job.space.size)
@@ -217,9 +223,11 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
         "tries": tries,
         "unmeasured": unmeasured,
         "compared": compared,
+        "saturation": None if job.clipped is None else job.clipped.as_dict(),
+        "data_sha256": job.task.sha256,
         "wires": {c["name"]: job.wires(c["point"]) for c in compared},
         "warnings": _warnings(job, rows, tries, unmeasured),
-        "tasks": {settings.task: str(job.task.provenance)},
+        "tasks": {job.task.name: str(job.task.provenance)},
         "versions": versions() | {"optuna": optuna().__version__},
     }
     pictures = {
@@ -290,7 +298,12 @@ def _compare(job: Job, designs: Mapping[str, Row | None], parts: Parts, unmeasur
 def _warnings(job: Job, rows: list[Row], tries: list[Row], unmeasured: list[Row]) -> list[str]:
     """What stands between the search and a design to rely on; ramps that are used outside their fit."""
     limit = f"max_loss={job.settings.max_loss:g}"
-    out = [*job.network.warnings, *(f"trial {u['trial']}: SPICE cannot measure it: {u['reason']}" for u in unmeasured)]
+    out = [
+        *job.notes,
+        *job.network.warnings,
+        *(job.clipped.warnings if job.clipped else ()),
+        *(f"trial {u['trial']}: SPICE cannot measure it: {u['reason']}" for u in unmeasured),
+    ]
     if not any(r["within"] for r in rows):
         out.append(f"{limit}: no design tried is within; allow more loss, try more designs, or train the network with noise")
     elif not any(t["confirmed"] for t in tries):

@@ -87,6 +87,7 @@ STUDIES = {
         "What each error source alone does to a trained LSTM at 5, 4 and 3 bits, on the same test sequences.",
     ),
     "comparator": Entry("cosim.datasheet"),
+    "opamp": Entry("cosim.datasheet"),
     "devices": Entry(
         "cosim.studies.devices",
         "Tables of measured cells: the device profile that they give, with errors and held-out checks; see `cosim device`.",

@@ -14,6 +14,12 @@ from .fetch import (
     members as members,
     read_checked as read_checked,
 )
+from .own import (
+    OwnData as OwnData,
+    is_path as is_path,
+    load_own as load_own,
+    save_arrays as save_arrays,
+)
 from .provenance import (
     Provenance as Provenance,
     listing_digest as listing_digest,

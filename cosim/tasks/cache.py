@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -154,4 +154,5 @@ def restore(name: str, takes: str) -> Task | CharacterTask:
         for split in SPLITS
         if f"{split}_inputs" in arrays
     }
-    return Task(name=name, classes=description.classes, metric=description.metric, provenance=description.provenance, **sets)
+    about: dict[str, Any] = {"metric": description.metric, "provenance": description.provenance}
+    return Task(name, sets.get("train"), sets["test"], description.classes, validation=sets.get("validation"), **about)

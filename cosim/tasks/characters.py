@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from netlists.errors import InputError
+from netlists.files import sha256_of
 
 from .provenance import Provenance
 
@@ -64,6 +66,16 @@ class CharacterTask:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(getattr(self, split)):,} {split}" for split in SPLITS)
         return f"CharacterTask({self.name}, {len(self.alphabet)} characters, {sizes})"
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the alphabet and the texts."""
+        return sha256_of(self.alphabet.encode() + b"".join(s.encode() + getattr(self, s).tobytes() for s in SPLITS))
+
+    @property
+    def train_sha256(self) -> str:
+        """Digest of the alphabet and the training text."""
+        return sha256_of(self.alphabet.encode() + self.train.tobytes())
 
     @classmethod
     def from_texts(cls, name: str, texts: dict[str, str], provenance: Provenance) -> CharacterTask:

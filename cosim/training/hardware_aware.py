@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
 from characterization.ramp_model import RampModel
-from cosim.chip import ChipCell, CircuitRamp, Hardware, MatrixPlace, Ramp, draw_chip, with_weights
+from cosim.chip import (
+    ChipCell,
+    CircuitRamp,
+    DrawnParts,
+    EffectiveWeights,
+    Hardware,
+    MatrixPlace,
+    Ramp,
+    arrival,
+    draw_chip,
+    with_weights,
+)
 from cosim.network import Network
 from netlists.checks import Share, checked
 from netlists.errors import InputError
+
+WIRES_HELD = 32
+"""Gradient steps that one solution of the arrays' wires serves: what part of a cell arrives changes slowly."""
 
 
 @checked
@@ -32,6 +47,7 @@ class HardwareAware:
 
     hardware: Hardware
     weight_noise: Share = 0.0
+    _wires: dict[str, list[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.hardware.arrays is not None and self.hardware.arrays.partial_sums == "digital":
@@ -54,17 +70,45 @@ class HardwareAware:
             "weight_noise": self.weight_noise,
         }
 
+    def begin_epoch(self) -> None:
+        """Forgets what the wires were: an epoch is the same whether or not the training was stopped before it."""
+        self._wires.clear()
+
     def draw(self, network: Network, rng: np.random.Generator, dtype: type) -> tuple[tuple[ChipCell, ...], ...]:
         """A fresh chip of the network with fresh noise on its weights: cells of each layer and direction."""
         if self.weight_noise:
             network = with_weights(network, lambda at: self._noisy(at, rng))
         many = self.hardware.drawn_chips()
         index = 0 if many is None else int(rng.integers(many))
-        return draw_chip(network, self.hardware, index, int(rng.integers(2**63)), dtype).layers
+        seed = int(rng.integers(2**63))
+        parts = _TrainingParts(network, self.hardware, index, seed, dtype, self._wires)
+        return draw_chip(network, self.hardware, index, seed, dtype, parts).layers
 
     def _noisy(self, at: MatrixPlace, rng: np.random.Generator) -> np.ndarray:
         w = at.weights
         return w + self.weight_noise * np.abs(w).max() * rng.standard_normal(w.shape) * at.matrix.connected()
+
+
+class _TrainingParts(DrawnParts):
+    """Parts of a chip for one gradient step, with a recent solution of the wires."""
+
+    def __init__(
+        self, network: Network, hardware: Hardware, index: int, seed: int, dtype: type, held: dict[str, list[Any]]
+    ) -> None:
+        super().__init__(network, hardware, index, seed, dtype)
+        self._held = held
+
+    def cells(self, at: MatrixPlace) -> EffectiveWeights:
+        arrays = self.hardware.arrays
+        if arrays is not None and arrays.wired:
+            known = self._held.setdefault(at.key, [WIRES_HELD, None])
+            if known[0] == WIRES_HELD:
+                known[:] = 0, arrival(at.weights, at.matrix.connected(), at.row_scale, arrays, bias=at.matrix.bias)
+            known[0] += 1
+        return super().cells(at)
+
+    def arrives(self, at: MatrixPlace) -> np.ndarray | None:
+        return self._held.get(at.key, [0, None])[1]
 
 
 def _describe(ramp: Ramp) -> str:

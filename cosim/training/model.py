@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosim.network import DIRECTIONS, Layer, Network, NetworkMetadata
+from cosim.network import DIRECTIONS, Layer, Network, NetworkMetadata, Scaling
 from cosim.network.cells import Cell, State
 from cosim.training.gradients import NONE, Disturbance, FoldedEmbedding, Packing, Workspace, one_hot
 from cosim.training.gradients.cells import backprop
@@ -100,14 +100,19 @@ class Model:
                 out |= {f"layers.{i}.{direction}.{m.name}": m.shape[0] - m.bias for m in cell.matrices}
         return {name: out[name] for name in self.parameters}
 
-    def network(self, parameters: Mapping[str, np.ndarray] | None = None, metadata: NetworkMetadata | None = None) -> Network:
+    def network(
+        self,
+        parameters: Mapping[str, np.ndarray] | None = None,
+        metadata: NetworkMetadata | None = None,
+        scaling: Scaling | None = None,
+    ) -> Network:
         """The network of these parameters; None: the present ones."""
         p = self.parameters if parameters is None else parameters
         layers = [
             Layer(cell, *({m.name: p[f"layers.{i}.{d}.{m.name}"] for m in cell.matrices} for d in self.directions[i]))
             for i, cell in enumerate(self.cells)
         ]
-        return Network.of(layers, p["readout"], p.get("embedding"), metadata)
+        return Network.of(layers, p["readout"], p.get("embedding"), metadata, scaling=scaling)
 
     def outputs(
         self,

@@ -61,6 +61,8 @@ class TrainingSettings:
         Epochs without a lower validation loss before training stops.
     preactivation_noise : float
         Standard deviation of Gaussian noise on every pre-activation during training, input units.
+    standardize : bool
+        The network scales each feature by mean and deviation of the training steps before it drives a row; labelled sequences only.
     dtype : {"float32", "float64"}
         Of the weights and of all arithmetic of the training.
     """
@@ -85,6 +87,7 @@ class TrainingSettings:
     validation_fraction: Annotated[float, Number(0, 0.5)] = 0.1
     patience: Count = 30
     preactivation_noise: Annotated[float, Number(0, 10)] = 0.0
+    standardize: bool = False
     dtype: Annotated[str, Choice(DTYPES)] = "float32"
 
     def __post_init__(self) -> None:

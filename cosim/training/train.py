@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from characterization.provenance import versions
-from cosim.network import Layer, Network, NetworkMetadata
+from cosim.network import Layer, Network, NetworkMetadata, Scaling
 from netlists.errors import InputError
 from netlists.machine import require_memory
 
@@ -47,8 +47,8 @@ def train_task(
     checkpoint : path or None
         ``.npz`` file that is written after each epoch.
     resume : bool
-        Go on from that file, to the same bits as if there had been no interruption. The settings must be the same, but for
-        ``epochs``: with a constant or stepped rate a finished training can be prolonged.
+        Go on from that file, to the same bits as if there had been no interruption. Data, network to start from and settings must
+        be the same, but for ``epochs``: with a constant or stepped rate a finished training can be prolonged.
     threads : int or None
         See `Model`.
     progress : bool
@@ -70,10 +70,16 @@ def train_task(
     rng = np.random.default_rng(seed)
     held_out: SequenceSet | None = None
     if isinstance(task, Task):
-        train, held_out = (task.train, task.validation) if task.validation else split(task.train, settings.validation_fraction, rng)
-        n_in, classes, symbols = task.train.n_features, len(task.classes), None
+        task.check_training()
+        given = task.training
+        train, held_out = (given, task.validation) if task.validation else split(given, settings.validation_fraction, rng)
+        n_in, classes, symbols = given.n_features, len(task.classes), None
+        scaling = _scaling(given, settings.standardize) if start is None else start.scaling
+        train, held_out = _scaled(train, scaling), None if held_out is None else _scaled(held_out, scaling)
     else:
-        n_in, classes, symbols = settings.n_embedding, len(task.alphabet), len(task.alphabet)
+        n_in, classes, symbols, scaling = settings.n_embedding, len(task.alphabet), len(task.alphabet), None
+        if settings.standardize:
+            raise InputError(f"standardize=True: task {task.name!r} is a text; it has no features")
         if settings.bidirectional or (start is not None and start.bidirectional):
             raise InputError("bidirectional=True: a language model cannot read the characters that it predicts")
     network = initial_network(settings, n_in, classes, rng, symbols=symbols) if start is None else _fitting(start, task)
@@ -91,8 +97,11 @@ def train_task(
     else:
         judged = Streams.of(task.validation, min(settings.batch, len(task.validation) - 1))
         course = LanguageCourse(model, Streams.of(task.train, settings.batch), judged, settings.steps)
-    described = asdict(settings) | (hardware_aware.describe() if hardware_aware else {})
+    described = {k: v for k, v in asdict(settings).items() if k != "standardize" or v} | (
+        hardware_aware.describe() if hardware_aware else {}
+    )
     conditions = {k: v for k, v in described.items() if k != "epochs"} | {"task": task.name, "seed": seed}
+    conditions |= {"data_sha256": task.sha256, "start_sha256": None if start is None else start.sha256}
     trained = run_epochs(
         model,
         course,
@@ -112,8 +121,9 @@ def train_task(
         epochs=trained.epochs,
         best_epoch=trained.best_epoch,
         seconds=trained.seconds,
+        data_sha256=task.train_sha256,
     )
-    return model.network(trained.parameters, metadata)
+    return model.network(trained.parameters, metadata, scaling)
 
 
 def initial_network(
@@ -148,21 +158,34 @@ def split(sequences: SequenceSet, fraction: float, rng: np.random.Generator) -> 
     return sequences.select(np.setdiff1d(np.arange(len(sequences)), held)), sequences.select(held)
 
 
+def _scaling(sequences: SequenceSet, standardize: bool) -> Scaling | None:
+    """Mean and deviation of each feature over all steps; a feature that never changes is only shifted."""
+    if not standardize:
+        return None
+    frames = sequences.inputs[np.arange(sequences.inputs.shape[1]) < sequences.lengths[:, None]]
+    deviation = frames.std(axis=0)
+    return Scaling(frames.mean(axis=0), 1 / np.where(deviation > 0, deviation, 1.0))
+
+
+def _scaled(sequences: SequenceSet, scaling: Scaling | None) -> SequenceSet:
+    return sequences if scaling is None else SequenceSet(scaling.apply(sequences.inputs), sequences.lengths, sequences.labels)
+
+
 def _some(members: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(members)[: round(fraction * len(members))]
 
 
 def _fitting(start: Network, task: Task | CharacterTask) -> Network:
     """The network, if it fits the task and can be trained."""
-    if not start.plain_head:
+    if start.pooling != "h_n" or start.hidden:
         raise InputError(
-            "start: is read by pooling, hidden layers or scaled inputs, which training does not have; take a network whose "
+            "start: is read by pooling or hidden layers, which training does not have; take a network whose "
             "scores are a linear function of its last outputs"
         )
     if isinstance(task, Task):
         if start.embedding is not None:
             raise InputError(f"start: reads symbols; task {task.name!r} has features")
-        start.check(task.train)
+        start.check(task.training)
     elif start.embedding is None or len(start.embedding) != len(task.alphabet) or start.n_classes != len(task.alphabet):
         has = "no embedding" if start.embedding is None else f"{len(start.embedding)} symbols and {start.n_classes} classes"
         raise InputError(f"start: has {has}; task {task.name!r} has {len(task.alphabet)} characters")

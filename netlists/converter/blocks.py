@@ -9,7 +9,7 @@ from netlists.checks import Choice, brief, checked
 from netlists.errors import InputError
 from netlists.outside import UserSubcircuit, integrator_around
 from netlists.spice import subcircuits
-from netlists.technology import Level, RampCircuit, pdk
+from netlists.technology import OPAMP_STAGES, Level, RampCircuit, libraries, pdk
 
 from .autozero import AutoZero
 
@@ -54,6 +54,13 @@ class Blocks:
 
     def _check_names(self) -> None:
         """Raises `InputError` where two blocks give one name to different things: ngspice would take the same for both."""
+        if len(self._pdks) > 1:
+            raise InputError(f"blocks of {' and '.join(self._pdks)}: one deck takes the models of one PDK at one corner")
+        modes = {s for block in self._own for s in block.settings if s.startswith("ngbehavior")}
+        if self.level == "sky130":
+            modes.add("ngbehavior=hsa")
+        if len(modes) > 1:
+            raise InputError(f"blocks that need {' and '.join(sorted(modes))}: one deck takes one compatibility mode")
         a, b = self.comparator, self.opamp
         if a and b and a.text != b.text and (both := sorted(a.defined & b.defined)):
             which = f"comparator={a.name!r}, opamp={b.name!r}"
@@ -70,12 +77,13 @@ class Blocks:
     @property
     def settings(self) -> tuple[str, ...]:
         """Of a `Deck` with these blocks."""
-        return pdk.SETTINGS if self.has_transistors else ()
+        own = (setting for block in self._own for setting in block.settings)
+        return tuple(dict.fromkeys((*own, *(pdk.SETTINGS if self.level == "sky130" else ()))))
 
     @property
     def has_transistors(self) -> bool:
-        """Whether any block takes the models of SKY130."""
-        return self.level == "sky130" or any(own is not None and own.pdk for own in (self.comparator, self.opamp))
+        """Whether any block takes the models of a PDK."""
+        return bool(self._pdks)
 
     def takes_supply(self, place: str) -> bool:
         """Whether what stands for ``comparator`` or ``opamp`` has supply ports."""
@@ -89,7 +97,17 @@ class Blocks:
 
     def models(self, *, mismatch: bool = False) -> list[str]:
         """The card of the transistor models, where there are transistors."""
-        return [pdk.lib_card(mismatch=mismatch)] if self.has_transistors else []
+        return [c for name in self._pdks for c in libraries.cards_of(*name.split(":"), mismatch=mismatch)]
+
+    @property
+    def _own(self) -> list[UserSubcircuit]:
+        return [block for block in (self.comparator, self.opamp) if block is not None]
+
+    @property
+    def _pdks(self) -> list[str]:
+        """PDKs and corners of all blocks, each once."""
+        of_level = ["sky130:tt"] if self.level == "sky130" else []
+        return list(dict.fromkeys(of_level + [libraries.with_corner(block.pdk) for block in self._own if block.pdk]))
 
     def text(self, *parts: str) -> str:
         """SPICE text of subcircuits: what stands for ``cells``, ``integrator``, ``comparator``, and built-in blocks by name."""
@@ -130,6 +148,7 @@ def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: f
         values["c_in"] = circuit.c_in
     if level == "macro":
         values |= {"a0": circuit.a0, "gbw": circuit.gbw, "slew": circuit.slew, "r_rst": circuit.r_reset, "c_inj": circuit.c_inject}
+        values |= {name.removeprefix("opamp_"): getattr(circuit, name) for name in OPAMP_STAGES}
     return values
 
 

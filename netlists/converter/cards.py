@@ -20,11 +20,14 @@ from .autozero import AutoZero
 from .blocks import SUPPLY, Blocks, autozero_values, comparator_values, integrator_values
 from .converter import Converter, count_time
 
-# Against reltol=1e-6 with 50 ps steps these move no transition level by more than 1e-3 LSB (tests). With abstol=1e-12 ngspice 39
+# Against reltol=1e-6 with 50 ps steps these move no transition level by more than 2e-3 LSB (tests). With abstol=1e-12 ngspice 39
 # stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing.
 OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7"
-# For stepped waveforms (`is_stepped`): a third of the time points, and no farther from the fine reference than OPTIONS are.
-STEPPED_OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=50"
+# For stepped waveforms (`is_stepped`): half of the time points, and no farther from the fine reference than OPTIONS are. A little
+# damping (xmu) keeps the trapezoidal rule from ringing after each step.
+STEPPED_OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=100 xmu=0.45"
+SHORT_EDGE = 0.02
+"""Edge times gbw: longer edges move a level by more than 0.005 LSB (5-bit sigmoid)."""
 # When a chip did not converge: both smaller errors allowed and a method that damps what the trapezoidal rule lets ring.
 TIGHT_OPTIONS = ".options reltol=1e-4 abstol=1e-10 trtol=7 method=gear itl4=100"
 # No simple part of a pulse: a step that ends a rounding error away from a clock edge makes ngspice 39 lose that edge.
@@ -35,12 +38,14 @@ WHOLE = 0.25
 """How far a counter may end from a whole number: each count loses up to 1e-3."""
 
 
-def is_stepped(blocks: Blocks) -> bool:
+def is_stepped(blocks: Blocks, circuit: RampCircuit) -> bool:
     """Whether a deck without latches has waveforms that change abruptly at the clock's ticks, with the area of ``t_edge`` pulses.
 
-    The blocks with equations of their own only integrate them. Transistors and a user's blocks see the edges as they are.
+    The blocks with equations of their own only integrate them, where edges are short against the op-amp's 1 / (2 pi gbw).
+    Transistors and a user's blocks see the edges as they are.
     """
-    return blocks.linear and blocks.opamp is None and blocks.cells == "selected"
+    short = circuit.t_edge * circuit.gbw < SHORT_EDGE
+    return blocks.linear and blocks.opamp is None and blocks.cells == "selected" and (short or blocks.level == "ideal")
 
 
 def rise_time(circuit: RampCircuit, stepped: bool) -> float:

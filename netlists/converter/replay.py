@@ -142,7 +142,7 @@ def replay_deck(
     replay.check(program)
     converter = _clocked(converter, replay)
     # Latches that decide in picoseconds need the edges that ngspice cuts its steps at.
-    stepped = is_stepped(blocks) and not tight and not counters
+    stepped = is_stepped(blocks, converter.circuit) and not tight and not counters
     parts = ["latch_macro", "counter_macro"] if counters else []
     if charge is not None:
         parts.append(f"hold_switch_{blocks.level}")

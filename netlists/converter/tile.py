@@ -221,10 +221,11 @@ class Tile:
         """C_f of each column, shape (C,), farads; the same in all columns of a group.
 
         Above level ``ideal`` it makes good what the integrator itself loses. While its output moves at a rate s its summing
-        node is s / (2 pi gbw) off, which drives charge into the conductance S of the whole column; the hold switch drops
-        its part too. An auto-zero capacitor takes its part of gbw (`AutoZero.gain`). With the group's mean S,
+        node is s / (2 pi gbw) off, and r_o / a0 times the current of C_f, which drives charge into the conductance S of the
+        whole column; the hold switch drops its part too. An auto-zero capacitor takes its part of gbw and a0
+        (`AutoZero.gain`). With the group's mean S,
 
-            C_f = (C_charge - S / (2 pi gbw)) / (1 + r_hold S)
+            C_f = (C_charge - S / (2 pi gbw)) / (1 + (r_hold + r_o / a0) S)
 
         What the wires, drivers and sense resistors drop is in `wire_gain`, as far as it is made good.
 
@@ -244,7 +245,7 @@ class Tile:
             if not at:
                 continue
             mean = float(column_sum[at].mean())
-            out[at] = (charge[at] - mean / omega) / (1 + self.r_hold * mean)
+            out[at] = (charge[at] - mean / omega) / (1 + (self.r_hold + self.circuit.opamp_resistance) * mean)
             if out[at[0]] < 0.1 * charge[at[0]]:
                 raise InputError(
                     f"gbw={self.circuit.gbw:g} Hz: too slow for columns of {mean:.3g} S and pulses of t_unit={self.pwm.t_unit:g} s "

@@ -163,8 +163,8 @@ def _array(tile: Tile, level: str, array: str, chosen: list[int], c_f: np.ndarra
     if termination is not None:
         load = terminations(termination, tile.columns)
     else:
-        own = [0.0 if level == "ideal" else summing_node_resistance(tile.circuit.gbw, float(c)) for c in c_f]
-        load = np.array(own) + tile.hold_resistance(level)
+        own = [summing_node_resistance(tile.circuit.gbw, float(c)) + tile.circuit.opamp_resistance for c in c_f]
+        load = np.array([0.0] * len(own) if level == "ideal" else own) + tile.hold_resistance(level)
     # At level sky130 the drivers' transmission gates are the driver resistance.
     bare = tile.with_(crossbar=tile.crossbar.with_(r_driver=0.0)) if level == "sky130" else tile
     if array == "mesh":

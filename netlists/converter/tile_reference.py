@@ -4,7 +4,7 @@ With its rows held by their drivers the array is a linear network that does not 
 same equations as currents. For each column, with phi the time integral of its summing node over the MAC,
 
     charge into C_f:   -(C_f + (C_f + C_in)/a0) dV = [B Phi - L phi]        B, L: array behind the hold switches
-    op-amp:            phi = v_os T - dV / (2 pi gbw) - integral(V) / a0
+    op-amp:            phi = v_os T - dV / (2 pi gbw) - C_f dV r_o / a0 - integral(V) / a0
 
 Phi is the volt-seconds of the rows, B the transfer matrix, L the columns' own conductances. Exact but for the integral of V,
 which a0 divides (taken of the answer without it), for slewing, and for the charge of the hold switch. With auto-zero the op-amp
@@ -87,9 +87,10 @@ def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", arr
             az = tile.autozero
             v_os, injected, a0, omega = az.residue(stored, circuit), az.step(circuit, c_f), a0 * az.gain, omega * az.gain
             travelled = (v_os + injected - stored) / omega
+    lag = np.zeros(tile.columns) if ideal else 1 / omega + c_f * circuit.opamp.r_o / a0
     time = opened - closed
 
-    held = np.diag(c_f + (c_f + c_in) / a0) + own / omega
+    held = np.diag(c_f + (c_f + c_in) / a0) + own * lag
     start = v_os + injected
     change = -np.linalg.solve(held, (drive @ transfer.T - own @ (v_os * time - travelled))[..., None])[..., 0]
     area = -np.linalg.solve(held, ((drive * rest) @ transfer.T - own @ (v_os * time**2 / 2))[..., None])[..., 0] + start * time

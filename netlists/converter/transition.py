@@ -76,7 +76,7 @@ def transition_deck(
     <Deck 'ramp converter, sigmoid, 2 bits, level macro: transition levels': .tran, 12 elements, 72 lines>
     """
     program, circuit, blocks, clock = converter.program, converter.circuit, converter.blocks, converter.clock
-    n, stepped = len(chips), is_stepped(blocks) and not tight
+    n, stepped = len(chips), is_stepped(blocks, circuit) and not tight
     chips.check(program)
     lines = cards.head(converter, f"{converter}: transition levels")
     guess = check(Array((n, len(program.x)), unit="V"), guess, "guess")

@@ -4,7 +4,9 @@ from .analysis import (
 from .block_file import (
     BlockFile as BlockFile,
     ComparatorMacro as ComparatorMacro,
+    Macro as Macro,
     OpampMacro as OpampMacro,
+    TwoStageMacro as TwoStageMacro,
 )
 from .deck import (
     read_outside_deck as read_outside_deck,

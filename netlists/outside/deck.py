@@ -27,6 +27,7 @@ from netlists.spice import (
     words,
 )
 from netlists.spice.cards import cards
+from netlists.technology.libraries import pdk_of
 
 from .analysis import Analysis, Kind, requests, save_card
 from .control import safe_commands
@@ -161,13 +162,16 @@ def _printed(card: Card) -> list[str]:
     return [v for text in found for v in requests(text, card)]
 
 
-def read_cards(path: str | Path, allowed: Permissions = NOTHING, *, title: bool) -> list[Card]:
+def read_cards(path: str | Path, allowed: Permissions = NOTHING, *, title: bool | None, head: str = "") -> list[Card]:
     """Cards of a file with those of all files it includes in their place; none of them checked yet.
 
     Parameters
     ----------
-    title : bool
-        Whether the first line is a title.
+    title : bool, optional
+        Whether the first line is a title; None if it is one unless it is a card that begins with a dot.
+    head : str
+        Name of a subcircuit that is taken out of the file: a commented head ``**.subckt NAME`` of it counts (xschem writes the top
+        of a schematic so), and libraries of a PDK stay as they are named.
 
     Raises
     ------
@@ -175,7 +179,7 @@ def read_cards(path: str | Path, allowed: Permissions = NOTHING, *, title: bool)
         For a file that cannot be read, is too large, includes itself, or lies outside the folder of ``path``.
     """
     path = Path(path)
-    reader = _Reader(_resolved(path).parent, allowed)
+    reader = _Reader(_resolved(path).parent, allowed, head)
     return reader.cards(_resolved(path), None, title=title, asked=None)
 
 
@@ -189,19 +193,24 @@ def _resolved(path: Path) -> Path:
 class _Reader:
     """Reads a file and what it includes; remembers where it is and how much it has read."""
 
-    def __init__(self, root: Path, allowed: Permissions) -> None:
-        self.root = root
+    def __init__(self, root: Path, allowed: Permissions, head: str = "") -> None:
+        self.root, self.head = root, head
         self.allowed = allowed
         self.characters = self.files = self.lines = 0
         self.open: list[tuple[Path, str | None]] = []
 
-    def cards(self, path: Path, section: str | None, *, title: bool, asked: Card | None) -> list[Card]:
+    def cards(self, path: Path, section: str | None, *, title: bool | None, asked: Card | None) -> list[Card]:
         if (path, section) in self.open or len(self.open) >= MAX_DEPTH:
             refuse = asked.refused if asked else InputError
             raise refuse("the files include one another without end" if (path, section) in self.open else "includes too deep")
         self.open.append((path, section))
         name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
-        found = _section(cards(self._text(path, asked), name, title=title), name, section, asked)
+        text = self._text(path, asked)
+        if self.head and asked is None:
+            text = _uncommented(text, self.head)
+        if title is None:
+            title = not re.match(r"\ufeff?\s*(?:[.*+]|\Z)", text)
+        found = _section(cards(text, name, title=title), name, section, asked)
         out = []
         for card in found:
             out += self._included(card, path.parent) if card.word in (".include", ".inc", ".lib") and not card.control else [card]
@@ -210,8 +219,10 @@ class _Reader:
 
     def _included(self, card: Card, folder: Path) -> list[Card]:
         arguments = [w.strip("\"'") for w in words(card.text)[1:]]
-        if len(arguments) != (2 if card.word == ".lib" else 1):
+        if not arguments or len(arguments) != (2 if card.word == ".lib" else 1):
             raise card.refused('not understood: written as .include "FILE" or .lib "FILE" SECTION')
+        if self.head and pdk_of(arguments[0]):
+            return [card]
         name = Path(arguments[0])
         path = _resolved(folder / name)
         if not self.allowed.files and (name.is_absolute() or arguments[0].startswith("~") or not path.is_relative_to(self.root)):
@@ -237,6 +248,15 @@ class _Reader:
             if isinstance(e, InputError):
                 raise
             raise refuse(f"cannot be read ({e})") from None
+
+
+def _uncommented(text: str, name: str) -> str:
+    """The text with a commented head of this subcircuit, and the ``**.ends`` that belongs to it, as cards."""
+    head = re.search(rf"^\*\*(?=\.subckt[ \t]+{re.escape(name)}(?:[ \t]|$))", text, re.MULTILINE | re.IGNORECASE)
+    end = re.compile(r"^\*\*(?=\.ends\b)", re.MULTILINE | re.IGNORECASE).search(text, head.end()) if head else None
+    if not head or not end:
+        return text
+    return text[: head.start()] + text[head.end() : end.start()] + text[end.end() :]
 
 
 def _section(found: list[Card], name: str, section: str | None, asked: Card | None) -> list[Card]:

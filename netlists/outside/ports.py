@@ -53,16 +53,32 @@ class Wiring:
         port's name begins with I), ``vdd``, ``vss``, ``com`` or ``open``.
     params : mapping
         Values of parameters that the block declares.
+    pdk : str
+        PDK whose models it uses, ``sky130`` or ``gf180mcu:ss``; empty if its file says.
+    compat : str
+        ngspice's compatibility mode that its text needs: ``psa`` for PSpice, ``hsa`` for HSPICE; empty for none.
     """
 
     ports: Mapping[str, str] = field(default_factory=dict)
     bias: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
+    pdk: str = ""
+    compat: str = ""
 
     @classmethod
-    def parse(cls, role: str, ports: Iterable[str] = (), bias: Iterable[str] = (), params: Iterable[str] = ()) -> Self:
+    def parse(
+        cls,
+        role: str,
+        ports: Iterable[str] = (),
+        bias: Iterable[str] = (),
+        params: Iterable[str] = (),
+        pdk: str | None = None,
+        compat: str | None = None,
+    ) -> Self:
         """From texts such as ``inp=plus,inn=minus``; one that begins with another role and a colon is not this block's."""
-        return cls(*(_pairs(role, name, texts) for name, texts in (("ports", ports), ("bias", bias), ("params", params))))
+        found = (_pairs(role, name, texts) for name, texts in (("ports", ports), ("bias", bias), ("params", params)))
+        own, tied, values = found
+        return cls(own, tied, values, pdk or "", compat or "")
 
 
 def _pairs(role: str, what: str, texts: Iterable[str]) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import resources
+from pathlib import Path
 from typing import Annotated, Any
 
 from netlists.checks import Choice, NonNegative, check, checked
@@ -13,17 +14,22 @@ from netlists.errors import InputError
 from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, spice_number, subcircuit, words
 from netlists.spice.cards import cards
 from netlists.spice.deck import FOREIGN
+from netlists.technology import libraries
 
 from .deck import read_cards
+from .dialects import COMPATIBILITY, dialect_warnings
+from .extract import extract
 from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_ports
 
 _NAME = re.compile(r"[\w.$\-]+", re.ASCII)
 _NO_WIRING = Wiring()
+PREFIXES = {"sky130": ("sky130_fd_pr__",), "gf180mcu": ("nfet_0", "pfet_0"), "ihp-sg13g2": ("sg13_",)}
+"""How names of transistors begin."""
 
 SOURCES = ("comparator_offset", "comparator_noise", "opamp_offset")
 """Sources of variation that a block may have sigmas of."""
-PDKS = ("", "sky130")
-"""Libraries of transistor models that a block may take."""
+PDKS = ("", *libraries.PDKS)
+"""PDKs whose models a block may take."""
 
 
 @checked
@@ -46,9 +52,13 @@ class UserSubcircuit:
     values : tuple of (parameter, value)
         Parameters that are set, SPICE text; the others keep their own defaults.
     pdk : str
-        Library of transistor models that it takes, ``sky130``; empty: its text has all it needs.
+        PDK whose models it uses, with a corner such as ``sky130:ss`` if it is not tt; empty: its text has all it needs.
     statistics : tuple of (source, sigma)
         Its own sigmas in volts, by their names in a variation: they are drawn in place of those of our blocks.
+    compat : str
+        ngspice's compatibility mode that its text needs, one of `dialects.COMPATIBILITY`; empty for none.
+    notes : tuple of str
+        What of its file was left out or changed.
 
     Raises
     ------
@@ -63,8 +73,10 @@ class UserSubcircuit:
 
     bias: tuple[tuple[str, str], ...] = ()
     values: tuple[tuple[str, str], ...] = ()
-    pdk: Annotated[str, Choice(PDKS)] = ""
+    pdk: str = ""
     statistics: tuple[tuple[Annotated[str, Choice(SOURCES)], NonNegative], ...] = ()
+    compat: str = ""
+    notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         found = cards(self.text, f"subcircuit {self.name!a}", title=False)
@@ -72,6 +84,11 @@ class UserSubcircuit:
         if self.name not in heads or not _NAME.fullmatch(self.name):
             raise InputError(f"subcircuit {self.name!a}: its text has no such .subckt; it has {', '.join(heads) or 'none'}")
         head = heads[self.name]
+        if self.pdk:
+            libraries.with_corner(self.pdk)
+        if self.compat:
+            check(Choice(COMPATIBILITY), self.compat, "compat")
+        _check_known(found, heads, self.pdk)
         self._check_ports(head, *_header(head))
         if self.name_of_instance != self.name and self.name_of_instance in heads:
             raise heads[self.name_of_instance].refused("is the name of what stands around the block: give it another one")
@@ -98,6 +115,12 @@ class UserSubcircuit:
     def name_of_instance(self) -> str:
         """The subcircuit that decks call: its own, or one around it that has its bias and its values."""
         return f"{self.name}_wired" if self.bias or self.values else self.name
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """ngspice variables that must be set before its text is parsed."""
+        own = (f"ngbehavior={self.compat}",) if self.compat else ()
+        return tuple(dict.fromkeys((*own, *(libraries.PDKS[self.pdk.partition(":")[0]].settings if self.pdk else ()))))
 
     @property
     def definitions(self) -> str:
@@ -148,8 +171,9 @@ class UserSubcircuit:
         return f"{self.name}: {', '.join([*ports, *(f'parameter {n} = {v}' for n, v in self.values)])}"
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready dictionary; without bias and values where it has none, as those came later."""
-        return {k: v for k, v in asdict(self).items() if v or k not in ("bias", "values", "pdk", "statistics")}
+        """JSON-ready dictionary; without what came later where it has none of it."""
+        later = ("bias", "values", "pdk", "statistics", "compat")
+        return {k: v for k, v in asdict(self).items() if k != "notes" and (v or k not in later)}
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:
         """Nodes of an instance in the order of its ports.
@@ -195,7 +219,7 @@ def integrator_around(opamp: UserSubcircuit, *kinds: str) -> str:
 def load_user_subcircuit(
     where: str, role: str, allowed: Permissions = NOTHING, wiring: Wiring = _NO_WIRING, pdk: str = ""
 ) -> UserSubcircuit:
-    """Reads ``FILE:NAME`` and checks that the subcircuit can play a role; or ``FILE.json``, a block file.
+    """Takes ``FILE:NAME`` out of whatever else its file holds, or reads ``FILE.json``, a block file; and checks its ports.
 
     Ports are known by their names (`ports.NAMES`), or as ``wiring`` says; a port that neither tells is an error.
 
@@ -207,9 +231,9 @@ def load_user_subcircuit(
     allowed : Permissions
         Which files its file may include; what is taken from them may never read a file.
     wiring : Wiring
-        Roles of ports, bias of others, values of parameters.
+        Roles of ports, bias of others, values of parameters; its PDK and compatibility mode.
     pdk : str
-        Library of transistor models that it takes.
+        PDK whose models it uses; default that of ``wiring``, else the one whose library its file names.
 
     Raises
     ------
@@ -232,22 +256,27 @@ def load_user_subcircuit(
     if where.endswith((".json", ".json:transistors")):
         from .block_file import load_block
 
-        if wiring != _NO_WIRING:
-            raise InputError(f"{role} {where!r}: a block file has its ports, bias and parameters; give none")
+        if wiring != _NO_WIRING or pdk:
+            raise InputError(f"{role} {where!r}: a block file has its ports, bias, parameters and models; give none")
         return load_block(where, role)
     file, separator, name = where.rpartition(":")
     if not (separator and file and _NAME.fullmatch(name)):
         raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")
     name = name.lower()
-    found = read_cards(file, allowed, title=False)
-    definitions = _definitions(found)
-    if name not in definitions:
-        raise InputError(f"{role} {where!r}: {file} has no .subckt {name}; it has {', '.join(definitions) or 'none'}")
-    head = definitions[name]
+    everything = read_cards(file, allowed, title=None, head=name)
+    try:
+        part = extract(everything, name, pdk or wiring.pdk or None)
+    except InputError as e:
+        raise InputError(f"{role} {where!r}: {file} {e}" if str(e).startswith("has no") else str(e)) from None
+    found = list(part.cards)
+    heads = _definitions(found)
+    _check_known(found, heads, part.pdk)
+    head = heads[name]
     own, params = _header(head)
     roles, bias = match_ports(own, role, head, wiring)
     values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
-    return UserSubcircuit(name, _text(found), roles, params, bias, values, pdk)
+    notes = [*part.notes, *([] if wiring.compat or part.pdk else dialect_warnings(found, Path(file).name))]
+    return UserSubcircuit(name, _text(found), roles, params, bias, values, part.pdk, (), wiring.compat, tuple(notes))
 
 
 def _text(found: list[Card]) -> str:
@@ -284,6 +313,22 @@ def _definitions(found: list[Card]) -> dict[str, Card]:
     if taken := sorted(set(heads) & _built_in()):
         raise heads[taken[0]].refused("a built-in block has this name: give the subcircuit another one")
     return heads
+
+
+def _check_known(found: list[Card], heads: Mapping[str, Card], pdk: str) -> None:
+    """Raises `InputError` where a subcircuit is called that is neither in the text nor one that its PDK may have."""
+    known = {words(card.text)[1].lower() for card in found if card.word == ".subckt"} | set(heads)
+    for card in found:
+        if card.word[0] != "x" or pdk:
+            continue
+        names = [w.lower() for w in words(card.text)[1:] if "=" not in w and w.lower() != "params:"]
+        if not names or names[-1] in known:
+            continue
+        of = next((p for p, start in PREFIXES.items() if names[-1].startswith(start)), None)
+        hint = (
+            f"it is a transistor of {of}: say so with pdk={of!r}" if of else "put its .subckt into the file, or .include it there"
+        )
+        raise card.refused(f"the subcircuit {names[-1]} is defined nowhere: {hint}")
 
 
 def _header(card: Card) -> tuple[list[str], tuple[str, ...]]:

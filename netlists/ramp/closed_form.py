@@ -6,6 +6,8 @@ a million times faster. Nothing that is reported as simulated comes from here.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from netlists.technology import RampCircuit
@@ -57,21 +59,60 @@ def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, fir
     np.add.at(per_slot.T, program.slot, packet.T)
     level = out + np.cumsum(per_slot, axis=1)
     if first_order:
+        # What the pulse itself moves is in `charge_share`; the output that stood before it holds the virtual ground off too.
         before = np.concatenate([np.broadcast_to(out, (len(chips), 1)), level[:, :-1]], axis=1)
-        middle = 0.5 * (before + level)
         slot_g = np.zeros_like(per_slot)
         np.add.at(slot_g.T, program.slot, (g * width).T)
-        level = level - np.cumsum(slot_g * middle, axis=1) / (c_f * circuit.a0)
+        level = level - np.cumsum(slot_g * before, axis=1) / (c_f * circuit.a0)
+        level = out + (level - out) / (1 + (1 + circuit.c_in / c_f) / circuit.a0)
     steps = [CALIBRATION, *range(1, program.n_steps + 1)]
     return level[:, [program.slot[program.step == k].max() for k in steps]]
 
 
 def charge_share(program: RampProgram, circuit: RampCircuit, conductance: np.ndarray) -> np.ndarray:
-    """Share of each cell's charge ``v_read G w`` that an op-amp of finite bandwidth lets it deliver, shape of ``conductance``."""
-    c_f, width = program.feedback_capacitance(circuit), program.width * circuit.t_pulse
-    load = c_f * 2 * np.pi * circuit.gbw + conductance
-    tau = (c_f + circuit.c_in) / load
-    return 1 - conductance / load * (1 - tau / width * -np.expm1(-width / tau))
+    """Share of each cell's charge ``v_read G w`` that the op-amp lets it deliver, shape of ``conductance``.
+
+    While a cell conducts, alone or with others of its slot, the summing node follows it. Its mean impedance over the pulse is
+    exact for no conductance and for the largest, its inverse nearly a line between. The first stage's soft limit,
+    ``i_max tanh(gm1 v / i_max)``, adds ``(gm1 / i_max)**2 v**3 / 3`` to what the summing node moves by, to first order.
+    """
+    opamp, c_f, width = circuit.opamp, program.feedback_capacitance(circuit), program.width * circuit.t_pulse
+    together = (program.slot[:, None] == program.slot).astype(float)
+    load, driven = conductance @ together, (conductance * program.polarity) @ together
+    largest = program.g_max * together.sum(axis=0).max()
+    modes = [opamp.integrator_modes(c_f, circuit.c_in, g) for g in (0.0, largest)]
+    empty, full = (_mean_impedance(*own, width, circuit.t_edge) for own in modes)
+    limited = (opamp.gm1 * circuit.v_read / opamp.i_max * driven) ** 2 / 3 * _mean_cube(*modes[1], width)
+    return 1 - load * (1 / (1 / empty + load / largest * (1 / full - 1 / empty)) + limited)
+
+
+def _mean_impedance(rate: np.ndarray, weight: np.ndarray, width: np.ndarray, edge: float) -> np.ndarray:
+    """Mean over pulses (cells,) of what a current of 1 A into the summing node moves it by, ohm.
+
+    Integral of the impulse response times the autocorrelation of the pulse: a triangle, rounded by the pulse's edges.
+    """
+    turns = rate * width[:, None]
+    rounding = _rest_of_exponential(rate * edge, 4), _rest_of_exponential(-rate * edge, 4)
+    area = _rest_of_exponential(turns, 2) * width[:, None] ** 2
+    area = area + edge**2 * (np.exp(turns) * (rounding[0] + rounding[1]) - 2 * rounding[0])
+    return np.real(area @ weight) / width
+
+
+def _mean_cube(rate: np.ndarray, weight: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Mean over pulses (cells,) of the third power of the summing node's step response, ohm**3."""
+    nodes, share = np.polynomial.legendre.leggauss(12)
+    time = 0.5 * (nodes + 1) * width[:, None]
+    response = np.real((_rest_of_exponential(rate * time[..., None], 1) * time[..., None]) @ weight)
+    return 0.5 * response**3 @ share
+
+
+def _rest_of_exponential(x: np.ndarray, order: int) -> np.ndarray:
+    """What is left of ``exp(x)`` after the terms of its series below ``x**order``, over ``x**order``."""
+    terms = [1 / math.factorial(n) for n in range(order + 9)]
+    small = np.abs(x) < 0.5
+    near = np.polyval(terms[: order - 1 : -1], np.where(small, x, 0.0))
+    far = np.where(small, 1.0, x)
+    return np.where(small, near, (np.exp(far) - np.polyval(terms[order - 1 :: -1], far)) / far**order)
 
 
 def to_input_units(volts: np.ndarray, program: RampProgram, circuit: RampCircuit) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 from netlists.checks import checked
 from netlists.errors import InputError
 from netlists.files import sha256_of, write_atomic
-from netlists.technology import pdk
+from netlists.technology.libraries import is_pdk_card
 
 from .safety import check_deck
 
@@ -49,7 +49,7 @@ class Deck:
 
     def __post_init__(self) -> None:
         if not self.trusted:
-            check_deck(self.circuit, pdk.is_lib_card)
+            check_deck(self.circuit, is_pdk_card)
 
     def __repr__(self) -> str:
         title, _, rest = self.circuit.partition("\n")
@@ -73,6 +73,10 @@ class Deck:
     def sha256(self) -> str:
         """Hash of `text`, for provenance."""
         return sha256_of(self.text.encode())
+
+    def command(self, path: str | Path) -> str:
+        """The line by which plain ngspice gives the same levels: it holds the variables that the models need."""
+        return " ".join(["ngspice", *(f"-D {setting}" for setting in self.settings), "-b", str(path)])
 
     def write(self, path: str | Path) -> Path:
         """Writes `text` to ``path`` (complete or not at all); `ToolkitError` names a folder that can't be written."""

@@ -6,9 +6,11 @@ from .conditions import (
     circuit_at as circuit_at,
     comparator_noise_at as comparator_noise_at,
 )
+from .opamp import TwoStageOpamp as TwoStageOpamp
 from .parameters import (
     LEVELS as LEVELS,
     MEASURED_STATISTICS as MEASURED_STATISTICS,
+    OPAMP_STAGES as OPAMP_STAGES,
     Level as Level,
     RampCircuit as RampCircuit,
     check_level as check_level,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from importlib import resources
 from typing import Annotated, Any
 
 from netlists.checks import Choice, Number, brief, changed, check, checked
 from netlists.errors import InputError
+
+from .opamp import TwoStageOpamp, two_stage_opamp
 
 LEVELS = ("ideal", "macro", "sky130")
 """Levels of circuit detail that can be simulated."""
@@ -30,6 +33,10 @@ def _p(default: float, unit: str, text: str, source: str, minimum: float = 0.0) 
 def _m(name: str, unit: str, text: str, minimum: float) -> Any:
     source = "measured on the SKY130 blocks, tt, 27 C, by `cosim blocks` (results/blocks)"
     return _p(MEASURED["circuit"][name], unit, text, source, minimum)
+
+
+OPAMP_STAGES = ("opamp_c_c", "opamp_c_g2", "opamp_c_out", "opamp_gm_ratio", "opamp_gain2", "opamp_rz_gm2")
+"""Fields of `RampCircuit` that say how the op-amp's two stages share its gain and bandwidth."""
 
 
 @checked
@@ -57,6 +64,12 @@ class RampCircuit:
     a0: float = _m("a0", "V/V", "op-amp open-loop gain", 1.0)
     gbw: float = _m("gbw", "Hz", "op-amp gain-bandwidth product", 1.0)
     slew: float = _m("slew", "V/s", "op-amp slew rate", 1.0)
+    opamp_c_c: float = _m("opamp_c_c", "F", "op-amp's Miller capacitor", 1e-18)
+    opamp_c_g2: float = _m("opamp_c_g2", "F", "capacitance at the gate of the op-amp's second stage", 1e-18)
+    opamp_c_out: float = _m("opamp_c_out", "F", "op-amp's own output capacitance", 0.0)
+    opamp_gm_ratio: float = _m("opamp_gm_ratio", "S/S", "gm2/gm1 of the op-amp's stages; both grow with gbw", 1e-3)
+    opamp_gain2: float = _m("opamp_gain2", "V/V", "DC gain of the op-amp's second stage, gm2 r_o", 1e-3)
+    opamp_rz_gm2: float = _m("opamp_rz_gm2", "ohm S", "op-amp's nulling resistor in units of 1/gm2", 1e-6)
     opamp_offset: float = _p(0.0, "V", "op-amp input offset", "nominal chip", -math.inf)
     c_in: float = _p(100e-15, "F", "capacitance on the summing node", "assumption")
     r_reset: float = _m("r_reset", "ohm", "on-resistance of the reset switch", 1e-3)
@@ -73,11 +86,27 @@ class RampCircuit:
             raise InputError(
                 f"t_settle={self.t_settle:g} s: must be longer than t_aperture + t_edge = {self.t_aperture + self.t_edge:g} s"
             )
+        if not self.opamp.is_stable():
+            raise InputError(
+                f"opamp_gm_ratio={self.opamp_gm_ratio:g}: an op-amp with these stages oscillates as a follower; raise "
+                "opamp_gm_ratio or opamp_c_c"
+            )
         if self.v_read >= min(self.v_cm, self.v_dd - self.v_cm):
             raise InputError(f"v_read={self.v_read:g}: the drive lines v_cm +- v_read must stay within 0..v_dd = {self.v_dd:g} V")
 
     def __repr__(self) -> str:
         return brief(self)
+
+    @cached_property
+    def opamp(self) -> TwoStageOpamp:
+        """Elements of the op-amp of level ``macro``."""
+        own = {name.removeprefix("opamp_"): getattr(self, name) for name in OPAMP_STAGES}
+        return two_stage_opamp(self.a0, self.gbw, self.slew, **own)
+
+    @property
+    def opamp_resistance(self) -> float:
+        """Resistance that finite gain adds at the summing node, ``r_o / a0``, ohm: the current of C_f passes r_o."""
+        return self.opamp.r_o / self.a0
 
     @property
     def t_step(self) -> float:

@@ -26,9 +26,11 @@ from .energy import (
     switch_bench as switch_bench,
 )
 from .ota import (
+    R_Z as R_Z,
     access_deck as access_deck,
     integrator_deck as integrator_deck,
     ota_deck as ota_deck,
+    stages_deck as stages_deck,
 )
 from .own import (
     DECISION_PERIOD as DECISION_PERIOD,

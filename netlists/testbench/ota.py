@@ -11,6 +11,7 @@ from netlists.spice import Deck
 from netlists.technology import Conditions
 
 from .run import OPTIONS, commands, header, table
+from .tested import OTA, At, BlockOnBench
 
 
 def ota_noise_deck(conditions: Conditions, *, c_load: float = 1e-12) -> Deck:
@@ -21,7 +22,13 @@ def ota_noise_deck(conditions: Conditions, *, c_load: float = 1e-12) -> Deck:
 
 
 def ota_deck(
-    conditions: Conditions, *, c_load: float = 1e-12, c_f: float = 7e-12, c_in: float = 300e-15, i_load: float = 150e-6
+    conditions: At,
+    *,
+    c_load: float = 1e-12,
+    c_f: float = 7e-12,
+    c_in: float = 300e-15,
+    i_load: float = 150e-6,
+    block: BlockOnBench = OTA,
 ) -> Deck:
     """OTA: loop broken for AC, servo for the DC gain against output voltage, capacitive inverter for slewing.
 
@@ -34,6 +41,9 @@ def ota_deck(
         signal as in the integrator, so that ``v(fb)/v(inp)`` is the integrator's loop gain.
     i_load : float
         Current drawn from (``+``) and forced into (``-``) the output in two further servo circuits, amperes.
+    block : BlockOnBench
+        The op-amp. Another than ours has a table ``z`` too (output per ampere into it, loop open at all frequencies but DC), and
+        no reference device: its ``gm`` is 0.
 
     Returns
     -------
@@ -43,10 +53,11 @@ def ota_deck(
         up, output down).
     """
     v_dd, v_cm = conditions.v_dd, conditions.v_cm
-    text = header("SKY130 OTA bench", conditions, "ota_sky130") + OPTIONS
+    text = block.head("op-amp bench", conditions) + OPTIONS
     # AC: unity feedback at DC through an inductor, none at any frequency of the sweep.
     text += (
-        f"vdda vdda 0 {v_dd!r}\nvina inpa com dc 0 ac 1\nxa inpa inna outa vdda 0 ota_sky130\nlfb outa inna 1e9\ncfb inna 0 1e9\n"
+        f"vdda vdda 0 {v_dd!r}\nvina inpa com dc 0 ac 1\n{block.card('a', 'inpa', 'inna', 'outa', 'vdda')}"
+        "lfb outa inna 1e9\ncfb inna 0 1e9\n"
         f"cla outa 0 {c_load!r}\ncfa outa fb {c_f!r}\ncina fb 0 {c_in!r}\nrfb fb 0 1e12\n"
     )
     # DC gain against output voltage: a servo finds the input that puts the output at the swept target. Its low pass keeps
@@ -55,20 +66,28 @@ def ota_deck(
     for k, load in enumerate((0.0, i_load, -i_load)):
         text += (
             f"bs{k} servo{k} com v={{0.1*tanh(1e4*(v(tgt)-v(outs{k})))}}\nrs{k} servo{k} inps{k} 1e6\ncs{k} inps{k} com 1e-6\n"
-            f"xs{k} inps{k} com outs{k} vdds 0 ota_sky130\nils{k} outs{k} 0 {load!r}\n"
+            f"{block.card(f's{k}', f'inps{k}', 'com', f'outs{k}', 'vdds')}ils{k} outs{k} 0 {load!r}\n"
         )
     # Largest output currents: output held at analog ground, input overdriven by 0.2 V.
     for name, drive in (("p", 0.2), ("n", -0.2)):
-        text += f"vdl{name} inl{name} com {drive}\nxl{name} inl{name} com outl{name} vdds 0 ota_sky130\nvl{name} outl{name} com 0\n"
+        held = block.card(f"l{name}", f"inl{name}", "com", f"outl{name}", "vdds")
+        # Another op-amp may be an ideal source, which no other may hold.
+        wire = f"vl{name} outl{name} com 0" if block == OTA else f"rl{name} outl{name} endl{name} 1\nvl{name} endl{name} com 0"
+        text += f"vdl{name} inl{name} com {drive}\n{held}{wire}\n"
     # Slewing: gain -1 through two capacitors of 1 pF, a step of 0.8 V in 0.1 ns each way.
     for name, low, high in (("u", 0.4, -0.4), ("d", -0.4, 0.4)):
         text += (
             f"vs{name} src{name} com pwl(0 {low} 5e-9 {low} 5.1e-9 {high})\ncs{name} src{name} sum{name} 1p\n"
             f"cf{name} sum{name} out{name} 1p\nrf{name} sum{name} out{name} 1e9\ncl{name} out{name} 0 {c_load!r}\n"
-            f"x{name} com sum{name} out{name} vdds 0 ota_sky130\n"
+            f"{block.card(name, 'com', f'sum{name}', f'out{name}', 'vdds')}"
         )
-    gm = "@m.xa.x2.x1.msky130_fd_pr__nfet_01v8_lvt[gm]"
-    text += f".save all {gm}\n"
+    ours = block == OTA
+    gm = "@m.xa.x2.x1.msky130_fd_pr__nfet_01v8_lvt[gm]" if ours else "0*v(outa)"
+    if ours:
+        text += f".save all {gm}\n"
+    else:
+        text += f"vinz inpz com 0\n{block.card('z', 'inpz', 'innz', 'outz', 'vdds')}lfz outz innz 1e9\n"
+        text += "cfz innz 0 1e9\niz 0 outz dc 0 ac 1\n"
     control = commands(
         "op",
         f"let gm={gm}",
@@ -76,6 +95,7 @@ def ota_deck(
         ("limit", ["i(vlp)", "i(vln)"]),
         "ac dec 40 10 10g",
         ("ac", ["v(outa)", "v(fb)"]),
+        *([] if ours else [("z", ["v(outz)"])]),
         f"dc vtgt 0.02 {v_dd - 0.02:.4f} 0.005",
         ("dc", [f"v(outs{k}) v(inps{k},com)" for k in range(3)]),
         "tran 0.05n 80n",
@@ -107,6 +127,39 @@ def integrator_deck(conditions: Conditions, *, c_f: float = 7e-12, currents: Seq
     outs = [f"v(out{k})" for k in range(1, len(currents) + 1)]
     tables = ("switch", ["v(sumr,outr)"]), ("tran", ["v(out0)", "v(sum0)", *outs])
     return Deck(text, commands("op", tables[0], "tran 0.1n 200n 0 0.5n", tables[1]))
+
+
+R_Z = 500.0
+"""Nulling resistor of ``ota_sky130``, ohm."""
+
+
+def stages_deck(conditions: Conditions, feedback: Sequence[float]) -> Deck:
+    """Integrators at rest, output at analog ground: operating point of their OTA, impedance at their summing nodes.
+
+    Parameters
+    ----------
+    feedback : sequence of float
+        Feedback capacitor of each, farads.
+
+    Returns
+    -------
+    Deck
+        Tables ``op`` (gm and gds of the input transistor, gds of its mirror, gm and gds of the second stage, gds of its current
+        source; S) and ``ac`` (voltage of each summing node for 1 A into it, 1 to 100 MHz).
+    """
+    text = header("SKY130 OTA stages bench", conditions, "integrator_sky130") + OPTIONS + f"vdd vdd 0 {conditions.v_dd!r}\n"
+    for k, c_f in enumerate(feedback):
+        # At DC the inductor closes the loop, as the reset did before.
+        text += f"x{k} sum{k} out{k} com 0 vdd 0 integrator_sky130 c_f={c_f!r} r_z={R_Z!r}\n"
+        text += f"l{k} sum{k} out{k} 1\ni{k} 0 sum{k} ac 1\n"
+    kinds = {"x2": "nfet_01v8_lvt", "x4": "pfet_01v8", "x6": "pfet_01v8", "x7": "nfet_01v8"}
+    wanted = [("x2", "gm"), ("x2", "gds"), ("x4", "gds"), ("x6", "gm"), ("x6", "gds"), ("x7", "gds")]
+    names = [f"@m.x0.xota.{device}.x1.msky130_fd_pr__{kinds[device]}[{figure}]" for device, figure in wanted]
+    text += f".save {' '.join(f'v(sum{k})' for k in range(len(feedback)))} {' '.join(names)}\n"
+    vectors = [f"v(sum{k})" for k in range(len(feedback))]
+    op = [f"let p{k}={name}" for k, name in enumerate(names)]
+    control = commands("op", *op, ("op", [f"p{k}" for k in range(len(names))]), "ac dec 20 1meg 100meg", ("ac", vectors))
+    return Deck(text, control)
 
 
 def access_deck(

@@ -9,7 +9,7 @@ from netlists.checks import Number, checked
 from netlists.errors import InputError
 from netlists.outside import UserSubcircuit
 from netlists.spice import subcircuits
-from netlists.technology import Conditions, pdk
+from netlists.technology import SETTINGS, Conditions, libraries
 
 
 @checked
@@ -43,13 +43,16 @@ class BlockOnBench:
     ports : tuple of str
         What its ports are, in order.
     pdk : str
-        Library of transistor models that it takes: ``sky130``, or none.
+        PDK whose models it takes; empty for none.
+    settings : tuple of str
+        ngspice's settings that its text needs.
     """
 
     name: str
     text: str
     ports: tuple[str, ...]
     pdk: str = "sky130"
+    settings: tuple[str, ...] = SETTINGS
 
     @classmethod
     def built_in(cls, name: str, *ports: str) -> Self:
@@ -59,16 +62,12 @@ class BlockOnBench:
     @classmethod
     def of(cls, own: UserSubcircuit) -> Self:
         """A user's own."""
-        return cls(own.name_of_instance, own.definitions, own.interface, own.pdk)
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        """ngspice's settings that its models need."""
-        return pdk.SETTINGS if self.pdk else ()
+        return cls(own.name_of_instance, own.definitions, own.interface, own.pdk.partition(":")[0], own.settings)
 
     def head(self, title: str, conditions: At, *, mismatch: bool = False, seed: int | None = None) -> str:
         """First lines of its bench: title, models, definitions, temperature, analog ground ``com``."""
-        models = f"{pdk.lib_card(conditions.corner, mismatch=mismatch)}\n" if self.pdk else ""
+        cards = libraries.cards_of(self.pdk, conditions.corner, mismatch=mismatch) if self.pdk else []
+        models = "".join(f"{card}\n" for card in cards)
         draws = f".options seed={seed}\n" if seed is not None else ""
         ground = f".temp {conditions.temperature!r}\nvcom com 0 {conditions.v_cm!r}\n"
         return f"{title}: {self.name}\n{models}{draws}{self.text}{ground}"

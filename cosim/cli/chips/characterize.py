@@ -18,7 +18,7 @@ from netlists.spice import Permissions
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..inputs import written
-from ..output import answer
+from ..output import answer, note
 from ..ramp_options import ChipOptions, only_the_plan_file
 
 
@@ -62,6 +62,9 @@ def characterize(
         ),
     ] = None,
     columns: o.Columns = "all",
+    models: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Fit each run as `cosim fit` does, and write ACTIVATIONBITS.json there.")
+    ] = None,
     runner: RunnerOptions,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -71,17 +74,24 @@ def characterize(
     Stopped at any point, the same command goes on; more samples extend a run. `cosim status` tells how far it is.
 
     Example: cosim characterize --activation sigmoid --bits 5 --samples 256 --seed 1 --jobs 2 --out runs/sigmoid5
+
+    Example: cosim characterize --activation sigmoid,tanh --comparator mycomp/block.json --out runs/mine --models models
     """
+    from characterization.ramp_model import RampModel
+
     if until_ci is not None and (names := written(context, (f.name for f in fields(RunnerOptions)))):
         raise InputError(f"{names}: cannot be given with --until-ci, which runs in local processes")
     if plan is None:
         default = 256
-        plans = [(out, ramp.plan())]
+        found = ramp.plans()
+        plans = [(out, found[0])] if len(found) == 1 else [(out / f"{one.name}{one.bits}", one) for one in found]
     else:
         only_the_plan_file(context)
         file = load_plan_file(plan, Permissions(files=ramp.allow_files))
-        default, found = file.samples, file.plans()
-        plans = [(out, found[0][1])] if len(found) == 1 else [(out / name, one) for name, one in found]
+        default, grid = file.samples, file.plans()
+        plans = [(out, grid[0][1])] if len(grid) == 1 else [(out / name, one) for name, one in grid]
+        if models is not None and len(grid) > 1:
+            raise InputError(f"--models {models}: a sweep of {len(grid)} plans may give models of one name; use `cosim fit`")
     wanted = default if samples is None else samples
     workers = o.workers(jobs)
     answers = []
@@ -115,6 +125,10 @@ def characterize(
     answer(data, "\n".join(a[1] for a in answers), json)
     if lost := [r["out"] for r in runs if r["failed"] == r["samples"]]:
         raise ToolkitError(all_failed(load_run(lost[0]), lost[0]))
+    for folder, one in plans:
+        if models is not None:
+            path = RampModel.fit(load_run(folder)).save(models / f"{one.name}{one.bits}.json")
+            note(f"model: {path}")
 
 
 def all_failed(run: Run, folder: str) -> str:

@@ -21,6 +21,7 @@ def ramp(out: o.Out, options: RampOptions, json: o.Json = False) -> None:
     data = {
         "path": str(out),
         "sha256": deck.sha256,
+        "command": deck.command(out),
         "activation": options.activation,
         "bits": options.bits,
         "level": options.level,
@@ -34,6 +35,6 @@ def ramp(out: o.Out, options: RampOptions, json: o.Json = False) -> None:
     }
     text = (
         f"{out}: {options.activation}, {options.bits} bits, level {options.level}, scheme {program.scheme}, "
-        f"{program.n_cells} cells, conversion {duration * 1e9:.0f} ns, C_f {c_f * 1e12:.3g} pF; run it with `ngspice -b {out}`"
+        f"{program.n_cells} cells, conversion {duration * 1e9:.0f} ns, C_f {c_f * 1e12:.3g} pF; run it with `{deck.command(out)}`"
     )
     answer(data, text, json)

@@ -79,6 +79,7 @@ class TileOptions:
         data: dict[str, Any] = {
             "path": str(out),
             "sha256": deck.sha256,
+            "command": deck.command(out),
             "level": self.level,
             "array": self.array,
             "inputs": codes.tolist(),
@@ -92,7 +93,7 @@ class TileOptions:
         text = (
             f"{out}: {tile.inputs} inputs x {tile.columns} columns, {len(converted)} converted, level {self.level}, "
             f"array {self.array}; codes by closed form {' '.join(map(str, data['closed_form_code']))}; "
-            f"run it with `ngspice -b {out}`"
+            f"run it with `{deck.command(out)}`"
         )
         answer(data, text, json)
 

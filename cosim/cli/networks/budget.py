@@ -21,6 +21,7 @@ def budget(
     *,
     network: Annotated[Path | None, typer.Option(help="Network file, such as `cosim train` writes.")] = None,
     task: o.TrainedTask = None,
+    data: o.Data = None,
     options: Annotated[Given[BudgetSettings], Options(without=("network", "task", "max_loss", "amounts"))],
     max_loss: o.MaxLoss = "1%",
     amounts: Annotated[
@@ -52,7 +53,7 @@ def budget(
         )
     settings = options.make(
         network=str(network),
-        task=Network.load(network).task_name(task),
+        task=Network.load(network).task_name(o.task_or_data(task, data)),
         max_loss=o.parse_loss(max_loss),
         amounts=o.numbers_from(amounts, "--set", "SOURCE=AMOUNT", "ir_drop=0.5"),
     )

@@ -42,6 +42,7 @@ def evaluate(
     task: Annotated[
         str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. Default: the one the network was trained on.")
     ] = None,
+    data: o.Data = None,
     sigmoid: Annotated[Path | None, typer.Option(metavar="FILE", help="Model of the sigmoid ramp.")] = None,
     tanh: Annotated[Path | None, typer.Option(metavar="FILE", help="Model of the tanh ramp.")] = None,
     model: Annotated[
@@ -69,6 +70,7 @@ def evaluate(
     ] = 0.0,
     arrays: Annotated[Given[Arrays], ARRAYS],
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
+    input_range: o.InputRange = "4",
     whole: WholeChip,
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
@@ -86,6 +88,8 @@ def evaluate(
     --sigmoid models/sigmoid5.json --tanh models/tanh5.json --chips 16 --seed 1
 
     Example: cosim evaluate --network nets/voices.npz --bits 4 --threshold-noise 0.5 --weights taox-100-400 --pwm-bits 5
+
+    Example: cosim evaluate --network nets/mine.npz --data mine.npz --bits 5 --pwm-bits 8 --input-range auto
 
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
 
@@ -112,11 +116,11 @@ def evaluate(
             adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
             arrays=_arrays(profile, no_variation, r_wire, arrays, ramps_age=bool(models)),
             drift_time=arrays.values["drift_time"],
-            pwm=None if pwm_bits is None else PwmInputs(pwm_bits),
+            pwm=None if pwm_bits is None else PwmInputs(pwm_bits, o.input_range(input_range)),
         )
     result = compare(
         net,
-        task,
+        o.task_or_data(task, data),
         made,
         chips=chips,
         seed=seed,

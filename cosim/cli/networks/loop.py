@@ -15,7 +15,7 @@ from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
 from ..output import answer, be_silent, note
-from ..ramp_options import AllowFiles, Bias, Comparator, Param, Ports, own_blocks
+from ..ramp_options import AllowFiles, Bias, Comparator, Compat, Param, Pdk, Ports, own_blocks
 
 
 @kept(SAMPLES_KEPT)
@@ -23,6 +23,7 @@ def loop(
     *,
     network: o.NetworkFile,
     task: o.TrainedTask = None,
+    data: o.Data = None,
     options: Annotated[Given[LoopSettings], Options(without=("task", "gates", "columns", "comparator"))],
     gates: Annotated[str | None, typer.Option(metavar="A,B", help="Gates that are simulated, such as f,i. Default: all.")] = None,
     columns: Annotated[
@@ -36,6 +37,8 @@ def loop(
     ports: Ports = None,
     bias: Bias = None,
     param: Param = None,
+    pdk: Pdk = "",
+    compat: Compat = None,
     allow_files: AllowFiles = False,
     on_failure: Annotated[
         str, typer.Option(help=f"A conversion that ngspice cannot do in a closed loop: {', '.join(ON_FAILURE)} (the model's code).")
@@ -63,10 +66,10 @@ def loop(
 
     net = Network.load(network)
     settings = options.make(
-        task=net.task_name(task),
+        task=net.task_name(o.task_or_data(task, data)),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),
-        **own_blocks(comparator, None, allow_files, ports, bias, param),
+        **own_blocks(comparator, None, allow_files, ports, bias, param, pdk, compat),
     )
     summary = run_loop(
         net,

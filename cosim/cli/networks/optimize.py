@@ -18,7 +18,9 @@ from ..output import answer, note
 @kept(SAMPLES_KEPT)
 def optimize(
     network: o.NetworkFile,
-    options: Annotated[Given[OptimizeSettings], Options(without=("network", "max_loss", "fixed"))],
+    options: Annotated[Given[OptimizeSettings], Options(without=("network", "task", "max_loss", "fixed"))],
+    task: o.TrainedTask = None,
+    data: o.Data = None,
     max_loss: o.MaxLoss = "0.5%",
     fix: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Do not search this variable; SI units; may be repeated.")
@@ -43,11 +45,17 @@ def optimize(
     """
     from cosim.report import RunOptions
 
+    from ...network import Network
     from ...optimize.run import describe, run_optimize
 
     fixed = o.numbers_from(fix, "--fix", "NAME=VALUE", "bits=5 or t_step=16e-9")
-    settings = options.make(network=str(network), max_loss=o.parse_loss(max_loss), fixed=fixed)
-    folder = out or Path("results") / f"optimize-{settings.task}"
+    settings = options.make(
+        network=str(network),
+        task=Network.load(network).task_name(o.task_or_data(task, data)),
+        max_loss=o.parse_loss(max_loss),
+        fixed=fixed,
+    )
+    folder = out or Path("results") / f"optimize-{Path(settings.task).stem}"
     command = command_line(settings, folder)
     summary = run_optimize(settings, folder, RunOptions(o.workers(jobs), not quiet, note), command)
     answer(summary, f"{describe(summary)}\nreport: {folder / 'report.html'}", json)

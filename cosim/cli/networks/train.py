@@ -32,7 +32,8 @@ FLAGS = {
 def train(
     *,
     out: o.Out,
-    task: Annotated[str, typer.Option(help=f"Task: {', '.join(TASKS)}.")] = "vowels",
+    task: Annotated[str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. Default: vowels.")] = None,
+    data: o.Data = None,
     options: Annotated[Given[TrainingSettings], Options(flags=FLAGS)],
     hardware_aware: Annotated[
         tuple[Path, Path] | None,
@@ -73,6 +74,8 @@ def train(
     Example: cosim train --task vowels --hardware-aware models/sigmoid5.json models/tanh5.json
     --threshold-noise 0.5 --out nets/aware.npz
 
+    Example: cosim train --data mine.npz --standardize --out nets/mine.npz
+
     Example: cosim train --task voices --everything --bias-rows 2 --start nets/voices.npz --epochs 12 --lr 0.003
     --out nets/aware.npz
 
@@ -85,7 +88,7 @@ def train(
     from ...network import Network
     from ...training import HardwareAware, initial_network, train_task
 
-    data, settings, aware = load_data(task), options.make(), None
+    loaded, settings, aware = load_data(o.task_or_data(task, data) or "vowels"), options.make(), None
     models = [*(hardware_aware or ()), *(model or ())]
     first = None if start is None else Network.load(start)
     if whole.everything:
@@ -107,7 +110,7 @@ def train(
         )
         aware = HardwareAware(hardware, weight_noise)
     network = train_task(
-        data,
+        loaded,
         seed=seed,
         settings=settings,
         hardware_aware=aware,
@@ -117,13 +120,13 @@ def train(
         progress=not quiet,
     )
     network.save(out)
-    trained = {"out": str(out), "task": task, "metric": data.metric, "seed": seed, "cell": network.metadata.cell}
+    trained = {"out": str(out), "task": loaded.name, "metric": loaded.metric, "seed": seed, "cell": network.metadata.cell}
     trained |= {"epochs": len(network.metadata.epochs), "best_epoch": network.metadata.best_epoch}
-    i = float_score(network, data, seed=seed)
+    i = float_score(network, loaded, seed=seed)
     what = f"{i.total} test sequences" if isinstance(i, AccuracyInterval) else f"{i.characters} test characters"
     warnings = [] if aware is None else [*aware.hardware.warnings]
     answer(
         trained | {"float": i.value, "test_set_ci95": [i.low, i.high], "warnings": warnings},
-        f"{out}: {task}, {data.metric} {i.value:.4f} in floating point on {what} (95 % interval {i.low:.4f}..{i.high:.4f})",
+        f"{out}: {loaded.name}, {loaded.metric} {i.value:.4f} in floating point on {what} (95 % {i.low:.4f}..{i.high:.4f})",
         json,
     )

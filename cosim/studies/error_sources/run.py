@@ -78,7 +78,7 @@ def error_sources() -> list[SingleError]:
     wires: dict[str, dict[str, Any]] = {"64 x 64 arrays": {"max_rows": 64, "max_columns": 64}, "one array": {}}
     perfect = cells.without_variation()
     out += [
-        _ideal("IR drop", f"1 ohm a cell, {name}", arrays=Arrays(perfect, r_row=1.0, r_col=1.0, **size))
+        _ideal("IR drop", f"1 ohm a cell, {name}", arrays=Arrays(perfect, r_row=1.0, r_col=1.0, compensate="none", **size))
         for name, size in wires.items()
     ]
     relaxing = replace(drifting, program_sigma=0.0, read_sigma=0.0)

@@ -33,7 +33,7 @@ def compute(settings: KwsSettings, work: Work) -> Results:
         titles=TITLES,
         training=lambda task, training: training_settings(settings, task, training),
         judge=lambda task: accuracy_judge(task, work.options.jobs),
-        size=lambda task: {"training sequences": len(task.train), "test sequences": len(task.test)},
+        size=lambda task: {"training sequences": len(task.training), "test sequences": len(task.test)},
         side_by_side=True,
     )
     return run_bits(kind, data, {} if real is not None else {"keywords": absent}, settings, work)

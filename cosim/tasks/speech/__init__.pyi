@@ -1,5 +1,6 @@
 from .keywords import (
     build_keywords as build_keywords,
+    build_keywords_test as build_keywords_test,
 )
 from .synthetic import (
     build_synthetic_keywords as build_synthetic_keywords,

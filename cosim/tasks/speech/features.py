@@ -14,6 +14,9 @@ WINDOW, HOP = 0.040, 0.020
 FLOOR, RANGE_DB = 1e-10, 80.0
 """Least power of a mel band, and how far below a clip's loudest band its quietest may lie (librosa's amin and top_db)."""
 
+TENSORFLOW_RATE, TENSORFLOW_BANDS, TENSORFLOW_RANGE, TENSORFLOW_FLOOR = 16000, 40, (20.0, 4000.0), 1e-12
+"""Rate, mel bands, their range in Hz and the least band of TensorFlow's `audio_spectrogram` and `mfcc` operators."""
+
 CHUNK = 128
 """Clips transformed at once; the spectra of all clips of a data set would fill the memory."""
 
@@ -98,3 +101,42 @@ def _mfcc(clips: np.ndarray, window: np.ndarray, hop: int, filters: np.ndarray) 
     decibels = 10.0 * np.log10(np.maximum(FLOOR, (spectra.real**2 + spectra.imag**2) @ filters))
     decibels = np.maximum(decibels, decibels.max(axis=(-2, -1), keepdims=True) - RANGE_DB)
     return dct(decibels, type=2, norm="ortho")
+
+
+@lru_cache(maxsize=1)
+def tensorflow_filters(n_fft: int) -> np.ndarray:
+    """Triangles linear in mel, 1127 ln(1 + f / 700), of height 1; ndarray (n_fft // 2 + 1, bands)."""
+    low, high = (1127.0 * np.log1p(f / 700.0) for f in TENSORFLOW_RANGE)
+    corners = np.linspace(low, high, TENSORFLOW_BANDS + 2)
+    mel = 1127.0 * np.log1p(np.arange(n_fft // 2 + 1) * TENSORFLOW_RATE / n_fft / 700.0)
+    width = corners[1] - corners[0]
+    out = np.maximum(0.0, 1.0 - np.abs(mel[:, None] - corners[None, 1:-1]) / width)
+    out[(mel < low) | (mel > high)] = 0.0
+    out[0] = 0.0
+    return out
+
+
+def mfcc_tensorflow(audio: np.ndarray, rate: int, *, n_mfcc: int = 10) -> np.ndarray:
+    """Cepstral coefficients as TensorFlow's operators `audio_spectrogram` and `mfcc` give them, (frames, n_mfcc).
+
+    Hann window of 640 samples (periodic), hop 320, FFT of 1,024 points, square root of the power, 40 mel bands from 20 to 4,000 Hz,
+    natural logarithm, DCT-II with the factor sqrt(2 / 40): the features of Zhang et al., Hello Edge (arXiv 1711.07128).
+
+    Raises
+    ------
+    InputError
+        Another rate than 16 kHz, or a clip shorter than a window.
+    """
+    from scipy.fft import dct, rfft
+    from scipy.signal import get_window
+
+    n_window, hop = round(WINDOW * TENSORFLOW_RATE), round(HOP * TENSORFLOW_RATE)
+    if rate != TENSORFLOW_RATE or audio.ndim != 1 or len(audio) < n_window:
+        raise InputError(
+            f"audio: has shape {audio.shape} at {rate} Hz; must be samples at {TENSORFLOW_RATE} Hz, {n_window} at least"
+        )
+    n_fft = 2 ** int(np.ceil(np.log2(n_window)))
+    frames = np.lib.stride_tricks.sliding_window_view(audio.astype(np.float64), n_window)[::hop] * get_window("hann", n_window)
+    bands = np.abs(rfft(frames, n_fft)) @ tensorflow_filters(n_fft)
+    logarithms = np.log(np.maximum(bands, TENSORFLOW_FLOOR))
+    return dct(logarithms, type=2)[:, :n_mfcc] * np.sqrt(2.0 / TENSORFLOW_BANDS) / 2.0

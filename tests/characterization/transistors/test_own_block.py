@@ -90,3 +90,29 @@ def test_what_cannot_be_measured_is_said():
     found = measure_own_comparator(own(fails, (*PORTS, "vdd")), NOMINAL, [BenchConditions("-", 27.0, 1.5)], samples=2, seed=1)
     assert np.isnan(found.figures[1]["offset"])
     assert any("fails at -, 27 C, 1.5 V" in line for line in found.warnings)
+
+
+def test_two_stages_are_found_again_from_their_responses():
+    """Responses of a known two-stage amplifier, computed by its nodal equations here, give a model with the same responses."""
+    from characterization.transistors import fit_opamp, two_stage_response
+    from characterization.transistors.own_opamp import MeasuredOpamp
+
+    gm1, r1, c1, cc, rz, gm2, ro, co = 0.9e-3, 57e3, 1.2e-12, 1e-12, 500.0, 5.4e-3, 13e3, 0.5e-12
+    f = np.geomspace(10, 1e10, 200)
+    gain, z = np.empty((2, len(f)), complex)
+    for i, s in enumerate(2j * np.pi * f):
+        for out, load, drive in ((gain, 1e-12 + 7e-12 * 0.3e-12 / 7.3e-12, (-gm1, 0)), (z, 0.0, (0, 1))):
+            y = 1 / (rz + 1 / (s * cc))
+            matrix = [[1 / r1 + s * c1 + y, -y], [gm2 - y, 1 / ro + s * (co + load) + y]]
+            out[i] = np.linalg.solve(matrix, drive)[1]
+    figures = {"gain": abs(gain[0]), "gbw": gm1 / (2 * np.pi * cc), "r_out": abs(z[0]), "slew": 95e6, "offset": 1e-3}
+    rows = [
+        {"frequency": a, "gain_re": b.real, "gain_im": b.imag, "z_re": c.real, "z_im": c.imag}
+        for a, b, c in zip(f, gain, z, strict=True)
+    ]
+    macro, fit = fit_opamp(MeasuredOpamp([figures], [], rows, None, ()))
+    assert fit["worst"] < 0.02
+    found = two_stage_response(macro, f[f < 1e9])
+    for ours, true in zip(found, (gain, z), strict=True):
+        np.testing.assert_allclose(ours, true[f < 1e9], rtol=0.05)
+    assert macro.offset == -1e-3

@@ -96,3 +96,33 @@ def test_limits_that_are_none(text, message, tmp_path):
     (tmp_path / "l.toml").write_text(text)
     with pytest.raises(InputError, match=message):
         load_limits(tmp_path / "l.toml")
+
+
+OTA = """.subckt ota plus minus q com params: gm=1m
+b1 d2 com i={0.1m*tanh(gm/0.1m*(v(plus)-v(minus)))}
+r1 d2 com 60k
+c1 d2 com 0.5p
+rz d2 z 400
+cc z q 1p
+g2 q com d2 com 5m
+ro q com 12k
+co q com 0.4p
+.ends
+"""
+
+
+def test_an_opamp_becomes_a_datasheet_and_a_block(tmp_path, capsys):
+    (tmp_path / "ota.cir").write_text(OTA)
+    asked = ["opamp", f"{tmp_path / 'ota.cir'}:ota", "--ports", "out=q", "--param", "gm=2m", "--out", str(tmp_path / "out")]
+    few = ["--temperatures", "", "--spread", "0", "--jobs", "1", "--quiet", "--chips", "1"]
+    assert run([*asked, *few]) == 0
+    table = pd.read_csv(tmp_path / "out" / "datasheet.csv").set_index("figure")
+    assert table.loc["gain", "typical"] == pytest.approx(2e-3 * 60e3 * 5e-3 * 12e3, rel=1e-3)
+    assert table.loc["r_out", "typical"] == pytest.approx(12, rel=1e-3)
+    assert table.loc["slew", "typical"] == pytest.approx(100, rel=0.2)
+    # The two-stage macro-model is its transistors' equal at every level.
+    assert table.loc["macro_error", "typical"] < 0.1
+    assert "neither its text nor its models have mismatch" in capsys.readouterr().err
+    deck = tmp_path / "deck.cir"
+    assert run(["netlist", "ramp", "--bits", "2", "--opamp", str(tmp_path / "out" / "block.json"), "--out", str(deck)]) == 0
+    assert "g2 out com d2 com" in deck.read_text()

@@ -8,6 +8,7 @@ import pytest
 from characterization.ramp_model.draw import RampDraw
 from cosim.chip.draw import draw_chip
 from cosim.chip.hardware import Arrays, Hardware, LinearAdc
+from cosim.chip.mapping import with_weights
 from cosim.chip.pulses import PwmInputs
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.gru import GRU
@@ -186,3 +187,31 @@ def test_bad_requests_are_named():
     arrays = Arrays(load_profile("hfox-wan-1-40"), partial_sums="digital", max_rows=4)
     with pytest.raises(InputError, match="partial_sums='digital': cannot be trained through"):
         HardwareAware(Hardware(adc=LinearAdc(), arrays=arrays))
+
+
+@pytest.mark.parametrize("compensate", ["mean", "wires"])
+def test_one_solution_of_the_wires_serves_the_next_steps(compensate):
+    """Chips of later gradient steps, whose weights have moved, against those whose arrays are solved."""
+    cell = LSTM(6, 8)
+    rng = np.random.default_rng(5)
+    network = Network((Layer(cell, cell.initial_parameters(rng)),), rng.normal(0, 1, (9, 3)))
+    profile = load_profile("taox-100-400")
+    hardware = Hardware(arrays=Arrays(profile, r_row=5.0, r_col=5.0, max_rows=16, max_columns=16, compensate=compensate))
+    aware = HardwareAware(hardware)
+    aware.draw(network, np.random.default_rng(1), np.float64)
+    moved = with_weights(network, lambda at: at.weights * (1 + 0.1 * rng.standard_normal(at.weights.shape)))
+
+    def drawn(aware, network):
+        return aware.draw(network, np.random.default_rng(2), np.float64)[0][0].matrices["weights"].sums[0].weights
+
+    found, exact = drawn(aware, moved), drawn(HardwareAware(hardware), moved)
+    solved = draw_chip(moved, hardware, 0, int(np.random.default_rng(2).integers(2**63)), np.float64)
+    solved = solved.layers[0][0].matrices["weights"].sums[0].weights
+    bare = replace(hardware.arrays, r_row=0.0, r_col=0.0)
+    without, lost = (drawn(HardwareAware(Hardware(arrays=a)), moved) for a in (bare, replace(hardware.arrays, compensate="none")))
+    # What the wires take is known to a tenth of it, by a fresh solution of perfect cells to a twentieth.
+    wires = np.std(without - lost)
+    assert np.std(found - solved) < 0.1 * wires
+    assert np.std(exact - solved) < 0.05 * wires
+    aware.begin_epoch()
+    assert np.array_equal(drawn(aware, moved), exact)

@@ -94,17 +94,18 @@ def test_a_file_with_sound_checksums_is_no_more_trusted(path, field, value, tmp_
 def test_it_stands_in_its_own_place_only(path):
     with pytest.raises(InputError, match="holds the comparator mine"):
         load_user_subcircuit(str(path), "opamp")
-    with pytest.raises(InputError, match="has its ports, bias and parameters"):
+    with pytest.raises(InputError, match="has its ports, bias, parameters and models"):
         load_user_subcircuit(str(path), "comparator", wiring=Wiring.parse("comparator", ["inp=a"]))
 
 
 def test_an_opamp_macro_is_ours(tmp_path):
-    """The text that is written from its numbers gives the levels of the built-in macro-model with the same numbers."""
+    """The text that is written from its numbers is the built-in macro-model with a second stage that has no limits."""
     from netlists.spice import subcircuit
 
+    fast = "c_c=1p c_g2=1e-18 c_out=1e-18 gm_ratio=1e5 gain2=1e4 rz_gm2=1"
     text = OpampMacro(1000.0, 50e6, 30e6, 2e-3).text("mine")
     lines = ["t", text, subcircuit("opamp_macro"), "vcom com 0 0.9", "vin in com pulse(0 0.3 10n 1n 1n 1 2)"]
-    lines += ["x1 in y1 y1 com mine", "x2 in y2 y2 com opamp_macro a0=1000 gbw=50meg slew=30meg v_os=2m"]
+    lines += ["x1 in y1 y1 com mine", f"x2 in y2 y2 com opamp_macro a0=1000 gbw=50meg slew=30meg v_os=2m {fast}"]
     data = simulate(Deck("\n".join([*lines, ".save v(y1) v(y2)", ".tran 0.2n 100n", ""])), ["y1", "y2"])
     assert np.ptp(data["y2"]) > 0.25
-    np.testing.assert_allclose(data["y1"], data["y2"], atol=1e-6)
+    np.testing.assert_allclose(data["y1"], data["y2"], atol=3e-4)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from netlists.errors import InputError
+from netlists.converter.blocks import Blocks
+from netlists.errors import InputError, ToolkitError
+from netlists.outside.ports import Wiring
 from netlists.outside.subcircuit import ROLES, UserSubcircuit, load_user_subcircuit
 from netlists.spice.deck import Deck, subcircuit
 from netlists.spice.engine import simulate
@@ -72,17 +75,16 @@ def test_a_supply_that_is_not_there(write):
         (".subckt\n.ends\n", "has no name"),
         (comparator().replace(".ends mycomp", ""), "line 2.*never closed"),
         (comparator() + ".ends\n", "no .subckt began"),
-        (comparator() + comparator(), "second subcircuit of this name; the first is in line 2"),
-        ("My comparator\n" + comparator(), "line 1.*outside every .subckt"),
-        (comparator() + "v1 a 0 1\n", "line 7.*outside every .subckt"),
-        (comparator() + ".tran 1n 1u\n", "line 7"),
-        (comparator() + ".options reltol=1\n", "line 7.*outside every .subckt"),
-        (comparator() + ".control\nshell touch marker\n.endc\n", "line 8.*no commands"),
-        (comparator() + "*#shell touch marker\n", "line 7.*no commands"),
+        (comparator() + comparator(), "line 8.*second subcircuit of this name; they are in lines 2 and 8"),
         (comparator() + ".include /etc/passwd\n", "line 7.*outside the folder"),
-        (comparator() + '.model m filesource (file="x")\n', "line 7.*'filesource' reads a file"),
+        (comparator() + ".options scale=1u\n", "line 7.*scale changes what sizes mean"),
+        (comparator(body=BODY + "x9 com out nowhere\n"), "line 6.*nowhere is defined nowhere"),
+        (comparator(body=BODY + "a1 %v([out]) m\n") + '.model m filesource (file="x")\n', "line 8.*'filesource' reads a file"),
         (comparator(body=BODY + ".model m d_process (process_file=x)\n"), "line 6.*starts a program"),
-        (comparator() + ".subckt latch_macro a b\nr1 a b 1\n.ends\n", "line 7.*built-in block has this name"),
+        (
+            comparator(body=BODY + "x9 com out latch_macro\n") + ".subckt latch_macro a b\nr1 a b 1\n.ends\n",
+            "line 8.*built-in block has this name",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(text, message, write, tmp_path, monkeypatch):
@@ -90,6 +92,95 @@ def test_what_does_not_fit_is_named(text, message, write, tmp_path, monkeypatch)
     with pytest.raises(InputError, match=message):
         load_user_subcircuit(write(text), "comparator")
     assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "note"),
+    [
+        ("My comparator with \u00b5 in its title\n", "", ""),
+        ("", "v1 a 0 1\nx1 a 0 b 0 mycomp\n", "lines 7, 8: left out: elements outside the subcircuit"),
+        ("", ".tran 1n 1u\n.end\nnothing here is read", "line 7: left out: .tran"),
+        ("", ".options reltol=1\n", "line 7: left out: .options"),
+        ("", ".control\nshell touch marker\n.endc\n", "line 8: left out: control block"),
+        ("", "*#shell touch marker\n", "line 7: left out: control block"),
+        ("", '.model m filesource (file="x")\n', "does not use them: 1 models"),
+        ("", ".subckt other a b\nr1 a b {p}\n.ends\n.param p=1\n", "does not use them: other"),
+        ("* sch_path: x.sch\n.GLOBAL GND\n", ".save v(x)\n.print tran v(x)\n.GLOBAL VDD\n", "left out: .global"),
+    ],
+)
+def test_what_is_no_part_of_the_block_is_left_out(before, after, note, write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    alone = load_user_subcircuit(write(comparator()), "comparator")
+    found = load_user_subcircuit(write(before + comparator() + after), "comparator")
+    assert found == alone
+    assert note in " ".join(found.notes)
+    assert not (tmp_path / "marker").exists()
+
+
+def test_what_the_block_needs_comes_along(write):
+    text = (
+        ".param k0=3 k1={k2*2}\n.param k2=4\n.func clip(x) {min(max(x,-lim),lim)}\n.param lim=0.9\n.func other(x) {x}\n"
+        + comparator(body="x1 inp inn n1 amp g={k1}\nd1 n1 com dd\nb2 out com v={clip(v(n1,com))}\n")
+        + ".subckt amp a b y g=1\nb1 y 0 v={g*v(a,b)}\n.ends\n.subckt unused a b\nr1 a b 1\n.ends\n.model dd d\n.model ee d\n"
+    )
+    found = load_user_subcircuit(write(text), "comparator").text
+    for needed in ("k1=", "k2=", "clip(x)", "lim=", ".subckt amp", ".model dd"):
+        assert needed in found
+    for other in (".subckt unused", ".model ee", "other(x)"):
+        assert other not in found
+
+
+def test_the_commented_head_of_an_xschem_top_is_the_subcircuit(write):
+    plain = load_user_subcircuit(write(comparator()), "comparator")
+    text = comparator().replace(".subckt", "**.subckt").replace(".ends mycomp", "**.ends\n.GLOBAL GND\n.end")
+    assert load_user_subcircuit(write(text), "comparator").ports == plain.ports
+
+
+def test_a_global_supply_is_a_port_of_what_uses_it(write):
+    text = (
+        ".subckt mycomp inp inn out com\nx1 inp inn n1 stage w=2\nx2 n1 com out stage\nrx out com 1k\n.ends\n"
+        ".subckt stage a b y w=1\nx1 a b y inner\n.ends\n.subckt inner a b y\nr1 y VDD 1k\nb1 y 0 i={v(a,b)}\n.ends\n.GLOBAL VDD\n"
+    )
+    own = load_user_subcircuit(write(text), "comparator")
+    assert own.ports == ("inp", "inn", "out", "com", "vdd")
+    for line in (".subckt stage a b y vdd w=1", "x1 inp inn n1 vdd stage w=2", ".subckt inner a b y vdd", "x1 a b y vdd inner"):
+        assert line in own.text
+    assert "global net VDD" in " ".join(own.notes)
+
+
+LIBRARY = "* xschem\n.subckt mycomp INP INN OUT COM\nXM1 OUT INP COM COM {} L=0.15 W=1 nf=1\n.ends\n{}\n.end\n"
+
+
+@pytest.mark.parametrize(
+    ("transistor", "line", "asked", "pdk"),
+    [
+        ("sky130_fd_pr__nfet_01v8", ".lib $::SKYWATER/sky130.lib.spice ss", "", "sky130:ss"),
+        ("sky130_fd_pr__nfet_01v8", ".lib '/nowhere/sky130.lib.spice' tt_mm", "", "sky130:tt"),
+        ("sky130_fd_pr__nfet_01v8", "", "sky130:ff", "sky130:ff"),
+        ("nfet_03v3", ".include /x/design.ngspice\n.lib /x/sm141064.ngspice typical", "", "gf180mcu:tt"),
+        ("nfet_03v3", "", "gf180mcu", "gf180mcu:tt"),
+        ("sg13_lv_nmos", ".lib cornerMOSlv.lib mos_ss", "", "ihp-sg13g2:ss"),
+        ("sky130_fd_pr__nfet_01v8", "", "", "pdk='sky130'"),
+        ("nfet_03v3", "", "", "pdk='gf180mcu'"),
+        ("sg13_lv_nmos", "", "", "pdk='ihp-sg13g2'"),
+        ("sky130_fd_pr__nfet_01v8", "", "sky99", "must be one of sky130, gf180mcu, ihp-sg13g2"),
+        ("sky130_fd_pr__nfet_01v8", "", "sky130:hot", "corner"),
+    ],
+)
+def test_the_models_of_a_pdk_are_named_not_read(transistor, line, asked, pdk, write):
+    where = write(LIBRARY.format(transistor, line))
+    wiring = Wiring(pdk=asked)
+    if ":" not in pdk:
+        with pytest.raises(InputError, match=re.escape(pdk)):
+            load_user_subcircuit(where, "comparator", wiring=wiring)
+        return
+    own = load_user_subcircuit(where, "comparator", wiring=wiring)
+    assert own.pdk == pdk
+    assert UserSubcircuit(**{k: tuple(v) if isinstance(v, list) else v for k, v in own.as_dict().items()}) == own
+    if not pdk.startswith("ihp"):
+        return
+    with pytest.raises(ToolkitError, match=r"pip install|ngspice 44"):
+        Blocks(comparator=own).models()
 
 
 @pytest.mark.parametrize("where", ["", "mycomp.cir", ":mycomp", "my.cir:", "my.cir:a b", "nowhere.cir:mycomp"])
@@ -134,7 +225,7 @@ def test_it_works_like_the_built_in_block(write, tmp_path):
 def test_files_elsewhere_with_permission(write, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "m.inc"
     elsewhere.write_text(".model dd d\n")
-    where = write(comparator() + f'.include "{elsewhere}"\n')
+    where = write(comparator(body=BODY + "d1 out com dd\n") + f'.include "{elsewhere}"\n')
     with pytest.raises(InputError, match=r"Permissions\(files=True\)"):
         load_user_subcircuit(where, "comparator")
     assert ".model dd d" in load_user_subcircuit(where, "comparator", Permissions(files=True)).text

@@ -225,7 +225,9 @@ def test_speech_commands_follow_the_official_lists(tmp_path, monkeypatch):
     folder = speech_commands(tmp_path / "v1", np.random.default_rng(1))
     monkeypatch.setenv("NLADC_COSIM_KEYWORDS", str(folder))
     task = build_keywords()
-    assert task.provenance.version == "0.01"
+    assert task.provenance.version == "unknown"
+    assert "in the layout of Google Speech Commands" in task.provenance.source
+    assert task.provenance.account["train, taken"] == 44
     assert task.classes == CLASSES
     assert np.bincount(task.train.labels).tolist() == [4] * 10 + [4, 4]
     for part in (task.validation, task.test):
@@ -244,6 +246,50 @@ def test_speech_commands_follow_the_official_lists(tmp_path, monkeypatch):
     assert (build_keywords(folder, seed=2).train.inputs != task.train.inputs).any()
 
 
+def test_speech_commands_of_other_programs_are_read_and_told(tmp_path):
+    folder = speech_commands(tmp_path / "v1", np.random.default_rng(1))
+    expected = build_keywords(folder)
+    (folder / "yes/0").mkdir()
+    for i in range(2):
+        (folder / f"yes/{i:08x}_nohash_0.wav").rename(folder / f"yes/0/{i:08x}_nohash_0.WAV")
+    for name in ("validation_list.txt", "testing_list.txt"):
+        text = (folder / name).read_text()
+        (folder / name).write_bytes(text.replace("/", "\\").replace("\n", "\r\n").encode())
+    (folder / "no/00000000_nohash_0.wav").write_bytes(wav(np.zeros(44100), 44100))
+    task = build_keywords(folder)
+    assert np.bincount(task.train.labels).tolist() == np.bincount(expected.train.labels).tolist()
+    assert "1 recordings silent all through. 1 recordings brought from 44100 to 16000 Hz." in task.provenance.notes
+    (folder / "testing_list.txt").write_text("")
+    with pytest.raises(InputError, match=r"testing_list\.txt: is empty"):
+        build_keywords(folder)
+
+
+def test_a_keyword_without_training_data_is_an_error(tmp_path):
+    folder = speech_commands(tmp_path / "v1", np.random.default_rng(1))
+    for i in range(4):
+        (folder / f"stop/{i:08x}_nohash_0.wav").unlink()
+    with pytest.raises(InputError, match="no training data of keyword 'stop'"):
+        build_keywords(folder)
+
+
+def test_the_test_set_of_twelve_folders_is_a_task_without_training(tmp_path, monkeypatch):
+    monkeypatch.setenv("NLADC_COSIM_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(1)
+    for word in (*KEYWORDS, "_silence_", "_unknown_"):
+        (tmp_path / "set" / word).mkdir(parents=True)
+        for i in range(2):
+            (tmp_path / "set" / word / f"{i}_nohash_0.wav").write_bytes(wav(tone(0.9, 16000, rng), 16000))
+    task = get_task("keywords-test", tmp_path / "set")
+    assert task.train is None
+    assert task.counts() == {"test": dict.fromkeys(CLASSES, 2)}
+    assert task.provenance.version == "unknown"
+    assert "2 silence" in task.provenance.notes
+    again = load_task("keywords-test")
+    assert again.sha256 == task.sha256
+    with pytest.raises(ToolkitError, match="is a test set alone, without training data"):
+        build_keywords(tmp_path / "set")
+
+
 def test_incomplete_speech_commands_say_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.delenv("NLADC_COSIM_KEYWORDS", raising=False)
     with pytest.raises(ToolkitError, match=r"its data cannot be fetched; unpack speech_commands_v0\.01"):
@@ -252,7 +298,7 @@ def test_incomplete_speech_commands_say_what_is_missing(tmp_path, monkeypatch):
     with pytest.raises(ToolkitError, match="has no _background_noise_; unpack"):
         build_keywords(folder)
     (folder / "_background_noise_").mkdir()
-    with pytest.raises(ToolkitError, match=r"_background_noise_ holds no \.wav file"):
+    with pytest.raises(ToolkitError, match="_background_noise_ holds no recording"):
         build_keywords(folder)
     (folder / "_background_noise_/n.wav").write_bytes(wav(np.zeros(20000), 16000))
     broken = folder / "yes/00000001_nohash_0.wav"
