@@ -68,7 +68,8 @@ class ValidationSource(IntEnum):
 class ChipSource(IntEnum):
     """Error sources of a network's chip."""
 
-    RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD, OFFSET, DELAY, OPAMP, SHARED, STATE_SHARED = range(13)
+    RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD, OFFSET, DELAY, OPAMP, TRIM = range(12)
+    SHARED, STATE_SHARED = 12, 13
 
 
 class LoopSource(IntEnum):

@@ -101,10 +101,13 @@ class RampDraw:
     def apply(self, x: np.ndarray, chip: int = 0, noise: np.ndarray | None = None) -> np.ndarray:
         """Outputs of one chip's converters for inputs ``x`` (..., columns), input units; shape of x.
 
-        ``noise``, standard normal and of x's shape, is one number n a conversion: level k counts if ``x > T_k + n sigma_k``.
+        ``noise``, standard normal and of x's shape, is one number n a conversion: level k counts if ``x > T_k + n sigma_k``. An
+        input that is NaN has no code: its output is NaN.
         """
         levels, sigma = self.rising(chip)
         seen = np.asarray(x, float) - self.column_offset[chip]
         if noise is None:
-            return self.values[np.searchsorted(levels, seen, side="left")]
-        return self.values[np.sum(seen[..., None] > levels + np.asarray(noise)[..., None] * sigma, axis=-1)]
+            passed = np.searchsorted(levels, seen, side="left")
+        else:
+            passed = np.sum(seen[..., None] > levels + np.asarray(noise)[..., None] * sigma, axis=-1)
+        return np.where(np.isnan(seen), np.nan, self.values[passed])

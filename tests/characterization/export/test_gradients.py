@@ -49,14 +49,75 @@ def test_torch_gradients_go_straight_through(model, draw, x):
     np.testing.assert_allclose(tensor.grad.numpy(), expit(x) * expit(-x), atol=1e-5)
 
 
-def test_a_torch_module_survives_its_state_dict(model, draw, x):
+def test_chips_stay_where_they_are_when_weights_are_loaded(model, draw, x):
     torch = pytest.importorskip("torch")
     from characterization.export.torch_module import RampActivation
 
-    a, b = RampActivation(model, draw, 0), RampActivation(model, draw, 2)
-    b.load_state_dict(a.state_dict())
-    np.testing.assert_array_equal(a(torch.tensor(x)).numpy(), b(torch.tensor(x)).numpy())
-    assert list(a.parameters()) == []
+    def net(chip):
+        return torch.nn.Sequential(torch.nn.Linear(5, 5), RampActivation(model, draw, chip)).double()
+
+    trained = net(0)
+    saved = trained.state_dict()
+    assert list(saved) == ["0.weight", "0.bias"]
+    # Files of before hold the chip's numbers as well.
+    saved["1.levels"] = trained[1].levels.clone()
+    tensor = torch.tensor(x)
+    with torch.no_grad():
+        for chip in range(3):
+            other = net(chip)
+            other.load_state_dict(dict(saved))
+            np.testing.assert_array_equal(other(tensor).numpy(), draw.apply(trained[0](tensor).numpy(), chip))
+    assert list(RampActivation(model, draw).parameters()) == []
+
+
+@pytest.mark.parametrize("kind", ["half", "bfloat16", "float"])
+def test_half_precision_keeps_codes_and_slopes(model, draw, x, kind):
+    torch = pytest.importorskip("torch")
+    from characterization.export.torch_module import RampActivation
+
+    module = getattr(torch.nn.Sequential(RampActivation(model, draw, 1)), kind)()
+    dtype = {"half": torch.float16, "bfloat16": torch.bfloat16, "float": torch.float32}[kind]
+    tensor = torch.tensor(x).to(dtype).requires_grad_()
+    y = module(tensor)
+    exact = tensor.detach().double().numpy()
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y.detach().double().numpy(), torch.tensor(draw.apply(exact, 1)).to(dtype).double().numpy())
+    slope = torch.autograd.grad(y.sum(), tensor)[0].double().numpy()
+    np.testing.assert_allclose(slope, expit(exact) * expit(-exact), rtol=0.01, atol=1e-3)
+
+
+def test_nan_has_no_code_and_whole_numbers_are_inputs(model, draw):
+    expected = np.array([[np.nan, 0.0, 1.0, 2.0, -3.0]])
+    values = draw.apply(expected)
+    assert np.isnan(values).tolist() == [[True, False, False, False, False]]
+    np.testing.assert_array_equal(draw.apply(expected, noise=np.zeros((1, 5))), values)
+    torch = pytest.importorskip("torch")
+    from characterization.export.torch_module import RampActivation
+
+    module = RampActivation(model, draw)
+    np.testing.assert_array_equal(module(torch.tensor(expected)).numpy(), values)
+    whole = module(torch.tensor([[0, 0, 1, 2, -3]]))
+    assert whole.dtype == torch.get_default_dtype()
+    np.testing.assert_allclose(whole.numpy()[:, 1:], values[:, 1:], rtol=1e-6)
+    tensor = torch.tensor(expected, requires_grad=True)
+    module(tensor).nansum().backward()
+    assert np.isfinite(tensor.grad.numpy()[:, 1:]).all()
+
+
+def test_torch_maps_over_batches_and_writes_the_staircase_as_onnx(model, draw, x, tmp_path):
+    torch = pytest.importorskip("torch")
+    from characterization.export.torch_module import RampActivation
+
+    module, tensor = RampActivation(model, draw), torch.tensor(x)
+    slopes = torch.func.vmap(torch.func.grad(lambda v: module(v).sum()))(tensor)
+    np.testing.assert_allclose(slopes.numpy(), expit(x) * expit(-x), atol=1e-5)
+    np.testing.assert_array_equal(torch.func.vmap(module)(tensor.reshape(8, 5, 5)).numpy(), draw.apply(x.reshape(8, 5, 5)))
+    pytest.importorskip("onnx")
+    from onnx.reference import ReferenceEvaluator
+
+    torch.onnx.export(module, (tensor.float(),), tmp_path / "ramp.onnx", dynamo=False, input_names=["x"])
+    (found,) = ReferenceEvaluator(str(tmp_path / "ramp.onnx")).run(None, {"x": x.astype(np.float32)})
+    np.testing.assert_allclose(found, draw.apply(x.astype(np.float32)), rtol=1e-6)
 
 
 def test_torch_refuses_other_columns_and_chips(model, draw):
@@ -90,6 +151,20 @@ def test_jax_gradients_go_straight_through(jax, model, draw, x):
     f = ramp_function(model, draw)
     gradient = jax.grad(lambda v: f(v).sum())(x)
     np.testing.assert_allclose(np.asarray(gradient), expit(x) * expit(-x), atol=1e-5)
+
+
+def test_jax_maps_keeps_half_and_knows_nan_and_whole_numbers(jax, model, draw, x):
+    from characterization.export.jax_function import ramp_function
+
+    jnp = jax.numpy
+    f = ramp_function(model, draw, 1)
+    np.testing.assert_array_equal(jax.vmap(f)(x.reshape(8, 5, 5)), draw.apply(x.reshape(8, 5, 5), 1))
+    np.testing.assert_allclose(jax.vmap(jax.grad(lambda v: f(v).sum()))(x), expit(x) * expit(-x), atol=1e-5)
+    assert np.isnan(np.asarray(f(np.full((1, 5), np.nan)))).all()
+    np.testing.assert_array_equal(f(np.array([[0, 0, 1, 2, -3]])), draw.apply(np.array([[0, 0, 1, 2, -3]]), 1))
+    half = jnp.asarray(x, jnp.bfloat16)
+    assert f(half).dtype == jnp.bfloat16
+    assert jax.grad(lambda v: f(v).sum())(half).dtype == jnp.bfloat16
 
 
 def test_jax_refuses_other_columns_and_chips(jax, model, draw):
