@@ -421,8 +421,9 @@ class Hardware:
         ramps = [r for r in (self.ramps or {}).values() if r is not None]
         adc = self.adc is not None and (self.adc.offset_sigma > 0 or self.adc.noise_sigma > 0)
         drawn = any(r.random if isinstance(r, CircuitRamp) else isinstance(r, RampModel) or r.noisy for r in ramps)
-        offsets = self.integrators is not None and (self.integrators.offset > 0 or self.integrators.offset_noise > 0)
-        return drawn or adc or offsets or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
+        i = self.integrators
+        op_amps = i is not None and any((i.offset, i.offset_noise, i.opamp_noise, i.heat))
+        return drawn or adc or op_amps or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
 
     def drawn_chips(self) -> int | None:
         """Number of chips that the given draws describe; None if any number can be drawn.
