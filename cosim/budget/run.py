@@ -203,6 +203,9 @@ def _command(settings: BudgetSettings) -> str:
         value = getattr(settings, name)
         if field.is_required() or name == "amounts" or value == field.default:
             continue
+        if name == "autozero":
+            line += " --no-auto-zero"
+            continue
         line += f" --{name.replace('_', '-')} {value}"
     return line + "".join(f" --set {name}={value:g}" for name, value in settings.amounts.items())
 

@@ -97,7 +97,7 @@ SOURCES: tuple[ErrorSource, ...] = (
            "transistor-level integrator, docs/compact_models.md", False),
     ErrorSource("integrator_offset", "integrator offset", "mV", 1e3,
            "rms at a column's summing node: what auto-zero leaves, or the op-amps' offsets without it",
-           "SKY130 op-amp and auto-zeroed integrator, foundry mismatch, `cosim study autozero`", True),
+           "SKY130 op-amp and auto-zeroed integrator, foundry mismatch, `measure_autozero`", True),
     ErrorSource("ramp_offset", "ramp op-amp offset", "mV", 1e3, "sigma of the op-amp of a ramp, which calibration has seen",
            "SKY130 OTA, foundry mismatch, `cosim blocks`", True),
     ErrorSource("comparator_offset", "comparator offset", "mV", 1e3, "sigma from column to column",
