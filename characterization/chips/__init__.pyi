@@ -32,7 +32,9 @@ from .sampling import (
     stuck_cells as stuck_cells,
 )
 from .transitions import (
+    RESOLUTION as RESOLUTION,
     SPAN as SPAN,
+    WIDE_SPAN as WIDE_SPAN,
     Measured as Measured,
     measure as measure,
     probe_span as probe_span,
