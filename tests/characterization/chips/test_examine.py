@@ -77,7 +77,7 @@ def test_swapped_inputs_of_an_opamp(load):
     with pytest.raises(SimulationError, match="its inputs are swapped"):
         examine(RampPlan("sigmoid", 2, opamp=load(text, "opamp")))
     _, warnings = examine(RampPlan("sigmoid", 2, opamp=load(text, "opamp", "inp=inn,inn=inp")))
-    assert any("GBW 136" in line for line in warnings)
+    assert any("programmed by 2 nominal transients" in line for line in warnings)
     with pytest.raises(SimulationError, match="does not follow its inputs"):
         examine(RampPlan("sigmoid", 2, opamp=load(HEAD + "r1 inp inn 1k\nr2 out com 1k\n.ends\n", "opamp")))
 
@@ -100,14 +100,14 @@ def test_memory_is_measured_right(load):
 @pytest.mark.slow
 def test_memory_that_no_level_describes_is_refused(load):
     with pytest.raises(SimulationError, match=r"remembers earlier steps: .*longer clock period"):
-        examine(RampPlan("sigmoid", 3, comparator=load(slow(40e-9))))
+        examine(RampPlan("sigmoid", 3, comparator=load(slow(36e-9))))
 
 
 def test_held_levels_of_a_fast_comparator_are_the_sampled_ones():
     plan = RampPlan("sigmoid", 3)
     chips = nominal_chips(plan, 2)
     a, b = (measure(plan.converter, chips, held=h).volts for h in (False, True))
-    np.testing.assert_allclose(a, b, atol=5e-6)
+    np.testing.assert_allclose(a, b, atol=1.5e-4)
 
 
 def test_a_run_keeps_what_its_reader_must_know(load, tmp_path):
