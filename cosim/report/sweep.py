@@ -31,7 +31,7 @@ def draw_curves(table: pd.DataFrame, names: Sequence[str]) -> Figure:
         colour = colormaps["viridis"](0.85 * i / max(len(groups) - 1, 1))
         axis.errorbar(rows[first], rows["mean"], yerr=error, fmt="o-", color=colour, capsize=2, label=label)
     axis.axhline(table["float"].iloc[0], color=IDEAL, linestyle="--", linewidth=1, label="float")
-    axis.set(xlabel=first, ylabel=table["metric"].iloc[0])
+    axis.set(xlabel=first, ylabel=table["metric"].iloc[0], xticks=sorted(set(table[first])))
     axis.legend(frameon=False, fontsize=8)
     return figure
 
