@@ -68,7 +68,7 @@ class ValidationSource(IntEnum):
 class ChipSource(IntEnum):
     """Error sources of a network's chip."""
 
-    RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD, OFFSET, DELAY, OPAMP = range(11)
+    RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD, OFFSET, DELAY, OPAMP, TRIM = range(12)
 
 
 class LoopSource(IntEnum):

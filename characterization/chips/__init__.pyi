@@ -24,6 +24,9 @@ from .examine import (
     check_sides as check_sides,
     examine as examine,
 )
+from .program_from_spice import (
+    program_from_spice as program_from_spice,
+)
 from .recalibrate import (
     POINT as POINT,
 )
@@ -32,7 +35,9 @@ from .sampling import (
     stuck_cells as stuck_cells,
 )
 from .transitions import (
+    RESOLUTION as RESOLUTION,
     SPAN as SPAN,
+    WIDE_SPAN as WIDE_SPAN,
     Measured as Measured,
     measure as measure,
     probe_span as probe_span,

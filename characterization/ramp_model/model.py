@@ -198,24 +198,26 @@ class RampModel(BaseModel):
         """Transition levels of ``n`` new chips, shape (n, levels), input units."""
         return (self.after if calibrated else self.before).sample(n, rng)
 
-    def sample(self, n_chips: int, n_columns: int, rng: np.random.Generator, *, calibrated: bool = True) -> RampDraw:
+    def sample(
+        self, n_chips: int, n_columns: int, rng: np.random.Generator, *, calibrated: bool = True, trim: bool = True
+    ) -> RampDraw:
         """Draws chips with ``n_columns`` columns each.
 
         A column's offset is relative to the comparator that calibrated the ramp, which has one of its own; of a plan with
-        calibration ``per-column`` it is what the column's trimming cells leave of that. Levels before
+        calibration ``per-column`` it is what the column's trimming cells leave of that, unless ``trim`` is False. Levels before
         calibration hold the offset of the comparator that measured them: the columns have theirs in its place. Chip i
         does not depend on how many chips are drawn.
         """
         distribution = self.after if calibrated else self.before
         # One row of normal numbers a chip: a chip's row is the same however many follow.
         plan, first = self.ramp_plan, distribution.normals
-        trim = TRIM_NUMBERS * n_columns if calibrated and plan.column_trim_reach else 0
-        z = rng.standard_normal((n_chips, first + n_columns + 1 + trim))
+        trimming = TRIM_NUMBERS * n_columns if trim and calibrated and plan.column_trim_reach else 0
+        z = rng.standard_normal((n_chips, first + n_columns + 1 + trimming))
         levels = distribution.draw(z[:, :first])
         offsets = self.comparator_offset.value * z[:, first : first + n_columns + 1]
         if calibrated:
             offsets = offsets[:, 1:] - offsets[:, :1]
-            if trim:
+            if trimming:
                 from scipy.special import ndtr
 
                 uniform = ndtr(z[:, first + n_columns + 1 :]).reshape(n_chips, n_columns, TRIM_NUMBERS)

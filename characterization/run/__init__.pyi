@@ -16,6 +16,10 @@ from .montecarlo import (
 from .progress import (
     CHUNK_SAMPLES as CHUNK_SAMPLES,
 )
+from .reproduction import (
+    Reproduction as Reproduction,
+    reproduce as reproduce,
+)
 from .rows import (
     measured_rows as measured_rows,
 )

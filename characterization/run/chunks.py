@@ -255,6 +255,15 @@ class ChunkStore:
         if held:
             yield pa.concat_tables(waiting)
 
+    def sample(self, index: Index, number: int) -> pa.Table:
+        """The row of one stored sample; `ToolkitError` if its chunk was damaged since `scan`."""
+        name = index.chunk[number // self.batch]
+        try:
+            rows, _ = self._cached(name)
+        except _Damaged as e:
+            raise ToolkitError(f"{self.where}/{name}: {e}; run the same command again, it is simulated anew") from None
+        return rows.slice(int(np.searchsorted(rows["sample"].to_numpy(), number)), 1)
+
     def _read(self, name: str) -> tuple[pa.Table, int]:
         """A chunk whose checksum holds, and its size."""
 

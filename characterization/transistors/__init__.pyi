@@ -1,3 +1,7 @@
+from .autozero import (
+    AutozeroFigures as AutozeroFigures,
+    measure_autozero as measure_autozero,
+)
 from .blocks import (
     EXTREMES as EXTREMES,
     measure_blocks as measure_blocks,

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from characterization.plan import RampPlan, Variation
+from characterization.plan import CALIBRATIONS, TRIM_SIGMAS, RampPlan, Variation
 from cosim.chip import (
     Arrays,
     Chip,
@@ -33,16 +33,16 @@ from cosim.chip import (
 from cosim.network import Network
 from netlists.array import COMPENSATIONS, Pwm
 from netlists.checks import Bits, Choice, Count, Seed, checked
-from netlists.converter import charge_capacitance
+from netlists.converter import AutoZero, charge_capacitance
 from netlists.ramp import RampProgram
-from netlists.technology import DeviceProfile, RampCircuit
+from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
 from .device_errors import budget_profile
 from .sources import RELAXED, SOURCES, Amounts, check_amounts, default_amounts, source
 
 ARRAY_SOURCES = {"programming", "relaxation", "read_noise", "iv_curvature", "access", "ir_drop", "stuck"}
 """Sources that need cells."""
-LOAD_SOURCES = {"integrator_gain", "integrator_settling"}
+LOAD_SOURCES = {"integrator_gain", "integrator_settling", "integrator_offset"}
 """Sources that need to know what loads an integrator."""
 _HELD = 1024
 """Matrices of chips that are kept: most sets of sources differ in something else."""
@@ -69,6 +69,10 @@ class ChipBuilder:
         Size of an array in cells; None: as large as the matrix.
     compensate : {"none", "mean", "wires"}
         What makes good the loss in the wires (`cosim.chip.Arrays`).
+    autozero : AutoZero or None
+        Of the columns' integrators; it says what ``integrator_offset`` is made of.
+    calibration : str
+        Of the ramps, or of every column (`characterization.plan.CALIBRATIONS`).
     bias_rows : int
         Rows that share the bias of a matrix.
     """
@@ -82,6 +86,8 @@ class ChipBuilder:
     array_rows: Count | None = 64
     array_columns: Count | None = 64
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
+    autozero: AutoZero | None = field(default_factory=AutoZero)
+    calibration: Annotated[str, Choice(CALIBRATIONS)] = "one-point"
     bias_rows: Count = 1
 
     @cached_property
@@ -105,7 +111,7 @@ class ChipBuilder:
         An op-amp that is too slow, or has too little gain, for the mean column of a group cannot be made good by C_f: `Tile`
         refuses a C_f below a tenth of the charge capacitance; a mean column that leaks e-fold is taken as the end of the other.
         """
-        if not name.startswith("integrator_") or name == "integrator_leak":
+        if name not in ("integrator_gain", "integrator_settling"):
             return source(name).largest
         ends = []
         for at in matrix_places(self.network, PwmInputs(None)):
@@ -129,12 +135,15 @@ class ChipBuilder:
         return Hardware(
             ramps={a: self._ramp(a, on) for a in converted_columns(self.network)},
             arrays=self._arrays(on) if loaded or on.keys() & ARRAY_SOURCES else None,
-            integrators=Integrators(on.get("integrator_settling", 0.0), on.get("integrator_gain", 0.0), self.circuit, self.pwm)
-            if loaded
-            else None,
+            integrators=self._integrators(on) if loaded else None,
             # Rows are driven by pulses of the same ranges whether their widths are rounded or not.
             pwm=PwmInputs(int(bits) if bits else None),
         )
+
+    def _integrators(self, on: Amounts) -> Integrators:
+        slow = {"settling": on.get("integrator_settling", 0.0), "inverse_gain": on.get("integrator_gain", 0.0)}
+        op_amps = Integrators.measured(self.autozero, self.circuit, pwm=self.pwm, **slow)
+        return op_amps.with_offset_rms(on.get("integrator_offset", 0.0))
 
     def _profile(self, on: Amounts) -> DeviceProfile:
         return budget_profile(self.profile, on)
@@ -146,9 +155,19 @@ class ChipBuilder:
             comparator_offset=on.get("comparator_offset", 0.0),
             comparator_noise=on.get("comparator_noise", 0.0),
         )
-        bits = int(on.get("ramp_bits", self.bits))
+        plan = RampPlan(
+            activation,
+            int(on.get("ramp_bits", self.bits)),
+            profile=self._profile(on),
+            circuit=self.circuit,
+            variation=variation,
+            seed=self.seed,
+            calibration=self.calibration,
+            # The same cells whichever sources are on.
+            trim_reach=TRIM_SIGMAS * math.sqrt(2) * MEASURED_STATISTICS["comparator_offset_sigma"],
+        )
         return CircuitRamp(
-            RampPlan(activation, bits, profile=self._profile(on), circuit=self.circuit, variation=variation, seed=self.seed),
+            plan,
             curvature=on.get("iv_curvature", 0.0),
             access=on.get("access", 0.0),
             drift_time=RELAXED if on.get("relaxation") else None,
@@ -208,7 +227,7 @@ def whole_chip(
     amounts : mapping or None
         Amounts in place of the defaults, SI units; 0 leaves a source out.
     **arrays
-        ``array_rows``, ``array_columns``, ``compensate``, ``bias_rows`` of `ChipBuilder`.
+        ``array_rows``, ``array_columns``, ``compensate``, ``bias_rows``, ``autozero``, ``calibration`` of `ChipBuilder`.
 
     Raises
     ------
@@ -223,6 +242,7 @@ def whole_chip(
     (0.5, 4)
     """
     circuit = RampCircuit()
-    found = default_amounts(profile, circuit, bits, pwm_bits) | dict(amounts or {})
+    stored = {"autozero": arrays["autozero"]} if "autozero" in arrays else {}
+    found = default_amounts(profile, circuit, bits, pwm_bits, **stored) | dict(amounts or {})
     check_amounts(found, profile)
     return ChipBuilder(network, profile, bits, 0, circuit, **arrays).hardware(found)

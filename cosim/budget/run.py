@@ -15,6 +15,7 @@ from cosim.chip import describe_wire_losses, saturation, wire_losses
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
+from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.files import sha256_of
 from netlists.technology import RampCircuit, load_profile
@@ -47,7 +48,8 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     task = load_task(settings.task)
     notes = network.check_data(task)
     profile, circuit = load_profile(settings.profile), RampCircuit()
-    amounts = default_amounts(profile, circuit, settings.bits) | settings.amounts
+    autozero = AutoZero() if settings.autozero else None
+    amounts = default_amounts(profile, circuit, settings.bits, autozero=autozero) | settings.amounts
     check_amounts(amounts, profile)
     builder = ChipBuilder(
         network,
@@ -58,6 +60,8 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
         array_rows=settings.array_rows or None,
         array_columns=settings.array_columns or None,
         compensate=settings.compensate,
+        autozero=autozero,
+        calibration=settings.calibration,
         bias_rows=settings.bias_rows,
     )
     if (bits := amounts["ramp_bits"]) not in (0, settings.bits):
@@ -198,6 +202,9 @@ def _command(settings: BudgetSettings) -> str:
     for name, field in BudgetSettings.model_fields.items():
         value = getattr(settings, name)
         if field.is_required() or name == "amounts" or value == field.default:
+            continue
+        if name == "autozero":
+            line += " --no-auto-zero"
             continue
         line += f" --{name.replace('_', '-')} {value}"
     return line + "".join(f" --set {name}={value:g}" for name, value in settings.amounts.items())

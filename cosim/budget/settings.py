@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from characterization.plan import CALIBRATIONS
 from cosim.report import StudySettings
 from netlists.array import COMPENSATIONS
 
@@ -27,6 +28,10 @@ class BudgetSettings(StudySettings):
     array_columns: int = Field(default=64, ge=0, description="cells along a row of an array, as array_rows")
     compensate: Literal[COMPENSATIONS] = Field(  # type: ignore[valid-type]
         default="mean", description="what makes good the loss in the wires: nothing, one gain a matrix, or targets of the cells"
+    )
+    autozero: bool = Field(default=True, description="op-amps of the columns store their offsets, which else integrate")
+    calibration: Literal[CALIBRATIONS] = Field(  # type: ignore[valid-type]
+        default="one-point", description="of the ramps; per-column: of every column too"
     )
     bias_rows: int = Field(default=1, ge=1, le=64, description="rows that share the bias of a matrix")
     amounts: dict[str, float] = Field(

@@ -13,12 +13,15 @@ from functools import cache
 
 import numpy as np
 
+from cosim.chip import Integrators
+from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile, memristor
 
 Amounts = Mapping[str, float]
 """Amount of each source that is on, by its name."""
 
+_AUTOZERO = AutoZero()
 RELAXED = 3600.0
 """Seconds after programming at which relaxation is taken."""
 RELAXING_PROFILE = "hfox-wan-1-40"
@@ -92,6 +95,9 @@ SOURCES: tuple[ErrorSource, ...] = (
            "SKY130 OTA, `cosim blocks`", False),
     ErrorSource("integrator_leak", "integrator leak", "1/s", 1.0, "decay of the held V_mac",
            "transistor-level integrator, docs/compact_models.md", False),
+    ErrorSource("integrator_offset", "integrator offset", "mV", 1e3,
+           "rms at a column's summing node: what auto-zero leaves, or the op-amps' offsets without it",
+           "SKY130 op-amp and auto-zeroed integrator, foundry mismatch, `measure_autozero`", True),
     ErrorSource("ramp_offset", "ramp op-amp offset", "mV", 1e3, "sigma of the op-amp of a ramp, which calibration has seen",
            "SKY130 OTA, foundry mismatch, `cosim blocks`", True),
     ErrorSource("comparator_offset", "comparator offset", "mV", 1e3, "sigma from column to column",
@@ -108,7 +114,7 @@ NAMES = tuple(s.name for s in SOURCES)
 GROUPS: dict[str, tuple[str, ...]] = {
     "memristors": ("programming", "relaxation", "read_noise", "iv_curvature", "stuck"),
     "array": ("access", "ir_drop"),
-    "integrator": ("integrator_gain", "integrator_settling", "integrator_leak", "ramp_offset"),
+    "integrator": ("integrator_gain", "integrator_settling", "integrator_leak", "integrator_offset", "ramp_offset"),
     "comparator": ("comparator_offset", "comparator_noise", "comparator_delay"),
     "resolution": ("pwm_bits", "ramp_bits"),
 }
@@ -129,7 +135,9 @@ def source(name: str) -> ErrorSource:
     raise InputError(f"source {name!r}: unknown; the sources are {', '.join(NAMES)}")
 
 
-def default_amounts(profile: DeviceProfile, circuit: RampCircuit, bits: int, pwm_bits: int = 5) -> dict[str, float]:
+def default_amounts(
+    profile: DeviceProfile, circuit: RampCircuit, bits: int, pwm_bits: int = 5, *, autozero: AutoZero | None = _AUTOZERO
+) -> dict[str, float]:
     """Amount of every source; 0 for one that the device profile has no figure of."""
     return {
         "programming": profile.program_sigma,
@@ -142,6 +150,7 @@ def default_amounts(profile: DeviceProfile, circuit: RampCircuit, bits: int, pwm
         "integrator_gain": 1 / circuit.a0,
         "integrator_settling": 1 / (2 * math.pi * circuit.gbw),
         "integrator_leak": SKY130_LEAK,
+        "integrator_offset": Integrators.measured(autozero, circuit).offset_rms,
         "ramp_offset": MEASURED_STATISTICS["opamp_offset_sigma"],
         "comparator_offset": MEASURED_STATISTICS["comparator_offset_sigma"],
         "comparator_noise": MEASURED_STATISTICS["comparator_noise_sigma"],

@@ -53,6 +53,14 @@ def column_gains(
     return gain
 
 
+def offset_rise(load: np.ndarray, charge_capacitance: float, window: float) -> np.ndarray:
+    """What an offset at the summing node is at the output, times itself: ``1 + S T / C``, shape (columns,).
+
+    Parameters as for `column_gains`. The op-amp drives ``v_os S`` into the column while the hold switch is closed.
+    """
+    return 1 + load * window / charge_capacitance
+
+
 def leaked_levels(levels: np.ndarray, program: RampProgram, circuit: RampCircuit, rate: float) -> np.ndarray:
     """Levels (thresholds,) as the pre-activation sees them that a column held at the conversion's start.
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from characterization.chips import POINT, TRIM_NUMBERS, error_at, trimmed
+from characterization.plan import RampPlan
 from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import ChipSource, chip_ramp_stream, chip_sequence
 from cosim.network import Network
@@ -23,7 +25,7 @@ from .circuit_ramps import CircuitRamp
 from .column_effects import late_columns
 from .converters import NO_KEYS, Converters
 from .hardware import Hardware, LinearAdc, quantized_activation
-from .mapping import MatrixPlace, cell_places, converted_columns, integrator_gains, matrix_places
+from .mapping import MatrixPlace, cell_places, converted_columns, integrator_gains, integrator_shifts, matrix_places
 from .units import ConvertedColumns, Exact, UnquantizedColumns
 from .weights import EffectiveWeights, effective_weights, row_blocks
 
@@ -207,10 +209,11 @@ class DrawnParts(ChipParts):
     def _unquantized_noise(self, at: MatrixPlace) -> np.ndarray:
         """Rms noise of decisions by ramps without steps, whose converters have none, shape (columns,), units."""
         out = np.zeros(at.matrix.shape[1])
+        _, stored = integrator_shifts(at, self.hardware, out)
         for columns, gate in at.gates:
             ramp = self._ramps.circuits.get(gate.activation)
             if ramp is not None and not ramp.quantized:
-                out[columns] = gate.full_scale * np.sqrt(np.mean(ramp.noise_sigma**2))
+                out[columns] = gate.full_scale * np.hypot(np.sqrt(np.mean(ramp.noise_sigma**2)), stored[columns])
         if np.any(out) and not at.matrix.bias:
             raise InputError(f"quantized=False: matrix {at.key} has no bias whose row could carry the noise; leave the noise away")
         return out
@@ -246,9 +249,11 @@ class DrawnParts(ChipParts):
                 units.append(ConvertedColumns(columns, Converters.join([b for _, b in run], keys[-(-columns.start // 2) :])))
                 run.clear()
 
-        own = self._column_shifts(at)
+        own, noise = self._column_shifts(at)
+        trim = self._rng(at, ChipSource.TRIM).uniform(size=(len(own), TRIM_NUMBERS))
         for columns, gate in at.gates:
-            bank = self._gate(gate, columns, own[columns], offsets, rng)
+            shifted = OwnColumns(columns, own[columns], noise[columns], trim[columns])
+            bank = self._gate(gate, shifted, offsets, rng)
             if isinstance(bank, Exact):
                 flush()
                 units.append(bank)
@@ -277,7 +282,8 @@ class DrawnParts(ChipParts):
             if (circuit := self._ramps.circuits.get(activation)) is not None:
                 normal = np.random.default_rng(self._sequence(place, ChipSource.OFFSET, 0)).standard_normal(width)
                 own = column_offsets(circuit, normal) / circuit.volts_per_unit
-            bank = self._ramp(gate, slice(0, width), own, rng)
+            trim = np.random.default_rng(self._sequence(place, ChipSource.TRIM, 0)).uniform(size=(width, TRIM_NUMBERS))
+            bank = self._ramp(gate, OwnColumns(slice(0, width), own, np.zeros(width), trim), rng)
             if isinstance(bank, Exact):
                 return None
             return Converters.join([bank], keys)
@@ -294,51 +300,64 @@ class DrawnParts(ChipParts):
             return False
         return len(row_blocks(len(at.weights), arrays)) > 1
 
-    def _column_shifts(self, at: MatrixPlace) -> np.ndarray:
-        """How much higher than its ramp's levels each column's are by its comparator, shape (columns,), the ramp's units."""
+    def _column_shifts(self, at: MatrixPlace) -> tuple[np.ndarray, np.ndarray]:
+        """How much higher than its ramp's levels each column's are, and its integrator's rms noise, (columns,), the ramp's units.
+
+        The shift is the comparator's, and less what the integrator's offset adds to the pre-activation. Comparators of ramps that
+        are no circuits are drawn with these.
+        """
         out = np.zeros(at.matrix.shape[1])
+        if self.hardware.adc is not None:
+            return out, out
+        added, noise = integrator_shifts(at, self.hardware, self._rng(at, ChipSource.OPAMP).standard_normal(len(out)))
+        out -= added
         if not self._ramps.circuits:
-            return out
+            return out, noise
         normal, late = self._rng(at, ChipSource.OFFSET).standard_normal(len(out)), self._rng(at, ChipSource.DELAY)
         for (activation, _), columns in at.ramp_groups.items():
             ramp = self._ramps.circuits.get(activation)
             if ramp is None:
                 continue
-            out[columns] = column_offsets(ramp, normal[columns]) / ramp.volts_per_unit
+            out[columns] += column_offsets(ramp, normal[columns]) / ramp.volts_per_unit
             if ramp.delay:
                 out[columns] -= late_columns(ramp.plan.program(), ramp.plan.circuit, ramp.delay, len(columns), late)
-        return out
+        return out, noise
 
-    def _gate(
-        self, gate: Gate, columns: slice, own: np.ndarray, offsets: np.random.Generator, rng: np.random.Generator
-    ) -> Converters | Exact:
+    def _gate(self, gate: Gate, own: OwnColumns, offsets: np.random.Generator, rng: np.random.Generator) -> Converters | Exact:
         """Converters of a gate; a linear converter's code addresses a table of its activation."""
         adc = self.hardware.adc
         if adc is None:
-            return self._ramp(gate, columns, own, rng)
+            return self._ramp(gate, own, rng)
         s = gate.full_scale
         values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
-        return self._linear(adc, len(own), offsets, rng, values, NO_KEYS)
+        return self._linear(adc, len(own.shift), offsets, rng, values, NO_KEYS)
 
-    def _ramp(self, gate: Gate, columns: slice, own: np.ndarray, rng: np.random.Generator) -> Converters | Exact:
-        """Converters of a ramp, or what stands for them where it has no steps or is not there; ``own`` are a circuit's shifts."""
+    def _ramp(self, gate: Gate, own: OwnColumns, rng: np.random.Generator) -> Converters | Exact:
+        """Converters of a ramp, or what stands for them where it has no steps or is not there."""
         s = gate.full_scale
         if (circuit := self._ramps.circuits.get(gate.activation)) is not None:
             program = circuit.plan.program()
             # A level below an earlier one never decides.
             rising = np.maximum.accumulate(self._ramps.levels(gate.activation))
-            levels = rising + own[:, None]
+            levels = own.trimmed(rising + own.shift[:, None], circuit.plan)
             if not circuit.quantized:
-                return UnquantizedColumns.through(columns, gate, s * levels, s * program.x, self.dtype)
-            levels = self._with_noise(levels, rising, rng)
-            return Converters.build(s * levels, s * circuit.noise_sigma, s * program.values, NO_KEYS, self.dtype)
-        taken = self._ramps.take(gate.activation, len(own))
+                return UnquantizedColumns.through(own.columns, gate, s * levels, s * program.x, self.dtype)
+            levels, sigma = self._with_noise(levels, rising, rng), np.hypot(circuit.noise_sigma, own.noise_sigma)
+            return Converters.build(s * levels, s * sigma, s * program.values, NO_KEYS, self.dtype)
+        taken = self._ramps.take(gate.activation, len(own.shift))
         if taken is None:
-            return Exact(columns, gate)
+            return Exact(own.columns, gate)
         ramp, thresholds = taken
+        thresholds = thresholds + own.shift[:, None]
+        if isinstance(model := self.hardware.ramp(gate.activation), RampModel):
+            thresholds = own.trimmed(thresholds, model.ramp_plan)
         thresholds = self._with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), rng)
         return Converters.build(
-            s * thresholds, ramp.noise_sigma * (s * self.hardware.read_gain), s * ramp.values, NO_KEYS, self.dtype
+            s * thresholds,
+            s * np.hypot(ramp.noise_sigma * self.hardware.read_gain, own.noise_sigma),
+            s * ramp.values,
+            NO_KEYS,
+            self.dtype,
         )
 
     def _linear(
@@ -379,6 +398,39 @@ def noise_keys(sequence: np.random.SeedSequence, columns: int) -> np.ndarray:
     return sequence.generate_state(2 * (columns // 2 + 2)).reshape(-1, 2)
 
 
+@dataclass(frozen=True, eq=False)
+class OwnColumns:
+    """What columns of one gate have of their own.
+
+    Attributes
+    ----------
+    columns : slice
+        Of the matrix.
+    shift, noise : ndarray (columns,)
+        How much higher their levels are than the ramp's, and rms noise of what they compare; the ramp's units.
+    trim : ndarray (columns, 5)
+        Uniform numbers of their trimming cells.
+    """
+
+    columns: slice
+    shift: np.ndarray
+    noise: np.ndarray
+    trim: np.ndarray
+
+    @property
+    def noise_sigma(self) -> float:
+        """Rms over the columns: a bank of converters has one noise for all."""
+        return float(np.sqrt(np.mean(self.noise**2)))
+
+    def trimmed(self, levels: np.ndarray, plan: RampPlan) -> np.ndarray:
+        """Levels (columns, thresholds) after the trimming cells took each column's error at x = 0, if the plan has them."""
+        if not (reach := plan.column_trim_reach):
+            return levels
+        wanted = error_at(POINT, levels, plan.program())
+        left = trimmed(plan.profile, wanted, reach / plan.program().volts_per_unit(plan.circuit), self.trim)
+        return levels - (wanted - left)[:, None]
+
+
 def column_offsets(ramp: CircuitRamp, normal: np.ndarray) -> np.ndarray:
     """Offsets of the comparators of a ramp's columns, volts, from the columns' normal numbers."""
     v = ramp.plan.variation
@@ -402,7 +454,8 @@ class _Ramps:
                 self.circuits[activation] = ramp
                 ramp = None
             elif isinstance(ramp, RampModel):
-                ramp = ramp.sample(1, total, chip_ramp_stream(seed, index, number))
+                # The columns' trim takes what their integrators add too (`OwnColumns.trimmed`).
+                ramp = ramp.sample(1, total, chip_ramp_stream(seed, index, number), trim=False)
                 self.row[activation] = 0
             elif ramp is not None:
                 given = ramp.column_offset.shape[1]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -13,10 +14,11 @@ from characterization.ramp_model import RampDraw, RampModel
 from netlists.array import COMPENSATIONS, LAYOUTS, Pwm
 from netlists.check_rules import Choice, Number, Whole
 from netlists.checks import Finite, NonNegative, Ohms, Positive, Seconds, checked
+from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.function import get_activation
 from netlists.ramp import RampProgram, program_ramp
-from netlists.technology import DeviceProfile, RampCircuit
+from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
 from .circuit_ramps import CircuitRamp, Time
 from .conditions import models_of, moved_model, outside_fit, read_gain
@@ -138,7 +140,10 @@ class Arrays:
 @checked
 @dataclass(frozen=True)
 class Integrators:
-    """What the op-amps of the columns' integrators take from columns that differ from the mean one, which C_f makes good.
+    """What the op-amps of the columns' integrators take from columns that differ from the mean one, and add to each.
+
+    C_f makes good what the mean column loses. An offset at the summing node drives charge into the column for the whole MAC
+    (`cosim.chip.column_effects.offset_outputs`); `measured` are those of the transistors, with auto-zero or without.
 
     Attributes
     ----------
@@ -151,6 +156,14 @@ class Integrators:
         Times of the pulses; the longest fixes C_f.
     faster : tuple of float
         How many times as fast the op-amps of each matrix are, in the network's order; empty: once.
+    offset : float
+        Standard deviation, from column to column, of the offset at the summing node, volts.
+    common_offset : float
+        Offset that all columns have alike, volts: the charge that auto-zero switches leave.
+    offset_noise : float
+        Rms of what each reset leaves anew at the summing node, volts: noise of the auto-zero capacitor.
+    reset_charge : float
+        Charge that the end of a reset leaves on C_f, coulombs.
     """
 
     settling: Time = 0.0
@@ -158,6 +171,54 @@ class Integrators:
     circuit: RampCircuit = field(default_factory=RampCircuit)
     pwm: Pwm = field(default_factory=Pwm)
     faster: tuple[Positive, ...] = ()
+    offset: NonNegative = 0.0
+    common_offset: float = 0.0
+    offset_noise: NonNegative = 0.0
+    reset_charge: float = 0.0
+
+    @classmethod
+    def measured(
+        cls, autozero: AutoZero | None, circuit: RampCircuit | None = None, *, offset: float | None = None, **others: Any
+    ) -> Integrators:
+        """Op-amps of a circuit, whose offsets auto-zero stores, or integrate where it is None.
+
+        Parameters
+        ----------
+        offset : float, optional
+            Standard deviation of the op-amps' offsets, volts; default that of the SKY130 op-amp.
+        others
+            Other attributes.
+        """
+        circuit = circuit or RampCircuit()
+        sigma = MEASURED_STATISTICS["opamp_offset_sigma"] if offset is None else offset
+        given: dict[str, Any] = {"settling": 1 / (2 * math.pi * circuit.gbw), "inverse_gain": 1 / circuit.a0} | others
+        if autozero is None:
+            return cls(circuit=circuit, offset=sigma, reset_charge=circuit.c_inject * circuit.v_dd, **given)
+        common, spread = autozero.residue(np.zeros(1), circuit)[0], autozero.residue(np.full(1, sigma), circuit)[0]
+        return cls(
+            circuit=circuit,
+            offset=float(spread - common),
+            common_offset=float(common),
+            offset_noise=autozero.noise,
+            reset_charge=autozero.c_reset * circuit.v_dd,
+            **given,
+        )
+
+    @property
+    def offset_rms(self) -> float:
+        """Rms of all offsets at a summing node, volts."""
+        return math.hypot(self.offset, self.common_offset, self.offset_noise)
+
+    def with_offset_rms(self, rms: float) -> Integrators:
+        """The same with all offsets, and the charge of the reset, scaled to an rms, volts."""
+        factor = rms / self.offset_rms if self.offset_rms else 0.0
+        names = ("offset", "common_offset", "offset_noise", "reset_charge")
+        return replace(self, **{name: factor * getattr(self, name) for name in names})
+
+    @property
+    def shifting(self) -> bool:
+        """Whether columns are shifted at all."""
+        return any((self.offset, self.common_offset, self.reset_charge))
 
 
 @checked
@@ -330,7 +391,8 @@ class Hardware:
         ramps = [r for r in (self.ramps or {}).values() if r is not None]
         adc = self.adc is not None and (self.adc.offset_sigma > 0 or self.adc.noise_sigma > 0)
         drawn = any(r.random if isinstance(r, CircuitRamp) else isinstance(r, RampModel) or r.noisy for r in ramps)
-        return drawn or adc or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
+        offsets = self.integrators is not None and (self.integrators.offset > 0 or self.integrators.offset_noise > 0)
+        return drawn or adc or offsets or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
 
     def drawn_chips(self) -> int | None:
         """Number of chips that the given draws describe; None if any number can be drawn.

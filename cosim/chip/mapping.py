@@ -12,7 +12,7 @@ from cosim.network import Layer, Network
 from cosim.network.cells import Cell, Gate, Matrix
 from netlists.converter import charge_capacitance
 
-from .column_effects import column_gains
+from .column_effects import column_gains, offset_rise
 from .hardware import Arrays, Hardware
 from .pulses import PwmInputs
 from .weights import folded, placed_cells
@@ -182,6 +182,33 @@ def describe_wire_losses(rows: Sequence[dict[str, Any]]) -> list[str]:
         f"range (errors of cells weigh {r['cell_errors_weigh']:.2f} times), {100 * r['weight_error']:.2g} % rms error left"
         for r in rows
     ]
+
+
+def integrator_shifts(at: MatrixPlace, hardware: Hardware, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What offsets of the integrators add to each column's pre-activation, and their rms noise, units of its ramp.
+
+    Parameters
+    ----------
+    normal : ndarray (columns,)
+        Normal numbers of the columns' op-amps.
+
+    Returns
+    -------
+    shift, noise : ndarray (columns,)
+    """
+    arrays, integrators = hardware.arrays, hardware.integrators
+    shift, noise = np.zeros(len(normal)), np.zeros(len(normal))
+    if arrays is None or integrators is None or not (integrators.shifting or integrators.offset_noise):
+        return shift, noise
+    mapped, circuit, pwm = mapped_pairs(at, arrays), integrators.circuit, integrators.pwm
+    for (activation, full_scale), columns in at.ramp_groups.items():
+        program = hardware.program(activation)
+        charge = charge_capacitance(program, circuit, pwm, mapped.scale, full_scale=full_scale)
+        rise = offset_rise(mapped.load[columns], charge, pwm.duration)
+        volts = (integrators.common_offset + integrators.offset * normal[columns]) * rise + integrators.reset_charge / charge
+        shift[columns] = volts / program.volts_per_unit(circuit)
+        noise[columns] = integrators.offset_noise * rise / program.volts_per_unit(circuit)
+    return shift, noise
 
 
 def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0, arrives: np.ndarray | None = None) -> np.ndarray:

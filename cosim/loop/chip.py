@@ -36,7 +36,7 @@ from cosim.chip import (
 from cosim.network import Network
 from cosim.network.cells import Matrix
 from netlists.array import Crossbar, Pwm
-from netlists.converter import ColumnGroup, Tile
+from netlists.converter import AutoZero, ColumnGroup, Tile
 from netlists.errors import InputError, ToolkitError
 from netlists.ramp import Chips, to_input_units, transition_levels
 from netlists.technology import DeviceProfile, load_profile
@@ -238,6 +238,7 @@ def _array(
         ),
         circuit=plan.circuit,
         pwm=Pwm(n_in=settings.pwm_bits),
+        autozero=AutoZero() if settings.autozero else None,
         opamp_offset=_offsets(settings, at, ChipSource.OPAMP, plan.variation.opamp_offset),
         comparator_offset=_offsets(settings, at, ChipSource.OFFSET, plan.variation.comparator_offset),
     )

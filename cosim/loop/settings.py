@@ -39,6 +39,9 @@ class LoopSettings:
     latches : bool
         Latches and counters in ngspice too; some 20 times the time, level macro only. Without them the comparators' outputs at the
         latching instants decide.
+    autozero : bool
+        Whether the columns' integrators store their op-amps' offsets, in ngspice (scopes column and tile) and hence in the model;
+        without it they integrate for the whole MAC.
     noise : bool
         Comparator noise at each decision, the same for ngspice and for the model.
     utterances : int
@@ -81,6 +84,7 @@ class LoopSettings:
     array_rows: Annotated[int, Whole(2)] | None = 64
     array_columns: Annotated[int, Whole(2)] | None = 64
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
+    autozero: bool = True
     bias_rows: Annotated[int, Whole(1, 64)] = 1
     seed: Seed = 1
     comparator: UserSubcircuit | None = None

@@ -218,10 +218,15 @@ def comparator(
     return [f"Vos{tag} inp{tag} {inp} DC {offset!r}", instance(f"Xcmp{tag}", " ".join(nodes), own.name_of_instance, {})]
 
 
+def is_clocked(blocks: Blocks) -> bool:
+    """Whether the comparator decides when its clock rises."""
+    return blocks.comparator is not None and "clk" in blocks.comparator.ports
+
+
 def decision_clock(converter: Converter, tag: str = "") -> list[str]:
     """Clock ``dclk<tag>`` of a comparator that has one: it rises in the middle of the settling time and falls after the latch."""
-    own, circuit = converter.blocks.comparator, converter.circuit
-    if own is None or "clk" not in own.ports:
+    circuit = converter.circuit
+    if not is_clocked(converter.blocks):
         return []
     latch = converter.clock.latch
     high = np.full(len(latch), circuit.v_dd)
@@ -321,11 +326,19 @@ def latch_clocks(converter: Converter, digital: str, tag: str = "") -> list[str]
     edge = circuit.t_edge
     # The latch follows for half the settling time and decides; the counter reads it at the start of the next period.
     # It follows from the beginning up to the first decision: a latch that held would have two operating points.
-    t, v = pulses(clock.latch - circuit.t_settle / 2, clock.latch, np.full(program.n_steps, circuit.v_dd), edge / 10)
+    # Behind a clocked comparator it opens once that has decided: what it held would otherwise decide for it.
+    opens = circuit.t_settle / (4 if is_clocked(converter.blocks) else 2)
+    t, v = pulses(clock.latch - opens, clock.latch, np.full(program.n_steps, circuit.v_dd), edge / 10)
+    if is_clocked(converter.blocks):
+        # It must not load the first decision either.
+        shut = circuit.t_reset / 2
+        t, v = np.append([0.0, shut, shut + edge], t[1:]), np.append([circuit.v_dd, circuit.v_dd, 0.0], v[1:])
+    else:
+        t, v = np.append(0.0, t[3:]), np.append(circuit.v_dd, v[3:])
     count_at = clock.latch[: len(program.x)] + circuit.t_aperture + edge
     height = program.code_step * (circuit.v_dd if digital == "sky130" else 1.0)
     return [
-        f"Vclk{tag} clk{tag} 0 {pwl(np.append(0.0, t[3:]), np.append(circuit.v_dd, v[3:]))}",
+        f"Vclk{tag} clk{tag} 0 {pwl(t, v)}",
         f"Vstep{tag} step{tag} 0 {pwl(*pulses(count_at, count_at + count_time(circuit), height, edge))}",
     ]
 

@@ -1,3 +1,7 @@
+from .autozero import (
+    T_RESET as T_RESET,
+    autozero_deck as autozero_deck,
+)
 from .column import (
     T_PULSE as T_PULSE,
     T_STEP as T_STEP,

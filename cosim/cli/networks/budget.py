@@ -22,7 +22,9 @@ def budget(
     network: Annotated[Path | None, typer.Option(help="Network file, such as `cosim train` writes.")] = None,
     task: o.TrainedTask = None,
     data: o.Data = None,
-    options: Annotated[Given[BudgetSettings], Options(without=("network", "task", "max_loss", "amounts"))],
+    options: Annotated[
+        Given[BudgetSettings], Options(flags={"autozero": "auto-zero"}, without=("network", "task", "max_loss", "amounts"))
+    ],
     max_loss: o.MaxLoss = "1%",
     amounts: Annotated[
         list[str] | None,

@@ -107,7 +107,9 @@ def evaluate(
 
     Example: cosim evaluate --network nets/voices.npz --everything --bits 5 --bias-rows 2 --set stuck=0.001
     """
-    from ...chip import LinearAdc, PwmInputs
+    from netlists.converter import AutoZero
+
+    from ...chip import Integrators, LinearAdc, PwmInputs
     from ...evaluation import compare, load_models
     from ...network import Network
 
@@ -147,10 +149,11 @@ def evaluate(
             if unfit := [flag for flag, is_given in others.items() if is_given]:
                 raise InputError(f"{unfit[0]}: is not for --everything, whose circuit has its own; change amounts with --set")
             return whole.hardware(net, profile, bits, pwm_bits, arrays)
-        whole.check()
+        whole.check(integrators=True)
         return given.make(
             **({"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}),
             adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
+            integrators=None if whole.autozero is None else Integrators.measured(AutoZero() if whole.autozero else None),
             arrays=_arrays(profile, no_variation, r_wire, arrays),
             pwm=None if pwm_bits is None else PwmInputs(pwm_bits, o.input_range(input_range)),
         )

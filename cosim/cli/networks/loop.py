@@ -24,7 +24,9 @@ def loop(
     network: o.NetworkFile,
     task: o.TrainedTask = None,
     data: o.Data = None,
-    options: Annotated[Given[LoopSettings], Options(without=("task", "gates", "columns", "comparator"))],
+    options: Annotated[
+        Given[LoopSettings], Options(flags={"autozero": "auto-zero"}, without=("task", "gates", "columns", "comparator"))
+    ],
     gates: Annotated[str | None, typer.Option(metavar="A,B", help="Gates that are simulated, such as f,i. Default: all.")] = None,
     columns: Annotated[
         str | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from characterization.plan import CALIBRATIONS, RampPlan
 from netlists.errors import InputError
 
 from .. import options as o
@@ -39,11 +40,23 @@ class WholeChip:
         list[str] | None,
         typer.Option("--set", metavar="SOURCE=AMOUNT", help="Amount of a source of --everything, SI units; 0 leaves it out."),
     ] = None
+    autozero: Annotated[
+        bool | None,
+        typer.Option(
+            "--auto-zero/--no-auto-zero",
+            help="Op-amps of the columns store their offsets in reset, or have them integrated for the whole MAC. Default: stored "
+            "with --everything, else ideal integrators.",
+        ),
+    ] = None
+    calibration: Annotated[
+        str | None, typer.Option(help=f"Of the ramps of --everything: {', '.join(CALIBRATIONS)}. Default: one-point.")
+    ] = None
 
     def hardware(
         self, network: Network, profile: str | None, bits: int | None, pwm_bits: int | None, arrays: Given[Arrays]
     ) -> Hardware:
         """The chip on a device, taox-100-400 by default, in arrays of 64 x 64 cells by default; 0 is one array a matrix."""
+        from netlists.converter import AutoZero
         from netlists.technology import load_profile
 
         from ...budget import whole_chip
@@ -59,9 +72,15 @@ class WholeChip:
             array_columns=columns,
             compensate=arrays.values["compensate"],
             bias_rows=arrays.values["bias_rows"],
+            autozero=None if self.autozero is False else AutoZero(),
+            calibration=self.calibration or RampPlan.calibration,
         )
 
-    def check(self) -> None:
-        """Raise `InputError` for amounts without the chip that they are of."""
+    def check(self, *, integrators: bool = False) -> None:
+        """Raise `InputError` for amounts without the chip that they are of; ``integrators``: the command has some without it."""
         if self.amounts and not self.everything:
             raise InputError(f"--set {self.amounts[0]}: is an amount of a whole chip; give --everything as well")
+        if self.calibration and not self.everything:
+            raise InputError(f"--calibration {self.calibration}: is of a whole chip; give --everything as well")
+        if self.autozero is not None and not self.everything and not integrators:
+            raise InputError("--auto-zero: is of a whole chip; give --everything as well")

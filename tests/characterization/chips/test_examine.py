@@ -77,16 +77,16 @@ def test_swapped_inputs_of_an_opamp(load):
     with pytest.raises(SimulationError, match="its inputs are swapped"):
         examine(RampPlan("sigmoid", 2, opamp=load(text, "opamp")))
     _, warnings = examine(RampPlan("sigmoid", 2, opamp=load(text, "opamp", "inp=inn,inn=inp")))
-    assert any("GBW 136" in line for line in warnings)
+    assert any("programmed by 2 nominal transients" in line for line in warnings)
     with pytest.raises(SimulationError, match="does not follow its inputs"):
         examine(RampPlan("sigmoid", 2, opamp=load(HEAD + "r1 inp inn 1k\nr2 out com 1k\n.ends\n", "opamp")))
 
 
-def test_memory_is_measured_right_or_refused(load):
-    """A pole of 3 ns is no memory, of 25 ns it is; of 40 ns no levels describe what a conversion gives."""
-    fast = RampPlan("sigmoid", 3, comparator=load(slow(3e-9)))
+def test_memory_is_measured_right(load):
+    """A pole of 3 ns is no memory, of 40 ns it is."""
+    fast = RampPlan("sigmoid", 2, comparator=load(slow(3e-9)))
     assert not examine(fast)[0].held
-    own = RampPlan("sigmoid", 3, comparator=load(slow(25e-9)))
+    own = RampPlan("sigmoid", 2, comparator=load(slow(40e-9)))
     held, warnings = examine(own)
     assert held.held
     assert "remembers earlier steps" in " ".join(warnings)
@@ -95,15 +95,19 @@ def test_memory_is_measured_right_or_refused(load):
     assert _unequal(own, chips, sampled)
     assert not _unequal(held, chips, right)
     assert np.max(np.abs(sampled - right)) > 1e-3
+
+
+@pytest.mark.slow
+def test_memory_that_no_level_describes_is_refused(load):
     with pytest.raises(SimulationError, match=r"remembers earlier steps: .*longer clock period"):
-        examine(RampPlan("sigmoid", 3, comparator=load(slow(40e-9))))
+        examine(RampPlan("sigmoid", 3, comparator=load(slow(36e-9))))
 
 
 def test_held_levels_of_a_fast_comparator_are_the_sampled_ones():
     plan = RampPlan("sigmoid", 3)
     chips = nominal_chips(plan, 2)
     a, b = (measure(plan.converter, chips, held=h).volts for h in (False, True))
-    np.testing.assert_allclose(a, b, atol=5e-6)
+    np.testing.assert_allclose(a, b, atol=1.5e-4)
 
 
 def test_a_run_keeps_what_its_reader_must_know(load, tmp_path):
@@ -118,3 +122,38 @@ def test_a_run_keeps_what_its_reader_must_know(load, tmp_path):
     assert run.plan.held
     for part in ("of our comparator_sky130, not its own", "unrecognized parameter (nonsense) - ignored", "remembers earlier"):
         assert part in " ".join(run.warnings)
+
+
+STRONGARM = """.subckt mine INP INN CLK OUTP OUTN VDD VSS
+M1 a INP t VSS nch W=10u L=0.2u
+M2 b INN t VSS nch W=10u L=0.2u
+Mt t CLK VSS VSS nch W=10u L=0.2u
+M3 OUTN OUTP a VSS nch W=6u L=0.2u
+M4 OUTP OUTN b VSS nch W=6u L=0.2u
+M5 OUTN OUTP VDD VDD pch W=6u L=0.2u
+M6 OUTP OUTN VDD VDD pch W=6u L=0.2u
+M7 OUTN CLK VDD VDD pch W=6u L=0.2u
+M8 OUTP CLK VDD VDD pch W=6u L=0.2u
+M9 a CLK VDD VDD pch W=4u L=0.2u
+M10 b CLK VDD VDD pch W=4u L=0.2u
+C1 OUTP 0 20f
+C2 OUTN 0 20f
+C3 a 0 10f
+C4 b 0 10f
+.ends
+.model nch nmos level=1 vto=0.45 kp=300u lambda=0.05 cgso=0.2n cgdo=0.2n
+.model pch pmos level=1 vto=-0.45 kp=100u lambda=0.05 cgso=0.2n cgdo=0.2n
+"""
+
+
+@pytest.mark.slow
+def test_a_clocked_comparator_decides_unmoved_by_its_latch(load):
+    """Symmetric transistors: levels without offset, and conversions that give the codes of their sides."""
+    plan = RampPlan("sigmoid", 3, comparator=load(STRONGARM))
+    examined, _ = examine(plan)
+    assert not examined.held
+    levels = measure(plan.converter, nominal_chips(plan)).volts[0]
+    ours = measure(RampPlan("sigmoid", 3).converter, nominal_chips(plan)).volts[0]
+    np.testing.assert_allclose(levels, ours, atol=3e-4)
+    with pytest.raises(SimulationError, match="output is inverted"):
+        examine(RampPlan("sigmoid", 3, comparator=load(STRONGARM, ports="inp=inn,inn=inp")))

@@ -1,0 +1,69 @@
+"""Test bench of the auto-zeroed integrator in transistors: offsets of many, stored in reset, and what their columns see of them."""
+
+from __future__ import annotations
+
+from netlists.checks import Count, check
+from netlists.converter import AutoZero
+from netlists.spice import Deck
+from netlists.technology import Conditions
+
+from .run import OPTIONS, commands, header
+
+T_RESET, T_STOP = 40e-9, 300e-9
+"""End of the reset, and of the bench, seconds."""
+
+
+def autozero_deck(
+    conditions: Conditions,
+    autozero: AutoZero,
+    n: int,
+    seed: int | None,
+    *,
+    conductance: float = 10e-3,
+    c_f: float = 80e-12,
+    r_hold: float = 5.0,
+) -> Deck:
+    """``n`` auto-zeroed integrators on columns at rest; switch resistance and input capacitance beside them.
+
+    Parameters
+    ----------
+    seed : int or None
+        Of the foundry mismatch that each has of its own; None: all as designed.
+    conductance : float
+        Of each column, siemens, to analog ground behind the hold switch.
+    c_f, r_hold : float
+        Farads, ohm.
+
+    Returns
+    -------
+    Deck
+        Tables ``switch`` (voltage over the auto-zero switch at 1 uA), ``gate`` (current of 1 V at 1 MHz into the op-amp's input),
+        ``amp<k>``, ``sum<k>`` and ``out<k>`` of 16 integrators each: op-amp outputs, summing nodes and outputs above analog ground.
+    """
+    check(Count, n, "n")
+    v_dd, te = conditions.v_dd, 0.1e-9
+    blocks = ("autozero_integrator_sky130", "ota_sky130")
+    text = header("SKY130 auto-zero bench", conditions, *blocks, mismatch=seed is not None, seed=seed)
+    # Residues are tens of microvolts on 0.9 V.
+    text += OPTIONS.replace("reltol=1e-4", "reltol=1e-5") + f"vdd vdd 0 {v_dd!r}\n"
+    for name, falls in (("az", T_RESET - autozero.t_guard), ("rst", T_RESET)):
+        text += f"v{name} {name} 0 dc {v_dd!r} pwl(0 {v_dd!r} {falls - 2 * te!r} {v_dd!r} {falls - te!r} 0)\n"
+    text += f"vhold hold 0 pwl(0 0 {T_RESET!r} 0 {T_RESET + te!r} 1)\n"
+    for k in range(n):
+        text += (
+            f"x{k} sum{k} out{k} com rst az vdd 0 autozero_integrator_sky130 c_f={c_f!r} c_az={autozero.c_az!r}\n"
+            f"r{k} col{k} com {1 / conductance!r}\nb{k} col{k} sum{k} i={{v(hold)/{r_hold!r}*(v(col{k})-v(sum{k}))}}\n"
+        )
+    # The same switch alone, and the op-amp with its loop closed at DC only.
+    text += (
+        f"vhi hi 0 {v_dd!r}\nvlo lo 0 0\nxsn com hi sw 0 nmos_lvt_sky130 w=0.84 l=0.15\n"
+        "xsp com lo sw vdd pmos_lvt_sky130 w=0.42 l=0.35\n"
+        "isw 0 sw 1u\nxo com inn outo vdd 0 ota_sky130\nlo outo inn 1e9\nvt t 0 ac 1\nct t inn 1\n"
+    )
+    tables = []
+    for first in range(0, n, 16):
+        some = range(first, min(first + 16, n))
+        vectors = {"amp": "v(x{}.amp,com)", "sum": "v(sum{},com)", "out": "v(out{},com)"}
+        tables += [(f"{name}{first // 16}", [v.format(k) for k in some]) for name, v in vectors.items()]
+    steps = ("op", ("switch", ["v(sw,com)"]), "ac lin 1 1meg 1meg", ("gate", ["i(vt)"]), f"tran 0.1n {T_STOP!r} 0 1n")
+    return Deck(text, commands(*steps, *tables))
