@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from characterization.compact import CompactModel
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -74,6 +75,12 @@ def evaluate(
         float, typer.Option(metavar="OHM", help="Wire resistance of a cell along rows and columns; needs --weights.")
     ] = 0.0,
     arrays: Annotated[Given[Arrays], ARRAYS],
+    columns: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Fitted models of the columns' blocks (`cosim fit --blocks`) around the ramps; needs --weights."
+        ),
+    ] = None,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
     input_range: o.InputRange = "4",
     whole: WholeChip,
@@ -97,6 +104,9 @@ def evaluate(
     Example: cosim evaluate --task vowels --network nets/vowels.npz
     --sigmoid models/sigmoid5.json --tanh models/tanh5.json --chips 16 --seed 1
 
+    Example: cosim evaluate --network nets/vowels.npz --sigmoid models/sigmoid5.json --tanh models/tanh5.json
+    --weights taox-100-400 --columns models/blocks
+
     Example: cosim evaluate --network nets/voices.npz --bits 4 --threshold-noise 0.5 --weights taox-100-400 --pwm-bits 5
 
     Example: cosim evaluate --network nets/mine.npz --data mine.npz --bits 5 --pwm-bits 8 --input-range auto
@@ -107,6 +117,7 @@ def evaluate(
 
     Example: cosim evaluate --network nets/voices.npz --everything --bits 5 --bias-rows 2 --set stuck=0.001
     """
+    from characterization.compact import FittedColumns
     from netlists.converter import AutoZero
 
     from ...chip import Integrators, LinearAdc, PwmInputs
@@ -116,6 +127,9 @@ def evaluate(
     if table_bits is not None and adc_bits is None:
         raise InputError(f"--table-bits {table_bits}: is of the conventional scheme; give --adc-bits as well")
     net, models = Network.load(network), load_models(model or [], sigmoid=sigmoid, tanh=tanh)
+    if columns is not None and profile is None:
+        raise InputError(f"--columns {columns}: their arrays load them; give --weights PROFILE as well, such as taox-100-400")
+    blocks = None if columns is None else FittedColumns.load(columns, **({"autozero": None} if whole.autozero is False else {}))
     variables = o.sweep_from(swept, SWEPT)
     if pwm_bits is None and "pwm_bits" not in variables and input_range != "4":
         raise InputError(f"--input-range {input_range}: is the range of pulse widths; give --pwm-bits as well")
@@ -143,6 +157,7 @@ def evaluate(
                 "--model, --sigmoid, --tanh": bool(models),
                 "--adc-bits": adc_bits is not None,
                 "--no-variation": no_variation,
+                "--columns": columns is not None,
             }
             others |= {"--r-wire": r_wire != 0.0} | {HARDWARE.flag(name): True for name in given.changed}
             others |= {ARRAYS.flag(name): True for name in arrays.changed if name in ("partial_sums", "drift_time")}
@@ -150,11 +165,16 @@ def evaluate(
                 raise InputError(f"{unfit[0]}: is not for --everything, whose circuit has its own; change amounts with --set")
             return whole.hardware(net, profile, bits, pwm_bits, arrays)
         whole.check(integrators=True)
+        table = {} if table_bits is None else {"table_bits": table_bits}
+        adc = None if adc_bits is None else LinearAdc(adc_bits, **table)
         return given.make(
             **({"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}),
-            adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
-            integrators=None if whole.autozero is None else Integrators.measured(AutoZero() if whole.autozero else None),
+            adc=adc,
+            integrators=None
+            if whole.autozero is None or blocks is not None
+            else Integrators.measured(AutoZero() if whole.autozero else None),
             arrays=_arrays(profile, no_variation, r_wire, arrays),
+            columns=blocks,
             pwm=None if pwm_bits is None else PwmInputs(pwm_bits, o.input_range(input_range)),
         )
 
@@ -184,12 +204,18 @@ def evaluate(
         )
         return
     result = compare(net, named, hardware_of({}), **how)
-    held_out = [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
+    held_out = [] if blocks is None else [f"    {name}, held out: {_errors(m)}" for name, m in blocks.models.items()]
+    held_out += [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
     answer(
-        result.as_dict() | {"validation": {a: m.validation for a, m in models.items()}},
+        result.as_dict()
+        | {"validation": {a: m.validation for a, m in models.items()} | ({} if blocks is None else {"columns": blocks.held_out})},
         "\n".join([result.report(), *held_out]),
         json,
     )
+
+
+def _errors(model: CompactModel) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in model.validation.items()) or "not checked yet"
 
 
 def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given[Arrays]) -> Arrays | None:
