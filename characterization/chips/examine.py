@@ -30,6 +30,7 @@ SAME = 10e-6
 CHECK_LSB = 0.1
 """Distance from a level at which a conversion must give the codes on its two sides."""
 CHECKED_LEVELS = 11
+_OF_COMPARATOR = ("comparator_gain", "comparator_tau", "comparator_limit")
 RANDOM = re.compile(
     r"\b(a?gauss|a?unif|sgauss|sunif|rnd|exponential|poisson|trnoise|trrandom)\s*\(|\blimit\s*\([^,()]*,[^,()]*\)", re.I
 )

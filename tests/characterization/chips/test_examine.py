@@ -15,6 +15,7 @@ from characterization.run import characterize, load_run, simulate_run
 from characterization.run.folder import examined_plan
 from netlists.errors import SimulationError
 from netlists.outside import UserSubcircuit, Wiring, load_user_subcircuit
+from netlists.technology import RampCircuit
 
 HEAD = ".subckt mine inp inn out com\n"
 GOOD = "b1 out com v={0.9*tanh(2000*(v(inp)-v(inn)))}\n"
@@ -70,6 +71,12 @@ def test_a_comparator_that_cannot_work_is_said(load, body, message):
 def test_random_words_that_change_nothing_are_no_fault(load):
     text = HEAD + ".param mm=0 off={mm*agauss(0,15m,1)}\n" + GOOD.replace("v(inn)", "v(inn)+off") + ".ends\n"
     examine(RampPlan("sigmoid", 2, comparator=load(text)))
+
+
+def test_a_parameter_of_ours_that_an_own_block_does_not_take_is_said(load):
+    own = load(HEAD + GOOD + ".ends\n")
+    _, warnings = examine(RampPlan("sigmoid", 2, comparator=own, circuit=RampCircuit(comparator_tau=5e-9)))
+    assert any("comparator_tau: of our blocks; mine keeps its own" in line for line in warnings)
 
 
 def test_swapped_inputs_of_an_opamp(load):
