@@ -20,3 +20,6 @@ from .train import (
     split as split,
     train_task as train_task,
 )
+from .torch_lstm import (
+    HardwareLSTM as HardwareLSTM,
+)
