@@ -81,7 +81,7 @@ def estimated(here: SimpleNamespace, out: Path) -> tuple[list, dict]:
                      limits=Limits(max_inl=0.5, max_dnl=0.5), n_control=20_000, most=64)  # fmt: skip
     line = ["--quantity", "yield", "--bits", 2, "--seed", 5, "--until-ci", 0.01, "--control", 20_000, "--most", 64]
     line += ["--jobs", 1, "--quiet"]
-    assert len(found.warnings) == 1
+    assert "not reached" in found.warnings[-1]
     return [*line, "--out", out / "run"], found.as_dict()
 
 
