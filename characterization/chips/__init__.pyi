@@ -24,6 +24,9 @@ from .examine import (
     check_sides as check_sides,
     examine as examine,
 )
+from .program_from_spice import (
+    program_from_spice as program_from_spice,
+)
 from .recalibrate import (
     POINT as POINT,
 )

@@ -21,6 +21,7 @@ from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
 from netlists.testbench import DECISION_PERIOD, DRIVE, HOLD, RAMP, sides_deck
 
+from .program_from_spice import program_from_spice
 from .sampling import nominal_chips
 from .transitions import Measured, measure
 
@@ -29,6 +30,7 @@ SAME = 10e-6
 CHECK_LSB = 0.1
 """Distance from a level at which a conversion must give the codes on its two sides."""
 CHECKED_LEVELS = 11
+_OF_COMPARATOR = ("comparator_gain", "comparator_tau", "comparator_limit")
 RANDOM = re.compile(
     r"\b(a?gauss|a?unif|sgauss|sunif|rnd|exponential|poisson|trnoise|trrandom)\s*\(|\blimit\s*\([^,()]*,[^,()]*\)", re.I
 )
@@ -40,7 +42,8 @@ def examine(plan: RampPlan) -> tuple[RampPlan, tuple[str, ...]]:
     Returns
     -------
     plan : RampPlan
-        The same, or with ``held`` where the comparator remembers more than levels with a moving V_mac show.
+        The same, or with ``targets`` where transients program it, and with ``held`` where the comparator remembers more than levels
+        with a moving V_mac show.
     warnings : tuple of str
 
     Raises
@@ -53,11 +56,30 @@ def examine(plan: RampPlan) -> tuple[RampPlan, tuple[str, ...]]:
     for role, own in (("comparator", plan.comparator), ("opamp", plan.opamp)):
         if own is not None:
             warnings += check_sides(role, own, blocks, plan.circuit)
-    warnings += _borrowed(plan)
+    plan, more = programmed(plan)
+    warnings += [*more, *_borrowed(plan)]
     if plan.comparator is not None:
         plan, more = _check_memory(plan)
         warnings += more
     return plan, tuple(warnings)
+
+
+def programmed(plan: RampPlan) -> tuple[RampPlan, list[str]]:
+    """The plan with the targets that its ``program_from`` asks for, and what was left, as a line."""
+    wanted = plan.program_from == "spice" or (plan.program_from == "auto" and plan.opamp is not None)
+    if not wanted or plan.targets is not None:
+        return plan, []
+    try:
+        plan, error = program_from_spice(plan)
+    except SimulationError as e:
+        if plan.program_from == "spice":
+            raise
+        return plan, [
+            f"opamp {plan.opamp.name if plan.opamp else ''}: programmed for our op-amp, as its own ramp gives no program: {e}"
+        ]
+    return plan, [
+        f"ramp programmed by {len(error) - 1} nominal transients: largest error of a level {error[0]:.3g} LSB, then {error[-1]:.3g}"
+    ]
 
 
 def borrowed_figures(plan: RampPlan) -> dict[str, str]:
@@ -78,10 +100,10 @@ def _borrowed(plan: RampPlan) -> list[str]:
                 f"{role} {ours[names[0]]}: {figures} {verb} of our {block}, not its own; measure it with `cosim {role}`, or give "
                 "[variation] in a plan file"
             )
-    if plan.opamp is not None and (c.a0, c.gbw) == (RampCircuit.a0, RampCircuit.gbw):
+    if plan.opamp is not None and plan.targets is None and (c.a0, c.gbw) == (RampCircuit.a0, RampCircuit.gbw):
         lines.append(
             f"opamp {plan.opamp.name}: the ramp is programmed for the gain {c.a0:.4g} and the GBW {c.gbw / 1e6:.4g} MHz of our "
-            "op-amp; give a0 and gbw of its own as circuit parameters to program for it"
+            "op-amp; take program_from='spice' to program for it"
         )
     return lines
 

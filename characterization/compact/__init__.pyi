@@ -2,6 +2,9 @@ from .column import (
     ColumnModel as ColumnModel,
     decision_times as decision_times,
 )
+from .compact_model import (
+    CompactModel as CompactModel,
+)
 from .comparator import (
     ComparatorModel as ComparatorModel,
 )
@@ -10,6 +13,10 @@ from .crossbar_model import (
 )
 from .delay import (
     DelayLaw as DelayLaw,
+)
+from .fitted_columns import (
+    BLOCKS as BLOCKS,
+    FittedColumns as FittedColumns,
 )
 from .fitting import (
     fit_curve as fit_curve,
@@ -20,4 +27,7 @@ from .integrator import (
 )
 from .mac import (
     MacModel as MacModel,
+)
+from .validate_blocks import (
+    validate_block as validate_block,
 )

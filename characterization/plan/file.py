@@ -104,7 +104,7 @@ def tables() -> Fields:
             "calibration_cells": plan["n_calibration"],
             **{name: plan[name] for name in ("calibration", "columns", "trim_reach")},
             "profile": _field("profile", str, f"Device profile: a built-in name, or a .toml file{file}.", DEFAULT_PROFILE),
-            **{name: plan[name] for name in ("level", "cells")},
+            **{name: plan[name] for name in ("level", "cells", "program_from")},
             "comparator": _field("comparator", str, f"A comparator of your own, FILE:NAME{file}.", None),
             "opamp": _field("opamp", str, f"An op-amp of your own, FILE:NAME{file}.", None),
             "ports": _field(

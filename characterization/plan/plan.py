@@ -18,7 +18,7 @@ from netlists.converter import Blocks, Converter
 from netlists.errors import InputError
 from netlists.function import Activation, ActivationTable, Quantizer, as_activation
 from netlists.outside import UserSubcircuit
-from netlists.ramp import RampProgram, compensate, program_ramp
+from netlists.ramp import RampProgram, Targets, compensate, program_ramp
 from netlists.technology import NOMINAL, DeviceProfile, Pvt, RampCircuit, as_designed, check_circuit, circuit_at, load_profile
 
 from .points import Sampling
@@ -31,6 +31,9 @@ CALIBRATIONS = ("none", "one-point", "binary-search", "two-point", "trim", "per-
 
 TRIM_SIGMAS = 4.0
 """Reach of a column's trimming cells by default, standard deviations of the difference of two comparators' offsets."""
+
+PROGRAM_SOURCES = ("auto", "closed-form", "spice")
+"""What a program allows for: the equations of our op-amp, nominal transients, or these for an op-amp of the user's."""
 
 __all__ = ["CALIBRATIONS", "DEFAULT_PROFILE", "Pvt", "RampPlan", "Sampling", "Variation"]
 
@@ -82,6 +85,11 @@ class RampPlan:
         Whether each chip is measured a third time, in a noisy conversion by another column's comparator.
     quantizer : Quantizer
         Placement of the output levels and where to saturate.
+    program_from : {"auto", "closed-form", "spice"}
+        What the targets of the cells allow for: the op-amp of level macro, in closed form; or what nominal transients with the
+        plan's op-amp and level show (`characterization.chips.program_from_spice`). ``auto`` is ``spice`` for an op-amp of your own.
+    targets : Targets or None
+        What these transients led to.
     held : bool
         Whether each level is measured with a constant V_mac, by a comparator of its own, as a conversion sees it: for a comparator
         that remembers more than a clock period. `characterization.chips.examine` tells which does.
@@ -116,6 +124,8 @@ class RampPlan:
     conversions: bool = True
     quantizer: Quantizer = field(default_factory=Quantizer)
     held: bool = False
+    program_from: Annotated[str, Choice(PROGRAM_SOURCES)] = "auto"
+    targets: Targets | None = None
 
     def __post_init__(self) -> None:
         # Making the blocks checks that they fit together.
@@ -128,7 +138,9 @@ class RampPlan:
             sigmas = dict(pair for statistics in own for pair in statistics)
             object.__setattr__(self, "variation", replace(Variation.measured(self.conditions), **sigmas))
         check_circuit(self.circuit, self.conditions)
-        program = self.program()
+        if self.targets is not None and self.program_from == "closed-form":
+            raise InputError(f"targets={self.targets!r}: come from a transient; leave program_from at auto or spice")
+        program = self._program(self.targets)
         low, high = program.span(self.circuit)
         if low < 0 or high > self.circuit.v_dd:
             raise InputError(
@@ -181,9 +193,17 @@ class RampPlan:
         The program allows for the integrator as designed, at nominal conditions; at level ``ideal`` there is nothing to allow for.
         It is compiled once a process for all plans that share it, and its arrays cannot be written.
         """
+        if self.program_from == "spice" and self.targets is None:
+            raise InputError(
+                "program_from='spice': nothing is simulated yet; take the plan that characterization.chips.program_from_spice gives"
+            )
+        return Converter(self._program(self.targets), self.circuit, self.blocks)
+
+    def _program(self, targets: Targets | None) -> RampProgram:
         designed = None if self.level == "ideal" else as_designed(self.circuit, self.conditions)
-        program = _compiled(self.activation, self.bits, self.profile, designed, self.scheme, self.n_calibration, self.quantizer)
-        return Converter(program, self.circuit, self.blocks)
+        return _compiled(
+            self.activation, self.bits, self.profile, designed, self.scheme, self.n_calibration, self.quantizer, targets
+        )
 
     @property
     def column_trim_reach(self) -> float:
@@ -203,8 +223,9 @@ class RampPlan:
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary of every value; fields that came later only where they say something."""
         data = asdict(self)
-        if not self.held:
-            del data["held"]
+        for name in ("held", "program_from", "targets"):
+            if getattr(self, name) == getattr(type(self), name):
+                del data[name]
         return data | {n: own.as_dict() for n, own in (("comparator", self.comparator), ("opamp", self.opamp)) if own is not None}
 
     @classmethod
@@ -243,10 +264,13 @@ def _compiled(
     scheme: str,
     n_calibration: int,
     quantizer: Quantizer,
+    targets: Targets | None,
 ) -> RampProgram:
-    """The program, compensated for a circuit unless that is None; shared, hence read-only."""
+    """The program, compensated for a circuit unless that is None, or with given targets; shared, hence read-only."""
     program = program_ramp(activation, bits, profile, scheme=scheme, n_calibration=n_calibration, quantizer=quantizer)
-    if designed is not None:
+    if targets is not None:
+        program = targets.on(program)
+    elif designed is not None:
         program = compensate(program, designed, profile)
     for value in vars(program).values():
         if isinstance(value, np.ndarray):

@@ -21,8 +21,8 @@ from netlists.check_rules import Array, Choice, Whole
 from netlists.checks import checked, made_of
 from netlists.errors import InputError
 
-from .shift import FOLDS, ShiftDistribution, choose_shift, folds
-from .step_law import KNOTS, draw_steps, fit_law
+from .shift import ShiftDistribution, choose_shift
+from .step_law import FOLDS, KNOTS, draw_steps, fit_law, folds
 
 BASES = ("levels", "steps")
 _STRUCTURES = (("steps", 1), ("steps", 2), ("steps", 3), ("levels", 2), ("levels", 4))
@@ -195,9 +195,7 @@ class LevelDistribution:
 
     def moved(self, shift: np.ndarray, scale: float) -> LevelDistribution:
         """The distribution with its mean moved by ``shift`` (levels,), input units, and deviations ``scale`` times as large."""
-        s = self.shift
-        wide = s.shape if s.kind == "student-t" else s.shape * scale
-        tail = ShiftDistribution(s.kind, s.sigma * scale, wide, s.weight, s.apart * scale, s.steep, s.cut)
+        tail = self.shift.scaled(scale)
         return replace(self, mean=self.mean + shift, loadings=self.loadings * scale, diagonal=self.diagonal * scale**2, shift=tail)
 
     def as_dict(self) -> dict[str, Any]:

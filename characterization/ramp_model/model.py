@@ -363,14 +363,12 @@ class RampModel(BaseModel):
         if not self.validation:
             return "not validated yet: run `cosim validate`"
         v = self.validation
+        levels = f"{v['samples']} samples, seed {v['seed']}: rms dT {v['rms_dt_lsb']:.4f}, p99 {v['p99_dt_lsb']:.4f} LSB"
         if "fit" not in v:
-            return "validated by an older version: run `cosim validate` again"
+            return f"{levels}; not tested by this version: run `cosim validate` again"
         fit = v["fit"]
         verdict = f"rejected ({'; '.join(fit['rejected'])})" if fit["rejected"] else "not rejected"
-        return (
-            f"{v['samples']} samples, seed {v['seed']}: rms dT {v['rms_dt_lsb']:.4f}, p99 {v['p99_dt_lsb']:.4f} LSB;"
-            f" {len(fit['tests'])} tests: {verdict} at {100 * fit['level']:g} %"
-        )
+        return f"{levels}; {len(fit['tests'])} tests: {verdict} at {100 * fit['level']:g} %"
 
     def save(self, path: str | Path) -> Path:
         """Writes the model as JSON with a checksum of each field, complete or not at all."""

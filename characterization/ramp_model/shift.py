@@ -8,13 +8,17 @@ a part of the offset times the gain error stays; the op-amp's offset makes both:
 mean is ``apart (u^2 - 1)``. Around it lies what the write of the trimming cell missed, a normal that write-verify cut off at
 ``cut`` times its sigma. A large error takes a coarse calibration cell too, written less finely: with probability
 ``expit(logit(weight) + steep u^2)`` the shift comes from a wide normal.
+
+``table`` is the same without a form: quantiles of the shift at several gain errors, straight between them, where many chips say
+that they predict held-out ones better. A write leaves an error of its own law and mean at each target.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -23,15 +27,21 @@ from netlists.check_rules import Choice
 from netlists.checks import NonNegative, Share, checked
 from netlists.errors import InputError
 
+from .step_law import GRID, KNOTS, SCORED, draw_steps, folds, ranked_score
+
 if TYPE_CHECKING:
     from scipy.interpolate import RegularGridInterpolator
 
-KINDS = ("normal", "student-t", "two-normals", "follows-gain")
+KINDS = ("normal", "student-t", "two-normals", "follows-gain", "table")
 MINIMUM_FOR_TAIL = 50
 """Fewer samples than this decide nothing about a tail."""
-FOLDS = 5
+MINIMUM_FOR_TABLE = 1000
+_EDGES = (0.01, 0.03, 0.07, 0.15, 0.3, 0.5, 0.7, 0.85, 0.93, 0.97, 0.99)
+"""Shares of chips, in the order of their gain errors, between which each row of a table has its own."""
+_ROW = 80
+"""Chips that a row rests on, at least."""
 _GRID = 4001
-_NO_GAIN = "gain: a shift of kind follows-gain needs the gain error of each chip"
+_NO_GAIN = "gain: a shift that follows the gain needs the gain error of each chip"
 _SURE = 20.0
 """Log odds beyond which the wide normal is as good as certain."""
 _SEARCH: dict[str, tuple[str, list[list[float]], list[tuple[float, float]]]] = {
@@ -54,7 +64,7 @@ class ShiftDistribution:
 
     Attributes
     ----------
-    kind : {"normal", "student-t", "two-normals", "follows-gain"}
+    kind : {"normal", "student-t", "two-normals", "follows-gain", "table"}
     sigma : float
         Scale of the normal, of the Student t, or of the narrow normal.
     shape : float
@@ -66,6 +76,10 @@ class ShiftDistribution:
         Of ``follows-gain``: growth of the wide normal's log odds with the square of the gain error, 0 or more.
     cut : float
         Of ``follows-gain``: where the narrow normal ends, in units of ``sigma``, above 0.
+    gains : tuple of float
+        Of ``table``: standardised gain errors of its rows, increasing.
+    table : tuple of tuple of float
+        Of ``table``: a row of `KNOTS` quantiles for each of ``gains``.
     """
 
     kind: Annotated[str, Choice(KINDS)]
@@ -75,12 +89,18 @@ class ShiftDistribution:
     apart: float = 0.0
     steep: float = 0.0
     cut: float = 0.0
+    gains: tuple[float, ...] = field(default=(), repr=False)
+    table: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.kind == "student-t" and self.shape <= 2:
             raise InputError(f"shape={self.shape}: a student-t needs more than 2 degrees of freedom")
         if self.kind in ("two-normals", "follows-gain") and self.shape <= 0:
             raise InputError(f"shape={self.shape}: the sigma of the wide normal must be above 0")
+        if (self.kind == "table") != bool(self.table) or any(len(row) != KNOTS for row in self.table):
+            raise InputError(f"table: kind table has rows of {KNOTS} quantiles, other kinds none")
+        if len(self.gains) != len(self.table) or np.any(np.diff(self.gains) <= 0):
+            raise InputError(f"gains={self.gains}: must be increasing, one for each row of the table")
         if self.kind == "follows-gain" and (self.steep < 0 or not 0 < self.weight < 1 or self.sigma == 0 or self.cut <= 0):
             raise InputError(
                 f"sigma={self.sigma}, weight={self.weight}, steep={self.steep}, cut={self.cut}: a shift that follows the "
@@ -103,7 +123,31 @@ class ShiftDistribution:
 
             narrow = float(truncnorm.var(-self.cut, self.cut, scale=self.sigma))
             return narrow + share * (self.shape**2 - narrow) + 2 * self.apart**2
+        if self.kind == "table":
+            u = np.linspace(-6, 6, 241)
+            weight = np.exp(-(u**2) / 2)
+            weight /= weight.sum()
+            drawn = self._from_table(u[:, None], u[None])
+            return float(weight @ (drawn - weight @ drawn @ weight) ** 2 @ weight)
         return self.sigma**2
+
+    def scaled(self, factor: float) -> ShiftDistribution:
+        """The distribution of shifts ``factor`` times as large."""
+        wide = self.shape if self.kind == "student-t" else self.shape * factor
+        rows = tuple(tuple(factor * q for q in row) for row in self.table)
+        return replace(self, sigma=self.sigma * factor, shape=wide, apart=self.apart * factor, table=rows)
+
+    def _from_table(self, z: np.ndarray, gain: np.ndarray) -> np.ndarray:
+        """Quantiles at normal numbers ``z`` and gain errors, which are broadcast."""
+        z, gain = np.broadcast_arrays(z, np.asarray(gain, float))
+        rows, out = np.array(self.table), np.zeros(z.shape)
+        place = np.interp(gain, self.gains, np.arange(len(rows)))
+        low = np.clip(place.astype(int), 0, max(len(rows) - 2, 0))
+        for i in range(max(len(rows) - 1, 1)):
+            here = low == i
+            pair = draw_steps(rows[i : i + 2], np.repeat(z[here][:, None], len(rows[i : i + 2]), axis=1))
+            out[here] = pair[:, 0] + (place[here] - i) * (pair[:, -1] - pair[:, 0])
+        return out
 
     def _means(self) -> tuple[float, float]:
         return -self.weight * self.apart, (1 - self.weight) * self.apart
@@ -132,7 +176,15 @@ class ShiftDistribution:
         return (below - norm.sf(self.cut)) / (1 - 2 * norm.sf(self.cut))
 
     def logpdf(self, x: np.ndarray, gain: np.ndarray | None = None) -> np.ndarray:
-        """Log density, shape of x; of kind ``follows-gain`` given the standardised gain errors, of the same shape."""
+        """Log density, shape of x; of kind ``follows-gain`` given the standardised gain errors, of the same shape.
+
+        Raises
+        ------
+        InputError
+            Of kind ``table``, which has none.
+        """
+        if self.kind == "table":
+            raise InputError("kind='table': a table of quantiles has no density")
         if self.kind == "follows-gain":
             from scipy.special import ndtr
 
@@ -155,6 +207,12 @@ class ShiftDistribution:
         """Cumulative distribution, shape of x; arguments as for `logpdf`."""
         from scipy.stats import norm, t
 
+        if self.kind == "table":
+            if gain is None:
+                raise InputError(_NO_GAIN)
+            p = norm.cdf(GRID)
+            rows = self._from_table(GRID, np.ravel(gain)[:, None])
+            return np.array([np.interp(v, q, p) for v, q in zip(np.ravel(x), rows, strict=True)]).reshape(np.shape(x))
         if self.kind == "follows-gain":
             d, wide = self._given(x, gain)
             return (1 - wide) * self._narrow_cdf(d) + wide * norm.cdf(d, scale=self.shape)
@@ -170,6 +228,10 @@ class ShiftDistribution:
         from scipy.stats import norm, t
 
         z = np.clip(np.asarray(gaussian) / sigma, -8, 8)
+        if self.kind == "table":
+            if gain is None:
+                raise InputError(_NO_GAIN)
+            return self._from_table(z, gain)
         if self.kind == "follows-gain":
             if gain is None:
                 raise InputError(_NO_GAIN)
@@ -250,13 +312,9 @@ def fit_shift(x: np.ndarray, kind: str, gain: np.ndarray | None = None) -> Shift
     if method == "Nelder-Mead":
         # A simplex that has collapsed early gets a new one at the place where it stopped.
         found = [minimize(loss, result.x, method=method, bounds=bounds) for result in found]
-    return ShiftDistribution(kind, *numbers(min(found, key=lambda result: result.fun).x))
-
-
-def folds(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Indices of the samples to fit to and of those held out, `FOLDS` times; the same for the same n."""
-    parts = np.array_split(np.random.default_rng(0).permutation(n), FOLDS)
-    return [(np.concatenate([p for p in parts if p is not held]), held) for held in parts]
+    best = min(found, key=lambda result: result.fun)
+    made: dict[str, Any] = dict(zip(names, (kind, *numbers(best.x)), strict=False))
+    return ShiftDistribution(**made)
 
 
 def choose_shift(x: np.ndarray, sigma: float, gain: np.ndarray | None = None) -> tuple[ShiftDistribution, dict[str, Any]]:
@@ -277,13 +335,16 @@ def choose_shift(x: np.ndarray, sigma: float, gain: np.ndarray | None = None) ->
     normal = ShiftDistribution("normal", sigma)
     if len(x) < MINIMUM_FOR_TAIL or sigma == 0:
         return normal, {"kind": "normal", "reason": f"{len(x)} samples decide nothing about a tail ({MINIMUM_FOR_TAIL} needed)"}
-    kinds = [kind for kind in KINDS if kind != "follows-gain" or gain is not None]
+    kinds = [kind for kind in KINDS if kind != "table" and (kind != "follows-gain" or gain is not None)]
     scores = {kind: np.empty(len(x)) for kind in kinds}
+    fits: dict[str, list[ShiftDistribution]] = {kind: [] for kind in kinds}
     for train, test in folds(len(x)):
         centre = np.mean(x[train])
         for kind in kinds:
             known, new = (None, None) if gain is None else (gain[train], gain[test])
-            scores[kind][test] = fit_shift(x[train], kind, known).logpdf(x[test] - centre, new)
+            found = fit_shift(x[train], kind, known)
+            fits[kind].append(found)
+            scores[kind][test] = found.logpdf(x[test] - centre, new)
     best = max(kinds, key=lambda kind: float(scores[kind].mean()))
     better = scores[best] - scores["normal"]
     evidence: dict[str, Any] = {"held_out_log_likelihood": {kind: float(scores[kind].mean()) for kind in kinds}}
@@ -291,4 +352,45 @@ def choose_shift(x: np.ndarray, sigma: float, gain: np.ndarray | None = None) ->
         evidence |= {"gain": float(better.mean()), "gain_stderr": float(better.std(ddof=1) / math.sqrt(len(x)))}
         if better.mean() <= evidence["gain_stderr"]:
             best = "normal"
-    return (normal if best == "normal" else fit_shift(x, best, gain)), {"kind": best, **evidence}
+    chosen = normal if best == "normal" else fit_shift(x, best, gain)
+    if gain is not None and len(x) >= MINIMUM_FOR_TABLE:
+        better = _table_is_better(x, gain, fits[best])
+        error = float(better.std(ddof=1) / math.sqrt(len(better)))
+        evidence |= {"table_better": float(better.mean()), "table_better_stderr": error}
+        if evidence["table_better"] > evidence["table_better_stderr"]:
+            best, chosen = "table", fit_table(x, gain)
+    return chosen, {"kind": best, **evidence}
+
+
+def fit_table(x: np.ndarray, gain: np.ndarray) -> ShiftDistribution:
+    """Quantiles of samples (n,) among those of a like gain error (n,)."""
+    from scipy.special import ndtr
+
+    order = np.argsort(gain, kind="stable")
+    edges = [0, *(round(share * len(x)) for share in _EDGES), len(x)]
+    # Too few chips join their neighbours, from both ends towards the middle.
+    while len(edges) > 2 and edges[1] < _ROW:
+        edges.pop(1)
+    while len(edges) > 2 and edges[-1] - edges[-2] < _ROW:
+        edges.pop(-2)
+    bins = [order[a:b] for a, b in pairwise(edges)]
+    centred = x - np.mean(x)
+    rows = [tuple(np.quantile(centred[b], ndtr(GRID)).tolist()) for b in bins]
+    return ShiftDistribution("table", float(centred.std()), gains=tuple(float(gain[b].mean()) for b in bins), table=tuple(rows))
+
+
+def _table_is_better(x: np.ndarray, gain: np.ndarray, others: list[ShiftDistribution]) -> np.ndarray:
+    """By how much a table scores lower (better) at held-out samples than other distributions of the same folds, shape (n,)."""
+    from scipy.special import ndtri
+
+    out = np.empty(len(x))
+    z = ndtri(SCORED)[:, None]
+    for (train, test), other in zip(folds(len(x)), others, strict=True):
+        tables = fit_table(x[train], gain[train])
+        new = x[test] - np.mean(x[train])
+        scores = []
+        for d in (other, tables):
+            quantiles = d.transform(np.broadcast_to(z, (len(z), len(test))), 1.0, np.broadcast_to(gain[test], (len(z), len(test))))
+            scores.append(ranked_score(quantiles.T[:, :, None], new[:, None]))
+        out[test] = scores[0] - scores[1]
+    return out

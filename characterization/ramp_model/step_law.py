@@ -12,19 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from .shift import folds
-
+FOLDS = 5
 REACH = 3.5
 KNOTS = 57
 """A law is given at so many normal quantiles from -REACH to REACH, straight between them and beyond."""
 MINIMUM_FOR_LAW = 100
 """Fewer chips than this decide nothing about a law."""
-_GRID = np.linspace(-REACH, REACH, KNOTS)
+GRID = np.linspace(-REACH, REACH, KNOTS)
 _FINE = np.linspace(-6.0, 6.0, 2401)
 _MANY = 2000
 """Chips that decide between laws, at most: more would decide nothing else, and take long."""
 _SIMULATED, _ROUNDS = 20_000, 4
-_SCORED = np.linspace(0.01, 0.99, 99)
+SCORED = np.linspace(0.01, 0.99, 99)
 
 
 def draw_steps(quantiles: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -82,8 +81,8 @@ def fit_law(residuals: np.ndarray, left: np.ndarray, sign: np.ndarray, plain: np
     scores: dict[str, list[float]] = {"normal": [], "all steps": [], "each step": []}
     for train, test in folds(len(few)):
         for kind, found in scores.items():
-            predicted = draw_steps(_quantiles(few[train], kind), np.repeat(ndtri(_SCORED)[:, None], x.shape[1], axis=1))
-            found.extend(_ranked_score(predicted, few[test]))
+            predicted = draw_steps(_quantiles(few[train], kind), np.repeat(ndtri(SCORED)[:, None], x.shape[1], axis=1))
+            found.extend(ranked_score(predicted, few[test]))
     mean = {kind: float(np.mean(found)) for kind, found in scores.items()}
     best = min(mean, key=mean.__getitem__)
     better = np.array(scores["normal"]) - np.array(scores[best])
@@ -92,7 +91,7 @@ def fit_law(residuals: np.ndarray, left: np.ndarray, sign: np.ndarray, plain: np
     if best == "normal" or better.mean() <= error:
         return nothing, {"kind": "normal", **evidence}
     wanted = law = _quantiles(x, best)
-    out = np.repeat(_GRID[None], len(sign), axis=0)
+    out = np.repeat(GRID[None], len(sign), axis=0)
     z = np.random.default_rng(0).standard_normal((_SIMULATED, len(sign)))
     for _ in range(_ROUNDS):
         out[steps] = np.where((sign < 0)[steps, None], -law[:, ::-1], law)
@@ -101,6 +100,12 @@ def fit_law(residuals: np.ndarray, left: np.ndarray, sign: np.ndarray, plain: np
         law = _unit(law + wanted - _quantiles(seen, best))
     out[steps] = np.where((sign < 0)[steps, None], -law[:, ::-1], law)
     return out, {"kind": best, "kurtosis": float(np.mean(draw_steps(out[steps], z[:, steps]) ** 4)), **evidence}
+
+
+def folds(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Indices of the samples to fit to and of those held out, `FOLDS` times; the same for the same n."""
+    parts = np.array_split(np.random.default_rng(0).permutation(n), FOLDS)
+    return [(np.concatenate([p for p in parts if p is not held]), held) for held in parts]
 
 
 def _standardised(residuals: np.ndarray, steps: np.ndarray, sign: np.ndarray) -> np.ndarray:
@@ -113,8 +118,8 @@ def _quantiles(x: np.ndarray, kind: str) -> np.ndarray:
     from scipy.special import ndtr
 
     if kind == "normal":
-        return np.repeat(_GRID[None], x.shape[1], axis=0)
-    rows = np.quantile(x if kind == "each step" else x.ravel()[:, None], ndtr(_GRID), axis=0).T
+        return np.repeat(GRID[None], x.shape[1], axis=0)
+    rows = np.quantile(x if kind == "each step" else x.ravel()[:, None], ndtr(GRID), axis=0).T
     return _unit(np.broadcast_to(rows, (x.shape[1], KNOTS)))
 
 
@@ -128,7 +133,9 @@ def _unit(quantiles: np.ndarray) -> np.ndarray:
     return np.asarray((rising - mean[:, None]) / np.sqrt(weight @ (drawn - mean) ** 2)[:, None])
 
 
-def _ranked_score(quantiles: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Continuous ranked probability score of each row of ``x`` (n, columns) under quantiles (scored, columns)."""
+def ranked_score(quantiles: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Continuous ranked probability score of each row of ``x`` (n, columns) under its quantiles at `SCORED`, (scored, columns)
+    or (n, scored, columns).
+    """
     miss = x[:, None] - quantiles
-    return np.asarray(np.mean(np.maximum(_SCORED[:, None] * miss, (_SCORED[:, None] - 1) * miss), axis=(1, 2)))
+    return np.asarray(np.mean(np.maximum(SCORED[:, None] * miss, (SCORED[:, None] - 1) * miss), axis=(1, 2)))

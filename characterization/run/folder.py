@@ -116,10 +116,13 @@ def _lasting(chunks: str) -> str:
 
 def examined_plan(plan: RampPlan, folder: Path | None) -> tuple[RampPlan, tuple[str, ...]]:
     """`characterization.chips.examine`, or what it found when the run in the folder began."""
-    if plan.comparator is None and plan.opamp is None:
+    if plan.comparator is None and plan.opamp is None and plan.program_from != "spice":
         return plan, ()
     if folder is not None and (folder / MANIFEST).exists():
         old = read_manifest(folder)
+        if old["plan"].get("targets") and plan.program_from != "closed-form" and plan.targets is None:
+            source = old["plan"].get("program_from", "auto")
+            plan = replace(plan, program_from=source, targets=RampPlan.from_dict(old["plan"]).targets)
         for one in (plan, replace(plan, held=True)):
             if old["plan_sha256"] == one.sha256:
                 return one, tuple(old.get("warnings", ()))

@@ -24,6 +24,7 @@ from netlists.errors import InputError
 from .circuit_ramps import CircuitRamp
 from .column_effects import late_columns
 from .converters import NO_KEYS, Converters
+from .drawn_columns import DrawnColumns
 from .hardware import Hardware, LinearAdc, quantized_activation
 from .mapping import MatrixPlace, cell_places, converted_columns, integrator_gains, integrator_shifts, matrix_places
 from .units import ConvertedColumns, Exact, UnquantizedColumns
@@ -250,10 +251,11 @@ class DrawnParts(ChipParts):
                 run.clear()
 
         own, noise = self._column_shifts(at)
+        blocks = self._fitted_columns(at)
         trim = self._rng(at, ChipSource.TRIM).uniform(size=(len(own), TRIM_NUMBERS))
         for columns, gate in at.gates:
             shifted = OwnColumns(columns, own[columns], noise[columns], trim[columns])
-            bank = self._gate(gate, shifted, offsets, rng)
+            bank = self._gate(gate, shifted, offsets, rng, blocks)
             if isinstance(bank, Exact):
                 flush()
                 units.append(bank)
@@ -323,16 +325,26 @@ class DrawnParts(ChipParts):
                 out[columns] -= late_columns(ramp.plan.program(), ramp.plan.circuit, ramp.delay, len(columns), late)
         return out, noise
 
-    def _gate(self, gate: Gate, own: OwnColumns, offsets: np.random.Generator, rng: np.random.Generator) -> Converters | Exact:
+    def _fitted_columns(self, at: MatrixPlace) -> DrawnColumns | None:
+        """The fitted blocks of a matrix' columns, drawn; None without."""
+        if self.hardware.columns is None:
+            return None
+        return DrawnColumns.draw(at, self.hardware, self._rng(at, ChipSource.OPAMP), self._rng(at, ChipSource.OFFSET))
+
+    def _gate(
+        self, gate: Gate, own: OwnColumns, offsets: np.random.Generator, rng: np.random.Generator, blocks: DrawnColumns | None
+    ) -> Converters | Exact:
         """Converters of a gate; a linear converter's code addresses a table of its activation."""
         adc = self.hardware.adc
         if adc is None:
-            return self._ramp(gate, own, rng)
+            return self._ramp(gate, own, rng, blocks)
         s = gate.full_scale
         values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
         return self._linear(adc, len(own.shift), offsets, rng, values, NO_KEYS)
 
-    def _ramp(self, gate: Gate, own: OwnColumns, rng: np.random.Generator) -> Converters | Exact:
+    def _ramp(
+        self, gate: Gate, own: OwnColumns, rng: np.random.Generator, blocks: DrawnColumns | None = None
+    ) -> Converters | Exact:
         """Converters of a ramp, or what stands for them where it has no steps or is not there."""
         s = gate.full_scale
         if (circuit := self._ramps.circuits.get(gate.activation)) is not None:
@@ -352,13 +364,10 @@ class DrawnParts(ChipParts):
         if isinstance(model := self.hardware.ramp(gate.activation), RampModel):
             thresholds = own.trimmed(thresholds, model.ramp_plan)
         thresholds = self._with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), rng)
-        return Converters.build(
-            s * thresholds,
-            s * np.hypot(ramp.noise_sigma * self.hardware.read_gain, own.noise_sigma),
-            s * ramp.values,
-            NO_KEYS,
-            self.dtype,
-        )
+        noise = np.hypot(ramp.noise_sigma * self.hardware.read_gain, own.noise_sigma)
+        if blocks is not None:
+            thresholds, noise = blocks.seen(gate.activation, own.columns, thresholds, noise)
+        return Converters.build(s * thresholds, s * noise, s * ramp.values, NO_KEYS, self.dtype)
 
     def _linear(
         self,

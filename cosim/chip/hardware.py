@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from characterization.compact import FittedColumns
 from characterization.ramp_model import RampDraw, RampModel
 from netlists.array import COMPENSATIONS, LAYOUTS, Pwm
 from netlists.check_rules import Choice, Number, Whole
@@ -246,7 +247,9 @@ class Hardware:
     arrays : Arrays or None
         None: exact weights.
     integrators : Integrators or None
-        None: ideal ones. They need arrays whose pairs are rows, and the ramps' programs.
+        None: ideal ones, or those of ``columns``. They need arrays whose pairs are rows, and the ramps' programs.
+    columns : FittedColumns or None
+        Block models that were fitted to SPICE, around ideal or fitted ramps. They need what integrators need, and bring theirs.
     pwm : PwmInputs or None
         None: inputs and states are not rounded.
     v_read, temperature, supply : float or None
@@ -269,6 +272,7 @@ class Hardware:
     threshold_noise: NonNegative = 0.0
     arrays: Arrays | None = None
     integrators: Integrators | None = None
+    columns: FittedColumns | None = None
     pwm: PwmInputs | None = None
     v_read: ReadVoltage | None = None
     v_read_nominal: ReadVoltage | None = None
@@ -295,6 +299,7 @@ class Hardware:
             raise InputError(f"{quantity}={value:g}: the {circuits[0]} ramp is a circuit; give its plan these conditions")
         if self.integrators is not None and (self.arrays is None or self.arrays.layout != "rows"):
             raise InputError("integrators: need arrays with layout='rows', whose columns load them")
+        self._check_columns(circuits)
         read_gain(self.ramps, self.v_read, self.v_read_nominal)
         if self.threshold_noise and not given:
             raise InputError(f"threshold_noise={self.threshold_noise:g}: floating point has no thresholds; give bits, ramps or adc")
@@ -303,6 +308,24 @@ class Hardware:
                 "partial_sums='digital': a bent ramp cannot convert a part of a sum; give adc, whose conversions are linear, "
                 "or take partial_sums='charge'"
             )
+
+    def _check_columns(self, circuits: list[str]) -> None:
+        """Fitted columns fit the rest, and bring the integrators that they were fitted to."""
+        if self.columns is None:
+            return
+        if self.arrays is None or self.arrays.layout != "rows":
+            raise InputError("columns: need arrays with layout='rows', whose conductance loads them")
+        if self.bits is None and self.ramps is None:
+            raise InputError("columns: stand around ramps; give bits or ramps")
+        if circuits:
+            raise InputError(f"columns: the {circuits[0]} ramp is a circuit, which has its own blocks; give a fitted ramp or bits")
+        if self.columns.comparator is not None and self.state_unit == "ramp" and self.bits is not None:
+            raise InputError("columns: their comparator is not used by state_unit='ramp'; take 'table' or 'float'")
+        if self.columns.mac is not None:
+            own = Integrators(settling=self.columns.settling, circuit=self.columns.circuit, pwm=self.columns.pwm)
+            if self.integrators not in (None, own):
+                raise InputError("integrators: the columns' MAC model has its own; give one of the two")
+            object.__setattr__(self, "integrators", own)
 
     def __repr__(self) -> str:
         """What differs from floating point; of ramps their resolution."""
@@ -378,7 +401,8 @@ class Hardware:
     def warnings(self) -> tuple[str, ...]:
         """What of the conditions of use, and of the weights' device, lies outside those that the ramps were fitted at."""
         weights = self.arrays.profile.name if self.arrays is not None and self.arrays.random else None
-        return outside_fit(self.ramps, self.conditions, weights)
+        columns = () if self.columns is None else self.columns.warnings(bool(models_of(self.ramps)))
+        return (*outside_fit(self.ramps, self.conditions, weights), *columns)
 
     @cached_property
     def _moved(self) -> dict[str, Ramp]:
@@ -390,7 +414,9 @@ class Hardware:
         """Whether a generator is needed: chips are drawn, or conversions are noisy."""
         ramps = [r for r in (self.ramps or {}).values() if r is not None]
         adc = self.adc is not None and (self.adc.offset_sigma > 0 or self.adc.noise_sigma > 0)
-        drawn = any(r.random if isinstance(r, CircuitRamp) else isinstance(r, RampModel) or r.noisy for r in ramps)
+        drawn = self.columns is not None or any(
+            r.random if isinstance(r, CircuitRamp) else isinstance(r, RampModel) or r.noisy for r in ramps
+        )
         offsets = self.integrators is not None and (self.integrators.offset > 0 or self.integrators.offset_noise > 0)
         return drawn or adc or offsets or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
 

@@ -86,6 +86,13 @@ class RampOptions:
     cells: Annotated[
         str, typer.Option(help="Memristor column: selected (one element, fast) or switch (each cell with its switch).")
     ] = RampPlan.cells
+    program_from: Annotated[
+        str,
+        typer.Option(
+            help="What the cells' targets allow for: closed-form (the op-amp of level macro), spice (nominal transients of the"
+            " chosen level and op-amp), auto: spice for --opamp."
+        ),
+    ] = RampPlan.program_from
     comparator: Comparator = None
     opamp: Opamp = None
     ports: Ports = None
@@ -119,6 +126,7 @@ class RampOptions:
             n_calibration=self.n_calibration,
             level=self.level,
             cells=self.cells,
+            program_from=self.program_from,
             seed=seed,
             **own,
         )

@@ -27,7 +27,7 @@ from netlists.spice import (
     words,
 )
 from netlists.spice.cards import cards
-from netlists.technology.libraries import pdk_of
+from netlists.technology.libraries import pdk_of, readable_folders
 
 from .analysis import Analysis, Kind, requests, save_card
 from .control import safe_commands
@@ -225,8 +225,9 @@ class _Reader:
             return [card]
         name = Path(arguments[0])
         path = _resolved(folder / name)
-        if not self.allowed.files and (name.is_absolute() or arguments[0].startswith("~") or not path.is_relative_to(self.root)):
-            raise card.refused(f"a file outside the folder {self.root}; {FILES_HINT}")
+        inside = path.is_relative_to(self.root) and not (name.is_absolute() or arguments[0].startswith("~"))
+        if not (self.allowed.files or inside or any(path.is_relative_to(root) for root in readable_folders())):
+            raise card.refused(f"a file outside the folder {self.root} and those of PDKs (PDK_ROOT); {FILES_HINT}")
         return self.cards(path, arguments[1].lower() if card.word == ".lib" else None, title=False, asked=card)
 
     def _text(self, path: Path, asked: Card | None) -> str:

@@ -17,8 +17,11 @@ from .closed_form import (
     transition_levels as transition_levels,
 )
 from .compensation import (
+    Targets as Targets,
     compensate as compensate,
+    reprogrammed as reprogrammed,
     standing_conductance as standing_conductance,
+    wanted_levels as wanted_levels,
 )
 from .compiler import (
     program_ramp as program_ramp,

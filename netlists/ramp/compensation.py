@@ -7,10 +7,11 @@ built (`closed_form`), so the targets can be set such that the ramp is right wit
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netlists.checks import NonNegative, Positive, Siemens, checked
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile, RampCircuit
 
@@ -23,6 +24,43 @@ _ITERATIONS = 30
 _TOLERANCE = 1e-9
 
 
+@checked
+@dataclass(frozen=True)
+class Targets:
+    """What to program where the closed form does not decide, but a transient of the nominal ramp did.
+
+    Attributes
+    ----------
+    conductance : tuple of float (cells,)
+        Siemens, in the order of the program.
+    unit_charge : float
+        As `RampProgram.unit_charge`, siemens.
+    error_lsb : float
+        Largest error of a level that was left, local LSB.
+    """
+
+    conductance: tuple[Siemens, ...]
+    unit_charge: Positive
+    error_lsb: NonNegative
+
+    def __repr__(self) -> str:
+        return f"Targets({len(self.conductance)} cells, {self.error_lsb:.2g} LSB left)"
+
+    def on(self, program: RampProgram) -> RampProgram:
+        """The program with these targets.
+
+        Raises
+        ------
+        InputError
+            Another number of cells, or a cell beyond the program's range.
+        """
+        if len(self.conductance) != program.n_cells:
+            raise InputError(f"targets: are those of {len(self.conductance)} cells; the program has {program.n_cells}")
+        if max(self.conductance) > program.g_max * (1 + 1e-9):
+            raise InputError(f"targets: {max(self.conductance):g} S is above the largest conductance, {program.g_max:g} S")
+        return replace(program, conductance=np.array(self.conductance), unit_charge=self.unit_charge)
+
+
 def compensate(program: RampProgram, circuit: RampCircuit, profile: DeviceProfile) -> RampProgram:
     """Changes a program's targets such that the first-order ramp of a nominal chip meets every threshold.
 
@@ -33,25 +71,14 @@ def compensate(program: RampProgram, circuit: RampCircuit, profile: DeviceProfil
     InputError
         If a target would leave the conductance range of the program, or the integrator is too slow to compensate.
     """
-    # Levels where the ramp has to be: the start before step 1, then each threshold, then the level that ends the conversion.
     low = profile.g_hrs if program.scheme == "hrs" else profile.g_min
-    wanted = np.concatenate(
-        [[program.start], program.x, [2 * program.x[-1] - (program.x[-2] if len(program.x) > 1 else program.start)]]
-    )
-    base, held = standing_conductance(program), _held(program)
     for _ in range(_ITERATIONS):
-        levels = ramp_levels(program, circuit, Chips.nominal(program))[0]
-        scale = program.volts_per_unit(circuit)
-        ratio = np.append(
-            _calibration_ratio(program, wanted[0] * scale, levels[0], scale), np.diff(wanted) * scale / np.diff(levels)
-        )
+        changed, ratio = reprogrammed(program, circuit, ramp_levels(program, circuit, Chips.nominal(program))[0])
         if np.max(np.abs(ratio - 1)) < _TOLERANCE:
             break
         if not np.all((ratio > 0.5) & (ratio < 2)):
             raise _too_slow(circuit)
-        swing = (program.conductance - base) * np.where(held, 1.0, ratio[np.where(program.step == CALIBRATION, 0, program.step)])
-        shrink = min(1.0, float(np.min((program.g_max - base)[swing > 0] / swing[swing > 0])))
-        program = replace(program, conductance=base + swing * shrink, unit_charge=program.unit_charge * shrink)
+        program = changed
     else:
         raise _too_slow(circuit)
     if program.conductance.min() < low * (1 - 1e-9):
@@ -60,6 +87,32 @@ def compensate(program: RampProgram, circuit: RampCircuit, profile: DeviceProfil
             "take a longer t_pulse, a faster op-amp or another scheme"
         )
     return program
+
+
+def wanted_levels(program: RampProgram) -> np.ndarray:
+    """Where the ramp has to be: the start before step 1, each threshold, the level that ends the conversion; input units."""
+    last = 2 * program.x[-1] - (program.x[-2] if len(program.x) > 1 else program.start)
+    return np.concatenate([[program.start], program.x, [last]])
+
+
+def reprogrammed(program: RampProgram, circuit: RampCircuit, levels: np.ndarray) -> tuple[RampProgram, np.ndarray]:
+    """The program with each step scaled by what it lacks, and the factors of calibration and steps (steps + 1,).
+
+    Parameters
+    ----------
+    levels : ndarray (steps + 1,)
+        Where its nominal ramp is after calibration and after each step, volts above analog ground.
+    """
+    base, held, wanted, scale = (
+        standing_conductance(program),
+        _held(program),
+        wanted_levels(program),
+        program.volts_per_unit(circuit),
+    )
+    ratio = np.append(_calibration_ratio(program, wanted[0] * scale, levels[0], scale), np.diff(wanted) * scale / np.diff(levels))
+    swing = (program.conductance - base) * np.where(held, 1.0, ratio[np.where(program.step == CALIBRATION, 0, program.step)])
+    shrink = min(1.0, float(np.min((program.g_max - base)[swing > 0] / swing[swing > 0])))
+    return replace(program, conductance=base + swing * shrink, unit_charge=program.unit_charge * shrink), ratio
 
 
 def standing_conductance(program: RampProgram) -> np.ndarray:

@@ -15,6 +15,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -174,6 +175,15 @@ def _gf180_cards(root: str) -> frozenset[str]:
         return frozenset(card for corner in pdk.CORNERS for card in cards_of("gf180mcu", corner))
     except ToolkitError:
         return frozenset()
+
+
+def readable_folders() -> list[Path]:
+    """Folders that their user has named once for all files: ``PDK_ROOT``, and those of the PDKs that are installed."""
+    found = [Path(root).resolve() for root in os.environ.get("PDK_ROOT", "").split(os.pathsep) if root]
+    for name in PDKS:
+        with suppress(ToolkitError):
+            found.append(folder_of(name))
+    return found
 
 
 def pdk_of(file: str) -> str | None:

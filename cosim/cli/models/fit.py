@@ -1,4 +1,4 @@
-"""``cosim fit``: the compact model of a ramp."""
+"""``cosim fit``: the compact model of a ramp, or those of the blocks around it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from netlists.errors import InputError
+
 from .. import options as o
 from ..output import answer
 
 
 def fit(
-    run: o.RunFolder,
+    run: Annotated[Path | None, typer.Argument(help="Folder of a run, as `cosim characterize` writes it.")] = None,
+    *,
     out: o.Out,
     at: Annotated[
         list[Path] | None,
@@ -22,14 +25,38 @@ def fit(
             "The model then has a table of what that changes.",
         ),
     ] = None,
+    blocks: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="In place of a run: the columns' blocks, simulated at level macro (minutes) or sky130."),
+    ] = None,
+    measured: Annotated[
+        Path | None, typer.Option("--measured", metavar="FOLDER", help="Of level sky130: what `cosim blocks` measured.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the blocks' samples.")] = 1,
     json: o.Json = False,
 ) -> None:
-    """Fit the compact model of a ramp to a Monte Carlo run.
+    """Fit the compact model of a ramp to a Monte Carlo run, or those of comparator, integrator and MAC column to their circuits.
 
     Example: cosim fit runs/sigmoid5 --out models/sigmoid5.json
 
+    Example: cosim fit --blocks macro --out models/blocks
+
     Example: cosim fit runs/sigmoid5 --at runs/sigmoid5-0.15V --at runs/sigmoid5-0.25V --out models/sigmoid5.json
     """
+    if (run is None) == (blocks is None):
+        raise InputError("run: give the folder of a run, or --blocks LEVEL in its place")
+    if blocks is not None:
+        if at:
+            raise InputError("--at: is of a ramp's run, and --blocks has none")
+        from characterization.compact.fit_blocks import fit_blocks
+
+        models = fit_blocks(blocks, out, seed=seed, blocks_folder=measured)
+        held_out = {name: m.validation for name, m in models.items()}
+        answer({"out": str(out), "held_out": held_out}, "\n".join([str(out), *(m.report() for m in models.values())]), json)
+        return
+    if measured is not None:
+        raise InputError(f"--measured {measured}: is of --blocks sky130")
+    assert run is not None
     from characterization.ramp_model import RampModel, fit_conditions
     from characterization.run import load_run
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from characterization.compact import CompactModel
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -68,6 +69,12 @@ def evaluate(
         float, typer.Option(metavar="OHM", help="Wire resistance of a cell along rows and columns; needs --weights.")
     ] = 0.0,
     arrays: Annotated[Given[Arrays], ARRAYS],
+    columns: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Fitted models of the columns' blocks (`cosim fit --blocks`) around the ramps; needs --weights."
+        ),
+    ] = None,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
     input_range: o.InputRange = "4",
     whole: WholeChip,
@@ -86,6 +93,9 @@ def evaluate(
     Example: cosim evaluate --task vowels --network nets/vowels.npz
     --sigmoid models/sigmoid5.json --tanh models/tanh5.json --chips 16 --seed 1
 
+    Example: cosim evaluate --network nets/vowels.npz --sigmoid models/sigmoid5.json --tanh models/tanh5.json
+    --weights taox-100-400 --columns models/blocks
+
     Example: cosim evaluate --network nets/voices.npz --bits 4 --threshold-noise 0.5 --weights taox-100-400 --pwm-bits 5
 
     Example: cosim evaluate --network nets/mine.npz --data mine.npz --bits 5 --pwm-bits 8 --input-range auto
@@ -94,6 +104,7 @@ def evaluate(
 
     Example: cosim evaluate --network nets/voices.npz --everything --bits 5 --bias-rows 2 --set stuck=0.001
     """
+    from characterization.compact import FittedColumns
     from netlists.converter import AutoZero
 
     from ...chip import Integrators, LinearAdc, PwmInputs
@@ -105,8 +116,16 @@ def evaluate(
     if pwm_bits is None and input_range != "4":
         raise InputError(f"--input-range {input_range}: is the range of pulse widths; give --pwm-bits as well")
     net, models = Network.load(network), load_models(model or [], sigmoid=sigmoid, tanh=tanh)
+    if columns is not None and profile is None:
+        raise InputError(f"--columns {columns}: their arrays load them; give --weights PROFILE as well, such as taox-100-400")
+    blocks = None if columns is None else FittedColumns.load(columns, **({"autozero": None} if whole.autozero is False else {}))
     if whole.everything:
-        others = {"--model, --sigmoid, --tanh": bool(models), "--adc-bits": adc_bits is not None, "--no-variation": no_variation}
+        others = {
+            "--model, --sigmoid, --tanh": bool(models),
+            "--adc-bits": adc_bits is not None,
+            "--no-variation": no_variation,
+            "--columns": columns is not None,
+        }
         others |= {"--r-wire": r_wire != 0.0} | {HARDWARE.flag(name): True for name in hardware.changed}
         others |= {ARRAYS.flag(name): True for name in arrays.changed if name in ("partial_sums", "drift_time")}
         if given := [flag for flag, is_given in others.items() if is_given]:
@@ -114,11 +133,16 @@ def evaluate(
         made = whole.hardware(net, profile, bits, pwm_bits, arrays)
     else:
         whole.check(integrators=True)
+        table = {} if table_bits is None else {"table_bits": table_bits}
+        adc = None if adc_bits is None else LinearAdc(adc_bits, **table)
         made = hardware.make(
             **({"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}),
-            adc=None if adc_bits is None else LinearAdc(adc_bits, **({} if table_bits is None else {"table_bits": table_bits})),
-            integrators=None if whole.autozero is None else Integrators.measured(AutoZero() if whole.autozero else None),
+            adc=adc,
+            integrators=None
+            if whole.autozero is None or blocks is not None
+            else Integrators.measured(AutoZero() if whole.autozero else None),
             arrays=_arrays(profile, no_variation, r_wire, arrays),
+            columns=blocks,
             pwm=None if pwm_bits is None else PwmInputs(pwm_bits, o.input_range(input_range)),
         )
     result = compare(
@@ -131,12 +155,18 @@ def evaluate(
         engine=engine,
         threads=o.workers(jobs),
     )
-    held_out = [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
+    held_out = [] if blocks is None else [f"    {name}, held out: {_errors(m)}" for name, m in blocks.models.items()]
+    held_out += [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
     answer(
-        result.as_dict() | {"validation": {a: m.validation for a, m in models.items()}},
+        result.as_dict()
+        | {"validation": {a: m.validation for a, m in models.items()} | ({} if blocks is None else {"columns": blocks.held_out})},
         "\n".join([result.report(), *held_out]),
         json,
     )
+
+
+def _errors(model: CompactModel) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in model.validation.items()) or "not checked yet"
 
 
 def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given[Arrays]) -> Arrays | None:

@@ -15,6 +15,7 @@ from characterization.run import characterize, load_run, simulate_run
 from characterization.run.folder import examined_plan
 from netlists.errors import SimulationError
 from netlists.outside import UserSubcircuit, Wiring, load_user_subcircuit
+from netlists.technology import RampCircuit
 
 HEAD = ".subckt mine inp inn out com\n"
 GOOD = "b1 out com v={0.9*tanh(2000*(v(inp)-v(inn)))}\n"
@@ -72,12 +73,18 @@ def test_random_words_that_change_nothing_are_no_fault(load):
     examine(RampPlan("sigmoid", 2, comparator=load(text)))
 
 
+def test_a_parameter_of_ours_that_an_own_block_does_not_take_is_said(load):
+    own = load(HEAD + GOOD + ".ends\n")
+    _, warnings = examine(RampPlan("sigmoid", 2, comparator=own, circuit=RampCircuit(comparator_tau=5e-9)))
+    assert any("comparator_tau: of our blocks; mine keeps its own" in line for line in warnings)
+
+
 def test_swapped_inputs_of_an_opamp(load):
     text = ".subckt mine INN INP OUT VDD VSS\n" + MOS
     with pytest.raises(SimulationError, match="its inputs are swapped"):
         examine(RampPlan("sigmoid", 2, opamp=load(text, "opamp")))
     _, warnings = examine(RampPlan("sigmoid", 2, opamp=load(text, "opamp", "inp=inn,inn=inp")))
-    assert any("GBW 136" in line for line in warnings)
+    assert any("programmed by 2 nominal transients" in line for line in warnings)
     with pytest.raises(SimulationError, match="does not follow its inputs"):
         examine(RampPlan("sigmoid", 2, opamp=load(HEAD + "r1 inp inn 1k\nr2 out com 1k\n.ends\n", "opamp")))
 
@@ -100,14 +107,14 @@ def test_memory_is_measured_right(load):
 @pytest.mark.slow
 def test_memory_that_no_level_describes_is_refused(load):
     with pytest.raises(SimulationError, match=r"remembers earlier steps: .*longer clock period"):
-        examine(RampPlan("sigmoid", 3, comparator=load(slow(40e-9))))
+        examine(RampPlan("sigmoid", 3, comparator=load(slow(36e-9))))
 
 
 def test_held_levels_of_a_fast_comparator_are_the_sampled_ones():
     plan = RampPlan("sigmoid", 3)
     chips = nominal_chips(plan, 2)
     a, b = (measure(plan.converter, chips, held=h).volts for h in (False, True))
-    np.testing.assert_allclose(a, b, atol=5e-6)
+    np.testing.assert_allclose(a, b, atol=1.5e-4)
 
 
 def test_a_run_keeps_what_its_reader_must_know(load, tmp_path):

@@ -81,7 +81,8 @@ def estimated(here: SimpleNamespace, out: Path) -> tuple[list, dict]:
                      limits=Limits(max_inl=0.5, max_dnl=0.5), n_control=20_000, most=64)  # fmt: skip
     line = ["--quantity", "yield", "--bits", 2, "--seed", 5, "--until-ci", 0.01, "--control", 20_000, "--most", 64]
     line += ["--jobs", 1, "--quiet"]
-    assert "not reached" in found.warnings[-1]
+    # Too few chips to trust the closed form, and wider than asked for.
+    assert len(found.warnings) == 2
     return [*line, "--out", out / "run"], found.as_dict()
 
 

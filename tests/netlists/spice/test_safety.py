@@ -136,6 +136,22 @@ def test_data_files_and_files_elsewhere_with_permission(write, tmp_path, run):
     np.testing.assert_allclose(waves["v(x)"], 2e3 * waves["time"], atol=1e-6)
 
 
+def test_a_pdk_is_read_where_its_user_has_named_it_and_no_further(write, tmp_path, monkeypatch, run):
+    (tmp_path / "pdk").mkdir()
+    (tmp_path / "pdk" / "m.lib").write_text(".lib tt\n.param rr=2k\n.endl\n")
+    (tmp_path / "secret.inc").write_text(".param rr=12345\n")
+    (tmp_path / "pdk" / "link.inc").symlink_to(tmp_path / "secret.inc")
+    path = write(f"v1 a 0 1\nr1 a 0 {{rr}}\n.lib {tmp_path / 'pdk' / 'm.lib'} tt\n.op")
+    with pytest.raises(InputError, match="PDK_ROOT"):
+        run(path)
+    monkeypatch.setenv("PDK_ROOT", str(tmp_path / "pdk"))
+    assert run(path)["i(v1)"][0] == pytest.approx(-0.5e-3)
+    for name in ("link.inc", "../secret.inc"):
+        path.write_text(f"t\nv1 a 0 1\nr1 a 0 {{rr}}\n.include {tmp_path}/pdk/{name}\n.op\n")
+        with pytest.raises(InputError, match="outside the folder"):
+            run(path)
+
+
 def test_no_spiceinit_is_read(write, monkeypatch, run):
     path = write(RC + ".op")
     (path.parent / ".spiceinit").write_text("shell touch marker\n")
