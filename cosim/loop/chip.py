@@ -112,9 +112,10 @@ class LoopChip:
 
 
 def loop_hardware(settings: LoopSettings) -> Hardware:
-    """What the evaluator runs on, but for what is measured."""
+    """What the evaluator runs on, but for what is measured; without noise no read noise of the cells lasts either."""
+    profile = load_profile(settings.profile)
     arrays = Arrays(
-        load_profile(settings.profile),
+        profile if settings.noise else replace(profile, read_sigma=0.0),
         max_rows=settings.array_rows,
         max_columns=settings.array_columns,
         r_row=settings.r_wire,
@@ -151,7 +152,7 @@ def make_chip(network: Network, settings: LoopSettings, parts: Parts | None = No
     arrays = {at.key: _array(number, at, settings, hardware.arrays, ramps, keep) for number, at in places}
     evaluator = draw_chip(network, hardware, 0, settings.seed, np.float64, LoopParts(ramps, arrays))
     first = next(iter(ramps.values()))
-    sigma = first.plan.variation.comparator_noise if settings.noise else 0.0
+    sigma = first.plan.variation.decision_noise if settings.noise else 0.0
     return LoopChip(settings, ramps, arrays, evaluator, sigma)
 
 
