@@ -15,11 +15,11 @@ from .optimizer import (
 from .settings import (
     TrainingSettings as TrainingSettings,
 )
+from .torch_lstm import (
+    HardwareLSTM as HardwareLSTM,
+)
 from .train import (
     initial_network as initial_network,
     split as split,
     train_task as train_task,
-)
-from .torch_lstm import (
-    HardwareLSTM as HardwareLSTM,
 )
