@@ -15,6 +15,7 @@ from characterization.plan.plan import RampPlan, Sampling
 from characterization.run.montecarlo import simulate_run
 from netlists.errors import InputError
 from netlists.ramp import Chips, to_input_units
+from netlists.technology import DeviceProfile
 
 PLAN = RampPlan("sigmoid", 5, seed=3)
 
@@ -62,6 +63,12 @@ def test_correlated_columns(plan3, sampling):
     for found in shifts:
         # 256 independent comparators calibrate: 4 sigma of the estimate.
         assert found.std() == pytest.approx(expected, rel=4 / np.sqrt(2 * 256))
+
+
+@pytest.fixture
+def profile():
+    """The same error at every state, none on average."""
+    return DeviceProfile("plain", 100e-6, 400e-6, 27e-6, program_sigma=2.73e-6, program_window=5e-6, read_sigma=0.0)
 
 
 def test_what_trimming_cells_leave(profile):
