@@ -266,8 +266,8 @@ def _array(
 def _of_columns(key: str, name: str, circuit: RampCircuit, line: np.ndarray) -> tuple[str, ...]:
     """That C_f of the columns is sized for our op-amp, and what gains they have with the user's."""
     sized = f"the gain {circuit.a0:.4g} and the GBW {circuit.gbw / 1e6:.4g} MHz of our op-amp"
-    found = f"{line[:, 1].min():.4g} to {line[:, 1].max():.4g} of their inputs"
-    return (f"array {key}: C_f of the columns is sized for {sized}; with {name} they integrate {found}, which the model takes over",)
+    found = f"{line[:, 1].min():.4g} to {line[:, 1].max():.4g} of their inputs, which the model takes over"
+    return (f"array {key}: C_f of the columns is sized for {sized}; with {name} they integrate {found}",)
 
 
 def check_columns(network: Network, settings: LoopSettings) -> None:
