@@ -45,7 +45,8 @@ def render(page: Page, folder: Path, summary: dict[str, Any], command: str, warn
         return _embedded(folder / "pictures" / f"{title}.png")
 
     template = environment.get_template(page.template)
-    files = [(str(p.relative_to(folder)), _size(p)) for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix in SHOWN]
+    found = [p.relative_to(folder) for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix in SHOWN]
+    files = [(str(p), _size(folder / p)) for p in found if not any(part.startswith(".") for part in p.parts)]
     return _with_contents(
         template.render(
             page=page, s=summary, command=command, folder=folder, picture=picture, warnings=warnings, files=files, **page.values
