@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from netlists.array.pwm import Pwm
+from netlists.converter.autozero import AutoZero
 from netlists.converter.tile import ColumnGroup, Tile
 from netlists.converter.tile_deck import convert, read_tile, tile_deck
 from netlists.converter.tile_reference import codes, mac_voltages, predict, thresholds
@@ -120,7 +121,7 @@ def test_offsets_drawn_ramp_and_periods_agree_with_the_closed_form(make, program
 
 def test_an_offset_reaches_v_mac_during_the_mac_only(make):
     """V_os drives V_os * sum(G) into the column while the hold switch is closed, and nothing while the ramps run."""
-    tile, _, _ = make(4, 4, "ideal", wires={"r_row": 0.0, "r_col": 0.0})
+    tile, _, _ = make(4, 4, "ideal", wires={"r_row": 0.0, "r_col": 0.0}, autozero=None)
     shifted = tile.with_(opamp_offset=np.full(4, 1e-3))
     a, b = (convert(t, np.zeros(4, int), "ideal") for t in (tile, shifted))
     closed, _, opened = tile.mac_window()
@@ -156,8 +157,14 @@ def test_a_few_columns_convert_as_they_do_among_all(make):
 
 
 def test_72x128_with_wires_sixteen_columns(make):
+    """The op-amp sees the charge of its reset switch before the switch is open, and takes it back from the column: about
+    10 pV s. The closed form leaves that out; without the switches' charge the two are one."""
     tile, _, inputs = make(72, 128)
-    check(tile, inputs, "macro", "reduced", 0.02, columns=[*range(0, 96, 8), *range(96, 128, 8)])
+    quiet = tile.with_(autozero=AutoZero(c_reset=0.0, c_inject=0.0), circuit=tile.circuit.with_(c_inject=0.0))
+    check(quiet, inputs, "macro", "reduced", 0.02, columns=[*range(0, 96, 8), *range(96, 128, 8)])
+    few = [0, 95, 96, 127]
+    extra = convert(tile, inputs, columns=few).v_mac - predict(tile, inputs).v_mac[few]
+    assert np.all((extra > 0) & (extra < 12e-12 * tile.crossbar.conductance.sum(axis=0)[few] / tile.feedback_capacitance()[few]))
 
 
 def test_the_written_deck_prints_the_same_in_plain_ngspice(make, tmp_path):
