@@ -205,8 +205,8 @@ def run_loop(
 
 def _of_blocks(chip: LoopChip) -> list[str]:
     """What a reader must know of the blocks in ramps and columns, each once."""
-    parts = [*chip.ramps.values(), *chip.arrays.values()]
-    return list(dict.fromkeys(line for part in parts for line in part.warnings))
+    ramps, arrays = (ramp.warnings for ramp in chip.ramps.values()), (array.warnings for array in chip.arrays.values())
+    return list(dict.fromkeys(line for lines in (*ramps, *arrays) for line in lines))
 
 
 def _run(network: Network, chip: LoopChip, s: Sequences, who: Who, tell: Callable[[StepConversion], None]) -> Trajectory:
