@@ -18,8 +18,9 @@ import psutil
 import pytest
 
 import characterization.run.montecarlo as montecarlo
+from characterization.lock import locked
 from characterization.plan.plan import RampPlan
-from characterization.run.folder import locked, run_status
+from characterization.run.folder import run_status
 from characterization.run.montecarlo import TABLES, characterize, load_run, simulate_run
 from characterization.run.task import simulate_samples
 from netlists.errors import InputError, ToolkitError

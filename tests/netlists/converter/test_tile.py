@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from netlists.array.pwm import Pwm
+from netlists.converter.autozero import AutoZero
 from netlists.converter.tile import ColumnGroup, Tile
 from netlists.converter.tile_deck import convert, read_tile, tile_deck
 from netlists.converter.tile_reference import codes, mac_voltages, predict, thresholds
@@ -160,11 +161,15 @@ def test_a_few_columns_convert_as_they_do_among_all(make):
     np.testing.assert_array_equal(few.code, all_columns.code[[10, 3]])
 
 
-@pytest.mark.parametrize(("settings", "tolerance"), [({"autozero": None}, 0.04), pytest.param({}, 0.2, marks=pytest.mark.slow)])
-def test_72x128_with_wires(settings, tolerance, make):
-    """Two columns of each ramp. What the end of an auto-zeroed reset does is not in the closed form: up to 0.16 LSB on 144 rows."""
-    tile, _, inputs = make(72, 128, **settings)
-    check(tile, inputs, "macro", "reduced", tolerance, columns=[0, 88, 96, 120])
+def test_72x128_with_wires_sixteen_columns(make):
+    """The op-amp sees the charge of its reset switch before the switch is open, and takes it back from the column: about
+    10 pV s. The closed form leaves that out; without the switches' charge the two are one."""
+    tile, _, inputs = make(72, 128)
+    quiet = tile.with_(autozero=AutoZero(c_reset=0.0, c_inject=0.0), circuit=tile.circuit.with_(c_inject=0.0))
+    check(quiet, inputs, "macro", "reduced", 0.02, columns=[*range(0, 96, 8), *range(96, 128, 8)])
+    few = [0, 95, 96, 127]
+    extra = convert(tile, inputs, columns=few).v_mac - predict(tile, inputs).v_mac[few]
+    assert np.all((extra > 0) & (extra < 12e-12 * tile.crossbar.conductance.sum(axis=0)[few] / tile.feedback_capacitance()[few]))
 
 
 def test_the_written_deck_prints_the_same_in_plain_ngspice(make, tmp_path):
