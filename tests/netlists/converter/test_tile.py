@@ -130,13 +130,17 @@ def test_an_offset_reaches_v_mac_during_the_mac_only(make):
 
 
 @pytest.mark.parametrize(
-    ("level", "inputs", "wire"),
-    [("macro", 4, 4.0), pytest.param("macro", 9, 1.0, marks=pytest.mark.slow), pytest.param("ideal", 9, 1.0, marks=pytest.mark.slow)],
+    ("level", "rows", "wire"),
+    [
+        ("macro", 4, 4.0),
+        pytest.param("macro", 9, 1.0, marks=pytest.mark.slow),
+        pytest.param("ideal", 9, 1.0, marks=pytest.mark.slow),
+    ],
 )
-def test_reduced_network_agrees_with_the_full_mesh(level, inputs, wire, make, profile, programs):
+def test_reduced_network_agrees_with_the_full_mesh(level, rows, wire, make, profile, programs):
     """8 x 16 and 18 x 32 cells."""
     wires = WIRES | {"r_row": wire, "r_col": wire}
-    tile, _, inputs = make(inputs, 32 if inputs == 9 else 16, level, pwm=Pwm(t_unit=20e-9), wires=wires)
+    tile, _, inputs = make(rows, 32 if rows == 9 else 16, level, pwm=Pwm(t_unit=20e-9), wires=wires)
     # The mesh is slow: short ramps, but deviations in LSB of 5 bits.
     groups = tuple(
         ColumnGroup(program_ramp(a, 3, profile), g.columns) for a, g in zip(("sigmoid", "tanh"), tile.groups, strict=True)
