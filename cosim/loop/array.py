@@ -58,6 +58,8 @@ class LoopArray:
         Columns that ngspice simulates, increasing.
     levels : tuple of ndarray
         Transition levels of each column, (thresholds,) in the order of the ramp's steps, units of its pre-activation.
+    warnings : tuple of str
+        What is to be known of a block of the user's own.
     """
 
     key: str
@@ -67,6 +69,7 @@ class LoopArray:
     tile: Tile
     chosen: np.ndarray
     levels: tuple[np.ndarray, ...]
+    warnings: tuple[str, ...] = ()
 
     def gate(self, column: int) -> Gate:
         """The gate that a column belongs to."""

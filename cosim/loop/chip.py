@@ -39,7 +39,7 @@ from netlists.array import Crossbar, Pwm
 from netlists.converter import AutoZero, ColumnGroup, Tile
 from netlists.errors import InputError, ToolkitError
 from netlists.ramp import Chips, to_input_units, transition_levels
-from netlists.technology import DeviceProfile, load_profile
+from netlists.technology import DeviceProfile, RampCircuit, load_profile
 
 from .array import LoopArray, LoopRamp
 from .column import measure_integrators
@@ -192,6 +192,7 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
         profile=profile,
         level=settings.level,
         comparator=settings.comparator,
+        opamp=settings.opamp,
         seed=ramp_seed(settings.seed, number),
         conversions=False,
     )
@@ -257,7 +258,16 @@ def _array(
         for j, (offset, gain) in zip(chosen, line, strict=True):
             # The model knows a column's integrator as a line: a level is where the line reaches it.
             levels[j] = (levels[j] - offset) / gain
+        if settings.opamp is not None:
+            array = replace(array, warnings=_of_columns(at.key, settings.opamp.name, plan.circuit, line))
     return replace(array, levels=tuple(levels))
+
+
+def _of_columns(key: str, name: str, circuit: RampCircuit, line: np.ndarray) -> tuple[str, ...]:
+    """That C_f of the columns is sized for our op-amp, and what gains they have with the user's."""
+    sized = f"the gain {circuit.a0:.4g} and the GBW {circuit.gbw / 1e6:.4g} MHz of our op-amp"
+    found = f"{line[:, 1].min():.4g} to {line[:, 1].max():.4g} of their inputs, which the model takes over"
+    return (f"array {key}: C_f of the columns is sized for {sized}; with {name} they integrate {found}",)
 
 
 def check_columns(network: Network, settings: LoopSettings) -> None:

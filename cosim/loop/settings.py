@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from netlists.array import COMPENSATIONS
 from netlists.checks import Bits, Choice, Count, Items, Ohms, PwmBits, Seed, Whole, checked
+from netlists.converter import Blocks
 from netlists.errors import InputError
 from netlists.outside import UserSubcircuit
 
@@ -66,6 +67,8 @@ class LoopSettings:
         Decides the chip, the sequences and the noise.
     comparator : UserSubcircuit or None
         A comparator of one's own, in place of the level's, of the ramps and of every column.
+    opamp : UserSubcircuit or None
+        An op-amp of one's own in the integrators, of the ramps and, where they are simulated, of the columns; level macro only.
     """
 
     task: str
@@ -88,8 +91,11 @@ class LoopSettings:
     bias_rows: Annotated[int, Whole(1, 64)] = 1
     seed: Seed = 1
     comparator: UserSubcircuit | None = None
+    opamp: UserSubcircuit | None = None
 
     def __post_init__(self) -> None:
+        # Making the blocks checks that they fit together.
+        Blocks(self.level, comparator=self.comparator, opamp=self.opamp)
         if self.level == "sky130" and (self.latches or self.scope != "converter"):
             asked = "latches=True" if self.latches else f"scope={self.scope!r}"
             raise InputError(f"{asked}: at level sky130 the comparators' decisions on held inputs are simulated; take level macro")
@@ -100,7 +106,10 @@ class LoopSettings:
             object.__setattr__(self, "latches", True)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; without a comparator of one's own as loops of before had it."""
+        """JSON-ready; without blocks of one's own as loops of before had it."""
         data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        del data["comparator"]
-        return data if self.comparator is None else data | {"comparator": json.loads(json.dumps(self.comparator.as_dict()))}
+        for name in ("comparator", "opamp"):
+            del data[name]
+            if (own := getattr(self, name)) is not None:
+                data[name] = json.loads(json.dumps(own.as_dict()))
+        return data
