@@ -60,7 +60,8 @@ def validate_block(path: str | Path, seed: int = 99) -> dict[str, Any]:
     model = kind.load(path)
     if model.level == "none":
         raise InputError(f"{path}: was not fitted to a circuit; there is nothing to simulate")
-    found = bench(model, model.level, np.random.default_rng(part_sequences(seed, _PART + 1)[_PART]))
+    *_, part = part_sequences(seed, _PART + 1)
+    found = bench(model, model.level, np.random.default_rng(part))
     before = {name: model.validation[name] for name in found if name in model.validation}
     if not before:
         raise InputError(f"{path}: holds no held-out errors to compare with; fit it again with `cosim fit --blocks`")

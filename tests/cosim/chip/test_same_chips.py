@@ -88,7 +88,7 @@ def test_a_budget_has_the_evaluators_chips(network):
 
 def test_a_search_has_them(network, monkeypatch):
     monkeypatch.setattr(bench, "opamp_size", lambda shape, design: 1.0)
-    names = ("programming", "read_noise", "ir_drop", "integrator_gain", "integrator_settling")
+    names = ("programming", "read_noise", "ir_drop", "integrator_gain", "integrator_settling", "integrator_offset")
     names += ("ramp_offset", "comparator_offset", "comparator_noise", "comparator_delay")
     design = design_of(DESIGN, PROFILE, network)
     search = bench.DesignBench(network, None, PROFILE, DEFAULTS["ir_drop"])

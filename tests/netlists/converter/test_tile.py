@@ -129,14 +129,23 @@ def test_an_offset_reaches_v_mac_during_the_mac_only(make):
     np.testing.assert_allclose(b.v_mac - a.v_mac, 1e-3 + extra, rtol=2e-3)
 
 
-@pytest.mark.parametrize("level", [pytest.param("ideal", marks=pytest.mark.slow), "macro"])
-def test_reduced_network_agrees_with_the_full_mesh_18x32(level, make, profile, programs):
-    tile, _, inputs = make(9, 32, level, pwm=Pwm(t_unit=20e-9))
+@pytest.mark.parametrize(
+    ("level", "rows", "wire"),
+    [
+        ("macro", 4, 4.0),
+        pytest.param("macro", 9, 1.0, marks=pytest.mark.slow),
+        pytest.param("ideal", 9, 1.0, marks=pytest.mark.slow),
+    ],
+)
+def test_reduced_network_agrees_with_the_full_mesh(level, rows, wire, make, profile, programs):
+    """8 x 16 and 18 x 32 cells."""
+    wires = WIRES | {"r_row": wire, "r_col": wire}
+    tile, _, inputs = make(rows, 32 if rows == 9 else 16, level, pwm=Pwm(t_unit=20e-9), wires=wires)
     # The mesh is slow: short ramps, but deviations in LSB of 5 bits.
     groups = tuple(
         ColumnGroup(program_ramp(a, 3, profile), g.columns) for a, g in zip(("sigmoid", "tanh"), tile.groups, strict=True)
     )
-    columns = [0, 5, 11, 23, 24, 31]
+    columns = [0, 5, 11, tile.columns - 1] if tile.columns == 16 else [0, 5, 11, 23, 24, 31]
     lsb = lsb_volts(tile, columns)
     tile = tile.with_(groups=groups)
     reduced, mesh = (convert(tile, inputs, level, array, columns=columns) for array in ("reduced", "mesh"))
