@@ -116,6 +116,7 @@ def test_held_levels_of_a_fast_comparator_are_the_sampled_ones():
     np.testing.assert_allclose(a, b, atol=1.5e-4)
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_a_run_keeps_what_its_reader_must_know(load, tmp_path):
     """What ngspice ignored, whose figures were drawn and how levels were measured: in the run, its folder, and when it goes on."""
     text = slow(40e-9).replace(".ends", "m1 inp inn com com nch w=1u l=1u\n.ends\n.model nch nmos level=1 vto=0.4 nonsense=3")
