@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from characterization.chips import draw, examine, measure
+from characterization.chips import POINT, TRIM_NUMBERS, draw, error_at, examine, measure, trimming_pairs
 from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
 from characterization.resume import Parts
@@ -195,6 +195,7 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
         opamp=settings.opamp,
         seed=ramp_seed(settings.seed, number),
         conversions=False,
+        calibration=settings.calibration,
     )
     plan, warnings = examine(plan)
     program, circuit = plan.program(), plan.circuit
@@ -260,7 +261,25 @@ def _array(
             levels[j] = (levels[j] - offset) / gain
         if settings.opamp is not None:
             array = replace(array, warnings=_of_columns(at.key, settings.opamp.name, plan.circuit, line))
-    return replace(array, levels=tuple(levels))
+    array = replace(array, levels=tuple(levels))
+    if settings.calibration == "one-point":
+        return array
+    return _trimmed(array, ramps, arrays.profile, _stream(settings, at, ChipSource.TRIM))
+
+
+def _trimmed(array: LoopArray, ramps: dict[str, LoopRamp], profile: DeviceProfile, rng: np.random.Generator) -> LoopArray:
+    """The array with trimming cells that take each column's error at x = 0, its integrator's included."""
+    uniform = rng.uniform(size=(array.tile.columns, TRIM_NUMBERS))
+    cells, levels = np.empty((2, array.tile.columns)), []
+    for j, own in enumerate(array.levels):
+        gate, ramp = array.gate(j), ramps[array.gate(j).activation]
+        reach = gate.full_scale * ramp.plan.column_trim_reach / ramp.volts_per_unit
+        wanted = gate.full_scale * error_at(POINT, own[None] / gate.full_scale, ramp.program)
+        left, pair = trimming_pairs(profile, wanted, reach, uniform[j : j + 1])
+        cells[:, j] = pair[0] * reach / (profile.g_max - profile.g_min) * array.tile.scale
+        levels.append(own - (wanted - left))
+    crossbar = Crossbar(np.concatenate([array.tile.crossbar.conductance, cells]), r_row=0.0, r_col=0.0)
+    return replace(array, tile=array.tile.with_(crossbar=crossbar), levels=tuple(levels))
 
 
 def _of_columns(key: str, name: str, circuit: RampCircuit, line: np.ndarray) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from netlists.converter import Blocks
 from netlists.errors import InputError
 from netlists.outside import UserSubcircuit
 
+CALIBRATIONS = ("one-point", "per-column")
 MODES = ("closed", "shadow")
 LEVELS = ("macro", "sky130")
 SCOPES = ("converter", "column", "tile")
@@ -63,6 +64,9 @@ class LoopSettings:
         What makes good the loss in the wires (`cosim.chip.Arrays`).
     bias_rows : int
         Rows that share the bias of a matrix (`cosim.chip.Arrays`).
+    calibration : {"one-point", "per-column"}
+        Of the ramps by their own column, or also of every column by a pair of trimming cells in a row of its array
+        (`characterization.chips.columns`).
     seed : int
         Decides the chip, the sequences and the noise.
     comparator : UserSubcircuit or None
@@ -89,6 +93,7 @@ class LoopSettings:
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
     autozero: bool = True
     bias_rows: Annotated[int, Whole(1, 64)] = 1
+    calibration: Annotated[str, Choice(CALIBRATIONS)] = "one-point"
     seed: Seed = 1
     comparator: UserSubcircuit | None = None
     opamp: UserSubcircuit | None = None

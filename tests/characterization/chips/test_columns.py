@@ -7,7 +7,7 @@ import pytest
 
 from characterization.chips.batch import measure_batch
 from characterization.chips.closed_form import population, same_chips
-from characterization.chips.columns import COLUMN_SCOPES, column_shifts, scope_shifts, trimmed
+from characterization.chips.columns import COLUMN_SCOPES, column_shifts, scope_shifts, trimmed, trimming_pairs
 from characterization.chips.sampling import draw, draw_population
 from characterization.chips.transitions import measure
 from characterization.estimates.statistics import max_inl, of_columns
@@ -77,7 +77,8 @@ def test_what_trimming_cells_leave(profile):
     profile = replace(profile, program_law=())
     g = profile.g_max - profile.g_min
     wanted = np.tile(np.linspace(-0.8, 0.8, 9), (2000, 1))
-    left = trimmed(profile, wanted, 1.0, uniform(wanted.shape))
+    left, pair = trimming_pairs(profile, wanted, 1.0, uniform(wanted.shape))
+    np.testing.assert_allclose(wanted - left, (pair[..., 0] - pair[..., 1]) / (profile.g_max - profile.g_min), atol=1e-12)
     targets = np.full(100_000, 200e-6)
     sigma = (profile.programmed(targets, np.random.default_rng(5)) - targets).std() / g
     middle = np.abs(wanted[0]) > 0.1
