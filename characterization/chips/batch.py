@@ -87,7 +87,7 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
         enclosed = (s for s in spans if encloses(plan.converter, chips, guess, s, held=plan.held))
         if (span := next(enclosed, 0.0)) == 0.0:
             raise SimulationError(
-                f"the nominal {plan.name} ramp: in the written deck a level is more than {1e6 * spans[-1]:.3g} uV from where it was "
+                f"the nominal {plan.name} ramp: in the written deck a level is over {1e6 * spans[-1]:.3g} uV from where it was "
                 "located; look at the comparator's memory and at what it draws from the ramp"
             )
     return transition_deck(Converter(program, plan.circuit, blocks), chips, guess, span=span, held=plan.held)

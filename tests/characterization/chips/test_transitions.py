@@ -211,5 +211,5 @@ def test_a_written_deck_encloses_its_levels_or_is_refused(monkeypatch, tmp_path)
         np.testing.assert_allclose(volts, right.volts, atol=2 * spans[-1])
     np.testing.assert_allclose(spans, [50e-6, 150e-6])
     monkeypatch.setattr(batch, "measure", lambda *_, **__: replace(right, volts=right.volts + 2e-3))
-    with pytest.raises(SimulationError, match="is more than 450 uV from where it was located"):
+    with pytest.raises(SimulationError, match="is over 450 uV from where it was located"):
         batch.nominal_deck(plan, locate=True)
