@@ -6,7 +6,6 @@ from .block_file import (
     ComparatorMacro as ComparatorMacro,
     Macro as Macro,
     OpampMacro as OpampMacro,
-    TwoStageMacro as TwoStageMacro,
 )
 from .deck import (
     read_outside_deck as read_outside_deck,
