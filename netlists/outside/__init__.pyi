@@ -6,6 +6,7 @@ from .block_file import (
     ComparatorMacro as ComparatorMacro,
     Macro as Macro,
     OpampMacro as OpampMacro,
+    is_block_file as is_block_file,
 )
 from .deck import (
     read_outside_deck as read_outside_deck,
