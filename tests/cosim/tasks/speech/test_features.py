@@ -21,8 +21,8 @@ LIBROSA = {
     ],
 }
 
-# A program of its own after the description of TensorFlow's operators, in loops: each bin of the DFT by its sum, shared out between the
-# two mel bands whose centres it lies between, logarithms, each cosine by its sum. The same frames, coefficients 0, 1, 2, 5, 9.
+# A program of its own after the description of TensorFlow's operators, in loops: each bin of the DFT by its sum, shared out between
+# the two mel bands whose centres it lies between, logarithms, each cosine by its sum. The same frames, coefficients 0, 1, 2, 5, 9.
 TENSORFLOW = [
     [-50.823038, 25.884702, 7.495519, -1.492004, -1.849821],
     [-41.301489, 12.033621, -15.989524, 0.764625, -6.190315],
