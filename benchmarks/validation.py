@@ -32,9 +32,9 @@ FITTED = 3000
 
 
 def bounded_plan(bits: int) -> RampPlan:
-    """The default sigmoid ramp with four times the read noise: by default it is 2 % of the variance of a conversion."""
+    """The default sigmoid ramp with six times the read noise: by default it is 2 % of the variance of a conversion."""
     profile = load_profile("taox-100-400")
-    return RampPlan("sigmoid", bits, profile=replace(profile, read_sigma=4 * profile.read_sigma), seed=1)
+    return RampPlan("sigmoid", bits, profile=replace(profile, read_sigma=6 * profile.read_sigma), seed=1)
 
 
 def fresh_chips(plan: RampPlan, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

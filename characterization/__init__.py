@@ -30,6 +30,7 @@ Rooms, top floor first; each imports only those below:
 `resume`         finished parts of long work
 `streams`        every random stream and its key
 `provenance`     versions behind a figure
+`lock`           one process at a time in a folder
 `parquet`        Parquet tables, read without threads
 `notebook`       tables and pictures that objects show of themselves
 ===============  ==============================================================================================

@@ -51,6 +51,8 @@ class Parts:
         self.folder = make_folder(Path(folder) / ".parts")
         manifest = self.folder / "settings.json"
         if not manifest.exists():
+            if foreign := sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".lock")):
+                raise InputError(f"{self.folder}: holds {foreign[0]}, which is no part of ours; choose another folder")
             write_json(manifest, dict(settings))
             return
         stored = read_json(manifest, "settings of a study")

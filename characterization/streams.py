@@ -56,7 +56,7 @@ class SampleSource(IntEnum):
         SEARCHING,
         COLUMN_TRIM,
     ) = range(12)
-    CURVATURE, RELAXATION = 30, 31
+    CURVATURE, RELAXATION, OPAMP_NOISE, LASTING = 30, 31, 32, 33
 
 
 class ValidationSource(IntEnum):
@@ -69,6 +69,7 @@ class ChipSource(IntEnum):
     """Error sources of a network's chip."""
 
     RAMP, CONVERSION, THRESHOLD, DEVICE, READ, ADC, STATE, STATE_THRESHOLD, OFFSET, DELAY, OPAMP, TRIM = range(12)
+    SHARED, STATE_SHARED = 12, 13
 
 
 class LoopSource(IntEnum):

@@ -17,6 +17,7 @@ from .columns import (
     ColumnScope as ColumnScope,
     scope_shifts as scope_shifts,
     trimmed as trimmed,
+    trimming_pairs as trimming_pairs,
 )
 from .examine import (
     RANDOM as RANDOM,

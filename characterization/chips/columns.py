@@ -33,7 +33,12 @@ ColumnScope = Annotated[str, Choice(COLUMN_SCOPES)]
 
 
 def trimmed(profile: DeviceProfile, wanted: np.ndarray, reach: float, uniform: np.ndarray) -> np.ndarray:
-    """What is left of the shift of each column after its trimming cells were written, unit of ``wanted``.
+    """What is left of the shift of each column after its trimming cells were written, unit of ``wanted``; as `trimming_pairs`."""
+    return trimming_pairs(profile, wanted, reach, uniform)[0]
+
+
+def trimming_pairs(profile: DeviceProfile, wanted: np.ndarray, reach: float, uniform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is left of the shift of each column after its trimming cells were written, and these cells.
 
     Parameters
     ----------
@@ -43,6 +48,13 @@ def trimmed(profile: DeviceProfile, wanted: np.ndarray, reach: float, uniform: n
         Largest shift that the cells can make, either way; the same unit.
     uniform : ndarray (..., columns, 5)
         Numbers in 0..1 that decide errors and stuck cells.
+
+    Returns
+    -------
+    left : ndarray (..., columns)
+        Unit of ``wanted``.
+    pair : ndarray (..., columns, 2)
+        Siemens.
     """
     each = reach / (profile.g_max - profile.g_min)
     pair = profile.programmed(np.full((*wanted.shape, 2), profile.g_min), prepared(uniform[..., :2]))
@@ -56,7 +68,8 @@ def trimmed(profile: DeviceProfile, wanted: np.ndarray, reach: float, uniform: n
     new = profile.programmed(target, prepared(uniform[..., 4]))
     # A change that is smaller than a write's error is left alone.
     stays = np.take_along_axis(dead, cell, -1)[..., 0] | (change <= profile.program_sigma_at(target))
-    return rest - np.sign(rest) * each * np.where(stays, 0.0, new - old)
+    np.put_along_axis(pair, cell, np.where(stays, old, new)[..., None], -1)
+    return rest - np.sign(rest) * each * np.where(stays, 0.0, new - old), pair
 
 
 def column_shifts(

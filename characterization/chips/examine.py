@@ -100,6 +100,9 @@ def _borrowed(plan: RampPlan) -> list[str]:
                 f"{role} {ours[names[0]]}: {figures} {verb} of our {block}, not its own; measure it with `cosim {role}`, or give "
                 "[variation] in a plan file"
             )
+    for own, unused in ((plan.comparator, _OF_COMPARATOR), (plan.opamp, ("slew",))):
+        if own is not None and (idle := [n for n in unused if getattr(c, n) != getattr(RampCircuit, n)]):
+            lines.append(f"{', '.join(idle)}: of our blocks; {own.name} keeps its own, so that they change nothing")
     if plan.opamp is not None and plan.targets is None and (c.a0, c.gbw) == (RampCircuit.a0, RampCircuit.gbw):
         lines.append(
             f"opamp {plan.opamp.name}: the ramp is programmed for the gain {c.a0:.4g} and the GBW {c.gbw / 1e6:.4g} MHz of our "

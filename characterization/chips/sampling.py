@@ -40,7 +40,8 @@ class DrawnChips:
     ``conductance`` is what write-verify left, ``stuck`` tells which cells do not move. The circuit `seen` differs by
     ``conductance_gain`` (a relative error of each chip) and ``wire`` (cells,), the resistance in series with each cell, ohms.
     ``column_offset`` is the offset of another column's comparator on the same ramp; ``read_noise`` (standard normal,
-    one a cell) and ``comparator_noise`` (volts) belong to one conversion by that column. ``comparator_share`` is what the
+    one a cell) and ``comparator_noise`` (volts, both op-amps' included) belong to one conversion by that column.
+    ``comparator_share`` is what the
     correlations of the plan give to the normal number of every comparator of a chip.
     """
 
@@ -119,6 +120,12 @@ def _drawn(plan: RampPlan, samples: np.ndarray, generators: Generators, points: 
     uniform = _along_column(uniform, v.programming_length)
     g = profile.programmed(np.broadcast_to(program.conductance, (n, cells)), prepared(uniform))
     where = _stuck(profile, generators, (n, cells))
+    reading = normal_numbers(generators(SampleSource.READ_NOISE), (n, cells))
+    decisions = v.comparator_noise * v.comparator_noise_shape.of_normal(
+        normal_numbers(generators(SampleSource.COMPARATOR_NOISE), (n, steps))
+    )
+    if v.opamp_noise:
+        decisions = decisions + np.sqrt(2) * v.opamp_noise * normal_numbers(generators(SampleSource.OPAMP_NOISE), (n, steps))
     return DrawnChips(
         samples,
         np.where(np.isnan(where), g, where),
@@ -126,9 +133,8 @@ def _drawn(plan: RampPlan, samples: np.ndarray, generators: Generators, points: 
         v.opamp_offset * v.opamp_offset_shape.of_normal(normal[SampleSource.OPAMP_OFFSET]),
         v.comparator_offset * v.comparator_offset_shape.of_normal(normal[SampleSource.COMPARATOR_OFFSET]),
         v.comparator_offset * v.comparator_offset_shape.of_normal(normal[SampleSource.COLUMN_OFFSET]),
-        normal_numbers(generators(SampleSource.READ_NOISE), (n, cells)),
-        v.comparator_noise
-        * v.comparator_noise_shape.of_normal(normal_numbers(generators(SampleSource.COMPARATOR_NOISE), (n, steps))),
+        reading,
+        decisions,
         _gain(v, normal[SampleSource.CONDUCTANCE_GAIN]),
         wire_resistance(plan),
         share,

@@ -97,7 +97,9 @@ def tables() -> Fields:
         "sigma": _field("sigma", NonNegative, "Standard deviation, in the unit of the source.", None),
         **{("shape" if f.name == "kind" else f.name): f for f in fields_of(Shape)},
     }
-    variation: dict[str, Any] = {f.name: f for f in fields_of(Variation) if f.name in ("programming_length", "correlations")}
+    variation: dict[str, Any] = {
+        f.name: f for f in fields_of(Variation) if f.name in ("opamp_noise", "programming_length", "correlations")
+    }
     return {
         "ramp": {
             **{name: plan[name] for name in ("activation", "bits", "scheme")},

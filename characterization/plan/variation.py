@@ -11,6 +11,7 @@ from netlists.check_rules import Choice, Number
 from netlists.checks import checked
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, Pvt, comparator_noise_at, described
+from netlists.technology.noise import OPAMP_NOISE
 
 from .shapes import NORMAL, Shape
 
@@ -45,6 +46,9 @@ class Variation:
         Comparator input offset, volts, one draw a column.
     comparator_noise : float
         Comparator input-referred noise, volts rms, one draw a decision.
+    opamp_noise : float
+        Noise of an op-amp at unity gain, volts rms: a decision compares the outputs of two, the ramp's and the column's, which
+        add up to its root of two. Normal; its bandwidth is far beyond a step, so that it is drawn a decision.
     conductance_gain : float
         Common relative error of all conductances of a chip, one draw a chip: a read-out of write-verify that is off, or a
         drift of all cells. It stays when cells are written again.
@@ -65,6 +69,13 @@ class Variation:
     )
     comparator_noise: float = _source(
         MEASURED_STATISTICS["comparator_noise_sigma"], "V", "decision", "comparator input-referred noise", "as the offsets, .noise"
+    )
+    opamp_noise: float = _source(
+        OPAMP_NOISE,
+        "V",
+        "decision",
+        "noise of an op-amp at unity gain; a decision compares the outputs of two",
+        "ota_sky130, .noise",
     )
     conductance_gain: float = _source(0.0, "1", "chip", "common relative error of all conductances", "assumption")
     programming_length: float = _source(0.0, "cells", "column", "correlation length of the programming error", "assumption")
@@ -92,6 +103,11 @@ class Variation:
             rows[a, b] = rho
         return tuple((a, b, rows[a, b]) for a, b in sorted(rows, key=lambda pair: [CORRELATED.index(n) for n in pair]))
 
+    @property
+    def decision_noise(self) -> float:
+        """Noise of a decision, volts rms: the comparator's and that of two op-amps."""
+        return float(np.sqrt(self.comparator_noise**2 + 2 * self.opamp_noise**2))
+
     def correlation_matrix(self) -> np.ndarray:
         """Correlation matrix of `CORRELATED`, shape (3, 3)."""
         matrix = np.eye(len(CORRELATED))
@@ -103,7 +119,7 @@ class Variation:
     @classmethod
     def none(cls) -> Variation:
         """Nothing varies."""
-        return cls(0.0, 0.0, 0.0)
+        return cls(0.0, 0.0, 0.0, 0.0)
 
     @classmethod
     def measured(cls, conditions: Pvt) -> Variation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -28,7 +28,9 @@ class RampDraw:
     column_offset : ndarray (chips, columns)
         Offset of each column's comparator, added to the thresholds. A single column stands for all columns.
     noise_sigma : ndarray, scalar or (levels,)
-        Input-referred rms noise of one conversion at each threshold.
+        Input-referred rms noise of one conversion at each threshold, all of it.
+    shared_sigma : ndarray, scalar or (levels,)
+        The part of it that is the ramp's own: all columns that convert with the same ramp at the same time see the same.
     values : ndarray (levels + 1,)
         Output after 0, 1, ... levels thresholds were passed; by default the activation's own ``2**bits`` output steps, in order.
 
@@ -44,6 +46,7 @@ class RampDraw:
     column_offset: Annotated[np.ndarray, Array(("chips", "columns"))]
     noise_sigma: Annotated[np.ndarray, Array(low=0)]
     values: Annotated[np.ndarray, Array(("codes",))] = None  # type: ignore[assignment]
+    shared_sigma: Annotated[np.ndarray, Array(low=0)] = field(default_factory=lambda: np.zeros(()))
 
     def __post_init__(self) -> None:
         if self.values is None:
@@ -61,6 +64,10 @@ class RampDraw:
             )
         if self.noise_sigma.shape not in ((), (levels,)):
             raise InputError(f"noise_sigma: has shape {self.noise_sigma.shape}, must be a single number or ({levels},)")
+        if self.shared_sigma.shape not in ((), (levels,)) or np.any(self.shared_sigma > self.noise_sigma * (1 + 1e-9)):
+            raise InputError(
+                f"shared_sigma: must be a single number or ({levels},), and no more than noise_sigma, which it is a part of"
+            )
 
     @classmethod
     def ideal(cls, activation: str, bits: int) -> RampDraw:
@@ -71,6 +78,11 @@ class RampDraw:
     @property
     def n_chips(self) -> int:
         return len(self.thresholds)
+
+    @property
+    def own_sigma(self) -> np.ndarray:
+        """The part of the noise that each column has for itself, scalar or (levels,)."""
+        return np.sqrt(np.maximum(self.noise_sigma**2 - self.shared_sigma**2, 0.0))
 
     @property
     def noisy(self) -> bool:

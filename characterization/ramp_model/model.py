@@ -31,7 +31,7 @@ from .condition_table import Array, ConditionTable
 from .draw import RampDraw
 from .file import read_model, write_model
 from .levels import LevelDistribution
-from .noise import NOISE_UNITS, NoiseEstimate, fit_noise, read_noise_shape
+from .noise import NOISE_UNITS, NoiseEstimate, fit_noise, level_errors, read_noise_shape
 
 SCHEMA: Final = "nladc-cosim/ramp-model"
 SCHEMA_VERSION: Final = 2
@@ -199,14 +199,28 @@ class RampModel(BaseModel):
         return (self.after if calibrated else self.before).sample(n, rng)
 
     def sample(
-        self, n_chips: int, n_columns: int, rng: np.random.Generator, *, calibrated: bool = True, trim: bool = True
+        self,
+        n_chips: int,
+        n_columns: int,
+        rng: np.random.Generator,
+        *,
+        calibrated: bool = True,
+        trim: bool = True,
+        drift_time: float | None = None,
     ) -> RampDraw:
         """Draws chips with ``n_columns`` columns each.
 
         A column's offset is relative to the comparator that calibrated the ramp, which has one of its own; of a plan with
         calibration ``per-column`` it is what the column's trimming cells leave of that, unless ``trim`` is False. Levels before
         calibration hold the offset of the comparator that measured them: the columns have theirs in its place. Chip i
-        does not depend on how many chips are drawn.
+        does not depend on how many chips are drawn. Read noise of the ramp's cells that lasts moves a chip's levels for good; the
+        rest is drawn once a ramp and conversion, and all columns see the same.
+
+        Parameters
+        ----------
+        drift_time : float or None
+            Seconds since the ramp was programmed and calibrated; None: its cells have not relaxed. `InputError` where the
+            profile has no such data.
         """
         distribution = self.after if calibrated else self.before
         # One row of normal numbers a chip: a chip's row is the same however many follow.
@@ -226,7 +240,23 @@ class RampModel(BaseModel):
         else:
             offsets = offsets[:, 1:]
             levels = levels - self._measuring_comparator(levels)[:, None]
-        return RampDraw(self.activation, self.bits, levels, offsets, self.noise_sigma, self.program.values)
+        profile, program = self.ramp_plan.profile, self.program
+        # Streams of their own: without these effects the draws above stay as they are.
+        lasting, relaxing = rng.spawn(2)
+        cells = np.broadcast_to(program.conductance, (n_chips, program.n_cells))
+        if profile.read_lasting and profile.read_sigma > 0:
+            size = self.read_noise.value / profile.read_sigma
+            levels = levels + level_errors(program, size * np.array([profile.lasting_noise(c, lasting) for c in cells]))
+        if drift_time is not None:
+            aged = np.array([profile.relaxed(c, c, drift_time, relaxing) for c in cells])
+            levels = levels + level_errors(program, aged - cells)
+        fresh = self.read_noise.value**2 * np.diag(read_noise_shape(program, profile, fresh=True))
+        # Of a decision's noise, the part of the ramp's own op-amp is the same for all columns.
+        v = self.ramp_plan.variation
+        own = v.opamp_noise**2 / v.decision_noise**2 if v.opamp_noise else 0.0
+        noise = np.sqrt(self.comparator_noise.value**2 + fresh)
+        shared = np.sqrt(own * self.comparator_noise.value**2 + fresh)
+        return RampDraw(self.activation, self.bits, levels, offsets, noise, program.values, shared)
 
     def _measuring_comparator(self, levels: np.ndarray) -> np.ndarray:
         """Part of each chip's common shift that takes the variance of the measuring comparator's offset out, shape (n,)."""

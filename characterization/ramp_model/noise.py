@@ -43,17 +43,24 @@ class NoiseFit:
 NOISE_UNITS = {"comparator_offset": "input units", "comparator_noise": "input units", "read_noise": "S"}
 
 
-def read_noise_shape(program: RampProgram, profile: DeviceProfile) -> np.ndarray:
+def read_noise_shape(program: RampProgram, profile: DeviceProfile, *, fresh: bool = False) -> np.ndarray:
     """Covariance of the transition levels per unit of ``profile.read_sigma``, shape (levels, levels).
 
     Level k has collected the noise of every cell selected up to step k, calibration cells included, each with the
-    profile's dependence on its state; input units^2 / S^2.
+    profile's dependence on its state; input units^2 / S^2. With ``fresh`` only what each conversion draws anew.
     """
     k = np.arange(1, program.n_steps)
-    state = profile.read_sigma_at(program.conductance) / profile.read_sigma if profile.read_sigma else 1.0
+    sigma = profile.fresh_sigma_at if fresh else profile.read_sigma_at
+    state = sigma(program.conductance) / profile.read_sigma if profile.read_sigma else 1.0
     weight = (program.width * state / program.unit_charge) ** 2
     passed = np.array([np.sum(weight[program.step <= i]) for i in k])
     return passed[np.minimum.outer(k, k) - 1]
+
+
+def level_errors(program: RampProgram, change: np.ndarray) -> np.ndarray:
+    """What changes of the cells (n, cells), siemens, do to the levels (n, levels), input units: the charge of all cells passed."""
+    charge = change * program.polarity * program.width / program.unit_charge
+    return np.array([charge[:, program.step <= k].sum(axis=1) for k in range(1, program.n_steps)]).T
 
 
 def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfile, *, iterations: int = 200) -> NoiseFit:

@@ -1,94 +1,32 @@
 """The folder of a run: whose it is, who works in it, and how far it is.
 
-``manifest.json`` says what is simulated and how far it is, ``.lock`` is held while a process works there. The
-lock is the operating system's: it ends with the process that holds it, however that ends.
+``manifest.json`` says what is simulated and how far it is; `characterization.lock` is held while a process works there.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from characterization.chips import examine, nominal_deck
+from characterization.lock import HOLDER, LOCK, lock_holder, now
 from characterization.plan import RampPlan
 from characterization.provenance import versions
-from netlists.errors import InputError, ToolkitError
-from netlists.files import make_folder, read_json, write_json
+from netlists.errors import InputError
+from netlists.files import make_folder, read_json
 
 from .chunks import ChunkStore, Index
 
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = 2
-LOCK, HOLDER, CHUNKS = ".lock", ".lock-holder.json", "chunks"
-
-
-def now() -> str:
-    """The date and time, UTC. Durations never come from it: clocks are set back and forth."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Be the only process that works in a folder.
-
-    Raises
-    ------
-    ToolkitError
-        Another process does; its host and number are named.
-    """
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ToolkitError(
-            f"{folder}: {describe_holder(folder)} is at work in this folder; wait for it, or choose another folder"
-        ) from None
-    except OSError as e:
-        raise ToolkitError(f"{folder}: cannot be locked ({e.strerror or e}); choose another folder") from None
-    try:
-        write_json(folder / HOLDER, {"host": socket.gethostname(), "pid": os.getpid(), "since": now()})
-        yield
-    finally:
-        with suppress(OSError):
-            (folder / HOLDER).unlink(missing_ok=True)
-        lock.release()
-
-
-def describe_holder(folder: Path) -> str:
-    """Who holds the lock, as far as they said."""
-    try:
-        holder = json.loads((folder / HOLDER).read_text())
-        return f"process {holder['pid']} on {holder['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
-
-
-def lock_holder(folder: Path) -> str | None:
-    """Who works in the folder now, or None."""
-    if not (folder / LOCK).exists():
-        return None
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        return describe_holder(folder)
-    except OSError:
-        # Another user's folder: the holder's own word is all there is.
-        return describe_holder(folder) if (folder / HOLDER).exists() else None
-    lock.release()
-    return None
+CHUNKS = "chunks"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

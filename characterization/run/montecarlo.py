@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from characterization.lock import locked
 from characterization.plan import RampPlan
 from characterization.workers import Workers, in_workers, parallel
 from netlists.check_rules import Choice
@@ -25,7 +26,7 @@ from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
 from .chunks import ChunkStore, batch_samples
-from .folder import clear_leftovers, examined_plan, locked, open_manifest, prepare, read_manifest
+from .folder import clear_leftovers, examined_plan, open_manifest, prepare, read_manifest
 from .progress import RunProgress
 from .rows import TABLES, long_tables
 from .tables import Run, StoredRun, check_tables, write_tables

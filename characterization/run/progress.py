@@ -8,11 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from characterization.lock import now
 from characterization.provenance import versions
 from netlists.errors import ToolkitError
 from netlists.files import write_json
 
-from .folder import MANIFEST, chunk_store, done_samples, failures, now
+from .folder import MANIFEST, chunk_store, done_samples, failures
 from .task import Finished, load
 
 if TYPE_CHECKING:

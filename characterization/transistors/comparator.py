@@ -255,6 +255,16 @@ def _trips(block: BlockOnBench, at: At, n: int, seed: int, common_mode: float, s
     return found
 
 
+def _clocked_offsets(block: BlockOnBench, at: At, n: int, seed: int, common_mode: float) -> np.ndarray:
+    """Offsets of clocked instances, each of which finds its trip point by bisection."""
+    from .clocked import clocked_trips
+
+    found = -clocked_trips(block, at, [common_mode] * n, mismatch=True, seed=seed)
+    if missing := int(np.isnan(found).sum()):
+        raise SimulationError(f"{missing} of {n} instances of {block.name} do not change sides within {LARGEST_OFFSET:g} V")
+    return found
+
+
 def measure_offsets(
     block: BlockOnBench,
     n: int,
@@ -292,6 +302,8 @@ def measure_offsets(
         if block == STRONGARM:
             run = run_bench(strongarm_mismatch_deck(Conditions(**vars(at)), size, seed, common_mode=common_mode), tables)
             parts += [-run[name][-1, 1:] for name in tables]
+        elif block.is_clocked:
+            parts.append(_clocked_offsets(block, at, size, seed, common_mode))
         else:
             parts.append(_trips(block, at, size, seed, common_mode, swept))
     offsets = np.concatenate(parts)

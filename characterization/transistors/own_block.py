@@ -15,13 +15,14 @@ from characterization.chips.sampling import nominal_chips
 from characterization.plan import RampPlan, Variation
 from characterization.workers import in_workers
 from netlists.converter import Blocks
-from netlists.errors import InputError, SimulationError
+from netlists.errors import SimulationError
 from netlists.outside import ComparatorMacro, Macro, UserSubcircuit
 from netlists.ramp import Chips
 from netlists.technology import RampCircuit
-from netlists.testbench import BenchConditions, BlockOnBench, comparator_sweep_deck, run_bench
+from netlists.testbench import DECISION_PERIOD, BenchConditions, BlockOnBench, comparator_sweep_deck, run_bench
 
-from .comparator import OVERDRIVES, SHORTEST, measure_comparator, measure_comparator_delay, measure_offsets
+from .clocked import COMMON_MODES, clocked_rows, measure_clocked_delay
+from .comparator import OVERDRIVES, SHORTEST, DecisionDelay, measure_comparator, measure_comparator_delay, measure_offsets
 from .macro_fit import fit_comparator
 
 CORNER_OVERDRIVES = (1e-3, 10e-3, 100e-3)
@@ -95,14 +96,15 @@ def measure_at(
     block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], points: int = 17
 ) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]], list[str]]:
     """Figures of a comparator at one condition, its rows over common mode and over overdrive, and what ngspice warned of."""
-    around = np.linspace(0.05, 0.95, points) * at.v_dd
+    around = np.linspace(0.05, 0.95, COMMON_MODES if block.is_clocked else points) * at.v_dd
     common_modes = sorted({at.v_cm, *(float(v) for v in around if abs(v - at.v_cm) > 0.02 * at.v_dd)})
-    over = sweep_rows(block, at, common_modes)
+    over = (clocked_rows if block.is_clocked else sweep_rows)(block, at, common_modes)
     middle = next(r for r in over if r["common_mode"] == at.v_cm)
     offset = middle["offset"]
     if not np.isfinite(offset):
         raise SimulationError(
-            f"{block.name} at {where_at(at)}: does not change sides within 50 mV of equal inputs at {at.v_cm:g} V"
+            f"{block.name} at {where_at(at)}: does not change sides within {100 if block.is_clocked else 50} mV of equal inputs at "
+            f"{at.v_cm:g} V"
         )
     low = high = common_modes.index(at.v_cm)
     near = [abs(r["offset"] - offset) <= RANGE for r in over]
@@ -111,14 +113,18 @@ def measure_at(
     while high < len(over) - 1 and near[high + 1]:
         high += 1
     heard: list[str] = []
-    try:
-        small = measure_comparator(at, (at.v_cm,), block, heard)[0]
-        gain, noise = small.gain, small.noise
-        power = (small.power_low + small.power_high) / 2
-    except SimulationError as e:
-        gain = noise = power = np.nan
-        heard.append(f"no small-signal figures at {where_at(at)}: {short_error(e)}")
     delays, kick = _delays(block, at, overdrives, offset)
+    if block.is_clocked:
+        gain = noise = np.nan
+        power = kick.energy / DECISION_PERIOD
+    else:
+        try:
+            small = measure_comparator(at, (at.v_cm,), block, heard)[0]
+            gain, noise = small.gain, small.noise
+            power = (small.power_low + small.power_high) / 2
+        except SimulationError as e:
+            gain = noise = power = np.nan
+            heard.append(f"no small-signal figures at {where_at(at)}: {short_error(e)}")
     figures = vars(at) | {
         "offset": offset,
         "hysteresis": middle["hysteresis"],
@@ -140,6 +146,9 @@ def where_at(at: BenchConditions) -> str:
 
 
 def _delays(block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], offset: float) -> tuple[list[dict], Any]:
+    if block.is_clocked:
+        rows, kick = measure_clocked_delay(block, at, overdrives, offset)
+        return [_delay_row(at, d) for d in rows], kick
     start = partial(measure_comparator_delay, at, overdrives, offset=offset, common_mode=at.v_cm, block=block)
     for stop in WINDOWS:
         try:
@@ -148,8 +157,12 @@ def _delays(block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, .
             if stop == WINDOWS[-1]:
                 raise
         else:
-            return [vars(at) | {n: v for n, v in asdict(d).items() if n not in vars(at)} for d in delays], kick
+            return [_delay_row(at, d) for d in delays], kick
     raise AssertionError
+
+
+def _delay_row(at: BenchConditions, delay: DecisionDelay) -> dict[str, Any]:
+    return vars(at) | {n: v for n, v in asdict(delay).items() if n not in vars(at)}
 
 
 def measure_own_comparator(
@@ -173,8 +186,6 @@ def measure_own_comparator(
 
     from joblib import delayed
 
-    if "clk" in own.ports:
-        raise InputError(f"comparator {own.name}: is clocked; these benches take comparators that decide at any time")
     fixed = without_randomness(own)
     circuit = RampCircuit(v_dd=nominal.v_dd, v_cm=nominal.v_cm)
     warnings = list(check_sides("comparator", fixed, Blocks(comparator=fixed), circuit))
@@ -198,6 +209,11 @@ def measure_own_comparator(
         rows["delays"] += result[2]
     if figures["noise"] == 0:
         warnings.append(f"comparator {own.name}: nothing in it makes noise: its noise is 0, and is drawn as 0")
+    if block.is_clocked:
+        warnings.append(
+            f"comparator {own.name}: is clocked: ngspice's transients have no noise of transistors, so its noise is not measured; "
+            f"power is that of a clock of {1e-6 / DECISION_PERIOD:.4g} MHz, without what drives the clock"
+        )
     mismatch, offsets = None, []
     if is_random(own):
         say(f"offsets of {samples} instances")

@@ -42,7 +42,7 @@ from .sources import RELAXED, SOURCES, Amounts, check_amounts, default_amounts, 
 
 ARRAY_SOURCES = {"programming", "relaxation", "read_noise", "iv_curvature", "access", "ir_drop", "stuck"}
 """Sources that need cells."""
-LOAD_SOURCES = {"integrator_gain", "integrator_settling", "integrator_offset"}
+LOAD_SOURCES = {"integrator_gain", "integrator_settling", "integrator_offset", "opamp_noise", "heat"}
 """Sources that need to know what loads an integrator."""
 _HELD = 1024
 """Matrices of chips that are kept: most sets of sources differ in something else."""
@@ -142,6 +142,7 @@ class ChipBuilder:
 
     def _integrators(self, on: Amounts) -> Integrators:
         slow = {"settling": on.get("integrator_settling", 0.0), "inverse_gain": on.get("integrator_gain", 0.0)}
+        slow |= {"opamp_noise": on.get("opamp_noise", 0.0), "heat": on.get("heat", 0.0)}
         op_amps = Integrators.measured(self.autozero, self.circuit, pwm=self.pwm, **slow)
         return op_amps.with_offset_rms(on.get("integrator_offset", 0.0))
 
@@ -154,6 +155,7 @@ class ChipBuilder:
             opamp_offset=on.get("ramp_offset", 0.0),
             comparator_offset=on.get("comparator_offset", 0.0),
             comparator_noise=on.get("comparator_noise", 0.0),
+            opamp_noise=on.get("opamp_noise", 0.0),
         )
         plan = RampPlan(
             activation,

@@ -17,6 +17,7 @@ from cosim.chip import Integrators
 from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile, memristor
+from netlists.technology.noise import OPAMP_NOISE, ROOM
 
 Amounts = Mapping[str, float]
 """Amount of each source that is on, by its name."""
@@ -100,6 +101,10 @@ SOURCES: tuple[ErrorSource, ...] = (
            "SKY130 op-amp and auto-zeroed integrator, foundry mismatch, `measure_autozero`", True),
     ErrorSource("ramp_offset", "ramp op-amp offset", "mV", 1e3, "sigma of the op-amp of a ramp, which calibration has seen",
            "SKY130 OTA, foundry mismatch, `cosim blocks`", True),
+    ErrorSource("opamp_noise", "op-amp noise", "mV", 1e3, "rms of an op-amp at unity gain: the ramp's and a column's",
+           "SKY130 OTA, .noise (`netlists.testbench.ota`)", True),
+    ErrorSource("heat", "thermal noise", "K", 1.0, "temperature of the cells' thermal noise and of the resets' kT/C",
+           "27 deg C", True, 1000.0),
     ErrorSource("comparator_offset", "comparator offset", "mV", 1e3, "sigma from column to column",
            "SKY130 comparator, foundry mismatch, `cosim blocks`", True),
     ErrorSource("comparator_noise", "comparator noise", "mV", 1e3, "rms of a decision",
@@ -114,7 +119,15 @@ NAMES = tuple(s.name for s in SOURCES)
 GROUPS: dict[str, tuple[str, ...]] = {
     "memristors": ("programming", "relaxation", "read_noise", "iv_curvature", "stuck"),
     "array": ("access", "ir_drop"),
-    "integrator": ("integrator_gain", "integrator_settling", "integrator_leak", "integrator_offset", "ramp_offset"),
+    "integrator": (
+        "integrator_gain",
+        "integrator_settling",
+        "integrator_leak",
+        "integrator_offset",
+        "ramp_offset",
+        "opamp_noise",
+        "heat",
+    ),
     "comparator": ("comparator_offset", "comparator_noise", "comparator_delay"),
     "resolution": ("pwm_bits", "ramp_bits"),
 }
@@ -152,6 +165,8 @@ def default_amounts(
         "integrator_leak": SKY130_LEAK,
         "integrator_offset": Integrators.measured(autozero, circuit).offset_rms,
         "ramp_offset": MEASURED_STATISTICS["opamp_offset_sigma"],
+        "opamp_noise": OPAMP_NOISE,
+        "heat": ROOM,
         "comparator_offset": MEASURED_STATISTICS["comparator_offset_sigma"],
         "comparator_noise": MEASURED_STATISTICS["comparator_noise_sigma"],
         "comparator_delay": circuit.comparator_tau,

@@ -41,6 +41,7 @@ from .mapping import (
     converted_columns as converted_columns,
     describe_wire_losses as describe_wire_losses,
     integrator_gains as integrator_gains,
+    integrator_noise as integrator_noise,
     integrator_shifts as integrator_shifts,
     mapped_pairs as mapped_pairs,
     matrix_places as matrix_places,

@@ -79,18 +79,25 @@ class CircuitRamp:
 
     @property
     def noise_sigma(self) -> np.ndarray:
-        """Rms noise of a decision at each level, comparator and ramp cells, input units, shape (thresholds,)."""
+        """Rms noise of a decision at each level, comparator, op-amps and ramp cells, input units, shape (thresholds,)."""
+        v = self.plan.variation
+        own = np.sqrt(v.comparator_noise**2 + v.opamp_noise**2) / self.volts_per_unit
+        return np.sqrt(own**2 + self.shared_sigma**2)
+
+    @property
+    def shared_sigma(self) -> np.ndarray:
+        """The ramp's part of it, which all columns see alike: its op-amp, and what its cells draw anew; shape (thresholds,)."""
         program, profile = self.plan.program(), self.plan.profile
-        comparator = np.full(len(program.x), (self.plan.variation.comparator_noise / self.volts_per_unit) ** 2)
+        opamp = np.full(len(program.x), (self.plan.variation.opamp_noise / self.volts_per_unit) ** 2)
         if profile.read_sigma == 0:
-            return np.sqrt(comparator)
-        return np.sqrt(comparator + profile.read_sigma**2 * np.diag(read_noise_shape(program, profile)))
+            return np.sqrt(opamp)
+        return np.sqrt(opamp + profile.read_sigma**2 * np.diag(read_noise_shape(program, profile, fresh=True)))
 
     @property
     def random(self) -> bool:
         """Whether chips differ, or conversions are noisy."""
         v = self.plan.variation
-        spread = any((v.opamp_offset, v.comparator_offset, v.comparator_noise, v.conductance_gain))
+        spread = any((v.opamp_offset, v.comparator_offset, v.comparator_noise, v.opamp_noise, v.conductance_gain))
         return spread or self._aged or self.delay > 0 or self.plan.profile.read_sigma > 0
 
     @property
@@ -98,7 +105,8 @@ class CircuitRamp:
         """Whether cells differ from their targets."""
         p = self.plan.profile
         written = replace(p.without_variation(), read_sigma=p.read_sigma) != p
-        return written or self.curvature > 0 or self.drift_time is not None
+        lasting = bool(p.read_lasting) and p.read_sigma > 0
+        return written or lasting or self.curvature > 0 or self.drift_time is not None
 
     def levels(self, seed: int, number: int, chip: int) -> np.ndarray:
         """Levels of a chip's ramp for a comparator without offset, shape (thresholds,), input units.
@@ -142,5 +150,6 @@ def _of_cells(ramp: CircuitRamp, chip: int) -> np.ndarray:
     if ramp.drift_time is not None:
         rng = sample_stream(plan.seed, chip, SampleSource.RELAXATION)
         g = np.where(drawn.stuck, g, plan.profile.relaxed(g, program.conductance[None], ramp.drift_time, rng))
+    g = g + plan.profile.lasting_noise(g, sample_stream(plan.seed, chip, SampleSource.LASTING))
     # Levels are as the comparator sees them that calibrated the ramp; columns have their own.
     return levels(g)[0] - (circuit.comparator_offset + drawn.comparator_offset[0]) / ramp.volts_per_unit

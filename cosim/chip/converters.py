@@ -4,6 +4,11 @@ Column j latches the number of ramp steps before the first whose level is not be
 later and lower levels never decide, so the running maximum of the levels gives the same code: the number of levels below x.
 
 Noise is one Gaussian number n a conversion, in units of the rms noise of each threshold: level k counts if ``x > T_k + n sigma_k``.
+Noise of a ramp itself is one more number m a conversion of that ramp, which all its columns see: ``x > T_k + n sigma_k + m s_k``.
+
+One number a conversion is right while the noise is well below a step. Beyond `PASSAGE` of a step the comparator decides anew at
+each: it draws a number n_k at every step, and the column latches at the first k with ``x <= T_k + n_k sigma_k + m s_k``. A ramp
+that starts far below x has many chances to trip early.
 
 `Converters.convert` is the reference; `Converters.convert_compiled` gives the same codes, faster.
 """
@@ -11,7 +16,7 @@ Noise is one Gaussian number n a conversion, in units of the rms noise of each t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +26,8 @@ from netlists.errors import InputError
 NO_KEYS = np.zeros((0, 2), np.uint32)
 """Of converters without noise."""
 GRID_CELLS = 512
+PASSAGE = 0.4
+"""Rms noise of a column, as a part of the median step, from which on each step is a decision of its own."""
 MULTIPLE = 8
 """Levels are filled up with infinity to a multiple of this, so that compares can be unrolled."""
 
@@ -54,15 +61,34 @@ class Converters:
         Output of each code.
     keys : ndarray of uint32 (ceil(columns / 2), 2)
         Keys of the noise, one for each two columns.
+    shared : ndarray (columns, levels) or None
+        Rms noise of the ramp that a column compares with.
+    ramp_keys : ndarray of uint32 (columns, 2)
+        Keys of that noise: columns with the same key see the same.
+    passage : bool
+        Whether each step is a decision of its own.
     """
 
     thresholds: np.ndarray
     sigma: np.ndarray | None
     values: np.ndarray
     keys: np.ndarray
+    shared: np.ndarray | None = None
+    ramp_keys: np.ndarray = field(default_factory=lambda: NO_KEYS)
+    passage: bool = False
 
     @classmethod
-    def build(cls, thresholds: np.ndarray, sigma: np.ndarray, values: np.ndarray, keys: np.ndarray, dtype: type) -> Converters:
+    def build(
+        cls,
+        thresholds: np.ndarray,
+        sigma: np.ndarray,
+        values: np.ndarray,
+        keys: np.ndarray,
+        dtype: type,
+        *,
+        shared: np.ndarray | None = None,
+        ramp_key: np.ndarray | None = None,
+    ) -> Converters:
         """Converters from levels in the order of the ramp's steps, dips and all.
 
         Parameters
@@ -70,6 +96,8 @@ class Converters:
         thresholds : ndarray (columns, levels)
         sigma : ndarray, scalar or (levels,)
         values : ndarray (levels + 1,) or (columns, levels + 1)
+        shared : ndarray, scalar or (levels,), or None
+            Rms noise of the ramp; with the key of its noise, uint32 (2,).
         """
         columns, levels = thresholds.shape
         rising = np.maximum.accumulate(thresholds, axis=1)
@@ -80,7 +108,13 @@ class Converters:
             uniform = sigma.ndim == 0 or np.ptp(sigma) == 0
             noise = np.full((columns, 1), sigma.flat[0]) if uniform else sigma[leader]
         cast: list[np.ndarray] = [np.ascontiguousarray(a, dtype) for a in (rising, np.broadcast_to(values, (columns, levels + 1)))]
-        return cls(cast[0], None if noise is None else noise.astype(dtype), cast[1], keys)._filled(-levels % MULTIPLE)
+        ramps, ramp_keys = None, NO_KEYS
+        if shared is not None and ramp_key is not None and np.any(shared > 0):
+            ramps = np.broadcast_to(shared, (columns, levels))[np.arange(columns)[:, None], leader].astype(dtype)
+            ramp_keys = np.repeat(ramp_key[None], columns, axis=0)
+        passage = bool(np.max(sigma) > PASSAGE * np.median(np.diff(rising, axis=1))) if levels > 1 else False
+        own: np.ndarray | None = None if noise is None else noise.astype(dtype)
+        return cls(cast[0], own, cast[1], keys, ramps, ramp_keys, passage)._filled(-levels % MULTIPLE)
 
     @classmethod
     def join(cls, banks: Sequence[Converters], keys: np.ndarray) -> Converters:
@@ -94,7 +128,12 @@ class Converters:
             noise = np.concatenate(
                 [np.zeros((b.columns, width), b.thresholds.dtype) if b.sigma is None else _spread(b.sigma, width) for b in banks]
             )
-        return cls(np.concatenate([b.thresholds for b in banks]), noise, np.concatenate([b.values for b in banks]), keys)
+        shared, ramp_keys = None, NO_KEYS
+        if any(b.shared is not None for b in banks):
+            shared = np.concatenate([np.zeros_like(b.thresholds) if b.shared is None else b.shared for b in banks])
+            ramp_keys = np.concatenate([np.zeros((b.columns, 2), np.uint32) if b.shared is None else b.ramp_keys for b in banks])
+        thresholds, values = np.concatenate([b.thresholds for b in banks]), np.concatenate([b.values for b in banks])
+        return cls(thresholds, noise, values, keys, shared, ramp_keys, any(b.passage for b in banks))
 
     @property
     def columns(self) -> int:
@@ -114,7 +153,14 @@ class Converters:
         s = self.sigma
         if s is not None and s.shape[1] > 1:
             s = np.pad(s, ((0, 0), (0, more)))
-        return Converters(t, s, v, self.keys)
+        ramps = None if self.shared is None else np.pad(self.shared, ((0, 0), (0, more)))
+        return Converters(t, s, v, self.keys, ramps, self.ramp_keys, self.passage)
+
+    @cached_property
+    def _whole(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rms noise of the columns and of their ramps, each (columns, levels)."""
+        zero = np.zeros_like(self.thresholds)
+        return (zero if self.sigma is None else _spread(self.sigma, self.levels)), (zero if self.shared is None else self.shared)
 
     @cached_property
     def grid(self) -> Grid:
@@ -128,16 +174,35 @@ class Converters:
         counters : ndarray of uint32 (sequences,)
             Which sequence each is, and ``step`` when: the counter of the noise.
         """
-        if self.sigma is None:
+        if self.sigma is None and self.shared is None:
             return self.grid.codes(x)
         from . import kernels  # numba is slow to load
 
+        if self.shared is not None or self.passage:
+            return self._codes_by_step(x, counters, step)
+        assert self.sigma is not None
         noise = kernels.normals(self.keys, counters, step)[: self.columns].astype(x.dtype)
         if self.sigma.shape[1] == 1:
             return self.grid.codes(x - noise * self.sigma)
         out = np.zeros(x.shape, np.int64)
         for k in range(self.levels):
             out += x - noise * self.sigma[:, k : k + 1] > self.thresholds[:, k : k + 1]
+        return out
+
+    def _codes_by_step(self, x: np.ndarray, counters: np.ndarray, step: int) -> np.ndarray:
+        """Codes with the ramp's own noise, or with a decision at every step."""
+        from . import kernels
+
+        sigma, shared = self._whole
+        own = kernels.normals(self.keys, counters, step)[: self.columns].astype(x.dtype)
+        ramp = kernels.normals(self.ramp_keys, counters, step)[::2].astype(x.dtype) if len(self.ramp_keys) else np.zeros_like(x)
+        out, running = np.zeros(x.shape, np.int64), np.ones(x.shape, bool)
+        for k in range(self.levels):
+            if self.passage:
+                own = kernels.normals(self.keys, counters, kernels.decision(step, k))[: self.columns].astype(x.dtype)
+            above = x - own * sigma[:, k : k + 1] - ramp * shared[:, k : k + 1] > self.thresholds[:, k : k + 1]
+            running &= above
+            out += running if self.passage else above
         return out
 
     def convert(self, x: np.ndarray, counters: np.ndarray, step: int) -> np.ndarray:
@@ -149,7 +214,11 @@ class Converters:
         from . import kernels  # numba is slow to load
 
         t, s, v = self.thresholds, self.sigma, self.values
-        if s is None:
+        if self.shared is not None or (self.passage and s is not None):
+            sigma, shared = self._whole
+            ramp_keys = self.ramp_keys if len(self.ramp_keys) else np.zeros((self.columns, 2), np.uint32)
+            kernels.convert_by_step(x, t, sigma, shared, v, self.keys, ramp_keys, counters, np.uint32(step), self.passage, out)
+        elif s is None:
             kernels.convert(x, t, v, out)
         elif s.shape[1] == 1:
             kernels.convert_noisy(x, t, s, v, self.keys, counters, np.uint32(step), out)

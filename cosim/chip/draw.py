@@ -26,7 +26,15 @@ from .column_effects import late_columns
 from .converters import NO_KEYS, Converters
 from .drawn_columns import DrawnColumns
 from .hardware import Hardware, LinearAdc, quantized_activation
-from .mapping import MatrixPlace, cell_places, converted_columns, integrator_gains, integrator_shifts, matrix_places
+from .mapping import (
+    MatrixPlace,
+    cell_places,
+    converted_columns,
+    integrator_gains,
+    integrator_noise,
+    integrator_shifts,
+    matrix_places,
+)
 from .units import ConvertedColumns, Exact, UnquantizedColumns
 from .weights import EffectiveWeights, effective_weights, row_blocks
 
@@ -185,7 +193,11 @@ class DrawnParts(ChipParts):
     def weights(self, at: MatrixPlace) -> EffectiveWeights:
         effective = self.cells(at)
         gain = integrator_gains(at, self.hardware, self._faster.get(at.key, 1.0), self.arrives(at))
-        noise = self._unquantized_noise(at)
+        noise = np.hypot(self._unquantized_noise(at), integrator_noise(at, self.hardware))
+        if np.any(noise) and not at.matrix.bias:
+            raise InputError(
+                f"quantized=False, opamp_noise: matrix {at.key} has no bias whose row could carry the noise; leave it away"
+            )
         if np.all(gain == 1) and not np.any(noise):
             return effective
         variance = None if effective.read_variance is None else effective.read_variance * gain**2
@@ -215,8 +227,6 @@ class DrawnParts(ChipParts):
             ramp = self._ramps.circuits.get(gate.activation)
             if ramp is not None and not ramp.quantized:
                 out[columns] = gate.full_scale * np.hypot(np.sqrt(np.mean(ramp.noise_sigma**2)), stored[columns])
-        if np.any(out) and not at.matrix.bias:
-            raise InputError(f"quantized=False: matrix {at.key} has no bias whose row could carry the noise; leave the noise away")
         return out
 
     def read_keys(self, at: MatrixPlace, part: int) -> np.ndarray:
@@ -255,7 +265,7 @@ class DrawnParts(ChipParts):
         trim = self._rng(at, ChipSource.TRIM).uniform(size=(len(own), TRIM_NUMBERS))
         for columns, gate in at.gates:
             shifted = OwnColumns(columns, own[columns], noise[columns], trim[columns])
-            bank = self._gate(gate, shifted, offsets, rng, blocks)
+            bank = self._gate(at, gate, shifted, offsets, rng, blocks)
             if isinstance(bank, Exact):
                 flush()
                 units.append(bank)
@@ -285,7 +295,12 @@ class DrawnParts(ChipParts):
                 normal = np.random.default_rng(self._sequence(place, ChipSource.OFFSET, 0)).standard_normal(width)
                 own = column_offsets(circuit, normal) / circuit.volts_per_unit
             trim = np.random.default_rng(self._sequence(place, ChipSource.TRIM, 0)).uniform(size=(width, TRIM_NUMBERS))
-            bank = self._ramp(gate, OwnColumns(slice(0, width), own, np.zeros(width), trim), rng)
+            bank = self._ramp(
+                gate,
+                OwnColumns(slice(0, width), own, np.zeros(width), trim),
+                rng,
+                self._sequence(place, ChipSource.STATE_SHARED, 0),
+            )
             if isinstance(bank, Exact):
                 return None
             return Converters.join([bank], keys)
@@ -332,20 +347,37 @@ class DrawnParts(ChipParts):
         return DrawnColumns.draw(at, self.hardware, self._rng(at, ChipSource.OPAMP), self._rng(at, ChipSource.OFFSET))
 
     def _gate(
-        self, gate: Gate, own: OwnColumns, offsets: np.random.Generator, rng: np.random.Generator, blocks: DrawnColumns | None
+        self,
+        at: MatrixPlace,
+        gate: Gate,
+        own: OwnColumns,
+        offsets: np.random.Generator,
+        rng: np.random.Generator,
+        blocks: DrawnColumns | None,
     ) -> Converters | Exact:
         """Converters of a gate; a linear converter's code addresses a table of its activation."""
         adc = self.hardware.adc
         if adc is None:
-            return self._ramp(gate, own, rng, blocks)
+            place = (at.layer, at.direction, at.number)
+            shared = self._sequence(place, ChipSource.SHARED, self._ramps.number[gate.activation])
+            return self._ramp(gate, own, rng, shared, blocks)
         s = gate.full_scale
         values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
         return self._linear(adc, len(own.shift), offsets, rng, values, NO_KEYS)
 
     def _ramp(
-        self, gate: Gate, own: OwnColumns, rng: np.random.Generator, blocks: DrawnColumns | None = None
+        self,
+        gate: Gate,
+        own: OwnColumns,
+        rng: np.random.Generator,
+        shared: np.random.SeedSequence,
+        blocks: DrawnColumns | None = None,
     ) -> Converters | Exact:
-        """Converters of a ramp, or what stands for them where it has no steps or is not there."""
+        """Converters of a ramp, or what stands for them where it has no steps or is not there.
+
+        ``shared`` makes the ramp's own noise, the same for all columns that compare with it.
+        """
+        key = noise_keys(shared, 1)[0]
         s = gate.full_scale
         if (circuit := self._ramps.circuits.get(gate.activation)) is not None:
             program = circuit.plan.program()
@@ -354,8 +386,9 @@ class DrawnParts(ChipParts):
             levels = own.trimmed(rising + own.shift[:, None], circuit.plan)
             if not circuit.quantized:
                 return UnquantizedColumns.through(own.columns, gate, s * levels, s * program.x, self.dtype)
-            levels, sigma = self._with_noise(levels, rising, rng), np.hypot(circuit.noise_sigma, own.noise_sigma)
-            return Converters.build(s * levels, s * sigma, s * program.values, NO_KEYS, self.dtype)
+            levels, common = self._with_noise(levels, rising, rng), circuit.shared_sigma
+            alone = np.sqrt(np.maximum(circuit.noise_sigma**2 - common**2, 0.0) + own.noise_sigma**2)
+            return Converters.build(s * levels, s * alone, s * program.values, NO_KEYS, self.dtype, shared=s * common, ramp_key=key)
         taken = self._ramps.take(gate.activation, len(own.shift))
         if taken is None:
             return Exact(own.columns, gate)
@@ -364,10 +397,12 @@ class DrawnParts(ChipParts):
         if isinstance(model := self.hardware.ramp(gate.activation), RampModel):
             thresholds = own.trimmed(thresholds, model.ramp_plan)
         thresholds = self._with_noise(thresholds, np.maximum.accumulate(ramp.thresholds[0]), rng)
-        noise = np.hypot(ramp.noise_sigma * self.hardware.read_gain, own.noise_sigma)
+        gain = self.hardware.read_gain
+        noise = np.hypot(ramp.own_sigma * gain, own.noise_sigma)
         if blocks is not None:
             thresholds, noise = blocks.seen(gate.activation, own.columns, thresholds, noise)
-        return Converters.build(s * thresholds, s * noise, s * ramp.values, NO_KEYS, self.dtype)
+        common = s * gain * ramp.shared_sigma
+        return Converters.build(s * thresholds, s * noise, s * ramp.values, NO_KEYS, self.dtype, shared=common, ramp_key=key)
 
     def _linear(
         self,
@@ -464,7 +499,9 @@ class _Ramps:
                 ramp = None
             elif isinstance(ramp, RampModel):
                 # The columns' trim takes what their integrators add too (`OwnColumns.trimmed`).
-                ramp = ramp.sample(1, total, chip_ramp_stream(seed, index, number), trim=False)
+                ramp = ramp.sample(
+                    1, total, chip_ramp_stream(seed, index, number), trim=False, drift_time=hardware.ramp_drift(ramp)
+                )
                 self.row[activation] = 0
             elif ramp is not None:
                 given = ramp.column_offset.shape[1]

@@ -155,6 +155,11 @@ class Integrators:
     circuit : RampCircuit
     pwm : Pwm
         Times of the pulses; the longest fixes C_f.
+    opamp_noise : float
+        Rms noise of an op-amp at unity gain, volts: what a column's integrates (`integrator_noise`). What is added at a decision
+        belongs to the ramp, as the comparator's.
+    heat : float
+        Kelvin, of the cells' thermal noise and of the reset's kT/C; 0: none.
     faster : tuple of float
         How many times as fast the op-amps of each matrix are, in the network's order; empty: once.
     offset : float
@@ -172,6 +177,8 @@ class Integrators:
     circuit: RampCircuit = field(default_factory=RampCircuit)
     pwm: Pwm = field(default_factory=Pwm)
     faster: tuple[Positive, ...] = ()
+    opamp_noise: NonNegative = 0.0
+    heat: NonNegative = 0.0
     offset: NonNegative = 0.0
     common_offset: float = 0.0
     offset_noise: NonNegative = 0.0
@@ -252,6 +259,9 @@ class Hardware:
         Block models that were fitted to SPICE, around ideal or fitted ramps. They need what integrators need, and bring theirs.
     pwm : PwmInputs or None
         None: inputs and states are not rounded.
+    drift_time : float or None
+        Seconds after ramps of fitted models were programmed and calibrated; None: their cells have not relaxed. Weights and
+        circuits have a time of their own. Ramps whose device has no data do not age, and ``warnings`` says so.
     v_read, temperature, supply : float or None
         Conditions of use, volts, deg C, volts; None: those of the ramps. A fitted ramp with a table of the quantity follows it,
         up to the table's end. Without a table the model is used as fitted, except that the ramp of cells follows v_read with
@@ -274,6 +284,7 @@ class Hardware:
     integrators: Integrators | None = None
     columns: FittedColumns | None = None
     pwm: PwmInputs | None = None
+    drift_time: Seconds | None = None
     v_read: ReadVoltage | None = None
     v_read_nominal: ReadVoltage | None = None
     temperature: Finite | None = None
@@ -402,7 +413,26 @@ class Hardware:
         """What of the conditions of use, and of the weights' device, lies outside those that the ramps were fitted at."""
         weights = self.arrays.profile.name if self.arrays is not None and self.arrays.random else None
         columns = () if self.columns is None else self.columns.warnings(bool(models_of(self.ramps)))
-        return (*outside_fit(self.ramps, self.conditions, weights), *columns)
+        return (*outside_fit(self.ramps, self.conditions, weights), *columns, *self._not_ageing())
+
+    def _not_ageing(self) -> tuple[str, ...]:
+        """Which converters do not age though the hardware does."""
+        if self.drift_time is None:
+            return ()
+        if self.bits is not None or self.adc is not None:
+            return (f"drift_time={self.drift_time:g}: ideal converters do not age; give fitted ramps",)
+        left = []
+        for a, r in (self.ramps or {}).items():
+            if isinstance(r, RampDraw):
+                left.append(f"drift_time={self.drift_time:g}: the drawn ramps of {a} do not age")
+            elif isinstance(r, RampModel) and self.ramp_drift(r) is None:
+                device = r.ramp_plan.profile.name
+                left.append(f"drift_time={self.drift_time:g}: the {a} ramp does not age: {device} has no drift data")
+        return tuple(left)
+
+    def ramp_drift(self, model: RampModel) -> float | None:
+        """Seconds that a fitted ramp has aged; None where its device has no data."""
+        return self.drift_time if model.ramp_plan.profile.relaxation_times else None
 
     @cached_property
     def _moved(self) -> dict[str, Ramp]:
@@ -417,8 +447,9 @@ class Hardware:
         drawn = self.columns is not None or any(
             r.random if isinstance(r, CircuitRamp) else isinstance(r, RampModel) or r.noisy for r in ramps
         )
-        offsets = self.integrators is not None and (self.integrators.offset > 0 or self.integrators.offset_noise > 0)
-        return drawn or adc or offsets or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
+        i = self.integrators
+        op_amps = i is not None and any((i.offset, i.offset_noise, i.opamp_noise, i.heat))
+        return drawn or adc or op_amps or self.threshold_noise > 0 or (self.arrays is not None and self.arrays.random)
 
     def drawn_chips(self) -> int | None:
         """Number of chips that the given draws describe; None if any number can be drawn.

@@ -223,6 +223,54 @@ def convert_noisy_levels(x, thresholds, sigma, values, keys, counters, step, out
                     result[b] = table[count[b]]
 
 
+def decision(step: int, level: int) -> int:
+    """Counter of the noise of a ramp step within a time step; 2^24 time steps and 255 levels have their own."""
+    return (step + ((level + 1) << 24)) & 0xFFFFFFFF
+
+
+@compiled(**_OPTIONS)
+def convert_by_step(x, thresholds, sigma, shared, values, keys, ramp_keys, counters, step, passage, out):
+    """As `convert_noisy_levels`, with noise ``shared`` (columns, levels) of the ramps; ``passage``: a decision at every step.
+
+    Columns whose ``ramp_keys`` (columns, 2) are alike see the same noise of their ramp. Types as in `convert`.
+    """
+    columns, n = x.shape
+    noise = np.empty((2, n), np.float32)
+    ramp = np.empty((2, n), np.float32)
+    count = np.empty(n, np.int32)
+    drawn = -1
+    for pair in range(0, columns, 2):
+        if not passage:
+            _fill(keys[pair // 2], counters, step, noise[0], noise[1])
+        for j in range(pair, min(pair + 2, columns)):
+            if drawn < 0 or ramp_keys[j, 0] != ramp_keys[drawn, 0] or ramp_keys[j, 1] != ramp_keys[drawn, 1]:
+                _fill(ramp_keys[j], counters, step, ramp[0], ramp[1])
+            drawn = j
+            table, seen, number, common = values[j], x[j], noise[j - pair], ramp[0]
+            if passage:
+                key = keys[pair // 2]
+                for b in range(n):
+                    v, m, c = seen[b], common[b], np.int32(0)
+                    for k in range(thresholds.shape[1]):
+                        at = np.uint32(step + np.uint32(np.uint32(k + 1) << np.uint32(24)))
+                        u, w = _threefry(key[0], key[1], counters[b], at)
+                        first, second = _box_muller(u, w)
+                        g = first if j == pair else second
+                        if not v - g * sigma[j, k] - m * shared[j, k] > thresholds[j, k]:
+                            break
+                        c += np.int32(1)
+                    count[b] = c
+            else:
+                count[:] = 0
+                for k in range(thresholds.shape[1]):
+                    t, s, r = thresholds[j, k], sigma[j, k], shared[j, k]
+                    for b in range(n):
+                        count[b] += np.int32(seen[b] - number[b] * s - common[b] * r > t)
+            result = out[j]
+            for b in range(n):
+                result[b] = table[count[b]]
+
+
 @compiled(**_OPTIONS)
 def _add_noise(x, variance, keys, counters, step):
     columns, n = x.shape

@@ -11,6 +11,7 @@ import numpy as np
 from cosim.network import Layer, Network
 from cosim.network.cells import Cell, Gate, Matrix
 from netlists.converter import charge_capacitance
+from netlists.technology import noise
 
 from .column_effects import column_gains, offset_rise
 from .hardware import Arrays, Hardware
@@ -231,4 +232,28 @@ def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0, a
             settling=integrators.settling / faster,
             inverse_gain=integrators.inverse_gain,
         )
+    return out
+
+
+def integrator_noise(at: MatrixPlace, hardware: Hardware) -> np.ndarray:
+    """Rms noise that each column's integrator has gathered when it is converted, units of a pre-activation, shape (columns,).
+
+    All cells lie at the summing node as long as pulses may last: the op-amp's noise and the heat of the cells integrate, and the
+    reset leaves kT/C (`netlists.technology.noise`). What the op-amp adds at a decision is the ramp's, as the comparator's noise.
+    """
+    arrays, integrators = hardware.arrays, hardware.integrators
+    out = np.zeros(at.matrix.shape[1])
+    if arrays is None or integrators is None or not (integrators.opamp_noise or integrators.heat):
+        return out
+    mapped, circuit, time = mapped_pairs(at, arrays), integrators.circuit, integrators.pwm.duration
+    for (activation, full_scale), columns in at.ramp_groups.items():
+        program, load = hardware.program(activation), mapped.load[columns]
+        charge = charge_capacitance(program, circuit, integrators.pwm, mapped.scale, full_scale=full_scale)
+        c_f = max(charge - float(load.mean()) / (2 * np.pi * circuit.gbw), 0.1 * charge)
+        unity = integrators.opamp_noise
+        density = noise.OPAMP_DENSITY / noise.OPAMP_NOISE * unity
+        variance = np.maximum(noise.opamp_noise(unity, circuit.gbw, load, c_f, time, density) ** 2 - unity**2, 0.0)
+        if heat := integrators.heat:
+            variance = variance + noise.thermal_noise(load, c_f, time, heat) ** 2 + noise.reset_noise(c_f, heat) ** 2
+        out[columns] = np.sqrt(variance) * full_scale / program.volts_per_unit(circuit)
     return out

@@ -61,8 +61,8 @@ def effective_weights(
 
     Notes
     -----
-    Read noise is drawn once a cell and conversion; a conversion's sum of independent Gaussian errors is one Gaussian with the
-    sum of the variances, which is exact. Wires are left out of that variance.
+    Read noise that lasts is drawn once a chip, the rest once a cell and conversion; a conversion's sum of independent Gaussian
+    errors is one Gaussian with the sum of the variances, which is exact. Wires are left out of that variance.
     """
     pairs = placed_cells(weights * row_scale[:, None], connected, arrays, bias=bias, arrives=arrives)
     g = drawn_cells(pairs.conductance, connected, arrays, rng, bias=bias)
@@ -72,7 +72,7 @@ def effective_weights(
     effective = np.where(connected, signed_conductance(seen, arrays.layout) / unit, 0.0)
     variance = None
     if arrays.profile.read_sigma > 0:
-        squares = np.where(g == OPEN, 0.0, arrays.profile.read_sigma_at(g) ** 2)
+        squares = np.where(g == OPEN, 0.0, arrays.profile.fresh_sigma_at(g) ** 2)
         variance = sum(pair_halves(folded(squares, len(weights), arrays.layout), arrays.layout)) / unit**2
     return EffectiveWeights(effective, row_blocks(len(weights), arrays), variance)
 
@@ -133,16 +133,18 @@ def placed_cells(
 def drawn_cells(
     targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator, *, bias: bool = False
 ) -> np.ndarray:
-    """Conductances of a chip's cells as reads see them: written, relaxed, stuck, behind what verification has not seen.
+    """Conductances of a chip's cells as reads see them: written, relaxed, stuck, with the read noise that
+    lasts, behind what verification has not seen.
 
     Siemens, shape of ``targets``; `OPEN` where there is no cell.
     """
     # One stream for each source: switching one off leaves the others' draws alone.
-    program, stuck, drift, curve = rng.spawn(4)
+    program, stuck, drift, curve, reading = rng.spawn(5)
     g = arrays.profile.programmed(targets, program)
     if arrays.drift_time is not None:
         g = arrays.profile.relaxed(g, targets, arrays.drift_time, drift)
     g = arrays.profile.stuck(g, stuck)
+    g = np.maximum(g + arrays.profile.lasting_noise(g, reading), OPEN)
     if arrays.curvature or arrays.access:
         g = read_through(g, drawn_curvature(arrays.curvature, g.shape, curve), arrays.access, arrays.v_read)
     return np.where(_cells(_bias_split(connected, arrays, bias), arrays.layout), g, OPEN)

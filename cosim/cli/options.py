@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -108,6 +108,33 @@ def floats_from(text: str, flag: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise InputError(f"{flag} {text!r}: must be numbers with commas between, such as -40,125") from None
+
+
+def sweep_from(items: Iterable[str] | None, allowed: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """Values by name of ``bits=3..8`` and ``threshold_noise=0,0.5,1``.
+
+    Raises
+    ------
+    InputError
+        Another text, a name that is not allowed or given twice, a value that comes twice.
+    """
+    found: dict[str, tuple[float, ...]] = {}
+    for item in items or ():
+        name, _, text = (part.strip() for part in item.partition("="))
+        name = name.replace("-", "_")
+        first, dots, last = text.partition("..")
+        try:
+            values = tuple(range(int(first), int(last) + 1)) if dots else tuple(float(v) for v in text.split(","))
+        except ValueError:
+            values = ()
+        if name not in allowed:
+            raise InputError(f"--sweep {item!r}: cannot be varied; {', '.join(allowed)} can")
+        if not values or not all(map(math.isfinite, values)) or len(set(values)) < len(values):
+            raise InputError(f"--sweep {item!r}: must be NAME=3..8 or NAME=0,0.5,1 with different numbers")
+        if name in found:
+            raise InputError(f"--sweep {name}: is given twice")
+        found[name] = values
+    return found
 
 
 def columns_from(text: str, flag: str, columns: int | None = None) -> tuple[int, ...]:

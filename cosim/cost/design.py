@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from netlists.array import Pwm
 from netlists.checks import Bits, Choice, Number, PwmBits, Whole, checked
+from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
 
@@ -57,6 +58,8 @@ class Design:
         Of each ramp column.
     column_trim : bool
         A pair of trimming cells a column, in a row of its own that is driven like an input (calibration ``per-column``).
+    c_az : float
+        Auto-zero capacitor of a column, farads; 0: its integrator has no auto-zero.
     comparator_offset : float
         Offset (sigma) that the comparators are sized for, volts. Gate area, and with it area and power, go as its inverse square.
         Source of the area: Pelgrom et al., IEEE JSSC 24, 1433 (1989); that power follows is an assumption.
@@ -103,6 +106,7 @@ class Design:
     max_columns: Many | None = None
     calibration_cells: Annotated[int, Whole(1, 32)] = 5
     column_trim: bool = False
+    c_az: Annotated[float, Number(low=0, high=1e-9, unit="F")] = AutoZero().c_az
     comparator_offset: Annotated[float, Number(above=0, high=1, unit="V")] = MEASURED_STATISTICS["comparator_offset_sigma"]
     charge_loss: Part = 0.25
     node: Node = 130.0

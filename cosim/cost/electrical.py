@@ -42,12 +42,15 @@ def ramp_capacitance(activation: str, design: Design) -> float:
     return design.v_read * _full_pulse(design) * sum(steps) / max(steps) / design.v_swing
 
 
-def integration_capacitance(activation: str, design: Design) -> float:
+def integration_capacitance(
+    activation: str, design: Design, *, weight_range: float | None = None, wire_gain: float = 1.0, full_scale: float = 1.0
+) -> float:
     """C_f that puts V_mac on the scale of the ramp, farads (`netlists.converter.tile.Tile.charge_capacitance`), inputs of up to 1.
 
-    ``C_f = v_read scale t_max / (volts per unit)`` with ``scale = (g_max - g_min) / weight_range``.
+    ``C_f = v_read scale t_max full_scale / (volts per unit)`` with ``scale = (g_max - g_min) / (weight_range wire_gain)``.
     """
-    charge = design.v_read * (design.g_max - design.g_min) / design.weight_range * design.max_code * design.t_unit
+    scale = (design.g_max - design.g_min) / ((weight_range or design.weight_range) * wire_gain)
+    charge = design.v_read * scale * design.max_code * design.t_unit * full_scale
     return charge * sum(_ramp_steps(activation, design.bits)[0]) / design.v_swing
 
 
@@ -65,7 +68,12 @@ def opamp_size(array: ArrayShape, design: Design) -> float:
 
 def column_capacitance(array: ArrayShape, design: Design) -> float:
     """C_f of a column, mean over the array's ramps, farads. A linear ramp spans what the bent ones span."""
-    return sum(integration_capacitance(a, design) for a in array.activations) / len(array.activations)
+    scales = array.full_scales or (1.0,) * len(array.activations)
+    of_ramps = [
+        integration_capacitance(a, design, weight_range=array.weight_range, wire_gain=array.wire_gain, full_scale=scale)
+        for a, scale in zip(array.activations, scales, strict=True)
+    ]
+    return sum(of_ramps) / len(of_ramps)
 
 
 def _full_pulse(design: Design) -> float:

@@ -109,7 +109,7 @@ def network_cost(shape: NetworkShape, design: Design) -> NetworkCost:
     --------
     >>> from cosim.cost import Design, lstm_shape, network_cost
     >>> network_cost(lstm_shape(40, 32, steps=49), Design(bits=5))
-    NetworkCost(1.33e-05 J and 9.07e-05 s an inference of 49 steps, 7.97 mm2, 0.0688 TOPS/W)
+    NetworkCost(1.33e-05 J and 9.07e-05 s an inference of 49 steps, 8.61 mm2, 0.0688 TOPS/W)
 
     Parameters
     ----------

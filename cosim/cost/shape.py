@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 
+from cosim.chip import Arrays, MatrixPlace, PwmInputs, mapped_pairs, matrix_places
 from cosim.network import Network
 from cosim.network.cells import LSTM, Cell
-from netlists.checks import Count, Items, Share, Whole, checked
+from netlists.checks import Count, Items, Positive, Share, Whole, checked
 from netlists.errors import InputError
 
 MEAN_WEIGHT = 0.15
@@ -28,9 +29,17 @@ class ArrayShape:
     rows, columns : int
         In weights: each is a pair of cells.
     activations : tuple of str
-        What its ramps follow, each once: so many ramp columns an array takes.
+        What its ramps follow: so many ramp columns an array takes.
     mean_weight : float
-        Mean magnitude of its weights as a part of the largest.
+        Mean magnitude of its weights as a part of the one that takes the whole conductance range.
+    weight_range : float or None
+        Weight that takes the whole conductance range; None: the design's.
+    wire_gain : float
+        Loss in the wires that C_f makes good (`netlists.array.wire_loss`).
+    full_scales : tuple of float
+        Pre-activation that is one unit of each ramp; empty: 1.
+    bias_rows : int
+        How many of the rows share the bias, and are one weight a column.
     """
 
     name: str
@@ -38,6 +47,10 @@ class ArrayShape:
     columns: Count
     activations: Annotated[tuple[str, ...], Items(1)] = ("sigmoid", "tanh")
     mean_weight: Share = MEAN_WEIGHT
+    weight_range: Positive | None = None
+    wire_gain: Positive = 1.0
+    full_scales: tuple[Positive, ...] = ()
+    bias_rows: Count = 1
 
 
 Amount = Annotated[int, Whole(0)]
@@ -97,7 +110,7 @@ class NetworkShape:
     @property
     def weights(self) -> int:
         """Weights on the arrays."""
-        return sum(a.rows * a.columns for a in self.arrays)
+        return sum((a.rows - a.bias_rows + 1) * a.columns for a in self.arrays)
 
     @property
     def operations(self) -> int:
@@ -105,27 +118,38 @@ class NetworkShape:
         return 2 * self.weights
 
     @classmethod
-    def of(cls, network: Network, steps: int) -> NetworkShape:
+    def of(cls, network: Network, steps: int, arrays: Arrays | None = None, pwm: PwmInputs | None = None) -> NetworkShape:
         """Shape of a network with its weights' magnitudes; ``steps`` time steps an inference.
+
+        Parameters
+        ----------
+        arrays : Arrays, optional
+            Pairs of rows that it lies on: the shape has the rows that share its bias, the loss in the wires that C_f makes good,
+            and each matrix's own range. None: a weight is a pair of ideal wires in the design's range.
+        pwm : PwmInputs, optional
+            Inputs that take the longest pulse; their rows hold the weight times them.
 
         Raises
         ------
         InputError
             A kind of cell whose digital work is not known here.
         """
-        arrays, digital = [], NO_WORK
+        shapes, digital = [], NO_WORK
         for i, layer in enumerate(network.layers):
             for weights in layer.directions:
-                arrays += _arrays(layer.cell, f"layer {i}: ", weights)
+                shapes += _arrays(layer.cell, f"layer {i}: ", weights)
                 digital += digital_work(layer.cell)
+        if arrays is not None:
+            places = matrix_places(network, pwm)
+            shapes = [_mapped(shape, at, arrays) for shape, at in zip(shapes, places, strict=True)]
         product = NO_WORK
         for dense in (*(h.weights for h in network.hidden), network.readout):
             rows, units = dense.shape
             product += DigitalWork(units=units, multiplications=(rows - 1) * units, additions=(rows - 1) * units)
         # A network that reads symbols answers at every step.
         if network.embedding is not None:
-            return cls(tuple(arrays), digital + product, steps)
-        return cls(tuple(arrays), digital, steps, product)
+            return cls(tuple(shapes), digital + product, steps)
+        return cls(tuple(shapes), digital, steps, product)
 
 
 def lstm_shape(
@@ -188,9 +212,21 @@ def _arrays(cell: Cell, prefix: str, weights: Mapping[str, np.ndarray] | float, 
     for m in cell.matrices:
         if not m.digital:
             mean = _mean_magnitude(weights[m.name]) if isinstance(weights, Mapping) else weights
-            activations = tuple(dict.fromkeys(g.activation for g in m.gates))
-            out.append(ArrayShape(prefix + m.name, m.shape[0] - (m.bias and not bias), m.shape[1], activations, mean))
+            activations, scales = zip(*dict.fromkeys((g.activation, g.full_scale) for g in m.gates), strict=True)
+            rows = m.shape[0] - (m.bias and not bias)
+            out.append(ArrayShape(prefix + m.name, rows, m.shape[1], activations, mean, full_scales=scales))
     return out
+
+
+def _mapped(shape: ArrayShape, at: MatrixPlace, arrays: Arrays) -> ArrayShape:
+    """The shape of a matrix as its cells are to be programmed."""
+    mapped, span = mapped_pairs(at, arrays), arrays.profile.g_max - arrays.profile.g_min
+    rows = len(mapped.conductance) // 2
+    mean = (float(mapped.load.mean()) / rows - 2 * arrays.profile.g_min) / span
+    full = span / (mapped.scale * mapped.gain)
+    shared = rows - shape.rows + 1
+    # Crossings without cells load nothing.
+    return replace(shape, rows=rows, bias_rows=shared, mean_weight=max(mean, 0.0), weight_range=full, wire_gain=mapped.gain)
 
 
 def _mean_magnitude(weights: np.ndarray) -> float:

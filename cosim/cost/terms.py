@@ -21,6 +21,7 @@ FIGURES = {
     "row drivers": ("driver_energy", "driver_gates", "layout_factor"),
     "input registers": ("register_energy",),
     "column integrators": ("integrator_power", "integrator_gates", "capacitor_density", "layout_factor"),
+    "auto-zero": ("autozero_energy", "autozero_gates", "capacitor_density", "layout_factor"),
     "hold switches": ("hold_switch_energy", "hold_switch_gates", "layout_factor"),
     "ramp cells": ("cell_area",),
     "ramp integrators": ("integrator_power", "integrator_gates", "capacitor_density", "layout_factor"),
@@ -137,6 +138,10 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
         term("comparators", columns, columns * comparator * size * d.t_ramp, columns * gates["comparator"] * size),
         term("latches and counters", columns, columns * step, columns * gates["counter"] * d.bits / _MEASURED_BITS),
     ]
+    if d.c_az:
+        energy = columns * figure("autozero_energy").value * at.energy
+        area = columns * (figure("autozero_gates").value * layout + d.c_az / density)
+        terms.insert(4, term("auto-zero", columns, energy, area))
     if d.column_trim:
         terms.insert(1, term("trimming cells", 2 * columns, columns * trimming_cell_energy(d), 2 * columns * cell))
     if d.converter != "ramp":

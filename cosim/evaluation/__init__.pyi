@@ -23,3 +23,6 @@ from .statistics import (
     chip_interval as chip_interval,
     paired_difference as paired_difference,
 )
+from .sweep import (
+    sweep as sweep,
+)

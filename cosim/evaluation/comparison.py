@@ -389,7 +389,9 @@ def ideal_hardware(hardware: Hardware) -> Hardware:
         ramps = {a: None if r is None else _as_designed(r) for a, r in hardware.ramps.items()}
     if hardware.adc is not None:
         adc = LinearAdc(hardware.adc.bits, hardware.adc.x_max, table_bits=hardware.adc.table_bits)
-    exact: dict[str, Any] = dict.fromkeys(("arrays", "integrators", "columns", "pwm", "v_read", "temperature", "supply"))
+    exact: dict[str, Any] = dict.fromkeys(
+        ("arrays", "integrators", "columns", "pwm", "drift_time", "v_read", "temperature", "supply")
+    )
     return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, **exact)
 
 

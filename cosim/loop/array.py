@@ -53,11 +53,14 @@ class LoopArray:
     row_scale : ndarray (rows,)
         Input that takes the longest pulse.
     tile : Tile
-        Cells, the offsets of integrators and comparators, and a group of columns for each activation.
+        Cells, the offsets of integrators and comparators, and a group of columns for each activation. Where columns are trimmed its
+        last input is that of the trimming cells: what they add in their own short pulse, as conductances under the longest pulse.
     chosen : ndarray of int (k,)
         Columns that ngspice simulates, increasing.
     levels : tuple of ndarray
         Transition levels of each column, (thresholds,) in the order of the ramp's steps, units of its pre-activation.
+    warnings : tuple of str
+        What is to be known of a block of the user's own.
     """
 
     key: str
@@ -67,6 +70,7 @@ class LoopArray:
     tile: Tile
     chosen: np.ndarray
     levels: tuple[np.ndarray, ...]
+    warnings: tuple[str, ...] = ()
 
     def gate(self, column: int) -> Gate:
         """The gate that a column belongs to."""
@@ -74,9 +78,23 @@ class LoopArray:
 
     @property
     def difference(self) -> np.ndarray:
-        """``G+ - G-``, shape (inputs, columns), siemens."""
+        """``G+ - G-`` of the weights, shape (rows, columns), siemens."""
+        return self._pairs[: len(self.row_scale)]
+
+    @property
+    def _pairs(self) -> np.ndarray:
         g = self.tile.crossbar.conductance
         return g[0::2] - g[1::2]
+
+    @property
+    def trim(self) -> np.ndarray:
+        """What the trimming cells add to each column, shape (columns,), units of its pre-activation."""
+        return np.asarray(self._pairs[len(self.row_scale) :].sum(axis=0) / self.tile.scale)
+
+    def driven(self, drive: np.ndarray) -> np.ndarray:
+        """Pulse widths of all inputs of the tile, from those of the rows (rows, ...)."""
+        longest = np.full((self.tile.inputs - len(drive), *drive.shape[1:]), self.tile.pwm.max_code)
+        return np.concatenate([drive, longest])
 
     @property
     def weights(self) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from characterization.chips import draw, examine, measure
+from characterization.chips import POINT, TRIM_NUMBERS, draw, error_at, examine, measure, trimming_pairs
 from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
 from characterization.resume import Parts
@@ -39,7 +39,7 @@ from netlists.array import Crossbar, Pwm
 from netlists.converter import AutoZero, ColumnGroup, Tile
 from netlists.errors import InputError, ToolkitError
 from netlists.ramp import Chips, to_input_units, transition_levels
-from netlists.technology import DeviceProfile, load_profile
+from netlists.technology import DeviceProfile, RampCircuit, load_profile
 
 from .array import LoopArray, LoopRamp
 from .column import measure_integrators
@@ -112,9 +112,10 @@ class LoopChip:
 
 
 def loop_hardware(settings: LoopSettings) -> Hardware:
-    """What the evaluator runs on, but for what is measured."""
+    """What the evaluator runs on, but for what is measured; without noise no read noise of the cells lasts either."""
+    profile = load_profile(settings.profile)
     arrays = Arrays(
-        load_profile(settings.profile),
+        profile if settings.noise else replace(profile, read_sigma=0.0),
         max_rows=settings.array_rows,
         max_columns=settings.array_columns,
         r_row=settings.r_wire,
@@ -151,7 +152,7 @@ def make_chip(network: Network, settings: LoopSettings, parts: Parts | None = No
     arrays = {at.key: _array(number, at, settings, hardware.arrays, ramps, keep) for number, at in places}
     evaluator = draw_chip(network, hardware, 0, settings.seed, np.float64, LoopParts(ramps, arrays))
     first = next(iter(ramps.values()))
-    sigma = first.plan.variation.comparator_noise if settings.noise else 0.0
+    sigma = first.plan.variation.decision_noise if settings.noise else 0.0
     return LoopChip(settings, ramps, arrays, evaluator, sigma)
 
 
@@ -191,8 +192,10 @@ def _ramp(activation: str, number: int, settings: LoopSettings, profile: DeviceP
         profile=profile,
         level=settings.level,
         comparator=settings.comparator,
+        opamp=settings.opamp,
         seed=ramp_seed(settings.seed, number),
         conversions=False,
+        calibration=settings.calibration,
     )
     plan, warnings = examine(plan)
     program, circuit = plan.program(), plan.circuit
@@ -256,7 +259,34 @@ def _array(
         for j, (offset, gain) in zip(chosen, line, strict=True):
             # The model knows a column's integrator as a line: a level is where the line reaches it.
             levels[j] = (levels[j] - offset) / gain
-    return replace(array, levels=tuple(levels))
+        if settings.opamp is not None:
+            array = replace(array, warnings=_of_columns(at.key, settings.opamp.name, plan.circuit, line))
+    array = replace(array, levels=tuple(levels))
+    if settings.calibration == "one-point":
+        return array
+    return _trimmed(array, ramps, arrays.profile, _stream(settings, at, ChipSource.TRIM))
+
+
+def _trimmed(array: LoopArray, ramps: dict[str, LoopRamp], profile: DeviceProfile, rng: np.random.Generator) -> LoopArray:
+    """The array with trimming cells that take each column's error at x = 0, its integrator's included."""
+    uniform = rng.uniform(size=(array.tile.columns, TRIM_NUMBERS))
+    cells, levels = np.empty((2, array.tile.columns)), []
+    for j, own in enumerate(array.levels):
+        gate, ramp = array.gate(j), ramps[array.gate(j).activation]
+        reach = gate.full_scale * ramp.plan.column_trim_reach / ramp.volts_per_unit
+        wanted = gate.full_scale * error_at(POINT, own[None] / gate.full_scale, ramp.program)
+        left, pair = trimming_pairs(profile, wanted, reach, uniform[j : j + 1])
+        cells[:, j] = pair[0] * reach / (profile.g_max - profile.g_min) * array.tile.scale
+        levels.append(own - (wanted - left))
+    crossbar = Crossbar(np.concatenate([array.tile.crossbar.conductance, cells]), r_row=0.0, r_col=0.0)
+    return replace(array, tile=array.tile.with_(crossbar=crossbar), levels=tuple(levels))
+
+
+def _of_columns(key: str, name: str, circuit: RampCircuit, line: np.ndarray) -> tuple[str, ...]:
+    """That C_f of the columns is sized for our op-amp, and what gains they have with the user's."""
+    sized = f"the gain {circuit.a0:.4g} and the GBW {circuit.gbw / 1e6:.4g} MHz of our op-amp"
+    found = f"{line[:, 1].min():.4g} to {line[:, 1].max():.4g} of their inputs, which the model takes over"
+    return (f"array {key}: C_f of the columns is sized for {sized}; with {name} they integrate {found}",)
 
 
 def check_columns(network: Network, settings: LoopSettings) -> None:

@@ -156,7 +156,7 @@ def compute(
             *notes,
             *network.warnings,
             *(clipped.warnings if clipped else ()),
-            *_of_ramps(chip),
+            *_of_blocks(chip),
             *chip.evaluator.hardware.warnings,
             *_replaced(settings, on_failure, len(tables["failures"])),
         ],
@@ -203,9 +203,10 @@ def run_loop(
     return Study("loop", LoopSettings, computed, describe).run(settings, out, options)
 
 
-def _of_ramps(chip: LoopChip) -> list[str]:
-    """What a reader must know of the blocks in the ramps, each once."""
-    return list(dict.fromkeys(line for ramp in chip.ramps.values() for line in ramp.warnings))
+def _of_blocks(chip: LoopChip) -> list[str]:
+    """What a reader must know of the blocks in ramps and columns, each once."""
+    ramps, arrays = (ramp.warnings for ramp in chip.ramps.values()), (array.warnings for array in chip.arrays.values())
+    return list(dict.fromkeys(line for lines in (*ramps, *arrays) for line in lines))
 
 
 def _run(network: Network, chip: LoopChip, s: Sequences, who: Who, tell: Callable[[StepConversion], None]) -> Trajectory:

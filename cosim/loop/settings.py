@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 from netlists.array import COMPENSATIONS
 from netlists.checks import Bits, Choice, Count, Items, Ohms, PwmBits, Seed, Whole, checked
+from netlists.converter import Blocks
 from netlists.errors import InputError
 from netlists.outside import UserSubcircuit
 
+CALIBRATIONS = ("one-point", "per-column")
 MODES = ("closed", "shadow")
 LEVELS = ("macro", "sky130")
 SCOPES = ("converter", "column", "tile")
@@ -62,10 +64,15 @@ class LoopSettings:
         What makes good the loss in the wires (`cosim.chip.Arrays`).
     bias_rows : int
         Rows that share the bias of a matrix (`cosim.chip.Arrays`).
+    calibration : {"one-point", "per-column"}
+        Of the ramps by their own column, or also of every column by a pair of trimming cells in a row of its array
+        (`characterization.chips.columns`).
     seed : int
         Decides the chip, the sequences and the noise.
     comparator : UserSubcircuit or None
         A comparator of one's own, in place of the level's, of the ramps and of every column.
+    opamp : UserSubcircuit or None
+        An op-amp of one's own in the integrators, of the ramps and, where they are simulated, of the columns; level macro only.
     """
 
     task: str
@@ -86,10 +93,14 @@ class LoopSettings:
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
     autozero: bool = True
     bias_rows: Annotated[int, Whole(1, 64)] = 1
+    calibration: Annotated[str, Choice(CALIBRATIONS)] = "one-point"
     seed: Seed = 1
     comparator: UserSubcircuit | None = None
+    opamp: UserSubcircuit | None = None
 
     def __post_init__(self) -> None:
+        # Making the blocks checks that they fit together.
+        Blocks(self.level, comparator=self.comparator, opamp=self.opamp)
         if self.level == "sky130" and (self.latches or self.scope != "converter"):
             asked = "latches=True" if self.latches else f"scope={self.scope!r}"
             raise InputError(f"{asked}: at level sky130 the comparators' decisions on held inputs are simulated; take level macro")
@@ -100,7 +111,10 @@ class LoopSettings:
             object.__setattr__(self, "latches", True)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; without a comparator of one's own as loops of before had it."""
+        """JSON-ready; without blocks of one's own as loops of before had it."""
         data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        del data["comparator"]
-        return data if self.comparator is None else data | {"comparator": json.loads(json.dumps(self.comparator.as_dict()))}
+        for name in ("comparator", "opamp"):
+            del data[name]
+            if (own := getattr(self, name)) is not None:
+                data[name] = json.loads(json.dumps(own.as_dict()))
+        return data

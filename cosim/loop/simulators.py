@@ -169,7 +169,7 @@ class SpiceSimulator:
             places = np.arange(step.x.size).reshape(step.x.shape)
             blocks = next(iter(self.chip.ramps.values())).plan.blocks
             for sequence, own in enumerate(places.T):
-                yield TileBatch(own, array.tile, blocks, step.drive[:, sequence], array.chosen)
+                yield TileBatch(own, array.tile, blocks, array.driven(step.drive[:, sequence]), array.chosen)
             return
         noise = None
         if self.chip.noise_sigma > 0:
@@ -187,10 +187,10 @@ class SpiceSimulator:
                 column = array.chosen[row]
                 v_mac: np.ndarray | ColumnCharge
                 if settings.scope == "column":
-                    v_mac = column_charge(array.tile, column, step.drive[:, sequence])
+                    v_mac = column_charge(array.tile, column, array.driven(step.drive[:, sequence]))
                 else:
                     scale = np.array([array.gate(j).full_scale for j in column])
-                    v_mac = to_volts(step.x[row, sequence] / scale, ramp.program, ramp.plan.circuit)
+                    v_mac = to_volts((step.x[row, sequence] + array.trim[column]) / scale, ramp.program, ramp.plan.circuit)
                 own = None if noise is None else noise[row, sequence, : ramp.program.n_steps]
                 replay = Replay(v_mac, array.tile.comparator_offset[column], own)
                 yield Batch(some, ramp.program, ramp.plan.circuit, ramp.column, ramp.plan.blocks, replay, settings.latches)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from cosim.chip import Arrays, CircuitRamp, Hardware, Integrators, PwmInputs, Ra
 from cosim.evaluation import accuracy_change, evaluate
 from cosim.network import Network
 from netlists.array import Pwm
+from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 
@@ -108,14 +108,22 @@ class DesignBench:
         """Which sequences floating point gets right, ndarray of bool (sequences,)."""
         return evaluate(self.network, self.data, dtype=np.float64, threads=self.threads).correct[0]
 
-    def hardware(self, design: Design, ramps: Mapping[str, Ramp]) -> Hardware:
-        """Ramps, arrays, integrators and inputs of a design; tanh(c) and its like come from digital tables.
+    @cached_property
+    def _shapes(self) -> dict[Arrays, NetworkShape]:
+        return {}
 
-        Op-amps are as many times as fast as the measured one as `opamp_size` says.
-        """
+    def shape(self, design: Design) -> NetworkShape:
+        """The arrays that a design's cost is asked for, those of its `hardware`; an inference is as long as the mean sequence."""
+        arrays = self.arrays(design)
+        if arrays not in self._shapes:
+            steps = 1 if self.data is None else round(float(np.mean(self.data.lengths)))
+            self._shapes[arrays] = NetworkShape.of(self.network, steps, arrays, PwmInputs(design.n_in))
+        return self._shapes[arrays]
+
+    def arrays(self, design: Design) -> Arrays:
+        """The arrays of a design."""
         assert design.max_rows is not None
-        circuit = circuit_of(design)
-        arrays = Arrays(
+        return Arrays(
             device_of(design, self.profile),
             max_rows=2 * design.max_rows,
             max_columns=design.max_columns,
@@ -123,21 +131,26 @@ class DesignBench:
             r_col=self.r_wire,
             compensate=self.compensate,
             bias_rows=self.bias_rows,
-            v_read=circuit.v_read,
+            v_read=design.v_read,
         )
-        integrators = Integrators(
-            1 / (2 * math.pi * circuit.gbw),
-            1 / circuit.a0,
-            circuit,
-            Pwm(design.n_in, design.t_unit, design.t_gap),
-            tuple(opamp_size(shape, design) for shape in NetworkShape.of(self.network, 1).arrays),
+
+    def hardware(self, design: Design, ramps: Mapping[str, Ramp]) -> Hardware:
+        """Ramps, arrays, integrators and inputs of a design; tanh(c) and its like come from digital tables.
+
+        Op-amps are as many times as fast as the measured one as `opamp_size` says.
+        """
+        integrators = Integrators.measured(
+            AutoZero(c_az=design.c_az) if design.c_az else None,
+            circuit_of(design),
+            pwm=Pwm(design.n_in, design.t_unit, design.t_gap),
+            faster=tuple(opamp_size(shape, design) for shape in self.shape(design).arrays),
         )
         return Hardware(
             # They are those of this read voltage already.
             ramps=ramps,
             state_unit="table",
             state_bits=design.state_bits,
-            arrays=arrays,
+            arrays=self.arrays(design),
             integrators=integrators,
             pwm=PwmInputs(design.n_in),
         )

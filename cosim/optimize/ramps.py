@@ -27,6 +27,7 @@ def ramp_plan(activation: str, design: Design, profile: DeviceProfile, seed: int
         circuit=circuit_of(design),
         variation=replace(Variation(), comparator_offset=design.comparator_offset),
         n_calibration=design.calibration_cells,
+        calibration="per-column" if design.column_trim else "one-point",
         seed=seed,
     )
     slope = plan.program().steepest_slope(plan.circuit)

@@ -20,7 +20,7 @@ from netlists.errors import InputError
 from netlists.files import sha256_of
 from netlists.technology import load_profile
 
-from ..cost import Design, NetworkShape, network_cost
+from ..cost import Design, NetworkCost, network_cost
 from ..cost.terms import STEP
 from ..tasks import SequenceSet, load_task
 from ..tasks.registry import info
@@ -57,8 +57,6 @@ class Job:
         held_out = held_out_sequences(self.task, self.network)
         self.validation = self._bench(held_out)
         self.space = Space(variables(self.profile), settings.fixed)
-        steps = round(float(np.mean(self.validation.data.lengths)))
-        self.shape = NetworkShape.of(self.network, steps)
 
     @cached_property
     def test(self) -> DesignBench:
@@ -75,7 +73,13 @@ class Job:
         return saturation(self.network, self.task.test, PwmInputs())
 
     def design(self, point: Mapping[str, float]) -> Design:
-        return design_of(point, self.profile, self.network)
+        trimmed = self.settings.calibration == "per-column"
+        return design_of(point, self.profile, self.network).with_(column_trim=trimmed)
+
+    def cost(self, point: Mapping[str, float]) -> NetworkCost:
+        """What the design that is judged costs: its cells behind its wires, with the rows of its bias."""
+        design = self.design(point)
+        return network_cost(self.validation.shape(design), design)
 
     def wires(self, point: Mapping[str, float]) -> list[dict[str, Any]]:
         """What the wires leave of each matrix of a design."""
@@ -83,7 +87,7 @@ class Job:
 
     def costs(self, point: Mapping[str, float]) -> dict[str, float]:
         """What an inference takes: joules, seconds, square metres, joule seconds."""
-        cost = network_cost(self.shape, self.design(point))
+        cost = self.cost(point)
         return {"energy": cost.energy, "latency": cost.latency, "area": cost.area, "edp": cost.energy * cost.latency}
 
     def objective(self, point: Mapping[str, float]) -> float:
@@ -92,8 +96,9 @@ class Job:
 
     def blocks(self, point: Mapping[str, float]) -> list[dict[str, Any]]:
         """Energy of an inference (joules) and area (square metres) of each block, the one that takes most first."""
-        table = network_cost(self.shape, self.design(point)).table()
-        table["energy"] *= np.where(table["per"] == STEP, self.shape.steps, 1)
+        cost = self.cost(point)
+        table = cost.table()
+        table["energy"] *= np.where(table["per"] == STEP, cost.steps, 1)
         found = table.groupby("block")[["energy", "area"]].sum().sort_values("energy", ascending=False)
         return found.reset_index().to_dict("records")
 
@@ -213,7 +218,7 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
         "network_sha256": digest,
         "validation_sequences": len(job.validation.data),
         "test_sequences": len(job.test.data),
-        "steps": job.shape.steps,
+        "steps": job.cost(job.space.default).steps,
         "designs": job.space.size,
         "trials": len(rows),
         "built": sum(r["loss"] is not None for r in rows),

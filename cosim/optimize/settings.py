@@ -33,6 +33,9 @@ class OptimizeSettings(StudySettings):
         "mean", description="what makes good the loss in the wires: nothing, one gain a matrix, or targets of the cells"
     )
     bias_rows: int = Field(default=1, ge=1, le=64, description="rows that share the bias of a matrix")
+    calibration: Literal["one-point", "per-column"] = Field(
+        "one-point", description="of the ramps by their own column, or of every column by a pair of trimming cells"
+    )
     samples: int = Field(64, ge=8, description="chips of each ramp that confirm a design in SPICE, 8 or more")
     confirm_chips: int = Field(16, ge=2, description="fresh chips that the confirmation runs the network on")
     tries: int = Field(3, ge=1, le=20, description="designs along the front that are taken to SPICE")

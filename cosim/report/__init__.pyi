@@ -37,6 +37,9 @@ from .study import (
     Study as Study,
     Work as Work,
 )
+from .sweep import (
+    write_sweep as write_sweep,
+)
 from .tables import (
     read_table as read_table,
     write_table as write_table,

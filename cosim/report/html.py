@@ -45,7 +45,9 @@ def render(page: Page, folder: Path, summary: dict[str, Any], command: str, warn
         return _embedded(folder / "pictures" / f"{title}.png")
 
     template = environment.get_template(page.template)
-    files = [(str(p.relative_to(folder)), _size(p)) for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix in SHOWN]
+    # Hidden folders hold what goes when the work is done.
+    inside = {p.relative_to(folder): p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix in SHOWN}
+    files = [(str(name), _size(p)) for name, p in inside.items() if not any(part.startswith(".") for part in name.parts)]
     return _with_contents(
         template.render(
             page=page, s=summary, command=command, folder=folder, picture=picture, warnings=warnings, files=files, **page.values

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import getfile
@@ -13,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import joblib
 from tqdm import tqdm
 
+from characterization.lock import locked
 from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.workers import in_workers
+from netlists.errors import InputError
 from netlists.files import make_folder, write_json
 
 from .registry import command, write_report
@@ -46,6 +50,7 @@ class Work:
         self.settings, self.options = settings, options
         self._out = Path(out)
         self._parts: Parts | None = None
+        self._lock = ExitStack()
 
     @cached_property
     def out(self) -> Path:
@@ -56,6 +61,7 @@ class Work:
         """Opens the finished parts, which depend on the settings and on ``more``, as JSON has it."""
         if self._parts is None:
             place = self.options.work or self.out
+            self._lock.enter_context(locked(make_folder(place / ".parts")))
             self._parts = Parts(place, self.settings.as_dict() | more)
         return self._parts
 
@@ -70,6 +76,11 @@ class Work:
         """Removes the parts, unless they lie in a folder that was asked for."""
         if self._parts is not None and self.options.work is None:
             self._parts.done()
+        self.close()
+
+    def close(self) -> None:
+        """Lets another process work here."""
+        self._lock.close()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +149,27 @@ class Study:
             As the study's steps raise them.
         """
         start = time.perf_counter()
+        self._check_owner(out)
         work = Work(settings, out, options or RunOptions())
-        found = self.compute(settings, work)
+        try:
+            return self._write(settings, work, self.compute(settings, work), start)
+        finally:
+            work.close()
+
+    def _check_owner(self, out: Path) -> None:
+        """Raises `InputError` if the folder holds results of something else."""
+        summary = Path(out) / "summary.json"
+        if not summary.exists():
+            return
+        try:
+            owner = json.loads(summary.read_text()).get("study")
+        except (ValueError, OSError, AttributeError):
+            owner = None
+        if owner != self.name:
+            whose = f"those of {owner!r}" if owner else "not of a study of this toolkit"
+            raise InputError(f"{out}: holds results, {whose}; choose another folder")
+
+    def _write(self, settings: Settings, work: Work, found: Results, start: float) -> dict[str, Any]:
         for name, table in found.tables.items():
             write_table(work.out / name, table, found.float_format)
         save_pictures(work.out / "pictures", found.pictures)

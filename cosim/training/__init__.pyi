@@ -15,6 +15,9 @@ from .optimizer import (
 from .settings import (
     TrainingSettings as TrainingSettings,
 )
+from .torch_lstm import (
+    HardwareLSTM as HardwareLSTM,
+)
 from .train import (
     initial_network as initial_network,
     split as split,

@@ -119,5 +119,7 @@ def _describe(ramp: Ramp) -> str:
     elif isinstance(ramp, CircuitRamp):
         content = json.dumps(asdict(ramp), sort_keys=True, default=str).encode()
     else:
-        content = b"".join(a.tobytes() for a in (ramp.thresholds, ramp.column_offset, ramp.noise_sigma, ramp.values))
+        content = b"".join(
+            a.tobytes() for a in (ramp.thresholds, ramp.column_offset, ramp.noise_sigma, ramp.values, ramp.shared_sigma)
+        )
     return f"{type(ramp).__name__}, {ramp.bits} bits, sha256 {hashlib.sha256(content).hexdigest()[:16]}"

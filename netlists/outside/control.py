@@ -105,6 +105,8 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
             )
         if re.search(r"!(?!=)|\$(?!&?[A-Za-z_])|\^.*\^|\\", text) and word not in _LEFT_OUT:
             raise card.refused(f"not understood, or asks for the history of commands; {COMMANDS_HINT}")
+        if word.startswith("altermod") and re.search(r"\bfile\b", text, re.IGNORECASE):
+            raise card.refused(f"reads a file; {COMMANDS_HINT}")
         if word in ("if", "while", "dowhile"):
             text = re.sub("|".join(_COMPARISONS), lambda m: _COMPARISONS[m[0]], text)
         if word in _STEER and re.search(r"[<>]", text):

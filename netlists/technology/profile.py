@@ -205,6 +205,30 @@ class DeviceProfile:
             return np.full(np.shape(conductance), self.read_sigma)
         return self.read_sigma * memristor.interpolated(conductance, self.read_sigma_shape)
 
+    def lasting_share_at(self, conductance: np.ndarray) -> np.ndarray:
+        """Share of the read noise's variance that lasts over conversions, at each conductance (any shape, siemens)."""
+        if not self.read_lasting:
+            return np.zeros(np.shape(conductance))
+        return memristor.interpolated(conductance, self.read_lasting)
+
+    def fresh_sigma_at(self, conductance: np.ndarray) -> np.ndarray:
+        """Read noise that each conversion draws anew, at each conductance (any shape, siemens)."""
+        return self.read_sigma_at(conductance) * np.sqrt(1 - self.lasting_share_at(conductance))
+
+    def lasting_noise(self, conductance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Read noise that lasts over an evaluation (any shape, siemens): a telegraph level and a drift, two draws a cell.
+
+        A telegraph cell is in its upper state for ``occupied`` of the time; its mean is 0, as the cell was verified in either.
+        """
+        g = np.asarray(conductance, float)
+        u, normal = rng.uniform(size=g.shape), rng.standard_normal(g.shape)
+        if not self.read_lasting or self.read_sigma == 0:
+            return np.zeros(g.shape)
+        lasting, telegraph, occupied = (memristor.interpolated(g, self.read_lasting, column) for column in (1, 2, 3))
+        step = np.sqrt(telegraph / (occupied * (1 - occupied)))
+        level = step * np.where(u < occupied, 1 - occupied, -occupied)
+        return self.read_sigma_at(g) * (level + np.sqrt(np.maximum(lasting - telegraph, 0.0)) * normal)
+
     def programming_error(self, target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Error that write-verify leaves (any shape, siemens): one uniform number a cell, whatever the law."""
         if not self.program_law:

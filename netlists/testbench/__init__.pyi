@@ -2,6 +2,10 @@ from .autozero import (
     T_RESET as T_RESET,
     autozero_deck as autozero_deck,
 )
+from .clocked import (
+    clocked_step_deck as clocked_step_deck,
+    clocked_trip_deck as clocked_trip_deck,
+)
 from .column import (
     T_PULSE as T_PULSE,
     T_STEP as T_STEP,

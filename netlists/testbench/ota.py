@@ -14,6 +14,13 @@ from .run import OPTIONS, commands, header, table
 from .tested import OTA, At, BlockOnBench
 
 
+def ota_noise_deck(conditions: Conditions, *, c_load: float = 1e-12) -> Deck:
+    """OTA at unity gain: table ``noise``, its output noise density in V/sqrt(Hz) from 100 Hz to 100 GHz."""
+    text = header("SKY130 OTA bench: noise at unity gain", conditions, "ota_sky130") + OPTIONS
+    text += f"vdd vdd 0 {conditions.v_dd!r}\nvin inp com dc 0 ac 1\nx1 inp out out vdd 0 ota_sky130\ncl out 0 {c_load!r}\n"
+    return Deck(text, commands("noise v(out) vin dec 20 100 100g", "setplot previous", ("noise", ["onoise_spectrum"])))
+
+
 def ota_deck(
     conditions: At,
     *,

@@ -72,9 +72,14 @@ class BlockOnBench:
         ground = f".temp {conditions.temperature!r}\nvcom com 0 {conditions.v_cm!r}\n"
         return f"{title}: {self.name}\n{models}{draws}{self.text}{ground}"
 
-    def card(self, tag: str, inp: str, inn: str, out: str, vdd: str) -> str:
+    @property
+    def is_clocked(self) -> bool:
+        """Whether it decides when its clock rises."""
+        return "clk" in self.ports
+
+    def card(self, tag: str, inp: str, inn: str, out: str, vdd: str, clk: str = "") -> str:
         """An instance between these nodes, with analog ground ``com``."""
-        nodes = {"inp": inp, "inn": inn, "out": out, "com": "com", "vdd": vdd, "vss": "0"}
+        nodes = {"inp": inp, "inn": inn, "out": out, "com": "com", "vdd": vdd, "vss": "0"} | ({"clk": clk} if clk else {})
         if missing := [p for p in self.ports if p not in nodes]:
             raise InputError(
                 f"{self.name}: its port {missing[0]!r} has no node on this bench; a clocked comparator has benches of its own"

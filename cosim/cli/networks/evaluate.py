@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,10 +14,10 @@ from netlists.errors import InputError
 from netlists.technology import load_profile
 
 from ...chip import ENGINES, Arrays, Hardware
-from ...tasks import TASKS
+from ...tasks import TASKS, load_data
 from .. import options as o
 from ..fields import Given, Options
-from ..output import answer
+from ..output import answer, note
 from .whole_chip import FLAGS, WholeChip
 
 HARDWARE = Options(
@@ -30,10 +32,15 @@ ARRAYS = Options(
     only=("max_rows", "max_columns", "partial_sums", "drift_time", "compensate", "bias_rows"),
     flags=FLAGS,
     helps={
+        "drift_time": "Seconds after programming, of weights and fitted ramps alike. Default: no relaxation",
         "max_rows": "Cells along a column of an array. Default: one array a matrix; with --everything 64, and 0 for one",
         "max_columns": "Cells along a row of an array",
     },
 )
+
+
+WHOLE = ("bits", "pwm_bits", "adc_bits")
+SWEPT = (*WHOLE, "threshold_noise", "r_wire", "v_read", "temperature", "supply")
 
 
 def evaluate(
@@ -82,6 +89,11 @@ def evaluate(
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
     chips: Annotated[int, typer.Option(help="Chips to draw; one if nothing about the hardware is random.")] = 16,
     seed: Annotated[int, typer.Option(help="Chip i depends on the seed and i alone.")] = 1,
+    swept: Annotated[
+        list[str] | None,
+        typer.Option("--sweep", metavar="NAME=VALUES", help=f"Vary {', '.join(SWEPT)}: bits=3..8, or 0,0.5,1; may be repeated."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the table and the pictures of --sweep.")] = None,
     jobs: o.Threads = 0,
     json: o.Json = False,
 ) -> None:
@@ -100,6 +112,8 @@ def evaluate(
 
     Example: cosim evaluate --network nets/mine.npz --data mine.npz --bits 5 --pwm-bits 8 --input-range auto
 
+    Example: cosim evaluate --network nets/mine.npz --data mine.npz --sweep bits=3..8 --sweep threshold_noise=0,0.5,1 --out sweep
+
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
 
     Example: cosim evaluate --network nets/voices.npz --everything --bits 5 --bias-rows 2 --set stuck=0.001
@@ -113,48 +127,85 @@ def evaluate(
 
     if table_bits is not None and adc_bits is None:
         raise InputError(f"--table-bits {table_bits}: is of the conventional scheme; give --adc-bits as well")
-    if pwm_bits is None and input_range != "4":
-        raise InputError(f"--input-range {input_range}: is the range of pulse widths; give --pwm-bits as well")
     net, models = Network.load(network), load_models(model or [], sigmoid=sigmoid, tanh=tanh)
     if columns is not None and profile is None:
         raise InputError(f"--columns {columns}: their arrays load them; give --weights PROFILE as well, such as taox-100-400")
     blocks = None if columns is None else FittedColumns.load(columns, **({"autozero": None} if whole.autozero is False else {}))
-    if whole.everything:
-        others = {
-            "--model, --sigmoid, --tanh": bool(models),
-            "--adc-bits": adc_bits is not None,
-            "--no-variation": no_variation,
-            "--columns": columns is not None,
-        }
-        others |= {"--r-wire": r_wire != 0.0} | {HARDWARE.flag(name): True for name in hardware.changed}
-        others |= {ARRAYS.flag(name): True for name in arrays.changed if name in ("partial_sums", "drift_time")}
-        if given := [flag for flag, is_given in others.items() if is_given]:
-            raise InputError(f"{given[0]}: is not for --everything, whose circuit has its own; change amounts with --set")
-        made = whole.hardware(net, profile, bits, pwm_bits, arrays)
-    else:
+    variables = o.sweep_from(swept, SWEPT)
+    if pwm_bits is None and "pwm_bits" not in variables and input_range != "4":
+        raise InputError(f"--input-range {input_range}: is the range of pulse widths; give --pwm-bits as well")
+    if (out is None) == bool(variables):
+        raise InputError("--sweep, --out: go together; --out is the folder for the table and the pictures of a sweep")
+
+    def hardware_of(point: Mapping[str, float]) -> Hardware:
+        if broken := [n for n, v in point.items() if n in WHOLE and v != int(v)]:
+            raise InputError(f"--sweep {broken[0]}={point[broken[0]]:g}: must be a whole number")
+        whole_numbers = {n: int(v) for n, v in point.items() if n in WHOLE}
+        others = {n: v for n, v in point.items() if n not in WHOLE and n != "r_wire"}
+        return build(
+            given=replace(hardware, values={**hardware.values, **others}), r_wire=point.get("r_wire", r_wire), **whole_numbers
+        )
+
+    def build(
+        given: Given[Hardware],
+        r_wire: float,
+        bits: int | None = bits,
+        pwm_bits: int | None = pwm_bits,
+        adc_bits: int | None = adc_bits,
+    ) -> Hardware:
+        if whole.everything:
+            others = {
+                "--model, --sigmoid, --tanh": bool(models),
+                "--adc-bits": adc_bits is not None,
+                "--no-variation": no_variation,
+                "--columns": columns is not None,
+            }
+            others |= {"--r-wire": r_wire != 0.0} | {HARDWARE.flag(name): True for name in given.changed}
+            others |= {ARRAYS.flag(name): True for name in arrays.changed if name in ("partial_sums", "drift_time")}
+            if unfit := [flag for flag, is_given in others.items() if is_given]:
+                raise InputError(f"{unfit[0]}: is not for --everything, whose circuit has its own; change amounts with --set")
+            return whole.hardware(net, profile, bits, pwm_bits, arrays)
         whole.check(integrators=True)
         table = {} if table_bits is None else {"table_bits": table_bits}
         adc = None if adc_bits is None else LinearAdc(adc_bits, **table)
-        made = hardware.make(
+        return given.make(
             **({"ramps": Hardware.fitted(models, bits).ramps} if models else {"bits": bits}),
             adc=adc,
             integrators=None
             if whole.autozero is None or blocks is not None
             else Integrators.measured(AutoZero() if whole.autozero else None),
-            arrays=_arrays(profile, no_variation, r_wire, arrays),
+            arrays=_arrays(profile, no_variation, r_wire, arrays, ramps_age=bool(models)),
+            drift_time=arrays.values["drift_time"],
             columns=blocks,
             pwm=None if pwm_bits is None else PwmInputs(pwm_bits, o.input_range(input_range)),
         )
-    result = compare(
-        net,
-        o.task_or_data(task, data),
-        made,
-        chips=chips,
-        seed=seed,
-        characters=characters,
-        engine=engine,
-        threads=o.workers(jobs),
-    )
+
+    named = o.task_or_data(task, data)
+    how: dict[str, Any] = {"chips": chips, "seed": seed, "characters": characters, "engine": engine}
+    how |= {"threads": o.workers(jobs)}
+    if out is not None:
+        from ...evaluation import sweep
+        from ...report import write_sweep
+
+        loaded = load_data(net.task_name(named))
+        table, warnings = sweep(net, loaded, hardware_of, variables, tell=note, **how)
+        about = {
+            "task": loaded.name,
+            "data_sha256": loaded.sha256,
+            "network_sha256": net.sha256,
+            "seed": seed,
+            "warnings": warnings,
+        }
+        files = write_sweep(out, table, list(variables), about)
+        rows = table.astype(object).where(table.notna(), None).to_dict("records")
+        shown = table[[*variables, "float", "ideal", "mean", "minus_float"]].to_string(index=False)
+        answer(
+            about | {"rows": rows, "files": [str(f) for f in files]},
+            "\n".join([shown, f"written: {', '.join(map(str, files))}"]),
+            json,
+        )
+        return
+    result = compare(net, named, hardware_of({}), **how)
     held_out = [] if blocks is None else [f"    {name}, held out: {_errors(m)}" for name, m in blocks.models.items()]
     held_out += [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
     answer(
@@ -169,11 +220,12 @@ def _errors(model: CompactModel) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in model.validation.items()) or "not checked yet"
 
 
-def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given[Arrays]) -> Arrays | None:
-    """Arrays of memristors; None: exact weights."""
+def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given[Arrays], ramps_age: bool) -> Arrays | None:
+    """Arrays of memristors; None: exact weights. Ramps of models age without them."""
     if profile is None:
+        changed = [name for name in given.changed if name != "drift_time" or not ramps_age]
         asked = {"--r-wire": r_wire != 0.0, "--no-variation": no_variation}
-        if flags := [*(flag for flag, is_given in asked.items() if is_given), *map(ARRAYS.flag, given.changed)]:
+        if flags := [*(flag for flag, is_given in asked.items() if is_given), *map(ARRAYS.flag, changed)]:
             raise InputError(
                 f"{flags[0]}: says how arrays of memristors behave; give --weights PROFILE as well, such as taox-100-400"
             )

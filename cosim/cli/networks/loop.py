@@ -15,7 +15,7 @@ from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
 from ..output import answer, be_silent, note
-from ..ramp_options import AllowFiles, Bias, Comparator, Compat, Param, Pdk, Ports, own_blocks
+from ..ramp_options import AllowFiles, Bias, Comparator, Compat, Opamp, Param, Pdk, Ports, own_blocks
 
 
 @kept(SAMPLES_KEPT)
@@ -25,7 +25,8 @@ def loop(
     task: o.TrainedTask = None,
     data: o.Data = None,
     options: Annotated[
-        Given[LoopSettings], Options(flags={"autozero": "auto-zero"}, without=("task", "gates", "columns", "comparator"))
+        Given[LoopSettings],
+        Options(flags={"autozero": "auto-zero"}, without=("task", "gates", "columns", "comparator", "opamp")),
     ],
     gates: Annotated[str | None, typer.Option(metavar="A,B", help="Gates that are simulated, such as f,i. Default: all.")] = None,
     columns: Annotated[
@@ -36,6 +37,7 @@ def loop(
         ),
     ] = None,
     comparator: Comparator = None,
+    opamp: Opamp = None,
     ports: Ports = None,
     bias: Bias = None,
     param: Param = None,
@@ -60,6 +62,8 @@ def loop(
     Example: cosim loop --network nets/vowels.npz --level sky130 --utterances 4 --mode shadow
 
     Example: cosim loop --network nets/vowels.npz --comparator mycomp.cir:mycomp --utterances 4
+
+    Example: cosim loop --network nets/vowels.npz --scope tile --opamp myamp/block.json --columns 0-3 --utterances 1
     """
     from cosim.report import RunOptions
 
@@ -71,7 +75,7 @@ def loop(
         task=net.task_name(o.task_or_data(task, data)),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),
-        **own_blocks(comparator, None, allow_files, ports, bias, param, pdk, compat),
+        **own_blocks(comparator, opamp, allow_files, ports, bias, param, pdk, compat),
     )
     summary = run_loop(
         net,

@@ -15,8 +15,8 @@ def page(folder: Path) -> Page:
     """Makes the page of a folder from ``summary.json`` and the tables."""
     s = read_json(folder / "summary.json", "study summary")
     s["macro"] = {name: v if "decks" in v else _earlier(v) for name, v in s["macro"].items()}
-    tables = {"held out": _held_out(s["macro"])}
-    if "further_sets" in s:
+    tables = {"held out": _held_out(s["macro"])} if s["macro"] else {}
+    if s.get("further_sets"):
         tables["further"] = _further(read_table(folder, "fresh_sets.csv", ["activation", "set", "chips", "test", "p_value"]))
     if s["sky130"]:
         columns = ["bits", "k", "difference_mv", "difference_lsb", "difference_sigma_lsb"]

@@ -40,8 +40,10 @@ def compute(settings: ModelsSettings, work: Work) -> Results:
         levels.append(table.assign(bits=count))
     further = pd.DataFrame(sets, columns=FRESH_SETS)
     plan = RampPlan("sigmoid", bits, seed=settings.seed)
-    procedures = parts.table("calibration", partial(calibration_table, plan, settings.calibration_chips))
-    tables, pictures = {"fresh_sets.csv": further, "calibration.csv": procedures}, {}
+    tables, pictures, procedures = {"fresh_sets.csv": further}, {}, pd.DataFrame()
+    if settings.calibration_chips:
+        procedures = parts.table("calibration", partial(calibration_table, plan, settings.calibration_chips))
+        tables["calibration.csv"] = procedures
     if levels:
         tables["sky130_levels.csv"] = pd.concat(levels, ignore_index=True)
         pictures["sky130"] = partial(draw_levels, tables["sky130_levels.csv"])
@@ -75,7 +77,8 @@ def describe(summary: dict[str, Any]) -> str:
     for bits, v in summary["sky130"].items():
         lines.append(
             f"sigmoid, {bits} bits, sky130: {v['chips']} chips, {v['conversions']} codes, {100 * v['codes_equal']:.2f} % equal"
-            f" given the chip's own levels, {100 * v['codes_equal_macro']:.2f} % given its levels at macro"
+            f" given the chip's own levels, {100 * v['codes_equal_macro']:.2f} % given its levels at macro; worst level"
+            f" {v['worst_level_lsb']:.3f} LSB off on average"
         )
     for row in summary["calibration"]:
         lines.append(

@@ -15,7 +15,7 @@ Several = Annotated[int, Whole(0)]
 class ModelsSettings(StudySettings):
     """What is fitted, and what it is held against."""
 
-    activations: Words = Field(("sigmoid", "tanh"), min_length=1, description="functions of the ramps at level macro")
+    activations: Words = Field(("sigmoid", "tanh"), description="functions of the ramps at level macro; none: no model is fitted")
     bits: Bits = Field(5, description="resolution at level macro")
     samples: Count = Field(16_384, description="chips that each model is fitted to")
     held_out: Count = Field(1250, description="fresh chips that each model is held against")
@@ -26,5 +26,5 @@ class ModelsSettings(StudySettings):
     transistors: tuple[tuple[Bits, Count, Several], ...] = Field(
         ((3, 208, 8), (5, 208, 0)), description="sigmoid ramps at level sky130: bits, chips, how many of them are calibrated too"
     )
-    calibration_chips: Count = Field(256, description="chips of each calibration procedure")
+    calibration_chips: Several = Field(256, description="chips of each calibration procedure; 0: none")
     seed: Seed = Field(1, description="of the first activation; the next takes the next seed")

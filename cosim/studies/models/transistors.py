@@ -282,6 +282,7 @@ def what_macro_misses(both: BothLevels, parts: Parts) -> tuple[dict[str, Any], p
         "codes_within_1": float(np.mean(np.abs(own - spice) <= 1)),
         "codes_equal_macro": float(np.mean(at_macro == spice)),
         "codes_equal_macro_moved": float(np.mean(moved == spice)),
+        "worst_level_lsb": float(np.max(np.abs(difference.mean(axis=0) / program.lsb))),
         "as_programmed": {name: _figures(levels[good], program) for name, levels in (("macro", macro), ("sky130", sky130))},
     }
     after = {name: both.table(f"{name}_after") for name in ("macro", "sky130")}

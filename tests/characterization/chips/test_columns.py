@@ -7,7 +7,7 @@ import pytest
 
 from characterization.chips.batch import measure_batch
 from characterization.chips.closed_form import population, same_chips
-from characterization.chips.columns import COLUMN_SCOPES, column_shifts, scope_shifts, trimmed
+from characterization.chips.columns import COLUMN_SCOPES, column_shifts, scope_shifts, trimmed, trimming_pairs
 from characterization.chips.sampling import draw, draw_population
 from characterization.chips.transitions import measure
 from characterization.estimates.statistics import max_inl, of_columns
@@ -15,6 +15,7 @@ from characterization.plan.plan import RampPlan, Sampling
 from characterization.run.montecarlo import simulate_run
 from netlists.errors import InputError
 from netlists.ramp import Chips, to_input_units
+from netlists.technology import DeviceProfile
 
 PLAN = RampPlan("sigmoid", 5, seed=3)
 
@@ -64,11 +65,20 @@ def test_correlated_columns(plan3, sampling):
         assert found.std() == pytest.approx(expected, rel=4 / np.sqrt(2 * 256))
 
 
+@pytest.fixture
+def profile():
+    """The same error at every state, none on average."""
+    return DeviceProfile("plain", 100e-6, 400e-6, 27e-6, program_sigma=2.73e-6, program_window=5e-6, read_sigma=0.0)
+
+
 def test_what_trimming_cells_leave(profile):
     """The write's error times reach over range, whatever the shift; a shift beyond the reach keeps the rest."""
+    # The same error at every target, without a mean.
+    profile = replace(profile, program_law=())
     g = profile.g_max - profile.g_min
     wanted = np.tile(np.linspace(-0.8, 0.8, 9), (2000, 1))
-    left = trimmed(profile, wanted, 1.0, uniform(wanted.shape))
+    left, pair = trimming_pairs(profile, wanted, 1.0, uniform(wanted.shape))
+    np.testing.assert_allclose(wanted - left, (pair[..., 0] - pair[..., 1]) / (profile.g_max - profile.g_min), atol=1e-12)
     targets = np.full(100_000, 200e-6)
     sigma = (profile.programmed(targets, np.random.default_rng(5)) - targets).std() / g
     middle = np.abs(wanted[0]) > 0.1
@@ -88,7 +98,7 @@ def test_a_stuck_trimming_cell_does_not_move(profile):
 
 def test_a_small_shift_is_left_alone(profile):
     """Writing again would add more error than it takes."""
-    perfect = replace(profile, program_sigma=0.0, program_window=0.0)
+    perfect = replace(profile, program_sigma=0.0, program_window=0.0, program_law=())
     wanted = np.array([[0.004]])
     coarse = trimmed(replace(perfect, program_sigma=2e-6, program_window=1e-15), wanted, 1.0, uniform(wanted.shape))
     np.testing.assert_allclose(coarse, wanted, atol=1e-6)

@@ -60,7 +60,7 @@ def test_statistics_of_what_is_drawn(plan3, program3):
         ("opamp_offset", MEASURED_STATISTICS["opamp_offset_sigma"]),
         ("comparator_offset", MEASURED_STATISTICS["comparator_offset_sigma"]),
         ("column_offset", MEASURED_STATISTICS["comparator_offset_sigma"]),
-        ("comparator_noise", MEASURED_STATISTICS["comparator_noise_sigma"]),
+        ("comparator_noise", plan3.variation.decision_noise),
     ):
         a = getattr(d, name)
         assert a.std() == pytest.approx(sigma, rel=4 / np.sqrt(2 * a.size))
@@ -143,7 +143,8 @@ def test_numbers_are_those_of_one_stream_after_the_other(plan3, program3, stuck)
         assert d.column_offset[i] == v.comparator_offset * streams[SampleSource.COLUMN_OFFSET].standard_normal()
         np.testing.assert_array_equal(d.read_noise[i], streams[SampleSource.READ_NOISE].standard_normal(program3.n_cells))
         noise = streams[SampleSource.COMPARATOR_NOISE].standard_normal(program3.n_steps)
-        np.testing.assert_array_equal(d.comparator_noise[i], v.comparator_noise * noise)
+        opamps = streams[SampleSource.OPAMP_NOISE].standard_normal(program3.n_steps)
+        np.testing.assert_array_equal(d.comparator_noise[i], v.comparator_noise * noise + np.sqrt(2) * v.opamp_noise * opamps)
         wanted = np.where(np.isnan(targets[i]), program3.conductance, targets[i])[cal]
         written = profile.programmed(wanted, streams[SampleSource.REPROGRAMMING])
         use = ~np.isnan(targets[i][cal]) & ~d.stuck[i][cal]

@@ -10,14 +10,14 @@ from netlists.checks import made_of
 from netlists.errors import InputError
 from netlists.technology.conditions import Pvt
 
-NUMBERS = ["opamp_offset", "comparator_offset", "comparator_noise", "conductance_gain", "programming_length"]
+NUMBERS = ["opamp_offset", "comparator_offset", "comparator_noise", "opamp_noise", "conductance_gain", "programming_length"]
 
 
 def test_every_source_says_its_level_unit_and_origin():
     rows = Variation.describe()
     assert [r["name"] for r in rows] == NUMBERS
     assert all(r["unit"] and r["meaning"] and r["source"] for r in rows)
-    assert [r["level"] for r in rows] == ["chip", "column", "decision", "chip", "column"]
+    assert [r["level"] for r in rows] == ["chip", "column", "decision", "decision", "chip", "column"]
 
 
 def test_what_has_no_published_source_is_off_by_default_and_called_an_assumption():

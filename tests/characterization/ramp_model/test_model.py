@@ -1,6 +1,7 @@
 import copy
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -11,10 +12,12 @@ import pytest
 import characterization
 from characterization.ramp_model.file import file_schema, with_checksums
 from characterization.ramp_model.model import RampModel
+from characterization.ramp_model.noise import NoiseEstimate, read_noise_shape
 from characterization.run.montecarlo import Run, simulate_run
 from netlists.errors import InputError
+from netlists.ramp import Chips, to_input_units, transition_levels
 
-N = 1500
+N = 600
 OFFSET, NOISE = 0.02, 0.004
 
 
@@ -112,7 +115,7 @@ def test_noise_grows_along_the_ramp_from_the_comparators(model):
 
 
 def test_failed_samples_are_counted_not_used(known, plan3):
-    run, n = known[2], 100
+    run, n = known[2], 40
     x = run.levels(calibrated=True)[:n].copy()
     x[5] = np.nan
     model = RampModel.fit(make_run(plan3, run.levels(calibrated=False)[:n], x, run.conversion_levels()[:n]))
@@ -291,6 +294,44 @@ def test_the_json_schema_in_the_repository_describes_the_files(tmp_path, model):
         jsonschema.validate({**data, "bits": 9}, schema)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_chips_in_one_draw(model):
     draw = model.sample(100_000, 1, np.random.default_rng(0))
     assert draw.thresholds.shape == (100_000, 7)
+
+
+def aged(plan):
+    data = {"relaxation_times": (1.0, 1e4), "relaxation_sigma_fit": ((2e-6,), (8e-6,)), "relaxation_mean_fit": ((0.0,), (-4e-6,))}
+    return replace(plan, profile=replace(plan.profile, fit_conductance=4e-4, **data))
+
+
+def test_ramps_age_as_the_closed_form_of_their_cells_says(plan3, program3, model):
+    plan = aged(plan3)
+    ageing = RampModel.model_validate({**model.model_dump(by_alias=True), "plan": plan.as_dict()})
+    young, old = (ageing.sample(400, 3, np.random.default_rng(1), drift_time=t) for t in (None, 1e4))
+    np.testing.assert_array_equal(young.column_offset, old.column_offset)
+    change = old.thresholds - young.thresholds
+    g = np.tile(program3.conductance, (400, 1))
+    relaxed = plan.profile.relaxed(g, g, 1e4, np.random.default_rng(2))
+    nothing = np.zeros(400)
+    levels = [transition_levels(program3, plan.circuit, Chips(c, nothing, nothing)) for c in (relaxed, g)]
+    expected = to_input_units(levels[0], program3, plan.circuit) - to_input_units(levels[1], program3, plan.circuit)
+    np.testing.assert_allclose(change.std(axis=0), expected.std(axis=0), rtol=0.2)
+    np.testing.assert_allclose(change.mean(axis=0), expected.mean(axis=0), atol=5 * expected.std(axis=0).max() / 20)
+    with pytest.raises(InputError, match="no relaxation data"):
+        model.sample(1, 1, np.random.default_rng(1), drift_time=10.0)
+
+
+def test_noise_of_the_ramp_is_told_apart_from_the_columns(model):
+    """What lasts moves a chip's levels, what is new at each conversion is shared by the columns; together the whole read noise."""
+    quiet = model.model_copy(update={"read_noise": NoiseEstimate.of(0.0, 0.0, "S")})
+    noisy = model.model_copy(update={"read_noise": NoiseEstimate.of(2e-6, 0.0, "S")})
+    a, b = (m.sample(2000, 2, np.random.default_rng(1)) for m in (quiet, noisy))
+    plan = model.ramp_plan
+    whole, fresh = (2e-6**2 * np.diag(read_noise_shape(model.program, plan.profile, fresh=new)) for new in (False, True))
+    held = (b.thresholds - a.thresholds).var(axis=0)
+    np.testing.assert_allclose(held + fresh, whole, rtol=0.15)
+    assert np.all(held > 0.02 * whole)
+    opamp = plan.variation.opamp_noise**2 / plan.variation.decision_noise**2
+    np.testing.assert_allclose(b.shared_sigma**2, fresh + opamp * model.comparator_noise.value**2, rtol=1e-9)
+    np.testing.assert_allclose(b.own_sigma**2, (1 - opamp) * model.comparator_noise.value**2, rtol=1e-9)

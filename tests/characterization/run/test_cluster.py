@@ -77,7 +77,7 @@ def cluster(tmp_path_factory):
         process.wait()
 
 
-@pytest.mark.parametrize("chunks", [None, "shared"])
+@pytest.mark.parametrize("chunks", [pytest.param(None, marks=pytest.mark.slow), "shared"])
 def test_a_dask_worker_killed_in_mid_run(chunks, cluster, plan, local, tmp_path):
     """Nothing lost, nothing twice: the same bytes as on one computer. Without and with chunks written by the workers."""
     with distributed.Client(cluster, set_as_default=False) as client:

@@ -209,7 +209,7 @@ def test_a_damaged_table(copied):
 @pytest.mark.parametrize(("samples", "jobs"), [(0, 1), (-3, 1), (2.5, 1), (True, 1), (16, 0), (16, -1), (16, 1.5)])
 def test_bad_counts(samples, jobs, tmp_path, plan3):
     for run in (lambda: characterize(plan3, samples, tmp_path / "x", jobs=jobs), lambda: simulate_run(plan3, samples, jobs=jobs)):
-        with pytest.raises(InputError, match="must be a whole number, 1 or more"):
+        with pytest.raises(InputError, match=r"must be a whole number,? 1"):
             run()
     assert not (tmp_path / "x").exists()
 

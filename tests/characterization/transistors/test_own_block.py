@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from characterization.transistors import check_macro, macro_of, measure_own_comparator, without_randomness
-from netlists.errors import InputError, SimulationError
+from netlists.errors import SimulationError
 from netlists.outside import UserSubcircuit
 from netlists.technology import RampCircuit
 from netlists.testbench import BenchConditions
@@ -82,9 +82,6 @@ def test_randomness_of_its_text_is_measured_and_taken_out():
 def test_what_cannot_be_measured_is_said():
     with pytest.raises(SimulationError, match="does not change sides within 50 mV"):
         measure_own_comparator(macro_like(offset="60m"), NOMINAL, [], samples=2, seed=1)
-    clocked = own(".subckt mine inp inn out com clk\ne1 out com inp inn 9\nr1 clk 0 1\n.ends\n", (*PORTS, "clk"))
-    with pytest.raises(InputError, match="is clocked"):
-        measure_own_comparator(clocked, NOMINAL, [], samples=2, seed=1)
     # Elsewhere it is a row of NaN and a warning.
     fails = macro_like(offset="0.4*(1.8-v(vdd))", more="").text.replace("out com\n", "out com vdd\n", 1)
     found = measure_own_comparator(own(fails, (*PORTS, "vdd")), NOMINAL, [BenchConditions("-", 27.0, 1.5)], samples=2, seed=1)

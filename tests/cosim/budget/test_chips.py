@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -151,11 +153,13 @@ def test_read_noise_is_that_of_the_arrays(builder, network):
     scale = np.array([4.0] * 3 + [1.0] * 6)
     m = network.layers[0].cell.matrices[0]
     w = network.layers[0].directions[0]["weights"]
-    quiet = Arrays(load_profile("taox-100-400"))
+    quiet = Arrays(replace(PROFILE.without_variation(), read_sigma=PROFILE.read_sigma))
     found = effective_weights(w, m.connected(), scale, quiet, np.random.default_rng(1)).read_variance
-    # The profile's noise depends on the state, which its programming error moves a little; the ramp's cells have theirs.
+    # The noise depends on the state, which what lasts of it moves a little; the ramp's cells have theirs.
     np.testing.assert_allclose(variance(chip)[:-1], 9 * found[:-1], rtol=0.2)
-    np.testing.assert_allclose(weights(chip), w, rtol=1e-12)
+    # What lasts moves the weights, by no more than a few of its sigmas.
+    moved = weights(chip) - w
+    assert 0 < moved.std() < 5 * np.sqrt(9 * found[:-1].max())
 
 
 def test_programming_error_is_the_evaluators(builder, network):

@@ -172,3 +172,60 @@ def test_added_noise_has_the_variance_asked_for():
     assert not x[0].any()
     np.testing.assert_allclose(x[1:].var(axis=1), [1, 4], rtol=5 * math.sqrt(2 / 60_000))
     np.testing.assert_array_equal(x[1], normals(keys(3), n, 2)[1].astype(float))
+
+
+@given(st.integers(1, 7), st.integers(2, 40), st.integers(1, 200), st.integers(0, 10**6), dtypes, st.booleans(), st.booleans())
+def test_ramp_noise_and_decisions_at_every_step_are_alike_compiled_and_in_numpy(
+    columns, levels, sequences, seed, dtype, shared, passage
+):
+    rng = np.random.default_rng(seed)
+    thresholds = np.cumsum(rng.exponential(0.2, (columns, levels)), axis=1) - 3
+    sigma = np.full(levels, 0.4 if passage else 0.01)
+    more = {"shared": rng.uniform(0.01, 0.2, levels), "ramp_key": keys(1, seed)[0]} if shared else {}
+    bank = Converters.join(
+        [Converters.build(thresholds, sigma, rng.standard_normal(levels + 1), keys(0)[:0], dtype, **more)], keys(columns, seed)
+    )
+    assert bank.passage == passage or levels < 4
+    x = rng.normal(0, 3, (columns, sequences)).astype(dtype)
+    counters = rng.integers(0, 2**32, sequences, dtype=U)
+    step = int(rng.integers(0, 1000))
+    found = bank.convert_compiled(x, np.empty_like(x), counters, step)
+    np.testing.assert_array_equal(found, bank.convert(x, counters, step))
+
+
+def test_noise_of_a_ramp_is_seen_alike_by_its_columns_alone():
+    """Columns at the same input next to the same level: those of one ramp all decide alike, those of another by themselves."""
+    levels = np.tile(np.arange(1.0, 9.0), (4, 1))
+    zero, own = np.zeros(()), keys(4)
+    banks = [
+        Converters.build(levels, zero, np.arange(9.0), own[:0], np.float64, shared=np.array(0.2), ramp_key=np.array([7, k], U))
+        for k in (1, 2)
+    ]
+    bank = Converters.join(banks, keys(8))
+    x, counters = np.full((8, 4000), 4.1), np.arange(4000, dtype=U)
+    codes = bank.codes(x, counters, 3)
+    assert np.all(codes[:4] == codes[0])
+    assert np.all(codes[4:] == codes[4])
+    # P(4.1 - 4 > 0.2 n)
+    assert np.mean(codes[0] == 4) == pytest.approx(stats.norm.cdf(0.5), abs=0.03)
+    assert abs(np.corrcoef(codes[0], codes[4])[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize("sigma", [0.6, 1.0])
+def test_a_ramp_with_large_noise_trips_early(sigma):
+    """Against the law of a first passage: the chance to be still running after k steps is the product of those of each step."""
+    levels, x, n = np.arange(1.0, 32.0), 20.5, 40_000
+    bank = Converters.join([Converters.build(levels[None], np.array(sigma), np.arange(32.0), keys(0)[:0], np.float64)], keys(1))
+    assert bank.passage
+    codes = bank.codes(np.full((1, n), x), np.arange(n, dtype=U), 0)[0]
+    running = np.cumprod(stats.norm.cdf((x - levels) / sigma))
+    expected = -np.diff(running, prepend=1.0, append=0.0)
+    assert codes.mean() == pytest.approx(np.sum(np.arange(32) * expected), abs=4 * codes.std() / n**0.5)
+    assert np.bincount(codes, minlength=32) / n == pytest.approx(expected, abs=0.012)
+    # One number a conversion has the ideal code, 20, in the mean.
+    assert codes.mean() < 20 - 0.04
+
+
+def test_small_noise_takes_one_number_a_conversion():
+    bank = Converters.build(np.arange(1.0, 9.0)[None], np.array(0.3), np.arange(9.0), keys(1), np.float64)
+    assert not bank.passage

@@ -11,7 +11,7 @@ import pytest
 from cosim.budget.chips import ChipBuilder
 from cosim.budget.sources import default_amounts
 from cosim.chip.draw import draw_chip
-from cosim.chip.hardware import Arrays, Hardware
+from cosim.chip.hardware import Arrays, Hardware, Integrators
 from cosim.chip.mapping import matrix_places, with_weights
 from cosim.chip.pulses import PwmInputs
 from cosim.evaluation import compare, evaluate
@@ -24,6 +24,7 @@ from cosim.optimize.space import Space, design_of, variables
 from cosim.studies.error_sources.run import only_programming
 from cosim.tasks import load_task
 from netlists.errors import InputError
+from netlists.technology.noise import OPAMP_NOISE, ROOM
 from netlists.technology.parameters import RampCircuit
 from netlists.technology.profile import load_profile
 
@@ -87,7 +88,7 @@ def test_a_budget_has_the_evaluators_chips(network):
 
 def test_a_search_has_them(network, monkeypatch):
     monkeypatch.setattr(bench, "opamp_size", lambda shape, design: 1.0)
-    names = ("programming", "read_noise", "ir_drop", "integrator_gain", "integrator_settling")
+    names = ("programming", "read_noise", "ir_drop", "integrator_gain", "integrator_settling", "integrator_offset")
     names += ("ramp_offset", "comparator_offset", "comparator_noise", "comparator_delay")
     design = design_of(DESIGN, PROFILE, network)
     search = bench.DesignBench(network, None, PROFILE, DEFAULTS["ir_drop"])
@@ -99,17 +100,19 @@ def test_a_search_has_them(network, monkeypatch):
     assert not np.allclose(weights(found)[0], weights(budgeted(network, ("programming",))[0])[0], rtol=1e-3)
 
 
-@pytest.mark.parametrize(("compensate", "bias_rows"), [("mean", 1), ("wires", 3)])
-def test_a_loop_has_them(network, compensate, bias_rows):
+@pytest.mark.parametrize(("compensate", "bias_rows", "calibration"), [("mean", 1, "per-column"), ("wires", 3, "one-point")])
+def test_a_loop_has_them(network, compensate, bias_rows, calibration):
     """Cells to rounding, offsets but for the spread of delays; levels by ngspice within 0.05 LSB of the same in closed form."""
     names = ("programming", "ir_drop", "ramp_offset", "comparator_offset", "comparator_delay")
-    expected, _ = budgeted(network, names, compensate=compensate, bias_rows=bias_rows)
-    about = {"r_wire": DEFAULTS["ir_drop"], "compensate": compensate, "bias_rows": bias_rows}
+    expected, _ = budgeted(network, names, compensate=compensate, bias_rows=bias_rows, calibration=calibration)
+    about = {"r_wire": DEFAULTS["ir_drop"], "compensate": compensate, "bias_rows": bias_rows, "calibration": calibration}
     settings = LoopSettings("none", bits=BITS, seed=SEED, columns=(0,), **about)
     loop = make_chip(network, settings)
     same(weights(loop.evaluator), weights(expected))
     for m, found, levels in zip(matrices(expected), thresholds(loop.evaluator), thresholds(expected), strict=True):
         np.testing.assert_allclose(found, levels, atol=0.05 * np.diff(levels[0]).min(), err_msg=m.matrix.name)
+    if calibration == "per-column":
+        return
     for array, levels in zip(loop.arrays.values(), thresholds(expected), strict=True):
         ramp = loop.ramps["sigmoid"]
         own = array.tile.comparator_offset[:4] / ramp.volts_per_unit
@@ -177,3 +180,33 @@ def test_a_bias_of_several_rows(network):
     assert errors[3] == pytest.approx(errors[1] / 3, rel=0.25)
     with pytest.raises(InputError, match="bias_rows=2: sums of rows that are converted apart"):
         Arrays(PROFILE, partial_sums="digital", bias_rows=2)
+
+
+def test_noise_of_op_amps_and_heat(network):
+    """On the row of the bias, which is always driven with 1; what an op-amp adds at a decision is the converter's."""
+    hardware = replace(
+        evaluated_hardware(Arrays(PROFILE.without_variation(), max_rows=64, max_columns=64)),
+        integrators=Integrators(opamp_noise=OPAMP_NOISE, heat=ROOM),
+    )
+    chip = draw_chip(network, hardware, CHIP, SEED, np.float64)
+    for m in matrices(chip):
+        variance = m.sums[0].read_variance
+        assert np.all(variance[:, -1] > 0)
+        assert not np.any(variance[:, :-1])
+    decided, _ = budgeted(network, ["opamp_noise"])
+    bank = matrices(decided)[0].units[0].bank
+    assert np.all(bank.sigma > 0)
+    np.testing.assert_allclose(bank.sigma[:, :1], bank.shared[:, :1], rtol=1e-6)
+
+
+def evaluated_hardware(arrays):
+    return Hardware(bits=BITS, arrays=arrays, pwm=PWM)
+
+
+def test_read_noise_that_lasts_moves_weights_and_ramps_the_rest_is_drawn(network):
+    quiet, _ = budgeted(network, [])
+    noisy, _ = budgeted(network, ["read_noise"])
+    for a, b in zip(weights(quiet), weights(noisy), strict=True):
+        assert 0 < np.std(a - b) < 1e-2
+    assert all(np.any(a != b) for a, b in zip(thresholds(quiet), thresholds(noisy), strict=True))
+    assert all(np.any(m.sums[0].read_variance > 0) for m in matrices(noisy))

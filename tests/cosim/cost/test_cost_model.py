@@ -3,6 +3,7 @@
 import math
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import cosim.cost
+from cosim.chip import Arrays, PwmInputs, matrix_places
 from cosim.cost import ArrayShape, Design, DigitalWork, NetworkShape, lstm_shape, network_cost
 from cosim.cost.electrical import (
     column_capacitance,
@@ -116,7 +118,38 @@ def test_column_capacitor_is_that_of_a_tile():
     program = program_ramp("sigmoid", 5, profile)
     weights = np.random.default_rng(1).uniform(-2, 2, (6, 2))
     tile = Tile.from_weights(weights, profile, [(program, (0, 1))], w_max=2.0, pwm=Pwm(n_in=5))
-    assert integration_capacitance("sigmoid", Design(weight_range=2.0)) == pytest.approx(tile.charge_capacitance()[0], rel=1e-6)
+    found = integration_capacitance("sigmoid", Design(weight_range=2.0), wire_gain=tile.wire_gain)
+    assert tile.wire_gain > 1.005
+    assert found == pytest.approx(tile.charge_capacitance()[0], rel=1e-6)
+
+
+def test_a_shape_is_that_of_the_cells_that_are_programmed(network):
+    """Rows of the bias, range of the weights and loss in the wires as a tile of the same weights has them."""
+    profile = load_profile("taox-100-400")
+    program = program_ramp("sigmoid", 5, profile)
+    arrays = Arrays(profile, r_row=20.0, r_col=20.0, bias_rows=3)
+    ((at,), pwm) = matrix_places(network, PwmInputs(5)), PwmInputs(5)
+    scaled = at.weights * at.row_scale[:, None]
+    split = np.concatenate([scaled[:-1], np.repeat(scaled[-1:] / 3, 3, axis=0)])
+    columns = tuple(range(20))
+    tile = Tile.from_weights(split, profile, [(program, columns)], wires={"r_row": 20.0, "r_col": 20.0}, pwm=Pwm(n_in=5))
+    (found,), (plain,) = (NetworkShape.of(network, 7, a, pwm).arrays for a in (arrays, replace(arrays, bias_rows=1)))
+    assert (found.rows, plain.rows) == (11, 9)
+    assert NetworkShape((found,)).operations == NetworkShape((plain,)).operations == 2 * 9 * 20
+    assert found.wire_gain == pytest.approx(tile.wire_gain)
+    assert found.wire_gain > 1.05
+    design = Design(bits=5)
+    assert found.rows * design.pair_conductance(found.mean_weight) == pytest.approx(tile.crossbar.conductance.sum(axis=0).mean())
+    capacitance = column_capacitance(replace(found, activations=("sigmoid",), full_scales=()), design)
+    assert capacitance == pytest.approx(tile.charge_capacitance()[0])
+
+
+def test_auto_zero_costs_a_capacitor_a_column():
+    shape = NetworkShape((ArrayShape("w", 2, 3, ("sigmoid",), 0.5),))
+    with_, twice, without = (by_block(network_cost(shape, Design(c_az=c))) for c in (10e-12, 20e-12, 0.0))
+    assert ("w", "auto-zero") not in without
+    assert twice["w", "auto-zero"].area - with_["w", "auto-zero"].area == pytest.approx(3 * 10e-12 / VALUE["capacitor_density"])
+    assert with_["w", "auto-zero"].energy == pytest.approx(3 * VALUE["autozero_energy"])
 
 
 def test_mac_energy_is_the_sum_over_the_cells():

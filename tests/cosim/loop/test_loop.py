@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import cosim.loop.simulators as simulators
+from characterization.chips import error_at
 from cosim.chip.converters import Converters
 from cosim.evaluation.evaluator import evaluate
 from cosim.loop.chip import choose_columns, make_chip
+from cosim.loop.column import _held, column_charge
 from cosim.loop.datapath import Who, run_loop_network
 from cosim.loop.run import choose_sequences
 from cosim.loop.settings import LoopSettings
@@ -274,3 +276,24 @@ def test_a_code_that_the_ramp_does_not_have_is_an_error(network, chip, some):
 def test_settings_that_cannot_be_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
         LoopSettings(**({"task": "tiny"} | changes))
+
+
+def test_trimming_cells_take_each_columns_error(network, make):
+    """Cells in a row of the tile move V_mac in ngspice by what the model took from the levels; converters get the same."""
+    plain, trimmed = (make_chip(network, make(calibration=c, scope="column", columns=(0, 4))) for c in ("one-point", "per-column"))
+    (before,), (after,) = plain.arrays.values(), trimmed.arrays.values()
+    errors = [
+        [error_at(0.0, levels[None], plain.ramps[a.gate(j).activation].program)[0] for j, levels in enumerate(a.levels)]
+        for a in (before, after)
+    ]
+    assert np.std(errors[1]) < 0.15 * np.std(errors[0])
+    np.testing.assert_allclose(np.subtract(*errors), after.trim, atol=1e-9)
+    assert after.tile.inputs == before.tile.inputs + 1
+    np.testing.assert_array_equal(after.weights, before.weights)
+    own, rest = np.arange(3), np.zeros((before.tile.inputs, 3), int)
+    rest[-1] = before.tile.pwm.max_code
+    ramp = plain.ramps["sigmoid"]
+    volts = [_held(a.tile, ramp, column_charge(a.tile, own, a.driven(rest))) for a in (before, after)]
+    # The cells load the op-amps too, for which C_f is larger: gains within a thousandth.
+    np.testing.assert_allclose(volts[1] - volts[0], after.trim[own] * ramp.volts_per_unit, atol=1e-3 * np.abs(volts[0] - 0.9).max())
+    assert np.abs(volts[1] - volts[0]).max() > 2e-3

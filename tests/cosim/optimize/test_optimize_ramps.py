@@ -40,7 +40,7 @@ def test_the_same_chips_in_ngspice(design, limit):
 @pytest.mark.parametrize(
     ("design", "words"),
     [
-        (Design(bits=2, v_read=0.25, v_swing=1.25, t_step=3e-9), "climbs .* V/us, the op-amp 75.5 V/us at most"),
+        (Design(bits=2, v_read=0.25, v_swing=1.25, t_step=6e-9), "climbs .* V/us, the op-amp 75.5 V/us at most"),
         (Design(bits=5, t_step=0.5e-9), "t_settle=2.5e-10 s: must be longer"),
         (Design(bits=5, v_read=1.0), "must stay within"),
     ],

@@ -232,7 +232,7 @@ def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, mo
         (["--trials", "1"], "trials=1: Input should be greater than or equal to 2"),
         (["--fix", "bits"], "--fix 'bits': must be NAME=VALUE"),
         (["--fix", "colour=3"], "fixed: colour is unknown; the variables are bits"),
-        (["--task", "sotu"], "task 'sotu': is a text"),
+        (["--task", "sotu"], "trained on task 'digits', not on 'sotu'"),
         (["--task", "vowels"], "was trained on task 'digits', not on 'vowels'"),
         (["--profile", "gold"], "profile='gold': unknown"),
     ],
@@ -241,6 +241,11 @@ def test_bad_use_is_one_clear_line(network, tmp_path, capsys, options, words):
     line = ["optimize", "--task", "digits", "--network", str(network), "--out", str(tmp_path), "--quiet", *options]
     assert run_command(line) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_text_is_refused(network, tmp_path):
+    with pytest.raises(InputError, match="task 'sotu': is a text"):
+        run_optimize(settings(network, task="sotu"), tmp_path, QUIET, "cosim optimize")
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

@@ -6,12 +6,13 @@ from functools import partial
 import pandas as pd
 import pytest
 
+from characterization.lock import locked
 from cosim.report import page as pages, study as frame
 from cosim.report.pictures import new_figure
 from cosim.report.settings import RunOptions, StudySettings
 from cosim.report.study import Results, Study
 from netlists.checks import Count
-from netlists.errors import InputError
+from netlists.errors import InputError, ToolkitError
 
 
 class TeaSettings(StudySettings):
@@ -102,3 +103,18 @@ def test_words_of_a_page(tmp_path):
     pd.DataFrame({"kind": ["mug"]}).to_csv(tmp_path / "cups.csv", index=False)
     with pytest.raises(InputError, match=r"cups\.csv: has no column litres"):
         fill(s={"kind": "black"})
+
+
+def test_a_folder_of_others_is_neither_shared_nor_overwritten(study, tmp_path):
+    (tmp_path / ".parts").mkdir()
+    with locked(tmp_path / ".parts"), pytest.raises(ToolkitError, match="is at work in this folder; wait for it"):
+        study.run(TeaSettings(), tmp_path, RunOptions(progress=False))
+    (tmp_path / ".parts" / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"\.parts: holds thesis\.txt, which is no part of ours"):
+        study.run(TeaSettings(), tmp_path, RunOptions(progress=False))
+    for text, whose in (("{}", "not of a study"), ("mine", "not of a study"), ('{"study": "coffee"}', "those of 'coffee'")):
+        (tmp_path / "summary.json").write_text(text)
+        with pytest.raises(InputError, match=f"holds results, {whose}"):
+            study.run(TeaSettings(), tmp_path, RunOptions(progress=False))
+        assert (tmp_path / "summary.json").read_text() == text
+    assert (tmp_path / ".parts" / "thesis.txt").read_text() == "mine"

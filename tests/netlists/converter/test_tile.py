@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from netlists.array.pwm import Pwm
+from netlists.converter.autozero import AutoZero
 from netlists.converter.tile import ColumnGroup, Tile
 from netlists.converter.tile_deck import convert, read_tile, tile_deck
 from netlists.converter.tile_reference import codes, mac_voltages, predict, thresholds
@@ -120,7 +121,7 @@ def test_offsets_drawn_ramp_and_periods_agree_with_the_closed_form(make, program
 
 def test_an_offset_reaches_v_mac_during_the_mac_only(make):
     """V_os drives V_os * sum(G) into the column while the hold switch is closed, and nothing while the ramps run."""
-    tile, _, _ = make(4, 4, "ideal", wires={"r_row": 0.0, "r_col": 0.0})
+    tile, _, _ = make(4, 4, "ideal", wires={"r_row": 0.0, "r_col": 0.0}, autozero=None)
     shifted = tile.with_(opamp_offset=np.full(4, 1e-3))
     a, b = (convert(t, np.zeros(4, int), "ideal") for t in (tile, shifted))
     closed, _, opened = tile.mac_window()
@@ -128,14 +129,23 @@ def test_an_offset_reaches_v_mac_during_the_mac_only(make):
     np.testing.assert_allclose(b.v_mac - a.v_mac, 1e-3 + extra, rtol=2e-3)
 
 
-@pytest.mark.parametrize("level", [pytest.param("ideal", marks=pytest.mark.slow), "macro"])
-def test_reduced_network_agrees_with_the_full_mesh_18x32(level, make, profile, programs):
-    tile, _, inputs = make(9, 32, level, pwm=Pwm(t_unit=20e-9))
+@pytest.mark.parametrize(
+    ("level", "rows", "wire"),
+    [
+        ("macro", 4, 4.0),
+        pytest.param("macro", 9, 1.0, marks=pytest.mark.slow),
+        pytest.param("ideal", 9, 1.0, marks=pytest.mark.slow),
+    ],
+)
+def test_reduced_network_agrees_with_the_full_mesh(level, rows, wire, make, profile, programs):
+    """8 x 16 and 18 x 32 cells."""
+    wires = WIRES | {"r_row": wire, "r_col": wire}
+    tile, _, inputs = make(rows, 32 if rows == 9 else 16, level, pwm=Pwm(t_unit=20e-9), wires=wires)
     # The mesh is slow: short ramps, but deviations in LSB of 5 bits.
     groups = tuple(
         ColumnGroup(program_ramp(a, 3, profile), g.columns) for a, g in zip(("sigmoid", "tanh"), tile.groups, strict=True)
     )
-    columns = [0, 5, 11, 23, 24, 31]
+    columns = [0, 5, 11, tile.columns - 1] if tile.columns == 16 else [0, 5, 11, 23, 24, 31]
     lsb = lsb_volts(tile, columns)
     tile = tile.with_(groups=groups)
     reduced, mesh = (convert(tile, inputs, level, array, columns=columns) for array in ("reduced", "mesh"))
@@ -156,8 +166,14 @@ def test_a_few_columns_convert_as_they_do_among_all(make):
 
 
 def test_72x128_with_wires_sixteen_columns(make):
+    """The op-amp sees the charge of its reset switch before the switch is open, and takes it back from the column: about
+    10 pV s. The closed form leaves that out; without the switches' charge the two are one."""
     tile, _, inputs = make(72, 128)
-    check(tile, inputs, "macro", "reduced", 0.02, columns=[*range(0, 96, 8), *range(96, 128, 8)])
+    quiet = tile.with_(autozero=AutoZero(c_reset=0.0, c_inject=0.0), circuit=tile.circuit.with_(c_inject=0.0))
+    check(quiet, inputs, "macro", "reduced", 0.02, columns=[*range(0, 96, 8), *range(96, 128, 8)])
+    few = [0, 95, 96, 127]
+    extra = convert(tile, inputs, columns=few).v_mac - predict(tile, inputs).v_mac[few]
+    assert np.all((extra > 0) & (extra < 12e-12 * tile.crossbar.conductance.sum(axis=0)[few] / tile.feedback_capacitance()[few]))
 
 
 def test_the_written_deck_prints_the_same_in_plain_ngspice(make, tmp_path):

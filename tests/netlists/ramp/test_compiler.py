@@ -117,7 +117,7 @@ def test_any_device_range(g_hrs, low, span, bits, name, scheme, cells):
 heights = st.lists(st.integers(-20, 20), min_size=5, max_size=9).filter(lambda y: max(y) - min(y) > 4)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(y=heights, bits=st.integers(2, 6), start=st.integers(-6, 3), scheme=st.sampled_from(["auto", "pulse-split", "differential"]))
 def test_any_spline(y, bits, start, scheme):
     """Functions that rise and fall: the charge meets the thresholds, the codes follow, and the integrator is allowed for."""

@@ -28,6 +28,8 @@ DANGEROUS = {
     "load": ".control\nload other.raw\n.endc",
     "snload": ".control\nsnload a b\n.endc",
     "cd": ".control\ncd /tmp\n.endc",
+    "altermod from a file": ".control\naltermod nx file = ../secret.inc\n.endc",
+    "alias": ".control\nalias print shell touch marker\n.endc",
     "codemodel": ".control\ncodemodel ./evil.cm\n.endc",
     "osdi": ".control\npre_osdi ./evil.osdi\n.endc",
     "edit": ".control\nedit x\n.endc",

@@ -159,3 +159,17 @@ def test_a_profile_file_equals_the_profile_it_describes(tmp_path):
     text = 'name = "own"\ng_min=1e-5\ng_max=1e-4\ng_hrs=1e-6\nprogram_sigma=1e-6\nprogram_window=3e-6\nread_sigma=0\n'
     (tmp_path / "own.toml").write_text(text)
     assert load_profile(tmp_path / "own.toml") == DeviceProfile("own", 1e-5, 1e-4, 1e-6, 1e-6, 3e-6, 0.0)
+
+
+def test_lasting_read_noise_has_its_share_and_its_two_levels(profile):
+    """A telegraph cell, occupied for a fifth of the time, with some drift; what is left is new at each read."""
+    own = replace(profile, read_sigma_shape=(), read_lasting=((2e-4, 0.5, 0.4, 0.2),))
+    g = np.full(200_000, 2e-4)
+    held = own.lasting_noise(g, np.random.default_rng(1)) / own.read_sigma
+    assert held.var() == pytest.approx(0.5, rel=0.02)
+    assert abs(held.mean()) < 0.01
+    step = np.sqrt(0.4 / (0.2 * 0.8))
+    assert np.mean(held > 0.4 * step) == pytest.approx(0.2, abs=0.02)
+    assert own.fresh_sigma_at(g)[0] == pytest.approx(own.read_sigma * np.sqrt(0.5))
+    assert not replace(own, read_lasting=()).lasting_noise(g, np.random.default_rng(1)).any()
+    assert own.read_sigma**2 == pytest.approx(own.fresh_sigma_at(g)[0] ** 2 + held.var() * own.read_sigma**2, rel=0.02)

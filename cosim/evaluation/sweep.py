@@ -1,0 +1,91 @@
+"""A network on hardware that varies: accuracy at every point of a grid, as a tidy table."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from cosim.chip import Hardware
+from cosim.network import Network
+from cosim.tasks import CharacterTask, Task
+from netlists.errors import InputError
+
+from .comparison import Comparison, compare
+
+Values = Mapping[str, Sequence[float]]
+MOST = 10_000
+"""Points of a grid that are still likely to be meant."""
+
+
+def sweep(
+    network: Network,
+    task: Task | CharacterTask,
+    hardware: Callable[[dict[str, float]], Hardware],
+    variables: Values,
+    *,
+    tell: Callable[[str], None] = lambda text: None,
+    **how: Any,
+) -> tuple[pd.DataFrame, list[str]]:
+    """The network at every point of a grid; chips are the same at each, as far as they are drawn from the same streams.
+
+    Parameters
+    ----------
+    hardware : callable
+        The hardware of a point, value by variable.
+    variables : mapping of str to sequence of float
+    tell : callable
+        Told of each point that is done.
+    how
+        As for `compare`: chips, seed, threads.
+
+    Returns
+    -------
+    table : DataFrame
+        One row a point: its values, scores of float, ideal converters and chips with their intervals, losses, and for classes the
+        balanced accuracy and macro F1 of the chips.
+    warnings : list of str
+        Of all points, each once.
+
+    Raises
+    ------
+    InputError
+        No values, or too many points; hardware that cannot be.
+    """
+    points = [dict(zip(variables, values, strict=True)) for values in itertools.product(*variables.values())]
+    if not variables or not points or len(points) > MOST:
+        raise InputError(f"sweep: has {len(points) if variables else 0} points; must have 1..{MOST}")
+    # A point that cannot be is found before the first is computed.
+    made = [hardware(p) for p in points]
+    rows: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    for point, on in zip(points, made, strict=True):
+        found = compare(network, task, on, **how)
+        rows.append(point | _row(found))
+        warnings += found.warnings
+        tell(f"{', '.join(f'{n}={v:g}' for n, v in point.items())}: {found.metric} {found.over_chips.mean:.4f}")
+    return pd.DataFrame(rows), list(dict.fromkeys(warnings))
+
+
+def _row(found: Comparison[Any]) -> dict[str, Any]:
+    over, loss, figures = found.over_chips, found.chips_to_float, found.figures.get("chips")
+    row: dict[str, Any] = {
+        "metric": found.metric,
+        "float": found.float_.value,
+        "ideal": found.ideal.value,
+        "chips": over.chips,
+        "mean": over.mean,
+        "test_low": found.pooled.low,
+        "test_high": found.pooled.high,
+        "chips_low": over.low,
+        "chips_high": over.high,
+        "chip_deviation": over.deviation,
+        "minus_float": loss.value,
+        "minus_float_low": loss.low,
+        "minus_float_high": loss.high,
+    }
+    if figures is not None:
+        row |= {"balanced_accuracy": figures.balanced_accuracy, "macro_f1": figures.macro_f1}
+    return row

@@ -1,0 +1,94 @@
+"""A clocked comparator on the benches: a planted offset, spread and memory are found from its decisions alone."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from characterization.transistors import macro_of, measure_own_comparator
+from characterization.transistors.clocked import clocked_rows, measure_clocked_delay
+from netlists.errors import SimulationError
+from netlists.outside import UserSubcircuit
+from netlists.testbench import BenchConditions, BlockOnBench
+
+NOMINAL = BenchConditions("-")
+STRONGARM = """.subckt mine INP INN CLK OUTP VDD VSS
+{more}
+{offset}
+M1 a g t VSS nch W=10u L=0.2u
+M2 b INN t VSS nch W=10u L=0.2u
+Mt t CLK VSS VSS nch W=10u L=0.2u
+M3 OUTN OUTP a VSS nch W=6u L=0.2u
+M4 OUTP OUTN b VSS nch W=6u L=0.2u
+M5 OUTN OUTP VDD VDD pch W=6u L=0.2u
+M6 OUTP OUTN VDD VDD pch W=6u L=0.2u
+M7 OUTN CLK VDD VDD pch W=6u L=0.2u
+M8 OUTP CLK VDD VDD pch W=6u L=0.2u
+M9 a CLK VDD VDD pch W=4u L=0.2u
+M10 b CLK VDD VDD pch W=4u L=0.2u
+C1 OUTP 0 20f
+C2 OUTN 0 20f
+C3 a 0 10f
+C4 b 0 10f
+.ends
+.model nch nmos level=1 vto=0.45 kp=300u lambda=0.05 cgso=0.2n cgdo=0.2n
+.model pch pmos level=1 vto=-0.45 kp=100u lambda=0.05 cgso=0.2n cgdo=0.2n
+"""
+
+
+def strongarm(offset: str, more: str = "") -> UserSubcircuit:
+    ports = ("inp", "inn", "clk", "out", "vdd", "vss")
+    return UserSubcircuit("mine", STRONGARM.format(offset=offset, more=more), ports, ())
+
+
+@cache
+def planted():
+    return measure_own_comparator(strongarm("Vos g INP DC {4m+agauss(0, 15m, 3)}"), NOMINAL, [], samples=24, seed=1)
+
+
+def test_its_offset_is_found_by_decisions():
+    figures = planted().figures[0]
+    assert figures["offset"] == pytest.approx(4e-3, abs=30e-6)
+    assert abs(figures["hysteresis"]) < 30e-6
+    over = {r["common_mode"]: r["offset"] for r in planted().common_modes}
+    # Below its threshold the input pair does not conduct, and nothing decides by the inputs.
+    assert np.isnan(over[min(over)])
+    assert figures["input_low"] > 0.4
+    assert figures["input_high"] > 1.4
+
+
+def test_the_spread_of_its_instances_is_measured():
+    assert planted().mismatch["sigma_low"] < 5e-3 < planted().mismatch["sigma_high"]
+    assert planted().mismatch["n"] == 24
+
+
+def test_its_delay_is_that_of_regeneration_and_the_macro_model_follows():
+    delay = {r["overdrive"]: r["delay_rise"] for r in planted().delays}
+    # Regeneration: a constant more for each factor of ten of the overdrive.
+    first, second = delay[1e-3] - delay[10e-3], delay[2e-3] - delay[20e-3]
+    assert 0 < second == pytest.approx(first, rel=0.15)
+    assert 20e-12 < delay[100e-3] < delay[1e-3] < 1e-9
+    macro, fit = macro_of(planted(), NOMINAL)
+    assert fit["worst"] < 0.2
+    assert np.interp(0.9, macro.common_modes, macro.offsets) == pytest.approx(4e-3, abs=50e-6)
+
+
+def test_kickback_and_power_are_measured_and_noise_is_not_claimed():
+    figures = planted().figures[0]
+    assert 0.1e-3 < figures["kickback"] < 50e-3
+    # Nodes of some 100 fF, charged to 1.8 V in each period.
+    assert 0.1e-12 < figures["energy"] < 2e-12
+    assert figures["power"] == pytest.approx(figures["energy"] / 32e-9)
+    assert np.isnan(figures["noise"])
+    assert any("its noise is not measured" in line for line in planted().warnings)
+
+
+def test_memory_of_the_last_decision_is_hysteresis():
+    """A capacitor that follows the output slowly moves the offset by what the last decision left on it."""
+    memory = "Rm OUTP m 100k\nCm m 0 0.5p\n"
+    row = clocked_rows(BlockOnBench.of(strongarm("Bos g INP v={5m*(v(m)-0.9)}", memory)), NOMINAL, [0.9])[0]
+    assert abs(row["hysteresis"]) > 1e-3
+    with pytest.raises(SimulationError, match=r"did not decide right at an overdrive of 0\.001 V"):
+        measure_clocked_delay(BlockOnBench.of(strongarm("Vos g INP DC 4m")), NOMINAL, (1e-3,), 0.0)
