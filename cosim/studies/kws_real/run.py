@@ -20,7 +20,7 @@ from cosim.loop.settings import LoopSettings
 from cosim.network import Network
 from cosim.network.importers import Convention, import_network
 from cosim.report import Results, RunOptions, Study, Work
-from cosim.tasks import Task, load_own
+from cosim.tasks import SequenceSet, Task, load_own
 from cosim.tasks.speech import build_keywords_test
 from netlists.errors import InputError
 from netlists.technology import load_profile
@@ -31,6 +31,8 @@ from .placement import Placement, place_rows
 from .settings import KwsRealSettings
 
 SILENCE = "silence"
+CLASSES = (SILENCE, "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+"""The classes in the order of the networks' scores."""
 HOW = (
     "the archive speech_commands_test_set_v0.02.tar.gz (download.tensorflow.org/data, CC BY 4.0) unpacked; the networks are "
     "those of ML-KWS-for-MCU (Apache-2.0) as arrays; name the folders with data and networks"
@@ -65,8 +67,8 @@ def compute(settings: KwsRealSettings, work: Work) -> Results:
         several = name in settings.chip_files
         wanted = [(bits, p) for bits in (settings.chip_bits if several else (settings.alone_bits,)) for p in CURVES]
         wanted += [(settings.alone_bits, p) for p in ALONE if several and (settings.alone_bits, p) not in wanted]
-        chips = settings.chips if several else settings.other_chips
         for bits, part in work.options.bar(wanted, "conditions", f"{units} units: chips"):
+            chips = settings.chips if several and part.compensate != "wires" else settings.slow_chips
             own = judge.chips(parts, placed, part, bits, chips)
             rows.append(judge.row(part.name, bits, own, answers[FLOAT][0]))
         hardware = part_hardware(ALONE[-1], placed, load_profile(settings.profile), settings.alone_bits)
@@ -98,7 +100,7 @@ def compute(settings: KwsRealSettings, work: Work) -> Results:
 
 
 def load_speech(path: str) -> Task:
-    """The test set with the features of the published networks, unscaled: of the recordings, or of a file made of them.
+    """The test set with features and order of classes of the published networks: of the recordings, or of a file made of them.
 
     Raises
     ------
@@ -109,12 +111,16 @@ def load_speech(path: str) -> Task:
     if not place.exists():
         raise InputError(f"data: there is no {place}; {HOW}")
     task = load_own(place) if place.is_file() else build_keywords_test(place, features="mfcc-tensorflow")
-    if task.test.n_features != 10 or len(task.classes) != 12:
+    names = [c.strip("_") for c in task.classes]
+    if task.test.n_features != 10 or set(names) != set(CLASSES):
         raise InputError(
-            f"data: {place} has {task.test.n_features} features and {len(task.classes)} classes; the networks take 10 coefficients "
-            "of 12 classes: `cosim tasks make --features mfcc-tensorflow --scale none`, or the folder itself"
+            f"data: {place} has {task.test.n_features} features and the classes {', '.join(names)}; the networks take 10 "
+            "coefficients of ten words, unknown and silence: the folder itself, or "
+            "`cosim tasks make --features mfcc-tensorflow --scale none`"
         )
-    return task
+    test = task.test
+    labels = np.array([CLASSES.index(c) for c in names])[test.labels]
+    return replace(task, train=None, validation=None, test=SequenceSet(test.inputs, test.lengths, labels), classes=CLASSES)
 
 
 class _Judge:
@@ -122,7 +128,7 @@ class _Judge:
 
     def __init__(self, name: str, units: int, task: Task, settings: KwsRealSettings, work: Work) -> None:
         self.name, self.units, self.task, self.settings, self.work = name, units, task, settings, work
-        self.heard = task.test.labels != next((i for i, c in enumerate(task.classes) if c.strip("_") == SILENCE), -1)
+        self.heard = task.test.labels != CLASSES.index(SILENCE)
 
     def answers(self, parts: Parts, network: Network, hardware: Hardware, condition: str, bits: int | None) -> np.ndarray:
         """Whether each clip is answered correctly, bool (1, clips), without any randomness."""

@@ -12,7 +12,9 @@ from cosim.network.importers import Convention, import_network
 from cosim.report import RunOptions, write_report
 from cosim.studies.kws_real.conditions import EVERYTHING, FLOAT, IDEAL, MEMRISTORS
 from cosim.studies.kws_real.placement import RANGE, place_rows
-from cosim.studies.kws_real.run import STUDY, load_speech
+from cosim.studies.kws_real.run import CLASSES as ORDER, STUDY, load_speech
+from cosim.tasks import Task
+from cosim.tasks.own.arrays import save_arrays
 from cosim.tasks.speech.keywords import TEST_FOLDERS
 from cosim.tasks.speech.synthetic import CLASSES
 from netlists.errors import InputError
@@ -75,6 +77,24 @@ def test_study_of_a_small_network(room, tmp_path):
     text = write_report(tmp_path / "out").read_text()
     assert "Accuracy against bits" in text
     assert "88.5" in text or "0.885" in text
+
+
+def test_labels_are_in_the_order_of_the_networks_scores(room, tmp_path):
+    """The order of the published networks (ML-KWS-for-MCU), whatever order the data comes in."""
+    folder, _ = room
+    task = load_speech(str(folder / "set"))
+    published = ("silence", "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+    assert task.classes == ORDER == published
+    turned = tuple(reversed(published))
+    names = [task.classes[k] for k in task.test.labels]
+    save_arrays(Task.from_arrays("turned", task.test.inputs, names, classes=turned), tmp_path / "turned.npz")
+    again = load_speech(str(tmp_path / "turned.npz"))
+    np.testing.assert_array_equal(again.test.labels, task.test.labels)
+    # Two clips of each folder, in the order in which they are read.
+    assert names == [c for c in CLASSES for _ in range(2)]
+    save_arrays(Task.from_arrays("other", task.test.inputs, ["a"] * 24), tmp_path / "other.npz")
+    with pytest.raises(InputError, match="the classes a; the networks take"):
+        load_speech(str(tmp_path / "other.npz"))
 
 
 def test_rows_that_share_a_weight_change_nothing_in_floating_point(room):
