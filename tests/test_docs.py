@@ -157,7 +157,8 @@ def unknown(line: str) -> list[str]:
     while hasattr(command, "get_command") and words:
         found = command.get_command(click.Context(command), words[0])
         if found is None:
-            return words[:1]
+            # Capitals stand for a name of the reader's choice.
+            return [] if words[0].isupper() else words[:1]
         words, command = words[1:], found
     known = {"--help"}.union(*(p.opts + p.secondary_opts for p in command.params))
     return [word for word in words if word.startswith("--") and word.strip(",;.)") not in known]

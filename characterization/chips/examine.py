@@ -176,13 +176,18 @@ def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
     name = plan.comparator.name if plan.comparator else ""
     chips = nominal_chips(plan)
     sampled = _levels(plan, chips, name)
-    if not (wrong := _unequal(plan, chips, sampled)):
+    if not (wrong := _unequal(plan, sampled)):
         return plan, []
+    if not _unequal(plan, sampled, shared=False):
+        return plan, [_kicks(name, len(wrong))]
     held = replace(plan, held=True)
     levels = _levels(held, chips, name)
     lsb = plan.program().lsb * plan.program().volts_per_unit(plan.circuit)
     moved = float(np.max(np.abs(levels - sampled) / lsb))
-    if still := _unequal(held, chips, levels):
+    kicks: list[str] = []
+    if still := _unequal(held, levels):
+        kicks, still = [_kicks(name, len(still))], _unequal(held, levels, shared=False)
+    if still:
         where = f"level {still[0]} (and {len(still) - 1} others)"
         raise SimulationError(
             f"comparator {name}: remembers earlier steps: beside {where} a conversion does not give the code of its side, so that "
@@ -192,8 +197,17 @@ def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
     return held, [
         f"comparator {name}: remembers earlier steps: levels measured with a V_mac that follows the ramp are up to {moved:.3g} LSB "
         f"from those of conversions (codes beside level {wrong[0]} differ); every level is measured with a constant V_mac, which "
-        "takes longer"
+        "takes longer",
+        *kicks,
     ]
+
+
+def _kicks(name: str, wrong: int) -> str:
+    """That conversions on a ramp of their own give the codes of the levels, and those that share a ramp do not."""
+    return (
+        f"comparator {name}: kicks the ramp: where many converters share one, codes beside {wrong} of the levels looked at are not "
+        "those of a converter alone, of which all levels here are; put a buffer or a preamplifier between ramp and comparator"
+    )
 
 
 def _levels(plan: RampPlan, chips: Chips, name: str) -> np.ndarray:
@@ -205,8 +219,11 @@ def _levels(plan: RampPlan, chips: Chips, name: str) -> np.ndarray:
     return measured.volts[0]
 
 
-def _unequal(plan: RampPlan, chips: Chips, levels: np.ndarray) -> list[int]:
-    """Levels (from 1) beside which a conversion with constant V_mac gives another code than they say."""
+def _unequal(plan: RampPlan, levels: np.ndarray, *, shared: bool = True) -> list[int]:
+    """Levels (from 1) beside which a conversion with constant V_mac gives another code than they say.
+
+    All conversions ``shared`` one ramp, or had each its own.
+    """
     program = plan.program()
     lsb = program.lsb * program.volts_per_unit(plan.circuit)
     # With memory every level is looked at, and what lies between: an early step may trip far from any level.
@@ -216,7 +233,8 @@ def _unequal(plan: RampPlan, chips: Chips, levels: np.ndarray) -> list[int]:
     if plan.held:
         v_mac.append((levels[1:] + levels[:-1]) / 2)
     inputs = np.concatenate(v_mac)
-    names = [f"code0_{j}" for j in range(len(inputs))]
-    found = read_codes(program, simulate(conversion_deck(plan.converter, chips, inputs[None]), names), names)
+    chips, v_mac = nominal_chips(plan, 1 if shared else len(inputs)), inputs[None] if shared else inputs[:, None]
+    names = [f"code0_{j}" if shared else f"code{j}_0" for j in range(len(inputs))]
+    found = read_codes(program, simulate(conversion_deck(plan.converter, chips, v_mac), names), names)
     passed = np.sum(inputs[:, None] > levels, axis=1)
     return sorted({max(int(n), 1) for n in passed[found != program.codes[passed]]})

@@ -7,6 +7,7 @@ from .block_file import (
     Macro as Macro,
     OpampMacro as OpampMacro,
     TwoStageMacro as TwoStageMacro,
+    is_block_file as is_block_file,
 )
 from .deck import (
     read_outside_deck as read_outside_deck,

@@ -216,6 +216,15 @@ class BlockFile:
             raise InputError(f"{where}; {e}") from None
 
 
+def is_block_file(path: str | Path) -> bool:
+    """Whether a file says that it is a block file; what cannot be read is none."""
+    try:
+        data = read_json(path, "block file")
+    except InputError:
+        return False
+    return isinstance(data, dict) and data.get("schema") == SCHEMA
+
+
 def _json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {k: _json(v) for k, v in value.items()}

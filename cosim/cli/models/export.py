@@ -1,20 +1,22 @@
-"""``cosim export``: a fitted converter for other simulators."""
+"""``cosim export``: a fitted converter, or a measured block, for other simulators."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from netlists.errors import InputError
 from netlists.files import write_text
+from netlists.outside import BlockFile, is_block_file
 
 from .. import options as o
 from ..output import answer
 
 
 def export(
-    model: o.ModelFile,
+    model: Annotated[Path, typer.Argument(help="Model file, or a block file of `cosim comparator` or `cosim opamp`.")],
     out: o.Out,
     chip: Annotated[int | None, typer.Option(help="Draw chips with --seed and take this one; the mean chip by default.")] = None,
     column: Annotated[int, typer.Option(help="Column of that chip: each has its comparator's offset.")] = 0,
@@ -23,9 +25,11 @@ def export(
     name: Annotated[str | None, typer.Option(help="Name of the subcircuit or module.")] = None,
     json: o.Json = False,
 ) -> None:
-    """Write a fitted chip or corner as an ngspice subcircuit (.cir) or a Verilog-A module (.va).
+    """Write a fitted chip or corner, or the macro-model of a block, as an ngspice subcircuit (.cir) or a Verilog-A module (.va).
 
     Example: cosim export models/sigmoid5.json --chip 3 --seed 1 --out sigmoid5_chip3.va
+
+    Example: cosim export mycomp/block.json --out mycomp.va
     """
     import numpy as np
 
@@ -36,6 +40,11 @@ def export(
     writers = {".cir": spice.subcircuit, ".va": veriloga.module}
     if out.suffix not in writers:
         raise InputError(f"--out {out}: must end in .cir (ngspice subcircuit) or .va (Verilog-A)")
+    if is_block_file(model):
+        if chip is not None or column or seed or corner:
+            raise InputError(f"{model}: is a block, of which --chip, --column, --seed and --corner choose nothing; leave them out")
+        _export_block(BlockFile.load(model), out, name, json)
+        return
     loaded = RampModel.load(model)
     if chip is None:
         if column:
@@ -59,3 +68,12 @@ def export(
         "origin": converter.origin,
     }
     answer(data, f"{out}: {converter.name}, {len(converter.levels)} levels; {converter.origin}", json)
+
+
+def _export_block(block: BlockFile, out: Path, name: str | None, json: bool) -> None:
+    from characterization.export import block as written
+
+    text = {".cir": written.subcircuit, ".va": written.module}[out.suffix](block, name=name)
+    write_text(out, text)
+    data = {"out": str(out), "name": name or f"{block.own.name}_macro", "role": block.role, "statistics": dict(block.statistics)}
+    answer(data, f"{out}: {data['name']}, macro-model of the {block.role} {block.own.name}; ports inp inn out com", json)

@@ -77,6 +77,7 @@ def test_integrator_moves_by_charge_over_capacitance(ota):
     assert abs(found.reset_step) < 10e-3
 
 
+@pytest.mark.slow
 def test_a_corner_at_its_extremes_still_works():
     cold = measure_ota(Conditions("ss", -40.0, 1.62))
     assert cold.gain_db > 60
@@ -119,7 +120,7 @@ def test_comparator_trip_point_is_where_a_slow_ramp_crosses():
 
 def test_delays_fall_with_overdrive_and_kickback_leaves_no_charge():
     for measure in (measure_comparator_delay, measure_strongarm):
-        delays, kick = measure(overdrives=(1e-3, 10e-3, 100e-3))
+        delays, kick = measure(overdrives=(1e-3, 100e-3))
         for side in ("delay_rise", "delay_fall"):
             values = [getattr(d, side) for d in delays]
             assert values == sorted(values, reverse=True)
@@ -129,7 +130,7 @@ def test_delays_fall_with_overdrive_and_kickback_leaves_no_charge():
 
 
 def test_foundry_mismatch_reproduces_under_a_seed():
-    first = [run_bench(feedback_mismatch_deck(COMPARATOR, Conditions(), 4, seed), ["trip0"])["trip0"] for seed in (7, 7, 8)]
+    first = [run_bench(feedback_mismatch_deck(COMPARATOR, Conditions(), 2, seed), ["trip0"])["trip0"] for seed in (7, 7, 8)]
     assert np.array_equal(first[0], first[1])
     assert not np.any(first[0][0, 1:] == first[2][0, 1:])
 
@@ -137,14 +138,14 @@ def test_foundry_mismatch_reproduces_under_a_seed():
 def test_offset_of_a_plain_differential_pair_has_pelgroms_sigma():
     # Two matched current-fed NMOS diodes: their voltage difference is the threshold difference, sqrt(2) A_VT / sqrt(W L).
     text = header("pairs", Conditions(), "nmos_sky130", mismatch=True, seed=3)
-    n = 200
+    n = 100
     for k in range(n):
         text += f"xa{k} a{k} a{k} 0 0 nmos_sky130 w=8 l=1 nf=4\nia{k} 0 a{k} 1u\n"
         text += f"xb{k} b{k} b{k} 0 0 nmos_sky130 w=8 l=1 nf=4\nib{k} 0 b{k} 1u\n"
     names = [f"d{j}" for j in range((n + 31) // 32)]
     run = run_bench(Deck(text, table("d", [f"v(a{k},b{k})" for k in range(n)], "op")), names)
     sigma = np.concatenate([run[name][0, 1:] for name in names]).std(ddof=1)
-    # A_VT = 3.356 mV um for each transistor (models_global.spice); 200 samples give sigma to 5 %.
+    # A_VT = 3.356 mV um for each transistor (models_global.spice); 100 samples give sigma to 7 %.
     assert sigma == pytest.approx(np.sqrt(2) * 3.356e-3 / np.sqrt(8), rel=0.2)
 
 
@@ -158,10 +159,10 @@ def test_offset_statistics_cover_the_truth_as_often_as_they_say():
 
 
 def test_strongarm_offsets_of_a_few_latches():
-    statistics, offsets = measure_offsets(STRONGARM, 4, np.random.default_rng(1))
-    assert offsets.shape == (4,)
+    statistics, offsets = measure_offsets(STRONGARM, 2, np.random.default_rng(1))
+    assert offsets.shape == (2,)
     assert np.all(np.abs(offsets) < 25e-3)
-    assert statistics.n == 4
+    assert statistics.n == 2
     assert len(statistics.seeds) == 1
 
 

@@ -41,6 +41,12 @@ def scores(builder, data, amounts, n=2):
     return evaluate(builder.network, data, hardware, chips, dtype=np.float64).scores
 
 
+@pytest.fixture(scope="module")
+def nothing(builder, sequences):
+    """Scores without any source."""
+    return scores(builder, sequences, {})
+
+
 def shifts(chip, builder):
     """How much higher than its ramp's first level each column's is, (columns,), units."""
     out = []
@@ -77,17 +83,17 @@ def test_resolutions_alone_are_the_evaluators_to_the_bit(builder, sequences):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_source_at_zero_is_not_there_to_the_bit(builder, sequences, name):
+def test_a_source_at_zero_is_not_there_to_the_bit(builder, sequences, nothing, name):
     rest = {n: a for n, a in DEFAULTS.items() if n != name}
     assert np.array_equal(scores(builder, sequences, rest), scores(builder, sequences, rest | {name: 0.0}))
-    assert np.array_equal(scores(builder, sequences, {}), scores(builder, sequences, {name: 0.0}))
+    assert np.array_equal(nothing, scores(builder, sequences, {name: 0.0}))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_source_changes_answers_alone_and_among_the_others(builder, sequences, name):
+def test_a_source_changes_answers_alone_and_among_the_others(builder, sequences, nothing, name):
     amount = DEFAULTS[name] if source(name).resolution else min(40 * DEFAULTS[name], 0.9 * builder.largest(name))
     rest = {n: a for n, a in DEFAULTS.items() if n != name}
-    assert not np.array_equal(scores(builder, sequences, {name: amount}), scores(builder, sequences, {}))
+    assert not np.array_equal(scores(builder, sequences, {name: amount}), nothing)
     with_ramp = {n: a for n, a in rest.items() if n != "ramp_bits"}
     assert not np.array_equal(scores(builder, sequences, with_ramp | {name: amount}), scores(builder, sequences, with_ramp))
 

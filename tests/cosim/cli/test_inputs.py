@@ -8,6 +8,8 @@ import pytest
 from cosim.cli.app import application, run
 from cosim.cli.commands import Command
 
+NETWORK = Path(__file__).parents[3] / "results" / "demo" / "network.npz"
+
 
 def all_commands(group=None, path=()):
     """Names and commands."""
@@ -105,11 +107,11 @@ def test_an_interruption_says_what_is_kept(line, broken, kept, folder, monkeypat
     [
         ("train --out n.npz --lr 2", "--lr=2.0: must be a finite number above 0"),
         ("characterize --out r --calibration-cells 40", "--calibration-cells=40: must be a whole number 1..32"),
-        ("evaluate --network m.npz --bits 4 --weights taox-100-400 --array-rows 1", "--array-rows=1: must be a whole number 2.."),
+        ("evaluate --network NETWORK --bits 4 --weights taox-100-400 --array-rows 1", "--array-rows=1: must be a whole number 2.."),
         ("netlist ramp --out r --set v_read=nan", "v_read=nan: "),
-        ("evaluate --network m.npz --bits 4 --pwm-bits 0", "bits=0: "),
+        ("evaluate --network NETWORK --bits 4 --pwm-bits 0", "bits=0: "),
     ],
 )
 def test_messages_name_the_option_that_gave_the_value(line, message, folder, capsys) -> None:
-    assert run(line.split()) == 2
+    assert run(line.replace("NETWORK", str(NETWORK)).split()) == 2
     assert f"error: {message}" in capsys.readouterr().err

@@ -59,8 +59,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 @pytest.fixture(autouse=True)
-def simulate_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search's ngspice in this process: starting workers takes longer than its few chips."""
+def simulate_here(monkeypatch: pytest.MonkeyPatch, no_pictures: None) -> None:
+    """A search's ngspice in this process: starting workers takes longer than its few chips. Nothing is drawn."""
     monkeypatch.setattr(confirm, "characterize", lambda plan, samples, folder, **_: simulate_run(plan, samples, progress=False))
 
 

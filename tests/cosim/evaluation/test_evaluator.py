@@ -105,7 +105,7 @@ def test_fine_ramps_come_to_the_float_lstm(network, sequences):
 
 def test_one_ramp_alone_leaves_the_other_activation_exact(network, sequences):
     only_tanh = evaluate(network, sequences, tanh=RampDraw.ideal("tanh", 3)).scores
-    both = evaluate(network, sequences, sigmoid=fine("sigmoid", 20), tanh=RampDraw.ideal("tanh", 3)).scores
+    both = evaluate(network, sequences, sigmoid=fine("sigmoid", 17), tanh=RampDraw.ideal("tanh", 3)).scores
     np.testing.assert_allclose(only_tanh, both, atol=1e-4)
 
 

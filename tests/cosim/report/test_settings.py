@@ -18,7 +18,11 @@ class Settings(StudySettings):
 def test_presets_hold_the_defaults(name):
     study = load_study(name)
     assert study.name == name
-    assert load_settings(study.settings, study.preset) == study.settings()
+    preset = load_settings(study.settings, study.preset)
+    if name == "devices":
+        # Its defaults say nothing about anybody's cells; the preset is one publication's.
+        preset = study.settings(data=preset.data, tables=preset.tables)
+    assert preset == study.settings()
 
 
 def test_changes_come_after_the_preset(tmp_path):

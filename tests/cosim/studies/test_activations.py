@@ -52,7 +52,7 @@ def test_counter_steps_down_in_plain_ngspice_too(tmp_path, profile, circuit):
 
 def test_transfer_curve_within_the_limit(profile, circuit):
     # Of all, softsign's thresholds are the most unequal.
-    row, m = spice_row("softsign", 5, profile, circuit)
+    row, m = spice_row("softsign", 4, profile, circuit)
     assert m is not None
     assert 0.5 <= row["spice_max_error_lsb"] <= LIMIT_LSB
     assert row["spice_conversions_max_error_lsb"] <= LIMIT_LSB
@@ -95,7 +95,7 @@ def test_gallery_holds_every_kind_of_function(tmp_path):
     assert (tmp_path / "hard-swish.csv").read_text().startswith("x,y\n")
 
 
-SETTINGS = ActivationsSettings(activations=("tanh", "softsign"), examples=True, bits=(3, 4), spice_bits=3)
+SETTINGS = ActivationsSettings(activations=("tanh",), examples=True, bits=(3, 4), spice_bits=3)
 QUIET = RunOptions(progress=False)
 
 
@@ -112,9 +112,9 @@ def test_study_writes_table_picture_and_summary(one_example, tmp_path, monkeypat
     assert summary["spice_within_limit"]
     assert summary["refused"] == []
     table = pd.read_csv(out / "activations.csv")
-    names = [(name, bits) for name in ("tanh", "softsign", "wave") for bits in (3, 4)]
+    names = [(name, bits) for name in ("tanh", "wave") for bits in (3, 4)]
     assert list(zip(table["function"], table["bits"], strict=True)) == names
-    assert table["spice_max_error_lsb"].notna().tolist() == [True, False] * 3
+    assert table["spice_max_error_lsb"].notna().tolist() == [True, False] * 2
     assert table["max_error_lsb"].max() <= 0.51
     assert table.loc[0, "thresholds"] == len(get_activation("tanh").thresholds(3))
     # Rounding to the nearest of equal steps is off by a quarter of a step on average.
@@ -134,7 +134,7 @@ def test_study_writes_table_picture_and_summary(one_example, tmp_path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         study.STUDY.run(SETTINGS, tmp_path / "b", QUIET)
     study.STUDY.run(SETTINGS, tmp_path / "b", QUIET)
-    assert calls[:3] == ["tanh", "softsign", "softsign"]
+    assert [name_of(function) for function in calls[:3]] == ["tanh", "wave", "wave"]
     for name in ("activations.csv", "pictures/gallery.png"):
         assert (tmp_path / "b" / name).read_bytes() == (out / name).read_bytes()
 

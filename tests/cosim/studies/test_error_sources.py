@@ -17,6 +17,7 @@ from cosim.evaluation.statistics import paired_difference
 from cosim.report import RunOptions
 from cosim.studies.error_sources.run import (
     BITS,
+    COMMON,
     STUDY,
     ErrorSourcesSettings,
     HardwareBench,
@@ -181,7 +182,11 @@ def test_a_language_model_is_refused(tmp_path):
         STUDY.run(ErrorSourcesSettings(tasks=("sotu",)), tmp_path / "out", RunOptions())
 
 
-def test_whole_study_writes_tables_pictures_and_where_they_come_from(tmp_path):
+def test_whole_study_writes_tables_pictures_and_where_they_come_from(tmp_path, monkeypatch):
+    task = load_task("digits")
+    few = replace(task, test=task.test.select(np.arange(0, len(task.test.labels), 4)))
+    monkeypatch.setattr("cosim.studies.error_sources.run.load_task", lambda name: few)
+    monkeypatch.setitem(COMMON, "epochs", 4)
     summary = STUDY.run(ErrorSourcesSettings(tasks=("digits",), chips=2, seed=3), tmp_path, RunOptions(progress=False))
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
     assert summary["seed"] == 3
