@@ -20,7 +20,7 @@ EVERYTHING = "whole chip"
 WIRES = "whole chip, targets allow for wires"
 
 
-class Part(NamedTuple):
+class CircuitPart(NamedTuple):
     """Which error sources of a budget are on, beside the resolutions, and what makes good the wires."""
 
     name: str
@@ -29,23 +29,23 @@ class Part(NamedTuple):
 
 
 ALONE = (
-    Part(PULSES, ()),
-    Part(MEMRISTORS, GROUPS["memristors"]),
-    Part("wires, not compensated", ("ir_drop",), "none"),
-    Part("wires, one gain for the matrix", ("ir_drop",)),
-    Part("wires, targets allow for them", ("ir_drop",), "wires"),
-    Part("access transistors", ("access",)),
-    Part("integrators and ramps", GROUPS["integrator"]),
-    Part("comparators", GROUPS["comparator"]),
-    Part(EVERYTHING, NAMES),
-    Part(WIRES, NAMES, "wires"),
+    CircuitPart(PULSES, ()),
+    CircuitPart(MEMRISTORS, GROUPS["memristors"]),
+    CircuitPart("wires, not compensated", ("ir_drop",), "none"),
+    CircuitPart("wires, one gain for the matrix", ("ir_drop",)),
+    CircuitPart("wires, targets allow for them", ("ir_drop",), "wires"),
+    CircuitPart("access transistors", ("access",)),
+    CircuitPart("integrators and ramps", GROUPS["integrator"]),
+    CircuitPart("comparators", GROUPS["comparator"]),
+    CircuitPart(EVERYTHING, NAMES),
+    CircuitPart(WIRES, NAMES, "wires"),
 )
 """Parts of the circuit at one resolution. Ramps lie on the same device: their cells have the errors of memristors too."""
 CURVES = tuple(p for p in ALONE if p.name in (MEMRISTORS, EVERYTHING))
 """Those that are shown at several resolutions."""
 
 
-def part_hardware(part: Part, placed: Placement, profile: DeviceProfile, bits: int) -> Hardware:
+def part_hardware(part: CircuitPart, placed: Placement, profile: DeviceProfile, bits: int) -> Hardware:
     """The hardware of a part, in arrays of 64 x 64 cells, with pulses of 5 bits."""
     on = {*part.sources, *GROUPS["resolution"]}
     off: dict[str, Any] = {name: 0.0 for name in NAMES if name not in on}

@@ -24,14 +24,15 @@ def page(folder: Path) -> Page:
         return own.iloc[0].to_dict()
 
     sizes = [n["units"] for n in s["networks"].values()]
-    on_chips = [n["units"] for name, n in s["networks"].items() if name in s["settings"]["chip_files"]]
+    at = results[results["bits"] == s["settings"]["alone_bits"]]
+    whole, wires = ([u for u in sizes if u in at["units"][at["condition"] == name].unique()] for name in (EVERYTHING, WIRES))
     order = [p.name for p in ALONE]
     alone = results[results["condition"].isin(order) & (results["bits"] == s["settings"]["alone_bits"])]
     alone = alone.assign(place=alone["condition"].map(order.index)).sort_values(["units", "place"])
     tables = {"alone": alone, "ideal": results[results["condition"].isin([FLOAT, IDEAL])]}
     tables["curves"] = results[results["condition"].isin([order[1], EVERYTHING])].sort_values(["units", "condition", "bits"])
     names = {"float": FLOAT, "ideal": IDEAL, "everything": EVERYTHING, "wires": WIRES}
-    return page_of(Path(__file__), folder, tables, s=s, row=row, sizes=sizes, on_chips=on_chips, names=names, points=_points)
+    return page_of(Path(__file__), folder, tables, s=s, row=row, sizes=sizes, whole=whole, wires=wires, names=names, points=_points)
 
 
 def _points(share: float | None) -> str:

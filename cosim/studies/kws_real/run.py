@@ -25,7 +25,7 @@ from cosim.tasks.speech import build_keywords_test
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
-from .conditions import ALONE, CURVES, FLOAT, IDEAL, Part, part_hardware
+from .conditions import ALONE, CURVES, FLOAT, IDEAL, CircuitPart, part_hardware
 from .pictures import draw
 from .placement import Placement, place_rows
 from .settings import KwsRealSettings
@@ -65,10 +65,12 @@ def compute(settings: KwsRealSettings, work: Work) -> Results:
             rows.append(judge.row(IDEAL, bits, own, answers[FLOAT][0]))
         placed = place_rows(network, task.test, deviations=settings.deviations, largest=settings.largest)
         several = name in settings.chip_files
-        wanted = [(bits, p) for bits in (settings.chip_bits if several else (settings.alone_bits,)) for p in CURVES]
-        wanted += [(settings.alone_bits, p) for p in ALONE if several and (settings.alone_bits, p) not in wanted]
+        resolutions = settings.chip_bits if several else (settings.alone_bits,) if settings.slow_chips else ()
+        wanted = [(bits, p) for bits in resolutions for p in CURVES]
+        alone = ALONE if several and settings.parts_alone else ()
+        wanted += [(settings.alone_bits, p) for p in alone if (settings.alone_bits, p) not in wanted]
         for bits, part in work.options.bar(wanted, "conditions", f"{units} units: chips"):
-            chips = settings.chips if several and part.compensate != "wires" else settings.slow_chips
+            chips = settings.chips if several and part.compensate != "wires" else max(settings.slow_chips, 1)
             own = judge.chips(parts, placed, part, bits, chips)
             rows.append(judge.row(part.name, bits, own, answers[FLOAT][0]))
         hardware = part_hardware(ALONE[-1], placed, load_profile(settings.profile), settings.alone_bits)
@@ -136,7 +138,7 @@ class _Judge:
         ours = partial(evaluate, network, self.task.test, hardware, dtype=np.float64, threads=self.work.options.jobs)
         return parts.array(self._part(condition, bits), lambda: ours().correct)
 
-    def chips(self, parts: Parts, placed: Placement, part: Part, bits: int, chips: int) -> np.ndarray:
+    def chips(self, parts: Parts, placed: Placement, part: CircuitPart, bits: int, chips: int) -> np.ndarray:
         """The same of each drawn chip, bool (chips, clips)."""
 
         def ours() -> np.ndarray:

@@ -27,7 +27,10 @@ class KwsRealSettings(StudySettings):
     chip_bits: Resolutions = Field((3, 5, 8), description="resolutions of memristors alone and of whole chips")
     alone_bits: Bits = Field(5, description="resolution of those parts, of the loop and of the other networks' chips")
     chips: Count = Field(3, description="chips of each condition")
-    slow_chips: Count = Field(1, description="chips of the other networks, and of targets that allow for the wires: slow to draw")
+    parts_alone: bool = Field(True, description="whether parts of the circuit are set side by side")
+    slow_chips: Annotated[int, Whole(0)] = Field(
+        1, description="chips of the other networks, 0: none; and of targets that allow for the wires, 1 at least: slow to draw"
+    )
     spice_clips: Annotated[int, Whole(0)] = Field(20, description="clips with ngspice in the loop, first of chip_files; 0: none")
     profile: str = Field(DEFAULT_PROFILE, description="device profile, or a TOML file of one's own")
     deviations: Positive = Field(2.5, description="standard deviations of a feature that take the longest pulse")
