@@ -16,7 +16,10 @@ from netlists.spice import Deck
 
 from .recalibrate import recalibrate
 from .sampling import DrawnChips, draw, nominal_chips
-from .transitions import RESOLUTION, WIDE_SPAN, Measured, measure, probe_span
+from .transitions import RESOLUTION, WIDE_SPAN, Measured, encloses, measure, probe_span
+
+WIDER = 2
+"""How often a written deck's probes are moved apart by 3 until they enclose every level."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,13 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
     ----------
     locate : bool
         Measure first, and put the probes `RESOLUTION` around each level, for a comparator that only tells the side: the
-        deck then shows by its brackets where the levels are.
+        deck then shows by its brackets where the levels are. They lie farther apart, up to `WIDER` times by 3, where the deck
+        itself has a level elsewhere: its time steps and inputs are not those of the decks that located it.
 
     Raises
     ------
     SimulationError
-        If the levels were to be located and could not be.
+        If the levels were to be located and could not be, or the deck does not enclose them.
     """
     program, blocks, chips = plan.program(), plan.blocks, nominal_chips(plan)
     guess = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
@@ -79,5 +83,11 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
         measured = measure(plan.converter, chips, held=plan.held)
         if measured.status[0] != "ok":
             raise SimulationError(f"the nominal {plan.name} ramp: {measured.status[0]}", measured.message[0])
-        guess, span = measured.volts, RESOLUTION
+        guess, spans = measured.volts, [RESOLUTION * 3**n for n in range(WIDER + 1)]
+        enclosed = (s for s in spans if encloses(plan.converter, chips, guess, s, held=plan.held))
+        if (span := next(enclosed, 0.0)) == 0.0:
+            raise SimulationError(
+                f"the nominal {plan.name} ramp: in the written deck a level is over {1e6 * spans[-1]:.3g} uV from where it was "
+                "located; look at the comparator's memory and at what it draws from the ramp"
+            )
     return transition_deck(Converter(program, plan.circuit, blocks), chips, guess, span=span, held=plan.held)

@@ -110,6 +110,14 @@ def measure(
     return result
 
 
+def encloses(converter: Converter, chips: Chips, probe: np.ndarray, span: float, *, held: bool = False) -> bool:
+    """Whether in plain ngspice probes ``span`` volts around ``probe`` (n, thresholds) enclose every level."""
+    search = _Search(converter, span, partial(simulate, runner="batch"), held=held)
+    n = len(chips)
+    above, below = search._outputs(chips, probe, span, Measured(probe, ["ok"] * n, [""] * n))
+    return bool(np.all((above > 0) & (below < 0)))
+
+
 @dataclass(frozen=True)
 class _Search:
     """Where transition levels are looked for, and with what."""

@@ -1,20 +1,26 @@
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import characterization.chips.batch as batch
 import characterization.chips.transitions as transitions
+from characterization.chips.sampling import nominal_chips
 from characterization.chips.transitions import SPAN, measure, probe_span
 from characterization.figures.inl_dnl import codes
+from characterization.plan import RampPlan
 from characterization.ramp_model.validation import convert
 from netlists.converter.blocks import Blocks
 from netlists.converter.cards import TIGHT_OPTIONS
 from netlists.converter.converter import Converter
 from netlists.errors import SimulationError
+from netlists.outside import UserSubcircuit
 from netlists.ramp.chips import Chips
 from netlists.ramp.clock import tick_times
 from netlists.ramp.closed_form import to_input_units, to_volts, transition_levels
 from netlists.spice.engine import RUNNERS
+from netlists.spice.program import read_transitions, run_batch
 from netlists.technology.parameters import RampCircuit
 
 
@@ -188,3 +194,22 @@ def test_nominal_levels_are_near_the_thresholds(program3, circuit):
     x = to_input_units(measure(Converter(program3, circuit), Chips.nominal(program3)).volts, program3, circuit)
     # Without allowing for the op-amp's bandwidth: its 1.6 % add up over the ramp.
     assert 0.05 < np.abs((x - program3.x) / program3.lsb).max() < 0.25
+
+
+def test_a_written_deck_encloses_its_levels_or_is_refused(monkeypatch, tmp_path):
+    """Located 0.1 mV off, as decks of other inputs can be, its probes move apart; 2 mV off is said."""
+    text = ".subckt mine inp inn out com\nb1 out com v={0.9*tanh(2222*(v(inp)-v(inn)))}\n.ends\n"
+    plan = RampPlan("sigmoid", 2, comparator=UserSubcircuit("mine", text, ("inp", "inn", "out", "com"), ()))
+    right = measure(plan.converter, nominal_chips(plan))
+    spans = []
+    for off in (0.0, 1e-4):
+        monkeypatch.setattr(batch, "measure", lambda *_, off=off, **__: replace(right, volts=right.volts + off))
+        deck = batch.nominal_deck(plan, locate=True)
+        spans.append(float(re.search(r"^Vprobeb0 \S+ \S+ DC (\S+)", deck.text, re.MULTILINE)[1]))
+        volts, _, bracketed = read_transitions(run_batch(deck.write(tmp_path / "deck.cir")))
+        assert bracketed.all()
+        np.testing.assert_allclose(volts, right.volts, atol=2 * spans[-1])
+    np.testing.assert_allclose(spans, [50e-6, 150e-6])
+    monkeypatch.setattr(batch, "measure", lambda *_, **__: replace(right, volts=right.volts + 2e-3))
+    with pytest.raises(SimulationError, match="is over 450 uV from where it was located"):
+        batch.nominal_deck(plan, locate=True)
