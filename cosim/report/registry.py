@@ -74,6 +74,10 @@ STUDIES = {
         "cosim.studies.kws_bits",
         "Accuracy of keyword spotting against bits, with and without weight noise and fitted chips, by training.",
     ),
+    "kws-real": Entry(
+        "cosim.studies.kws_real",
+        "Published keyword networks on real speech: float, ideal ramps, parts of the circuit, whole chips, cost.",
+    ),
     "lm-bits": Entry(
         "cosim.studies.lm_bits",
         "Bits per character of a language model against bits, with and without weight noise and fitted chips.",

@@ -17,6 +17,7 @@ from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of
 
 from .audio import clip_features, fit, speech_task
+from .features import mfcc_tensorflow
 from .sound import read_sound, resampled
 from .synthetic import CLASSES, CLIP, KEYWORDS, RATE, SILENCE, UNKNOWN
 
@@ -142,10 +143,14 @@ def build_keywords(folder: Path | None = None, *, seed: int = SEED) -> Task:
     )
 
 
-def build_keywords_test(folder: Path | None = None) -> Task:
+def build_keywords_test(folder: Path | None = None, *, features: str = "mfcc") -> Task:
     """The test set of twelve folders, ``_silence_`` and ``_unknown_`` among them, as a task without training data.
 
-    Features are scaled by the set's own frames, as there are no others.
+    Parameters
+    ----------
+    features : {"mfcc", "mfcc-tensorflow"}
+        40 coefficients, scaled by the set's own frames, as there are no others; or the 10 of TensorFlow's operators as they are,
+        for networks that were trained on those.
 
     Raises
     ------
@@ -164,11 +169,15 @@ def build_keywords_test(folder: Path | None = None) -> Task:
         raise InputError(f"{folder}: {bare[0]} holds no recording")
     reader = _Reader(folder)
     ordered = [(c, p) for c, own in paths.items() for p in own]
-    features = clip_features((fit(reader.read(p), CLIP) for _, p in ordered), RATE)
+    clips = (fit(reader.read(p), CLIP) for _, p in ordered)
+    if features == "mfcc-tensorflow":
+        x, what = np.stack([mfcc_tensorflow(c, RATE) for c in clips]), "as TensorFlow's operators have them, as they are"
+    else:
+        found = clip_features(clips, RATE)
+        flat = found.reshape(-1, found.shape[2]).astype(np.float64)
+        x, what = ((found - flat.mean(axis=0)) / flat.std(axis=0)).astype(np.float32), "scaled by the set's own frames"
     labels = [CLASSES.index(c) for c, _ in ordered]
     official = listing_digest(reader.contents) == TEST_SET
-    flat = features.reshape(-1, features.shape[2]).astype(np.float64)
-    x = ((features - flat.mean(axis=0)) / flat.std(axis=0)).astype(np.float32)
     counts = ", ".join(f"{len(own)} {c}" for c, own in paths.items())
     return Task(
         name="keywords-test",
@@ -182,7 +191,7 @@ def build_keywords_test(folder: Path | None = None) -> Task:
             licence="CC BY 4.0" if official else "unknown",
             sha256={"samples of all files": listing_digest(reader.contents)},
             items={"test": len(x)},
-            notes=" ".join([f"{counts}. 49 x 40 MFCC, scaled by the set's own frames.", *(f"{n}." for n in reader.told())]),
+            notes=" ".join([f"{counts}. {x.shape[1]} x {x.shape[2]} MFCC, {what}.", *(f"{n}." for n in reader.told())]),
             account={"seen": len(ordered), "taken": len(ordered)},
         ),
     )
