@@ -192,7 +192,7 @@ def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
         raise SimulationError(
             f"comparator {name}: remembers earlier steps: beside {where} a conversion does not give the code of its side, so that "
             "no level tells what it gives; take a faster comparator, or a longer clock period "
-            f"(t_settle={plan.circuit.t_settle:g} s); a clocked one may also kick the ramp, which the probes share: put a buffer there"
+            f"(t_settle={plan.circuit.t_settle:g} s); a clocked one may also kick the ramp, which the probes share: buffer it"
         )
     return held, [
         f"comparator {name}: remembers earlier steps: levels measured with a V_mac that follows the ramp are up to {moved:.3g} LSB "
