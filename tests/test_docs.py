@@ -194,7 +194,14 @@ def test_a_stale_name_is_found(dotted, is_there):
     assert exists(dotted) == is_there
 
 
-@pytest.mark.parametrize(("language", "code"), EXAMPLES, ids=[f"{k}-{lang}" for k, (lang, _) in enumerate(EXAMPLES)])
+@pytest.mark.parametrize(
+    ("language", "code"),
+    # A datasheet takes long; its command is tested beside it.
+    [
+        pytest.param(language, code, marks=[pytest.mark.slow] * ("cosim comparator" in code), id=f"{k}-{language}")
+        for k, (language, code) in enumerate(EXAMPLES)
+    ],
+)
 def test_examples_run_and_agree(language, code, run_example):
     """Every example that compares two ways prints how far apart they are."""
     for line in run_example(language, code).splitlines():

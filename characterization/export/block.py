@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from netlists.checks import check
-from netlists.outside import BlockFile, ComparatorMacro, OpampMacro, TwoStageMacro
+from netlists.outside import BlockFile, ComparatorMacro, OpampMacro
+from netlists.technology import TwoStageOpamp
 
 from .converter import Identifier
 
@@ -61,7 +62,7 @@ def module(block: BlockFile, *, name: str | None = None) -> str:
     name, macro = _name(block, name), block.macro
     if isinstance(macro, ComparatorMacro):
         nodes, equations = "", _comparator(macro)
-    elif isinstance(macro, TwoStageMacro):
+    elif isinstance(macro, TwoStageOpamp):
         nodes, equations = "d2, z", _two_stage(macro)
     else:
         nodes, equations = "x", _one_pole(macro)
@@ -103,7 +104,7 @@ def _one_pole(m: OpampMacro) -> list[str]:
     ]
 
 
-def _two_stage(m: TwoStageMacro) -> list[str]:
+def _two_stage(m: TwoStageOpamp) -> list[str]:
     return [
         f"v = V(inp, inn) + v_os + ({m.offset!r});",
         f"I(d2, com) <+ {m.i_1!r} * tanh({m.gm1 / m.i_1!r} * v) + V(d2, com) / {m.r1!r} + {m.c1!r} * ddt(V(d2, com));",

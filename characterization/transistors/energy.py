@@ -12,7 +12,7 @@ import numpy as np
 from netlists.array import Pwm
 from netlists.errors import InputError
 from netlists.files import write_text
-from netlists.ramp import RampProgram, program_ramp
+from netlists.ramp import RampProgram, charge_share, program_ramp
 from netlists.spice import simulate, simulate_draws
 from netlists.technology import DeviceProfile, RampCircuit, load_profile
 from netlists.testbench import EnergyBench, driver_bench, mac_bench, ramp_bench, switch_bench
@@ -104,7 +104,7 @@ def measure_mac(level: str, circuit: RampCircuit) -> list[BlockEnergy]:
     """A column of eight inputs in its MAC: energy of the cells, and at level sky130 of the integrator."""
     pwm, energies = Pwm(), _Energies.of(level, circuit, _mac(level, circuit))
     condition = f"{len(CODES)} inputs of {pwm.n_in} bits, {pwm.duration * 1e9:.0f} ns"
-    sag = _sag(level, circuit, 1e-6 * float(np.sum(PAIRS_US)) / C_F_MAC)
+    sag = _sag(level, circuit, 1e-6 * float(np.sum(PAIRS_US)), C_F_MAC)
     cells = circuit.v_read**2 * np.sum(1e-6 * PAIRS_US.sum(axis=1) * np.abs(pwm.pulse_time(np.array(CODES))))
     out = [energies.row("cells", "mac", float(cells), "equal: V^2 G t", condition, sag)]
     if level == "sky130":
@@ -117,10 +117,11 @@ def measure_ramp(level: str, circuit: RampCircuit, program: RampProgram, v_mac: 
     energies = _Energies.of(level, circuit, ramp_bench(level, program, circuit, v_mac))
     charge = program.conductance * program.width * circuit.t_pulse
     condition = f"{program.activation}, {program.bits} bits, V_mac {v_mac:g} V"
-    sag = _sag(level, circuit, float(program.conductance.max()) / program.feedback_capacitance(circuit))
+    share = np.ones(program.n_cells) if level == "ideal" else charge_share(program, circuit, program.conductance)
     out = []
     for window, cells in (("calibration", program.step < 0), ("ramp", program.step >= 0)):
         expected = circuit.v_read**2 * float(charge[cells].sum())
+        sag = 1 - float(np.average(share[cells], weights=charge[cells]))
         out.append(energies.row("ramp cells", window, expected, "equal: V^2 G t", condition, sag))
     if level == "sky130":
         out += [energies.biased(block, "ramp", condition) for block in ("integrator", "comparator")]
@@ -199,12 +200,9 @@ def _mac(level: str, circuit: RampCircuit, *, mismatch: bool = False) -> EnergyB
     return mac_bench(level, circuit, Pwm(), np.array(CODES), 1e-6 * PAIRS_US, c_f=C_F_MAC, mismatch=mismatch)
 
 
-def _sag(level: str, circuit: RampCircuit, rate: float) -> float:
-    """Part of V_read by which the summing node follows: ``G / (C_f 2 pi gbw)``, ``rate`` being G / C_f (1/s).
-
-    Twice that at level sky130 (assumption): its output stage's own resistance adds to it.
-    """
-    return {"ideal": 0.0, "macro": 1.0, "sky130": 2.0}[level] * rate / (2 * np.pi * circuit.gbw)
+def _sag(level: str, circuit: RampCircuit, conductance: float, c_f: float) -> float:
+    """Part of V_read by which the summing node follows: ``G (1 / (2 pi gbw C_f) + r_o / a0)``."""
+    return 0.0 if level == "ideal" else conductance * (circuit.opamp_settling / c_f + circuit.opamp_resistance)
 
 
 @dataclass(frozen=True)

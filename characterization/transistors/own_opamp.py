@@ -12,8 +12,8 @@ from characterization.chips import check_sides
 from characterization.workers import in_workers
 from netlists.converter import Blocks
 from netlists.errors import SimulationError
-from netlists.outside import OpampMacro, TwoStageMacro, UserSubcircuit
-from netlists.technology import RampCircuit
+from netlists.outside import OpampMacro, UserSubcircuit
+from netlists.technology import RampCircuit, TwoStageOpamp
 from netlists.testbench import BenchConditions, BlockOnBench
 
 from .comparator import measure_offsets
@@ -109,7 +109,7 @@ def _tried(block: BlockOnBench, at: BenchConditions) -> tuple[Any, str]:
         return None, short_error(e)
 
 
-def two_stage_response(macro: TwoStageMacro, frequency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def two_stage_response(macro: TwoStageOpamp, frequency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gain with the bench's loads, and output impedance without them, of a two-stage macro-model."""
     s = 2j * np.pi * frequency
     miller = 1 / (macro.r_z + 1 / (s * macro.c_c))
@@ -123,12 +123,12 @@ def two_stage_response(macro: TwoStageMacro, frequency: np.ndarray) -> tuple[np.
     return solve(C_LOAD + C_F * C_IN / (C_F + C_IN), -macro.gm1, 0.0), solve(0.0, 0.0, 1.0)
 
 
-def fit_opamp(measured: MeasuredOpamp) -> tuple[TwoStageMacro | OpampMacro, dict[str, float]]:
+def fit_opamp(measured: MeasuredOpamp) -> tuple[TwoStageOpamp | OpampMacro, dict[str, float]]:
     """The macro-model of a measured op-amp: two stages, or one pole where two stages do not give its responses.
 
     Returns
     -------
-    macro : TwoStageMacro or OpampMacro
+    macro : TwoStageOpamp or OpampMacro
     fit : dict
         ``worst``: largest relative error of the two-stage model's gain and output impedance up to the unity-gain frequency.
     """
@@ -148,9 +148,9 @@ def fit_opamp(measured: MeasuredOpamp) -> tuple[TwoStageMacro | OpampMacro, dict
     start = {"gm1": gm1, "r1": f["gain"] / (gm1 * gm2 * f["r_out"]), "c1": 0.3e-12, "c_c": c_c, "r_z": 1 / gm2, "gm2": gm2}
     start |= {"r_o": f["r_out"], "c_out": 0.3e-12}
 
-    def model(logs: np.ndarray) -> TwoStageMacro:
+    def model(logs: np.ndarray) -> TwoStageOpamp:
         values = dict(zip(start, np.exp(logs).tolist(), strict=True))
-        return TwoStageMacro(**values, i_1=f["slew"] * values["c_c"], offset=-f["offset"])
+        return TwoStageOpamp(**values, i_1=f["slew"] * values["c_c"], offset=-f["offset"])
 
     def residual(logs: np.ndarray) -> np.ndarray:
         ratios = [np.log(found / true) for found, true in zip(two_stage_response(model(logs), frequency), (gain, z), strict=True)]

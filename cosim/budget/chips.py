@@ -119,7 +119,8 @@ class ChipBuilder:
             for (activation, full_scale), columns in at.ramp_groups.items():
                 charge = charge_capacitance(self.program(activation), self.circuit, self.pwm, mapped.scale, full_scale=full_scale)
                 ratio = charge / float(mapped.load[columns].mean())
-                ends.append(0.9 * ratio if name == "integrator_settling" else ratio / self.pwm.duration)
+                slow = 0.9 * ratio / (1 + 0.1 * charge * self._resistance(1.0))
+                ends.append(slow if name == "integrator_settling" else ratio / self.pwm.duration)
         return min(ends, default=math.inf)
 
     def chips(self, amounts: Amounts, numbers: Sequence[int], dtype: type = np.float32) -> tuple[list[Chip], Hardware]:
@@ -142,9 +143,14 @@ class ChipBuilder:
 
     def _integrators(self, on: Amounts) -> Integrators:
         slow = {"settling": on.get("integrator_settling", 0.0), "inverse_gain": on.get("integrator_gain", 0.0)}
+        slow |= {"resistance": self._resistance(slow["settling"])}
         slow |= {"opamp_noise": on.get("opamp_noise", 0.0), "heat": on.get("heat", 0.0)}
         op_amps = Integrators.measured(self.autozero, self.circuit, pwm=self.pwm, **slow)
         return op_amps.with_offset_rms(on.get("integrator_offset", 0.0))
+
+    def _resistance(self, settling: float) -> float:
+        """r_o / a0 of an op-amp that settles in this time, ohm: a slower one has as much less transconductance."""
+        return self.circuit.opamp_resistance * settling / self.circuit.opamp_settling
 
     def _profile(self, on: Amounts) -> DeviceProfile:
         return budget_profile(self.profile, on)

@@ -11,6 +11,7 @@ import numpy as np
 
 from characterization.compact import ComparatorModel, DelayLaw, decision_times
 from characterization.ramp_model import Fitted
+from netlists.converter import feedback_capacitance
 from netlists.ramp import RampProgram, timing
 from netlists.technology import RampCircuit
 
@@ -21,13 +22,19 @@ FAR = 1e3
 
 
 def column_gains(
-    load: np.ndarray, charge_capacitance: float, window: float, *, settling: float = 0.0, inverse_gain: float = 0.0
+    load: np.ndarray,
+    charge_capacitance: float,
+    window: float,
+    *,
+    settling: float = 0.0,
+    resistance: float = 0.0,
+    inverse_gain: float = 0.0,
 ) -> np.ndarray:
     """Gain of each column of one group relative to the mean column's, shape (columns,).
 
-        settling:  1 / (1 + (S - S_mean) / (2 pi gbw C))        finite gain:  exp(-(S - S_mean) T / (a0 C))
+        settling:  1 / (1 + (S - S_mean) t / C), t = 1 / (2 pi gbw) + C_f r_o / a0    finite gain:  exp(-(S - S_mean) T / (a0 C))
 
-    While its output moves at a rate s, an op-amp's summing node is s / (2 pi gbw) off, and at an output v it is v / a0 off; both
+    While its output moves at a rate s, an op-amp's summing node is s t off, and at an output v it is v / a0 off; both
     drive charge into the column's conductance S (`netlists.converter.tile`, `characterization.compact.mac`). The second equation
     takes pulses as short against the window T, so that all charge has the whole window to leak: the worst case.
 
@@ -41,13 +48,16 @@ def column_gains(
         Seconds that the hold switch is closed.
     settling : float
         1 / (2 pi gbw) of the op-amp, seconds; 0: at once.
+    resistance : float
+        r_o / a0 of the op-amp and what is in series with it, ohm.
     inverse_gain : float
         1 / a0 of the op-amp; 0: infinite gain.
     """
     excess = (load - load.mean()) / charge_capacitance
     gain = np.ones(len(load))
-    if settling:
-        gain = gain / (1 + settling * excess)
+    if settling or resistance:
+        c_f = feedback_capacitance(charge_capacitance, float(load.mean()), settling, resistance)
+        gain = gain / (1 + (settling + resistance * c_f) * excess)
     if inverse_gain:
         gain = gain * np.exp(-inverse_gain * window * excess)
     return gain

@@ -150,6 +150,8 @@ class Integrators:
     ----------
     settling : float
         1 / (2 pi gbw) of the op-amp, seconds; 0: at once.
+    resistance : float
+        r_o / a0 of the op-amp, ohm: the current of C_f passes r_o, and the summing node lags by C_f r_o / a0 more.
     inverse_gain : float
         1 / a0 of the op-amp; 0: infinite gain.
     circuit : RampCircuit
@@ -179,6 +181,7 @@ class Integrators:
     faster: tuple[Positive, ...] = ()
     opamp_noise: NonNegative = 0.0
     heat: NonNegative = 0.0
+    resistance: Ohms = 0.0
     offset: NonNegative = 0.0
     common_offset: float = 0.0
     offset_noise: NonNegative = 0.0
@@ -199,7 +202,8 @@ class Integrators:
         """
         circuit = circuit or RampCircuit()
         sigma = MEASURED_STATISTICS["opamp_offset_sigma"] if offset is None else offset
-        given: dict[str, Any] = {"settling": 1 / (2 * math.pi * circuit.gbw), "inverse_gain": 1 / circuit.a0} | others
+        given: dict[str, Any] = {"settling": circuit.opamp_settling, "inverse_gain": 1 / circuit.a0}
+        given |= {"resistance": circuit.opamp_resistance} | others
         if autozero is None:
             return cls(circuit=circuit, offset=sigma, reset_charge=circuit.c_inject * circuit.v_dd, **given)
         common, spread = autozero.residue(np.zeros(1), circuit)[0], autozero.residue(np.full(1, sigma), circuit)[0]

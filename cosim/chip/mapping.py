@@ -10,7 +10,7 @@ import numpy as np
 
 from cosim.network import Layer, Network
 from cosim.network.cells import Cell, Gate, Matrix
-from netlists.converter import charge_capacitance
+from netlists.converter import charge_capacitance, feedback_capacitance
 from netlists.technology import noise
 
 from .column_effects import column_gains, offset_rise
@@ -230,6 +230,7 @@ def integrator_gains(at: MatrixPlace, hardware: Hardware, faster: float = 1.0, a
             ),
             integrators.pwm.duration,
             settling=integrators.settling / faster,
+            resistance=integrators.resistance / faster,
             inverse_gain=integrators.inverse_gain,
         )
     return out
@@ -249,7 +250,8 @@ def integrator_noise(at: MatrixPlace, hardware: Hardware) -> np.ndarray:
     for (activation, full_scale), columns in at.ramp_groups.items():
         program, load = hardware.program(activation), mapped.load[columns]
         charge = charge_capacitance(program, circuit, integrators.pwm, mapped.scale, full_scale=full_scale)
-        c_f = max(charge - float(load.mean()) / (2 * np.pi * circuit.gbw), 0.1 * charge)
+        c_f = feedback_capacitance(charge, float(load.mean()), circuit.opamp_settling, circuit.opamp_resistance)
+        c_f = max(c_f, 0.1 * charge)
         unity = integrators.opamp_noise
         density = noise.OPAMP_DENSITY / noise.OPAMP_NOISE * unity
         variance = np.maximum(noise.opamp_noise(unity, circuit.gbw, load, c_f, time, density) ** 2 - unity**2, 0.0)

@@ -72,12 +72,12 @@ def draw_macro(check: pd.DataFrame) -> Figure:
 def draw_response(response: pd.DataFrame, macro: dict[str, Any]) -> Figure:
     """Draws open-loop gain and output impedance over frequency, and those of a two-stage macro-model."""
     from characterization.transistors import two_stage_response
-    from netlists.outside import TwoStageMacro
+    from netlists.technology import TwoStageOpamp
 
     figure, axes = new_figure(9.0, 3.6, 1, 2)
     f = response["frequency"].to_numpy()
     measured = [np.hypot(response[f"{n}_re"], response[f"{n}_im"]) for n in ("gain", "z")]
-    fitted = two_stage_response(TwoStageMacro(**macro), f) if "gm2" in macro else None
+    fitted = two_stage_response(TwoStageOpamp(**macro), f) if "gm2" in macro else None
     for k, (axis, label) in enumerate(zip(axes[0], ("open-loop gain (V/V)", "output impedance (ohm)"), strict=True)):
         axis.plot(f, measured[k], color=MEASURED, label="block")
         if fitted is not None:

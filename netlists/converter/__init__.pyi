@@ -33,6 +33,7 @@ from .tile import (
     ColumnGroup as ColumnGroup,
     Tile as Tile,
     charge_capacitance as charge_capacitance,
+    feedback_capacitance as feedback_capacitance,
 )
 from .tile_deck import (
     convert as convert,

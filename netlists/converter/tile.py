@@ -13,7 +13,6 @@ of its group's ramp: `RampProgram.volts_per_unit` volts per unit of the pre-acti
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -53,6 +52,26 @@ def charge_capacitance(
     """
     charge = circuit.v_read * scale * pwm.max_code * pwm.periods * pwm.t_unit / input_max
     return charge / (program.volts_per_unit(circuit) / full_scale)
+
+
+def feedback_capacitance(charge: float, load: float, settling: float, resistance: float) -> float:
+    """C_f that makes good what an integrator itself loses, farads: ``(C_charge - S settling) / (1 + S resistance)``.
+
+    While its output moves at a rate s its summing node is ``s (settling + resistance C_f)`` off, which drives charge into the
+    conductance S of the column.
+
+    Parameters
+    ----------
+    charge : float
+        C_f by charge alone (`charge_capacitance`).
+    load : float
+        Conductance of the column, siemens.
+    settling : float
+        `RampCircuit.opamp_settling`, seconds.
+    resistance : float
+        `RampCircuit.opamp_resistance` and what is in series with it, such as a hold switch, ohm.
+    """
+    return (charge - load * settling) / (1 + load * resistance)
 
 
 def pairs_behind(
@@ -237,7 +256,7 @@ class Tile:
         charge = self.charge_capacitance()
         if level == "ideal":
             return charge
-        omega = 2 * math.pi * self.circuit.gbw * (1.0 if self.autozero is None else self.autozero.gain)
+        settling = self.circuit.opamp_settling / (1.0 if self.autozero is None else self.autozero.gain)
         column_sum = self.crossbar.cell_conductance.sum(axis=0)
         out = np.empty(self.columns)
         for group in self.groups:
@@ -245,7 +264,7 @@ class Tile:
             if not at:
                 continue
             mean = float(column_sum[at].mean())
-            out[at] = (charge[at] - mean / omega) / (1 + (self.r_hold + self.circuit.opamp_resistance) * mean)
+            out[at] = feedback_capacitance(charge[at[0]], mean, settling, self.r_hold + self.circuit.opamp_resistance)
             if out[at[0]] < 0.1 * charge[at[0]]:
                 raise InputError(
                     f"gbw={self.circuit.gbw:g} Hz: too slow for columns of {mean:.3g} S and pulses of t_unit={self.pwm.t_unit:g} s "

@@ -6,7 +6,6 @@ from .block_file import (
     ComparatorMacro as ComparatorMacro,
     Macro as Macro,
     OpampMacro as OpampMacro,
-    TwoStageMacro as TwoStageMacro,
     is_block_file as is_block_file,
 )
 from .deck import (

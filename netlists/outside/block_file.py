@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 from netlists.checks import Choice, Items, NonNegative, Positive, Seconds, Volts, check, checked, made_of
 from netlists.errors import InputError
 from netlists.files import read_json, with_checksums, without_checksums, write_json
+from netlists.technology import TwoStageOpamp
 
 from .ports import ROLES
 from .subcircuit import UserSubcircuit
@@ -79,60 +80,14 @@ class OpampMacro:
         return f".subckt {name} inp inn out com\n{card}\nr1 x com {self.a0 / gm!r}\nc1 x com 1p\ne1 out 0 x 0 1\n.ends {name}\n"
 
 
-@checked
-@dataclass(frozen=True)
-class TwoStageMacro:
-    """Macro-model of a two-stage op-amp with Miller compensation; SI units. Its output swing is not limited.
-
-    Attributes
-    ----------
-    gm1, i_1, r1, c1 : float
-        First stage: transconductance, largest current, resistance and capacitance at its output.
-    c_c, r_z : float
-        Compensation, in series between the stages' outputs.
-    gm2, r_o, c_out : float
-        Second stage.
-    offset : float
-        Input offset, adds to inp.
-    """
-
-    gm1: Positive
-    i_1: Positive
-    r1: Positive
-    c1: Positive
-    c_c: Positive
-    r_z: Positive
-    gm2: Positive
-    r_o: Positive
-    c_out: Positive
-    offset: Volts = 0.0
-
-    def text(self, name: str) -> str:
-        """The SPICE text of its subcircuit, ports ``inp inn out com``."""
-        drive = f"{self.gm1 / self.i_1!r}*(v(inp)-v(inn)+{self.offset!r})"
-        cards = [
-            f".subckt {name} inp inn out com",
-            f"b1 d2 com i={self.i_1!r}*tanh({drive})",
-            f"r1 d2 com {self.r1!r}",
-            f"c1 d2 com {self.c1!r}",
-            f"rz d2 z {self.r_z!r}",
-            f"cc z out {self.c_c!r}",
-            f"g2 out com d2 com {self.gm2!r}",
-            f"ro out com {self.r_o!r}",
-            f"co out com {self.c_out!r}",
-            f".ends {name}",
-        ]
-        return "\n".join(cards) + "\n"
-
-
-Macro = ComparatorMacro | OpampMacro | TwoStageMacro
+Macro = ComparatorMacro | OpampMacro | TwoStageOpamp
 
 
 def _macro(role: str, fields: Mapping[str, Any]) -> Macro:
     """The macro-model of these numbers."""
     if role == "comparator":
         return made_of(ComparatorMacro, fields, "macro")
-    return made_of(TwoStageMacro, fields, "macro") if "gm2" in fields else made_of(OpampMacro, fields, "macro")
+    return made_of(TwoStageOpamp, fields, "macro") if "gm2" in fields else made_of(OpampMacro, fields, "macro")
 
 
 def _continued(card: str) -> str:
@@ -155,7 +110,7 @@ class BlockFile:
     role : {"comparator", "opamp"}
     own : UserSubcircuit
         The block itself, with ports, bias and models.
-    macro : ComparatorMacro, OpampMacro or TwoStageMacro
+    macro : ComparatorMacro, OpampMacro or TwoStageOpamp
     statistics : mapping of str to float
         Sigmas in volts by their names in a variation, such as ``comparator_offset``.
     figures, conditions, checks, provenance : mapping

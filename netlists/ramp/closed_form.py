@@ -74,7 +74,7 @@ def charge_share(program: RampProgram, circuit: RampCircuit, conductance: np.nda
 
     While a cell conducts, alone or with others of its slot, the summing node follows it. Its mean impedance over the pulse is
     exact for no conductance and for the largest, its inverse nearly a line between. The first stage's soft limit,
-    ``i_max tanh(gm1 v / i_max)``, adds ``(gm1 / i_max)**2 v**3 / 3`` to what the summing node moves by, to first order.
+    ``i_1 tanh(gm1 v / i_1)``, adds ``(gm1 / i_1)**2 v**3 / 3`` to what the summing node moves by, to first order.
     """
     opamp, c_f, width = circuit.opamp, program.feedback_capacitance(circuit), program.width * circuit.t_pulse
     together = (program.slot[:, None] == program.slot).astype(float)
@@ -82,7 +82,7 @@ def charge_share(program: RampProgram, circuit: RampCircuit, conductance: np.nda
     largest = program.g_max * together.sum(axis=0).max()
     modes = [opamp.integrator_modes(c_f, circuit.c_in, g) for g in (0.0, largest)]
     empty, full = (_mean_impedance(*own, width, circuit.t_edge) for own in modes)
-    limited = (opamp.gm1 * circuit.v_read / opamp.i_max * driven) ** 2 / 3 * _mean_cube(*modes[1], width)
+    limited = (opamp.gm1 * circuit.v_read / opamp.i_1 * driven) ** 2 / 3 * _mean_cube(*modes[1], width)
     return 1 - load * (1 / (1 / empty + load / largest * (1 / full - 1 / empty)) + limited)
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from netlists.checks import NonNegative, Number, Positive, Volts, checked
 
+
+@checked
 @dataclass(frozen=True)
 class TwoStageOpamp:
-    """Elements of ``opamp_macro``, as ``netlists/circuits/opamp_macro.cir`` derives them.
+    """Elements of a two-stage op-amp with Miller compensation: of ``netlists/circuits/opamp_macro.cir``, as it derives them, or of
+    one that was measured. Its output swing is not limited.
 
     Attributes
     ----------
@@ -20,19 +25,39 @@ class TwoStageOpamp:
         Transconductance of the second stage (S), resistance (ohm) and own capacitance (F) of the output.
     c_c, r_z : float
         Miller capacitor (F) and nulling resistor (ohm) between the two.
-    i_max : float
+    i_1 : float
         Largest current of the first stage, A.
+    offset : float
+        Input offset, V; adds to the non-inverting input.
     """
 
-    gm1: float
-    r1: float
-    c1: float
-    gm2: float
-    r_o: float
-    c_out: float
-    c_c: float
-    r_z: float
-    i_max: float
+    gm1: Positive
+    r1: Positive
+    c1: Positive
+    gm2: Positive
+    r_o: Positive
+    c_out: NonNegative
+    c_c: Positive
+    r_z: Positive
+    i_1: Annotated[float, Number(above=0, endless=True, unit="A")]
+    offset: Volts = 0.0
+
+    def text(self, name: str) -> str:
+        """The SPICE text of its subcircuit, ports ``inp inn out com``."""
+        drive = f"{self.gm1 / self.i_1!r}*(v(inp)-v(inn)+{self.offset!r})"
+        cards = [
+            f".subckt {name} inp inn out com",
+            f"b1 d2 com i={self.i_1!r}*tanh({drive})",
+            f"r1 d2 com {self.r1!r}",
+            f"c1 d2 com {self.c1!r}",
+            f"rz d2 z {self.r_z!r}",
+            f"cc z out {self.c_c!r}",
+            f"g2 out com d2 com {self.gm2!r}",
+            f"ro out com {self.r_o!r}",
+            f"co out com {self.c_out!r}",
+            f".ends {name}",
+        ]
+        return "\n".join(cards) + "\n"
 
     def integrator_modes(self, c_f: float, c_in: float, load: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Natural modes of an integrator around it, as its summing node shows them, without slew limit.

@@ -104,6 +104,11 @@ class RampCircuit:
         return two_stage_opamp(self.a0, self.gbw, self.slew, **own)
 
     @property
+    def opamp_settling(self) -> float:
+        """How far a summing node lags for each volt a second that the output moves, ``1 / (2 pi gbw)``, seconds."""
+        return 1 / (2 * math.pi * self.gbw)
+
+    @property
     def opamp_resistance(self) -> float:
         """Resistance that finite gain adds at the summing node, ``r_o / a0``, ohm: the current of C_f passes r_o."""
         return self.opamp.r_o / self.a0

@@ -10,7 +10,7 @@ from cosim.report import BEFORE, IDEAL, MEASURED, new_figure, point_names
 
 BLOCK_COLOURS = (
     "#d95f02", "#0b4f9c", "#8a8a8a", "#1b9e77", "#e6ab02", "#7570b3",
-    "#a6761d", "#e7298a", "#66a61e", "#666666", "#a6cee3", "#000000",
+    "#a6761d", "#e7298a", "#66a61e", "#666666", "#a6cee3", "#000000", "#5b8a72", "#b07d2b",
 )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def terms(rows: pd.DataFrame) -> Figure:
     """Draws share of each block in energy and in area."""
     figure, axes = new_figure(11.5, 4.4, 1, 2)
     blocks = list(dict.fromkeys(rows["block"]))
-    colours = dict(zip(blocks, BLOCK_COLOURS, strict=False))
+    colours = dict(zip(blocks, BLOCK_COLOURS[: len(blocks)], strict=True))
     groups = list(rows.groupby(["where", "converter"], sort=False))
     for axis, quantity in zip(axes[0], ("energy", "area"), strict=True):
         for y, (_, group) in enumerate(groups):

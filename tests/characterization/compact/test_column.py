@@ -143,11 +143,16 @@ def test_late_pulses_leave_less_time(program3):
 
 
 def test_codes_of_ngspice():
-    comparator = ComparatorModel.fit(characterize_comparator("macro", np.random.default_rng(1), chips=24), np.random.default_rng(2))
+    comparator = ComparatorModel.fit(characterize_comparator("macro", np.random.default_rng(1), chips=30), np.random.default_rng(2))
     figures = held_out_codes(comparator, np.random.default_rng(5), bits=3, chips=2, inputs=24)
     assert figures["codes_equal"] >= 0.97
     assert figures["codes_within_1"] == 1
-    mac = MacModel.fit(characterize_mac("macro", np.random.default_rng(1), chips=24), np.random.default_rng(2))
+
+
+@pytest.mark.slow
+def test_codes_of_a_tile_in_ngspice():
+    comparator = ComparatorModel.fit(characterize_comparator("macro", np.random.default_rng(1), chips=30), np.random.default_rng(2))
+    mac = MacModel.fit(characterize_mac("macro", np.random.default_rng(1), chips=30), np.random.default_rng(2))
     figures = held_out_tile(mac, comparator, np.random.default_rng(7), vectors=8)
     assert figures["codes_equal"] >= 0.96
     assert figures["codes_equal"] > figures["ideal_codes_equal"]

@@ -10,12 +10,13 @@ from characterization.export import block as export
 from characterization.transistors import macro_delay
 from cosim.cli.app import run
 from netlists.errors import InputError
-from netlists.outside import BlockFile, ComparatorMacro, OpampMacro, TwoStageMacro, UserSubcircuit, load_user_subcircuit
+from netlists.outside import BlockFile, ComparatorMacro, OpampMacro, UserSubcircuit, load_user_subcircuit
 from netlists.spice.program import run_batch
+from netlists.technology import TwoStageOpamp
 
 V_CM = 0.9
 COMPARATOR = ComparatorMacro(20.0, 2e-9, 0.9, (0.5, 0.9, 1.3), (1e-3, 3e-3, -2e-3))
-TWO_STAGES = TwoStageMacro(0.9e-3, 80e-6, 57e3, 1.2e-12, 1e-12, 500.0, 5.4e-3, 13e3, 0.5e-12, 2e-3)
+TWO_STAGES = TwoStageOpamp(0.9e-3, 57e3, 1.2e-12, 5.4e-3, 13e3, 0.5e-12, 1e-12, 500.0, 80e-6, 2e-3)
 ONE_POLE = OpampMacro(3000.0, 100e6, 80e6, 1e-3)
 INPUTS = [(0.9, 0.5e-3), (0.9, -8e-3), (0.7, 30e-3), (1.2, 2e-3), (0.3, -0.3e-3)]
 """Common mode and difference, volts."""
@@ -34,7 +35,7 @@ def settled(macro, common_mode: float, difference: float) -> float:
         v = difference + np.interp(common_mode, macro.common_modes, macro.offsets)
         return macro.limit * np.tanh(macro.gain / macro.limit * v)
     v = difference + macro.offset
-    if isinstance(macro, TwoStageMacro):
+    if isinstance(macro, TwoStageOpamp):
         return macro.gm2 * macro.r_o * macro.r1 * macro.i_1 * np.tanh(macro.gm1 / macro.i_1 * v)
     gm, limit = 2 * np.pi * macro.gbw * 1e-12, macro.slew * 1e-12
     return macro.a0 / gm * limit * np.tanh(gm / limit * v)

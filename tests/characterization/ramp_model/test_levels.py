@@ -197,6 +197,7 @@ def test_a_shift_that_follows_the_gain_is_recovered():
         found.transform(x, 1.0)
 
 
+@pytest.mark.slow
 def test_chips_whose_shift_follows_their_gain():
     """Samples of a fitted distribution have the dependence that the chips had, and its file keeps it."""
     rng = np.random.default_rng(6)

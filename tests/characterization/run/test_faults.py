@@ -123,6 +123,7 @@ def finish(plan, folder, whole):
     assert load_run(folder).failed == 0
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_finished_samples_and_resumes(started, plan, whole):
     process, folder = started(1)
     os.killpg(process.pid, signal.SIGINT)

@@ -71,6 +71,7 @@ def test_macro_models_draw_nothing_from_a_supply():
     assert {r.block for r in energy.measure_ramp("macro", CIRCUIT, energy.default_program(3), 0.9)} == {"ramp cells"}
 
 
+@pytest.mark.slow
 def test_transistor_blocks_hold_their_bounds():
     rows = energy.measure_mac("sky130", CIRCUIT) + energy.measure_gates(CIRCUIT)
     assert {r.block for r in rows} == {"cells", "integrator", "driver", "hold switch"}

@@ -75,11 +75,14 @@ def test_gains_of_a_tile_in_ngspice():
     found = one - half
     load = tile.crossbar.conductance.sum(axis=0)
     charge = float(tile.charge_capacitance()[0])
-    r_hold = (tile.r_hold + CIRCUIT.opamp_resistance) * float(tile.feedback_capacitance()[0])
-    gain = column_gains(load, charge, tile.pwm.duration, settling=TAU + r_hold, inverse_gain=1 / CIRCUIT.a0)
+    series = tile.r_hold + CIRCUIT.opamp_resistance
+    gain = column_gains(load, charge, tile.pwm.duration, settling=TAU, resistance=series, inverse_gain=1 / CIRCUIT.a0)
     spread = np.ptp(found / found.mean())
     assert spread > 0.05
     np.testing.assert_allclose(gain / gain.mean(), found / found.mean(), atol=0.03 * spread)
+    # Bandwidth alone is not enough.
+    bare = column_gains(load, charge, tile.pwm.duration, settling=TAU, inverse_gain=1 / CIRCUIT.a0)
+    assert np.ptp(bare / bare.mean()) < 0.8 * spread
 
 
 def test_no_amount_is_no_gain():

@@ -126,7 +126,7 @@ OWN = UserSubcircuit(
 )
 
 
-@pytest.mark.parametrize("scope", ["converter", "column", "tile"])
+@pytest.mark.parametrize("scope", ["converter", "column", pytest.param("tile", marks=pytest.mark.slow)])
 def test_a_comparator_of_ones_own_gives_the_codes_of_the_macro_model(network, task, make, scope):
     """It has no offset parameter and only tells the side."""
     codes = []

@@ -100,7 +100,7 @@ def test_the_page_is_made_without_simulating(finished, monkeypatch):
     assert "uJ" in describe(summary)
 
 
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_job_that_was_stopped_goes_on(network, finished, no_pictures, tmp_path, monkeypatch, after):
     """Stopped between two losses, in the search or at the confirmation: the numbers are those of the job that ran through."""
     calls, losses, evaluate = 0, Job.losses, Job.evaluate

@@ -124,6 +124,7 @@ def test_the_report_is_made_of_the_folder_alone(finished, monkeypatch):
     (out / "gains.txt").rename(out / "gains.csv")
 
 
+@pytest.mark.slow
 def test_a_study_stopped_anywhere_goes_on_to_the_same_numbers(tmp_path, monkeypatch, no_pictures):
     settings = kws(bits=(3,), aware_bits=3)
     whole = kws_bits.STUDY.run(settings, tmp_path / "whole", QUIET)

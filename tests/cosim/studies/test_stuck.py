@@ -50,6 +50,7 @@ def test_stuck_cells_cost_yield(done):
     assert not (out / ".parts").exists()
 
 
+@pytest.mark.slow
 def test_a_stopped_study_goes_on(done, tmp_path, monkeypatch):
     whole, summary = done
     characterize, names = stuck.characterize, []

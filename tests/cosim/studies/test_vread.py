@@ -71,6 +71,7 @@ def test_the_study_writes_its_files(done):
     assert not (out / ".parts").exists()
 
 
+@pytest.mark.slow
 def test_a_stopped_study_goes_on(done, tmp_path, monkeypatch):
     out, _ = done
     measure_batch, calls = vread.measure_batch, []

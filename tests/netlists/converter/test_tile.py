@@ -309,7 +309,7 @@ def test_printed_codes_that_are_missing_or_between():
         read_tile("tile 3 0.9 4.5\n")
 
 
-@pytest.mark.parametrize("level", ["ideal", "macro"])
+@pytest.mark.parametrize("level", ["ideal", pytest.param("macro", marks=pytest.mark.slow)])
 def test_loss_in_the_wires_is_made_good_in_ngspice(level, make):
     """Slope of V_mac over the pre-activation of ideal wires, and what is left around it, volts of the ramp's units."""
     slopes, left = {}, {}

@@ -62,7 +62,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("bits", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("bits", [1, 2, 3, 5, pytest.param(8, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_charge_reproduces_the_thresholds(scheme, bits, profile):
     refused, checked = set(), 0

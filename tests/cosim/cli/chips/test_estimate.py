@@ -14,14 +14,16 @@ from cosim.cli.app import run
 def folder(tmp_path_factory):
     """A run that `cosim characterize --until-ci` stopped by itself."""
     out = tmp_path_factory.mktemp("runs") / "sigmoid2"
-    assert run(["characterize", "--bits", "2", "--seed", "5", "--until-ci", "0.02", "--out", str(out), "--quiet"]) == 0
+    assert run(["characterize", "--bits", "2", "--seed", "5", "--until-ci", "0.05", "--out", str(out), "--quiet"]) == 0
     return out
 
 
 @pytest.fixture(scope="module")
-def model(folder):
-    path = folder.parent / "model.json"
-    assert run(["fit", str(folder), "--out", str(path)]) == 0
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("few")
+    path = folder / "model.json"
+    assert run(["characterize", "--bits", "2", "--samples", "16", "--out", str(folder / "run"), "--quiet"]) == 0
+    assert run(["fit", str(folder / "run"), "--out", str(path)]) == 0
     return path
 
 
