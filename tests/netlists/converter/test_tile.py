@@ -166,8 +166,8 @@ def test_a_few_columns_convert_as_they_do_among_all(make):
 
 
 def test_72x128_with_wires_sixteen_columns(make):
-    """The op-amp sees the charge of its reset switch before the switch is open, and takes it back from the column: about
-    10 pV s. The closed form leaves that out; without the switches' charge the two are one."""
+    """What the switches of the auto-zero do within nanoseconds moves a column by about 10 pV s S / C_f. The closed form leaves that
+    out; without the switches' charge the two agree."""
     tile, _, inputs = make(72, 128)
     quiet = tile.with_(autozero=AutoZero(c_reset=0.0, c_inject=0.0), circuit=tile.circuit.with_(c_inject=0.0))
     check(quiet, inputs, "macro", "reduced", 0.02, columns=[*range(0, 96, 8), *range(96, 128, 8)])
