@@ -9,9 +9,9 @@ same equations as currents. For each column, with phi the time integral of its s
 Phi is the volt-seconds of the rows, B the transfer matrix, L the columns' own conductances. Exact but for the integral of V,
 which a0 divides (taken of the answer without it), for slewing, and for the charge of the hold switch. With auto-zero the op-amp
 sees ``c_az / (c_az + c_gate)`` of the summing node, v_os is the residue, and dV counts for the op-amp from where it was in reset;
-what its switches do within nanoseconds is left out. With the default charge of the reset switch ngspice's columns are 10 pV s S / C_f
-higher: some tens of microvolts in small tiles, 0.8 (sigmoid) and 2.3 mV (tanh) in 72 x 128; 2.6, 5.6 and 13.9 pV s at 0.25, 0.5 and 2
-times that charge. Without the switches' charge the two agree.
+what its switches do within nanoseconds is left out. With the default charge of the reset switch ngspice's columns are
+10 pV s S / C_f higher: some tens of microvolts in small tiles, 0.8 (sigmoid) and 2.3 mV (tanh) in 72 x 128; 2.6, 5.6 and 13.9 pV s
+at 0.25, 0.5 and 2 times that charge. Without the switches' charge the two agree.
 """
 
 from __future__ import annotations
