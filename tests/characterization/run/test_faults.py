@@ -293,6 +293,7 @@ def test_the_lock_tells_who_holds_it(copied, plan):
     assert run_status(copied).holder is None
 
 
+@pytest.mark.slow
 def test_a_file_system_that_takes_no_more(tmp_path, plan, whole):
     """A limit on the size of files stands in for a full disk; without it the same command goes on."""
     (tmp_path / "script.py").write_text(SCRIPT)

@@ -203,6 +203,7 @@ def test_what_cannot_be_is_refused_by_name(changes, message, tmp_path):
         run_budget(settings(**changes), tmp_path, QUIET)
 
 
+@pytest.mark.slow
 def test_command(tmp_path, capsys):
     zeros = [f"--set={name}=0" for name in NAMES if name not in ("pwm_bits", "ramp_bits")]
     arguments = ["budget", "--network", str(NETWORK), "--chips", "2", "--permutations", "4", "--out", str(tmp_path)]

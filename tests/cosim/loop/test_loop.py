@@ -126,7 +126,7 @@ OWN = UserSubcircuit(
 )
 
 
-@pytest.mark.parametrize("scope", ["converter", "column", pytest.param("tile", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scope", ["converter", *(pytest.param(scope, marks=pytest.mark.slow) for scope in ("column", "tile"))])
 def test_a_comparator_of_ones_own_gives_the_codes_of_the_macro_model(network, task, make, scope):
     """It has no offset parameter and only tells the side."""
     codes = []

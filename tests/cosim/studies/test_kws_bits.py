@@ -154,6 +154,7 @@ def test_a_study_stopped_anywhere_goes_on_to_the_same_numbers(tmp_path, monkeypa
     assert [r["value"] for r in whole["results"]] == list(table["value"])
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_from_its_last_epoch(tmp_path, monkeypatch):
     settings = kws(bits=(3,), aware_bits=3, epochs=3)
     work = [(BitsCourse("digits", AWARE, 1, 3), load_task("digits"), kws_bits.training_settings(settings, "digits", AWARE))]
