@@ -25,6 +25,7 @@ bounded_plan, fresh_chips, fitted, planted, rejections = (
 )
 
 
+@pytest.mark.slow
 def test_the_fit_finds_the_law_of_the_steps():
     found = fitted(3).after
     assert found.evidence["steps"]["kind"] != "normal"

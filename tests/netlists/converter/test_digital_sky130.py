@@ -113,6 +113,7 @@ def test_an_edge_of_clk_toggles_and_reset_wins_whatever_clk_is():
     np.testing.assert_allclose(at(got, "qn", instants), (1 - want) * v, atol=0.05 * v)
 
 
+@pytest.mark.slow
 def test_the_counter_counts_every_pulse_from_0_to_31_as_the_macro_counter_does():
     v, period, t0 = 1.8, 2e-9, 1e-9
     start = t0 + period * np.arange(32)
