@@ -282,7 +282,7 @@ def access() -> str:
     for width, same in data.groupby("width"):
         cells = []
         for select, source in columns:
-            r = same[(same.select == select) & (same.source == source)].set_index("corner").r_on
+            r = same[(same["select"] == select) & (same["source"] == source)].set_index("corner").r_on
             cells.append(f"{r['tt'] / 1e3:.3g} ({r.min() / 1e3:.3g}-{r.max() / 1e3:.3g})")
         rows.append((f"{1e6 * width:g} um", *cells))
     return table(("R_on, kohm", *(f"select {a:g} V, source {b:g} V" for a, b in columns)), rows)
