@@ -61,7 +61,7 @@ class FittedColumns:
 
     @classmethod
     def load(cls, folder: str | Path, **options: Any) -> FittedColumns:
-        """Reads the models of a folder, as `cosim fit --blocks` writes them; ``options`` are the other attributes.
+        """Reads the models of a folder, as `fit_blocks` writes them; ``options`` are the other attributes.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class FittedColumns:
         """
         found = {name: kind.load(path) for name, kind in BLOCKS.items() if (path := Path(folder) / f"{name}.json").exists()}
         if not found:
-            raise InputError(f"{folder}: holds none of {', '.join(f'{n}.json' for n in BLOCKS)}; `cosim fit --blocks` makes them")
+            raise InputError(f"{folder}: holds none of {', '.join(f'{n}.json' for n in BLOCKS)}; `fit_blocks`, or the command `cosim fit`, makes them")
         return cls(**found, **options)
 
     @property
