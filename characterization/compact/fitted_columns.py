@@ -70,7 +70,8 @@ class FittedColumns:
         """
         found = {name: kind.load(path) for name, kind in BLOCKS.items() if (path := Path(folder) / f"{name}.json").exists()}
         if not found:
-            raise InputError(f"{folder}: holds none of {', '.join(f'{n}.json' for n in BLOCKS)}; `fit_blocks`, or the command `cosim fit`, makes them")
+            names = ", ".join(f"{n}.json" for n in BLOCKS)
+            raise InputError(f"{folder}: holds none of {names}; `fit_blocks` makes them (on the command line: cosim fit)")
         return cls(**found, **options)
 
     @property

@@ -64,7 +64,7 @@ def validate_block(path: str | Path, seed: int = 99) -> dict[str, Any]:
     found = bench(model, model.level, np.random.default_rng(part))
     before = {name: model.validation[name] for name in found if name in model.validation}
     if not before:
-        raise InputError(f"{path}: holds no held-out errors to compare with; fit it again with `fit_blocks`, or the command `cosim fit`")
+        raise InputError(f"{path}: holds no held-out errors to compare with; fit it again (`fit_blocks`)")
     failures = []
     for name, old in before.items():
         share = name.endswith(("equal", "within_1"))
