@@ -105,7 +105,7 @@ def trim_targets(
         low, high = ends[row, cells].sum(axis=0).tolist()
         return min(low, 0.0), max(high, 0.0)
 
-    for row in np.flatnonzero(np.isfinite(x).all(axis=1)):
+    for row in np.flatnonzero(np.isfinite(x).all(axis=1)).tolist():
         rest = dict(zip(inner, (-error[row] * program.unit_charge).tolist(), strict=True))
         moving = {m: cells_of[~stuck[row, cells_of]] for m, cells_of in members.items()}
         dead = [m for m in inner if len(moving[m]) < len(members[m])]

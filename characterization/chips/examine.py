@@ -233,8 +233,8 @@ def _unequal(plan: RampPlan, levels: np.ndarray, *, shared: bool = True) -> list
     if plan.held:
         v_mac.append((levels[1:] + levels[:-1]) / 2)
     inputs = np.concatenate(v_mac)
-    chips, v_mac = nominal_chips(plan, 1 if shared else len(inputs)), inputs[None] if shared else inputs[:, None]
+    chips, of_chips = nominal_chips(plan, 1 if shared else len(inputs)), inputs[None] if shared else inputs[:, None]
     names = [f"code0_{j}" if shared else f"code{j}_0" for j in range(len(inputs))]
-    found = read_codes(program, simulate(conversion_deck(plan.converter, chips, v_mac), names), names)
+    found = read_codes(program, simulate(conversion_deck(plan.converter, chips, of_chips), names), names)
     passed = np.sum(inputs[:, None] > levels, axis=1)
     return sorted({max(int(n), 1) for n in passed[found != program.codes[passed]]})

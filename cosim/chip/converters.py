@@ -108,7 +108,8 @@ class Converters:
             uniform = sigma.ndim == 0 or np.ptp(sigma) == 0
             noise = np.full((columns, 1), sigma.flat[0]) if uniform else sigma[leader]
         cast: list[np.ndarray] = [np.ascontiguousarray(a, dtype) for a in (rising, np.broadcast_to(values, (columns, levels + 1)))]
-        ramps, ramp_keys = None, NO_KEYS
+        ramps: np.ndarray | None = None
+        ramp_keys = NO_KEYS
         if shared is not None and ramp_key is not None and np.any(shared > 0):
             ramps = np.broadcast_to(shared, (columns, levels))[np.arange(columns)[:, None], leader].astype(dtype)
             ramp_keys = np.repeat(ramp_key[None], columns, axis=0)

@@ -52,8 +52,8 @@ class SequenceSet:
             raise InputError(f"labels[{bad[0]}]={labels[bad[0]]}: classes count from 0")
         padding = np.arange(inputs.shape[1]) >= lengths[:, None]
         inputs[padding] = 0.0
-        if len(bad := np.argwhere(~np.isfinite(inputs))):
-            s, t, f = bad[0]
+        if len(endless := np.argwhere(~np.isfinite(inputs))):
+            s, t, f = endless[0]
             raise InputError(f"inputs: sequence {s}, step {t}, feature {f} is {inputs[s, t, f]}: every value must be finite")
         for name, array in (("inputs", inputs), ("lengths", lengths), ("labels", labels)):
             array.flags.writeable = False
