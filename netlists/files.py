@@ -9,7 +9,8 @@ import json
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,19 +145,38 @@ def read_arrays(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS) -> 
 
     An archive whose arrays would take more than ``limit`` bytes is not unpacked.
     """
+    with opened_archive(path, what, limit=limit) as archive:
+        assert archive.fp is not None
+        with np.load(archive.fp, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+        if no_array := [name for name, value in found.items() if not isinstance(value, np.ndarray)]:
+            raise ValueError(f"{no_array[0]!r} is no array")
+        return found
+
+
+@contextmanager
+def opened_archive(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS, advice: str = "") -> Iterator[zipfile.ZipFile]:
+    """Opens a zip archive of a user; whatever goes wrong with its members inside becomes an `InputError` that names the file.
+
+    An archive whose members would take more than ``limit`` bytes is refused before any is unpacked.
+
+    Parameters
+    ----------
+    advice : str
+        What to do about a file that is no archive of this kind.
+    """
     data = io.BytesIO(read_bytes(path, what, limit=limit))
     try:
         with zipfile.ZipFile(data) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size <= limit:
-            with np.load(data, allow_pickle=False) as arrays:
-                found = {name: arrays[name] for name in arrays.files}
-            if no_array := [name for name, value in found.items() if not isinstance(value, np.ndarray)]:
-                raise ValueError(f"{no_array[0]!r} is no array")
-            return found
-    except Exception as e:  # Damage shows in many ways: zipfile, zlib, tokenize, struct and NumPy each have their own.
-        raise InputError(f"{path}: is not a {what} or is damaged ({str(e)[:200]})") from None
-    raise InputError(f"{path}: its arrays would take {size} bytes, more than the {limit} of a {what}")
+            if (size := sum(entry.file_size for entry in archive.infolist())) > limit:
+                raise InputError(f"its arrays would take {size} bytes, more than the {limit} of a {what}")
+            yield archive
+    except InputError as e:
+        raise InputError(str(e) if str(path) in str(e) else f"{path}: {e}") from None
+    # Damage shows in many ways: zipfile, zlib, tokenize, struct, pickle, HDF5 and NumPy each have their own.
+    except Exception as e:
+        why = f"{type(e).__name__}: {e}" if not isinstance(e, zipfile.BadZipFile | ValueError) else str(e)
+        raise InputError(f"{path}: is not a {what} or is damaged ({why[:200]}){advice}") from None
 
 
 def read_json(path: str | Path, what: str) -> Any:

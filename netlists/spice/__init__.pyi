@@ -50,6 +50,9 @@ from .safety import (
     Permissions as Permissions,
     check_circuit_card as check_circuit_card,
 )
+from .sandbox import (
+    describe_sandbox as describe_sandbox,
+)
 from .waveforms import (
     pulses as pulses,
     pwl as pwl,
