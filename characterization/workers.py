@@ -292,19 +292,25 @@ def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
 def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[Any]:
     """Results of ``joblib.delayed`` calls on whatever backend the caller has chosen: threads, Dask, or joblib's processes."""
     import joblib
+    from joblib.parallel import LokyBackend, get_active_backend
 
     order = "generator" if ordered else "generator_unordered"
+    backend, _ = get_active_backend()
+    # Also of a worker that was not given a call yet.
+    own = {"initializer": _watch, "initargs": (os.getpid(),)} if isinstance(backend, LokyBackend) and jobs > 1 else {}
     watched = (joblib.delayed(_watched)(os.getpid(), *call) for call in calls)
-    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1)(watched)
+    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1, **own)(watched)
 
 
 @cache
 def _watch(parent: int) -> None:
-    """Lets this process end with the one that started it, if that is ``parent``."""
-    if os.getppid() == parent:
+    """Lets this process end with the one that started it, which is ``parent`` unless it is Dask's or the parent itself."""
+    # A parent that was killed while this process started is its parent no more.
+    if os.getppid() == parent or process.current_process().name.startswith("Loky"):
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
 
 def _watched(parent: int, work: Callable[..., T], arguments: tuple, options: dict[str, Any]) -> T:
-    _watch(parent)
+    if os.getpid() != parent:
+        _watch(parent)
     return work(*arguments, **options)

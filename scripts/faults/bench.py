@@ -27,6 +27,8 @@ MARK = "NLADC_FAULTS_ROUND"
 GRACE = 3.0
 """Seconds that processes have to end after their parent."""
 LONGEST = 900.0
+COUNTED = "/simulated_now"
+"""End of the name of what a second run must count otherwise."""
 
 
 @dataclass
@@ -183,7 +185,7 @@ class Work:
     answer: tuple[str, ...]
     again: Callable[[Path], list[str]] = lambda folder: []
     share: int = 1
-    """How often it is killed, against others."""
+    """How often it is killed, against others; those of 0, which take long, one after the other in every 25th round."""
 
 
 @dataclass
@@ -217,7 +219,7 @@ def reference(work: Work, inputs: Path, folder: Path) -> Reference:
 
 def compare(found: Mapping[str, str], reference: Reference) -> str:
     """What differs from the undisturbed answer; empty if nothing does."""
-    wrong = [k for k, v in reference.answer.items() if found.get(k) != v]
+    wrong = [k for k, v in reference.answer.items() if found.get(k) != v and not k.endswith(COUNTED)]
     extra = [k for k in found if k not in reference.answer and k not in reference.varies]
     return ", ".join((wrong + extra)[:5])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ AIMS = (
 """Who is hit, by what; ``group`` is the terminal's: all processes of the command."""
 
 
+LONG_EVERY = 25
+"""Rounds from one command of `share` 0 to the next."""
+
+
 def _target(aim: str, pid: int) -> int | None:
     """The number of the process to hit, or None if there is none now."""
     if aim in ("parent", "group"):
@@ -34,8 +39,11 @@ def _target(aim: str, pid: int) -> int | None:
     return None
 
 
-def kill(work: Work, sound: Reference, at: float, aim: str, name: str, inputs: Path, folder: Path, label: str) -> dict[str, Any]:
+def kill(
+    work: Work, known: Callable[[Work], Reference], at: float, aim: str, name: str, inputs: Path, folder: Path, label: str
+) -> dict[str, Any]:
     """One round. ``at`` is the moment, as a share of the undisturbed time; of workers and ngspice the first one after it."""
+    sound = known(work)
     round_ = Round(label, inputs, folder)
     number = getattr(signal, name)
     row: dict[str, Any] = {"work": work.name, "aim": aim, "signal": name, "at": at}
@@ -87,11 +95,12 @@ def _cpu(pid: int) -> float:
 def plan(works: list[Work], count: int, seed: int) -> list[tuple[str, Work, float, str, str]]:
     """Label, work, moment, aim and signal of each of ``count`` rounds; each depends on the seed and its number alone."""
     shares = [w for w in works for _ in range(w.share)]
+    long = [w for w in works if w.share == 0] or shares
     out = []
     for i in range(count):
         rng = np.random.default_rng([seed, i])
-        work = shares[i % len(shares)]
-        turn = i // len(shares) + i
+        work = shares[i % len(shares)] if shares and i % LONG_EVERY else long[i // LONG_EVERY % len(long)]
+        turn = i // max(len(shares), 1) + i
         aim, name = AIMS[turn % len(AIMS)]
         if aim == "ngspice" and "ngspice" not in work.name and "own" not in work.name and work.name != "blocks":
             aim = "parent"

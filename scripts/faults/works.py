@@ -36,9 +36,9 @@ def works() -> list[Work]:
         _work("train", "train --task vowels --hidden 8 --epochs 12 --out n.npz", "n.npz", 4),
         _work("evaluate --out", f"evaluate {NETWORK} --sweep bits=3..4 --sweep threshold_noise=0,0.5 --chips 4 --out ev", "ev", 3),
         _work("loop", f"loop {NETWORK} --bits 3 --utterances 1 --jobs 2 --out loop", "loop", 3),
-        _work("budget", f"budget {NETWORK} --chips 2 --permutations 4 --bits 3 --out bud", "bud", 3),
+        _work("budget", f"budget {NETWORK} --chips 2 --permutations 4 --bits 3 --out bud", "bud", 0),
         _work("comparator", "comparator mine.cir:mine --samples 4 --chips 2 --corners tt --jobs 2 --out comp", "comp", 3),
-        _work("optimize", f"optimize {NETWORK} {search} --out opt", "opt"),
-        _work("study demo", f"study demo {demo} --out demo", "demo"),
-        _work("blocks", "blocks --nominal-only --samples 4 --jobs 2 --out blocks", "blocks"),
+        _work("optimize", f"optimize {NETWORK} {search} --out opt", "opt", 0),
+        _work("study demo", f"study demo {demo} --out demo", "demo", 0),
+        _work("blocks", "blocks --nominal-only --samples 4 --jobs 2 --out blocks", "blocks", 0),
     ]

@@ -60,14 +60,16 @@ def test_a_confined_program_reads_and_writes_in_its_folder_alone(curious):
 @needs_landlock
 def test_strangers_decks_run_behind_the_fence(home, tmp_path, monkeypatch):
     """A deck whose safety check was passed all the same reads nothing; one with leave to use files does."""
-        path = tmp_path / "deck.cir"
+    path = tmp_path / "deck.cir"
     path.write_text(f"t\nv1 a 0 1\nr1 a 0 1k\n.include {home}/more.cir\n.tran 1n 10n\n.end\n")
     (home / "more.cir").write_text("r2 a 0 1k\n")
     deck = read_outside_deck(tmp_path / "deck.cir", _all())
     # Included again when ngspice reads it, as it would by a fault in our reader.
-    monkeypatch.setattr("netlists.spice.deck.Deck.write", _unread(Deck.write, f".include {home}/more.cir\n"))
+    write = Deck.write
+    monkeypatch.setattr(Deck, "write", _unread(write, f".include {home}/more.cir\n"))
     with pytest.raises(SimulationError, match="include statement failed"):
         simulate_outside(deck)
+    monkeypatch.setattr(Deck, "write", write)
     assert len(simulate_outside(deck, folder=home)["tran"].scales[0].values) > 2
 
 
