@@ -12,11 +12,14 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import InputError, ToolkitError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHECKSUMS = "checksums"
 """Field of a JSON file that has the checksums of the others."""
@@ -107,6 +110,28 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
 def write_json(path: Path, data: Any) -> Path:
     """Writes strict JSON (no NaN), complete or not at all."""
     return write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, table: pd.DataFrame, **options: Any) -> Path:
+    """Writes a table as CSV, complete or not at all; a text that a spreadsheet would take for a formula gets a ``'`` before it.
+
+    ``options`` as of `pandas.DataFrame.to_csv`.
+    """
+    plain = {i for i, kind in enumerate(table.dtypes) if getattr(kind, "kind", "O") in "biufcmM"}
+    columns = [table.iloc[:, i] if i in plain else table.iloc[:, i].map(_as_text) for i in range(table.shape[1])]
+    safe = table.copy(deep=False) if not columns else type(table)(dict(enumerate(columns)), index=table.index)
+    safe.columns = [_as_text(name) for name in table.columns]
+    return write_atomic(path, lambda p: safe.to_csv(p, **options))
+
+
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")) or value == "-":
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def read_bytes(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS) -> bytes:
