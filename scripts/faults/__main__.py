@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -24,7 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from . import damage, interrupts, kills, places, table
-from .bench import ROOT, Reference, Round, Work, reference
+from .bench import ROOT, Reference, Round, Work, crowd, reference
 from .works import MINE, works
 
 SECTIONS = ("kills", "places", "damage", "interrupts")
@@ -64,6 +65,9 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=1, help="rounds that run side by side")
     parser.add_argument("--table", action="store_true", help="print the tables of what was found, and run nothing")
     a = parser.parse_args()
+    # Commands inherit what is ignored (nohup, a shell's background); a signal that is handled here is theirs as it should be.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, lambda *_: None)
     folder = a.out.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     rows = folder / "rows.jsonl"
@@ -86,7 +90,14 @@ def _run(a: argparse.Namespace, folder: Path, rows: Path) -> None:
         except Exception as e:
             print(f"{label}: the round itself failed: {type(e).__name__}: {e}", file=sys.stderr, flush=True)
             return
-        row = {"label": label, "section": section, "load": os.getloadavg()[0], "date": time.strftime("%Y-%m-%d"), **row}
+        row = {
+            "label": label,
+            "section": section,
+            "load": os.getloadavg()[0],
+            "crowd": crowd(),
+            "date": time.strftime("%Y-%m-%d"),
+            **row,
+        }
         with lock, rows.open("a") as f:
             f.write(json.dumps(row) + "\n")
         print(f"{label} {row.get('work', '')} {row.get('fault', '')}: {table.faulty(row) or 'ok'}", flush=True)

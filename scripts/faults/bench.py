@@ -25,10 +25,15 @@ ROOT = Path(__file__).resolve().parents[2]
 MARK = "NLADC_FAULTS_ROUND"
 """Environment variable by which every process of a round is known."""
 GRACE = 3.0
-"""Seconds that processes have to end after their parent."""
+"""Seconds that processes have to end after their parent, on a machine with a core for each process that would run."""
 LONGEST = 900.0
 COUNTED = "/simulated_now"
 """End of the name of what a second run must count otherwise."""
+
+
+def crowd() -> float:
+    """How many processes share a core now, at least 1: a busy machine is slower by so much."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @dataclass
@@ -107,7 +112,7 @@ class Round:
 
     def left(self) -> Left:
         """What is still there after `GRACE`; it is removed."""
-        end = time.monotonic() + GRACE
+        end = time.monotonic() + GRACE * crowd()
         while (alive := self.processes()) and time.monotonic() < end:
             time.sleep(0.05)
         out = Left([f"{p.pid} {' '.join(p.cmdline())[:80]}" for p in alive if p.is_running()])

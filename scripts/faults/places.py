@@ -152,9 +152,6 @@ def faults() -> dict[str, Callable[[Round, Work, Reference], tuple[Done, Done | 
         "no /dev/shm": limited(*_namespace("mount -t tmpfs -o ro,size=4k none /dev/shm")),
         "memory limit of 1.2 GiB": limited("prlimit", f"--as={int(1.2 * 2**30)}"),
         "24 open files": limited("prlimit", "--nofile=24"),
-        "no more processes": limited(
-            "setpriv", "--bounding-set=-sys_resource,-sys_admin", "--inh-caps=-all", "prlimit", "--nproc=3"
-        ),
         "folder vanishes": vanishes,
         "two at once": two,
         "clock set forth, then back": clock,
