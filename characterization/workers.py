@@ -143,6 +143,7 @@ class Worker:
             raise ToolkitError(f"{tempfile.gettempdir()}: no temporary file can be made ({e.strerror})") from None
         os.close(fd)
         self._stderr, self._first_rss = Path(name), None
+        _start_tracker()
         self._pool = pool = ProcessPoolExecutor(1, initializer=_enter, initargs=(os.getpid(), name))
         # A new process inherits what is blocked: Ctrl-C must not meet it before `_enter`.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -297,9 +298,25 @@ def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[A
     order = "generator" if ordered else "generator_unordered"
     backend, _ = get_active_backend()
     # Also of a worker that was not given a call yet.
+    if isinstance(backend, LokyBackend) and jobs > 1:
+        _start_tracker()
     own = {"initializer": _watch, "initargs": (os.getpid(),)} if isinstance(backend, LokyBackend) and jobs > 1 else {}
     watched = (joblib.delayed(_watched)(os.getpid(), *call) for call in calls)
     yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1, **own)(watched)
+
+
+def _start_tracker() -> None:
+    """Starts what cleans up after workers, if it does not run: deaf to the end of the terminal, which all processes hear of."""
+    from joblib.externals.loky.backend.resource_tracker import ensure_running
+
+    if not hasattr(signal, "SIGHUP"):
+        return
+    # It hears neither Ctrl-C nor SIGTERM by itself.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @cache

@@ -1,3 +1,3 @@
-from .app import (
+from .start import (
     main as main,
 )
