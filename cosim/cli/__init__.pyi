@@ -1,3 +1,3 @@
-from .start import (
+from .signals import (
     main as main,
 )
