@@ -15,6 +15,10 @@ from .converters import (
 from .datapath import (
     ChipPath as ChipPath,
 )
+from .delta import (
+    DeltaInputs as DeltaInputs,
+    keep_rows as keep_rows,
+)
 from .draw import (
     ArraySum as ArraySum,
     Chip as Chip,
@@ -52,6 +56,10 @@ from .pulses import (
     PwmInputs as PwmInputs,
     Saturation as Saturation,
     saturation as saturation,
+)
+from .row_pulses import (
+    PulseCount as PulseCount,
+    RowPulses as RowPulses,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,

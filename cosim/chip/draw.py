@@ -24,6 +24,7 @@ from netlists.errors import InputError
 from .circuit_ramps import CircuitRamp
 from .column_effects import late_columns
 from .converters import NO_KEYS, Converters
+from .delta import DeltaInputs
 from .drawn_columns import DrawnColumns
 from .hardware import Hardware, LinearAdc, quantized_activation
 from .mapping import (
@@ -75,12 +76,15 @@ class ChipMatrix:
         What turns the columns' sums into outputs.
     ranges : tuple of float or None
         Full scale of the pulse widths of each part; None: not rounded.
+    thresholds : tuple of float or None
+        Change from which on a row of each part is driven; None: rows are driven at every step.
     """
 
     matrix: Matrix
     sums: tuple[ArraySum, ...]
     units: tuple[ConvertedColumns | Exact, ...]
     ranges: tuple[float, ...] | None
+    thresholds: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +153,13 @@ def draw_chip(
         cells = []
         for direction in range(len(layer.directions)):
             places = cell_places(network, depth, direction, hardware.pwm)
-            matrices = {at.matrix.name: _chip_matrix(at, parts, dtype) for at in places}
+            matrices = {at.matrix.name: _chip_matrix(at, parts, dtype, hardware.delta) for at in places}
             cells.append(ChipCell(layer.cell, matrices, parts.state_units(layer.cell, depth, direction)))
         layers.append(tuple(cells))
     return Chip(index, seed, dtype, network, hardware, tuple(layers))
 
 
-def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type) -> ChipMatrix:
+def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type, delta: DeltaInputs | None) -> ChipMatrix:
     def transposed(weights: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(weights.T, dtype)
 
@@ -174,7 +178,8 @@ def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type) -> ChipMatrix:
         else:
             variance = transposed(effective.read_variance[rows])
             sums.append(ArraySum(rows, weights, variance, parts.read_keys(at, part), banks[part]))
-    return ChipMatrix(at.matrix, tuple(sums), parts.units(at), at.ranges)
+    thresholds = None if delta is None else tuple(delta.of(name, at.layer) for name, _ in at.matrix.parts)
+    return ChipMatrix(at.matrix, tuple(sums), parts.units(at), at.ranges, thresholds)
 
 
 class DrawnParts(ChipParts):

@@ -390,7 +390,7 @@ def ideal_hardware(hardware: Hardware) -> Hardware:
     if hardware.adc is not None:
         adc = LinearAdc(hardware.adc.bits, hardware.adc.x_max, table_bits=hardware.adc.table_bits)
     exact: dict[str, Any] = dict.fromkeys(
-        ("arrays", "integrators", "columns", "pwm", "drift_time", "v_read", "temperature", "supply")
+        ("arrays", "integrators", "columns", "pwm", "delta", "drift_time", "v_read", "temperature", "supply")
     )
     return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, **exact)
 
