@@ -60,6 +60,7 @@ from .pulses import (
 from .row_pulses import (
     PulseCount as PulseCount,
     RowPulses as RowPulses,
+    RowsDriven as RowsDriven,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,

@@ -11,7 +11,7 @@ from cosim.network.cells import State
 
 from .converters import Converters
 from .delta import keep_rows
-from .draw import ArraySum, ChipCell, ChipMatrix
+from .draw import ChipCell, ChipMatrix
 from .hardware import Hardware
 from .row_pulses import PulseCount
 from .units import ConvertedColumns

@@ -8,6 +8,7 @@ what noise a pulse leaves stays, too.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,12 @@ class DeltaInputs:
 
     def of(self, part: str, layer: int = 0) -> float:
         """The threshold of a matrix's part in a layer: inputs of the network, or states."""
-        return self.threshold if part == "x" and layer == 0 or self.state_threshold is None else self.state_threshold
+        return self.threshold if (part == "x" and layer == 0) or self.state_threshold is None else self.state_threshold
+
+    def within(self, part: str, layer: int, full_scale: float, max_code: int) -> float:
+        """The threshold of a part whose rows carry codes, halfway between two of them: rounding decides of no pulse."""
+        step = full_scale / max_code
+        return (math.floor(self.of(part, layer) / step * (1 + 1e-9)) + 0.5) * step
 
 
 def keep_rows(values: np.ndarray, held: np.ndarray, threshold: float) -> np.ndarray:

@@ -24,7 +24,6 @@ from netlists.errors import InputError
 from .circuit_ramps import CircuitRamp
 from .column_effects import late_columns
 from .converters import NO_KEYS, Converters
-from .delta import DeltaInputs
 from .drawn_columns import DrawnColumns
 from .hardware import Hardware, LinearAdc, quantized_activation
 from .mapping import (
@@ -153,13 +152,13 @@ def draw_chip(
         cells = []
         for direction in range(len(layer.directions)):
             places = cell_places(network, depth, direction, hardware.pwm)
-            matrices = {at.matrix.name: _chip_matrix(at, parts, dtype, hardware.delta) for at in places}
+            matrices = {at.matrix.name: _chip_matrix(at, parts, dtype, hardware) for at in places}
             cells.append(ChipCell(layer.cell, matrices, parts.state_units(layer.cell, depth, direction)))
         layers.append(tuple(cells))
     return Chip(index, seed, dtype, network, hardware, tuple(layers))
 
 
-def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type, delta: DeltaInputs | None) -> ChipMatrix:
+def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type, hardware: Hardware) -> ChipMatrix:
     def transposed(weights: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(weights.T, dtype)
 
@@ -178,8 +177,17 @@ def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type, delta: DeltaInp
         else:
             variance = transposed(effective.read_variance[rows])
             sums.append(ArraySum(rows, weights, variance, parts.read_keys(at, part), banks[part]))
-    thresholds = None if delta is None else tuple(delta.of(name, at.layer) for name, _ in at.matrix.parts)
-    return ChipMatrix(at.matrix, tuple(sums), parts.units(at), at.ranges, thresholds)
+    return ChipMatrix(at.matrix, tuple(sums), parts.units(at), at.ranges, _thresholds(at, hardware))
+
+
+def _thresholds(at: MatrixPlace, hardware: Hardware) -> tuple[float, ...] | None:
+    """Change from which on a row of each part is driven."""
+    if (delta := hardware.delta) is None:
+        return None
+    names, codes = [name for name, _ in at.matrix.parts], 0 if hardware.pwm is None else hardware.pwm.max_code
+    if at.ranges is None or not codes:
+        return tuple(delta.of(name, at.layer) for name in names)
+    return tuple(delta.within(name, at.layer, full, codes) for name, full in zip(names, at.ranges, strict=True))
 
 
 class DrawnParts(ChipParts):

@@ -58,7 +58,29 @@ class PulseCount:
             for (matrix, part), (total, driven, width) in self.tallies.items()
         ]
 
+    def beside(self, other: PulseCount) -> list[dict[str, str | float]]:
+        """`shares` with those of ``other`` as ``driven_before`` and ``width_before``."""
+        known = {(s["matrix"], s["part"]): s for s in other.shares()}
+        return [s | {f"{n}_before": known[s["matrix"], s["part"]][n] for n in ("driven", "width")} for s in self.shares()]
+
     def of(self, matrix: str, *, delta: bool) -> RowPulses:
         """All rows of a matrix together, its bias included."""
         total, driven, width = np.sum([t for (m, _), t in self.tallies.items() if m == matrix], axis=0)
         return RowPulses(float(driven / total), float(min(width / total, 1.0)), delta)
+
+
+@dataclass(frozen=True, eq=False)
+class RowsDriven:
+    """Pulses on the rows, counted over a test set: without delta inputs, and with them."""
+
+    before: PulseCount
+    after: PulseCount
+
+    def report(self) -> list[str]:
+        """Lines for reading."""
+        return [
+            f"{s['matrix']} {s['part']}: {100 * float(s['driven']):.1f} % of the rows driven at a step, "
+            f"{100 * float(s['driven_before']):.1f} % without delta; mean pulse {float(s['width']):.4f} of the longest, "
+            f"{float(s['width_before']):.4f} without"
+            for s in self.after.beside(self.before)
+        ]

@@ -158,7 +158,9 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
         # What a row last stood for, the difference from it, and its comparison with the threshold.
         bits, sums = rows * d.n_in, 2 * rows
         joules = sums * at.energies["add_energy"] * d.n_in / 8 + bits * pulses.driven * at.energies["register_energy"]
-        terms.insert(3, term("differences", rows, joules, sums * at.areas["add_area"] * d.n_in / 8 + bits * at.areas["register_area"]))
+        terms.insert(
+            3, term("differences", rows, joules, sums * at.areas["add_area"] * d.n_in / 8 + bits * at.areas["register_area"])
+        )
     if d.column_trim:
         terms.insert(1, term("trimming cells", 2 * columns, columns * trimming_cell_energy(d), 2 * columns * cell))
     if d.converter != "ramp":

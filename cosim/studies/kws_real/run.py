@@ -50,8 +50,8 @@ def compute(settings: KwsRealSettings, work: Work) -> Results:
     networks = {name: import_network(path, Convention(pooling="last")).network for name, path in paths.items()}
     if settings.tuning_epochs and settings.chip_files and not Path(settings.data).expanduser().is_dir():
         raise InputError(
-            f"tuning_epochs={settings.tuning_epochs}: fine-tuning parts the clips by speaker, whom the names of the recordings tell; "
-            f"data must be their folder, not {settings.data}, or tuning_epochs 0"
+            f"tuning_epochs={settings.tuning_epochs}: fine-tuning parts the clips by speaker, whom the names of "
+            f"the recordings tell; data must be their folder, not {settings.data}, or tuning_epochs 0"
         )
     work.options.say("features of the recordings")
     task = load_speech(settings.data)

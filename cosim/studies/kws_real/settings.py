@@ -33,7 +33,8 @@ class KwsRealSettings(StudySettings):
     )
     spice_clips: Annotated[int, Whole(0)] = Field(20, description="clips with ngspice in the loop, first of chip_files; 0: none")
     tuning_epochs: Annotated[int, Whole(0)] = Field(
-        6, description="epochs of fine-tuning of the first of chip_files on two thirds of the speakers, judged on the others; 0: none"
+        6,
+        description="epochs of fine-tuning of the first of chip_files on two thirds of the speakers, judged on the others; 0: none",
     )
     tuning_rate: Positive = Field(1e-3, description="largest step size of the fine-tuning")
     tuning_batch: Count = Field(64, description="clips in a gradient step of the fine-tuning, each with a chip of its own")

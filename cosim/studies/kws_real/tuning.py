@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +17,7 @@ from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import Network
 from cosim.report import RunOptions
 from cosim.tasks import Task
-from cosim.tasks.speech import test_speakers
+from cosim.tasks.speech import clip_speakers
 from cosim.training import HardwareAware, TrainingSettings, train_task
 from netlists.technology import load_profile
 
@@ -31,14 +32,22 @@ SILENCE = 0
 
 
 def judged_clips(speakers: list[str]) -> np.ndarray:
-    """Which clips judge, bool: those of a third of the speakers, by a hash of each."""
-    return np.array([int.from_bytes(sha256(s.encode()).digest()[:8], "big") / 2**64 < JUDGED for s in speakers])
+    """Which clips judge, bool: a third of them, those of the speakers that come first by a hash of their names."""
+    count, judging, taken = Counter(speakers), set(), 0
+    for speaker in sorted(count, key=lambda s: sha256(s.encode()).digest()):
+        if taken >= JUDGED * len(speakers):
+            break
+        judging.add(speaker)
+        taken += count[speaker]
+    return np.array([s in judging for s in speakers])
 
 
 def tuning_rows(name: str, placed: Placement, settings: KwsRealSettings, options: RunOptions, parts: Parts) -> pd.DataFrame:
     """Accuracy of each training, in floating point and on the same chips, on the clips of the speakers that judge."""
-    judges = judged_clips(test_speakers(Path(settings.data).expanduser()))
-    hardware = part_hardware(next(p for p in ALONE if p.name == EVERYTHING), placed, load_profile(settings.profile), settings.alone_bits)
+    judges = judged_clips(clip_speakers(Path(settings.data).expanduser()))
+    hardware = part_hardware(
+        next(p for p in ALONE if p.name == EVERYTHING), placed, load_profile(settings.profile), settings.alone_bits
+    )
     found: dict[tuple[str, str], np.ndarray] = {}
     for training in options.bar((PUBLISHED, IN_FLOAT, ON_CHIPS), "trainings", "fine-tuning"):
         own = partial(_answers, training, placed, judges, hardware, settings, options)

@@ -1,7 +1,7 @@
 from .keywords import (
     build_keywords as build_keywords,
     build_keywords_test as build_keywords_test,
-    test_speakers as test_speakers,
+    clip_speakers as clip_speakers,
 )
 from .synthetic import (
     build_synthetic_keywords as build_synthetic_keywords,

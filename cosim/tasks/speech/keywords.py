@@ -203,7 +203,7 @@ def _test_recordings(folder: Path | None) -> tuple[Path, dict[str, list[str]]]:
     return folder, paths
 
 
-def test_speakers(folder: Path | None = None) -> list[str]:
+def clip_speakers(folder: Path | None = None) -> list[str]:
     """Who speaks in each clip of `build_keywords_test`, as the names of the files say; a clip without a speaker is its own.
 
     Errors as there.

@@ -1,8 +1,8 @@
 """What one matrix or one digital activation did at every step, and the gradients back through it.
 
-On a chip the forward pass takes what the chip computes: effective weights, rounded inputs, rows that are driven when they change, codes of its
-ramps. The backward pass goes straight through all roundings and takes the slope of the exact activation (Bengio et al., arXiv 1308.3432), which is 0
-where a ramp or a pulse width is at the end of its range.
+On a chip the forward pass takes what the chip computes: effective weights, rounded inputs, rows that are driven when they change,
+codes of its ramps. The backward pass goes straight through all roundings and takes the slope of the exact activation (Bengio et
+al., arXiv 1308.3432), which is 0 where a ramp or a pulse width is at the end of its range.
 """
 
 from __future__ import annotations
