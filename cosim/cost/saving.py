@@ -63,10 +63,9 @@ def delta_saving(network: Network, hardware: Hardware, driven: RowsDriven, desig
     if design is None:
         ramps = [r.bits for r in (hardware.ramps or {}).values() if r is not None]
         bits = hardware.bits or (hardware.adc.bits if hardware.adc else 0) or max(ramps, default=Design().bits)
-        sizes = (
-            {} if hardware.arrays is None else {"max_rows": hardware.arrays.max_rows, "max_columns": hardware.arrays.max_columns}
-        )
-        design = Design(bits=min(bits, 8), n_in=pwm.bits, **sizes)
+        size = hardware.arrays
+        rows, columns = (None, None) if size is None else (size.max_rows, size.max_columns)
+        design = Design(bits=min(bits, 8), n_in=pwm.bits, max_rows=rows, max_columns=columns)
 
     def energies(count: PulseCount, delta: bool) -> dict[str, float]:
         shape = NetworkShape.of(network, 1, pwm=pwm, count=count, delta=delta)
