@@ -15,10 +15,6 @@ from .converters import (
 from .datapath import (
     ChipPath as ChipPath,
 )
-from .delta import (
-    DeltaInputs as DeltaInputs,
-    keep_rows as keep_rows,
-)
 from .draw import (
     ArraySum as ArraySum,
     Chip as Chip,
@@ -53,14 +49,14 @@ from .mapping import (
     with_weights as with_weights,
 )
 from .pulses import (
-    PwmInputs as PwmInputs,
-    Saturation as Saturation,
-    saturation as saturation,
-)
-from .row_pulses import (
+    DeltaInputs as DeltaInputs,
     PulseCount as PulseCount,
+    PwmInputs as PwmInputs,
     RowPulses as RowPulses,
     RowsDriven as RowsDriven,
+    Saturation as Saturation,
+    keep_rows as keep_rows,
+    saturation as saturation,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,

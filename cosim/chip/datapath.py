@@ -10,10 +10,9 @@ from cosim.network import exact_activation
 from cosim.network.cells import State
 
 from .converters import Converters
-from .delta import keep_rows
 from .draw import ChipCell, ChipMatrix
 from .hardware import Hardware
-from .row_pulses import PulseCount
+from .pulses import PulseCount, keep_rows
 from .units import ConvertedColumns
 
 

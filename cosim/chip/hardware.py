@@ -23,8 +23,7 @@ from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
 from .circuit_ramps import CircuitRamp, Time
 from .conditions import models_of, moved_model, outside_fit, read_gain
-from .delta import DeltaInputs
-from .pulses import PwmInputs
+from .pulses import DeltaInputs, PwmInputs
 
 Ramp = RampDraw | RampModel | CircuitRamp | None
 STATE_UNITS = ("float", "table", "ramp")

@@ -125,7 +125,7 @@ _box_muller = numba.njit(error_model="numpy")(box_muller)
 
 @compiled(**_OPTIONS)
 def keep_rows(values, held, threshold, change):
-    """As `cosim.chip.delta.keep_rows`, with the pulses' differences into ``change``; one type of float throughout."""
+    """As `cosim.chip.pulses.keep_rows`, with the pulses' differences into ``change``; one type of float throughout."""
     rows, n = values.shape
     for i in range(rows):
         for b in range(n):

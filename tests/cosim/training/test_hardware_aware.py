@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
-from cosim.chip.delta import DeltaInputs
 from cosim.chip.draw import draw_chip
 from cosim.chip.hardware import Arrays, Hardware, LinearAdc
 from cosim.chip.mapping import with_weights
-from cosim.chip.pulses import PwmInputs
+from cosim.chip.pulses import DeltaInputs, PwmInputs
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
