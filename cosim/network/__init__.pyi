@@ -6,6 +6,7 @@ from .files import (
 )
 from .forward import (
     LANES as LANES,
+    ExactPath as ExactPath,
     LayerRun as LayerRun,
     exact_activation as exact_activation,
     padded as padded,
