@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from cosim.network.cells import CELLS, Cell, make_cell
-from netlists.checks import Choice, Count, Number, Share, checked
+from netlists.checks import Choice, Count, Number, PwmBits, Share, checked
 from netlists.errors import InputError
 
 SCHEDULES = ("cosine", "constant", "step")
@@ -63,6 +63,12 @@ class TrainingSettings:
         Standard deviation of Gaussian noise on every pre-activation during training, input units.
     standardize : bool
         The network scales each feature by mean and deviation of the training steps before it drives a row; labelled sequences only.
+    fixed_point_bits : int or None
+        Weights, inputs and states are fixed-point numbers of so many bits in every forward pass, and the network keeps their
+        formats; None: floating point.
+    fixed_point_learned : bool
+        The binary point of each matrix, input and state is learned with the weights; else it stays where it starts: weights up to
+        2, states to the cell's range, inputs to the largest of the training data.
     dtype : {"float32", "float64"}
         Of the weights and of all arithmetic of the training.
     """
@@ -88,6 +94,8 @@ class TrainingSettings:
     patience: Count = 30
     preactivation_noise: Annotated[float, Number(0, 10)] = 0.0
     standardize: bool = False
+    fixed_point_bits: PwmBits | None = None
+    fixed_point_learned: bool = True
     dtype: Annotated[str, Choice(DTYPES)] = "float32"
 
     def __post_init__(self) -> None:

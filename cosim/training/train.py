@@ -16,6 +16,7 @@ from netlists.machine import require_memory
 from ..tasks import CharacterTask, SequenceSet, Task
 from .classification import ClassifierCourse, LabelledData
 from .epochs import TrainingCourse, run_epochs
+from .fixed_point import FixedPointTraining
 from .hardware_aware import HardwareAware
 from .language import LanguageCourse, Streams
 from .model import Model
@@ -83,10 +84,17 @@ def train_task(
         if settings.bidirectional or (start is not None and start.bidirectional):
             raise InputError("bidirectional=True: a language model cannot read the characters that it predicts")
     network = initial_network(settings, n_in, classes, rng, symbols=symbols) if start is None else _fitting(start, task)
+    fixed_point = None
+    if settings.fixed_point_bits is not None:
+        driven = train.inputs if isinstance(task, Task) else network.embedding
+        assert driven is not None
+        largest = float(np.abs(driven).max()) or 1.0
+        fixed_point = FixedPointTraining(settings.fixed_point_bits, settings.fixed_point_learned, largest)
     model = Model(
         network,
         np.dtype(settings.dtype),
         hardware_aware=hardware_aware,
+        fixed_point=fixed_point,
         preactivation_noise=settings.preactivation_noise,
         threads=threads,
     )
@@ -97,7 +105,7 @@ def train_task(
     else:
         judged = Streams.of(task.validation, min(settings.batch, len(task.validation) - 1))
         course = LanguageCourse(model, Streams.of(task.train, settings.batch), judged, settings.steps)
-    described = {k: v for k, v in asdict(settings).items() if k != "standardize" or v} | (
+    described = {k: v for k, v in asdict(settings).items() if not _later(k, settings)} | (
         hardware_aware.describe() if hardware_aware else {}
     )
     conditions = {k: v for k, v in described.items() if k != "epochs"} | {"task": task.name, "seed": seed}
@@ -156,6 +164,13 @@ def split(sequences: SequenceSet, fraction: float, rng: np.random.Generator) -> 
     if len(held) == 0:
         return sequences, None
     return sequences.select(np.setdiff1d(np.arange(len(sequences)), held)), sequences.select(held)
+
+
+def _later(name: str, settings: TrainingSettings) -> bool:
+    """Whether a setting that trainings of before did not have is not in use: metadata leave it out."""
+    if name.startswith("fixed_point"):
+        return settings.fixed_point_bits is None
+    return name == "standardize" and not settings.standardize
 
 
 def _scaling(sequences: SequenceSet, standardize: bool) -> Scaling | None:

@@ -24,7 +24,7 @@ from .settings import LorenzSettings
 SYSTEM, FLOAT, RAMPS, FINE_PULSES, MEMRISTORS = "the system itself", "float", "ramps and pulses", "ramps, fine pulses", "memristors"
 FORCED = 50
 """Steps of data that a network is given before it runs by itself."""
-EXPONENT_TIME = 500.0
+EXPONENT_TIME = 300.0
 
 
 def compute(settings: LorenzSettings, work: Work) -> Results:
