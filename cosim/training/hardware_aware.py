@@ -58,8 +58,9 @@ class HardwareAware:
         h = self.hardware
         # What is named by itself below is set to what any hardware may have.
         others = replace(h, ramps=None, threshold_noise=0.0, state_unit="float")
-        # Every field, as networks of before have it.
-        text = f"Hardware({', '.join(f'{f.name}={getattr(others, f.name)!r}' for f in fields(others))})"
+        # Every field, as networks of before have it, which had no delta inputs.
+        said = [f.name for f in fields(others) if f.name != "delta" or others.delta is not None]
+        text = f"Hardware({', '.join(f'{name}={getattr(others, name)!r}' for name in said)})"
         return {
             "hardware_bits": h.bits,
             "hardware_ramps": None if h.ramps is None else ", ".join(f"{k}: {_describe(r)}" for k, r in sorted(h.ramps.items())),

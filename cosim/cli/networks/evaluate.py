@@ -40,7 +40,7 @@ ARRAYS = Options(
 
 
 WHOLE = ("bits", "pwm_bits", "adc_bits")
-SWEPT = (*WHOLE, "threshold_noise", "r_wire", "v_read", "temperature", "supply")
+SWEPT = (*WHOLE, "threshold_noise", "delta", "r_wire", "v_read", "temperature", "supply")
 
 
 def evaluate(
@@ -84,6 +84,8 @@ def evaluate(
     ] = None,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
     input_range: o.InputRange = "4",
+    delta: o.DeltaThreshold = None,
+    delta_state: o.DeltaStateThreshold = None,
     whole: WholeChip,
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
@@ -114,6 +116,8 @@ def evaluate(
 
     Example: cosim evaluate --network nets/mine.npz --data mine.npz --sweep bits=3..8 --sweep threshold_noise=0,0.5,1 --out sweep
 
+    Example: cosim evaluate --network nets/voices.npz --bits 5 --pwm-bits 5 --delta 0.25
+
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
 
     Example: cosim evaluate --network nets/voices.npz --everything --bits 5 --bias-rows 2 --set stuck=0.001
@@ -141,14 +145,18 @@ def evaluate(
         if broken := [n for n, v in point.items() if n in WHOLE and v != int(v)]:
             raise InputError(f"--sweep {broken[0]}={point[broken[0]]:g}: must be a whole number")
         whole_numbers = {n: int(v) for n, v in point.items() if n in WHOLE}
-        others = {n: v for n, v in point.items() if n not in WHOLE and n != "r_wire"}
+        others = {n: v for n, v in point.items() if n not in (*WHOLE, "r_wire", "delta")}
         return build(
-            given=replace(hardware, values={**hardware.values, **others}), r_wire=point.get("r_wire", r_wire), **whole_numbers
+            given=replace(hardware, values={**hardware.values, **others}),
+            r_wire=point.get("r_wire", r_wire),
+            delta=point.get("delta", delta),
+            **whole_numbers,
         )
 
     def build(
         given: Given[Hardware],
         r_wire: float,
+        delta: float | None,
         bits: int | None = bits,
         pwm_bits: int | None = pwm_bits,
         adc_bits: int | None = adc_bits,
@@ -160,7 +168,9 @@ def evaluate(
                 "--no-variation": no_variation,
                 "--columns": columns is not None,
             }
-            others |= {"--r-wire": r_wire != 0.0} | {HARDWARE.flag(name): True for name in given.changed}
+            others |= {"--delta": delta is not None, "--r-wire": r_wire != 0.0} | {
+                HARDWARE.flag(name): True for name in given.changed
+            }
             others |= {ARRAYS.flag(name): True for name in arrays.changed if name in ("partial_sums", "drift_time")}
             if unfit := [flag for flag, is_given in others.items() if is_given]:
                 raise InputError(f"{unfit[0]}: is not for --everything, whose circuit has its own; change amounts with --set")
@@ -178,6 +188,7 @@ def evaluate(
             drift_time=arrays.values["drift_time"],
             columns=blocks,
             pwm=None if pwm_bits is None else PwmInputs(pwm_bits, o.input_range(input_range)),
+            delta=o.delta_inputs(delta, delta_state),
         )
 
     named = o.task_or_data(task, data)
@@ -205,13 +216,20 @@ def evaluate(
             json,
         )
         return
-    result = compare(net, named, hardware_of({}), **how)
+    on = hardware_of({})
+    result = compare(net, named, on, **how)
+    saved = None
+    if result.delta is not None:
+        from ...cost import delta_saving
+
+        saved = delta_saving(net, on, result.delta)
     held_out = [] if blocks is None else [f"    {name}, held out: {_errors(m)}" for name, m in blocks.models.items()]
     held_out += [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
     answer(
         result.as_dict()
+        | ({} if saved is None else {"delta_saving": saved.as_dict()})
         | {"validation": {a: m.validation for a, m in models.items()} | ({} if blocks is None else {"columns": blocks.held_out})},
-        "\n".join([result.report(), *held_out]),
+        "\n".join([result.report(), *([] if saved is None else saved.report()), *held_out]),
         json,
     )
 
