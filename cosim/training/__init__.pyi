@@ -1,3 +1,6 @@
+from .augmentation import (
+    Augmentation as Augmentation,
+)
 from .dynamics import (
     DynamicsSettings as DynamicsSettings,
     train_dynamics as train_dynamics,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -195,26 +197,15 @@ def evaluate(
     how: dict[str, Any] = {"chips": chips, "seed": seed, "characters": characters, "engine": engine}
     how |= {"threads": o.workers(jobs)}
     if out is not None:
-        from ...evaluation import sweep
-        from ...report import write_sweep
+        from ...report import RunOptions, read_table
+        from ...sweep import run_sweep
 
-        loaded = load_data(net.task_name(named))
-        table, warnings = sweep(net, loaded, hardware_of, variables, tell=note, **how)
-        about = {
-            "task": loaded.name,
-            "data_sha256": loaded.sha256,
-            "network_sha256": net.sha256,
-            "seed": seed,
-            "warnings": warnings,
-        }
-        files = write_sweep(out, table, list(variables), about)
+        loaded, options = load_data(net.task_name(named)), RunOptions(jobs=how.pop("threads"), say=note)
+        found = run_sweep(net, loaded, hardware_of, variables, out, options, command=shlex.join(["cosim", *sys.argv[1:]]), **how)
+        table = read_table(out, "sweep.csv")
         rows = table.astype(object).where(table.notna(), None).to_dict("records")
         shown = table[[*variables, "float", "ideal", "mean", "minus_float"]].to_string(index=False)
-        answer(
-            about | {"rows": rows, "files": [str(f) for f in files]},
-            "\n".join([shown, f"written: {', '.join(map(str, files))}"]),
-            json,
-        )
+        answer(found | {"out": str(out), "rows": rows}, f"{shown}\nwritten: {out}, with report.html", json)
         return
     on = hardware_of({})
     result = compare(net, named, on, **how)
