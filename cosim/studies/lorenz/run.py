@@ -10,9 +10,10 @@ import pandas as pd
 
 from characterization.resume import Parts
 from cosim.chip import Arrays, Hardware, PwmInputs
-from cosim.network import Network
+from cosim.network import Layer, Network
+from cosim.network.cells import ALRNN
 from cosim.report import Results, Study, Work
-from cosim.tasks.lorenz import lorenz_exponent, lorenz_trajectory
+from cosim.tasks import lorenz_exponent, lorenz_trajectory
 from cosim.training import DynamicsSettings, train_dynamics
 from netlists.technology import load_profile
 
@@ -24,7 +25,7 @@ from .settings import LorenzSettings
 SYSTEM, FLOAT, RAMPS, FINE_PULSES, MEMRISTORS = "the system itself", "float", "ramps and pulses", "ramps, fine pulses", "memristors"
 FORCED = 50
 """Steps of data that a network is given before it runs by itself."""
-EXPONENT_TIME = 300.0
+EXPONENT_TIME = 200.0
 
 
 def compute(settings: LorenzSettings, work: Work) -> Results:
@@ -80,9 +81,6 @@ def _trained(points: np.ndarray, number: int, s: LorenzSettings, parts: Parts) -
 
 
 def _network(found: dict[str, np.ndarray], observed: int, s: LorenzSettings) -> Network:
-    from cosim.network import Layer
-    from cosim.network.cells import ALRNN
-
     cell = ALRNN(observed, s.n_hidden, s.n_relu, *found["scales"].tolist())
     return Network((Layer(cell, {"weights": found["weights"], "decay": found["decay"]}),), found["readout"])
 
