@@ -109,7 +109,7 @@ def test_what_does_not_fit_is_named(tmp_path):
     rng = np.random.default_rng(4)
     net = start(LSTM(N_IN, N), rng)
     fixed = FixedPointTraining(5)
-    with pytest.raises(InputError, match="fixed_point_bits: a chip's weights"):
+    with pytest.raises(InputError, match="fixed_point_bits: weights on a chip"):
         Model(net, fixed_point=fixed, hardware_aware=HardwareAware(Hardware(bits=4)))
     with pytest.raises(InputError, match=r"formats: 0\.0\.weights is missing"):
         replace(Model(net, fixed_point=fixed).network(), formats={"0.0.weights.x": FixedPoint(4, 0)})
