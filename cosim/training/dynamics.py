@@ -120,7 +120,8 @@ class _Pieces:
         self.seen, self.first, self.s = cell.n_in, cell.n_hidden - cell.n_relu, settings
         t = np.arange(settings.steps) - settings.warm_up
         self.forced = (t < 0) | (t % settings.forcing == 0)
-        self.z = self.added = np.empty(0)
+        self.z: np.ndarray = np.empty(0)
+        self.added: np.ndarray = np.empty(0)
 
     def forward(self, p: dict[str, np.ndarray], data: np.ndarray, forcing: np.ndarray) -> float:
         """Mean square error of the observed units, one step ahead, of ``data`` (steps + 1, pieces, observed)."""

@@ -38,7 +38,7 @@ class FixedPointTraining:
 
     def start(self, cells: Sequence[Cell], directions: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
         """Points by ``formats.layer.direction.matrix``: the exponent of the weights, then of each part."""
-        out = {}
+        out: dict[str, np.ndarray] = {}
         for i, d, m in _places(cells, directions):
             states, below = cells[i].state_range, cells[i - 1].state_range if i else self.largest_input
             points = [WEIGHT_POINT, *(math.ceil(math.log2(below if name == "x" else states)) for name, _ in m.parts)]
@@ -49,7 +49,7 @@ class FixedPointTraining:
         self, parameters: Mapping[str, np.ndarray], cells: Sequence[Cell], directions: Sequence[Sequence[str]]
     ) -> dict[str, FixedPoint]:
         """The formats that points stand for, as a network has them."""
-        out = {}
+        out: dict[str, FixedPoint] = {}
         for i, d, m in _places(cells, directions):
             points = parameters[f"formats.{i}.{d}.{m.name}"].ravel()
             names = [f"{i}.{d}.{m.name}", *(f"{i}.{d}.{m.name}.{part}" for part, _ in m.parts)]

@@ -50,9 +50,9 @@ def compute(settings: LorenzSettings, work: Work) -> Results:
                 if number == 0 and chip == 0:
                     shown[name if bits is None else f"{name}, {bits} bits"] = points
     table = pd.DataFrame(rows)
-    cells = [_trained(train, k, s, parts).layers[0].cell for k in range(s.trainings)]
+    cells = [_trained(train, k, s, parts).layers[0].cell.describe() for k in range(s.trainings)]
     return Results(
-        summary={"scales": [{"full_scale": c.full_scale, "state_full_scale": c.state_full_scale} for c in cells]},
+        summary={"scales": [{name: c[name] for name in ("full_scale", "state_full_scale")} for c in cells]},
         tables={"invariants.csv": table},
         pictures={"attractors": partial(draw_attractors, shown), "invariants": partial(draw_invariants, table)},
         float_format="%.6g",
