@@ -153,6 +153,6 @@ class _Pieces:
             d_h = p["decay"] * d_h + d_r
             if self.forced[t]:
                 d_h[:, : self.seen] = 0.0
-        flat = d_all.reshape(-1, d_all.shape[2])
+        flat = d_all.reshape(-1, len(p["weights"]) - 1)
         weights = np.vstack([self.r.reshape(flat.shape).T @ flat, flat.sum(axis=0)])
         return {"weights": weights, "decay": (self.z * d_all).sum(axis=(0, 1))[None]}
