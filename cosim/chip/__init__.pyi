@@ -53,6 +53,12 @@ from .pulses import (
     Saturation as Saturation,
     saturation as saturation,
 )
+from .tiled_path import (
+    TiledPath as TiledPath,
+    in_tiles as in_tiles,
+    run_tiled_network as run_tiled_network,
+    tiled as tiled,
+)
 from .units import (
     ConvertedColumns as ConvertedColumns,
     Exact as Exact,
