@@ -40,7 +40,7 @@ def tiled(chip: Chip, engine: str) -> bool:
 
 
 def _fits(m: ChipMatrix, levels: int) -> bool:
-    if len(m.sums) > 1 or m.sums[0].read_variance is not None or m.sums[0].bank is not None:
+    if m.thresholds is not None or len(m.sums) > 1 or m.sums[0].read_variance is not None or m.sums[0].bank is not None:
         return False
     if all(type(unit) is Exact for unit in m.units):
         return True

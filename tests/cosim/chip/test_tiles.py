@@ -38,7 +38,8 @@ def bank(kind, rng, levels=31):
     t = np.sort(t, axis=1)
     sigma = {"none": np.zeros(()), "one": np.array(0.02), "each": rng.uniform(0.01, 0.3, levels)}[kind]
     keys = rng.integers(0, 2**32, (COLUMNS // 2 + 2, 2), dtype=U)
-    built = Converters.build(t, sigma, rng.standard_normal(levels + 1), keys, np.float32)
+    with np.errstate(over="ignore"):
+        built = Converters.build(t, sigma, rng.standard_normal(levels + 1), keys, np.float32)
     return Converters(built.thresholds, built.sigma, built.values, built.keys)
 
 
