@@ -31,7 +31,7 @@ from .mac import MacModel
 SWING = {"macro": 0.6, "sky130": 0.4}
 """Largest output the integrator is fitted to, volts: beyond it the transistor-level op-amp slews."""
 VECTORS = {"macro": (24, 8, 40), "sky130": (10, 3, 4)}
-"""Input vectors of the MAC column's fit, of its held-out error, and of the wired tile: a conversion of 4 columns in transistors takes 10 s."""
+"""Input vectors of the MAC column's fit, of its held-out error, and of the wired tile; one takes 10 s in transistors."""
 
 
 def fit_blocks(

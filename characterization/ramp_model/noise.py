@@ -26,7 +26,7 @@ from netlists.technology import DeviceProfile
 
 from .file import Fitted
 
-LEADING = 0.95
+LEADING = 0.98
 """Share of the read noise's variance in the directions that measure it; numerical noise of two decks has its in the others."""
 
 
