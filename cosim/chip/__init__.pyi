@@ -58,7 +58,7 @@ from .pulses import (
     keep_rows as keep_rows,
     saturation as saturation,
 )
-from .tiled_path import (
+from .tiled import (
     TiledPath as TiledPath,
     in_tiles as in_tiles,
     run_tiled_network as run_tiled_network,

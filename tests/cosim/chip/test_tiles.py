@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model import RampDraw
-from cosim.chip import Hardware, PwmInputs, tiled_path, tiles
+from cosim.chip import Hardware, PwmInputs
 from cosim.chip.converters import Converters
 from cosim.chip.kernels import normals
+from cosim.chip.tiled import path as tiled_path, tiles
 from cosim.evaluation import evaluate, evaluator
 from cosim.network import Layer, LSTMNetwork, Network
 from cosim.network.cells import GRU, LSTM, SLSTM, Vanilla
@@ -166,7 +167,7 @@ def test_networks_have_the_same_answers_in_tiles(name, noise, monkeypatch):
 
 DIGEST = """
 import numpy as np
-from cosim.chip import tiles
+from cosim.chip.tiled import tiles
 from tests_of_tiles import answers
 print(tiles.has_permutes(), answers())
 """

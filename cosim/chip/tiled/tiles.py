@@ -20,7 +20,7 @@ from numba.core import cgutils, config
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic as numba_intrinsic
 
-from ..compiled import compiled
+from cosim.compiled import compiled
 
 intrinsic: Any = numba_intrinsic
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}

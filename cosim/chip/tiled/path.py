@@ -18,11 +18,11 @@ import numpy as np
 from cosim.network import LayerRun, exact_activation, pool
 from cosim.network.cells import LSTM, State
 
-from .converters import Converters
-from .draw import Chip, ChipCell, ChipMatrix
-from .hardware import Hardware
-from .pulses import PwmInputs
-from .units import ConvertedColumns, Exact
+from ..converters import Converters
+from ..draw import Chip, ChipCell, ChipMatrix
+from ..hardware import Hardware
+from ..pulses import PwmInputs
+from ..units import ConvertedColumns, Exact
 
 
 def tiled(chip: Chip, engine: str) -> bool:
@@ -101,7 +101,7 @@ def _steady(thresholds: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     Level k + 1 counts and level k does not only where ``g (s_k - s_(k+1))`` exceeds the gap between them, but for the rounding of
     three operations on numbers as large as the largest threshold and its noise.
     """
-    from .kernels import REACH  # numba is slow to load
+    from ..kernels import REACH  # numba is slow to load
 
     t, s, reach = thresholds.astype(float), sigma.astype(float), float(REACH)
     finite = np.isfinite(t)
@@ -154,7 +154,8 @@ class TiledPath:
     """As `cosim.network.cells.Datapath`. Results of a product are overwritten by the next product of the same matrix."""
 
     def __init__(self, chip: ChipCell, hardware: Hardware) -> None:
-        from . import kernels, tiles  # numba is slow to load
+        from .. import kernels  # numba is slow to load
+        from . import tiles
 
         self.cell = chip.cell
         self._kernels, self._tiles = kernels, tiles
