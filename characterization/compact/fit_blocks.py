@@ -18,6 +18,7 @@ from characterization.compact.benches import (
     held_out_mac,
     held_out_tile,
 )
+from netlists.checks import Seed, check
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -54,22 +55,24 @@ def fit_blocks(
         raise InputError(f"level={level!r}: block models are fitted at {', '.join(SWING)}")
     if level == "sky130" and blocks_folder is None:
         raise InputError("blocks_folder: level sky130 needs the offsets that `cosim blocks` measured; give results/blocks")
-    samples, check, deal = (np.random.default_rng(s) for s in part_sequences(seed, 3))
+    if blocks_folder is not None and not Path(blocks_folder, "summary.json").is_file():
+        raise InputError(f"blocks_folder={str(blocks_folder)!r}: has no summary.json; `cosim blocks` writes one")
+    samples, held, deal = (np.random.default_rng(s) for s in part_sequences(check(Seed, seed, "seed"), 3))
     comparator = ComparatorModel.fit(characterize_comparator(level, samples, blocks_folder=blocks_folder), deal)
-    comparator = comparator.validated(**held_out_comparator(comparator, level, check))
+    comparator = comparator.validated(**held_out_comparator(comparator, level, held))
     swing = characterize_integrator(level, samples, swing=SWING[level], blocks_folder=blocks_folder)
     integrator = IntegratorModel.fit(swing, deal)
-    integrator = integrator.validated(**held_out_integrator(integrator, level, check))
+    integrator = integrator.validated(**held_out_integrator(integrator, level, held))
     models: dict[str, CompactModel] = {"comparator": comparator, "integrator": integrator}
     if level == "macro":
         mac = MacModel.fit(characterize_mac(level, samples), deal)
-        mac = mac.validated(**held_out_mac(mac, level, check))
+        mac = mac.validated(**held_out_mac(mac, level, held))
         device = load_profile(profile)
         crossbar = CrossbarModel.fit(characterize_crossbar(device, samples), device)
-        crossbar = crossbar.validated(**held_out_crossbar(crossbar, check))
+        crossbar = crossbar.validated(**held_out_crossbar(crossbar, held))
         settling = integrator.tau.value
-        tile = held_out_tile(mac, comparator, check, settling=settling, vectors=40)
-        ramp = held_out_codes(comparator, check, settling=settling)
+        tile = held_out_tile(mac, comparator, held, settling=settling, vectors=40)
+        ramp = held_out_codes(comparator, held, settling=settling)
         mac = mac.validated(**{f"tile_{k}": v for k, v in tile.items()})
         models["comparator"] = comparator.validated(**{f"ramp_{k}": v for k, v in ramp.items()})
         models |= {"mac": mac, "crossbar": crossbar}

@@ -12,16 +12,18 @@ import typer
 
 from characterization.plan import DEFAULT_PROFILE
 from netlists.array import COMPENSATIONS, Pwm, chosen_columns
+from netlists.checks import Seed, check
 from netlists.converter import Tile, predict
 from netlists.converter.tile_deck import tile_deck
 from netlists.errors import InputError
+from netlists.machine import require_memory
 from netlists.ramp import compensate, program_ramp
 from netlists.technology import check_level, load_profile
 
 from .. import options as o
 from ..output import answer
 from ..ramp_options import Activation, Bits, circuit_from
-from .crossbar import Columns, RandomSeed, Wires
+from .crossbar import Columns, Wires
 
 _SPREAD = 3.6
 """Weights are uniform within this over the root of the inputs: then the pre-activations have a standard deviation of about 1.2."""
@@ -46,7 +48,7 @@ class TileOptions:
     ] = "mean"
     n_in: Annotated[int, typer.Option(help="Bits of an input, sign included.")] = 5
     t_unit: Annotated[float, typer.Option(help="Pulse length of one input code, s.")] = Pwm.t_unit
-    seed: RandomSeed = 0
+    seed: o.Seed = o.SEED
     set_: o.Set = None
 
     def write(
@@ -55,6 +57,9 @@ class TileOptions:
         """Writes the deck of a tile whose columns take the ``ramps`` of these activations, and says what it should print."""
         circuit, device, pwm = circuit_from(self.set_), load_profile(self.profile), Pwm(self.n_in, self.t_unit)
         check_level(self.level)
+        check(Seed, self.seed, "seed")
+        # Pairs of rows; a cell takes its cards and its place in the solver's matrix.
+        require_memory(2000.0 * inputs * columns, f"inputs={inputs}, columns={columns}")
         groups = []
         for activation, columns_of_it in ramps:
             program = program_ramp(activation, self.bits, device)
