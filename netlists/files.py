@@ -25,6 +25,19 @@ LARGEST_ARRAYS = 8 * 2**30
 READ_BYTES = 2**20
 
 
+CACHE = "NLADC_COSIM_CACHE"
+"""Environment variable that names the user's cache."""
+
+
+def cache_folder() -> Path:
+    """``$NLADC_COSIM_CACHE``, else ``$XDG_CACHE_HOME/nladc-cosim``, else ``~/.cache/nladc-cosim``."""
+    if own := os.environ.get(CACHE):
+        return Path(own).expanduser()
+    # The XDG specification has relative paths ignored.
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "nladc-cosim"
+
+
 def make_folder(path: Path) -> Path:
     """Creates a folder that results can be written to; `ToolkitError` names it if that is not possible."""
     try:

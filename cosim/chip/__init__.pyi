@@ -49,8 +49,13 @@ from .mapping import (
     with_weights as with_weights,
 )
 from .pulses import (
+    DeltaInputs as DeltaInputs,
+    PulseCount as PulseCount,
     PwmInputs as PwmInputs,
+    RowPulses as RowPulses,
+    RowsDriven as RowsDriven,
     Saturation as Saturation,
+    keep_rows as keep_rows,
     saturation as saturation,
 )
 from .units import (

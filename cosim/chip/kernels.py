@@ -123,6 +123,20 @@ _threefry = numba.njit(error_model="numpy")(threefry)
 _box_muller = numba.njit(error_model="numpy")(box_muller)
 
 
+@compiled(**_OPTIONS)
+def keep_rows(values, held, threshold, change):
+    """As `cosim.chip.pulses.keep_rows`, with the pulses' differences into ``change``; one type of float throughout."""
+    rows, n = values.shape
+    for i in range(rows):
+        for b in range(n):
+            d = values[i, b] - held[i, b]
+            if abs(d) > threshold:
+                held[i, b] = values[i, b]
+                change[i, b] = d
+            else:
+                change[i, b] = 0.0
+
+
 def add_noise(x: np.ndarray, variance: np.ndarray, keys: np.ndarray, counters: np.ndarray, step: int) -> None:
     """Add Gaussian noise of the given variances in place, both (columns, sequences)."""
     _add_noise(x, variance, keys, counters, np.uint32(step))

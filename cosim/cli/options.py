@@ -16,6 +16,8 @@ from .output import be_silent, note
 if TYPE_CHECKING:
     from cosim.report import RunOptions
 
+    from ..chip import DeltaInputs
+
 Profile = Annotated[str, typer.Option(help="Device profile: a built-in name or a .toml file.")]
 SEED = 1
 """Default of every command that draws."""
@@ -42,6 +44,13 @@ Data = Annotated[
 InputRange = Annotated[
     str,
     typer.Option(metavar="X|auto", help="Input that takes the longest pulse, with --pwm-bits; auto: the largest training input."),
+]
+DeltaThreshold = Annotated[
+    float | None,
+    typer.Option("--delta", metavar="X", help="Drive a row only when its input has changed by more than this. Default: always."),
+]
+DeltaStateThreshold = Annotated[
+    float | None, typer.Option("--delta-state", metavar="X", help="The same for states, with --delta. Default: as for inputs.")
 ]
 MaxLoss = Annotated[
     str, typer.Option(metavar="LOSS", help="Loss of accuracy against floating point that is allowed: 0.5% or 0.005.")
@@ -197,6 +206,17 @@ def input_range(text: str) -> float | None:
         return float(text)
     except ValueError:
         raise InputError(f"--input-range {text!r}: must be a number above 0, or auto") from None
+
+
+def delta_inputs(threshold: float | None, state: float | None) -> DeltaInputs | None:
+    """Delta inputs of two options; None without the first."""
+    from ..chip import DeltaInputs
+
+    if threshold is None:
+        if state is not None:
+            raise InputError(f"--delta-state {state:g}: is of delta inputs; give --delta as well")
+        return None
+    return DeltaInputs(threshold, state)
 
 
 def parse_loss(text: str) -> float:

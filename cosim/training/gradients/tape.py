@@ -1,18 +1,19 @@
 """What one matrix or one digital activation did at every step, and the gradients back through it.
 
-On a chip the forward pass takes what the chip computes: effective weights, rounded inputs, codes of its ramps. The backward
-pass goes straight through all roundings and takes the slope of the exact activation (Bengio et al., arXiv 1308.3432), which is 0
-where a ramp or a pulse width is at the end of its range.
+On a chip the forward pass takes what the chip computes: effective weights, rounded inputs, rows that are driven when they change,
+codes of its ramps. The backward pass goes straight through all roundings and takes the slope of the exact activation (Bengio et
+al., arXiv 1308.3432), which is 0 where a ramp or a pulse width is at the end of its range.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.chip import ChipCell, ChipMatrix, ConvertedColumns, Converters, PwmInputs, kernels
-from cosim.network.cells import Gate, Matrix
+from cosim.chip import ChipCell, ChipMatrix, ConvertedColumns, Converters, PwmInputs, keep_rows, kernels
+from cosim.network.cells import Gate, Matrix, State
 from netlists.function import get_activation
 
 from .workspace import Workspace
@@ -70,12 +71,18 @@ class MatrixTape:
         self.weights: np.ndarray = np.empty(0)
         self.columns: np.ndarray = np.empty(0)
         self.d_sums: np.ndarray = np.empty(0)
+        self.held: np.ndarray = np.empty(0)
+        self.kept_noise: np.ndarray = np.empty(0)
+        self.changes: np.ndarray = np.empty(0)
         self.disturbance = NONE
         self.chip: ChipMatrix | None = None
         self.converted: set[int] = set()
 
-    def begin(self, weights: np.ndarray, total: int, disturbance: Disturbance) -> None:
-        """Starts a forward pass over ``total`` rows with weights as `Matrix` has them."""
+    def begin(self, weights: np.ndarray, total: int, disturbance: Disturbance, state: State, sequences: int) -> None:
+        """Starts a forward pass over ``total`` rows with weights as `Matrix` has them.
+
+        With delta inputs ``state`` also has what the rows of each sequence stand for, and the noise in their sums.
+        """
         self.disturbance = disturbance
         self.chip = None if disturbance.chip is None else disturbance.chip.matrices[self.matrix.name]
         shape = self.matrix.shape
@@ -88,19 +95,30 @@ class MatrixTape:
         else:
             self.columns = self.chip.sums[0].weights
             self.weights = self.columns.T
+        if self.chip is not None and self.chip.thresholds is not None:
+            dtype = self.workspace.dtype
+            self.held = state.setdefault(f"{self.matrix.name} held", np.zeros((sequences, shape[0]), dtype))
+            self.kept_noise = state.setdefault(f"{self.matrix.name} noise", np.zeros((sequences, shape[1]), dtype))
+            self.changes = self._array("changes", total, shape[0])
         self.rows = self._array("rows", total, shape[0])
         self.gates = self._array("gates", total, shape[1])
         if self.matrix.bias:
             self.rows[:, -1] = 1.0
 
-    def drive_inputs(self, x: np.ndarray) -> None:
-        """The layer's inputs of all steps."""
-        self._drive(slice(0, len(x)), 0, x)
+    def drive_inputs(self, x: np.ndarray, steps: Iterable[tuple[int, slice, int]]) -> None:
+        """The layer's inputs of all steps, which come in this order."""
+        if self.chip is None or self.chip.thresholds is None:
+            self._drive(slice(0, len(x)), 0, x)
+            return
+        for _, now, _ in steps:
+            self._drive(now, 0, x[now])
 
     def sums(self, now: slice, *parts: np.ndarray) -> np.ndarray:
         """Pre-activations of a step, (sequences, columns), for the parts after the inputs."""
         for i, part in enumerate(parts, int(self.takes_inputs)):
             self._drive(now, i, part)
+        if self.matrix.bias and self.chip is not None and self.chip.thresholds is not None:
+            self.changes[now, -1] = keep_rows(self.rows[now, -1], self.held[: now.stop - now.start, -1], 0.0)
         z = self.gates[now]
         self.workspace.matmul(self.rows[now], self.columns.T, z)
         d = self.disturbance
@@ -171,15 +189,18 @@ class MatrixTape:
         name, _ = self.matrix.parts[part]
         columns = self.matrix.rows(name)
         inside = self._inside()
-        if inside is None:
-            self.rows[now, columns] = values
-            return
-        assert self.chip is not None
-        assert self.chip.ranges is not None
-        assert self.disturbance.pwm is not None
-        full_scale = self.chip.ranges[part]
-        inside[now, columns] = np.abs(values) <= full_scale
-        self.rows[now, columns] = self.disturbance.pwm.quantize(values, full_scale)
+        if inside is not None:
+            assert self.chip is not None
+            assert self.chip.ranges is not None
+            assert self.disturbance.pwm is not None
+            full_scale = self.chip.ranges[part]
+            inside[now, columns] = np.abs(values) <= full_scale
+            values = self.disturbance.pwm.quantize(values, full_scale)
+        if self.chip is not None and self.chip.thresholds is not None:
+            held = self.held[: now.stop - now.start, columns]
+            self.changes[now, columns] = keep_rows(values, held, self.chip.thresholds[part])
+            values = held
+        self.rows[now, columns] = values
 
     def _inside(self) -> np.ndarray | None:
         """Where an input or state was within the range of its pulse width; None without pulse widths."""
@@ -194,8 +215,17 @@ class MatrixTape:
         counters = np.arange(len(z), dtype=np.uint32)
         across = np.ascontiguousarray(z.T)
         if array.read_variance is not None and array.read_keys is not None:
-            driven = np.ascontiguousarray(self.rows[now].T)
-            kernels.add_noise(across, array.read_variance @ (driven * driven), array.read_keys, counters, step)
+            pulses = self.rows if self.chip.thresholds is None else self.changes
+            driven = np.ascontiguousarray(pulses[now].T)
+            variance = array.read_variance @ (driven * driven)
+            if self.chip.thresholds is None:
+                kernels.add_noise(across, variance, array.read_keys, counters, step)
+            else:
+                # The noise of earlier pulses stays in charge that is kept.
+                noise = np.ascontiguousarray(self.kept_noise[: len(z)].T)
+                kernels.add_noise(noise, variance, array.read_keys, counters, step)
+                self.kept_noise[: len(z)] = noise.T
+                across += noise
         for unit in self.chip.units:
             part = across[unit.columns]
             if isinstance(unit, ConvertedColumns):
