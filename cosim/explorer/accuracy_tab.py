@@ -23,7 +23,7 @@ draw(b, two, words_two, slider.value);
 def tab(tables: list[dict[str, Any]]) -> tuple[Any, list[Any]]:
     """One figure of two tables."""
     from bokeh.layouts import column, row
-    from bokeh.models import ColumnDataSource, CustomJS, Div, Slider, Whisker
+    from bokeh.models import ColumnDataSource, CustomJS, Div, SingleIntervalTicker, Slider
 
     first, other = select("table A", tables, "tableA"), select("table B", tables, "tableB", 1)
     slider = Slider(title="step of the second variable (noise, wires, ...)", start=0, end=1, value=0, step=1, name="noise")
@@ -39,8 +39,9 @@ def tab(tables: list[dict[str, Any]]) -> tuple[Any, list[Any]]:
         drawn.scatter("bits", "mean", source=source, color=color, size=7)
         drawn.line("bits", "float", source=source, color=color, line_dash="dashed", legend_label=f"{name}: float")
         drawn.line("bits", "ideal", source=source, color=color, line_dash="dotted", legend_label=f"{name}: ideal")
-        drawn.add_layout(Whisker(source=source, base="bits", lower="low", upper="high", line_color=color))
-    drawn.legend.click_policy = "hide"
+        drawn.segment("bits", "low", "bits", "high", source=source, color=color, line_width=1)
+    drawn.legend.update(click_policy="hide", location="bottom_right", background_fill_alpha=0.6)
+    drawn.xaxis.ticker = SingleIntervalTicker(interval=1)
     args = {"tables": tables, "first": first, "other": other, "slider": slider, "one": one, "two": two}
     draw = CustomJS(args=args | {"words_one": words[0], "words_two": words[1]}, code=CODE)
     for widget in (first, other, slider):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .page import figure, select
+from .page import beside, figure, select
 
 CODE = """
 const model = models[Number(pick.value)], s = model.states[when.active === 0 ? 'before' : 'after'];
@@ -17,10 +17,8 @@ sigma.data = {k: model.k, sigma: s.sigma};
 
 def tab(models: list[dict[str, Any]]) -> tuple[Any, list[Any]]:
     """Two panels beside each other."""
-    from bokeh.layouts import row
-
     panels = [_panel(models, side, start) for start, side in enumerate("AB")]
-    return row(*(panel for panel, _ in panels), sizing_mode="stretch_width"), [draw for _, draw in panels]
+    return beside([panel for panel, _ in panels]), [draw for _, draw in panels]
 
 
 def _panel(models: list[dict[str, Any]], side: str, start: int) -> tuple[Any, Any]:

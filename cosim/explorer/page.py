@@ -43,14 +43,16 @@ def page_text(found: Found) -> str:
         ("accuracy", accuracy_tab.tab, found.accuracies),
         ("models", model_tab.tab, found.models),
     )
-    document, panels = Document(title=f"cosim view {found.folder}"), []
+    document, panels = Document(title=f"cosim view {found.folder.resolve().name}"), []
     for title, make, items in makers:
         if items:
             child, draws = make(items)
             panels.append(TabPanel(title=f"{title} ({len(items)})", child=child))
             for draw in draws:
                 document.js_on_event("document_ready", draw)
-    head = f"<h2>{_escape(str(found.folder))}</h2>" + "".join(f"<p>left out: {_escape(line)}</p>" for line in found.left_out)
+    head = f"<h2>{_escape(str(found.folder.resolve()))}</h2>" + "".join(
+        f"<p>left out: {_escape(line)}</p>" for line in found.left_out
+    )
     document.add_root(
         column(Div(text=head, name="head"), Tabs(tabs=panels, sizing_mode="stretch_width"), sizing_mode="stretch_width")
     )
@@ -76,6 +78,15 @@ def figure(title: str, x: str, y: str, **more: Any) -> Any:
         sizing_mode="stretch_width",
         **more,
     )
+
+
+def beside(panels: list[Any]) -> Any:
+    """Panels beside each other, or one below the other where the window is narrow."""
+    from bokeh.layouts import row
+
+    for panel in panels:
+        panel.update(min_width=340, styles={"flex": "1 1 340px"})
+    return row(*panels, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
 
 
 def select(title: str, items: list[dict[str, Any]], name: str, start: int = 0) -> Any:

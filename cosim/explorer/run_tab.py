@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .page import figure, select
+from .page import beside, figure, select
 
 SCOPES = ("calibrating", "any", "all")
 CODE = """
@@ -37,10 +37,8 @@ if (names.length) chips.value = names.join(',');
 
 def tab(runs: list[dict[str, Any]]) -> tuple[Any, list[Any]]:
     """Two panels beside each other."""
-    from bokeh.layouts import row
-
     panels = [_panel(runs, side, start) for start, side in enumerate("AB")]
-    return row(*(panel for panel, _ in panels), sizing_mode="stretch_width"), [draw for _, draw in panels]
+    return beside([panel for panel, _ in panels]), [draw for _, draw in panels]
 
 
 def _panel(runs: list[dict[str, Any]], side: str, start: int) -> tuple[Any, Any]:

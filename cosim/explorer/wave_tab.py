@@ -40,12 +40,13 @@ def tab(waves: list[dict[str, Any]]) -> tuple[Any, list[Any]]:
 
     pick = select("waveforms", waves, "wave")
     vectors = MultiChoice(title="vectors", options=[], value=[], name="vectors")
-    cursors = RangeSlider(title="cursors", start=0, end=1, value=(0.25, 0.75), step=0.0001, format="0.0000e+0", name="cursors")
+    cursors = RangeSlider(title="cursors", start=0, end=1, value=(0.25, 0.75), step=0.0001, show_value=False, name="cursors")
     lines = ColumnDataSource({"x": [], "y": [], "name": [], "color": []}, name="waves")
     table = Div(text="", name="at")
     drawn = figure("waveforms: wheel or box to zoom", "time", "", tooltips=[("", "@name"), ("at", "$x"), ("value", "$y")])
     drawn.height = 480
     drawn.multi_line("x", "y", source=lines, color="color", legend_field="name", line_width=1.3)
+    drawn.legend.update(location="top_left", background_fill_alpha=0.6)
     first, second = Span(dimension="height", line_dash="dashed"), Span(dimension="height", line_dash="dashed")
     drawn.add_layout(first)
     drawn.add_layout(second)
