@@ -93,7 +93,7 @@ COMMANDS: dict[str, Entry] = {
         "Whole studies: simulate, fit, evaluate and write a report.", lambda: import_module("cosim.cli.studies").COMMANDS
     ),
     "report": "report:report",
-    "view": "view:view",
+    "view": "chips.view:view",
 }
 """All commands, in the order of the way from a netlist to an accuracy."""
 

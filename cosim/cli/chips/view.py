@@ -9,9 +9,9 @@ import typer
 
 from netlists.checks import Whole, check
 
-from . import options as o
-from .commands import kept
-from .output import answer, note
+from .. import options as o
+from ..commands import kept
+from ..output import answer, note
 
 Port = Annotated[int, Whole(0, 65535)]
 
@@ -35,7 +35,7 @@ def view(
 
     Example: cosim view results/demo --out demo.html
     """
-    from ..explorer import look_into, page_text, serve, write_page
+    from ...explorer import look_into, page_text, serve, write_page
 
     check(Port, port, "port")
     found = look_into(folder)
