@@ -298,15 +298,30 @@ def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[A
     order = "generator" if ordered else "generator_unordered"
     backend, _ = get_active_backend()
     # Also of a worker that was not given a call yet.
+    own: dict[str, Any] = {}
+    deaf: set[signal.Signals] = set()
     if isinstance(backend, LokyBackend) and jobs > 1:
         _start_tracker()
-    own = {"initializer": _watch, "initargs": (os.getpid(),)} if isinstance(backend, LokyBackend) and jobs > 1 else {}
+        # Also of a worker that was not given a call yet.
+        own = {"initializer": _watch, "initargs": (os.getpid(),)}
+        # Workers inherit what is blocked: this process hears Ctrl-C and ends them.
+        deaf = {signal.SIGINT}
     watched = (joblib.delayed(_watched)(os.getpid(), *call) for call in calls)
-    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1, **own)(watched)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, deaf)
+    try:
+        results = joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1, **own)(watched)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    yield from results
 
 
 def _start_tracker() -> None:
-    """Starts what cleans up after workers, if it does not run: deaf to the end of the terminal, which all processes hear of."""
+    """Starts what cleans up after workers, if it does not run: deaf to the end of the terminal, which all processes hear of.
+
+    Beforehand, as both unblock Ctrl-C in this process when they are started.
+    """
+    from multiprocessing.resource_tracker import ensure_running as ensure_other
+
     from joblib.externals.loky.backend.resource_tracker import ensure_running
 
     if not hasattr(signal, "SIGHUP"):
@@ -315,6 +330,7 @@ def _start_tracker() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         ensure_running()
+        ensure_other()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

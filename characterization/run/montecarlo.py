@@ -26,7 +26,7 @@ from netlists.machine import foretell, require_disk, require_memory
 from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
-from .chunks import ChunkStore, batch_samples
+from .chunks import ChunkStore, batch_samples, place
 from .folder import clear_leftovers, examined_plan, open_manifest, prepare, read_manifest
 from .progress import RunProgress
 from .rows import TABLES, long_tables
@@ -111,6 +111,11 @@ def characterize(
     _task(plan, samples, jobs, timeout, batch, runner)
     if line := _weighed(plan, samples, 0 if cluster else jobs, Path(out)):
         print(line, file=sys.stderr)
+    # Before the folder is made: what cannot be leaves nothing behind.
+    if cluster is not None:
+        dask_cluster.reach(cluster)
+    if chunks is not None:
+        place(chunks)
     folder = prepare(Path(out))
     with locked(folder):
         clear_leftovers(folder)

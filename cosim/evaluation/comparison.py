@@ -8,16 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import part_sequences
-from cosim.chip import CircuitRamp, Hardware, LinearAdc, Saturation, describe_wire_losses, saturation, wire_losses
+from cosim.chip import (
+    CircuitRamp,
+    Hardware,
+    LinearAdc,
+    PulseCount,
+    RowsDriven,
+    Saturation,
+    describe_wire_losses,
+    saturation,
+    wire_losses,
+)
 from cosim.network import Network
 from cosim.tasks import CharacterTask, SequenceSet, Task, load_data
-from netlists.checks import is_whole
+from netlists.checks import Seed, Whole, check, is_whole
 from netlists.errors import InputError
 
 from .classes import ClassFigures
@@ -114,6 +124,8 @@ class Comparison(Generic[Interval]):
         Digest of the task's data.
     saturation : Saturation or None
         Inputs beyond the range of the pulse widths; None without pulse widths.
+    delta : RowsDriven or None
+        Pulses with delta inputs and without, counted over the test set; None without delta inputs or pulse widths.
     figures : mapping of str to ClassFigures
         Balanced accuracy, F1 and confusion of "float", "ideal" and "chips"; empty for a text.
     warnings : tuple of str
@@ -140,6 +152,7 @@ class Comparison(Generic[Interval]):
     wires: tuple[dict[str, Any], ...] = ()
     data_sha256: str = ""
     saturation: Saturation | None = None
+    delta: RowsDriven | None = None
     figures: Mapping[str, ClassFigures] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -168,6 +181,7 @@ class Comparison(Generic[Interval]):
             "wires": list(self.wires),
             "data_sha256": self.data_sha256,
             "saturation": None if self.saturation is None else self.saturation.as_dict(),
+            "delta": None if self.delta is None else self.delta.after.beside(self.delta.before),
             "classes": {name: f.as_dict() for name, f in self.figures.items()},
         }
 
@@ -191,6 +205,8 @@ class Comparison(Generic[Interval]):
         if self.figures:
             for title, each in (("balanced accuracy", "balanced_accuracy"), ("macro F1", "macro_f1")):
                 lines.append(f"  {title:<22}" + ", ".join(f"{n} {getattr(f, each):.4f}" for n, f in self.figures.items()))
+        if self.delta is not None:
+            lines += [f"  {line}" for line in self.delta.report()]
         return "\n".join(lines + [f"  {line}" for line in describe_wire_losses(self.wires)])
 
     def _labels(self) -> tuple[str, str, str]:
@@ -254,8 +270,8 @@ def compare(
     >>> round(result.float_.value, 2), round(result.over_chips.mean, 2)
     (0.98, 0.97)
     """
-    _check_whole("chips", chips, 1)
-    _check_whole("seed", seed, 0)
+    check(Annotated[int, Whole(1, 10**6)], chips, "chips")
+    check(Seed, seed, "seed")
     data = load_data(network.task_name(task)) if task is None or isinstance(task, str) else task
     notes = network.check_data(data)
     check_ramps(network, hardware)
@@ -268,7 +284,13 @@ def compare(
     how: dict[str, Any] = {"engine": engine, "threads": threads}
     exact = on.judge(network, Hardware(), 1, None, **how)[0]
     ideal = on.judge(network, ideal_hardware(hardware), 1, None, **how)[0]
-    real = on.judge(network, hardware, chips if varied else 1, seed, **how)
+    driven = None if hardware.delta is None or hardware.pwm is None else RowsDriven(PulseCount(), PulseCount())
+    real = on.judge(network, hardware, chips if varied else 1, seed, **how, count=None if driven is None else driven.after)
+    uncounted: tuple[str, ...] = ()
+    if driven is not None:
+        on.judge(network, replace(hardware, delta=None), 1, seed, **how, count=driven.before, kept=False)
+    elif hardware.delta is not None:
+        uncounted = ("delta: the pulses that it saves are counted where there are pulse widths; give pwm",)
     each = real.mean(axis=1, dtype=np.float64).tolist()
     return Comparison(
         task=data.name,
@@ -285,10 +307,18 @@ def compare(
         chips_to_float=on.change(real, exact),
         chips_to_ideal=on.change(real, ideal),
         seed=seed,
-        warnings=(*notes, *network.warnings, *(clipped.warnings if clipped else ()), *on.warnings(), *hardware.warnings),
+        warnings=(
+            *notes,
+            *network.warnings,
+            *(clipped.warnings if clipped else ()),
+            *on.warnings(),
+            *hardware.warnings,
+            *uncounted,
+        ),
         wires=tuple(wire_losses(network, hardware)),
         data_sha256=data.sha256,
         saturation=clipped,
+        delta=driven,
         figures=on.figures(),
     )
 
@@ -324,11 +354,12 @@ class _Sequences:
     answers: list[np.ndarray] = field(default_factory=list)
     items = "sequences"
 
-    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, **how: Any) -> np.ndarray:
-        """Which answers are right, shape (chips, sequences)."""
+    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, *, kept: bool = True, **how: Any) -> np.ndarray:
+        """Which answers are right, shape (chips, sequences); ``kept`` for `figures`."""
         # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
         found = evaluate(network, self.test, on, chips, rng, dtype=np.float64, **how)
-        self.answers.append(found.predictions)
+        if kept:
+            self.answers.append(found.predictions)
         return found.correct
 
     def figures(self) -> dict[str, ClassFigures]:
@@ -357,7 +388,7 @@ class _Text:
     resampling: np.random.SeedSequence
     items = "characters"
 
-    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, **how: Any) -> np.ndarray:
+    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, *, kept: bool = True, **how: Any) -> np.ndarray:
         """Bits of surprise, shape (chips, characters)."""
         return evaluate_text(network, self.test, on, chips, rng, **how).bits
 
@@ -390,7 +421,7 @@ def ideal_hardware(hardware: Hardware) -> Hardware:
     if hardware.adc is not None:
         adc = LinearAdc(hardware.adc.bits, hardware.adc.x_max, table_bits=hardware.adc.table_bits)
     exact: dict[str, Any] = dict.fromkeys(
-        ("arrays", "integrators", "columns", "pwm", "drift_time", "v_read", "temperature", "supply")
+        ("arrays", "integrators", "columns", "pwm", "delta", "drift_time", "v_read", "temperature", "supply")
     )
     return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, **exact)
 
@@ -434,11 +465,6 @@ def accuracy_change(correct: np.ndarray, reference: np.ndarray) -> Change:
     p = tuple(paired_difference(a, b).p for a, b in zip(correct, other, strict=True))
     chips = chip_interval(correct.mean(axis=1) - other.mean(axis=1))
     return Change(float(d.mean()), float(centre - half), float(centre + half), chips, p)
-
-
-def _check_whole(name: str, value: int, low: int) -> None:
-    if not is_whole(value) or value < low:
-        raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")
 
 
 def _limits(o: ChipInterval) -> list[float] | None:

@@ -21,12 +21,14 @@ from typing import IO, Any
 import numpy as np
 
 from netlists.errors import SimulationError, ToolkitError
+from netlists.files import cache_folder
 from netlists.technology.libraries import readable_folders
 
 from .deck import Deck
 from .pyspice import INSTALL_HINT, environment, is_error
 from .raw_file import read_raw_plot
 from .sandbox import started
+from .settings import init_lines, split
 
 TIME_LIMIT = 7200.0
 """Seconds that a simulation may take unless told: more than any on a busy machine, less than a night with one that hangs."""
@@ -58,7 +60,7 @@ def transient_vectors(
     with tempfile.TemporaryDirectory(prefix="batch-") as folder:
         path = replace(deck, control="").write(Path(folder) / "deck.cir")
         # Written also when it is empty: ngspice would read the one in the user's home.
-        (path.parent / ".spiceinit").write_text("".join(f"set {setting}\n" for setting in deck.settings))
+        (path.parent / ".spiceinit").write_text(init_lines(split(deck.settings)[0]))
         printed = run_batch(path, options=("-r", "out.raw"), executable=executable, timeout=timeout, confined=True)
         plot = read_raw_plot(path.parent / "out.raw")
     if plot.name != "Transient Analysis":
@@ -135,7 +137,8 @@ def run_ngspice(
     # A thread of this process may not change itself between fork and exec, so that a program sets the life line.
     guard = shutil.which("setpriv") if sys.platform == "linux" else None
     line = [guard, "--pdeathsig", "KILL", program, *arguments] if guard else [program, *arguments]
-    readable = readable_folders() if confined else None
+    # Compiled models are kept in the user's cache.
+    readable = [*readable_folders(), cache_folder() / "osdi"] if confined else None
     streams: dict[str, Any] = {"env": environment(), "stdin": subprocess.DEVNULL}
     with (
         tempfile.TemporaryFile() as out,
