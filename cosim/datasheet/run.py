@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from characterization.chips import without_randomness
 from characterization.provenance import versions
 from characterization.transistors import (
     check_macro,
@@ -17,7 +18,6 @@ from characterization.transistors import (
     macro_of,
     measure_own_comparator,
     measure_own_opamp,
-    without_randomness,
 )
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import SimulationError
