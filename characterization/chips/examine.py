@@ -230,10 +230,17 @@ def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
         kicks, still = [_kicks(name, len(still))], _unequal(held, levels, shared=False)
     if still:
         where = f"level {still[0]} (and {len(still) - 1} others)"
+        longer = f"a longer clock period (t_settle={plan.circuit.t_settle:g} s)"
+        why, cure = "remembers earlier steps", f"take a faster comparator, or {longer}"
+        if plan.blocks.is_clocked:
+            why = "kicks the ramp at each decision, and the op-amp's output has not come back at the next"
+            cure = (
+                f"put a preamplifier or a buffer before its inputs, in a subcircuit around it, take {longer}, or its macro-model "
+            )
+            cure += "from `cosim comparator`"
         raise SimulationError(
-            f"comparator {name}: remembers earlier steps: beside {where} a conversion does not give the code of its side, so that "
-            "no level tells what it gives; take a faster comparator, or a longer clock period "
-            f"(t_settle={plan.circuit.t_settle:g} s); a clocked one may also kick the ramp, which the probes share: buffer it"
+            f"comparator {name}: {why}: beside {where} a conversion does not give the code of its side, so that no level tells what "
+            f"it gives; {cure}"
         )
     return held, [
         f"comparator {name}: remembers earlier steps: levels measured with a V_mac that follows the ramp are up to {moved:.3g} LSB "
