@@ -239,8 +239,8 @@ def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
             )
             cure += "from `cosim comparator`"
         raise SimulationError(
-            f"comparator {name}: {why}: beside {where} a conversion does not give the code of its side, so that no level tells what "
-            f"it gives; {cure}"
+            f"comparator {name}: {why}: beside {where} a conversion does not give the code of its side, so that no level tells "
+            f"what it gives; {cure}"
         )
     return held, [
         f"comparator {name}: remembers earlier steps: levels measured with a V_mac that follows the ramp are up to {moved:.3g} LSB "
