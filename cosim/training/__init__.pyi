@@ -1,3 +1,6 @@
+from .augmentation import (
+    Augmentation as Augmentation,
+)
 from .epochs import (
     Trained as Trained,
     run_epochs as run_epochs,

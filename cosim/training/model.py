@@ -40,7 +40,7 @@ class Model:
         Shape and weights to start from.
     dtype : float32 or float64
     hardware_aware : HardwareAware or None
-    preactivation_noise : float
+    preactivation_noise, dropout, label_smoothing : float
         See `TrainingSettings`.
     threads : int or None
         Of large matrix products. None: one for small networks, one for each core otherwise. The last bits of the gradients may
@@ -59,11 +59,14 @@ class Model:
         *,
         hardware_aware: HardwareAware | None = None,
         preactivation_noise: float = 0.0,
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
         threads: int | None = None,
     ) -> None:
         self.workspace = Workspace(dtype, threads or _threads(network))
         self.hardware_aware = hardware_aware
         self.preactivation_noise = preactivation_noise
+        self.dropout, self.label_smoothing = dropout, label_smoothing
         self.cells: tuple[Cell, ...] = tuple(layer.cell for layer in network.layers)
         self.directions = [DIRECTIONS[: len(layer.directions)] for layer in network.layers]
         self.parameters: Parameters = {}
@@ -75,6 +78,7 @@ class Model:
             self.parameters["embedding"] = network.embedding
         self.parameters = {name: np.array(p, dtype, order="C") for name, p in self.parameters.items()}
         self._read = np.empty(0, int)
+        self._kept: list[np.ndarray | None] = [None] * len(self.cells)
         # A chip needs the rows that drive it; in floating point a table may be less work.
         symbols = 0 if network.embedding is None or hardware_aware is not None else len(network.embedding)
         self.folded: list[FoldedEmbedding] = []
@@ -120,6 +124,8 @@ class Model:
         packing: Packing,
         rng: np.random.Generator | None = None,
         start: Sequence[Sequence[State]] | None = None,
+        *,
+        learning: bool = False,
     ) -> list[np.ndarray]:
         """Outputs of all steps of the top layer, (total, n_out) for each direction.
 
@@ -130,6 +136,8 @@ class Model:
         rng : Generator or None
             Draws chips and noise; None leaves both out.
         start : states of each layer and direction to go on from, as `states` gives them, or None
+        learning : bool
+            Whether a gradient step follows: layers below the top then drop outputs, as the settings say.
         """
         disturbances = self._disturbances(rng)
         if (embedding := self.parameters.get("embedding")) is not None:
@@ -148,7 +156,16 @@ class Model:
                 for d, one in enumerate(layer)
             ]
             x = out[0] if len(out) == 1 else np.concatenate(out, axis=1)
+            if i < len(self.passes) - 1:
+                x, self._kept[i] = self.dropped(x, rng if learning else None)
         return out
+
+    def dropped(self, outputs: np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Outputs with a share of them at 0 and the others scaled up, and the factors; as they are and None without dropout."""
+        if rng is None or not self.dropout:
+            return outputs, None
+        kept = (rng.random(outputs.shape, dtype=np.float32) >= self.dropout) * outputs.dtype.type(1 / (1 - self.dropout))
+        return outputs * kept, kept
 
     def states(self) -> list[list[State]]:
         """States of each layer and direction after the last forward pass."""
@@ -169,6 +186,8 @@ class Model:
                 out |= {f"layers.{i}.{self.directions[i][d]}.{name}": g for name, g in named.items()}
             if i:
                 d_x = sum(one.d_inputs() for one in layer)
+                if (kept := self._kept[i - 1]) is not None:
+                    d_x = d_x * kept
                 d_outputs = np.split(d_x, len(self.passes[i - 1]), axis=1)
         return out
 
@@ -212,17 +231,24 @@ class Model:
         return {m.name: self.parameters[f"{where}.{m.name}"] for m in self.cells[layer].matrices}
 
 
-def cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[TrainingLoss, np.ndarray]:
-    """Softmax cross entropy of scores (rows, classes), and the gradient of its mean in them."""
+def cross_entropy(scores: np.ndarray, labels: np.ndarray, smoothing: float = 0.0) -> tuple[TrainingLoss, np.ndarray]:
+    """Softmax cross entropy of scores (rows, classes), and the gradient of its mean in them.
+
+    With ``smoothing`` the wanted probability is that share of 1 over all classes alike and the rest on the label.
+    """
     from scipy.special import log_softmax
 
     log_p = log_softmax(scores, axis=1)
     pick = (np.arange(len(labels)), labels)
     d = np.exp(log_p)
-    d[pick] -= 1.0
+    total = -float(log_p[pick].sum(dtype=np.float64))
+    if smoothing:
+        total = (1 - smoothing) * total - smoothing * float(log_p.mean(axis=1).sum(dtype=np.float64))
+        d -= d.dtype.type(smoothing / scores.shape[1])
+    d[pick] -= 1.0 - smoothing
     d /= len(labels)
     correct = int(np.count_nonzero(scores.argmax(axis=1) == labels))
-    return TrainingLoss(-float(log_p[pick].sum(dtype=np.float64)), len(labels), correct), d
+    return TrainingLoss(total, len(labels), correct), d
 
 
 def _threads(network: Network) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -90,13 +92,13 @@ def evaluate(
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
     chips: Annotated[int, typer.Option(help="Chips to draw; one if nothing about the hardware is random.")] = 16,
-    seed: Annotated[int, typer.Option(help="Chip i depends on the seed and i alone.")] = 1,
+    seed: o.Seed = o.SEED,
     swept: Annotated[
         list[str] | None,
         typer.Option("--sweep", metavar="NAME=VALUES", help=f"Vary {', '.join(SWEPT)}: bits=3..8, or 0,0.5,1; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table and the pictures of --sweep.")] = None,
-    jobs: o.Threads = 0,
+    jobs: o.Jobs = 0,
     json: o.Json = False,
 ) -> None:
     """What hardware does to a network: float, ideal converters and drawn chips, compared on the same test items.
@@ -195,26 +197,15 @@ def evaluate(
     how: dict[str, Any] = {"chips": chips, "seed": seed, "characters": characters, "engine": engine}
     how |= {"threads": o.workers(jobs)}
     if out is not None:
-        from ...evaluation import sweep
-        from ...report import write_sweep
+        from ...report import RunOptions, read_table
+        from ...sweep import run_sweep
 
-        loaded = load_data(net.task_name(named))
-        table, warnings = sweep(net, loaded, hardware_of, variables, tell=note, **how)
-        about = {
-            "task": loaded.name,
-            "data_sha256": loaded.sha256,
-            "network_sha256": net.sha256,
-            "seed": seed,
-            "warnings": warnings,
-        }
-        files = write_sweep(out, table, list(variables), about)
+        loaded, options = load_data(net.task_name(named)), RunOptions(jobs=how.pop("threads"), say=note)
+        found = run_sweep(net, loaded, hardware_of, variables, out, options, command=shlex.join(["cosim", *sys.argv[1:]]), **how)
+        table = read_table(out, "sweep.csv")
         rows = table.astype(object).where(table.notna(), None).to_dict("records")
         shown = table[[*variables, "float", "ideal", "mean", "minus_float"]].to_string(index=False)
-        answer(
-            about | {"rows": rows, "files": [str(f) for f in files]},
-            "\n".join([shown, f"written: {', '.join(map(str, files))}"]),
-            json,
-        )
+        answer(found | {"out": str(out), "rows": rows}, f"{shown}\nwritten: {out}, with report.html", json)
         return
     on = hardware_of({})
     result = compare(net, named, on, **how)
