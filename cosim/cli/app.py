@@ -90,6 +90,7 @@ COMMANDS: dict[str, Entry] = {
     "study": group(
         "Whole studies: simulate, fit, evaluate and write a report.", lambda: import_module("cosim.cli.studies").COMMANDS
     ),
+    "compare": "chips.compare:compare",
     "report": "report:report",
 }
 """All commands, in the order of the way from a netlist to an accuracy."""
