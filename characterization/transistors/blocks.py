@@ -21,6 +21,7 @@ from netlists.files import write_atomic, write_json
 from netlists.technology import CORNERS, Conditions, pdk
 from netlists.testbench import COMPARATOR, OTA, access_deck, run_bench
 
+from .autozero import LEVELS, measure_autozero
 from .comparator import (
     COMMON_MODES,
     LATCH_OVERDRIVES,
@@ -38,6 +39,8 @@ from .stages import measure_stages
 WIDTHS = (0.42e-6, 0.5e-6, 1e-6, 2e-6, 4e-6, 8e-6)
 EXTREMES = ((-40.0, 1.62), (-40.0, 1.98), (27.0, 1.8), (125.0, 1.62), (125.0, 1.98))
 """Temperature (C) and supply (V) of the corner runs."""
+AUTOZEROED = 16
+"""Auto-zeroed integrators at each level."""
 CORNER_OVERDRIVES = (1e-3, 10e-3, 100e-3)
 """Of the delays at each corner, volts."""
 
@@ -135,7 +138,8 @@ def measure_blocks(
     -------
     dict
         What ``summary.json`` holds. Tables: ``ota``, ``stages``, ``integrator``, ``comparator``, ``delay``, ``kickback`` (over
-        corners), ``offset_samples``, ``offsets``, ``access``.
+        corners), ``offset_samples``, ``offsets``, ``access``, ``autozero_samples``, ``autozero`` (what auto-zeroed integrators
+        leave of their offsets, by level).
 
     Raises
     ------
@@ -166,6 +170,13 @@ def measure_blocks(
         offsets.append(asdict(statistics))
         drawn += [{"block": block.name, "common_mode": v, "sample": i, "offset": float(x)} for i, x in enumerate(values)]
 
+    progress(f"{AUTOZEROED} auto-zeroed integrators at levels {' and '.join(LEVELS)}")
+    autozero, stored = [], []
+    for level in LEVELS:
+        left, rows = measure_autozero(n=AUTOZEROED, rng=rng, conditions=nominal, level=level)
+        autozero.append(asdict(left))
+        stored += [{"level": level, "sample": i, **row} for i, row in enumerate(rows)]
+
     summary = {
         "conditions": asdict(nominal),
         "ota": figures["ota"][0],
@@ -177,6 +188,7 @@ def measure_blocks(
         "strongarm_delay": _of_block(figures["delay"], "strongarm_sky130"),
         "strongarm_kickback": _of_block(figures["kickback"], "strongarm_sky130")[0],
         "offsets": offsets,
+        "autozero": autozero,
         "access": [r for r in access if r["corner"] == nominal.corner],
         "corners": _extremes(corner_tables),
         "settings": {"samples": samples, "seed": seed, "corners": list(corners), "extremes": [list(e) for e in extremes]},
@@ -185,6 +197,7 @@ def measure_blocks(
     }
     folder = Path(out)
     tables = {**corner_tables, "offset_samples": drawn, "offsets": offsets, "access": access}
+    tables |= {"autozero": autozero, "autozero_samples": stored}
     for name, rows in tables.items():
         text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
         write_atomic(folder / f"{name}.csv", partial(Path.write_text, data=text))

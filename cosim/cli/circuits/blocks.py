@@ -41,6 +41,12 @@ def blocks(
     lines = [f"{out}: op-amp {summary['ota']['gain_db']:.1f} dB, GBW {summary['ota']['gbw'] / 1e6:.0f} MHz"]
     for row in summary["offsets"]:
         lines.append(f"{row['block']} at {row['common_mode']:g} V: offset sigma {1e3 * row['sigma']:.2f} mV, n = {row['n']}")
+    for row in summary["autozero"]:
+        lines.append(
+            f"auto-zero, level {row['level']}: offsets of {1e3 * row['offset_rms']:.2f} mV rms leave {1e3 * row['residue']:.4f} +-"
+            f" {1e3 * row['residue_sigma']:.4f} mV (charge of the switch) and {1e3 * row['noise']:.3f} mV of noise:"
+            f" {1e3 * row['left_rms']:.3f} mV rms, at most {1e3 * row['required']:.2f} mV may be left"
+        )
     if not nominal_only:
         path = macro_file or MACRO_FILE
         write_macro_parameters(summary, path, tables=out)
