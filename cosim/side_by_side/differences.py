@@ -12,7 +12,7 @@ from cosim.evaluation.statistics import NORMAL_95, accuracy_interval, chip_inter
 
 
 @dataclass(frozen=True)
-class Figure:
+class KnownFigure:
     """One figure of a result.
 
     Attributes
@@ -67,7 +67,7 @@ class Difference:
         return out | {"clear": self.clear}
 
 
-def difference(name: str, a: Figure, b: Figure, same_items: bool) -> Difference:
+def difference(name: str, a: KnownFigure, b: KnownFigure, same_items: bool) -> Difference:
     """Second minus first, paired where both are means over the same items."""
     found: tuple[float, float] | None = None
     how = ""
@@ -100,7 +100,7 @@ def paired(first: np.ndarray, second: np.ndarray) -> tuple[float, float] | None:
     return interval.low, interval.high
 
 
-def independent(a: Figure, b: Figure) -> tuple[float, float] | None:
+def independent(a: KnownFigure, b: KnownFigure) -> tuple[float, float] | None:
     """95 % interval of second minus first of two results without common items; None if one has no interval of its own.
 
     Means of numbers have Welch's interval; everything else the square-and-add interval of the two (R. G. Newcombe, Stat. Med. 17,
@@ -118,7 +118,7 @@ def independent(a: Figure, b: Figure) -> tuple[float, float] | None:
     return d - math.hypot(b.value - b_low, a_high - a.value), d + math.hypot(b_high - b.value, a.value - a_low)
 
 
-def _ends(f: Figure) -> tuple[float | None, float | None]:
+def _ends(f: KnownFigure) -> tuple[float | None, float | None]:
     if f.each is not None and f.each.dtype == bool and len(f.each):
         interval = accuracy_interval(int(f.each.sum()), len(f.each))
         return interval.low, interval.high
@@ -138,6 +138,6 @@ def _welch(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return d - half, d + half
 
 
-def normal_figure(value: float, stderr: float) -> Figure:
+def normal_figure(value: float, stderr: float) -> KnownFigure:
     """A fitted figure with its standard error."""
-    return Figure(float(value), float(value - NORMAL_95 * stderr), float(value + NORMAL_95 * stderr))
+    return KnownFigure(float(value), float(value - NORMAL_95 * stderr), float(value + NORMAL_95 * stderr))

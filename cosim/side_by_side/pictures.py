@@ -13,7 +13,7 @@ from characterization.run import Run
 from cosim.report import IDEAL, MEASURED, draw_inl_bands, new_figure
 
 from .differences import Difference
-from .result import Result
+from .result import StoredResult
 
 SHOWN = 30
 """Differences in a picture."""
@@ -53,7 +53,9 @@ def draw_models(a: RampModel, b: RampModel, labels: tuple[str, str]) -> Drawing:
     return figure
 
 
-def pictures_of(a: Result, b: Result, ranked: Sequence[Difference], labels: tuple[str, str]) -> dict[str, Callable[[], Drawing]]:
+def pictures_of(
+    a: StoredResult, b: StoredResult, ranked: Sequence[Difference], labels: tuple[str, str]
+) -> dict[str, Callable[[], Drawing]]:
     """Names what can be drawn of two results."""
     out: dict[str, Callable[[], Drawing]] = {}
     if isinstance(a.content, Run) and isinstance(b.content, Run):

@@ -17,7 +17,7 @@ from characterization.run import FIGURES, Run, load_run
 from netlists.errors import InputError
 from netlists.files import read_json
 
-from .differences import Figure, normal_figure
+from .differences import KnownFigure, normal_figure
 from .tables import table_figures
 
 NOT_FIGURES = ("settings", "versions", "command", "wall_seconds", "study", "tasks", "warnings", "created", "seed")
@@ -25,7 +25,7 @@ NOT_FIGURES = ("settings", "versions", "command", "wall_seconds", "study", "task
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class StoredResult:
     """What is set beside another of its kind.
 
     Attributes
@@ -36,7 +36,7 @@ class Result:
     title : str
     settings : mapping
         What it was made with, value by name; parts of a setting as ``name.part``.
-    figures : mapping of str to Figure
+    figures : mapping of str to KnownFigure
     seed : int or None
         Items of results with the same seed are the same.
     content : Run, RampModel or None
@@ -49,13 +49,13 @@ class Result:
     kind: str
     title: str
     settings: Mapping[str, Any]
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, KnownFigure]
     seed: int | None = None
     content: Run | RampModel | None = None
     notes: tuple[str, ...] = field(default=())
 
 
-def load_result(path: str | Path, limits: Limits | None = None) -> Result:
+def load_result(path: str | Path, limits: Limits | None = None) -> StoredResult:
     """Reads a result.
 
     Parameters
@@ -95,9 +95,9 @@ def flat(values: Any, name: str = "") -> dict[str, Any]:
     return out
 
 
-def _run(path: Path, limits: Limits) -> Result:
+def _run(path: Path, limits: Limits) -> StoredResult:
     run = load_run(path)
-    figures: dict[str, Figure] = {}
+    figures: dict[str, KnownFigure] = {}
     for scope in COLUMN_SCOPES:
         table = run.figures(scope).sort_values("sample")
         for state, calibrated in (("before", False), ("after", True)):
@@ -105,22 +105,22 @@ def _run(path: Path, limits: Limits) -> Result:
             for name in FIGURES:
                 values = rows[name].to_numpy(float)
                 if np.isfinite(values).any():
-                    figures[f"{name}, {scope}, {state}"] = Figure(float(np.nanmean(values)), each=values)
+                    figures[f"{name}, {scope}, {state}"] = KnownFigure(float(np.nanmean(values)), each=values)
             good = (rows["max_inl_in"] <= limits.max_inl) & (rows["max_dnl"] <= limits.max_dnl)
             good &= rows["monotonic"] | (not limits.monotonic)
             tested = (rows["status"] == "ok").to_numpy()
             if tested.any():
                 # A chip that failed is neither good nor bad: items are the same again only where none did.
                 each = good.to_numpy(bool)[tested]
-                figures[f"yield, {scope}, {state}"] = Figure(float(each.mean()), each=each)
+                figures[f"yield, {scope}, {state}"] = KnownFigure(float(each.mean()), each=each)
     settings = flat(json.loads(json.dumps(run.plan.as_dict(), default=str))) | {"samples": len(run.samples)}
     seed = None if run.failed else run.plan.seed
-    return Result(path, "run", run.title, settings, figures, seed, run)
+    return StoredResult(path, "run", run.title, settings, figures, seed, run)
 
 
-def _model(path: Path) -> Result:
+def _model(path: Path) -> StoredResult:
     model = RampModel.load(path)
-    figures: dict[str, Figure] = {}
+    figures: dict[str, KnownFigure] = {}
     shift, sigma = (model.mean - model.x_ideal) / model.lsb, np.sqrt(np.diag(model.covariance)) / model.lsb
     for k, lsb in enumerate(model.lsb):
         figures[f"mean - ideal (LSB), level {k + 1}"] = normal_figure(shift[k], model.mean_stderr[k] / lsb)
@@ -130,12 +130,12 @@ def _model(path: Path) -> Result:
         figures[name] = normal_figure(estimate.value, estimate.stderr)
     for name, value in flat(model.validation or {}).items():
         if _is_number(value) and "seed" not in name:
-            figures[f"held out, {name}"] = Figure(float(value))
+            figures[f"held out, {name}"] = KnownFigure(float(value))
     settings = flat(json.loads(json.dumps(model.plan, default=str))) | {"samples": model.samples}
-    return Result(path, "model", model.title, settings, figures, None, model)
+    return StoredResult(path, "model", model.title, settings, figures, None, model)
 
 
-def _folder(path: Path) -> Result:
+def _folder(path: Path) -> StoredResult:
     summary = read_json(path / "summary.json", "study summary")
     name = summary.get("study") if isinstance(summary, dict) else None
     if not isinstance(name, str):
@@ -144,27 +144,27 @@ def _folder(path: Path) -> Result:
     found, notes = table_figures(path)
     versions = {f"version of {n}": v for n, v in flat(summary.get("versions", {})).items()}
     settings = flat(summary.get("settings", {})) | versions
-    return Result(path, f"study {name}", f"{name}, {path.name}", settings, figures | found, None, None, tuple(notes))
+    return StoredResult(path, f"study {name}", f"{name}, {path.name}", settings, figures | found, None, None, tuple(notes))
 
 
-def _answer(path: Path, data: dict[str, Any]) -> Result:
-    figures: dict[str, Figure] = {}
+def _answer(path: Path, data: dict[str, Any]) -> StoredResult:
+    figures: dict[str, KnownFigure] = {}
     for name in ("float", "ideal", "mean"):
         low, high = data["test_set_ci95"][name]
-        figures[f"{data['metric']}, {name}"] = Figure(float(data[name]), low, high)
+        figures[f"{data['metric']}, {name}"] = KnownFigure(float(data[name]), low, high)
     # Chips of one seed are the same ones only on the same hardware: which chip got what is not compared item by item.
-    figures["chip to chip deviation"] = Figure(float(data["chip_deviation"] or 0.0))
+    figures["chip to chip deviation"] = KnownFigure(float(data["chip_deviation"] or 0.0))
     for name, one in data.get("classes", {}).items():
         for figure in ("balanced_accuracy", "macro_f1"):
-            figures[f"{figure}, {name}"] = Figure(float(one[figure]))
+            figures[f"{figure}, {name}"] = KnownFigure(float(one[figure]))
     if data.get("saturation"):
-        figures["share of inputs clipped"] = Figure(float(data["saturation"]["share"]))
+        figures["share of inputs clipped"] = KnownFigure(float(data["saturation"]["share"]))
     taken = ("task", "metric", "bits", "seed", "data_sha256")
     settings = {n: data[n] for n in taken if n in data} | {"chips": len(data["chips"])}
-    return Result(path, "evaluation", f"{data['task']}, {path.name}", settings, figures)
+    return StoredResult(path, "evaluation", f"{data['task']}, {path.name}", settings, figures)
 
 
-def _summary_figures(summary: Mapping[str, Any]) -> dict[str, Figure]:
+def _summary_figures(summary: Mapping[str, Any]) -> dict[str, KnownFigure]:
     """Numbers of a summary; ``x.low`` and ``x.high`` are the interval of ``x.value``; what a clock says is none of them."""
     numbers = {n: float(v) for n, v in flat(summary).items() if _is_number(v) and "second" not in n}
     out = {}
@@ -173,7 +173,7 @@ def _summary_figures(summary: Mapping[str, Any]) -> dict[str, Figure]:
         if last in ("low", "high") or last.endswith(("_low", "_high")):
             continue
         low, high = (numbers.get(f"{place}.{end}") if last == "value" else None for end in ("low", "high"))
-        out[name] = Figure(value, low, high)
+        out[name] = KnownFigure(value, low, high)
     return out
 
 

@@ -15,7 +15,7 @@ from netlists.errors import InputError
 
 from .differences import Difference, difference
 from .pictures import pictures_of
-from .result import Result, load_result
+from .result import StoredResult, load_result
 
 SHOWN = 40
 """Lines of figures on the terminal."""
@@ -27,7 +27,7 @@ class SideBySide:
 
     Attributes
     ----------
-    first, second : Result
+    first, second : StoredResult
     settings : mapping
         Value in the first and in the second of each setting that differs; None where one does not have it.
     differences : sequence of Difference
@@ -36,8 +36,8 @@ class SideBySide:
         Figures that one alone has.
     """
 
-    first: Result
-    second: Result
+    first: StoredResult
+    second: StoredResult
     settings: dict[str, tuple[Any, Any]]
     differences: Sequence[Difference]
     only_first: tuple[str, ...]

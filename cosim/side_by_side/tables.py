@@ -9,15 +9,15 @@ import pandas as pd
 
 from netlists.errors import InputError
 
-from .differences import Figure
+from .differences import KnownFigure
 
 ROWS = 5000
 """Rows of the longest table that is still taken for one of figures; longer ones are samples."""
 
 
-def table_figures(folder: Path) -> tuple[dict[str, Figure], list[str]]:
+def table_figures(folder: Path) -> tuple[dict[str, KnownFigure], list[str]]:
     """Reads the CSV tables of a folder as figures with their intervals; and notes of what was left out."""
-    out: dict[str, Figure] = {}
+    out: dict[str, KnownFigure] = {}
     notes: list[str] = []
     for path in sorted([*folder.glob("*.csv"), *folder.glob("tables/*.csv")]):
         try:
@@ -55,7 +55,7 @@ def interval_columns(name: str, columns: list[str]) -> tuple[str, str] | None:
     return next((pair for pair in found if set(pair) <= set(columns)), None)
 
 
-def _figures(file: str, table: pd.DataFrame, keys: list[str]) -> dict[str, Figure]:
+def _figures(file: str, table: pd.DataFrame, keys: list[str]) -> dict[str, KnownFigure]:
     columns = list(table.columns)
     numbers = [c for c in columns if c not in keys and pd.api.types.is_numeric_dtype(table[c]) and table[c].dtype != bool]
     ends = {c: interval_columns(c, columns) for c in numbers}
@@ -68,7 +68,7 @@ def _figures(file: str, table: pd.DataFrame, keys: list[str]) -> dict[str, Figur
                 continue
             low, high = (row[e] for e in ends[c] or (c, c))
             sure = ends[c] is not None and np.isfinite(low) and np.isfinite(high)
-            figure = Figure(float(row[c]), float(low), float(high)) if sure else Figure(float(row[c]))
+            figure = KnownFigure(float(row[c]), float(low), float(high)) if sure else KnownFigure(float(row[c]))
             out[f"{file}: {named}: {c}"] = figure
     return out
 

@@ -15,7 +15,7 @@ from cosim import Hardware, Task, compare
 from cosim.cli.app import run
 from cosim.network import LSTMNetwork
 from cosim.side_by_side import compare_results, independent, load_result, paired
-from cosim.side_by_side.differences import Difference, Figure
+from cosim.side_by_side.differences import Difference, KnownFigure
 from cosim.side_by_side.tables import interval_columns, key_columns
 from netlists.errors import InputError
 
@@ -24,7 +24,7 @@ MODELS = RESULTS / "demo" / "models"
 
 
 def shares(good, of):
-    return Figure(good / of, each=np.arange(of) < good)
+    return KnownFigure(good / of, each=np.arange(of) < good)
 
 
 def test_shares_have_newcombes_published_interval():
@@ -38,7 +38,7 @@ def test_means_have_welchs_and_students_interval():
     a, b = rng.normal(0, 1, 12), rng.normal(0.5, 3, 20)
     wanted = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
     holed = np.append(a, np.nan)
-    np.testing.assert_allclose(independent(Figure(0, each=holed), Figure(0, each=b)), (wanted.low, wanted.high))
+    np.testing.assert_allclose(independent(KnownFigure(0, each=holed), KnownFigure(0, each=b)), (wanted.low, wanted.high))
     c = a + rng.normal(0.1, 0.1, 12)
     wanted = stats.ttest_rel(c, a).confidence_interval(0.95)
     np.testing.assert_allclose(paired(a, c), (wanted.low, wanted.high))
