@@ -82,6 +82,10 @@ STUDIES = {
         "cosim.studies.lm_bits",
         "Bits per character of a language model against bits, with and without weight noise and fitted chips.",
     ),
+    "lorenz": Entry(
+        "cosim.studies.lorenz",
+        "An almost-linear RNN reconstructs the Lorenz attractor: its invariants, in float and on ramps of few bits.",
+    ),
     "cost": Entry(
         "cosim.studies.cost",
         "Energy, latency and area beside the published table; sweeps, and accuracy against energy.",
