@@ -10,10 +10,12 @@ Rooms, top floor first; each imports only those below:
 ===============  ==============================================================================================
 `cli`            the command ``cosim``
 `studies`        whole questions, from settings to a page; a folder each
+`side_by_side`   two results: settings that differ, figures with intervals of the difference, pictures
 `optimize`       design search
 `budget`         what limits accuracy: each error source alone, all but it, its share
 `loop`           ngspice in the loop of a network
 `datasheet`      a designer's own block: figures, limits, block file
+`explorer`       a page in the browser over the runs, waveforms, models and accuracies of a folder
 `sweep`          a network at every point of a grid: table, curves, heatmap, page
 `cost`           energy, time, area
 `report`         the frame of a result folder: settings, tables, pictures, page

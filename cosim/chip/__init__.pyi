@@ -58,6 +58,12 @@ from .pulses import (
     keep_rows as keep_rows,
     saturation as saturation,
 )
+from .tiled import (
+    TiledPath as TiledPath,
+    in_tiles as in_tiles,
+    run_tiled_network as run_tiled_network,
+    tiled as tiled,
+)
 from .units import (
     ConvertedColumns as ConvertedColumns,
     Exact as Exact,

@@ -15,7 +15,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, draw_chip
+from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, TiledPath, draw_chip, in_tiles, run_tiled_network, tiled
 from cosim.network import LANES, Network, padded, run_layer, run_network
 from cosim.tasks import SequenceSet
 from netlists.checks import Seed, check
@@ -136,6 +136,8 @@ def evaluate(
     with threadpool_limits(limits=1, user_api="blas"):
         for group in groups:
             scores = np.empty((len(group), len(data), network.n_classes))
+            # Pulses are counted where they are laid side by side.
+            fast = [count is None and tiled(chip, engine) for chip in group]
             lanes = _lanes(network, len(data), max(-(-workers // len(group)), 1))
             for start in range(0, len(data), lanes):
                 some = order[start : start + lanes]
@@ -144,13 +146,23 @@ def evaluate(
                 x: np.ndarray = np.zeros((len(running), network.n_in, padded(len(some))), dtype)
                 x[:, :, : len(some)] = network.rows(data.inputs[some, : len(running)]).transpose(1, 2, 0)
                 if hardware.pwm is not None:
-                    x = hardware.pwm.quantize(x, hardware.pwm.full_input)
+                    x = hardware.pwm.first(network, x)
                 numbers = np.zeros(x.shape[2], np.uint32)
                 numbers[: len(some)] = counters[some]
+                whole = in_tiles(x) if any(fast) else x
 
-                def run(row: int, x: np.ndarray = x, running: np.ndarray = running, numbers: np.ndarray = numbers) -> np.ndarray:
-                    paths = _paths(group[row], engine, count)  # noqa: B023 - used within this turn
-                    return run_network(paths, x, running, numbers, network.pooling)
+                def run(
+                    row: int,
+                    x: np.ndarray = x,
+                    whole: np.ndarray = whole,
+                    running: np.ndarray = running,
+                    numbers: np.ndarray = numbers,
+                ) -> np.ndarray:
+                    chip = group[row]  # noqa: B023 - used within this turn
+                    if fast[row]:  # noqa: B023
+                        own = [[TiledPath(cell, chip.hardware) for cell in layer] for layer in chip.layers]
+                        return run_tiled_network(own, whole, running, numbers, network.pooling)
+                    return run_network(_paths(chip, engine, count), x, running, numbers, network.pooling)
 
                 for row, last in enumerate(_in_threads(run, range(len(group)), workers)):
                     scores[row, some] = network.read(last[:, : len(some)].astype(np.float64))
@@ -231,7 +243,7 @@ def _read_text(
     assert network.embedding is not None
     embedding: np.ndarray = network.embedding.T.astype(dtype)
     if chip.hardware.pwm is not None:
-        embedding = chip.hardware.pwm.quantize(embedding, chip.hardware.pwm.full_input)
+        embedding = chip.hardware.pwm.first(network, embedding)
     readout: np.ndarray = network.readout.T.astype(dtype)
     targets = len(symbols) - 1
     n = len(begins)

@@ -64,9 +64,15 @@ class ExactPath:
         return exact_activation(activation, values)
 
 
-def exact_activation(activation: str, values: np.ndarray) -> np.ndarray:
-    """An activation in floating point, as a new array."""
-    return np.array(get_activation(activation).value(values), dtype=values.dtype)
+def exact_activation(activation: str, values: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """An activation in floating point, in ``out`` or as a new array."""
+    if activation == "tanh":
+        return np.tanh(values, out=out)
+    result = np.asarray(get_activation(activation).value(values), dtype=values.dtype)
+    if out is not None:
+        out[...] = result
+        return out
+    return np.array(result) if np.may_share_memory(result, values) else result
 
 
 class LayerRun(NamedTuple):
