@@ -93,6 +93,7 @@ COMMANDS: dict[str, Entry] = {
     "study": group(
         "Whole studies: simulate, fit, evaluate and write a report.", lambda: import_module("cosim.cli.studies").COMMANDS
     ),
+    "compare": "chips.compare:compare",
     "report": "report:report",
     "view": "chips.view:view",
 }
