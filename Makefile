@@ -73,7 +73,7 @@ dist:
 	sh scripts/dist.sh "$(PYTHON)" "$$(mktemp -d)/dist"
 
 bench: setup $(PDK) $(CHECKERS)
-	@for name in mc crossbar rnn models validation estimators scale startup; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in mc crossbar rnn models validation estimators scale startup peers; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 faults: setup $(PDK)
 	$(BIN)/python -m scripts.faults
