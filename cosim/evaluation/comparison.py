@@ -14,7 +14,17 @@ import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import part_sequences
-from cosim.chip import CircuitRamp, Hardware, LinearAdc, Saturation, describe_wire_losses, saturation, wire_losses
+from cosim.chip import (
+    CircuitRamp,
+    Hardware,
+    LinearAdc,
+    Saturation,
+    describe_split_biases,
+    describe_wire_losses,
+    saturation,
+    split_biases,
+    wire_losses,
+)
 from cosim.network import Network
 from cosim.tasks import CharacterTask, SequenceSet, Task, load_data
 from netlists.checks import is_whole
@@ -120,6 +130,8 @@ class Comparison(Generic[Interval]):
         What of the conditions of use lies outside those that the ramps were fitted at.
     wires : tuple of dict
         What the wires leave of each matrix (`cosim.chip.wire_losses`).
+    bias_rows : mapping of str to int
+        Rows of each bias that has several (`cosim.chip.split_biases`).
     """
 
     task: str
@@ -138,6 +150,7 @@ class Comparison(Generic[Interval]):
     seed: int
     warnings: tuple[str, ...] = ()
     wires: tuple[dict[str, Any], ...] = ()
+    bias_rows: Mapping[str, int] = field(default_factory=dict)
     data_sha256: str = ""
     saturation: Saturation | None = None
     figures: Mapping[str, ClassFigures] = field(default_factory=dict)
@@ -166,6 +179,7 @@ class Comparison(Generic[Interval]):
             "seed": self.seed,
             "warnings": list(self.warnings),
             "wires": list(self.wires),
+            "bias_rows": dict(self.bias_rows),
             "data_sha256": self.data_sha256,
             "saturation": None if self.saturation is None else self.saturation.as_dict(),
             "classes": {name: f.as_dict() for name, f in self.figures.items()},
@@ -191,7 +205,8 @@ class Comparison(Generic[Interval]):
         if self.figures:
             for title, each in (("balanced accuracy", "balanced_accuracy"), ("macro F1", "macro_f1")):
                 lines.append(f"  {title:<22}" + ", ".join(f"{n} {getattr(f, each):.4f}" for n, f in self.figures.items()))
-        return "\n".join(lines + [f"  {line}" for line in describe_wire_losses(self.wires)])
+        about = (*describe_split_biases(self.bias_rows), *describe_wire_losses(self.wires))
+        return "\n".join(lines + [f"  {line}" for line in about])
 
     def _labels(self) -> tuple[str, str, str]:
         """What is compared: floating point, converters as designed, drawn chips."""
@@ -287,6 +302,7 @@ def compare(
         seed=seed,
         warnings=(*notes, *network.warnings, *(clipped.warnings if clipped else ()), *on.warnings(), *hardware.warnings),
         wires=tuple(wire_losses(network, hardware)),
+        bias_rows=split_biases(network, hardware),
         data_sha256=data.sha256,
         saturation=clipped,
         figures=on.figures(),

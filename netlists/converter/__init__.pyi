@@ -23,6 +23,9 @@ from .conversion import (
 from .converter import (
     Converter as Converter,
 )
+from .release import (
+    released as released,
+)
 from .replay import (
     ColumnCharge as ColumnCharge,
     Replay as Replay,
@@ -39,6 +42,8 @@ from .tile_deck import (
     convert as convert,
 )
 from .tile_reference import (
+    MacResponse as MacResponse,
+    mac_response as mac_response,
     predict as predict,
 )
 from .transition import (

@@ -57,6 +57,8 @@ class UserSubcircuit:
         Its own sigmas in volts, by their names in a variation: they are drawn in place of those of our blocks.
     compat : str
         ngspice's compatibility mode that its text needs, one of `dialects.COMPATIBILITY`; empty for none.
+    input_load : float or None
+        Capacitor that stands for it on the ramp that many share, farads; None: not known, and that of our comparator is taken.
     notes : tuple of str
         What of its file was left out or changed.
 
@@ -76,6 +78,7 @@ class UserSubcircuit:
     pdk: str = ""
     statistics: tuple[tuple[Annotated[str, Choice(SOURCES)], NonNegative], ...] = ()
     compat: str = ""
+    input_load: NonNegative | None = None
     notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -172,7 +175,7 @@ class UserSubcircuit:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary; without what came later where it has none of it."""
-        later = ("bias", "values", "pdk", "statistics", "compat")
+        later = ("bias", "values", "pdk", "statistics", "compat", "input_load")
         return {k: v for k, v in asdict(self).items() if k != "notes" and (v or k not in later)}
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from importlib import resources
 from typing import Annotated, Any
+
+import numpy as np
 
 from netlists.checks import Choice, Number, brief, changed, check, checked
 from netlists.errors import InputError
@@ -33,6 +35,11 @@ def _p(default: float, unit: str, text: str, source: str, minimum: float = 0.0) 
 def _m(name: str, unit: str, text: str, minimum: float) -> Any:
     source = "measured on the SKY130 blocks, tt, 27 C, by `cosim blocks` (results/blocks)"
     return _p(MEASURED["circuit"][name], unit, text, source, minimum)
+
+
+def _i(name: str, unit: str, text: str, minimum: float = -math.inf) -> Any:
+    source = "measured on comparator_sky130, tt, 27 C, by `cosim blocks` (results/blocks)"
+    return _p(MEASURED["input"][name.removeprefix("comparator_")], unit, text, source, minimum)
 
 
 OPAMP_STAGES = ("opamp_c_c", "opamp_c_g2", "opamp_c_out", "opamp_gm_ratio", "opamp_gain2", "opamp_rz_gm2")
@@ -78,6 +85,12 @@ class RampCircuit:
     comparator_gain: float = _m("comparator_gain", "V/V", "comparator input stage gain, fitted to its delays", 1e-3)
     comparator_tau: float = _m("comparator_tau", "s", "comparator time constant (delay)", 1e-15)
     comparator_limit: float = _m("comparator_limit", "V", "comparator output limit", 1e-6)
+    comparator_slope: float = _i("comparator_slope", "V/V", "change of the comparator's offset with its common mode")
+    comparator_bend: float = _i("comparator_bend", "1/V", "more of it below the knee, with the square of the distance")
+    comparator_knee: float = _i("comparator_knee", "V", "where one input pair goes off, above v_cm")
+    comparator_c_in: float = _i("comparator_c_in", "F", "input capacitance of a comparator", 0.0)
+    comparator_kick: float = _i("comparator_kick", "C", "charge that a comparator draws from the ramp when it trips", 0.0)
+    comparators: float = _p(0, "", "comparators that a ramp's op-amp drives; 0: a buffer does", "assumption: a buffer that settles")
 
     def __post_init__(self) -> None:
         if self.t_reset <= 4 * self.t_edge:
@@ -91,6 +104,11 @@ class RampCircuit:
                 f"opamp_gm_ratio={self.opamp_gm_ratio:g}: an op-amp with these stages oscillates as a follower; raise "
                 "opamp_gm_ratio or opamp_c_c"
             )
+        if not self.ramp_opamp.is_stable():
+            raise InputError(
+                f"comparators={self.comparators:g}: the ramp's op-amp oscillates with {self.ramp_load:.3g} F at its output; take "
+                "fewer, or a larger opamp_gm_ratio, or a buffer (comparators=0)"
+            )
         if self.v_read >= min(self.v_cm, self.v_dd - self.v_cm):
             raise InputError(f"v_read={self.v_read:g}: the drive lines v_cm +- v_read must stay within 0..v_dd = {self.v_dd:g} V")
 
@@ -102,6 +120,30 @@ class RampCircuit:
         """Elements of the op-amp of level ``macro``."""
         own = {name.removeprefix("opamp_"): getattr(self, name) for name in OPAMP_STAGES}
         return two_stage_opamp(self.a0, self.gbw, self.slew, **own)
+
+    @property
+    def comparator_load(self) -> float:
+        """Capacitor that stands for a comparator on the ramp, farads: it takes as much charge while the ramp rises by ``v_swing``."""
+        return self.comparator_c_in + self.comparator_kick / self.v_swing
+
+    @property
+    def ramp_load(self) -> float:
+        """Capacitor that stands for all comparators on a ramp, farads."""
+        return self.comparators * self.comparator_load
+
+    @cached_property
+    def ramp_opamp(self) -> TwoStageOpamp:
+        """The op-amp with what a ramp's output drives."""
+        return replace(self.opamp, c_out=self.opamp.c_out + self.ramp_load)
+
+    def comparator_shift(self, level: np.ndarray | float) -> np.ndarray:
+        """Offset of the nominal comparator at input levels above analog ground less that at analog ground, volts.
+
+        Below the knee one of its two input pairs goes off.
+        """
+        v = np.asarray(level, float)
+        below = np.square(np.maximum(self.comparator_knee - v, 0.0)) - max(self.comparator_knee, 0.0) ** 2
+        return self.comparator_slope * v + self.comparator_bend * below
 
     @property
     def opamp_settling(self) -> float:

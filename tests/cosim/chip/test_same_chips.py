@@ -12,7 +12,7 @@ from cosim.budget.chips import ChipBuilder
 from cosim.budget.sources import default_amounts
 from cosim.chip.draw import draw_chip
 from cosim.chip.hardware import Arrays, Hardware, Integrators
-from cosim.chip.mapping import matrix_places, with_weights
+from cosim.chip.mapping import describe_split_biases, matrix_places, split_biases, with_weights
 from cosim.chip.pulses import PwmInputs
 from cosim.evaluation import compare, evaluate
 from cosim.loop.chip import make_chip
@@ -210,3 +210,21 @@ def test_read_noise_that_lasts_moves_weights_and_ramps_the_rest_is_drawn(network
         assert 0 < np.std(a - b) < 1e-2
     assert all(np.any(a != b) for a, b in zip(thresholds(quiet), thresholds(noisy), strict=True))
     assert all(np.any(m.sums[0].read_variance > 0) for m in matrices(noisy))
+
+
+def test_a_bias_takes_the_rows_that_it_needs(network):
+    """By default so many that no cell of it holds more than the largest other weight; told by key, and as the number given."""
+    tall = with_weights(network, lambda at: np.vstack([at.weights[:-1], 12 * np.sign(at.weights[-1:] - 0.5)]))
+    perfect = Arrays(PROFILE.without_variation())
+    for at in matrix_places(tall, PWM):
+        needed = math.ceil(12 / np.abs(at.weights * at.row_scale[:, None])[:-1].max())
+        assert needed > 1
+        assert split_biases(tall, Hardware(arrays=perfect, pwm=PWM))[at.key] == needed
+    assert describe_split_biases({"0.0.weights": 2}) == [
+        "bias of 0.0.weights: shared by 2 rows, so that it leaves the conductance range to the other weights"
+    ]
+    by_default, given = (Hardware(arrays=replace(perfect, bias_rows=n), pwm=PWM) for n in (None, needed))
+    same(*(weights(draw_chip(tall, h, CHIP, SEED, np.float64)) for h in (by_default, given)))
+    small = with_weights(network, lambda at: np.vstack([at.weights[:-1], 0.1 * at.weights[-1:]]))
+    assert split_biases(small, by_default) == {}
+    assert split_biases(tall, Hardware(arrays=Arrays(PROFILE, max_rows=8, partial_sums="digital"), pwm=PWM)) == {}
