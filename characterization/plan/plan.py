@@ -80,8 +80,8 @@ class RampPlan:
         Columns whose comparators share the ramp, besides the one that calibrates it. Default: the sigmoid gates of an LSTM of 32
         hidden units.
     buffer : {"macro", "none"}
-        What drives the comparators: a buffer that settles within a clock period, its gain and offset calibrated with the ramp; or the
-        ramp's op-amp itself (`RampCircuit.ramp_load`), which the program then allows for.
+        What drives the comparators: a buffer that settles within a clock period, its gain and offset calibrated with the ramp; or
+        the ramp's op-amp itself (`RampCircuit.ramp_load`), which the program then allows for.
     trim_reach : float or None
         Largest change of V_mac, either way, that a column's trimming cells can make, volts (calibration ``per-column``); None:
         `TRIM_SIGMAS` of what they are there for. A larger reach is a coarser trim: the cells' programming error scales with it.

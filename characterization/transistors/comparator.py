@@ -187,8 +187,10 @@ def measure_comparator_delay(
 
 
 def measure_input_charge(conditions: At, block: BlockOnBench = COMPARATOR) -> tuple[float, float]:
-    """Input capacitance (F) and kickback charge (C) of a comparator that a ramp passes: its charge away from the trip point, and the
-    rest of it."""
+    """Input capacitance (F) and kickback charge (C) of a comparator that a ramp passes.
+
+    The first is that of the charge away from the trip point, the second the rest of the charge.
+    """
     span = min(0.5, 0.9 * conditions.v_cm, 0.9 * (conditions.v_dd - conditions.v_cm))
     table = run_bench(comparator_input_deck(conditions, block, span=span), ["input"], settings=block.settings)["input"]
     time, v, current = table.T

@@ -61,7 +61,8 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
     -------
     dict
         ``circuit``: fields of `RampCircuit` (checked by making one); ``statistics``: sigmas of chip-to-chip and of noise draws,
-        volts; ``input``: what the comparator does to a ramp, fields of `RampCircuit` with ``comparator_`` before; ``fit``: how well the comparator's two parameters describe its delays; ``source``: what each value is.
+        volts; ``input``: what the comparator does to a ramp, fields of `RampCircuit` with ``comparator_`` before; ``fit``: how
+        well the comparator's two parameters describe its delays; ``source``: what each value is.
 
     Raises
     ------

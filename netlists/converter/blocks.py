@@ -156,7 +156,7 @@ MACRO = Blocks()
 
 
 def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: float, load: float = 0.0) -> dict[str, float]:
-    """Parameters of ``integrator_<level>``; ``offset`` is the whole input offset, volts, ``load`` what a macro-model drives, farads."""
+    """Parameters of ``integrator_<level>``: the whole input ``offset``, volts, and the ``load`` of a macro-model, farads."""
     values = {"c_f": c_f, "v_os": offset}
     if level != "sky130":
         values["v_dd"] = circuit.v_dd

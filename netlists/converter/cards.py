@@ -210,7 +210,7 @@ def integrator(
     load: float = 0.0,
     supply: str = SUPPLY,
 ) -> str:
-    """Integrator card; ``nodes`` are sum, out, com, rst, ``offset`` is the whole input offset, volts, ``load`` as in `integrator_values`."""
+    """Integrator card; ``nodes`` are sum, out, com, rst, ``offset`` and ``load`` as for `integrator_values`."""
     values = integrator_values(blocks.level, circuit, c_f=c_f, offset=offset, load=load)
     return _integrator(name, nodes, "integrator", blocks, values, supply)
 

@@ -9,6 +9,8 @@ from netlists.technology import Conditions
 
 from .run import OPTIONS, commands, header
 
+BARE = 1e-6
+"""Conductance in place of a column's, siemens: next to none."""
 T_RESET, T_STOP = 40e-9, 300e-9
 """End of the reset, and of the bench, seconds."""
 
@@ -38,7 +40,8 @@ def autozero_deck(
     -------
     Deck
         Tables ``switch`` (voltage over the auto-zero switch at 1 uA), ``gate`` (current of 1 V at 1 MHz into the op-amp's input),
-        ``amp<k>``, ``sum<k>`` and ``out<k>`` of 16 integrators each: op-amp outputs, summing nodes and outputs above analog ground.
+        ``amp<k>``, ``sum<k>`` and ``out<k>`` of 16 integrators each: op-amp outputs, summing nodes and outputs above analog ground;
+        ``bare`` (summing node and output of one more, without a column).
     """
     check(Count, n, "n")
     v_dd, te = conditions.v_dd, 0.1e-9
@@ -49,10 +52,10 @@ def autozero_deck(
     for name, falls in (("az", T_RESET - autozero.t_guard), ("rst", T_RESET)):
         text += f"v{name} {name} 0 dc {v_dd!r} pwl(0 {v_dd!r} {falls - 2 * te!r} {v_dd!r} {falls - te!r} 0)\n"
     text += f"vhold hold 0 pwl(0 0 {T_RESET!r} 0 {T_RESET + te!r} 1)\n"
-    for k in range(n):
+    for k, load in [*((str(k), conductance) for k in range(n)), ("b", BARE)]:
         text += (
             f"x{k} sum{k} out{k} com rst az vdd 0 autozero_integrator_sky130 c_f={c_f!r} c_az={autozero.c_az!r}\n"
-            f"r{k} col{k} com {1 / conductance!r}\nb{k} col{k} sum{k} i={{v(hold)/{r_hold!r}*(v(col{k})-v(sum{k}))}}\n"
+            f"r{k} col{k} com {1 / load!r}\nb{k} col{k} sum{k} i={{v(hold)/{r_hold!r}*(v(col{k})-v(sum{k}))}}\n"
         )
     # The same switch alone, and the op-amp with its loop closed at DC only.
     text += (
@@ -60,7 +63,7 @@ def autozero_deck(
         "xsp com lo sw vdd pmos_lvt_sky130 w=0.42 l=0.35\n"
         "isw 0 sw 1u\nxo com inn outo vdd 0 ota_sky130\nlo outo inn 1e9\nvt t 0 ac 1\nct t inn 1\n"
     )
-    tables = []
+    tables = [("bare", ["v(sumb,com)", "v(outb,com)"])]
     for first in range(0, n, 16):
         some = range(first, min(first + 16, n))
         vectors = {"amp": "v(x{}.amp,com)", "sum": "v(sum{},com)", "out": "v(out{},com)"}

@@ -67,7 +67,7 @@ def comparator_sweep_deck(conditions: At, common_modes: Sequence[float], block: 
 
 
 def comparator_input_deck(conditions: At, block: BlockOnBench = COMPARATOR, *, span: float = 0.5, rise: float = 1e-6) -> Deck:
-    """Comparator whose positive input rises ``span`` volts around analog ground, where the negative one is held, in ``rise`` seconds.
+    """Comparator whose positive input rises in ``rise`` seconds, ``span`` volts around analog ground, where the other is held.
 
     Returns
     -------
