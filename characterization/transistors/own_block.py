@@ -274,7 +274,7 @@ def macro_of(measured: MeasuredComparator, nominal: BenchConditions) -> tuple[Co
     figures = next((r for r in measured.figures if all(r[n] == v for n, v in vars(nominal).items())), {})
     charge = figures.get("c_in", np.nan) + figures.get("kick", np.nan) / RampCircuit().v_swing
     load = max(float(charge), 0.0) if np.isfinite(charge) else 0.0
-    return ComparatorMacro(fit["gain"], fit["tau"], limit, *map(tuple, table), load=load), fit
+    return ComparatorMacro(fit["gain"], fit["tau"], limit, tuple(table[0]), tuple(table[1]), load), fit
 
 
 @dataclass(frozen=True)

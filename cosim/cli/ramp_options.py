@@ -155,8 +155,7 @@ class ChipOptions(RampOptions):
     def plan(self) -> RampPlan:
         """The plan of the chips; raises as a ramp's."""
         plan = self._plan(self.seed, not self.no_variation)
-        given = {"columns": self.columns_, "trim_reach": self.trim_reach, "buffer": self.buffer}
-        return replace(plan, calibration=self.calibration, **given)
+        return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach, buffer=self.buffer)
 
     def plans(self) -> list[RampPlan]:
         """The plans of one or several activations, ``sigmoid,tanh``, with the same blocks."""

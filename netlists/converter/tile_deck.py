@@ -188,8 +188,8 @@ def _converters(tile: Tile, g: int, members: list[int], converter: Converter) ->
     """Ramp ``ramp<g>`` of a group with its clocks; comparator, latch and counter of each column: the code is node ``code<j>``."""
     blocks, circuit, chip = converter.blocks, converter.circuit, tile.groups[g].ramp
     lines = cards.select_lines(converter, f"{g}_") if blocks.cells == "switch" else []
-    given = {"rst": "rrst", "lines": f"{g}_", "comparators": len(members)}
-    lines += cards.ramps(converter, chip.conductance, chip.opamp_offset, [f"{g}"], **given)[0]
+    tag, n = f"{g}", len(members)
+    lines += cards.ramps(converter, chip.conductance, chip.opamp_offset, [tag], rst="rrst", lines=f"{g}_", comparators=n)[0]
     lines += [*cards.latch_clocks(converter, "macro", f"{g}"), *cards.decision_clock(converter, f"{g}")]
     for j in members:
         offset = circuit.comparator_offset + float(chip.comparator_offset[0]) + float(tile.comparator_offset[j])

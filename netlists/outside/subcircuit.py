@@ -57,10 +57,10 @@ class UserSubcircuit:
         Its own sigmas in volts, by their names in a variation: they are drawn in place of those of our blocks.
     compat : str
         ngspice's compatibility mode that its text needs, one of `dialects.COMPATIBILITY`; empty for none.
-    input_load : float or None
-        Capacitor that stands for it on the ramp that many share, farads; None: not known, and that of our comparator is taken.
     notes : tuple of str
         What of its file was left out or changed.
+    input_load : float or None
+        Capacitor that stands for it on the ramp that many share, farads; None: not known, and that of our comparator is taken.
 
     Raises
     ------
@@ -78,8 +78,8 @@ class UserSubcircuit:
     pdk: str = ""
     statistics: tuple[tuple[Annotated[str, Choice(SOURCES)], NonNegative], ...] = ()
     compat: str = ""
-    input_load: NonNegative | None = None
     notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    input_load: NonNegative | None = None
 
     def __post_init__(self) -> None:
         found = cards(self.text, f"subcircuit {self.name!a}", title=False)

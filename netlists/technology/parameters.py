@@ -42,6 +42,8 @@ def _i(name: str, unit: str, text: str, minimum: float = -math.inf) -> Any:
     return _p(MEASURED["input"][name.removeprefix("comparator_")], unit, text, source, minimum)
 
 
+_FOLLOWS = "none; `with_common_mode` takes what `cosim blocks` measured"
+
 OPAMP_STAGES = ("opamp_c_c", "opamp_c_g2", "opamp_c_out", "opamp_gm_ratio", "opamp_gain2", "opamp_rz_gm2")
 """Fields of `RampCircuit` that say how the op-amp's two stages share its gain and bandwidth."""
 
@@ -85,12 +87,14 @@ class RampCircuit:
     comparator_gain: float = _m("comparator_gain", "V/V", "comparator input stage gain, fitted to its delays", 1e-3)
     comparator_tau: float = _m("comparator_tau", "s", "comparator time constant (delay)", 1e-15)
     comparator_limit: float = _m("comparator_limit", "V", "comparator output limit", 1e-6)
-    comparator_slope: float = _i("comparator_slope", "V/V", "change of the comparator's offset with its common mode")
-    comparator_bend: float = _i("comparator_bend", "1/V", "more of it below the knee, with the square of the distance")
+    comparator_slope: float = _p(0.0, "V/V", "change of the comparator's offset with its common mode", _FOLLOWS, -math.inf)
+    comparator_bend: float = _p(0.0, "1/V", "more of it below the knee, with the square of the distance", _FOLLOWS, -math.inf)
     comparator_knee: float = _i("comparator_knee", "V", "where one input pair goes off, above v_cm")
     comparator_c_in: float = _i("comparator_c_in", "F", "input capacitance of a comparator", 0.0)
     comparator_kick: float = _i("comparator_kick", "C", "charge that a comparator draws from the ramp when it trips", 0.0)
-    comparators: float = _p(0, "", "comparators that a ramp's op-amp drives; 0: a buffer does", "assumption: a buffer that settles")
+    comparators: float = _p(
+        0.0, "comparators", "comparators that a ramp's op-amp drives; 0: a buffer does", "assumption: a buffer that settles"
+    )
 
     def __post_init__(self) -> None:
         if self.t_reset <= 4 * self.t_edge:
@@ -154,6 +158,10 @@ class RampCircuit:
     def t_step(self) -> float:
         """Clock period of one ramp step, seconds."""
         return self.t_pulse + self.t_settle
+
+    def with_common_mode(self) -> RampCircuit:
+        """A copy whose comparators have an offset that follows the common mode, as measured on ``comparator_sky130``."""
+        return self.with_(**{f"comparator_{name}": MEASURED["input"][name] for name in ("slope", "bend", "knee")})
 
     def with_(self, **changes: float) -> RampCircuit:
         """A copy with some fields changed; unknown names raise `InputError`."""

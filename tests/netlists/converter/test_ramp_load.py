@@ -12,6 +12,7 @@ from netlists.converter.cards import is_stepped, ramps
 from netlists.outside import UserSubcircuit
 from netlists.ramp import Chips, transition_levels
 from netlists.spice import simulate, subcircuits
+from netlists.technology import RampCircuit
 
 BITS = 4
 
@@ -49,7 +50,7 @@ def ramp_levels(program, circuit, blocks, v_mac):
 
 def test_a_program_allows_for_the_comparators_that_it_drives(plan, loaded):
     """97 of them move a ramp that does not by a quarter of an LSB."""
-    assert plan.circuit.comparators == 0 and loaded.circuit.comparators == 97
+    assert (plan.circuit.comparators, loaded.circuit.comparators) == (0, 97)
     assert loaded.circuit.ramp_load == pytest.approx(97 * (34.5e-15 + 6.1e-15), rel=0.02)
     program, circuit = loaded.program(), loaded.circuit
     expected, found = levels(loaded)
@@ -89,7 +90,7 @@ def test_one_capacitor_stands_for_comparators_with_inputs(plan):
 @pytest.mark.slow
 @pytest.mark.parametrize(("same", "tolerance"), [(False, 0.006), (True, 0.01)])
 def test_one_capacitor_stands_for_comparators_of_transistors(same, tolerance):
-    """Twelve of SKY130 on a ramp of level macro, that trip one after the other, or all at one step: within a fifth of what they move."""
+    """Twelve of SKY130 on a ramp of level macro, tripping in turn or at one step: within a fifth of what they move."""
     plan = RampPlan("sigmoid", 5)
     program, circuit = plan.program(), plan.circuit.with_(comparators=12)
     at = transition_levels(program, plan.circuit, Chips.nominal(program))[0]
@@ -111,7 +112,8 @@ def test_the_rest_of_a_circuits_comparators_is_a_card_where_the_op_amp_is_no_mac
 
 
 def test_an_op_amp_that_rings_sees_edges(plan, loaded):
-    assert is_stepped(plan.blocks, plan.circuit) and not is_stepped(loaded.blocks, loaded.circuit)
+    assert is_stepped(plan.blocks, plan.circuit)
+    assert not is_stepped(loaded.blocks, loaded.circuit)
 
 
 def test_an_offset_that_follows_the_common_mode(plan):
@@ -125,8 +127,10 @@ def test_an_offset_that_follows_the_common_mode(plan):
     other, _ = levels(own, steep.with_(comparator_slope=0.0, comparator_bend=0.0))
     np.testing.assert_allclose(expected - other, steep.comparator_shift(expected - steep.v_cm), atol=2e-5)
     assert np.abs(expected - other).max() > 2e-3
+    measured = RampCircuit().with_common_mode().comparator_shift(np.array([-0.4, 0.0, 0.4]))
+    np.testing.assert_allclose(measured, [2.1e-3, 0.0, -0.85e-3], atol=1e-4)
+    assert RampCircuit().comparator_shift(-0.4) == 0.0
     # Of a comparator of one's own it is not known here.
     text = ".subckt mine inp inn out com\nE1 out com vol='tanh(1000*(v(inp)-v(inn)))'\n.ends mine\n"
-    mine = RampPlan("sigmoid", BITS, comparator=UserSubcircuit("mine", text, ("inp", "inn", "out", "com"), ()))
+    mine = RampPlan("sigmoid", BITS, circuit=steep, comparator=UserSubcircuit("mine", text, ("inp", "inn", "out", "com"), ()))
     assert mine.circuit.comparator_shift(-0.4) == 0.0
-

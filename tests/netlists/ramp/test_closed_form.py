@@ -23,7 +23,7 @@ def test_read_voltage_cancels(program3, circuit):
 
 def test_a_better_amplifier_removes_the_first_order_terms(program3, circuit):
     chips = Chips.nominal(program3)
-    perfect = circuit.with_(a0=1e12, gbw=1e15, c_inject=0.0, comparator_slope=0.0, comparator_bend=0.0)
+    perfect = circuit.with_(a0=1e12, gbw=1e15, c_inject=0.0)
     a, b = (transition_levels(program3, perfect, chips, first_order=f) for f in (False, True))
     np.testing.assert_allclose(a, b, atol=1e-7)
 
