@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import argparse
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -21,7 +22,7 @@ import numpy as np
 from characterization.chips.calibration import one_point_targets
 from characterization.chips.sampling import draw_population, reprogram
 from characterization.plan import RampPlan
-from characterization.ramp_model import GoodnessOfFit, RampModel
+from characterization.ramp_model import Fresh, GoodnessOfFit, RampModel
 from characterization.ramp_model.levels import LevelDistribution
 from characterization.ramp_model.noise import fit_noise
 from characterization.ramp_model.validation import SAMPLES
@@ -29,16 +30,16 @@ from netlists.ramp import to_input_units, transition_levels
 from netlists.technology import load_profile
 
 FITTED = 3000
+AS_PROGRAMMED = "as programmed: "
 
 
-def bounded_plan(bits: int) -> RampPlan:
-    """The default sigmoid ramp with six times the read noise: by default it is 2 % of the variance of a conversion."""
-    profile = load_profile("taox-100-400")
-    return RampPlan("sigmoid", bits, profile=replace(profile, read_sigma=6 * profile.read_sigma), seed=1)
+def default_plan(bits: int) -> RampPlan:
+    """The default sigmoid ramp."""
+    return RampPlan("sigmoid", bits, profile=load_profile("taox-100-400"), seed=1)
 
 
-def fresh_chips(plan: RampPlan, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levels as programmed, calibrated, and of a noisy conversion, of n chips."""
+def fresh_chips(plan: RampPlan, n: int, seed: int) -> Fresh:
+    """Levels of n chips."""
     rng, program = np.random.default_rng(seed), plan.program()
 
     def levels(chips: object) -> np.ndarray:
@@ -48,15 +49,16 @@ def fresh_chips(plan: RampPlan, n: int, seed: int) -> tuple[np.ndarray, np.ndarr
     before = levels(drawn.chips())
     targets = one_point_targets(plan, drawn.conductance, before, stuck=drawn.stuck)
     written = reprogram(plan, drawn, targets, rng=rng)
-    return before, levels(drawn.chips(written)), levels(drawn.conversions(written, plan.profile))
+    noisy = levels(drawn.conversions(written, plan.profile))
+    return Fresh(before, levels(drawn.chips(written)), noisy, drawn.decision_shifts / program.volts_per_unit(plan.circuit))
 
 
 @lru_cache
 def fitted(bits: int, chips: int = FITTED) -> RampModel:
     """The model of so many chips."""
-    plan = bounded_plan(bits)
+    plan = default_plan(bits)
     program = plan.program()
-    before, after, noisy = fresh_chips(plan, chips, 2)
+    fresh = fresh_chips(plan, chips, 2)
     return RampModel(
         units={},
         activation=program.activation,
@@ -65,9 +67,9 @@ def fitted(bits: int, chips: int = FITTED) -> RampModel:
         failed=0,
         x_ideal=program.x,
         lsb=program.lsb,
-        after=LevelDistribution.fit(after),
-        before=LevelDistribution.gaussian(before.mean(axis=0), np.cov(before.T), {}),
-        **vars(fit_noise(noisy - after, program, plan.profile)),
+        after=LevelDistribution.fit(fresh.after),
+        before=LevelDistribution.fit(fresh.before),
+        **vars(fit_noise(fresh.noisy - fresh.after, program, plan.profile, injected=fresh.injected)),
         plan=plan.as_dict(),
         provenance={},
     )
@@ -75,24 +77,34 @@ def fitted(bits: int, chips: int = FITTED) -> RampModel:
 
 def planted(model: RampModel, error: str) -> RampModel:
     """The model with an error."""
-    a = model.after
     if error in ("comparator_offset", "comparator_noise", "read_noise"):
         return model.model_copy(update={error: getattr(model, error).times(1.3)})
     if error == "offset x1.5":
         return model.model_copy(update={"comparator_offset": model.comparator_offset.times(1.5)})
+    state = "before" if error.startswith(AS_PROGRAMMED) else "after"
+    changed = _planted(getattr(model, state), error.removeprefix(AS_PROGRAMMED), model.lsb)
+    return model.model_copy(update={state: changed})
+
+
+def _planted(a: LevelDistribution, error: str, lsb: np.ndarray) -> LevelDistribution:
     steps, one = np.arange(len(a.mean)) != a.anchor, np.arange(len(a.mean)) == 1
-    changes = {
-        "all levels": a.moved(np.zeros(len(a.mean)), 1.3),
-        "all levels, too narrow": a.moved(np.zeros(len(a.mean)), 1 / 1.3),
-        "steps": replace(a, diagonal=np.where(steps, 1.69, 1.0) * a.diagonal),
-        "one step": replace(a, diagonal=np.where(one, 1.69, 1.0) * a.diagonal),
-        "gain": replace(a, loadings=1.3 * a.loadings),
-        "shift": replace(a, shift=a.shift.scaled(1.3)),
-        "mean": replace(a, mean=a.mean + 0.05 * model.lsb),
-        "mean of one level": replace(a, mean=a.mean + 0.05 * model.lsb * one),
-        "tail of the steps": replace(a, law=a.law[:0]),
+    changes: dict[str, Callable[[], LevelDistribution]] = {
+        "all levels": lambda: a.moved(np.zeros(len(a.mean)), 1.3),
+        "all levels, too narrow": lambda: a.moved(np.zeros(len(a.mean)), 1 / 1.3),
+        "steps": lambda: replace(a, diagonal=np.where(steps, 1.69, 1.0) * a.diagonal),
+        "one step": lambda: replace(a, diagonal=np.where(one, 1.69, 1.0) * a.diagonal),
+        "gain": lambda: replace(a, loadings=1.3 * a.loadings),
+        # A normal shift is the anchor's part of the covariance.
+        "shift": lambda: (
+            replace(a, diagonal=np.where(steps, 1.0, 1.69) * a.diagonal, loadings=np.where(steps, 1.0, 1.3)[:, None] * a.loadings)
+            if a.shift.kind == "normal"
+            else replace(a, shift=a.shift.scaled(1.3))
+        ),
+        "mean": lambda: replace(a, mean=a.mean + 0.05 * lsb),
+        "mean of one level": lambda: replace(a, mean=a.mean + 0.05 * lsb * one),
+        "tail of the steps": lambda: replace(a, law=a.law[:0]),
     }
-    return model.model_copy(update={"after": changes[error]})
+    return changes[error]()
 
 
 SEEN_BY = {
@@ -109,18 +121,24 @@ SEEN_BY = {
     "mean": "error at input 0: place",
     "mean of one level": "levels: place",
     "tail of the steps": None,
+    "as programmed: all levels": "as programmed: max |INL|: place",
+    "as programmed: steps": "as programmed: max |DNL|: place",
+    "as programmed: one step": "as programmed: steps given the others: spread",
+    "as programmed: gain": None,
+    "as programmed: shift": "as programmed: error at input 0: spread",
+    "as programmed: mean": None,
 }
 
 
 def rejections(model: RampModel, plan: RampPlan, sets: int, first: int) -> list[list[str]]:
     """What each set of fresh chips rejects the model for."""
     tests = GoodnessOfFit(model, np.random.default_rng(0), chips=20_000)
-    return [tests.test(*fresh_chips(plan, SAMPLES, first + i)[1:])["rejected"] for i in range(sets)]
+    return [tests.test(fresh_chips(plan, SAMPLES, first + i))["rejected"] for i in range(sets)]
 
 
 def power(bits: int, chips: int, sets: int, true_sets: int) -> list[dict[str, object]]:
     """A row an error: how many sets reject the model, and what rejects it most often; ``none`` is the true model."""
-    plan, model = bounded_plan(bits), fitted(bits, chips)
+    plan, model = default_plan(bits), fitted(bits, chips)
     rows = []
     for error in ("none", *SEEN_BY):
         wrong, n = (model, true_sets) if error == "none" else (planted(model, error), sets)

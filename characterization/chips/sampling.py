@@ -71,6 +71,11 @@ class DrawnChips:
         g = np.maximum(conductance + profile.read_sigma_at(conductance) * self.read_noise, 0.1 * profile.g_hrs)
         return Chips(self.seen(g), self.opamp_offset, self.column_offset, self.comparator_noise)
 
+    @property
+    def decision_shifts(self) -> np.ndarray:
+        """Sources in series with the comparators' inputs, noisy conversion minus `chips`, by level (n, levels), volts."""
+        return (self.column_offset - self.comparator_offset)[:, None] + self.comparator_noise[:, :-1]
+
 
 def through_wire(conductance: np.ndarray, resistance: np.ndarray) -> np.ndarray:
     """Conductance of cells with a resistance (ohms) in series: ``1 / (1 / G + R)``; without resistance the same bits."""

@@ -10,6 +10,7 @@ from .file import (
     write_model as write_model,
 )
 from .goodness_of_fit import (
+    Fresh as Fresh,
     GoodnessOfFit as GoodnessOfFit,
 )
 from .model import (

@@ -13,7 +13,7 @@ from netlists.technology import Pvt
 
 from .condition_table import QUANTITIES, ConditionTable
 from .model import MINIMUM_SAMPLES, RampModel, measured
-from .noise import fit_noise
+from .noise import fit_noise, injected
 
 
 def plan_at(plan: RampPlan, quantity: str, value: float) -> RampPlan:
@@ -83,7 +83,9 @@ def _statistics(run: Run) -> _Statistics:
     before, after, noisy, good = measured(run)
     if good.sum() < MINIMUM_SAMPLES:
         raise InputError(f"samples={int(good.sum())} that worked, of {len(good)}: a table needs {MINIMUM_SAMPLES} or more")
-    fit = fit_noise((noisy - after)[good], run.plan.program(), run.plan.profile)
+    difference = (noisy - after)[good]
+    known = injected(run.plan, run.samples["sample"].to_numpy()[good], difference)
+    fit = fit_noise(difference, run.plan.program(), run.plan.profile, injected=known)
     noise = np.array([fit.comparator_offset.value, fit.comparator_noise.value, fit.read_noise.value])
     return _Statistics(before, after, noise, good)
 

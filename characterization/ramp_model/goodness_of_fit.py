@@ -3,8 +3,9 @@
 Each figure of a chip is turned into a standard normal number by its place in the model's own distribution, which many chips that
 the model draws give. Then three questions are asked of the fresh chips, each by the test that sees it best: where the
 numbers lie (mean), how far apart (variance ratio, F), and their shape (Kolmogorov-Smirnov). Levels and steps are asked one by
-one, and the worst counts. Noise is asked by the score of each of its variances, codes by a chi-squared of their
-counts at given inputs.
+one, and the worst counts; so are they as programmed, before calibration. Noise is asked by the score of each of its variances,
+codes by a chi-squared of their counts at given inputs. Read noise is 2 % of the variance of a conversion: it is measured in what
+is left when the comparators' known draws are taken out (`noise.injected`).
 
 The model is no exact distribution but was fitted to N chips: a test of n fresh ones has the variance 1 / n + 1 / N. All p-values
 are adjusted together (S. Holm, Scand. J. Stat. 6, 1979, 65-70), so that a share `REJECTED` of validations rejects a true
@@ -20,9 +21,11 @@ from typing import Any
 import numpy as np
 
 from characterization.figures import dnl, inl_input
+from characterization.run import Run
 
+from .levels import LevelDistribution
 from .model import RampModel
-from .noise import read_noise_shape
+from .noise import injected, read_noise_shape, read_variance
 
 MODEL_CHIPS = 100_000
 """Chips that stand for the model's own distribution."""
@@ -32,6 +35,8 @@ RESOLUTION = 1e-5
 """What the time steps of two decks leave of a level, LSB: a figure that varies by less is not tested for its spread."""
 PER_LEVEL = 10
 """Chips a level that a model must have been fitted to, for its levels together to have a spread worth testing."""
+QUIET = 1e-3
+"""Rms difference of two decks of the same chips without noise, at most, LSB."""
 CODE_INPUTS = 16
 CODE_CHIPS = 20_000
 _DRAWS = 500
@@ -49,68 +54,47 @@ class Finding:
     where: int | None = None
 
 
-class GoodnessOfFit:
-    """Tests of one model; the chips that stand for it are drawn once.
+@dataclass(frozen=True)
+class Fresh:
+    """Levels of fresh chips, each (n, levels), input units; rows that hold NaN are left out of what needs them.
 
-    Parameters
+    Attributes
     ----------
-    model : RampModel
-    rng : Generator
-        For the model's own chips.
+    before, after : ndarray
+        As programmed, and calibrated.
+    noisy : ndarray
+        In one noisy conversion by another column's comparator.
+    injected : ndarray or None
+        What of ``noisy - after`` is known of the comparators' draws, `noise.injected`.
     """
 
-    def __init__(self, model: RampModel, rng: np.random.Generator, chips: int = MODEL_CHIPS) -> None:
-        self.model, self._chips = model, chips
-        levels = model.sample_levels(chips, rng)
-        self._own = {name: np.sort(x, axis=0) for name, x in self._figures(levels).items()}
-        some = levels[: min(CODE_CHIPS, chips)]
-        shape = some.shape
-        offset = np.sqrt(2) * model.comparator_offset.value * rng.standard_normal((shape[0], 1))
-        # As converters of a network have it: one number a conversion, in units of each level's noise.
-        noise = model.noise_sigma * rng.standard_normal((*shape[:1], CODE_INPUTS, 1))
-        self._codes = self._code_classes(some[:, None] + offset[:, None] + noise)
-        self._seed = rng.integers(2**32)
-        self._distances: dict[int, np.ndarray] = {}
+    before: np.ndarray
+    after: np.ndarray
+    noisy: np.ndarray
+    injected: np.ndarray | None = None
 
-    def test(self, levels: np.ndarray, noisy: np.ndarray) -> dict[str, Any]:
-        """Holds fresh chips against the model.
+    @classmethod
+    def of(cls, run: Run) -> Fresh:
+        """The levels of a run."""
+        before, after, noisy = run.levels(calibrated=False), run.levels(calibrated=True), run.conversion_levels()
+        known, good = None, np.isfinite(after).all(axis=1) & np.isfinite(noisy).all(axis=1)
+        if good.any():
+            found = injected(run.plan, run.samples["sample"].to_numpy()[good], (noisy - after)[good])
+            if found is not None:
+                known = np.full(after.shape, np.nan)
+                known[good] = found
+        return cls(before, after, noisy, known)
 
-        Parameters
-        ----------
-        levels : ndarray (n, levels)
-            Of calibrated chips, input units.
-        noisy : ndarray (n, levels)
-            The same chips' levels in one noisy conversion by another column's comparator.
 
-        Rows that hold NaN are left out.
+class _Figures:
+    """Figures of chips whose levels are a distribution of the model."""
 
-        Returns
-        -------
-        dict
-            ``tests``: for each figure and question ``effect`` (what was found: shift and ratio of standard deviations in
-            units of the model's, or a statistic), ``p_value``, ``adjusted``, ``rejected`` and, of levels and steps,
-            ``where``; ``rejected``: names of those that are rejected; ``level``: `REJECTED`.
-        """
-        converted = np.isfinite(levels).all(axis=1) & np.isfinite(noisy).all(axis=1)
-        noisy, differences = noisy[converted], (noisy - levels)[converted]
-        levels = levels[np.isfinite(levels).all(axis=1)]
-        found: list[Finding] = []
-        for name, x in self._figures(levels).items():
-            found += self._place(name, x)
-        if len(noisy):
-            found += [*self._noise(differences), self._of_codes(noisy)]
-        adjusted = _holm(np.array([f.p_value for f in found]))
-        tests = [
-            {"figure": f.figure, "asked": f.asked, "effect": f.effect, "p_value": f.p_value, "adjusted": float(a)}
-            | {"rejected": bool(a < REJECTED), "where": f.where}
-            for f, a in zip(found, adjusted, strict=True)
-        ]
-        rejected = [f"{t['figure']}: {t['asked']}" for t in tests if t["rejected"]]
-        return {"level": REJECTED, "chips": len(levels), "conversions": len(noisy), "rejected": rejected, "tests": tests}
+    def __init__(self, model: RampModel, distribution: LevelDistribution) -> None:
+        self._model, self._levels = model, distribution
 
-    def _figures(self, levels: np.ndarray) -> dict[str, np.ndarray]:
+    def of(self, levels: np.ndarray) -> dict[str, np.ndarray]:
         """Figures of chips by name: (n,), or (n, levels) of those that are asked one by one."""
-        m = self.model
+        m = self._model
         out = {
             "max |INL|": np.abs(inl_input(levels, m.program)).max(axis=1),
             "error at input 0": (levels - m.x_ideal) @ self._at_zero,
@@ -127,28 +111,86 @@ class GoodnessOfFit:
     @cached_property
     def _at_zero(self) -> np.ndarray:
         """Weights of the levels in the error at input 0, interpolated between its neighbours, LSB."""
-        x = self.model.x_ideal
+        x = self._model.x_ideal
         row = np.array([np.interp(0.0, x, unit) for unit in np.eye(len(x))])
-        return row / np.interp(0.0, x, self.model.lsb)
+        return row / np.interp(0.0, x, self._model.lsb)
 
     @cached_property
     def _given_others(self) -> np.ndarray:
         """What turns steps into what each differs by from its mean given all the others: factors that steps share are gone."""
-        m = self.model
-        to_steps = np.diff(np.eye(len(m.mean)), axis=0) / np.diff(m.x_ideal)[:, None]
-        covariance = to_steps @ m.covariance @ to_steps.T
+        to_steps = np.diff(np.eye(len(self._model.lsb)), axis=0) / np.diff(self._model.x_ideal)[:, None]
+        covariance = to_steps @ self._levels.covariance @ to_steps.T
         precision = np.linalg.inv(covariance + RESOLUTION**2 * np.eye(len(covariance)))
         return precision / np.diag(precision)
 
     def _length(self, levels: np.ndarray) -> np.ndarray:
         """Length of the deviation of all levels in the fitted covariance, over the root of their number: (n,)."""
-        z = (levels - self.model.mean) @ self._whitening
+        z = (levels - self._levels.mean) @ self._whitening
         return np.asarray(np.sqrt(np.mean(z**2, axis=1)))
 
     @cached_property
     def _whitening(self) -> np.ndarray:
-        values, vectors = np.linalg.eigh(self.model.covariance / np.outer(self.model.lsb, self.model.lsb))
-        return vectors / np.sqrt(np.maximum(values, RESOLUTION**2)) / self.model.lsb[:, None]
+        lsb = self._model.lsb
+        values, vectors = np.linalg.eigh(self._levels.covariance / np.outer(lsb, lsb))
+        return vectors / np.sqrt(np.maximum(values, RESOLUTION**2)) / lsb[:, None]
+
+
+class GoodnessOfFit:
+    """Tests of one model; the chips that stand for it are drawn once.
+
+    Parameters
+    ----------
+    model : RampModel
+    rng : Generator
+        For the model's own chips.
+    """
+
+    def __init__(self, model: RampModel, rng: np.random.Generator, chips: int = MODEL_CHIPS) -> None:
+        self.model, self._chips = model, chips
+        levels = model.sample_levels(chips, rng)
+        self._after, self._before = _Figures(model, model.after), _Figures(model, model.before)
+        self._own = {name: np.sort(x, axis=0) for name, x in self._after.of(levels).items()}
+        for name, x in self._before.of(model.sample_levels(chips, rng.spawn(1)[0], calibrated=False)).items():
+            self._own[f"as programmed: {name}"] = np.sort(x, axis=0)
+        some = levels[: min(CODE_CHIPS, chips)]
+        shape = some.shape
+        offset = np.sqrt(2) * model.comparator_offset.value * rng.standard_normal((shape[0], 1))
+        # As converters of a network have it: one number a conversion, in units of each level's noise.
+        noise = model.noise_sigma * rng.standard_normal((*shape[:1], CODE_INPUTS, 1))
+        self._codes = self._code_classes(some[:, None] + offset[:, None] + noise)
+        self._seed = rng.integers(2**32)
+        self._distances: dict[int, np.ndarray] = {}
+
+    def test(self, fresh: Fresh) -> dict[str, Any]:
+        """Holds fresh chips against the model.
+
+        Returns
+        -------
+        dict
+            ``tests``: for each figure and question ``effect`` (what was found: shift and ratio of standard deviations in
+            units of the model's, or a statistic), ``p_value``, ``adjusted``, ``rejected`` and, of levels and steps,
+            ``where``; ``rejected``: names of those that are rejected; ``level``: `REJECTED`.
+        """
+        good = np.isfinite(fresh.after).all(axis=1)
+        converted = good & np.isfinite(fresh.noisy).all(axis=1)
+        noisy, differences = fresh.noisy[converted], (fresh.noisy - fresh.after)[converted]
+        found: list[Finding] = []
+        for name, x in self._after.of(fresh.after[good]).items():
+            found += self._place(name, x)
+        programmed = np.isfinite(fresh.before).all(axis=1)
+        for name, x in self._before.of(fresh.before[programmed]).items() if programmed.any() else ():
+            found += self._place(f"as programmed: {name}", x)
+        if len(noisy):
+            rest = None if fresh.injected is None else differences - fresh.injected[converted]
+            found += [*self._noise(differences, rest), self._of_codes(noisy)]
+        adjusted = _holm(np.array([f.p_value for f in found]))
+        tests = [
+            {"figure": f.figure, "asked": f.asked, "effect": f.effect, "p_value": f.p_value, "adjusted": float(a)}
+            | {"rejected": bool(a < REJECTED), "where": f.where}
+            for f, a in zip(found, adjusted, strict=True)
+        ]
+        rejected = [f"{t['figure']}: {t['asked']}" for t in tests if t["rejected"]]
+        return {"level": REJECTED, "chips": int(good.sum()), "conversions": len(noisy), "rejected": rejected, "tests": tests}
 
     def _place(self, name: str, x: np.ndarray) -> list[Finding]:
         """Place, spread and, of a single figure, shape of chips' figures (n,) or (n, k) in the model's distribution."""
@@ -185,8 +227,8 @@ class GoodnessOfFit:
             out.append(Finding(name, asked, float(effect[worst]), float(min(1.0, p[worst] * k)), where))
         return out
 
-    def _noise(self, difference: np.ndarray) -> list[Finding]:
-        """Mean conversion error of a column (its offset), and the scores of the variances of a conversion."""
+    def _noise(self, difference: np.ndarray, rest: np.ndarray | None) -> list[Finding]:
+        """Mean conversion error of a column (its offset), and the variances of a conversion: scores, or of its own ``rest``."""
         from scipy.stats import chi2, f, kstest, t
 
         m, levels = self.model, len(self.model.x_ideal)
@@ -208,6 +250,9 @@ class GoodnessOfFit:
             out.append(Finding("offset of a column", "shape", distance, self._kolmogorov(distance, n)))
         seen = difference @ inverse
         for name, (value, form) in parts.items():
+            if name == "read noise" and rest is not None:
+                out.append(self._read_noise(rest))
+                continue
             score = np.einsum("nl,lm,nm->n", seen, form, seen)
             kernel = inverse @ form
             expected, variance = np.trace(kernel), 2 * np.sum(kernel * kernel.T)
@@ -224,6 +269,20 @@ class GoodnessOfFit:
             distance = float(kstest(length, chi2(levels).cdf).statistic)
             out.append(Finding("noise of a conversion", "shape", distance, self._kolmogorov(distance, n)))
         return out
+
+    def _read_noise(self, rest: np.ndarray) -> Finding:
+        """Ratio of the read noise in what is left without the comparators' draws to the model's, each with its own freedom."""
+        from scipy.stats import f
+
+        m, size = self.model, float(np.sqrt(np.mean((rest / self.model.lsb) ** 2)))
+        if m.read_noise.value == 0:
+            # Nothing to compare with: all there is to ask is whether two decks of the same chips agree.
+            return Finding("read noise", "spread", size / QUIET, 1.0 if size < QUIET else 0.0)
+        found, freedom = read_variance(rest, m.program, m.ramp_plan.profile)
+        fitted = max(m.read_noise.value**2 / (2 * max(m.read_noise.stderr, 1e-9 * m.read_noise.value) ** 2), 1.0)
+        ratio = found / m.read_noise.value**2
+        p = 2 * min(f.sf(ratio, freedom, fitted), f.cdf(ratio, freedom, fitted))
+        return Finding("read noise", "spread", float(np.sqrt(ratio)), min(1.0, float(p)))
 
     def _kolmogorov(self, distance: float, n: int) -> float:
         """p-value of a Kolmogorov-Smirnov distance of n chips from a model that was fitted to some."""

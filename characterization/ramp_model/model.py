@@ -31,7 +31,7 @@ from .condition_table import Array, ConditionTable
 from .draw import RampDraw
 from .file import read_model, write_model
 from .levels import LevelDistribution
-from .noise import NOISE_UNITS, NoiseEstimate, fit_noise, level_errors, read_noise_shape
+from .noise import NOISE_UNITS, UNKNOWN_DRAWS, NoiseEstimate, fit_noise, injected, level_errors, read_noise_shape
 
 SCHEMA: Final = "nladc-cosim/ramp-model"
 SCHEMA_VERSION: Final = 2
@@ -150,7 +150,10 @@ class RampModel(BaseModel):
         if good.sum() < MINIMUM_SAMPLES:
             raise InputError(f"samples={int(good.sum())} that worked, of {len(good)}: a model needs {MINIMUM_SAMPLES} or more")
         unit = f"input units of {program.activation}; 1 unit = {program.volts_per_unit(run.plan.circuit):.6g} V"
-        noise = fit_noise((noisy - after)[good], program, run.plan.profile)
+        difference = (noisy - after)[good]
+        known = injected(run.plan, run.samples["sample"].to_numpy()[good], difference)
+        noise = fit_noise(difference, program, run.plan.profile, injected=known)
+        warnings = [*run.warnings, *([UNKNOWN_DRAWS] if known is None else [])]
         return cls(
             units={
                 "transition levels": f"input units of {program.activation}",
@@ -172,7 +175,7 @@ class RampModel(BaseModel):
                 "deck_sha256": nominal_deck(run.plan).sha256,
                 "seed": run.plan.seed,
                 "scheme": program.scheme,
-                **({"warnings": list(run.warnings)} if run.warnings else {}),
+                **({"warnings": warnings} if warnings else {}),
                 "versions": versions(),
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
             },

@@ -5,6 +5,10 @@ Gaussian with covariance ``2 s_o^2 11' + s_c^2 I + s_r^2 M``: the offsets of two
 noise at every decision, and the read noise of all cells passed so far: ``M[k, k']`` sums their squared weights.
 Only M grows along the ramp, so the three variances can be told apart. They are fitted by maximum likelihood with
 Fisher scoring; the standard errors are those of the inverse Fisher information.
+
+Read noise is some percent of such a difference. Of chips that were drawn here, what stands in series with the comparators'
+inputs is known (`injected`): without it only what the cells' read noise does to the simulated ramp is left, which `read_variance`
+measures to a few percent of its sigma from some hundred chips.
 """
 
 from __future__ import annotations
@@ -14,11 +18,16 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from characterization.chips import draw
+from characterization.plan import RampPlan
 from netlists.errors import InputError
 from netlists.ramp import RampProgram
 from netlists.technology import DeviceProfile
 
 from .file import Fitted
+
+LEADING = 0.98
+"""Share of the read noise's variance in the directions that measure it; numerical noise of two decks has its in the others."""
 
 
 class NoiseEstimate(Fitted):
@@ -41,6 +50,8 @@ class NoiseFit:
 
 
 NOISE_UNITS = {"comparator_offset": "input units", "comparator_noise": "input units", "read_noise": "S"}
+FOLLOWS = 0.1
+UNKNOWN_DRAWS = "read noise was fitted beside that of the comparators, not by itself: the levels are not those of the plan's draws"
 
 
 def read_noise_shape(program: RampProgram, profile: DeviceProfile, *, fresh: bool = False) -> np.ndarray:
@@ -63,13 +74,56 @@ def level_errors(program: RampProgram, change: np.ndarray) -> np.ndarray:
     return np.array([charge[:, program.step <= k].sum(axis=1) for k in range(1, program.n_steps)]).T
 
 
-def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfile, *, iterations: int = 200) -> NoiseFit:
+def injected(plan: RampPlan, samples: np.ndarray, difference: np.ndarray) -> np.ndarray | None:
+    """What offsets and noise of the comparators put into the differences (n, levels) of some samples of a plan, input units.
+
+    None where the differences do not follow it by `FOLLOWS`: chips of another origin than the plan's draws.
+    """
+    known = draw(plan, samples).decision_shifts / plan.program().volts_per_unit(plan.circuit)
+    size = float(np.sum(known**2))
+    return known if size == 0 or abs(np.sum(known * difference) / size - 1) < FOLLOWS else None
+
+
+def read_variance(rest: np.ndarray, program: RampProgram, profile: DeviceProfile) -> tuple[float, float]:
+    """Variance of the cells' read noise, siemens^2, and the degrees of freedom that it is known with.
+
+    Parameters
+    ----------
+    rest : ndarray (n, levels)
+        Differences without what was `injected`: read noise alone, input units.
+
+    Returns
+    -------
+    variance, freedom : float
+        The variance in the leading directions of `read_noise_shape`, `LEADING` of it all; the freedom from the spread of the chips'
+        own, at most what normal numbers have.
+    """
+    values, vectors = np.linalg.eigh(read_noise_shape(program, profile))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    m = int(np.searchsorted(np.cumsum(values) / values.sum(), LEADING)) + 1
+    own = np.mean((rest @ vectors[:, :m]) ** 2 / values[:m], axis=1)
+    mean, n = float(own.mean()), len(own)
+    if mean == 0:
+        return 0.0, float(n * m)
+    return mean, n * min(m, 2 * mean**2 / float(own.var(ddof=1))) if n > 1 else 1.0
+
+
+def fit_noise(
+    difference: np.ndarray,
+    program: RampProgram,
+    profile: DeviceProfile,
+    *,
+    injected: np.ndarray | None = None,
+    iterations: int = 200,
+) -> NoiseFit:
     """Fits the three variances.
 
     Parameters
     ----------
     difference : ndarray (n, levels)
         Level in the noisy conversion minus the chip's own level, input units; no NaN.
+    injected : ndarray (n, levels), optional
+        What is known to be in it, `injected`: read noise then is what is left, and the other two are fitted beside it.
 
     Returns
     -------
@@ -95,14 +149,17 @@ def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfi
     units = np.array([scale / np.mean(np.diag(p)) for p in parts])
     parts = parts * units[:, None, None]
     theta = np.full(3, 1.0 / 3.0)
-    floor = 1e-12
+    floor, asked = 1e-12, np.ones(3, bool)
+    if injected is not None:
+        known, freedom = read_variance(difference - injected, program, profile) if profile.read_sigma else (0.0, 1.0)
+        theta[2], asked[2] = max(known / units[2], floor), False
     information = np.eye(3)
     for _ in range(iterations):
         inverse = np.linalg.inv(np.tensordot(theta, parts, 1))
         whitened = inverse @ parts
         information = 0.5 * n * np.einsum("aij,bji->ab", whitened, whitened)
         gradient = 0.5 * n * (np.einsum("aij,ji->a", whitened, inverse @ scatter) - np.einsum("aii->a", whitened))
-        free = ~((theta <= floor) & (gradient < 0))
+        free = asked & ~((theta <= floor) & (gradient < 0))
         step = np.zeros(3)
         step[free] = _inverse(information[np.ix_(free, free)]) @ gradient[free]
         new = np.maximum(theta + step, floor)
@@ -113,7 +170,11 @@ def fit_noise(difference: np.ndarray, program: RampProgram, profile: DeviceProfi
             break
         theta = new
     variance = theta * units
-    errors = np.sqrt(np.diag(_inverse(information))) * units
+    errors = np.zeros(3)
+    errors[asked] = np.sqrt(np.diag(_inverse(information[np.ix_(asked, asked)])))
+    errors *= units
+    if injected is not None:
+        errors[2] = known * np.sqrt(2 / freedom)
     # Parts that were put at their bound are zero.
     bound = variance <= np.array([floor, 1e-9, floor]) * units * 1.001
     sigma = np.where(bound, 0.0, np.sqrt(variance))

@@ -21,7 +21,7 @@ from netlists.errors import InputError, SimulationError
 from netlists.ramp import Chips, to_input_units, to_volts
 from netlists.spice import simulate
 
-from .goodness_of_fit import MODEL_CHIPS, PER_LEVEL, GoodnessOfFit
+from .goodness_of_fit import MODEL_CHIPS, PER_LEVEL, Fresh, GoodnessOfFit
 from .model import RampModel
 
 SAMPLES = 512
@@ -92,7 +92,7 @@ def validate(
     expected = _expected(model, quantiles, validation_stream(seed, ValidationSource.EXPECTED))
     sigma = np.sqrt(np.diag(model.covariance))
     rms = np.sqrt(np.mean(difference**2, axis=0))
-    fit = GoodnessOfFit(model, validation_stream(seed, ValidationSource.REFERENCE)).test(levels, run.conversion_levels())
+    fit = GoodnessOfFit(model, validation_stream(seed, ValidationSource.REFERENCE)).test(Fresh.of(run))
     decks, mean_chip = _conversions(model, plan, min(conversions, samples), jobs)
     failures = _failures(fit, decks)
     return {

@@ -16,11 +16,12 @@ import numpy as np
 
 from characterization.provenance import versions
 from characterization.workers import in_workers
-from netlists.checks import check
+from netlists.checks import Seed, check
 from netlists.files import write_atomic, write_json
 from netlists.technology import CORNERS, Conditions, pdk
 from netlists.testbench import COMPARATOR, OTA, access_deck, run_bench
 
+from .autozero import LEVELS, measure_autozero
 from .comparator import (
     COMMON_MODES,
     LATCH_OVERDRIVES,
@@ -39,6 +40,8 @@ from .stages import measure_stages
 WIDTHS = (0.42e-6, 0.5e-6, 1e-6, 2e-6, 4e-6, 8e-6)
 EXTREMES = ((-40.0, 1.62), (-40.0, 1.98), (27.0, 1.8), (125.0, 1.62), (125.0, 1.98))
 """Temperature (C) and supply (V) of the corner runs."""
+AUTOZEROED = 16
+"""Auto-zeroed integrators at each level."""
 CORNER_OVERDRIVES = (1e-3, 10e-3, 100e-3)
 """Of the delays at each corner, volts."""
 
@@ -136,7 +139,8 @@ def measure_blocks(
     -------
     dict
         What ``summary.json`` holds. Tables: ``ota``, ``stages``, ``integrator``, ``comparator``, ``delay``, ``kickback`` (over
-        corners), ``offset_samples``, ``offsets``, ``access``.
+        corners), ``offset_samples``, ``offsets``, ``access``, ``autozero_samples``, ``autozero`` (what auto-zeroed integrators
+        leave of their offsets, by level).
 
     Raises
     ------
@@ -147,6 +151,7 @@ def measure_blocks(
     from joblib import delayed
 
     check(Samples, samples, "samples")
+    check(Seed, seed, "seed")
     models = pdk.provenance()
     points = [Conditions(c, t, v) for c in corners for t, v in extremes]
     nominal = Conditions()
@@ -167,6 +172,13 @@ def measure_blocks(
         offsets.append(asdict(statistics))
         drawn += [{"block": block.name, "common_mode": v, "sample": i, "offset": float(x)} for i, x in enumerate(values)]
 
+    progress(f"{AUTOZEROED} auto-zeroed integrators at levels {' and '.join(LEVELS)}")
+    autozero, stored = [], []
+    for level in LEVELS:
+        left, rows = measure_autozero(n=AUTOZEROED, rng=rng, conditions=nominal, level=level)
+        autozero.append(asdict(left))
+        stored += [{"level": level, "sample": i, **row} for i, row in enumerate(rows)]
+
     summary = {
         "conditions": asdict(nominal),
         "ota": figures["ota"][0],
@@ -179,6 +191,7 @@ def measure_blocks(
         "strongarm_delay": _of_block(figures["delay"], "strongarm_sky130"),
         "strongarm_kickback": _of_block(figures["kickback"], "strongarm_sky130")[0],
         "offsets": offsets,
+        "autozero": autozero,
         "access": [r for r in access if r["corner"] == nominal.corner],
         "corners": _extremes(corner_tables),
         "settings": {"samples": samples, "seed": seed, "corners": list(corners), "extremes": [list(e) for e in extremes]},
@@ -187,6 +200,7 @@ def measure_blocks(
     }
     folder = Path(out)
     tables = {**corner_tables, "offset_samples": drawn, "offsets": offsets, "access": access}
+    tables |= {"autozero": autozero, "autozero_samples": stored}
     for name, rows in tables.items():
         text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
         write_atomic(folder / f"{name}.csv", partial(Path.write_text, data=text))

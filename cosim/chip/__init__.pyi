@@ -51,9 +51,20 @@ from .mapping import (
     with_weights as with_weights,
 )
 from .pulses import (
+    DeltaInputs as DeltaInputs,
+    PulseCount as PulseCount,
     PwmInputs as PwmInputs,
+    RowPulses as RowPulses,
+    RowsDriven as RowsDriven,
     Saturation as Saturation,
+    keep_rows as keep_rows,
     saturation as saturation,
+)
+from .tiled import (
+    TiledPath as TiledPath,
+    in_tiles as in_tiles,
+    run_tiled_network as run_tiled_network,
+    tiled as tiled,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,

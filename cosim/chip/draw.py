@@ -75,12 +75,15 @@ class ChipMatrix:
         What turns the columns' sums into outputs.
     ranges : tuple of float or None
         Full scale of the pulse widths of each part; None: not rounded.
+    thresholds : tuple of float or None
+        Change from which on a row of each part is driven; None: rows are driven at every step.
     """
 
     matrix: Matrix
     sums: tuple[ArraySum, ...]
     units: tuple[ConvertedColumns | Exact, ...]
     ranges: tuple[float, ...] | None
+    thresholds: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +152,13 @@ def draw_chip(
         cells = []
         for direction in range(len(layer.directions)):
             places = cell_places(network, depth, direction, hardware.pwm)
-            matrices = {at.matrix.name: _chip_matrix(at, parts, dtype) for at in places}
+            matrices = {at.matrix.name: _chip_matrix(at, parts, dtype, hardware) for at in places}
             cells.append(ChipCell(layer.cell, matrices, parts.state_units(layer.cell, depth, direction)))
         layers.append(tuple(cells))
     return Chip(index, seed, dtype, network, hardware, tuple(layers))
 
 
-def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type) -> ChipMatrix:
+def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type, hardware: Hardware) -> ChipMatrix:
     def transposed(weights: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(weights.T, dtype)
 
@@ -174,7 +177,17 @@ def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type) -> ChipMatrix:
         else:
             variance = transposed(effective.read_variance[rows])
             sums.append(ArraySum(rows, weights, variance, parts.read_keys(at, part), banks[part]))
-    return ChipMatrix(at.matrix, tuple(sums), parts.units(at), at.ranges)
+    return ChipMatrix(at.matrix, tuple(sums), parts.units(at), at.ranges, _thresholds(at, hardware))
+
+
+def _thresholds(at: MatrixPlace, hardware: Hardware) -> tuple[float, ...] | None:
+    """Change from which on a row of each part is driven."""
+    if (delta := hardware.delta) is None:
+        return None
+    names, codes = [name for name, _ in at.matrix.parts], 0 if hardware.pwm is None else hardware.pwm.max_code
+    if at.ranges is None or not codes:
+        return tuple(delta.of(name, at.layer) for name in names)
+    return tuple(delta.within(name, at.layer, full, codes) for name, full in zip(names, at.ranges, strict=True))
 
 
 class DrawnParts(ChipParts):

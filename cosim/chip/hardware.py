@@ -23,7 +23,7 @@ from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
 from .circuit_ramps import CircuitRamp, Time
 from .conditions import models_of, moved_model, outside_fit, read_gain
-from .pulses import PwmInputs
+from .pulses import DeltaInputs, PwmInputs
 
 Ramp = RampDraw | RampModel | CircuitRamp | None
 STATE_UNITS = ("float", "table", "ramp")
@@ -270,6 +270,9 @@ class Hardware:
         Block models that were fitted to SPICE, around ideal or fitted ramps. They need what integrators need, and bring theirs.
     pwm : PwmInputs or None
         None: inputs and states are not rounded.
+    delta : DeltaInputs or None
+        Rows are driven only when their input has changed; the integrators keep their charge, which those of ``integrators`` and
+        ``columns`` are no model of. None: rows are driven at every step.
     drift_time : float or None
         Seconds after ramps of fitted models were programmed and calibrated; None: their cells have not relaxed. Weights and
         circuits have a time of their own. Ramps whose device has no data do not age, and ``warnings`` says so.
@@ -295,6 +298,7 @@ class Hardware:
     integrators: Integrators | None = None
     columns: FittedColumns | None = None
     pwm: PwmInputs | None = None
+    delta: DeltaInputs | None = None
     drift_time: Seconds | None = None
     v_read: ReadVoltage | None = None
     v_read_nominal: ReadVoltage | None = None
@@ -325,6 +329,11 @@ class Hardware:
         read_gain(self.ramps, self.v_read, self.v_read_nominal)
         if self.threshold_noise and not given:
             raise InputError(f"threshold_noise={self.threshold_noise:g}: floating point has no thresholds; give bits, ramps or adc")
+        if self.delta is not None and (self.integrators is not None or self.columns is not None):
+            raise InputError(
+                "delta: integrators that keep their charge would take up an op-amp's offset and noise at every step, which "
+                "integrators and columns are no model of; leave them out"
+            )
         if self.arrays is not None and self.arrays.partial_sums == "digital" and self.adc is None:
             raise InputError(
                 "partial_sums='digital': a bent ramp cannot convert a part of a sum; give adc, whose conversions are linear, "

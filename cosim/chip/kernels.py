@@ -22,6 +22,10 @@ from ..compiled import compiled
 # "numpy": a division that cannot raise can be a vector instruction. Fused multiply-add stays off (numba's default): NumPy has none.
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 _TILE = 256
+LANES = 64
+"""Sequences of a tile."""
+REACH = np.float32(5.8)
+"""No number of `box_muller` is larger: its radius ends at ``sqrt(-2 ln 2**-24)``, 5.77."""
 _SPLIT = np.uint32(0x1BD11BDA)
 """Constant of the key schedule."""
 
@@ -123,6 +127,20 @@ _threefry = numba.njit(error_model="numpy")(threefry)
 _box_muller = numba.njit(error_model="numpy")(box_muller)
 
 
+@compiled(**_OPTIONS)
+def keep_rows(values, held, threshold, change):
+    """As `cosim.chip.pulses.keep_rows`, with the pulses' differences into ``change``; one type of float throughout."""
+    rows, n = values.shape
+    for i in range(rows):
+        for b in range(n):
+            d = values[i, b] - held[i, b]
+            if abs(d) > threshold:
+                held[i, b] = values[i, b]
+                change[i, b] = d
+            else:
+                change[i, b] = 0.0
+
+
 def add_noise(x: np.ndarray, variance: np.ndarray, keys: np.ndarray, counters: np.ndarray, step: int) -> None:
     """Add Gaussian noise of the given variances in place, both (columns, sequences)."""
     _add_noise(x, variance, keys, counters, np.uint32(step))
@@ -134,6 +152,20 @@ def _fill(keys, counters, step, first, second):
     for b in range(len(counters)):
         u, v = _threefry(keys[0], keys[1], counters[b], step)
         first[b], second[b] = _box_muller(u, v)
+
+
+@compiled(**_OPTIONS)
+def fill_tiles(keys, counters, step, out):
+    """Noise of sequences in tiles: counters (tiles, LANES), out (tiles, columns, LANES), an even number of columns."""
+    a, b = np.empty(LANES, np.uint32), np.empty(LANES, np.uint32)
+    for t in range(len(counters)):
+        for pair in range(out.shape[1] // 2):
+            k0, k1 = keys[pair, 0], keys[pair, 1]
+            # Two loops: each by itself keeps more of the processor's units busy than both at once.
+            for i in range(LANES):
+                a[i], b[i] = _threefry(k0, k1, counters[t, i], step)
+            for i in range(LANES):
+                out[t, 2 * pair, i], out[t, 2 * pair + 1, i] = _box_muller(a[i], b[i])
 
 
 @compiled(**_OPTIONS)
@@ -229,6 +261,47 @@ def decision(step: int, level: int) -> int:
 
 
 @compiled(**_OPTIONS)
+def _first_passage(seen, common, thresholds, sigma, shared, key, first, counters, step, count, ends, room):
+    """Steps of a ramp before the first at which each sequence's comparator trips, one column.
+
+    No number of noise is larger than `REACH`: levels that far below are passed and one that far above trips whatever is drawn,
+    so that numbers are drawn for the few between, until a comparator has tripped. Those still running are kept together.
+    """
+    bound, running, word, other, number = room
+    s, low, high = sigma.max() * REACH, shared.min(), shared.max()
+    for b in range(len(seen)):
+        bound[b] = seen[b] - s - max(common[b] * low, common[b] * high)
+    _count(bound, thresholds, count)
+    for b in range(len(seen)):
+        bound[b] = seen[b] + s - min(common[b] * low, common[b] * high)
+    _count(bound, thresholds, ends)
+    left = np.int64(0)
+    for b in range(len(seen)):
+        running[left] = b
+        left += np.int64(count[b] < ends[b])
+    while left:
+        for i in range(left):
+            b = running[i]
+            word[i] = counters[b]
+            other[i] = step + np.uint32(np.uint32(count[b] + 1) << np.uint32(24))
+        for i in range(left):
+            word[i], other[i] = _threefry(key[0], key[1], word[i], other[i])
+        for i in range(left):
+            u, w = _box_muller(word[i], other[i])
+            number[i] = u if first else w
+        still = np.int64(0)
+        for i in range(left):
+            b = running[i]
+            k = count[b]
+            above = seen[b] - number[i] * sigma[k] - common[b] * shared[k] > thresholds[k]
+            count[b] = k + np.int32(above)
+            running[still] = b
+            # No branch here, whose outcome nobody can guess.
+            still += np.int64(above) & np.int64(k + 1 < ends[b])
+        left = still
+
+
+@compiled(**_OPTIONS)
 def convert_by_step(x, thresholds, sigma, shared, values, keys, ramp_keys, counters, step, passage, out):
     """As `convert_noisy_levels`, with noise ``shared`` (columns, levels) of the ramps; ``passage``: a decision at every step.
 
@@ -237,7 +310,8 @@ def convert_by_step(x, thresholds, sigma, shared, values, keys, ramp_keys, count
     columns, n = x.shape
     noise = np.empty((2, n), np.float32)
     ramp = np.empty((2, n), np.float32)
-    count = np.empty(n, np.int32)
+    count, ends = np.empty(n, np.int32), np.empty(n, np.int32)
+    room = (np.empty(n, x.dtype), np.empty(n, np.int32), np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty(n, np.float32))
     drawn = -1
     for pair in range(0, columns, 2):
         if not passage:
@@ -248,18 +322,9 @@ def convert_by_step(x, thresholds, sigma, shared, values, keys, ramp_keys, count
             drawn = j
             table, seen, number, common = values[j], x[j], noise[j - pair], ramp[0]
             if passage:
-                key = keys[pair // 2]
-                for b in range(n):
-                    v, m, c = seen[b], common[b], np.int32(0)
-                    for k in range(thresholds.shape[1]):
-                        at = np.uint32(step + np.uint32(np.uint32(k + 1) << np.uint32(24)))
-                        u, w = _threefry(key[0], key[1], counters[b], at)
-                        first, second = _box_muller(u, w)
-                        g = first if j == pair else second
-                        if not v - g * sigma[j, k] - m * shared[j, k] > thresholds[j, k]:
-                            break
-                        c += np.int32(1)
-                    count[b] = c
+                _first_passage(
+                    seen, common, thresholds[j], sigma[j], shared[j], keys[pair // 2], j == pair, counters, step, count, ends, room
+                )
             else:
                 count[:] = 0
                 for k in range(thresholds.shape[1]):

@@ -1,8 +1,10 @@
-"""Inputs and states as pulse widths: rounded to the codes that `netlists.array.pwm` turns into pulses."""
+"""Inputs and states as pulses on rows: rounded to the codes that `netlists.array.pwm` turns into pulses, driven, counted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from cosim.network import Network
 from cosim.tasks import CharacterTask, SequenceSet, Task
 from netlists.array import Pwm
-from netlists.checks import Positive, PwmBits, checked
+from netlists.checks import NonNegative, Positive, PwmBits, Share, checked
 from netlists.errors import InputError
 
 
@@ -54,12 +56,138 @@ class PwmInputs:
             return replace(self, input_range=float(np.abs(_driven(network, task.training)).max()) or 1.0)
         return replace(self, input_range=float(np.abs(_symbols(network)).max()) or 1.0)
 
+    def first(self, network: Network, values: np.ndarray) -> np.ndarray:
+        """Network inputs rounded as they drive rows; as they are where a network has formats, whose parts may have ranges apart."""
+        return values if network.formats else self.quantize(values, self.full_input)
+
     def quantize(self, values: np.ndarray, full_scale: float) -> np.ndarray:
         """Values that the nearest codes stand for, type kept: the rule of `netlists.array.pwm.Pwm.encode`."""
         if self.bits is None:
             return values
         codes = np.clip(np.rint(values * (self.max_code / full_scale)), -self.max_code, self.max_code)
         return codes * values.dtype.type(full_scale / self.max_code)
+
+
+@checked
+@dataclass(frozen=True)
+class DeltaInputs:
+    """When a row is driven: only when its input has changed by more than a threshold since it was last driven.
+
+    The rule of delta networks (Neil et al., arXiv 1612.05571): a row remembers the value that it last stood for; a pulse of the
+    difference brings the column's charge up to date. The sums are those of the remembered values. It asks of the circuit that the
+    integrators keep their charge from one step to the next, without leak and without an offset that they integrate (assumption):
+    what noise a pulse leaves stays, too.
+
+    Attributes
+    ----------
+    threshold : float
+        Of inputs, in their units: a row is driven when it has changed by more. 0: whenever it has changed at all.
+    state_threshold : float or None
+        The same for states and for the outputs of a layer below; None: as for inputs. Public code of the method's authors takes
+        0 to 64/256 for both.
+    """
+
+    threshold: NonNegative = 0.0
+    state_threshold: NonNegative | None = None
+
+    def of(self, part: str, layer: int = 0) -> float:
+        """The threshold of a matrix's part in a layer: inputs of the network, or states."""
+        return self.threshold if (part == "x" and layer == 0) or self.state_threshold is None else self.state_threshold
+
+    def within(self, part: str, layer: int, full_scale: float, max_code: int) -> float:
+        """The threshold of a part whose rows carry codes, halfway between two of them: rounding decides of no pulse."""
+        step = full_scale / max_code
+        return (math.floor(self.of(part, layer) / step * (1 + 1e-9)) + 0.5) * step
+
+
+def keep_rows(values: np.ndarray, held: np.ndarray, threshold: float) -> np.ndarray:
+    """Drives the rows that have changed: ``held`` takes their values in place; returns the pulses' differences.
+
+    Parameters
+    ----------
+    values, held : ndarray (rows, lanes)
+    """
+    difference = values - held
+    driven = np.abs(difference) > threshold
+    difference[~driven] = 0.0
+    np.copyto(held, values, where=driven)
+    return difference
+
+
+@checked
+@dataclass(frozen=True)
+class RowPulses:
+    """What drives the rows of a matrix at a step, on average.
+
+    Attributes
+    ----------
+    driven : float
+        Part of the rows that are driven at all.
+    width : float
+        Mean pulse of all rows, as a part of the longest pulse of an input; differences reach twice that.
+    delta : bool
+        Whether pulses are differences from what a row was last driven with.
+    """
+
+    driven: Share
+    width: Share
+    delta: bool = False
+
+
+@dataclass
+class PulseCount:
+    """Pulses on the rows of every matrix, added up while sequences run.
+
+    Attributes
+    ----------
+    tallies : dict of (matrix, part) to list of float
+        Rows times steps, those that were driven, and the sum of their pulses. Matrices are named ``layer.direction.matrix``.
+    """
+
+    tallies: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def add(self, matrix: str, part: str, pulses: np.ndarray, full_scale: float) -> None:
+        """Counts the pulses (rows, sequences) of a step."""
+        found = (float(pulses.size), float(np.count_nonzero(pulses)), float(np.abs(pulses).sum(dtype=np.float64)) / full_scale)
+        with self._lock:
+            tally = self.tallies.setdefault((matrix, part), [0.0, 0.0, 0.0])
+            for i, value in enumerate(found):
+                tally[i] += value
+
+    def shares(self) -> list[dict[str, str | float]]:
+        """For each matrix and part: the share of rows driven at a step, and the mean pulse as a part of the longest."""
+        return [
+            {"matrix": matrix, "part": part, "driven": driven / total, "width": width / total}
+            for (matrix, part), (total, driven, width) in self.tallies.items()
+        ]
+
+    def beside(self, other: PulseCount) -> list[dict[str, str | float]]:
+        """`shares` with those of ``other`` as ``driven_before`` and ``width_before``."""
+        known = {(s["matrix"], s["part"]): s for s in other.shares()}
+        return [s | {f"{n}_before": known[s["matrix"], s["part"]][n] for n in ("driven", "width")} for s in self.shares()]
+
+    def of(self, matrix: str, *, delta: bool) -> RowPulses:
+        """All rows of a matrix together, its bias included."""
+        total, driven, width = np.sum([t for (m, _), t in self.tallies.items() if m == matrix], axis=0)
+        return RowPulses(float(driven / total), float(min(width / total, 1.0)), delta)
+
+
+@dataclass(frozen=True, eq=False)
+class RowsDriven:
+    """Pulses on the rows, counted over a test set: without delta inputs, and with them."""
+
+    before: PulseCount
+    after: PulseCount
+
+    def report(self) -> list[str]:
+        """Lines for reading."""
+        return [
+            f"{s['matrix']} {s['part']}: {100 * float(s['driven']):.1f} % of the rows driven at a step, "
+            f"{100 * float(s['driven_before']):.1f} % without delta; mean pulse {float(s['width']):.4f} of the longest, "
+            f"{float(s['width_before']):.4f} without"
+            for s in self.after.beside(self.before)
+        ]
 
 
 @dataclass(frozen=True)
@@ -99,7 +227,10 @@ def saturation(network: Network, data: SequenceSet | CharacterTask, pwm: PwmInpu
     if pwm is None or pwm.bits is None:
         return None
     x = np.abs(_symbols(network) if isinstance(data, CharacterTask) else _driven(network, data))
-    return Saturation(float(np.mean(x > pwm.full_input)), float(x.max()), pwm.full_input)
+    full = pwm.full_input
+    if network.formats:
+        full = min(2.0**f.exponent for name, f in network.formats.items() if name.startswith("0.") and name.endswith(".x"))
+    return Saturation(float(np.mean(x > full)), float(x.max()), full)
 
 
 def _driven(network: Network, sequences: SequenceSet) -> np.ndarray:

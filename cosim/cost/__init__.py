@@ -19,6 +19,7 @@
 `shape`        rows, columns and ramps of each array, digital work of a step
 `network`      the cost
 `terms`        what each block takes
+`saving`       what delta inputs save
 `electrical`   energy of cells, capacitors, size of op-amps in closed form
 `figures`      ``measured.toml`` (from SPICE) and ``figures.toml`` (published, derived, assumed)
 `scaling`      figures of one node at another

@@ -14,6 +14,10 @@ from .network import (
     NetworkCost as NetworkCost,
     network_cost as network_cost,
 )
+from .saving import (
+    DeltaSaving as DeltaSaving,
+    delta_saving as delta_saving,
+)
 from .shape import (
     ArrayShape as ArrayShape,
     DigitalWork as DigitalWork,

@@ -17,8 +17,19 @@ from .shape import ArrayShape
 
 def mac_cell_energy(array: ArrayShape, design: Design) -> float:
     """Energy of all cells of an array in one multiply-accumulate, joules: ``V_read^2 G t`` summed over pairs at the mean input."""
-    time = design.mean_input * design.max_code * design.t_unit
+    time = mean_input(array, design) * design.max_code * design.t_unit
     return array.rows * array.columns * design.v_read**2 * design.pair_conductance(array.mean_weight) * time
+
+
+def mean_input(array: ArrayShape, design: Design) -> float:
+    """Mean pulse of the rows as a part of the longest: counted, or the design's assumption."""
+    return design.mean_input if array.pulses is None else array.pulses.width
+
+
+def longest_mac(array: ArrayShape, design: Design) -> float:
+    """Longest pulse and the rest after it, seconds; a difference of two inputs may be twice as long as the longest."""
+    delta = array.pulses is not None and array.pulses.delta
+    return design.t_mac + design.max_code * design.t_unit * delta
 
 
 def trimming_cell_energy(design: Design) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from cosim.chip import Arrays, MatrixPlace, PwmInputs, mapped_pairs, matrix_places
+from cosim.chip import Arrays, MatrixPlace, PulseCount, PwmInputs, RowPulses, mapped_pairs, matrix_places
 from cosim.network import Network
 from cosim.network.cells import LSTM, Cell
 from netlists.checks import Count, Items, Positive, Share, Whole, checked
@@ -40,6 +40,8 @@ class ArrayShape:
         Pre-activation that is one unit of each ramp; empty: 1.
     bias_rows : int
         How many of the rows share the bias, and are one weight a column.
+    pulses : RowPulses or None
+        What drives the rows, counted; None: every row, with the design's mean input.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ArrayShape:
     wire_gain: Positive = 1.0
     full_scales: tuple[Positive, ...] = ()
     bias_rows: Count = 1
+    pulses: RowPulses | None = None
 
 
 Amount = Annotated[int, Whole(0)]
@@ -118,7 +121,16 @@ class NetworkShape:
         return 2 * self.weights
 
     @classmethod
-    def of(cls, network: Network, steps: int, arrays: Arrays | None = None, pwm: PwmInputs | None = None) -> NetworkShape:
+    def of(
+        cls,
+        network: Network,
+        steps: int,
+        arrays: Arrays | None = None,
+        pwm: PwmInputs | None = None,
+        count: PulseCount | None = None,
+        *,
+        delta: bool = False,
+    ) -> NetworkShape:
         """Shape of a network with its weights' magnitudes; ``steps`` time steps an inference.
 
         Parameters
@@ -128,6 +140,10 @@ class NetworkShape:
             and each matrix's own range. None: a weight is a pair of ideal wires in the design's range.
         pwm : PwmInputs, optional
             Inputs that take the longest pulse; their rows hold the weight times them.
+        count : PulseCount, optional
+            Pulses that `cosim.evaluation.evaluate` counted. None: the design's mean input on every row.
+        delta : bool
+            Whether those pulses are differences.
 
         Raises
         ------
@@ -142,6 +158,9 @@ class NetworkShape:
         if arrays is not None:
             places = matrix_places(network, pwm)
             shapes = [_mapped(shape, at, arrays) for shape, at in zip(shapes, places, strict=True)]
+        if count is not None:
+            keys = [at.key for at in matrix_places(network, pwm)]
+            shapes = [replace(s, pulses=count.of(k, delta=delta)) for s, k in zip(shapes, keys, strict=True)]
         product = NO_WORK
         for dense in (*(h.weights for h in network.hidden), network.readout):
             rows, units = dense.shape

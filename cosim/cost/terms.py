@@ -8,7 +8,16 @@ from functools import lru_cache
 from netlists.technology import MEASURED_STATISTICS
 
 from .design import Design
-from .electrical import column_capacitance, mac_cell_energy, opamp_size, ramp_capacitance, ramp_cell_energy, trimming_cell_energy
+from .electrical import (
+    column_capacitance,
+    longest_mac,
+    mac_cell_energy,
+    mean_input,
+    opamp_size,
+    ramp_capacitance,
+    ramp_cell_energy,
+    trimming_cell_energy,
+)
 from .figures import all_figures, figure
 from .scaling import SIMULATED_NODE, SIMULATED_SUPPLY, analog_power_factor, area_factor, energy_factor, nominal_supply
 from .shape import ArrayShape, DigitalWork
@@ -20,6 +29,7 @@ FIGURES = {
     "trimming cells": ("cell_area",),
     "row drivers": ("driver_energy", "driver_gates", "layout_factor"),
     "input registers": ("register_energy",),
+    "differences": ("add_energy", "register_energy"),
     "column integrators": ("integrator_power", "integrator_gates", "capacitor_density", "layout_factor"),
     "auto-zero": ("autozero_energy", "autozero_gates", "capacitor_density", "layout_factor"),
     "hold switches": ("hold_switch_energy", "hold_switch_gates", "layout_factor"),
@@ -108,7 +118,8 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
     count = column_tiles * len(ramps)
     # A comparator of half the offset has four times the gate area.
     size = (MEASURED_STATISTICS["comparator_offset_sigma"] / d.comparator_offset) ** 2
-    converting = d.t_mac + d.t_ramp
+    t_mac, pulses = longest_mac(array, d), array.pulses
+    converting = t_mac + d.t_ramp
     integrator, comparator = (figure(f"{n}_power").value * at.analog_power for n in ("integrator", "comparator"))
     wide = opamp_size(array, d)
     step = (figure("counter_energy").value + figure("clock_energy").value) * at.energy * 2**d.bits
@@ -117,7 +128,8 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
     gates = {n: figure(f"{n}_gates").value * layout for n in ("integrator", "comparator", "counter", "driver", "hold_switch")}
     drivers, switches, registers = (rows + d.column_trim) * column_tiles, columns * row_tiles, rows * d.n_in
     # Counting to a pulse's end flips two bits a count.
-    flips = rows * (d.n_in + 2 * d.mean_input * d.max_code)
+    flips = rows * (d.n_in + 2 * mean_input(array, d) * d.max_code)
+    on = drivers if pulses is None else drivers * pulses.driven
 
     def term(block: str, n: float, joules: float, square: float, time: float = 0.0) -> Term:
         kind, source = _origin(FIGURES[block])
@@ -128,8 +140,8 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
     c_column, c_ramps = gates["integrator"] * wide + c_mac / density, gates["integrator"] + c_ramp / density
     pairs, steps = 2 * rows * columns, count * (2**d.bits + d.calibration_cells)
     terms = [
-        term("weight cells", pairs, mac_cell_energy(array, d), pairs * cell, d.t_mac),
-        term("row drivers", drivers, drivers * figure("driver_energy").value * at.energy, drivers * gates["driver"]),
+        term("weight cells", pairs, mac_cell_energy(array, d), pairs * cell, t_mac),
+        term("row drivers", drivers, on * figure("driver_energy").value * at.energy, drivers * gates["driver"]),
         term("input registers", registers, flips * at.energies["register_energy"], registers * at.areas["register_area"]),
         term("column integrators", columns, columns * integrator * wide * converting, columns * c_column, d.t_reset),
         term("hold switches", switches, switches * figure("hold_switch_energy").value * at.energy, switches * gates["hold_switch"]),
@@ -142,6 +154,13 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
         energy = columns * figure("autozero_energy").value * at.energy
         area = columns * (figure("autozero_gates").value * layout + d.c_az / density)
         terms.insert(4, term("auto-zero", columns, energy, area))
+    if pulses is not None and pulses.delta:
+        # What a row last stood for, the difference from it, and its comparison with the threshold.
+        bits, sums = rows * d.n_in, 2 * rows
+        joules = sums * at.energies["add_energy"] * d.n_in / 8 + bits * pulses.driven * at.energies["register_energy"]
+        terms.insert(
+            3, term("differences", rows, joules, sums * at.areas["add_area"] * d.n_in / 8 + bits * at.areas["register_area"])
+        )
     if d.column_trim:
         terms.insert(1, term("trimming cells", 2 * columns, columns * trimming_cell_energy(d), 2 * columns * cell))
     if d.converter != "ramp":

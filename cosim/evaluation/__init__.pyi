@@ -13,6 +13,9 @@ from .evaluator import (
     evaluate as evaluate,
     evaluate_text as evaluate_text,
 )
+from .identity import (
+    describe_hardware as describe_hardware,
+)
 from .models import (
     load_models as load_models,
 )

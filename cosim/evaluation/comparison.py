@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from cosim.chip import (
     CircuitRamp,
     Hardware,
     LinearAdc,
+    PulseCount,
+    RowsDriven,
     Saturation,
     describe_split_biases,
     describe_wire_losses,
@@ -27,7 +29,7 @@ from cosim.chip import (
 )
 from cosim.network import Network
 from cosim.tasks import CharacterTask, SequenceSet, Task, load_data
-from netlists.checks import is_whole
+from netlists.checks import Seed, Whole, check, is_whole
 from netlists.errors import InputError
 
 from .classes import ClassFigures
@@ -124,6 +126,8 @@ class Comparison(Generic[Interval]):
         Digest of the task's data.
     saturation : Saturation or None
         Inputs beyond the range of the pulse widths; None without pulse widths.
+    delta : RowsDriven or None
+        Pulses with delta inputs and without, counted over the test set; None without delta inputs or pulse widths.
     figures : mapping of str to ClassFigures
         Balanced accuracy, F1 and confusion of "float", "ideal" and "chips"; empty for a text.
     warnings : tuple of str
@@ -153,6 +157,7 @@ class Comparison(Generic[Interval]):
     bias_rows: Mapping[str, int] = field(default_factory=dict)
     data_sha256: str = ""
     saturation: Saturation | None = None
+    delta: RowsDriven | None = None
     figures: Mapping[str, ClassFigures] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -182,6 +187,7 @@ class Comparison(Generic[Interval]):
             "bias_rows": dict(self.bias_rows),
             "data_sha256": self.data_sha256,
             "saturation": None if self.saturation is None else self.saturation.as_dict(),
+            "delta": None if self.delta is None else self.delta.after.beside(self.delta.before),
             "classes": {name: f.as_dict() for name, f in self.figures.items()},
         }
 
@@ -205,6 +211,8 @@ class Comparison(Generic[Interval]):
         if self.figures:
             for title, each in (("balanced accuracy", "balanced_accuracy"), ("macro F1", "macro_f1")):
                 lines.append(f"  {title:<22}" + ", ".join(f"{n} {getattr(f, each):.4f}" for n, f in self.figures.items()))
+        if self.delta is not None:
+            lines += [f"  {line}" for line in self.delta.report()]
         about = (*describe_split_biases(self.bias_rows), *describe_wire_losses(self.wires))
         return "\n".join(lines + [f"  {line}" for line in about])
 
@@ -269,8 +277,8 @@ def compare(
     >>> round(result.float_.value, 2), round(result.over_chips.mean, 2)
     (0.98, 0.97)
     """
-    _check_whole("chips", chips, 1)
-    _check_whole("seed", seed, 0)
+    check(Annotated[int, Whole(1, 10**6)], chips, "chips")
+    check(Seed, seed, "seed")
     data = load_data(network.task_name(task)) if task is None or isinstance(task, str) else task
     notes = network.check_data(data)
     check_ramps(network, hardware)
@@ -283,7 +291,13 @@ def compare(
     how: dict[str, Any] = {"engine": engine, "threads": threads}
     exact = on.judge(network, Hardware(), 1, None, **how)[0]
     ideal = on.judge(network, ideal_hardware(hardware), 1, None, **how)[0]
-    real = on.judge(network, hardware, chips if varied else 1, seed, **how)
+    driven = None if hardware.delta is None or hardware.pwm is None else RowsDriven(PulseCount(), PulseCount())
+    real = on.judge(network, hardware, chips if varied else 1, seed, **how, count=None if driven is None else driven.after)
+    uncounted: tuple[str, ...] = ()
+    if driven is not None:
+        on.judge(network, replace(hardware, delta=None), 1, seed, **how, count=driven.before, kept=False)
+    elif hardware.delta is not None:
+        uncounted = ("delta: the pulses that it saves are counted where there are pulse widths; give pwm",)
     each = real.mean(axis=1, dtype=np.float64).tolist()
     return Comparison(
         task=data.name,
@@ -300,11 +314,19 @@ def compare(
         chips_to_float=on.change(real, exact),
         chips_to_ideal=on.change(real, ideal),
         seed=seed,
-        warnings=(*notes, *network.warnings, *(clipped.warnings if clipped else ()), *on.warnings(), *hardware.warnings),
+        warnings=(
+            *notes,
+            *network.warnings,
+            *(clipped.warnings if clipped else ()),
+            *on.warnings(),
+            *hardware.warnings,
+            *uncounted,
+        ),
         wires=tuple(wire_losses(network, hardware)),
         bias_rows=split_biases(network, hardware),
         data_sha256=data.sha256,
         saturation=clipped,
+        delta=driven,
         figures=on.figures(),
     )
 
@@ -340,11 +362,12 @@ class _Sequences:
     answers: list[np.ndarray] = field(default_factory=list)
     items = "sequences"
 
-    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, **how: Any) -> np.ndarray:
-        """Which answers are right, shape (chips, sequences)."""
+    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, *, kept: bool = True, **how: Any) -> np.ndarray:
+        """Which answers are right, shape (chips, sequences); ``kept`` for `figures`."""
         # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
         found = evaluate(network, self.test, on, chips, rng, dtype=np.float64, **how)
-        self.answers.append(found.predictions)
+        if kept:
+            self.answers.append(found.predictions)
         return found.correct
 
     def figures(self) -> dict[str, ClassFigures]:
@@ -373,7 +396,7 @@ class _Text:
     resampling: np.random.SeedSequence
     items = "characters"
 
-    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, **how: Any) -> np.ndarray:
+    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, *, kept: bool = True, **how: Any) -> np.ndarray:
         """Bits of surprise, shape (chips, characters)."""
         return evaluate_text(network, self.test, on, chips, rng, **how).bits
 
@@ -406,7 +429,7 @@ def ideal_hardware(hardware: Hardware) -> Hardware:
     if hardware.adc is not None:
         adc = LinearAdc(hardware.adc.bits, hardware.adc.x_max, table_bits=hardware.adc.table_bits)
     exact: dict[str, Any] = dict.fromkeys(
-        ("arrays", "integrators", "columns", "pwm", "drift_time", "v_read", "temperature", "supply")
+        ("arrays", "integrators", "columns", "pwm", "delta", "drift_time", "v_read", "temperature", "supply")
     )
     return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, **exact)
 
@@ -450,11 +473,6 @@ def accuracy_change(correct: np.ndarray, reference: np.ndarray) -> Change:
     p = tuple(paired_difference(a, b).p for a, b in zip(correct, other, strict=True))
     chips = chip_interval(correct.mean(axis=1) - other.mean(axis=1))
     return Change(float(d.mean()), float(centre - half), float(centre + half), chips, p)
-
-
-def _check_whole(name: str, value: int, low: int) -> None:
-    if not is_whole(value) or value < low:
-        raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")
 
 
 def _limits(o: ChipInterval) -> list[float] | None:

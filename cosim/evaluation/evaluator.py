@@ -15,7 +15,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cosim.chip import ENGINES, Chip, ChipPath, Hardware, draw_chip
+from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, TiledPath, draw_chip, in_tiles, run_tiled_network, tiled
 from cosim.network import LANES, Network, padded, run_layer, run_network
 from cosim.tasks import SequenceSet
 from netlists.checks import Seed, check
@@ -94,6 +94,7 @@ def evaluate(
     engine: str = "numba",
     dtype: type = np.float32,
     threads: int | None = None,
+    count: PulseCount | None = None,
 ) -> Evaluation:
     """Classify sequences on a number of chips.
 
@@ -116,6 +117,8 @@ def evaluate(
     dtype : float32 or float64
     threads : int or None
         None: one for each core.
+    count : PulseCount or None
+        Counts the pulses on the rows, of hardware with pulse widths.
 
     Raises
     ------
@@ -133,6 +136,8 @@ def evaluate(
     with threadpool_limits(limits=1, user_api="blas"):
         for group in groups:
             scores = np.empty((len(group), len(data), network.n_classes))
+            # Pulses are counted where they are laid side by side.
+            fast = [count is None and tiled(chip, engine) for chip in group]
             lanes = _lanes(network, len(data), max(-(-workers // len(group)), 1))
             for start in range(0, len(data), lanes):
                 some = order[start : start + lanes]
@@ -141,13 +146,23 @@ def evaluate(
                 x: np.ndarray = np.zeros((len(running), network.n_in, padded(len(some))), dtype)
                 x[:, :, : len(some)] = network.rows(data.inputs[some, : len(running)]).transpose(1, 2, 0)
                 if hardware.pwm is not None:
-                    x = hardware.pwm.quantize(x, hardware.pwm.full_input)
+                    x = hardware.pwm.first(network, x)
                 numbers = np.zeros(x.shape[2], np.uint32)
                 numbers[: len(some)] = counters[some]
+                whole = in_tiles(x) if any(fast) else x
 
-                def run(row: int, x: np.ndarray = x, running: np.ndarray = running, numbers: np.ndarray = numbers) -> np.ndarray:
-                    paths = _paths(group[row], engine)  # noqa: B023 - used within this turn
-                    return run_network(paths, x, running, numbers, network.pooling)
+                def run(
+                    row: int,
+                    x: np.ndarray = x,
+                    whole: np.ndarray = whole,
+                    running: np.ndarray = running,
+                    numbers: np.ndarray = numbers,
+                ) -> np.ndarray:
+                    chip = group[row]  # noqa: B023 - used within this turn
+                    if fast[row]:  # noqa: B023
+                        own = [[TiledPath(cell, chip.hardware) for cell in layer] for layer in chip.layers]
+                        return run_tiled_network(own, whole, running, numbers, network.pooling)
+                    return run_network(_paths(chip, engine, count), x, running, numbers, network.pooling)
 
                 for row, last in enumerate(_in_threads(run, range(len(group)), workers)):
                     scores[row, some] = network.read(last[:, : len(some)].astype(np.float64))
@@ -170,6 +185,7 @@ def evaluate_text(
     engine: str = "numba",
     dtype: type = np.float32,
     threads: int | None = None,
+    count: PulseCount | None = None,
 ) -> TextEvaluation:
     """Predict each symbol of a text from those before it. Memory does not grow with the text's length, but for the result.
 
@@ -181,8 +197,8 @@ def evaluate_text(
     network : Network
         With an embedding, and as many classes as symbols.
     symbols : ndarray of int (length,)
-    hardware, chips, rng, engine, dtype, threads
-        As for `evaluate`.
+    hardware, chips, rng, engine, dtype, threads, count
+        As for `evaluate`; pulses of the warm-up count as well.
     """
     hardware = hardware or Hardware()
     symbols = _check_text(network, symbols)
@@ -204,7 +220,7 @@ def evaluate_text(
 
             def run(job: tuple[int, np.ndarray], bits: np.ndarray = bits, group: Sequence[Chip] = group) -> None:
                 row, starts = job
-                _read_text(network, group[row], symbols, starts, length, warm_up, engine, bits[row])
+                _read_text(network, group[row], symbols, starts, length, warm_up, _paths(group[row], engine, count), bits[row])
 
             list(_in_threads(run, jobs, workers))
             parts.append(bits)
@@ -213,14 +229,21 @@ def evaluate_text(
 
 
 def _read_text(
-    network: Network, chip: Chip, symbols: np.ndarray, begins: np.ndarray, length: int, warm_up: int, engine: str, bits: np.ndarray
+    network: Network,
+    chip: Chip,
+    symbols: np.ndarray,
+    begins: np.ndarray,
+    length: int,
+    warm_up: int,
+    both: list[list[ChipPath]],
+    bits: np.ndarray,
 ) -> None:
     """Run some streams of a text and write the bits of their symbols."""
     dtype = chip.dtype
     assert network.embedding is not None
     embedding: np.ndarray = network.embedding.T.astype(dtype)
     if chip.hardware.pwm is not None:
-        embedding = chip.hardware.pwm.quantize(embedding, chip.hardware.pwm.full_input)
+        embedding = chip.hardware.pwm.first(network, embedding)
     readout: np.ndarray = network.readout.T.astype(dtype)
     targets = len(symbols) - 1
     n = len(begins)
@@ -233,7 +256,7 @@ def _read_text(
     numbers = np.zeros(padded(n), np.uint32)
     # A piece's noise depends on where in the text it starts, not on its place among the streams.
     numbers[:n] = starts
-    paths = [layer[0] for layer in _paths(chip, engine)]
+    paths = [layer[0] for layer in both]
     states: list = [None] * len(paths)
     for first in range(0, int(lengths[0]), CHUNK_STEPS):
         steps = np.arange(first, min(first + CHUNK_STEPS, int(lengths[0])))
@@ -256,8 +279,13 @@ def _read_text(
             bits[at[t, counted]] = (np.log(np.exp(logits).sum(axis=0)) - chosen) / np.log(2.0)
 
 
-def _paths(chip: Chip, engine: str) -> list[list[ChipPath]]:
-    return [[ChipPath(cell, chip.hardware, engine, chip.dtype) for cell in layer] for layer in chip.layers]
+def _paths(chip: Chip, engine: str, count: PulseCount | None = None) -> list[list[ChipPath]]:
+    if count is not None and chip.hardware.pwm is None:
+        raise InputError("count: this hardware has no pulse widths to count; give pwm")
+    return [
+        [ChipPath(cell, chip.hardware, engine, chip.dtype, f"{i}.{d}", count) for d, cell in enumerate(layer)]
+        for i, layer in enumerate(chip.layers)
+    ]
 
 
 def _indices(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +16,9 @@ from cosim.tasks import CharacterTask, Task
 from netlists.errors import InputError
 
 from .comparison import Comparison, compare
+from .identity import describe_hardware
 
+Rows = list[dict[str, Any]]
 Values = Mapping[str, Sequence[float]]
 MOST = 10_000
 """Points of a grid that are still likely to be meant."""
@@ -27,6 +31,7 @@ def sweep(
     variables: Values,
     *,
     tell: Callable[[str], None] = lambda text: None,
+    kept: Callable[[str, Callable[[], Rows]], Rows] = lambda name, compute: compute(),
     **how: Any,
 ) -> tuple[pd.DataFrame, list[str]]:
     """The network at every point of a grid; chips are the same at each, as far as they are drawn from the same streams.
@@ -38,6 +43,9 @@ def sweep(
     variables : mapping of str to sequence of float
     tell : callable
         Told of each point that is done.
+    kept : callable
+        Rows of a name, read if they were computed before, as `characterization.resume.Parts.rows`. A point's name is of its
+        hardware alone, so that a longer list of values goes on where a shorter one was.
     how
         As for `compare`: chips, seed, threads.
 
@@ -45,7 +53,7 @@ def sweep(
     -------
     table : DataFrame
         One row a point: its values, scores of float, ideal converters and chips with their intervals, losses, and for classes the
-        balanced accuracy and macro F1 of the chips.
+        balanced accuracy and macro F1 of the chips; the share of inputs that pulse widths clip.
     warnings : list of str
         Of all points, each once.
 
@@ -59,14 +67,23 @@ def sweep(
         raise InputError(f"sweep: has {len(points) if variables else 0} points; must have 1..{MOST}")
     # A point that cannot be is found before the first is computed.
     made = [hardware(p) for p in points]
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     warnings: list[str] = []
     for point, on in zip(points, made, strict=True):
-        found = compare(network, task, on, **how)
-        rows.append(point | _row(found))
-        warnings += found.warnings
-        tell(f"{', '.join(f'{n}={v:g}' for n, v in point.items())}: {found.metric} {found.over_chips.mean:.4f}")
+
+        def compute(on: Hardware = on) -> Rows:
+            found = compare(network, task, on, **how)
+            return [_row(found) | {"warnings": list(found.warnings)}]
+
+        (row,) = kept(f"point-{_digest(on)}", compute)
+        warnings += row.pop("warnings")
+        rows.append(point | row)
+        tell(f"{', '.join(f'{n}={v:g}' for n, v in point.items())}: {row['metric']} {row['mean']:.4f}")
     return pd.DataFrame(rows), list(dict.fromkeys(warnings))
+
+
+def _digest(hardware: Hardware) -> str:
+    return hashlib.sha256(json.dumps(describe_hardware(hardware), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _row(found: Comparison[Any]) -> dict[str, Any]:
@@ -88,4 +105,6 @@ def _row(found: Comparison[Any]) -> dict[str, Any]:
     }
     if figures is not None:
         row |= {"balanced_accuracy": figures.balanced_accuracy, "macro_f1": figures.macro_f1}
+    if found.saturation is not None:
+        row["clipped_inputs"] = found.saturation.share
     return row

@@ -91,10 +91,12 @@ def compute(
         raise InputError(f"task={settings.task!r}: the data is of task {task.name!r}")
     notes = network.check_data(task)
     network.check(task.test)
+    if network.formats:
+        raise InputError("network: has fixed-point formats of its own; the loop drives rows in the settings' ranges")
     check_columns(network, settings)
     digest = network_digest(network)
-    parts = work.parts(network=digest, data_sha256=task.sha256)
     sequences = choose_sequences(network.driven(task.test), settings)
+    parts = work.parts(network=digest, data_sha256=task.sha256)
     run.say(f"chip: drawing cells, measuring the levels of its columns in ngspice, level {settings.level}")
     chip = make_chip(network, settings, parts)
     clipped = saturation(network, task.test, chip.evaluator.hardware.pwm)

@@ -25,8 +25,15 @@ class TimedDatapath(Datapath, Protocol):
 
     cell: Cell
 
-    def at(self, counters: np.ndarray, step: int) -> None:
-        """The next products belong to these sequences and this step."""
+    def start(self, lanes: int, dtype: np.dtype | type) -> State:
+        """The cell's states before the first step, and what else the path keeps from one step to the next."""
+        ...
+
+    def at(self, counters: np.ndarray, step: int, state: State, running: int) -> None:
+        """The next products belong to these sequences, of which so many run, and to this step.
+
+        What the path keeps beside the cell's states is changed in place.
+        """
         ...
 
 
@@ -37,7 +44,10 @@ class ExactPath:
         self.cell = cell
         self._weights = {m.name: np.ascontiguousarray(parameters[m.name].T) for m in cell.matrices}
 
-    def at(self, counters: np.ndarray, step: int) -> None:
+    def start(self, lanes: int, dtype: np.dtype | type) -> State:
+        return self.cell.start(lanes, dtype)
+
+    def at(self, counters: np.ndarray, step: int, state: State, running: int) -> None:
         pass
 
     def product(self, matrix: str, *parts: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -54,9 +64,15 @@ class ExactPath:
         return exact_activation(activation, values)
 
 
-def exact_activation(activation: str, values: np.ndarray) -> np.ndarray:
-    """An activation in floating point, as a new array."""
-    return np.array(get_activation(activation).value(values), dtype=values.dtype)
+def exact_activation(activation: str, values: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """An activation in floating point, in ``out`` or as a new array."""
+    if activation == "tanh":
+        return np.tanh(values, out=out)
+    result = np.asarray(get_activation(activation).value(values), dtype=values.dtype)
+    if out is not None:
+        out[...] = result
+        return out
+    return np.array(result) if np.may_share_memory(result, values) else result
 
 
 class LayerRun(NamedTuple):
@@ -111,7 +127,8 @@ def run_layer(
     """
     cell = path.cell
     lanes = x.shape[2]
-    state = cell.start(lanes, x.dtype) if state is None else state
+    state = path.start(lanes, x.dtype) if state is None else state
+    own = cell.state_sizes.keys()
     outputs = np.zeros((len(active) if keep else 0, cell.n_out, lanes), x.dtype)
     last = np.zeros((cell.n_out, lanes), x.dtype)
     running = 0
@@ -120,15 +137,15 @@ def run_layer(
         m = padded(n)
         if backward:
             # Lanes that were only carried along until now begin here.
-            fresh = cell.start(m, x.dtype)
+            fresh = path.start(m, x.dtype)
             for name, values in state.items():
                 fresh[name][:, :running] = values[:, :running]
             state = fresh if n > running else state
             running = n
         elif next(iter(state.values())).shape[1] != m:
             state = {name: np.ascontiguousarray(values[:, :m]) for name, values in state.items()}
-        path.at(counters[:m], first_step + t)
-        state = cell.step(x[t, :, :m], state, path)
+        path.at(counters[:m], first_step + t, state, n)
+        state = cell.step(x[t, :, :m], state, path) | {k: v for k, v in state.items() if k not in own}
         if keep:
             outputs[t, :, :m] = state["h"]
         following = 0 if t + 1 == len(active) else int(active[t + 1])

@@ -19,12 +19,17 @@ from .pictures import (
     new_figure as new_figure,
     point_names as point_names,
     save_figure as save_figure,
+    write_figure as write_figure,
     yield_bars as yield_bars,
 )
 from .registry import (
     STUDIES as STUDIES,
     load_study as load_study,
     write_report as write_report,
+)
+from .run_pictures import (
+    draw_inl_bands as draw_inl_bands,
+    draw_run as draw_run,
 )
 from .settings import (
     RunOptions as RunOptions,
@@ -36,9 +41,6 @@ from .study import (
     Results as Results,
     Study as Study,
     Work as Work,
-)
-from .sweep import (
-    write_sweep as write_sweep,
 )
 from .tables import (
     read_table as read_table,

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from netlists.errors import InputError
 from netlists.files import write_atomic, write_bytes
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # Blue for what is ideal, orange for what ngspice measured, grey before calibration: told apart without colour vision too.
 IDEAL, MEASURED, BEFORE = "#0b4f9c", "#d95f02", "#8a8a8a"
+PICTURES = (".png", ".svg", ".pdf")
 matplotlib.rcParams["svg.hashsalt"] = "nladc-cosim"
 matplotlib.rcParams["font.size"] = 10
 
@@ -76,6 +78,21 @@ def save_figure(picture: Picture, path: Path) -> None:
     figure = picture
     write_atomic(path.with_suffix(".png"), lambda p: figure.savefig(p, format="png"))
     write_atomic(path.with_suffix(".svg"), lambda p: figure.savefig(p, format="svg", metadata={"Date": None}))
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Writes one file of the kind that its suffix names, complete or not at all.
+
+    Raises
+    ------
+    InputError
+        A suffix that is not of ``PICTURES``.
+    """
+    if path.suffix not in PICTURES:
+        raise InputError(f"{path}: a picture must end in {', '.join(PICTURES)}")
+    kind = path.suffix.removeprefix(".")
+    metadata: dict[str, Any] = {} if kind == "png" else {"Date": None} if kind == "svg" else {"CreationDate": None}
+    write_atomic(path, lambda p: figure.savefig(p, format=kind, metadata=metadata))
 
 
 def write_verify(path: Path, result: WriteVerifyResult) -> None:

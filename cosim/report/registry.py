@@ -82,6 +82,10 @@ STUDIES = {
         "cosim.studies.lm_bits",
         "Bits per character of a language model against bits, with and without weight noise and fitted chips.",
     ),
+    "lorenz": Entry(
+        "cosim.studies.lorenz",
+        "An almost-linear RNN reconstructs the Lorenz attractor: its invariants, in float and on ramps of few bits.",
+    ),
     "cost": Entry(
         "cosim.studies.cost",
         "Energy, latency and area beside the published table; sweeps, and accuracy against energy.",
@@ -99,6 +103,7 @@ STUDIES = {
     "loop": Entry("cosim.loop"),
     "budget": Entry("cosim.budget"),
     "optimize": Entry("cosim.optimize"),
+    "sweep": Entry("cosim.sweep"),
 }
 """Every kind of results folder by the name in its summary."""
 
@@ -134,7 +139,7 @@ def write_report(folder: Path) -> Path:
         raise InputError(f"{folder / 'summary.json'}: study={name!r}: unknown; there are {', '.join(STUDIES)}")
     entry = STUDIES[name]
     # The pages of the other commands say in words of their own what they warn of.
-    warnings = summary.get("warnings", ()) if entry.question else ()
+    warnings = summary.get("warnings", ()) if entry.question or name == "sweep" else ()
     text = render(entry.page(folder), folder, summary, command(summary), warnings)
     return write_text(folder / "report.html", text)
 

@@ -11,14 +11,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netlists.errors import ToolkitError
-from netlists.files import make_folder, read_json, sha256_of, write_arrays, write_text
+from netlists.files import CACHE as ENVIRONMENT, cache_folder, make_folder, read_json, sha256_of, write_arrays, write_text
 
 from .characters import SPLITS, CharacterTask
 from .provenance import Provenance
 from .sequences import SequenceSet
 from .task import Task
 
-ENVIRONMENT = "NLADC_COSIM_CACHE"
 FORMAT = 1
 """Counts up when features or splits change, so that data made by older code is refused rather than mixed in."""
 
@@ -37,15 +36,6 @@ class Description(BaseModel):
     metric: str
     data_sha256: str
     provenance: Provenance
-
-
-def cache_folder() -> Path:
-    """``$NLADC_COSIM_CACHE``, else ``$XDG_CACHE_HOME/nladc-cosim``, else ``~/.cache/nladc-cosim``."""
-    if own := os.environ.get(ENVIRONMENT):
-        return Path(own).expanduser()
-    # The XDG specification has relative paths ignored.
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "nladc-cosim"
 
 
 def working_folder(name: str) -> tempfile.TemporaryDirectory:

@@ -10,6 +10,7 @@ import numpy as np
 from cosim.training.gradients import Packing
 
 from ..tasks import SequenceSet
+from .augmentation import Augmentation
 from .model import Model, Parameters, TrainingLoss, cross_entropy
 
 VALIDATION_BATCH = 128
@@ -45,16 +46,23 @@ class LabelledData:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def batch(self, index: np.ndarray) -> LabelledBatch:
+    def batch(
+        self, index: np.ndarray, augmentation: Augmentation | None = None, rng: np.random.Generator | None = None
+    ) -> LabelledBatch:
         order, packing = Packing.of_lengths(self.lengths[index])
         index = index[order]
-        return LabelledBatch(packing.pack(self.inputs[index]), packing, self.labels[index])
+        x = self.inputs[index]
+        if augmentation is not None and rng is not None:
+            x = augmentation.apply(x, self.lengths[index], rng)
+        return LabelledBatch(packing.pack(x), packing, self.labels[index])
 
-    def batches(self, size: int, rng: np.random.Generator | None = None) -> Iterator[LabelledBatch]:
-        """All sequences once in batches of nearly equal size, shuffled if a generator is given."""
+    def batches(
+        self, size: int, rng: np.random.Generator | None = None, augmentation: Augmentation | None = None
+    ) -> Iterator[LabelledBatch]:
+        """All sequences once in batches of nearly equal size; shuffled, and changed by an augmentation, if a generator is given."""
         order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
         for index in np.array_split(order, self.count(size)):
-            yield self.batch(index)
+            yield self.batch(index, augmentation, rng)
 
     def count(self, size: int) -> int:
         """Number of batches."""
@@ -69,18 +77,19 @@ def loss_and_gradients(
     Parameters
     ----------
     rng : Generator or None
-        Draws chips and noise; None leaves both out.
+        Draws chips, noise and dropout; None leaves them out.
     """
-    outputs = model.outputs(batch.x, batch.packing, rng)
+    outputs = model.outputs(batch.x, batch.packing, rng, learning=gradients)
     # The backward direction ends at the first step.
     rows = [batch.packing.last_rows, np.arange(batch.packing.sequences)][: len(outputs)]
     last = np.concatenate([o[r] for o, r in zip(outputs, rows, strict=True)], axis=1)
-    loss, d_scores = cross_entropy(model.read(last), batch.labels)
     if not gradients:
-        return loss, {}
-    d_last = np.split(d_scores @ model.parameters["readout"][:-1].T, len(outputs), axis=1)
+        return cross_entropy(model.read(last), batch.labels)[0], {}
+    last, kept = model.dropped(last, rng)
+    loss, d_scores = cross_entropy(model.read(last), batch.labels, model.label_smoothing)
+    d_last = d_scores @ model.parameters["readout"][:-1].T
     d_outputs = []
-    for o, r, d in zip(outputs, rows, d_last, strict=True):
+    for o, r, d in zip(outputs, rows, np.split(d_last if kept is None else d_last * kept, len(outputs), axis=1), strict=True):
         d_outputs.append(np.zeros_like(o))
         d_outputs[-1][r] = d
     return loss, model.gradients(d_outputs) | {"readout": model.d_readout(last, d_scores)}
@@ -89,12 +98,20 @@ def loss_and_gradients(
 class ClassifierCourse:
     """Epochs of a classifier; as `epochs.TrainingCourse`."""
 
-    def __init__(self, model: Model, train: LabelledData, validation: LabelledData | None, batch: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        train: LabelledData,
+        validation: LabelledData | None,
+        batch: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
         self.model, self.train, self.validation, self.size = model, train, validation, batch
+        self.augmentation = augmentation
         self.batches = train.count(batch)
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[TrainingLoss, Parameters]]:
-        for batch in self.train.batches(self.size, rng):
+        for batch in self.train.batches(self.size, rng, self.augmentation):
             yield loss_and_gradients(self.model, batch, rng)
 
     def validate(self, rng: np.random.Generator | None) -> Iterator[TrainingLoss]:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from characterization.ramp_model import RampModel
 from cosim.chip import (
     ChipCell,
-    CircuitRamp,
     DrawnParts,
     EffectiveWeights,
     Hardware,
     MatrixPlace,
-    Ramp,
     arrival,
     draw_chip,
     with_weights,
 )
+from cosim.evaluation import describe_hardware
 from cosim.network import Network
 from netlists.checks import Share, checked
 from netlists.errors import InputError
@@ -55,20 +51,7 @@ class HardwareAware:
 
     def describe(self) -> dict[str, str | float | int | None]:
         """For a network's metadata, and to tell whether a training goes on under the same conditions."""
-        h = self.hardware
-        # What is named by itself below is set to what any hardware may have.
-        others = replace(h, ramps=None, threshold_noise=0.0, state_unit="float")
-        # Every field, as networks of before have it.
-        text = f"Hardware({', '.join(f'{f.name}={getattr(others, f.name)!r}' for f in fields(others))})"
-        return {
-            "hardware_bits": h.bits,
-            "hardware_ramps": None if h.ramps is None else ", ".join(f"{k}: {_describe(r)}" for k, r in sorted(h.ramps.items())),
-            "hardware_state_unit": h.state_unit,
-            "hardware_pwm_bits": None if h.pwm is None else h.pwm.bits,
-            "hardware_others_sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "threshold_noise": h.threshold_noise,
-            "weight_noise": self.weight_noise,
-        }
+        return describe_hardware(self.hardware) | {"weight_noise": self.weight_noise}
 
     def begin_epoch(self) -> None:
         """Forgets what the wires were: an epoch is the same whether or not the training was stopped before it."""
@@ -109,17 +92,3 @@ class _TrainingParts(DrawnParts):
 
     def arrives(self, at: MatrixPlace) -> np.ndarray | None:
         return self._held.get(at.key, [0, None])[1]
-
-
-def _describe(ramp: Ramp) -> str:
-    if ramp is None:
-        return "exact"
-    if isinstance(ramp, RampModel):
-        content = ramp.model_dump_json().encode()
-    elif isinstance(ramp, CircuitRamp):
-        content = json.dumps(asdict(ramp), sort_keys=True, default=str).encode()
-    else:
-        content = b"".join(
-            a.tobytes() for a in (ramp.thresholds, ramp.column_offset, ramp.noise_sigma, ramp.values, ramp.shared_sigma)
-        )
-    return f"{type(ramp).__name__}, {ramp.bits} bits, sha256 {hashlib.sha256(content).hexdigest()[:16]}"

@@ -77,13 +77,15 @@ def loss_and_gradients(
     ----------
     start : states at the window's start, or None for the first
     rng : Generator or None
-        Draws chips and noise; None leaves both out.
+        Draws chips, noise and dropout; None leaves them out.
     """
-    (outputs,) = model.outputs(window.symbols, window.packing, rng, start)
-    loss, d_scores = cross_entropy(model.read(outputs), window.following)
+    (outputs,) = model.outputs(window.symbols, window.packing, rng, start, learning=gradients)
     if not gradients:
-        return loss, {}
-    found = model.gradients([d_scores @ model.parameters["readout"][:-1].T])
+        return cross_entropy(model.read(outputs), window.following)[0], {}
+    outputs, kept = model.dropped(outputs, rng)
+    loss, d_scores = cross_entropy(model.read(outputs), window.following, model.label_smoothing)
+    d_outputs = d_scores @ model.parameters["readout"][:-1].T
+    found = model.gradients([d_outputs if kept is None else d_outputs * kept])
     return loss, found | {"readout": model.d_readout(outputs, d_scores)}
 
 

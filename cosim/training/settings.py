@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from cosim.network.cells import CELLS, Cell, make_cell
-from netlists.checks import Choice, Count, Number, Share, checked
+from netlists.checks import Choice, Count, Number, PwmBits, Share, Whole, checked
 from netlists.errors import InputError
 
 SCHEDULES = ("cosine", "constant", "step")
 OPTIMIZERS = ("adamw", "adam")
 DTYPES = ("float32", "float64")
+AUGMENTATIONS = ("time_shift", "time_stretch", "feature_gain", "feature_offset", "feature_noise", "time_mask", "feature_mask")
+"""Settings that change training sequences; a text has none of them."""
 
 
 @checked
@@ -63,6 +65,31 @@ class TrainingSettings:
         Standard deviation of Gaussian noise on every pre-activation during training, input units.
     standardize : bool
         The network scales each feature by mean and deviation of the training steps before it drives a row; labelled sequences only.
+    fixed_point_bits : int or None
+        Weights, inputs and states are fixed-point numbers of so many bits in every forward pass, and the network keeps their
+        formats; None: floating point.
+    fixed_point_learned : bool
+        The binary point of each matrix, input and state is learned with the weights; else it stays where it starts: weights up to
+        2, states to the cell's range, inputs to the largest of the training data.
+    dropout : float
+        Share of the outputs of every layer that the next one or the readout does not see, drawn for each step; the others are
+        scaled up.
+    label_smoothing : float
+        Share of the wanted probability that is spread over all classes alike.
+    time_shift : int
+        Steps that each training sequence is shifted by at most, either way.
+    time_stretch : float
+        Part by which each is made slower or faster at most, about its middle.
+    feature_gain : float
+        Deviation of the logarithm of a factor on a whole sequence, for features that are in proportion to a signal.
+    feature_offset : float
+        Deviation of what is added to each feature of a whole sequence, in units of the feature's own; for logarithms as of cepstra.
+    feature_noise : float
+        Deviation of noise on every value, in units of the feature's own.
+    time_mask, feature_mask : int
+        Steps and features that a mask hides at most; what is hidden is the training mean (SpecAugment).
+    masks : int
+        Masks of each kind.
     dtype : {"float32", "float64"}
         Of the weights and of all arithmetic of the training.
     """
@@ -88,11 +115,35 @@ class TrainingSettings:
     patience: Count = 30
     preactivation_noise: Annotated[float, Number(0, 10)] = 0.0
     standardize: bool = False
+    fixed_point_bits: PwmBits | None = None
+    fixed_point_learned: bool = True
+    dropout: Annotated[float, Number(0, below=1)] = 0.0
+    label_smoothing: Annotated[float, Number(0, below=1)] = 0.0
+    time_shift: Annotated[int, Whole(0)] = 0
+    time_stretch: Annotated[float, Number(0, below=1)] = 0.0
+    feature_gain: Annotated[float, Number(0, 10)] = 0.0
+    feature_offset: Annotated[float, Number(0, 10)] = 0.0
+    feature_noise: Annotated[float, Number(0, 10)] = 0.0
+    time_mask: Annotated[int, Whole(0)] = 0
+    feature_mask: Annotated[int, Whole(0)] = 0
+    masks: Count = 1
     dtype: Annotated[str, Choice(DTYPES)] = "float32"
 
     def __post_init__(self) -> None:
         if self.n_projection is not None and self.cell not in ("lstm", "diagonal-lstm"):
             raise InputError(f"n_projection={self.n_projection}: cell {self.cell!r} has no projection; take cell 'lstm'")
+
+    @property
+    def augmented(self) -> bool:
+        """Whether training sequences are changed."""
+        return any(getattr(self, name) for name in AUGMENTATIONS)
+
+    def describe(self) -> dict[str, str | float | int | None]:
+        """For a network's metadata and for a checkpoint; what came later is left out where it is off, as in networks of before."""
+        later = ("standardize", "dropout", "label_smoothing", *AUGMENTATIONS)
+        off = {name for name in later if not getattr(self, name)} | (set() if self.time_mask or self.feature_mask else {"masks"})
+        off |= {"fixed_point_bits", "fixed_point_learned"} if self.fixed_point_bits is None else set()
+        return {name: value for name, value in asdict(self).items() if name not in off}
 
     def cells(self, n_in: int) -> tuple[Cell, ...]:
         """The cells of a network on ``n_in`` inputs, a layer each."""

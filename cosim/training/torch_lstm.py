@@ -108,9 +108,10 @@ class HardwareLSTM(torch.nn.LSTM):
         counters = np.arange(x.shape[1], dtype=np.uint32)
         h = x.new_zeros(x.shape[1], w_hh.shape[1])
         c = x.new_zeros(x.shape[1], self.hidden_size)
+        state = path.start(x.shape[1], np.float64)
         outputs: list[torch.Tensor] = []
         for t in range(len(x) - 1, -1, -1) if backward else range(len(x)):
-            path.at(counters, t)
+            path.at(counters, t, state, x.shape[1])
             gates = path.product("weights", x[t].detach().numpy().T, h.detach().numpy().T)
             chip = {name: np.array(g) for name, g in gates.items()}
             rows = torch.cat([self._pulses(x[t], m.ranges, 0), self._pulses(h, m.ranges, 1)], dim=1)

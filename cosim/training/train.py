@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from characterization.provenance import versions
 from cosim.network import Layer, Network, NetworkMetadata, Scaling
+from netlists.checks import Seed, check
 from netlists.errors import InputError
 from netlists.machine import require_memory
 
 from ..tasks import CharacterTask, SequenceSet, Task
+from .augmentation import Augmentation
 from .classification import ClassifierCourse, LabelledData
 from .epochs import TrainingCourse, run_epochs
+from .fixed_point import FixedPointTraining
 from .hardware_aware import HardwareAware
 from .language import LanguageCourse, Streams
 from .model import Model
-from .settings import TrainingSettings
+from .settings import AUGMENTATIONS, TrainingSettings
 
 
 def train_task(
@@ -67,7 +69,7 @@ def train_task(
         The loss is not finite any more.
     """
     settings = settings or TrainingSettings()
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check(Seed, seed, "seed"))
     held_out: SequenceSet | None = None
     if isinstance(task, Task):
         task.check_training()
@@ -80,26 +82,40 @@ def train_task(
         n_in, classes, symbols, scaling = settings.n_embedding, len(task.alphabet), len(task.alphabet), None
         if settings.standardize:
             raise InputError(f"standardize=True: task {task.name!r} is a text; it has no features")
+        if settings.augmented:
+            asked = next(name for name in AUGMENTATIONS if getattr(settings, name))
+            raise InputError(
+                f"{asked}={getattr(settings, asked)}: task {task.name!r} is a text; dropout and label_smoothing are for texts"
+            )
         if settings.bidirectional or (start is not None and start.bidirectional):
             raise InputError("bidirectional=True: a language model cannot read the characters that it predicts")
     network = initial_network(settings, n_in, classes, rng, symbols=symbols) if start is None else _fitting(start, task)
+    fixed_point = None
+    if settings.fixed_point_bits is not None:
+        driven = train.inputs if isinstance(task, Task) else network.embedding
+        assert driven is not None
+        largest = float(np.abs(driven).max()) or 1.0
+        fixed_point = FixedPointTraining(settings.fixed_point_bits, settings.fixed_point_learned, largest)
     model = Model(
         network,
         np.dtype(settings.dtype),
         hardware_aware=hardware_aware,
+        fixed_point=fixed_point,
         preactivation_noise=settings.preactivation_noise,
+        dropout=settings.dropout,
+        label_smoothing=settings.label_smoothing,
         threads=threads,
     )
     course: TrainingCourse
     if isinstance(task, Task):
         validation = None if held_out is None else LabelledData.of(held_out, model.dtype)
-        course = ClassifierCourse(model, LabelledData.of(train, model.dtype), validation, settings.batch)
+        data = LabelledData.of(train, model.dtype)
+        augmentation = Augmentation.of(settings, data.inputs, data.lengths)
+        course = ClassifierCourse(model, data, validation, settings.batch, augmentation)
     else:
         judged = Streams.of(task.validation, min(settings.batch, len(task.validation) - 1))
         course = LanguageCourse(model, Streams.of(task.train, settings.batch), judged, settings.steps)
-    described = {k: v for k, v in asdict(settings).items() if k != "standardize" or v} | (
-        hardware_aware.describe() if hardware_aware else {}
-    )
+    described = settings.describe() | (hardware_aware.describe() if hardware_aware else {})
     conditions = {k: v for k, v in described.items() if k != "epochs"} | {"task": task.name, "seed": seed}
     conditions |= {"data_sha256": task.sha256, "start_sha256": None if start is None else start.sha256}
     trained = run_epochs(

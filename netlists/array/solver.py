@@ -19,6 +19,7 @@ from netlists.checks import Array, check
 from netlists.errors import InputError, ToolkitError
 
 from .crossbar import Crossbar
+from .low_rank import updated_ports
 from .network import NodalNetwork
 from .port_conductance import port_conductance
 
@@ -121,6 +122,50 @@ class ArraySolver:
                 f"the transfer conductances of column {int(np.argmax(off))} are off by {off.max():.1e} of its current "
                 f"(allowed {PORT_TOLERANCE:g}); look for conductances or resistances many decades apart"
             )
+        return out
+
+    def changed(self, rows: npt.ArrayLike, cols: npt.ArrayLike, conductance: npt.ArrayLike) -> ArraySolver:
+        """The solver of the crossbar with other conductances of some cells, its port conductances by an update of low rank.
+
+        Worth it while the cells are fewer than about a tenth of the lines: each costs a solution, all cells together a
+        factorization. Solutions of inner nodes factor the changed network.
+
+        Parameters
+        ----------
+        rows, cols : array_like of int (k,)
+            The cells, each once.
+        conductance : array_like (k,)
+            Their new conductance, siemens.
+
+        Raises
+        ------
+        InputError
+            A cell that is not there or comes twice, or a conductance that a crossbar refuses.
+        """
+        shape = self.crossbar.rows, self.crossbar.cols
+        i, j = (np.atleast_1d(np.asarray(a)) for a in (rows, cols))
+        g = np.atleast_1d(np.asarray(conductance, float))
+        if not i.shape == j.shape == g.shape or i.ndim != 1:
+            raise InputError(
+                f"rows, cols, conductance: have shapes {i.shape}, {j.shape}, {g.shape}; give one of each for every cell"
+            )
+        if len(i) and not (np.issubdtype(i.dtype, np.integer) and np.issubdtype(j.dtype, np.integer)):
+            raise InputError("rows, cols: must be whole numbers")
+        for name, index, most in (("rows", i, shape[0]), ("cols", j, shape[1])):
+            if len(bad := index[(index < 0) | (index >= most)]):
+                raise InputError(f"{name}: {int(bad[0])} is not among 0..{most - 1}")
+        if len(np.unique(i * shape[1] + j)) < len(i):
+            raise InputError("rows, cols: a cell comes twice; give each once")
+        new = np.array(self.crossbar.conductance)
+        new[i, j] = g
+        out = ArraySolver(self.crossbar.with_(conductance=new))
+        net = self.network
+        if self.crossbar.linear and len(i) and not (net.row_direct or net.col_direct):
+            change = out.crossbar.cell_conductance[i, j] - self.crossbar.cell_conductance[i, j]
+            assert self._factor is not None
+            ports = updated_ports(self.port_conductance, net, self._factor, i, j, change)
+            ports.setflags(write=False)
+            out.__dict__["port_conductance"] = ports
         return out
 
     @property

@@ -5,6 +5,7 @@ from .blocks import (
     CELL_STYLES as CELL_STYLES,
     MACRO as MACRO,
     Blocks as Blocks,
+    autozero_values as autozero_values,
     comparator_values as comparator_values,
     integrator_values as integrator_values,
 )

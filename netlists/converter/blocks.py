@@ -75,9 +75,14 @@ class Blocks:
         return self.comparator is None and self.level != "sky130"
 
     @property
+    def is_clocked(self) -> bool:
+        """Whether the comparator decides when its clock rises."""
+        return self.comparator is not None and "clk" in self.comparator.ports
+
+    @property
     def settings(self) -> tuple[str, ...]:
-        """Of a `Deck` with these blocks."""
-        own = (setting for block in self._own for setting in block.settings)
+        """Of a `Deck` with these blocks; models that have to be compiled are compiled now."""
+        own = (setting for block in self._own for setting in (*block.settings, *block.compiled))
         return tuple(dict.fromkeys((*own, *(pdk.SETTINGS if self.level == "sky130" else ()))))
 
     @property

@@ -84,7 +84,7 @@ def extract(found: Sequence[Card], name: str, pdk: str | None = None) -> Extract
     InputError
         There is no such subcircuit, it is there twice, or it uses a global node in a way that is not clear.
     """
-    items, left, library = _items(found)
+    items, left, library, drawn = _items(found)
     heads = [item for item in items if item.kind == ".subckt" and name in item.names]
     if len(heads) > 1:
         lines = " and ".join(str(h.cards[0].line) for h in heads)
@@ -104,6 +104,10 @@ def extract(found: Sequence[Card], name: str, pdk: str | None = None) -> Extract
     asked = _asked_pdk(pdk, library)
     if asked and pdk is None:
         notes.append(f"models of {asked.partition(':')[0]}, corner {asked.partition(':')[2]}, as the file's .lib says")
+    notes += [
+        f"{c.file}, line {c.line}: {words(c.text)[-1]} has random models: nominal ones are taken, and mismatch where it is measured"
+        for c in drawn
+    ]
     return Extract(tuple(c for item in kept for c in item.cards), asked, tuple(notes + more))
 
 
@@ -116,11 +120,12 @@ def _asked_pdk(pdk: str | None, library: tuple[str, str] | None) -> str:
     return f"{name}:{corner or (library[1] if library and library[0] == name else 'tt')}"
 
 
-def _items(found: Sequence[Card]) -> tuple[list[_Item], list[Card], tuple[str, str] | None]:
-    """Definitions at the top of a file; what is none; PDK and corner that a ``.lib`` names."""
+def _items(found: Sequence[Card]) -> tuple[list[_Item], list[Card], tuple[str, str] | None, list[Card]]:
+    """Definitions at the top of a file; what is none; PDK and corner that a ``.lib`` names; those that name random sections."""
     items: list[_Item] = []
     left: list[Card] = []
     library: tuple[str, str] | None = None
+    drawn: list[Card] = []
     opened: list[Card] = []
     conditional: list[Card] = []
     for card in found:
@@ -131,6 +136,8 @@ def _items(found: Sequence[Card]) -> tuple[list[_Item], list[Card], tuple[str, s
             if name:
                 corner = libraries.corner_of(name, arguments[1]) if len(arguments) > 1 else None
                 library = (name, corner) if corner else library or (name, "tt")
+                if len(arguments) > 1 and libraries.is_statistical(arguments[1]):
+                    drawn.append(card)
             continue
         if card.control:
             left.append(card)
@@ -173,7 +180,7 @@ def _items(found: Sequence[Card]) -> tuple[list[_Item], list[Card], tuple[str, s
     for card in left:
         if card.word in (".option", ".options", ".opt") and (size := _SIZES.search(card.text)):
             raise card.refused(f"{size[1]} changes what sizes mean, for every block of a deck: write the sizes in metres")
-    return items, left, library
+    return items, left, library, drawn
 
 
 def _defined(card: Card) -> set[str]:

@@ -11,7 +11,19 @@ from typing import Annotated, Any
 
 from netlists.checks import Choice, NonNegative, check, checked
 from netlists.errors import InputError
-from netlists.spice import DEFINITIONS, NOTHING, Card, Permissions, check_circuit_card, spice_number, subcircuit, words
+from netlists.files import read_text
+from netlists.spice import (
+    COMPILED,
+    DEFINITIONS,
+    NOTHING,
+    Card,
+    Permissions,
+    check_circuit_card,
+    pdk_models,
+    spice_number,
+    subcircuit,
+    words,
+)
 from netlists.spice.cards import cards
 from netlists.spice.deck import FOREIGN
 from netlists.technology import libraries
@@ -20,6 +32,7 @@ from .deck import read_cards
 from .dialects import COMPATIBILITY, dialect_warnings
 from .extract import extract
 from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_ports
+from .verilog_a import LARGEST, SUFFIXES, compile_module, read_module
 
 _NAME = re.compile(r"[\w.$\-]+", re.ASCII)
 _NO_WIRING = Wiring()
@@ -61,6 +74,8 @@ class UserSubcircuit:
         What of its file was left out or changed.
     input_load : float or None
         Capacitor that stands for it on the ramp that many share, farads; None: not known, and that of our comparator is taken.
+    verilog_a : str
+        Verilog-A of the module that it stands for; its text is then the call of the compiled module.
 
     Raises
     ------
@@ -80,10 +95,13 @@ class UserSubcircuit:
     compat: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
     input_load: NonNegative | None = None
+    verilog_a: str = ""
 
     def __post_init__(self) -> None:
         found = cards(self.text, f"subcircuit {self.name!a}", title=False)
-        heads = _definitions(found)
+        if self.verilog_a and self.text != read_module(self.verilog_a, self.name, f"subcircuit {self.name!a}").subcircuit():
+            raise InputError(f"subcircuit {self.name!a}: its text is not the call of its Verilog-A module")
+        heads = {self.name: found[0]} if self.verilog_a else _definitions(found)
         if self.name not in heads or not _NAME.fullmatch(self.name):
             raise InputError(f"subcircuit {self.name!a}: its text has no such .subckt; it has {', '.join(heads) or 'none'}")
         head = heads[self.name]
@@ -115,6 +133,12 @@ class UserSubcircuit:
             spice_number(value)
 
     @property
+    def _head(self) -> Card:
+        """Its own ``.subckt`` card."""
+        found = cards(self.text, self.name, title=False)
+        return next(c for c in found if c.word == ".subckt" and words(c.text)[1].lower() == self.name)
+
+    @property
     def name_of_instance(self) -> str:
         """The subcircuit that decks call: its own, or one around it that has its bias and its values."""
         return f"{self.name}_wired" if self.bias or self.values else self.name
@@ -124,6 +148,12 @@ class UserSubcircuit:
         """ngspice variables that must be set before its text is parsed."""
         own = (f"ngbehavior={self.compat}",) if self.compat else ()
         return tuple(dict.fromkeys((*own, *(libraries.PDKS[self.pdk.partition(":")[0]].settings if self.pdk else ()))))
+
+    @property
+    def compiled(self) -> tuple[str, ...]:
+        """Settings by which ngspice loads the compiled models that it needs; they are compiled now if they never were."""
+        own = (f"{COMPILED}{compile_module(self.verilog_a, self.name)}",) if self.verilog_a else ()
+        return (*own, *(pdk_models(self.pdk.partition(":")[0]) if self.pdk else ()))
 
     @property
     def definitions(self) -> str:
@@ -148,7 +178,7 @@ class UserSubcircuit:
         if self.name_of_instance == self.name:
             return ""
         lines, given, at = [], dict(self.bias), []
-        own, _ = _header(_definitions(cards(self.text, self.name, title=False))[self.name])
+        own, _ = _header(self._head)
         for number, (port, what) in enumerate(zip(own, self.ports, strict=True)):
             more, node = bias_cards(number, given[port], "vdd" in self.ports) if what == BIAS else ([], what)
             lines += more
@@ -166,7 +196,7 @@ class UserSubcircuit:
     @property
     def wiring(self) -> str:
         """What each of its ports gets, in one line."""
-        own, _ = _header(_definitions(cards(self.text, self.name, title=False))[self.name])
+        own, _ = _header(self._head)
         given, said = dict(self.bias), {"vss": "vss (0 V)", "vdd": "vdd (supply)", "com": "com (analog ground)"}
         ports = [f"{p.upper()} = {given[p] if r == BIAS else said.get(r, r)}" for p, r in zip(own, self.ports, strict=True)]
         if "com" not in self.ports:
@@ -175,7 +205,7 @@ class UserSubcircuit:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary; without what came later where it has none of it."""
-        later = ("bias", "values", "pdk", "statistics", "compat", "input_load")
+        later = ("bias", "values", "pdk", "statistics", "compat", "input_load", "verilog_a")
         return {k: v for k, v in asdict(self).items() if k != "notes" and (v or k not in later)}
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:
@@ -229,7 +259,7 @@ def load_user_subcircuit(
     Parameters
     ----------
     where : str
-        Such as ``mycomp.cir:mycomp``.
+        Such as ``mycomp.cir:mycomp``; ``mycomp.va:mycomp`` for a module of Verilog-A.
     role : {"comparator", "opamp"}
     allowed : Permissions
         Which files its file may include; what is taken from them may never read a file.
@@ -266,6 +296,8 @@ def load_user_subcircuit(
     if not (separator and file and _NAME.fullmatch(name)):
         raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")
     name = name.lower()
+    if Path(file).suffix.lower() in SUFFIXES:
+        return _of_module(where, file, name, role, wiring, pdk)
     everything = read_cards(file, allowed, title=None, head=name)
     try:
         part = extract(everything, name, pdk or wiring.pdk or None)
@@ -280,6 +312,19 @@ def load_user_subcircuit(
     values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
     notes = [*part.notes, *([] if wiring.compat or part.pdk else dialect_warnings(found, Path(file).name))]
     return UserSubcircuit(name, _text(found), roles, params, bias, values, part.pdk, (), wiring.compat, tuple(notes))
+
+
+def _of_module(where: str, file: str, name: str, role: str, wiring: Wiring, pdk: str) -> UserSubcircuit:
+    """The block of a Verilog-A module."""
+    if pdk or wiring.pdk or wiring.compat:
+        raise InputError(f"{role} {where!r}: Verilog-A is compiled, and takes neither a PDK nor a compatibility mode")
+    source = read_text(file, "Verilog-A file", limit=LARGEST)
+    text = read_module(source, name, file).subcircuit()
+    head = cards(text, Path(file).name, title=False)[0]
+    own, params = _header(head)
+    roles, bias = match_ports(own, role, head, wiring)
+    values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
+    return UserSubcircuit(name, text, roles, params, bias, values, verilog_a=source)
 
 
 def _text(found: list[Card]) -> str:

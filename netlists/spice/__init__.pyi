@@ -16,6 +16,12 @@ from .engine import (
 from .numbers import (
     spice_number as spice_number,
 )
+from .osdi import (
+    COMPILER_HINT as COMPILER_HINT,
+    compiled as compiled,
+    compiler as compiler,
+    pdk_models as pdk_models,
+)
 from .program import (
     TIME_LIMIT as TIME_LIMIT,
     read_transitions as read_transitions,
@@ -49,6 +55,10 @@ from .safety import (
     RESULTS as RESULTS,
     Permissions as Permissions,
     check_circuit_card as check_circuit_card,
+)
+from .settings import (
+    COMPILED as COMPILED,
+    init_lines as init_lines,
 )
 from .waveforms import (
     pulses as pulses,

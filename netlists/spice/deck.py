@@ -14,6 +14,7 @@ from netlists.files import sha256_of, write_atomic
 from netlists.technology.libraries import is_pdk_card
 
 from .safety import check_deck
+from .settings import split
 
 FOREIGN = "* own block "
 """How the comment begins that stands before a block of a user's own."""
@@ -32,7 +33,8 @@ class Deck:
         ngspice commands that run the analysis, measure and print; used by plain ``ngspice -b`` only. They are run as they
         are: never text of a file that was read, unless its user allows the commands in it.
     settings : tuple of str
-        ngspice variables that the shared library holds while it loads and runs the deck (``netlists.technology.pdk.SETTINGS``).
+        ngspice variables that the shared library holds while it loads and runs the deck (``netlists.technology.pdk.SETTINGS``),
+        and compiled models that it loads before (``osdi=FILE``, `netlists.spice.osdi`).
     trusted : bool
         Leave ``circuit`` unchecked: control blocks and includes in it are run and read.
 
@@ -66,7 +68,8 @@ class Deck:
     @property
     def text(self) -> str:
         """The whole deck, as `write` puts it on disk: runs unchanged in ``ngspice -b deck.cir``."""
-        control = f".control\n{self.control.rstrip()}\n.endc\n" if self.control else ""
+        commands = [*(f"pre_osdi {model}" for model in split(self.settings)[1]), *([self.control.rstrip()] if self.control else [])]
+        control = "\n".join([".control", *commands, ".endc\n"]) if commands else ""
         return f"{self.circuit.rstrip()}\n{control}.end\n"
 
     @property
@@ -76,7 +79,7 @@ class Deck:
 
     def command(self, path: str | Path) -> str:
         """The line by which plain ngspice gives the same levels: it holds the variables that the models need."""
-        return " ".join(["ngspice", *(f"-D {setting}" for setting in self.settings), "-b", str(path)])
+        return " ".join(["ngspice", *(f"-D {variable}" for variable in split(self.settings)[0]), "-b", str(path)])
 
     def write(self, path: str | Path) -> Path:
         """Writes `text` to ``path`` (complete or not at all); `ToolkitError` names a folder that can't be written."""

@@ -29,6 +29,7 @@ from .deck import Deck
 from .numbers import spice_number
 from .program import TIME_LIMIT, transient_vectors
 from .pyspice import LOCK, failure, shared_instance, thread_settings, warning_lines
+from .settings import split
 
 if TYPE_CHECKING:
     from .shared_library import NgSpice
@@ -39,6 +40,7 @@ QUIET = "noinit"
 _HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _runs = 0
 _watched = False
+_loaded: set[str] = set()
 
 
 RUNNERS = ("shared", "batch")
@@ -157,7 +159,9 @@ def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
     """Settings of a deck while it runs, and nothing left behind of it."""
     global _runs
     with LOCK, _interrupt_afterwards():
-        settings = (QUIET, *thread_settings(), *deck.settings)
+        variables, models = split(deck.settings)
+        settings = (QUIET, *thread_settings(), *variables)
+        _load_models(ngspice, models)
         try:
             for setting in settings:
                 ngspice.exec_command(f"set {setting}")
@@ -169,6 +173,19 @@ def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
             _runs += 1
             if _runs % RELEASE_EVERY == 0:
                 ngspice.release_history()
+
+
+def _load_models(ngspice: NgSpice, models: Sequence[str]) -> None:
+    """Loads compiled models, each once a process: ngspice keeps them."""
+    for model in models:
+        if model not in _loaded:
+            try:
+                ngspice.exec_command(f"osdi {model}")
+            except Exception as e:
+                raise failure(ngspice, f"ngspice did not load the compiled model {model} ({type(e).__name__})") from None
+            if ngspice.failed:
+                raise failure(ngspice, f"ngspice did not load the compiled model {model}")
+            _loaded.add(model)
 
 
 @contextmanager

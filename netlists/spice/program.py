@@ -25,6 +25,7 @@ from netlists.errors import SimulationError, ToolkitError
 from .deck import Deck
 from .pyspice import INSTALL_HINT, environment, is_error
 from .raw_file import read_raw_plot
+from .settings import init_lines, split
 
 TIME_LIMIT = 7200.0
 """Seconds that a simulation may take unless told: more than any on a busy machine, less than a night with one that hangs."""
@@ -56,7 +57,7 @@ def transient_vectors(
     with tempfile.TemporaryDirectory(prefix="batch-") as folder:
         path = replace(deck, control="").write(Path(folder) / "deck.cir")
         # Written also when it is empty: ngspice would read the one in the user's home.
-        (path.parent / ".spiceinit").write_text("".join(f"set {setting}\n" for setting in deck.settings))
+        (path.parent / ".spiceinit").write_text(init_lines(split(deck.settings)[0]))
         printed = run_batch(path, options=("-r", "out.raw"), executable=executable, timeout=timeout)
         plot = read_raw_plot(path.parent / "out.raw")
     if plot.name != "Transient Analysis":

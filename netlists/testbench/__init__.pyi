@@ -1,6 +1,7 @@
 from .autozero import (
     T_RESET as T_RESET,
     autozero_deck as autozero_deck,
+    autozero_macro_deck as autozero_macro_deck,
 )
 from .clocked import (
     clocked_step_deck as clocked_step_deck,

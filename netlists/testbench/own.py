@@ -43,4 +43,10 @@ def sides_deck(own: UserSubcircuit, blocks: Blocks, circuit: RampCircuit) -> Dec
     for k in range(2):
         nodes = {"inp": "in", "inn": "com", "out": f"y{k}", "com": "com", "vdd": "vdd", "vss": "0", "clk": "clk"}
         lines.append(f"Xown{k} {' '.join(own.nodes(nodes))} {own.name_of_instance}")
-    return transient(lines, [f"v({n})" for n in ("in", "com", "y0", "y1")], HOLD / 50, float(t[-1]), blocks)
+    return transient(
+        lines,
+        [f"v({n})" for n in ("in", "com", "y0", "y1")],
+        DECISION_PERIOD / 8 if blocks.is_clocked else HOLD / 50,
+        float(t[-1]),
+        blocks,
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from netlists.errors import SimulationError
-from netlists.spice import TIME_LIMIT, Deck, run_batch, subcircuits, warning_lines
+from netlists.spice import TIME_LIMIT, Deck, init_lines, run_batch, subcircuits, warning_lines
 from netlists.technology import pdk
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-13 vntol=1e-7 chgtol=1e-16 gmin=1e-15\n"
@@ -60,7 +60,7 @@ def run_bench(
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         path = deck.write(Path(folder) / "bench.cir")
-        (path.parent / ".spiceinit").write_text("".join(f"set {s}\n" for s in settings))
+        (path.parent / ".spiceinit").write_text(init_lines(settings))
         printed = run_batch(path, timeout=timeout)
         if heard is not None:
             heard += warning_lines(printed.splitlines())

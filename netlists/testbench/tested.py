@@ -62,7 +62,7 @@ class BlockOnBench:
     @classmethod
     def of(cls, own: UserSubcircuit) -> Self:
         """A user's own."""
-        return cls(own.name_of_instance, own.definitions, own.interface, own.pdk.partition(":")[0], own.settings)
+        return cls(own.name_of_instance, own.definitions, own.interface, own.pdk.partition(":")[0], (*own.settings, *own.compiled))
 
     def head(self, title: str, conditions: At, *, mismatch: bool = False, seed: int | None = None) -> str:
         """First lines of its bench: title, models, definitions, temperature, analog ground ``com``."""

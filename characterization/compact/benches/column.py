@@ -71,9 +71,17 @@ def held_out_codes(
 
 
 def held_out_tile(
-    mac: MacModel, comparator: ComparatorModel, rng: np.random.Generator, *, settling: float = 0.0, vectors: int = 12
+    mac: MacModel,
+    comparator: ComparatorModel,
+    rng: np.random.Generator,
+    *,
+    level: str = "macro",
+    settling: float = 0.0,
+    vectors: int = 12,
 ) -> dict[str, float]:
-    """Codes and V_mac of a wired tile at level macro against the whole chain of models.
+    """Codes and V_mac of a wired tile at level macro or sky130 against the whole chain of models.
+
+    The ramp's levels are the closed form's, which at level sky130 is 0.03 steps off.
 
     Returns
     -------
@@ -81,10 +89,10 @@ def held_out_tile(
         ``codes_equal``, ``codes_within_1``, and the same without any error (``ideal_codes_equal``): weights as trained.
     """
     wires: dict[str, Any] = {"r_row": 1.0, "r_col": 1.0, "r_driver": 10.0, "r_sense": 5.0}
-    tile = bench_tile("macro", rng, inputs=16, columns=4)
+    tile = bench_tile(level, rng, inputs=16, columns=4)
     tile = tile.with_(crossbar=tile.crossbar.with_(**wires))
     codes = rng.integers(-tile.pwm.max_code, tile.pwm.max_code + 1, (vectors, tile.inputs))
-    found = np.array([convert(tile, c, "macro", "reduced").code for c in codes])
+    found = np.array([convert(tile, c, level, "reduced").code for c in codes])
     program, circuit = tile.groups[0].program, tile.circuit
     levels = to_input_units(transition_levels(program, circuit, tile.groups[0].ramp), program, circuit)
     draw = RampDraw(program.activation, program.bits, levels, np.zeros((1, 1)), np.zeros(()))

@@ -13,6 +13,9 @@ from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit,
 
 from .errors import in_volts
 
+DRIVER = 10.0
+"""Resistance of the rows' drivers at level sky130, ohm: gates of 222 um, which lose a percent of a row's voltage."""
+
 
 def bench_tile(
     level: str,
@@ -33,7 +36,7 @@ def bench_tile(
     # Columns of unequal total conductance tell what the load of a column costs.
     weights *= np.linspace(0.4, 1.0, columns)
     offset = MEASURED_STATISTICS["opamp_offset_sigma"] * rng.standard_normal(columns)
-    return Tile.from_weights(
+    tile = Tile.from_weights(
         weights,
         profile,
         [(program, range(columns))],
@@ -43,6 +46,7 @@ def bench_tile(
         opamp_offset=offset,
         autozero=None,
     )
+    return tile.with_(crossbar=tile.crossbar.with_(r_driver=DRIVER)) if level == "sky130" else tile
 
 
 def characterize_mac(

@@ -35,13 +35,16 @@ def figures(
     table: Annotated[
         Path | None, typer.Option(help="Also write three rows a chip and calibration state, .csv or .parquet.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw levels, INL and DNL bands and yield against the limit, .png, .svg or .pdf.")
+    ] = None,
     json: o.Json = False,
 ) -> None:
     """Figures of merit of a run: INL, DNL, offset, gain, missing codes, noise, effective bits, yield.
 
     Each of the column that calibrated the ramp, of another column, and of a chip with all its columns.
 
-    Example: cosim figures runs/sigmoid5 --max-inl 0.5 --table chips.csv
+    Example: cosim figures runs/sigmoid5 --max-inl 0.5 --table chips.csv --plot chips.png
     """
     import pandas as pd
 
@@ -53,12 +56,18 @@ def figures(
 
     if table is not None and table.suffix not in (".csv", ".parquet"):
         raise InputError(f"--table {table}: must end in .csv or .parquet")
+    if plot is not None and plot.suffix not in (".png", ".svg", ".pdf"):
+        raise InputError(f"--plot {plot}: must end in .png, .svg or .pdf")
     loaded = load_run(run)
     limits = Limits(max_inl=max_inl, max_dnl=max_dnl)
     found = summary(loaded, limits)
     if table is not None:
         rows = pd.concat([loaded.figures(columns) for columns in COLUMN_SCOPES], ignore_index=True)
         write_atomic(table, (lambda p: rows.to_csv(p, index=False)) if table.suffix == ".csv" else rows.to_parquet)
+    if plot is not None:
+        from ...report import draw_run, write_figure
+
+        write_figure(plot, draw_run(loaded, limits))
     answer(found, "\n".join(_lines(found)), json)
 
 

@@ -12,9 +12,9 @@ from ..output import answer, be_silent, note
 
 
 def blocks(
-    out: o.Out = Path("results/blocks"),
+    out: o.OutFolder = Path("results/blocks"),
     samples: Annotated[int, typer.Option(help="Mismatch samples of each offset distribution.")] = 300,
-    seed: o.Seed = 1,
+    seed: o.Seed = o.SEED,
     jobs: o.Jobs = 0,
     nominal_only: Annotated[bool, typer.Option("--nominal-only", help="Only tt, 27 C, 1.8 V: quick, no corners.")] = False,
     macro_file: Annotated[Path | None, typer.Option(help="Where the macro-models' parameters go; with the corners only.")] = None,
@@ -41,6 +41,12 @@ def blocks(
     lines = [f"{out}: op-amp {summary['ota']['gain_db']:.1f} dB, GBW {summary['ota']['gbw'] / 1e6:.0f} MHz"]
     for row in summary["offsets"]:
         lines.append(f"{row['block']} at {row['common_mode']:g} V: offset sigma {1e3 * row['sigma']:.2f} mV, n = {row['n']}")
+    for row in summary["autozero"]:
+        lines.append(
+            f"auto-zero, level {row['level']}: offsets of {1e3 * row['offset_rms']:.2f} mV rms leave {1e3 * row['residue']:.4f} +-"
+            f" {1e3 * row['residue_sigma']:.4f} mV (charge of the switch) and {1e3 * row['noise']:.3f} mV of noise:"
+            f" {1e3 * row['left_rms']:.3f} mV rms, at most {1e3 * row['required']:.2f} mV may be left"
+        )
     if not nominal_only:
         path = macro_file or MACRO_FILE
         write_macro_parameters(summary, path, tables=out)

@@ -12,17 +12,37 @@ import typer
 
 from characterization.plan import DEFAULT_PROFILE
 from netlists.array import COMPENSATIONS, Pwm, chosen_columns
-from netlists.converter import Tile, predict
+from netlists.checks import Seed, check
+from netlists.converter import Blocks, Tile, predict
 from netlists.converter.tile_deck import tile_deck
 from netlists.errors import InputError
+from netlists.machine import require_memory
 from netlists.ramp import compensate, program_ramp
-from netlists.technology import check_level, load_profile
+from netlists.technology import load_profile
 
 from .. import options as o
-from ..output import answer
-from ..ramp_options import Activation, Bits, circuit_from
-from .crossbar import Columns, RandomSeed, Wires
+from ..output import answer, note
+from ..ramp_options import (
+    Activation,
+    AllowFiles,
+    Bias,
+    Bits,
+    Comparator,
+    Compat,
+    Opamp,
+    Param,
+    Pdk,
+    Ports,
+    circuit_from,
+    own_blocks,
+)
+from .crossbar import Columns, Wires
 
+_OF_OURS = {
+    "comparator": "the closed form has one without offset",
+    "opamp": "C_f, the ramps' program and the closed form are those of our op-amp; `cosim loop` programs for it",
+}
+"""What the closed form does not know of a block of the user's own."""
 _SPREAD = 3.6
 """Weights are uniform within this over the root of the inputs: then the pre-activations have a standard deviation of about 1.2."""
 
@@ -46,7 +66,15 @@ class TileOptions:
     ] = "mean"
     n_in: Annotated[int, typer.Option(help="Bits of an input, sign included.")] = 5
     t_unit: Annotated[float, typer.Option(help="Pulse length of one input code, s.")] = Pwm.t_unit
-    seed: RandomSeed = 0
+    seed: o.Seed = o.SEED
+    comparator: Comparator = None
+    opamp: Opamp = None
+    ports: Ports = None
+    bias: Bias = None
+    param: Param = None
+    pdk: Pdk = ""
+    compat: Compat = None
+    allow_files: AllowFiles = False
     set_: o.Set = None
 
     def write(
@@ -54,7 +82,11 @@ class TileOptions:
     ) -> None:
         """Writes the deck of a tile whose columns take the ``ramps`` of these activations, and says what it should print."""
         circuit, device, pwm = circuit_from(self.set_), load_profile(self.profile), Pwm(self.n_in, self.t_unit)
-        check_level(self.level)
+        check(Seed, self.seed, "seed")
+        # Pairs of rows; a cell takes its cards and its place in the solver's matrix.
+        require_memory(2000.0 * inputs * columns, f"inputs={inputs}, columns={columns}")
+        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk, self.compat)
+        blocks = Blocks(self.level, **own)
         groups = []
         for activation, columns_of_it in ramps:
             program = program_ramp(activation, self.bits, device)
@@ -72,7 +104,7 @@ class TileOptions:
             pwm=pwm,
         )
         codes = rng.integers(-pwm.max_code, pwm.max_code + 1, inputs)
-        deck = tile_deck(tile, codes, self.level, self.array, columns=chosen)
+        deck = tile_deck(tile, codes, blocks, self.array, columns=chosen)
         deck.write(out)
         converted = chosen_columns(tile.crossbar, chosen)
         expected = predict(tile, codes, level=self.level, array=self.array)
@@ -89,7 +121,10 @@ class TileOptions:
             "range_left": 1 / tile.wire_gain,
             "closed_form_v_mac": expected.v_mac[converted].tolist(),
             "closed_form_code": expected.code[converted].tolist(),
+            "warnings": [f"{role} {block.name}: {_OF_OURS[role]}" for role, block in own.items()],
         }
+        for line in data["warnings"]:
+            note(f"warning: {line}")
         text = (
             f"{out}: {tile.inputs} inputs x {tile.columns} columns, {len(converted)} converted, level {self.level}, "
             f"array {self.array}; codes by closed form {' '.join(map(str, data['closed_form_code']))}; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +42,7 @@ ARRAYS = Options(
 
 
 WHOLE = ("bits", "pwm_bits", "adc_bits")
-SWEPT = (*WHOLE, "threshold_noise", "r_wire", "v_read", "temperature", "supply")
+SWEPT = (*WHOLE, "threshold_noise", "delta", "r_wire", "v_read", "temperature", "supply")
 
 
 def evaluate(
@@ -84,17 +86,19 @@ def evaluate(
     ] = None,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
     input_range: o.InputRange = "4",
+    delta: o.DeltaThreshold = None,
+    delta_state: o.DeltaStateThreshold = None,
     whole: WholeChip,
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
     chips: Annotated[int, typer.Option(help="Chips to draw; one if nothing about the hardware is random.")] = 16,
-    seed: Annotated[int, typer.Option(help="Chip i depends on the seed and i alone.")] = 1,
+    seed: o.Seed = o.SEED,
     swept: Annotated[
         list[str] | None,
         typer.Option("--sweep", metavar="NAME=VALUES", help=f"Vary {', '.join(SWEPT)}: bits=3..8, or 0,0.5,1; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table and the pictures of --sweep.")] = None,
-    jobs: o.Threads = 0,
+    jobs: o.Jobs = 0,
     json: o.Json = False,
 ) -> None:
     """What hardware does to a network: float, ideal converters and drawn chips, compared on the same test items.
@@ -113,6 +117,8 @@ def evaluate(
     Example: cosim evaluate --network nets/mine.npz --data mine.npz --bits 5 --pwm-bits 8 --input-range auto
 
     Example: cosim evaluate --network nets/mine.npz --data mine.npz --sweep bits=3..8 --sweep threshold_noise=0,0.5,1 --out sweep
+
+    Example: cosim evaluate --network nets/voices.npz --bits 5 --pwm-bits 5 --delta 0.25
 
     Example: cosim evaluate --network nets/voices.npz --adc-bits 5 --table-bits 5 --v-read 0.15
 
@@ -141,14 +147,18 @@ def evaluate(
         if broken := [n for n, v in point.items() if n in WHOLE and v != int(v)]:
             raise InputError(f"--sweep {broken[0]}={point[broken[0]]:g}: must be a whole number")
         whole_numbers = {n: int(v) for n, v in point.items() if n in WHOLE}
-        others = {n: v for n, v in point.items() if n not in WHOLE and n != "r_wire"}
+        others = {n: v for n, v in point.items() if n not in (*WHOLE, "r_wire", "delta")}
         return build(
-            given=replace(hardware, values={**hardware.values, **others}), r_wire=point.get("r_wire", r_wire), **whole_numbers
+            given=replace(hardware, values={**hardware.values, **others}),
+            r_wire=point.get("r_wire", r_wire),
+            delta=point.get("delta", delta),
+            **whole_numbers,
         )
 
     def build(
         given: Given[Hardware],
         r_wire: float,
+        delta: float | None,
         bits: int | None = bits,
         pwm_bits: int | None = pwm_bits,
         adc_bits: int | None = adc_bits,
@@ -160,7 +170,9 @@ def evaluate(
                 "--no-variation": no_variation,
                 "--columns": columns is not None,
             }
-            others |= {"--r-wire": r_wire != 0.0} | {HARDWARE.flag(name): True for name in given.changed}
+            others |= {"--delta": delta is not None, "--r-wire": r_wire != 0.0} | {
+                HARDWARE.flag(name): True for name in given.changed
+            }
             others |= {ARRAYS.flag(name): True for name in arrays.changed if name in ("partial_sums", "drift_time")}
             if unfit := [flag for flag, is_given in others.items() if is_given]:
                 raise InputError(f"{unfit[0]}: is not for --everything, whose circuit has its own; change amounts with --set")
@@ -178,40 +190,37 @@ def evaluate(
             drift_time=arrays.values["drift_time"],
             columns=blocks,
             pwm=None if pwm_bits is None else PwmInputs(pwm_bits, o.input_range(input_range)),
+            delta=o.delta_inputs(delta, delta_state),
         )
 
     named = o.task_or_data(task, data)
     how: dict[str, Any] = {"chips": chips, "seed": seed, "characters": characters, "engine": engine}
     how |= {"threads": o.workers(jobs)}
     if out is not None:
-        from ...evaluation import sweep
-        from ...report import write_sweep
+        from ...report import RunOptions, read_table
+        from ...sweep import run_sweep
 
-        loaded = load_data(net.task_name(named))
-        table, warnings = sweep(net, loaded, hardware_of, variables, tell=note, **how)
-        about = {
-            "task": loaded.name,
-            "data_sha256": loaded.sha256,
-            "network_sha256": net.sha256,
-            "seed": seed,
-            "warnings": warnings,
-        }
-        files = write_sweep(out, table, list(variables), about)
+        loaded, options = load_data(net.task_name(named)), RunOptions(jobs=how.pop("threads"), say=note)
+        found = run_sweep(net, loaded, hardware_of, variables, out, options, command=shlex.join(["cosim", *sys.argv[1:]]), **how)
+        table = read_table(out, "sweep.csv")
         rows = table.astype(object).where(table.notna(), None).to_dict("records")
         shown = table[[*variables, "float", "ideal", "mean", "minus_float"]].to_string(index=False)
-        answer(
-            about | {"rows": rows, "files": [str(f) for f in files]},
-            "\n".join([shown, f"written: {', '.join(map(str, files))}"]),
-            json,
-        )
+        answer(found | {"out": str(out), "rows": rows}, f"{shown}\nwritten: {out}, with report.html", json)
         return
-    result = compare(net, named, hardware_of({}), **how)
+    on = hardware_of({})
+    result = compare(net, named, on, **how)
+    saved = None
+    if result.delta is not None:
+        from ...cost import delta_saving
+
+        saved = delta_saving(net, on, result.delta)
     held_out = [] if blocks is None else [f"    {name}, held out: {_errors(m)}" for name, m in blocks.models.items()]
     held_out += [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
     answer(
         result.as_dict()
+        | ({} if saved is None else {"delta_saving": saved.as_dict()})
         | {"validation": {a: m.validation for a, m in models.items()} | ({} if blocks is None else {"columns": blocks.held_out})},
-        "\n".join([result.report(), *held_out]),
+        "\n".join([result.report(), *([] if saved is None else saved.report()), *held_out]),
         json,
     )
 

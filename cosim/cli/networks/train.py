@@ -48,6 +48,8 @@ def train(
     ] = 0.0,
     threshold_noise: Annotated[float, typer.Option(help="Noise on every threshold of every column, LSB; needs ramps.")] = 0.0,
     pwm_bits: Annotated[int | None, typer.Option(help="Round inputs and states to pulse widths of so many bits.")] = None,
+    delta: o.DeltaThreshold = None,
+    delta_state: o.DeltaStateThreshold = None,
     whole: WholeChip,
     profile: Annotated[
         str, typer.Option("--weights", metavar="PROFILE", help="Device profile of --everything: a built-in name or a .toml file.")
@@ -60,7 +62,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint OUT.checkpoint.npz, written after each epoch.")
     ] = False,
-    seed: o.Seed = 1,
+    seed: o.Seed = o.SEED,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -92,8 +94,8 @@ def train(
     models = [*(hardware_aware or ()), *(model or ())]
     first = None if start is None else Network.load(start)
     if whole.everything:
-        if models or threshold_noise:
-            raise InputError("--everything: has ramps of its own; leave out models of ramps and threshold noise")
+        if models or threshold_noise or delta is not None:
+            raise InputError("--everything: has ramps and drivers of its own; leave out models of ramps, threshold noise and delta")
         # Of a network that is not there yet the activations alone are asked for.
         sketch = first or initial_network(settings, 1, 2, np.random.default_rng(0))
         aware = HardwareAware(whole.hardware(sketch, profile, bits, pwm_bits, arrays), weight_noise)
@@ -101,12 +103,14 @@ def train(
         whole.check()
         if arrays.changed:
             raise InputError(f"{CHIP_ARRAYS.flag(arrays.changed[0])}: is of a whole chip; give --everything as well")
-    if aware is None and (models or bits is not None or weight_noise or threshold_noise or pwm_bits is not None):
+    given = (bits, pwm_bits, o.delta_inputs(delta, delta_state))
+    if aware is None and (models or weight_noise or threshold_noise or any(g is not None for g in given)):
         hardware = Hardware(
             bits=bits,
             ramps=load_models(models) or None,
             threshold_noise=threshold_noise,
             pwm=None if pwm_bits is None else PwmInputs(bits=pwm_bits),
+            delta=o.delta_inputs(delta, delta_state),
         )
         aware = HardwareAware(hardware, weight_noise)
     network = train_task(

@@ -40,7 +40,7 @@ def page(folder: Path) -> Page:
 
 
 def _one(table: pd.DataFrame, case: tuple[str, ...]) -> pd.Series:
-    return table[(table[list(CASE)] == case).all(axis=1)].iloc[0]
+    return table[(table[list(CASE)] == list(case)).all(axis=1)].iloc[0]
 
 
 def _yield_table(yields: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,9 @@ from .conditions import ALONE, EVERYTHING, FLOAT, IDEAL, WIRES
 COLUMNS = ["network", "units", "condition", "bits", "accuracy", "low", "high", "without_silence", "silence", "change"]
 
 
+TUNING = ["training", "on", "chips", "train_clips", "clips", "accuracy", "low", "high", "without_silence", "change"]
+
+
 def page(folder: Path) -> Page:
     """Makes the page of a folder from ``summary.json`` and the tables."""
     s = read_json(folder / "summary.json", "study summary")
@@ -31,8 +34,22 @@ def page(folder: Path) -> Page:
     alone = alone.assign(place=alone["condition"].map(order.index)).sort_values(["units", "place"])
     tables = {"alone": alone, "ideal": results[results["condition"].isin([FLOAT, IDEAL])]}
     tables["curves"] = results[results["condition"].isin([order[1], EVERYTHING])].sort_values(["units", "condition", "bits"])
+    if (folder / "tuning.csv").exists():
+        tables["tuning"] = read_table(folder, "tuning.csv", TUNING)
     names = {"float": FLOAT, "ideal": IDEAL, "everything": EVERYTHING, "wires": WIRES}
-    return page_of(Path(__file__), folder, tables, s=s, row=row, sizes=sizes, whole=whole, wires=wires, names=names, points=_points)
+    return page_of(
+        Path(__file__),
+        folder,
+        tables,
+        s=s,
+        row=row,
+        sizes=sizes,
+        whole=whole,
+        wires=wires,
+        names=names,
+        points=_points,
+        tuned=tables.get("tuning"),
+    )
 
 
 def _points(share: float | None) -> str:

@@ -29,6 +29,7 @@ from .conditions import ALONE, CURVES, FLOAT, IDEAL, CircuitPart, part_hardware
 from .pictures import draw
 from .placement import Placement, place_rows
 from .settings import KwsRealSettings
+from .tuning import tuning_rows
 
 SILENCE = "silence"
 CLASSES = (SILENCE, "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -47,6 +48,11 @@ def compute(settings: KwsRealSettings, work: Work) -> Results:
     if missing := [p for p in paths.values() if not p.exists()]:
         raise InputError(f"networks: there is no {missing[0]}; {HOW}")
     networks = {name: import_network(path, Convention(pooling="last")).network for name, path in paths.items()}
+    if settings.tuning_epochs and settings.chip_files and not Path(settings.data).expanduser().is_dir():
+        raise InputError(
+            f"tuning_epochs={settings.tuning_epochs}: fine-tuning parts the clips by speaker, whom the names of "
+            f"the recordings tell; data must be their folder, not {settings.data}, or tuning_epochs 0"
+        )
     work.options.say("features of the recordings")
     task = load_speech(settings.data)
     parts = work.parts(data=task.sha256, networks={name: n.sha256 for name, n in networks.items()})
@@ -54,6 +60,7 @@ def compute(settings: KwsRealSettings, work: Work) -> Results:
     placements: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
     loops: list[dict[str, Any]] = []
+    tuned = pd.DataFrame()
     warnings: list[str] = []
     for name, network in networks.items():
         units = network.layers[0].cell.n_hidden
@@ -78,6 +85,8 @@ def compute(settings: KwsRealSettings, work: Work) -> Results:
         warnings += [f"{name}: {line}" for line in (*(clipped.warnings if clipped else ()), *hardware.warnings)]
         if settings.spice_clips and name == next(iter(settings.chip_files), None):
             loops = parts.rows(f"loop-{Path(name).stem}", partial(_in_spice, placed, task, settings, parts, work.options))
+        if settings.tuning_epochs and name == next(iter(settings.chip_files), None):
+            tuned = tuning_rows(name, placed, settings, work.options, parts)
         placements.append(_placed_row(name, units, placed, network))
         costs += [_cost_row(units, placed, task, bits) for bits in settings.bits]
         warnings += network.warnings
@@ -94,7 +103,8 @@ def compute(settings: KwsRealSettings, work: Work) -> Results:
             "results.csv": table,
             "placement.csv": pd.DataFrame(placements),
             "cost.csv": pd.DataFrame(costs),
-        },
+        }
+        | ({"tuning.csv": tuned} if len(tuned) else {}),
         pictures={"bits": partial(draw, table)},
         float_format="%.6g",
         warnings=warnings,

@@ -32,6 +32,12 @@ class KwsRealSettings(StudySettings):
         1, description="chips of the other networks, 0: none; and of targets that allow for the wires, 1 at least: slow to draw"
     )
     spice_clips: Annotated[int, Whole(0)] = Field(20, description="clips with ngspice in the loop, first of chip_files; 0: none")
+    tuning_epochs: Annotated[int, Whole(0)] = Field(
+        6,
+        description="epochs of fine-tuning of the first of chip_files on two thirds of the speakers, judged on the others; 0: none",
+    )
+    tuning_rate: Positive = Field(1e-3, description="largest step size of the fine-tuning")
+    tuning_batch: Count = Field(64, description="clips in a gradient step of the fine-tuning, each with a chip of its own")
     profile: str = Field(DEFAULT_PROFILE, description="device profile, or a TOML file of one's own")
     deviations: Positive = Field(2.5, description="standard deviations of a feature that take the longest pulse")
     largest: Positive = Field(0.6, description="weight times input that a cell holds at most; larger ones are spread over rows")

@@ -12,7 +12,7 @@ from characterization.chips import draw, error_at, measure, scope_shifts
 from characterization.chips.recalibrate import recalibrate
 from characterization.estimates import max_inl, of_columns
 from characterization.plan import CALIBRATIONS, RampPlan
-from characterization.ramp_model import GoodnessOfFit, RampModel
+from characterization.ramp_model import Fresh, GoodnessOfFit, RampModel
 from characterization.resume import Parts
 from characterization.run import characterize
 from characterization.streams import ValidationSource, validation_stream
@@ -40,7 +40,7 @@ def further_tests(model: RampModel, sets: int, chips: int, parts: Parts, options
     groups += [(i + 1, first + 10 * i, levels) for i, levels in enumerate(found)]
     tests = GoodnessOfFit(model, validation_stream(first, ValidationSource.REFERENCE))
     for number, seed, levels in groups:
-        for test in tests.test(levels, np.full_like(levels, np.nan))["tests"]:
+        for test in tests.test(Fresh(np.full_like(levels, np.nan), levels, np.full_like(levels, np.nan)))["tests"]:
             row = {"activation": plan.name, "set": number, "seed": seed, "chips": len(levels)}
             rows.append(
                 row | {"test": f"{test['figure']}: {test['asked']}", **{n: test[n] for n in ("effect", "p_value", "adjusted")}}

@@ -159,14 +159,7 @@ def build_keywords_test(folder: Path | None = None, *, features: str = "mfcc") -
     InputError
         A recording cannot be read.
     """
-    folder = _inside(local_folder(folder, TEST_ENVIRONMENT, "task 'keywords-test'", TEST_HOW))
-    names = {c: next((f for f, own in TEST_FOLDERS.items() if own == c), c) for c in CLASSES}
-    for needed in names.values():
-        if not (folder / needed).is_dir():
-            raise ToolkitError(f"task 'keywords-test': {folder} has no folder {needed}; {TEST_HOW}")
-    paths = {c: _sounds(folder, f) for c, f in names.items()}
-    if bare := [f for c, f in names.items() if not paths[c]]:
-        raise InputError(f"{folder}: {bare[0]} holds no recording")
+    folder, paths = _test_recordings(folder)
     reader = _Reader(folder)
     ordered = [(c, p) for c, own in paths.items() for p in own]
     clips = (fit(reader.read(p), CLIP) for _, p in ordered)
@@ -195,6 +188,27 @@ def build_keywords_test(folder: Path | None = None, *, features: str = "mfcc") -
             account={"seen": len(ordered), "taken": len(ordered)},
         ),
     )
+
+
+def _test_recordings(folder: Path | None) -> tuple[Path, dict[str, list[str]]]:
+    """The folder of the test set, and the recordings of each class."""
+    folder = _inside(local_folder(folder, TEST_ENVIRONMENT, "task 'keywords-test'", TEST_HOW))
+    names = {c: next((f for f, own in TEST_FOLDERS.items() if own == c), c) for c in CLASSES}
+    for needed in names.values():
+        if not (folder / needed).is_dir():
+            raise ToolkitError(f"task 'keywords-test': {folder} has no folder {needed}; {TEST_HOW}")
+    paths = {c: _sounds(folder, f) for c, f in names.items()}
+    if bare := [f for c, f in names.items() if not paths[c]]:
+        raise InputError(f"{folder}: {bare[0]} holds no recording")
+    return folder, paths
+
+
+def clip_speakers(folder: Path | None = None) -> list[str]:
+    """Who speaks in each clip of `build_keywords_test`, as the names of the files say; a clip without a speaker is its own.
+
+    Errors as there.
+    """
+    return [p.rpartition(".")[0].split("/")[-1].split("_nohash_")[0] for own in _test_recordings(folder)[1].values() for p in own]
 
 
 def assigned(name: str) -> str:

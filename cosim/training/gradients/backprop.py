@@ -66,15 +66,15 @@ class Backprop(ABC):
             State to go on from; None: the cell's own. The gradient does not flow back into it.
         """
         self.packing, self.disturbance = packing, disturbance
-        for name, tape in self.tapes.items():
-            tape.begin(parameters[name], packing.total, disturbance)
-            if tape.takes_inputs:
-                tape.drive_inputs(x)
-        for unit in self.units.values():
-            unit.begin(packing.total, disturbance)
         self.state = start or {
             k: np.ascontiguousarray(v.T) for k, v in self.cell.start(packing.sequences, self.workspace.dtype).items()
         }
+        for name, tape in self.tapes.items():
+            tape.begin(parameters[name], packing.total, disturbance, self.state, packing.sequences)
+            if tape.takes_inputs:
+                tape.drive_inputs(x, packing.steps(backward=self.from_the_end))
+        for unit in self.units.values():
+            unit.begin(packing.total, disturbance)
         outputs = self.array("outputs", self.cell.n_out)
         for t, now, n in packing.steps(backward=self.from_the_end):
             self.step(now, n, t)
@@ -83,7 +83,7 @@ class Backprop(ABC):
 
     def backward(self, d_outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Gradients in the weights, from those in the outputs of all steps (total, n_out)."""
-        self.d_state = {k: np.zeros_like(v) for k, v in self.state.items()}
+        self.d_state = {k: np.zeros_like(self.state[k]) for k in self.cell.state_sizes}
         d_h = self.d_state["h"]
         for _, now, n in self.packing.steps(backward=not self.from_the_end):
             d_h[:n] += d_outputs[now]

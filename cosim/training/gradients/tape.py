@@ -1,18 +1,20 @@
 """What one matrix or one digital activation did at every step, and the gradients back through it.
 
-On a chip the forward pass takes what the chip computes: effective weights, rounded inputs, codes of its ramps. The backward
-pass goes straight through all roundings and takes the slope of the exact activation (Bengio et al., arXiv 1308.3432), which is 0
-where a ramp or a pulse width is at the end of its range.
+On a chip the forward pass takes what the chip computes: effective weights, rounded inputs, rows that are driven when they change,
+codes of its ramps. The backward pass goes straight through all roundings and takes the slope of the exact activation (Bengio et
+al., arXiv 1308.3432), which is 0 where a ramp or a pulse width is at the end of its range.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.chip import ChipCell, ChipMatrix, ConvertedColumns, Converters, PwmInputs, kernels
-from cosim.network.cells import Gate, Matrix
+from cosim.chip import ChipCell, ChipMatrix, ConvertedColumns, Converters, PwmInputs, keep_rows, kernels
+from cosim.network import EXPONENTS, FixedPoint
+from cosim.network.cells import Gate, Matrix, State
 from netlists.function import get_activation
 
 from .workspace import Workspace
@@ -29,12 +31,17 @@ class Disturbance:
     rng : Generator or None
     chip : ChipCell or None
     pwm : PwmInputs or None
+    points : mapping of str to ndarray, or None
+        Binary points of each matrix (the exponent of its weights, then of each part), of formats of ``bits``.
+    bits : int
     """
 
     noise: float = 0.0
     rng: np.random.Generator | None = None
     chip: ChipCell | None = None
     pwm: PwmInputs | None = None
+    points: Mapping[str, np.ndarray] | None = None
+    bits: int = 8
 
 
 NONE = Disturbance()
@@ -70,17 +77,32 @@ class MatrixTape:
         self.weights: np.ndarray = np.empty(0)
         self.columns: np.ndarray = np.empty(0)
         self.d_sums: np.ndarray = np.empty(0)
+        self.held: np.ndarray = np.empty(0)
+        self.kept_noise: np.ndarray = np.empty(0)
+        self.changes: np.ndarray = np.empty(0)
+        self.fixed: list[FixedPoint] = []
+        self.exact: np.ndarray = np.empty(0)
+        self.unrounded: np.ndarray = np.empty(0)
+        self.d_points: np.ndarray = np.empty(0)
         self.disturbance = NONE
         self.chip: ChipMatrix | None = None
         self.converted: set[int] = set()
 
-    def begin(self, weights: np.ndarray, total: int, disturbance: Disturbance) -> None:
-        """Starts a forward pass over ``total`` rows with weights as `Matrix` has them."""
+    def begin(self, weights: np.ndarray, total: int, disturbance: Disturbance, state: State, sequences: int) -> None:
+        """Starts a forward pass over ``total`` rows with weights as `Matrix` has them.
+
+        With delta inputs ``state`` also has what the rows of each sequence stand for, and the noise in their sums.
+        """
         self.disturbance = disturbance
         self.chip = None if disturbance.chip is None else disturbance.chip.matrices[self.matrix.name]
         shape = self.matrix.shape
         units = () if self.chip is None else self.chip.units
         self.converted = {j for u in units if isinstance(u, ConvertedColumns) for j in range(u.columns.start, u.columns.stop)}
+        points = None if self.matrix.digital or disturbance.points is None else disturbance.points[self.matrix.name].ravel()
+        self.fixed = [] if points is None else [learned_format(disturbance.bits, p) for p in points]
+        if self.fixed:
+            self.exact, weights = weights, self.fixed[0].round(weights)
+            self.unrounded = self._array("unrounded", total, shape[0])
         if self.chip is None:
             # Products of few rows are a third faster where the weights of a column are neighbours.
             self.weights, self.columns = weights, self._array("columns", shape[1], shape[0])
@@ -88,19 +110,30 @@ class MatrixTape:
         else:
             self.columns = self.chip.sums[0].weights
             self.weights = self.columns.T
+        if self.chip is not None and self.chip.thresholds is not None:
+            dtype = self.workspace.dtype
+            self.held = state.setdefault(f"{self.matrix.name} held", np.zeros((sequences, shape[0]), dtype))
+            self.kept_noise = state.setdefault(f"{self.matrix.name} noise", np.zeros((sequences, shape[1]), dtype))
+            self.changes = self._array("changes", total, shape[0])
         self.rows = self._array("rows", total, shape[0])
         self.gates = self._array("gates", total, shape[1])
         if self.matrix.bias:
             self.rows[:, -1] = 1.0
 
-    def drive_inputs(self, x: np.ndarray) -> None:
-        """The layer's inputs of all steps."""
-        self._drive(slice(0, len(x)), 0, x)
+    def drive_inputs(self, x: np.ndarray, steps: Iterable[tuple[int, slice, int]]) -> None:
+        """The layer's inputs of all steps, which come in this order."""
+        if self.chip is None or self.chip.thresholds is None:
+            self._drive(slice(0, len(x)), 0, x)
+            return
+        for _, now, _ in steps:
+            self._drive(now, 0, x[now])
 
     def sums(self, now: slice, *parts: np.ndarray) -> np.ndarray:
         """Pre-activations of a step, (sequences, columns), for the parts after the inputs."""
         for i, part in enumerate(parts, int(self.takes_inputs)):
             self._drive(now, i, part)
+        if self.matrix.bias and self.chip is not None and self.chip.thresholds is not None:
+            self.changes[now, -1] = keep_rows(self.rows[now, -1], self.held[: now.stop - now.start, -1], 0.0)
         z = self.gates[now]
         self.workspace.matmul(self.rows[now], self.columns.T, z)
         d = self.disturbance
@@ -156,9 +189,28 @@ class MatrixTape:
         """Gradient in the weights: one product over all steps and sequences."""
         out = self.workspace.array(f"{self.place}.gradient", *self.matrix.shape)
         self.workspace.matmul(self.rows.T, self.d_sums, out)
+        if self.fixed:
+            self._through_formats(out)
         if self.matrix.diagonal or self.matrix.absent:
             out *= self.matrix.connected()
         return out
+
+    def _through_formats(self, out: np.ndarray) -> None:
+        """Gradients through the roundings: of the weights, in place, and in the binary points.
+
+        A rounded number is ``s * round(v / s)``; straight through the rounding its slope in log2 s is ``ln 2 (rounded - v)`` within
+        the range and ``ln 2`` times the end beyond it (Jain et al., arXiv 1903.08066).
+        """
+        fixed, inside = self.fixed[0], self._inside()
+        assert inside is not None
+        held = np.abs(self.exact) <= fixed.largest + fixed.step / 2
+        found = [np.vdot(out, self.weights - self.exact * held)]
+        out *= held
+        d_rows = self.workspace.matmul(self.d_sums, self.weights.T, self._array("d_rows", *self.rows.shape))
+        for name, _ in self.matrix.parts:
+            c = self.matrix.rows(name)
+            found.append(np.sum(d_rows[:, c] * (self.rows[:, c] - self.unrounded[:, c] * inside[:, c])))
+        self.d_points = np.log(2.0) * np.array([found], out.dtype)
 
     def d_inputs(self) -> np.ndarray:
         """Gradient in the layer's inputs of all steps."""
@@ -171,18 +223,28 @@ class MatrixTape:
         name, _ = self.matrix.parts[part]
         columns = self.matrix.rows(name)
         inside = self._inside()
-        if inside is None:
-            self.rows[now, columns] = values
-            return
-        assert self.chip is not None
-        assert self.chip.ranges is not None
-        assert self.disturbance.pwm is not None
-        full_scale = self.chip.ranges[part]
-        inside[now, columns] = np.abs(values) <= full_scale
-        self.rows[now, columns] = self.disturbance.pwm.quantize(values, full_scale)
+        if inside is not None and self.fixed:
+            fixed = self.fixed[1 + part]
+            inside[now, columns] = np.abs(values) <= fixed.largest + fixed.step / 2
+            self.unrounded[now, columns] = values
+            values = fixed.round(values)
+        elif inside is not None:
+            assert self.chip is not None
+            assert self.chip.ranges is not None
+            assert self.disturbance.pwm is not None
+            full_scale = self.chip.ranges[part]
+            inside[now, columns] = np.abs(values) <= full_scale
+            values = self.disturbance.pwm.quantize(values, full_scale)
+        if self.chip is not None and self.chip.thresholds is not None:
+            held = self.held[: now.stop - now.start, columns]
+            self.changes[now, columns] = keep_rows(values, held, self.chip.thresholds[part])
+            values = held
+        self.rows[now, columns] = values
 
     def _inside(self) -> np.ndarray | None:
-        """Where an input or state was within the range of its pulse width; None without pulse widths."""
+        """Where an input or state was within the range of its pulse width or format; None without either."""
+        if self.fixed:
+            return self.workspace.array(f"{self.place}.inside", len(self.rows), self.matrix.shape[0], bool)
         if self.disturbance.pwm is None or self.chip is None or self.chip.ranges is None:
             return None
         return self.workspace.array(f"{self.place}.inside", len(self.rows), self.matrix.shape[0], bool)
@@ -194,8 +256,17 @@ class MatrixTape:
         counters = np.arange(len(z), dtype=np.uint32)
         across = np.ascontiguousarray(z.T)
         if array.read_variance is not None and array.read_keys is not None:
-            driven = np.ascontiguousarray(self.rows[now].T)
-            kernels.add_noise(across, array.read_variance @ (driven * driven), array.read_keys, counters, step)
+            pulses = self.rows if self.chip.thresholds is None else self.changes
+            driven = np.ascontiguousarray(pulses[now].T)
+            variance = array.read_variance @ (driven * driven)
+            if self.chip.thresholds is None:
+                kernels.add_noise(across, variance, array.read_keys, counters, step)
+            else:
+                # The noise of earlier pulses stays in charge that is kept.
+                noise = np.ascontiguousarray(self.kept_noise[: len(z)].T)
+                kernels.add_noise(noise, variance, array.read_keys, counters, step)
+                self.kept_noise[: len(z)] = noise.T
+                across += noise
         for unit in self.chip.units:
             part = across[unit.columns]
             if isinstance(unit, ConvertedColumns):
@@ -206,6 +277,11 @@ class MatrixTape:
 
     def _array(self, name: str, rows: int, columns: int) -> np.ndarray:
         return self.workspace.array(f"{self.place}.{name}", rows, columns)
+
+
+def learned_format(bits: int, point: float) -> FixedPoint:
+    """The format of a binary point that is learned as a real number: the nearest whole one."""
+    return FixedPoint(bits, int(np.clip(np.rint(point), *EXPONENTS)))
 
 
 class ActivationTape:

@@ -12,7 +12,7 @@ import pytest
 import characterization
 from characterization.ramp_model.file import file_schema, with_checksums
 from characterization.ramp_model.model import RampModel
-from characterization.ramp_model.noise import NoiseEstimate, read_noise_shape
+from characterization.ramp_model.noise import UNKNOWN_DRAWS, NoiseEstimate, read_noise_shape
 from characterization.run.montecarlo import Run, simulate_run
 from netlists.errors import InputError
 from netlists.ramp import Chips, to_input_units, transition_levels
@@ -73,6 +73,8 @@ def test_fit_recovers_a_known_gaussian(known, model):
     assert abs(model.comparator_offset.value - OFFSET) < 4 * model.comparator_offset.stderr
     assert abs(model.comparator_noise.value - NOISE) < 4 * model.comparator_noise.stderr
     assert (model.samples, model.failed) == (N, 0)
+    # These levels are numbers of the test's own.
+    assert model.warnings == (UNKNOWN_DRAWS,)
 
 
 def test_samples_have_the_fitted_statistics(model):

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.ramp_model.noise import fit_noise, read_noise_shape
+from characterization.chips.sampling import draw as draw_chips
+from characterization.ramp_model.noise import fit_noise, injected, read_noise_shape, read_variance
 from netlists.errors import InputError
 from netlists.ramp.compiler import program_ramp
 
@@ -39,6 +40,36 @@ def test_known_variances_are_recovered(bits, absent, profile):
     fit = fit_noise(draw(program, profile, 500, np.random.default_rng(bits), **true), program, profile)
     for name, value in true.items():
         check(getattr(fit, name), value)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 5])
+def test_read_noise_is_measured_in_what_is_left_of_the_comparators(bits, profile):
+    """At the default sizes it is 2 % of the variance: beside the comparators it is known to its own size, alone to 5 %."""
+    program, rng = program_ramp("sigmoid", bits, profile), np.random.default_rng(bits)
+    true = {"comparator_offset": 0.026, "comparator_noise": 0.0022, "read_noise": 0.14e-6}
+    comparators = draw(program, profile, 400, rng, **true | {"read_noise": 0.0})
+    difference = comparators + draw(program, profile, 400, rng, **true | dict.fromkeys(tuple(true)[:2], 0.0))
+    fit = fit_noise(difference, program, profile, injected=comparators)
+    for name, value in true.items():
+        check(getattr(fit, name), value)
+    assert fit.read_noise.stderr < 0.05 * fit.read_noise.value
+    assert fit_noise(difference, program, profile).read_noise.stderr > 0.2 * true["read_noise"]
+
+
+def test_degrees_of_freedom_are_those_of_repeated_sets(program3, profile):
+    quiet = TRUE | {"comparator_offset": 0.0, "comparator_noise": 0.0}
+    sets = [read_variance(draw(program3, profile, 50, np.random.default_rng(i), **quiet), program3, profile) for i in range(200)]
+    variance, freedom = np.array(sets).T
+    assert variance.mean() == pytest.approx(TRUE["read_noise"] ** 2, rel=0.05)
+    assert 2 * variance.mean() ** 2 / variance.var() == pytest.approx(freedom.mean(), rel=0.3)
+
+
+def test_chips_of_another_origin_are_no_draws_of_the_plan(plan3):
+    known = injected(plan3, np.arange(20), np.zeros((20, 7)))
+    assert known is None
+    drawn = draw_chips(plan3, np.arange(20)).decision_shifts / plan3.program().volts_per_unit(plan3.circuit)
+    assert injected(plan3, np.arange(20), drawn) is not None
+    assert injected(plan3, np.arange(1, 21), drawn) is None
 
 
 def test_standard_errors_are_those_of_repeated_fits(program3, profile):

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from characterization.ramp_model import validation
+from characterization.ramp_model.goodness_of_fit import Fresh, GoodnessOfFit
 from characterization.ramp_model.model import RampModel
 from characterization.ramp_model.validation import (
     INPUTS_PER_CHIP,
@@ -54,12 +57,24 @@ def test_what_comes_back(result):
     assert result["failures"] == result["fit"]["rejected"] == []
     assert all("fresh chips" in w or "fitted to 16 chips" in w for w in result["warnings"])
     assert (result["fit"]["chips"], result["fit"]["conversions"]) == (16, 16)
+    figures = {t["figure"] for t in result["fit"]["tests"]}
+    assert {"read noise", "comparator noise", "offset of a column", "as programmed: gain", "gain"} <= figures
+
     assert result["where"]["worst_k"] == 1 + int(np.argmax(result["where"]["rms_dt_lsb_by_k"]))
     assert result["decks"]["equal"] >= 0.95
     assert (result["decks"]["within_1"], result["decks"]["differ"]) == (1.0, 0)
     assert 0 < result["rms_dt_lsb"] < 0.2
     # 16 chips against a model of 16 chips: sampling alone gives most of the difference.
     assert result["rms_dt_lsb"] < 5 * result["rms_dt_lsb_expected"]
+
+
+def test_read_noise_of_ngspice_is_measured_and_a_tenth_of_it_refused(model, plan3):
+    """Read noise is 2 % of a conversion's variance; sixteen chips tell it from a tenth of it, without the comparators' draws."""
+    assert model.read_noise.stderr < 0.25 * model.read_noise.value
+    assert model.read_noise.value == pytest.approx(plan3.profile.read_sigma, rel=0.4)
+    fresh = Fresh.of(simulate_run(replace(plan3, seed=99), 16, progress=False))
+    less = model.model_copy(update={"read_noise": model.read_noise.times(0.1)})
+    assert "read noise: spread" in GoodnessOfFit(less, np.random.default_rng(0), chips=2000).test(fresh)["rejected"]
 
 
 def test_the_same_seed_gives_the_same_answer(model, result):

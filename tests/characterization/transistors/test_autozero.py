@@ -6,7 +6,24 @@ import pytest
 from characterization.transistors import measure_autozero
 from characterization.transistors.autozero import reset_capacitances
 from netlists.converter import AutoZero, released
+from netlists.errors import InputError
 from netlists.technology import RampCircuit
+
+
+def test_macro_leaves_what_its_closed_form_says():
+    """Another way to the same figures: `AutoZero.residue`, from which budget and evaluator take theirs."""
+    figures, samples = measure_autozero(n=3, rng=np.random.default_rng(1), level="macro")
+    az = AutoZero()
+    offset, residue = (np.array([s[name] for s in samples]) for name in ("offset", "residue"))
+    assert figures.offset_rms > 0.5e-3
+    assert residue == pytest.approx(az.residue(offset, RampCircuit()), abs=5e-6)
+    assert figures.left_rms == pytest.approx(np.hypot(figures.residue, az.noise), rel=0.05)
+    assert figures.left_rms < figures.required < 0.1 * figures.offset_rms
+
+
+def test_a_level_without_auto_zero_is_refused():
+    with pytest.raises(InputError, match="level='ideal'"):
+        measure_autozero(n=2, level="ideal")
 
 
 @pytest.mark.slow

@@ -11,11 +11,8 @@ from characterization.transistors import macro_of, measure_own_comparator
 from characterization.transistors.clocked import clocked_rows, measure_clocked_delay
 from netlists.errors import SimulationError
 from netlists.outside import UserSubcircuit
-from netlists.spice import find_executable_version
 from netlists.testbench import BenchConditions, BlockOnBench
 
-# In ngspice 44 its outputs come back to analog ground, and not below it: see docs/limits.md.
-in_ngspice_44 = pytest.mark.skipif((find_executable_version() or 0) >= 44, reason="this latch does not fall back in ngspice 44")
 NOMINAL = BenchConditions("-")
 STRONGARM = """.subckt mine INP INN CLK OUTP VDD VSS
 {more}
@@ -51,7 +48,6 @@ def planted():
     return measure_own_comparator(strongarm("Vos g INP DC {4m+agauss(0, 15m, 3)}"), NOMINAL, [], samples=24, seed=1)
 
 
-@in_ngspice_44
 def test_its_offset_is_found_by_decisions():
     figures = planted().figures[0]
     assert figures["offset"] == pytest.approx(4e-3, abs=30e-6)
@@ -63,13 +59,11 @@ def test_its_offset_is_found_by_decisions():
     assert figures["input_high"] > 1.4
 
 
-@in_ngspice_44
 def test_the_spread_of_its_instances_is_measured():
     assert planted().mismatch["sigma_low"] < 5e-3 < planted().mismatch["sigma_high"]
     assert planted().mismatch["n"] == 24
 
 
-@in_ngspice_44
 def test_its_delay_is_that_of_regeneration_and_the_macro_model_follows():
     delay = {r["overdrive"]: r["delay_rise"] for r in planted().delays}
     # Regeneration: a constant more for each factor of ten of the overdrive.
@@ -81,7 +75,6 @@ def test_its_delay_is_that_of_regeneration_and_the_macro_model_follows():
     assert np.interp(0.9, macro.common_modes, macro.offsets) == pytest.approx(4e-3, abs=50e-6)
 
 
-@in_ngspice_44
 def test_kickback_and_power_are_measured_and_noise_is_not_claimed():
     figures = planted().figures[0]
     assert 0.1e-3 < figures["kickback"] < 50e-3

@@ -13,8 +13,10 @@ from cosim.report import RunOptions, write_report
 from cosim.studies.kws_real.conditions import EVERYTHING, FLOAT, IDEAL, MEMRISTORS
 from cosim.studies.kws_real.placement import RANGE, place_rows
 from cosim.studies.kws_real.run import CLASSES as ORDER, STUDY, load_speech
+from cosim.studies.kws_real.tuning import PUBLISHED, judged_clips
 from cosim.tasks import Task
 from cosim.tasks.own.arrays import save_arrays
+from cosim.tasks.speech import clip_speakers
 from cosim.tasks.speech.keywords import TEST_FOLDERS
 from cosim.tasks.speech.synthetic import CLASSES
 from netlists.errors import InputError
@@ -46,7 +48,9 @@ def room(tmp_path_factory):
 
 def settings(folder, **changes):
     given = {"data": str(folder / "set"), "networks": str(folder), "files": ["tiny.npz"], "chip_files": ["tiny.npz"]}
-    return STUDY.settings(**given | {"bits": [3], "chip_bits": [3], "alone_bits": 3, "chips": 2, "spice_clips": 0} | changes)
+    return STUDY.settings(
+        **given | {"bits": [3], "chip_bits": [3], "alone_bits": 3, "chips": 2, "spice_clips": 0, "tuning_epochs": 0} | changes
+    )
 
 
 def textbook(arrays, x):
@@ -77,6 +81,27 @@ def test_study_of_a_small_network(room, tmp_path):
     text = write_report(tmp_path / "out").read_text()
     assert "Accuracy against bits" in text
     assert "88.5" in text or "0.885" in text
+
+
+def test_fine_tuning_parts_speakers(room, tmp_path):
+    """No speaker on both sides, a third of the clips judges, and what is trained differs from what was published."""
+    folder, _ = room
+    speakers = [f"s{k % 40}" for k in range(200)]
+    judges = judged_clips(speakers)
+    assert 200 / 3 <= judges.sum() < 200 / 3 + 5
+    assert not {s for s, j in zip(speakers, judges, strict=True) if j} & {s for s, j in zip(speakers, judges, strict=True) if not j}
+    assert len(clip_speakers(folder / "set")) == 24
+    some = settings(folder, chips=1, parts_alone=False, tuning_epochs=1, tuning_rate=0.1, tuning_batch=16, slow_chips=0)
+    STUDY.run(some, tmp_path / "out", RunOptions(progress=False))
+    rows = pd.read_csv(tmp_path / "out" / "tuning.csv").set_index(["training", "on"])
+    assert list(rows["clips"].unique() + rows["train_clips"].unique()) == [24]
+    test = load_speech(str(folder / "set")).test
+    network = import_network(folder / "tiny.npz", Convention(pooling="last")).network
+    right = (network.scores(test).argmax(axis=1) == test.labels)[judged_clips(clip_speakers(folder / "set"))]
+    assert rows.loc[(PUBLISHED, FLOAT), "accuracy"] == pytest.approx(right.mean(), abs=1e-5)
+    assert "Fine-tuned on two thirds" in (tmp_path / "out" / "report.html").read_text()
+    with pytest.raises(InputError, match="tuning_epochs=1: fine-tuning parts the clips by speaker"):
+        STUDY.run(settings(folder, data=str(folder / "tiny.npz"), tuning_epochs=1), tmp_path / "no", RunOptions(progress=False))
 
 
 def test_labels_are_in_the_order_of_the_networks_scores(room, tmp_path):

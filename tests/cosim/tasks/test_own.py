@@ -238,35 +238,6 @@ def test_the_commands_take_own_data(tmp_path, capsys, monkeypatch):
     assert "16 files seen, 16 taken" in capsys.readouterr().out
 
 
-def test_a_sweep_writes_a_table_and_pictures(tmp_path, capsys, monkeypatch):
-    import pandas as pd
-
-    monkeypatch.chdir(tmp_path)
-    task = mine()
-    save_arrays(task, tmp_path / "mine.npz")
-    network = train_task(task, seed=1, settings=SETTINGS)
-    network.save("net.npz")
-    line = ["evaluate", "--network", "net.npz", "--data", "mine.npz", "--chips", "2"]
-    assert run([*line, "--sweep", "bits=3..4", "--sweep", "threshold-noise=0,0.5", "--out", "sweep"]) == 0
-    table = pd.read_csv("sweep/sweep.csv")
-    assert table[["bits", "threshold_noise"]].to_numpy().tolist() == [[3, 0], [3, 0.5], [4, 0], [4, 0.5]]
-    # A point of the sweep is what a single evaluation gives.
-    alone = compare(network, task, Hardware(bits=4, threshold_noise=0.5), chips=2, seed=1)
-    assert table["mean"].iloc[3] == pytest.approx(alone.over_chips.mean)
-    assert {p.name for p in (tmp_path / "sweep").iterdir()} >= {"curves.png", "heatmap.svg", "sweep.tex", "sweep.json"}
-    wrong = {
-        "bits=3.5": "must be a whole number",
-        "size=1,2": "cannot be varied",
-        "bits=a": "must be NAME=3..8",
-        "bits=3,3": "different",
-    }
-    for value, words in wrong.items():
-        assert run([*line, "--sweep", value, "--out", "wrong"]) == 2
-        assert words in capsys.readouterr().err
-    assert run([*line, "--sweep", "bits=3..4"]) == 2
-    assert not (tmp_path / "wrong").exists()
-
-
 def test_official_lists_are_told_from_others():
     assert set(OFFICIAL["0.01"]) == {"validation", "test"}
     assert _version({"validation": ["yes/a_nohash_0.wav"], "test": ["no/b_nohash_0.wav"]}) is None

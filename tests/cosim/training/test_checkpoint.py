@@ -39,17 +39,24 @@ def interrupt_after(monkeypatch, epochs):
     monkeypatch.setattr(epochs_module, "save_checkpoint", save)
 
 
+REGULARISED = replace(SETTINGS, layers=2, dropout=0.2, label_smoothing=0.1)
+AUGMENTED = replace(REGULARISED, time_shift=1, time_stretch=0.1, feature_gain=0.1, feature_offset=0.1, feature_noise=0.1,
+                    time_mask=2, feature_mask=1)  # fmt: skip
+
+
 @pytest.mark.parametrize("task", [TOY, TEXT], ids=["sequences", "text"])
 @pytest.mark.parametrize("aware", [None, AWARE], ids=["float", "hardware-aware"])
 @pytest.mark.parametrize("after", [1, 3])
 def test_a_resumed_training_ends_in_the_same_bits(tmp_path, monkeypatch, task, aware, after):
-    whole = train_task(task, seed=3, settings=SETTINGS, hardware_aware=aware)
+    # Interrupted late with everything on that draws.
+    settings = SETTINGS if after == 1 else AUGMENTED if isinstance(task, Task) else REGULARISED
+    whole = train_task(task, seed=3, settings=settings, hardware_aware=aware)
     path = tmp_path / "x.checkpoint.npz"
     with monkeypatch.context() as patched:
         interrupt_after(patched, after)
         with pytest.raises(Stopped):
-            train_task(task, seed=3, settings=SETTINGS, hardware_aware=aware, checkpoint=path)
-    resumed = train_task(task, seed=3, settings=SETTINGS, hardware_aware=aware, checkpoint=path, resume=True)
+            train_task(task, seed=3, settings=settings, hardware_aware=aware, checkpoint=path)
+    resumed = train_task(task, seed=3, settings=settings, hardware_aware=aware, checkpoint=path, resume=True)
     ours, theirs = whole.arrays(), resumed.arrays()
     for name in set(ours) - {"metadata"}:
         np.testing.assert_array_equal(ours[name], theirs[name])
@@ -73,6 +80,8 @@ def test_what_does_not_fit_a_checkpoint_is_named(tmp_path):
     for change, message in (
         ({"learning_rate": 0.5}, r"x\.npz: was trained with learning_rate=0\.01, now learning_rate=0\.5"),
         ({"layers": 2}, r"x\.npz: field 'best\.layers\.1\.forward\.weights' is missing"),
+        ({"dropout": 0.1}, r"x\.npz: was trained with dropout=None, now dropout=0\.1"),
+        ({"time_shift": 3}, r"x\.npz: was trained with time_shift=None, now time_shift=3"),
         ({"dtype": "float64"}, r"x\.npz: was trained with dtype='float32', now dtype='float64'"),
     ):
         with pytest.raises(InputError, match=message):

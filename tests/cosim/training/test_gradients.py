@@ -13,7 +13,7 @@ from cosim.tasks import SequenceSet
 from cosim.training import classification, language
 from cosim.training.classification import LabelledData
 from cosim.training.language import Streams
-from cosim.training.model import Model
+from cosim.training.model import Model, cross_entropy
 
 N_IN, N, CLASSES = 3, 4, 5
 CELLS = {
@@ -99,6 +99,44 @@ def test_noise_on_pre_activations_is_part_of_the_function():
     batch = LabelledData.of(labelled(rng), np.float64).batch(np.arange(6))
     # The same noise at every call, so that the loss is a function of the weights.
     check(model, lambda: classification.loss_and_gradients(model, batch, np.random.default_rng(9)))
+
+
+@pytest.mark.parametrize("kind", ["labelled", "text"])
+def test_dropout_and_label_smoothing_are_part_of_the_function(kind):
+    rng = np.random.default_rng(6)
+    many = {"bidirectional": True} if kind == "labelled" else {"symbols": 5}
+    makers = [CELLS["vanilla"], CELLS["lstm-projection"]]
+    model = Model(network(rng, makers, **many), np.float64, dropout=0.4, label_smoothing=0.2)
+    if kind == "labelled":
+        batch = LabelledData.of(labelled(rng), np.float64).batch(np.arange(6))
+        check(model, lambda: classification.loss_and_gradients(model, batch, np.random.default_rng(9)), 10)
+        quiet = classification.loss_and_gradients(model, batch, np.random.default_rng(9), gradients=False)[0]
+        model.dropout = model.label_smoothing = 0.0
+        assert quiet == classification.loss_and_gradients(model, batch)[0]
+    else:
+        (window,) = Streams.of(rng.integers(0, 5, 25), 3).windows(8)
+        check(model, lambda: language.loss_and_gradients(model, window, None, np.random.default_rng(9)), 10)
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    model = Model(network(np.random.default_rng(7), [CELLS["vanilla"]]), dropout=0.25)
+    ones = np.ones((200, 50), np.float32)
+    seen, kept = model.dropped(ones, np.random.default_rng(1))
+    assert set(np.unique(seen)) == {np.float32(0), np.float32(4 / 3)}
+    assert np.mean(seen == 0) == pytest.approx(0.25, abs=0.02)
+    assert seen is not ones
+    np.testing.assert_array_equal(seen, kept)
+    assert model.dropped(ones, None)[0] is ones
+
+
+def test_smoothed_cross_entropy_is_that_of_smoothed_probabilities():
+    rng = np.random.default_rng(8)
+    scores, labels = rng.normal(0, 2, (7, 5)), rng.integers(0, 5, 7)
+    wanted = 0.9 * np.eye(5)[labels] + 0.1 / 5
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    loss, d = cross_entropy(scores, labels, 0.1)
+    assert loss.total == pytest.approx(-(wanted * np.log(p)).sum())
+    np.testing.assert_allclose(d, (p - wanted) / 7, atol=1e-12)
 
 
 @pytest.mark.parametrize("makers", [("lstm",), ("lstm-projection", "lstm-projection"), ("gru-after",), ("slstm",), ("vanilla",)])

@@ -9,7 +9,7 @@ from characterization.ramp_model.draw import RampDraw
 from cosim.chip.draw import draw_chip
 from cosim.chip.hardware import Arrays, Hardware, LinearAdc
 from cosim.chip.mapping import with_weights
-from cosim.chip.pulses import PwmInputs
+from cosim.chip.pulses import DeltaInputs, PwmInputs
 from cosim.evaluation.evaluator import evaluate
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
@@ -52,6 +52,12 @@ HARDWARE = {
     "drawn ramps with noise": Hardware(ramps={a: noisy(a) for a in ("sigmoid", "tanh", "identity")}),
     "state unit through a ramp": Hardware(bits=4, state_unit="ramp"),
     "pulse widths": Hardware(bits=5, pwm=PwmInputs(bits=4, input_range=1.5)),
+    "rows driven when they change": Hardware(
+        bits=5,
+        pwm=PwmInputs(bits=5, input_range=1.5),
+        delta=DeltaInputs(0.3, 0.15),
+        arrays=Arrays(load_profile("hfox-wan-1-40")),
+    ),
     "linear converters": Hardware(adc=LinearAdc(bits=5, noise_sigma=0.1, offset_sigma=0.1), state_unit="table"),
 }
 

@@ -42,8 +42,10 @@ def test_what_a_library_card_means():
 
 def test_models_that_are_not_here_or_cannot_run_are_named(gf180, tmp_path, monkeypatch):
     monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ToolkitError, match="pip install --no-deps c4m-pdk-ihpsg13g2"):
+    with pytest.raises(ToolkitError, match="pip install --no-deps ihp-gdsfactory"):
         libraries.cards_of("ihp-sg13g2")
     (tmp_path / "cornerMOSlv.lib").write_text("")
-    with pytest.raises(ToolkitError, match=r"compiled models .* ngspice 44"):
-        libraries.cards_of("ihp-sg13g2")
+    assert libraries.cards_of("ihp-sg13g2", "ss", mismatch=True) == [f'.lib "{tmp_path}/cornerMOSlv.lib" mos_ss_mismatch']
+    with pytest.raises(ToolkitError, match=r"psp103\.va, the Verilog-A of its transistors, was not found"):
+        libraries.verilog_a("ihp-sg13g2")
+    assert libraries.verilog_a("gf180mcu") == []

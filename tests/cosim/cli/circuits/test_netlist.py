@@ -42,12 +42,17 @@ def test_crossbar_of_transistors_is_near_the_solver(tmp_path, capsys):
         ("column", "--inputs", 4, "--bits", 3, "--activation", "tanh"),
         ("column", "--inputs", 4, "--bits", 3, "--level", "ideal", "--array", "mesh", "--seed", 3),
         ("tile", "--inputs", 4, "--columns", 6, "--bits", 3, "--chosen", "0-1,5", "--set", "v_read=0.18"),
+        ("column", "--inputs", 4, "--bits", 3, "--comparator", "OWN", "--ports", "out=decision"),
     ],
 )
 def test_column_and_tile_print_what_the_closed_form_says(arguments, tmp_path, capsys):
     deck = tmp_path / "deck.cir"
+    own = tmp_path / "own.cir"
+    own.write_text(".subckt own inp inn decision com\nb1 decision com v={0.9*tanh(2222*(v(inp)-v(inn)))}\n.ends own\n")
+    arguments = [f"{own}:own" if a == "OWN" else a for a in arguments]
     data = said(capsys, *arguments, "--out", deck)
     printed = read_tile(run_batch(deck))
+    assert (" own\n" in deck.read_text()) == ("--comparator" in arguments) == bool(data["warnings"])
     assert list(printed) == data["columns"]
     np.testing.assert_allclose([v for v, _ in printed.values()], data["closed_form_v_mac"], atol=1e-3)
     assert np.abs(np.subtract([c for _, c in printed.values()], data["closed_form_code"])).max() <= 1

@@ -20,7 +20,7 @@ def test_command_gives_what_python_gives(tmp_path, capsys):
         write_states(load_profile("taox-100-400"), [150e-6, 350e-6], cells=2, seed=3),
     )
     assert result.summary().items() <= said.items()
-    np.testing.assert_array_equal(pd.read_csv(table, float_precision="round_trip")["final"], result.final)
+    np.testing.assert_array_equal(pd.read_csv(table)["final"], result.final)
     assert picture.stat().st_size > 1000
     assert picture.with_suffix(".svg").exists()
 

@@ -1,26 +1,19 @@
-"""Pictures and a LaTeX table of a sweep."""
+"""Pictures of a sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from netlists.files import make_folder, write_json, write_text
-
-from .pictures import IDEAL, new_figure, save_figure
-from .tables import write_table
-
-SHOWN = ("float", "ideal", "mean", "minus_float")
+from cosim.report import IDEAL, new_figure
 
 
 def draw_curves(table: pd.DataFrame, names: Sequence[str]) -> Figure:
-    """The mean over chips against the first variable, a line for each point of the others, with the intervals of the test set."""
+    """Draws the mean over chips against the first variable, a line for each point of the others, with intervals."""
     figure, axes = new_figure(6.0, 4.0)
     axis = axes[0, 0]
     first, others = names[0], list(names[1:])
@@ -37,7 +30,7 @@ def draw_curves(table: pd.DataFrame, names: Sequence[str]) -> Figure:
 
 
 def draw_heatmap(table: pd.DataFrame, names: Sequence[str]) -> Figure:
-    """The mean over chips over the first two variables; the mean over the others, if there are more."""
+    """Draws the mean over chips over the first two variables; the mean over the others, if there are more."""
     grid = table.pivot_table(index=names[1], columns=names[0], values="mean", sort=True)
     figure, axes = new_figure(1.5 + 0.8 * grid.shape[1], 1.5 + 0.5 * grid.shape[0])
     axis = axes[0, 0]
@@ -51,22 +44,3 @@ def draw_heatmap(table: pd.DataFrame, names: Sequence[str]) -> Figure:
     axis.set(xlabel=names[0], ylabel=names[1])
     figure.colorbar(image, ax=axis, label=table["metric"].iloc[0])
     return figure
-
-
-def write_sweep(out: Path, table: pd.DataFrame, names: Sequence[str], about: dict[str, Any]) -> list[Path]:
-    """Writes ``sweep.csv``, ``sweep.json``, ``sweep.tex`` and the pictures; returns what was written."""
-    make_folder(out)
-    write_table(out / "sweep.csv", table, "%.8g")
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    write_json(out / "sweep.json", about | {"variables": list(names), "rows": rows})
-    shown = table[[*names, *SHOWN]]
-    head = " & ".join(n.replace("_", r"\_") for n in shown.columns)
-    body = [" & ".join(f"{v:g}" if n in names else f"{v:.4f}" for n, v in row.items()) for row in shown.to_dict("records")]
-    lines = [rf"\begin{{tabular}}{{{'r' * shown.shape[1]}}}", rf"{head} \\ \hline", *(rf"{line} \\" for line in body)]
-    write_text(out / "sweep.tex", "\n".join([*lines, r"\end{tabular}", ""]))
-    save_figure(draw_curves(table, names), out / "curves")
-    written = ["sweep.csv", "sweep.json", "sweep.tex", "curves.png", "curves.svg"]
-    if len(names) > 1:
-        save_figure(draw_heatmap(table, names), out / "heatmap")
-        written += ["heatmap.png", "heatmap.svg"]
-    return [out / name for name in written]

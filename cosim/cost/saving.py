@@ -1,0 +1,77 @@
+"""What delta inputs save: energy of a time step with the pulses counted, block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cosim.chip import Hardware, PulseCount, RowsDriven
+from cosim.network import Network
+from netlists.errors import InputError
+
+from .design import Design
+from .network import network_cost
+from .shape import NetworkShape
+
+DRIVEN = ("weight cells", "row drivers", "input registers", "differences")
+"""Blocks whose energy goes with the pulses."""
+
+
+@dataclass(frozen=True)
+class DeltaSaving:
+    """Energy of a time step without delta inputs and with them, joules.
+
+    Attributes
+    ----------
+    before, after : dict of str to float
+        Of each block that the pulses drive (`DRIVEN`), of the others, and of all.
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"step_energy_before": self.before, "step_energy": self.after}
+
+    def report(self) -> list[str]:
+        """Lines for reading."""
+        lines = ["  energy of a step, nJ, without delta and with it (docs/cost.md):"]
+        for name, value in self.before.items():
+            now = self.after[name]
+            change = f"{100 * (now / value - 1):+.0f} %" if value else ""
+            lines.append(f"    {name:<20}{1e9 * value:10.3f}{1e9 * now:10.3f}  {change}")
+        return lines
+
+
+def delta_saving(network: Network, hardware: Hardware, driven: RowsDriven, design: Design | None = None) -> DeltaSaving:
+    """Prices the pulses that were counted with and without delta inputs.
+
+    Parameters
+    ----------
+    design : Design, optional
+        None: the simulated circuit with the hardware's resolution, pulse widths and arrays.
+
+    Raises
+    ------
+    InputError
+        Hardware without pulse widths.
+    """
+    pwm = hardware.pwm
+    if pwm is None or pwm.bits is None:
+        raise InputError("pwm: what delta inputs save is of pulses; give pulse widths of so many bits")
+    if design is None:
+        ramps = [r.bits for r in (hardware.ramps or {}).values() if r is not None]
+        bits = hardware.bits or (hardware.adc.bits if hardware.adc else 0) or max(ramps, default=Design().bits)
+        size = hardware.arrays
+        rows, columns = (None, None) if size is None else (size.max_rows, size.max_columns)
+        design = Design(bits=min(bits, 8), n_in=pwm.bits, max_rows=rows, max_columns=columns)
+
+    def energies(count: PulseCount, delta: bool) -> dict[str, float]:
+        shape = NetworkShape.of(network, 1, pwm=pwm, count=count, delta=delta)
+        terms = network_cost(shape, design).terms
+        out = {name: sum(t.energy for t in terms if t.block == name) for name in DRIVEN}
+        total = sum(t.energy for t in terms if t.per == "time step")
+        return out | {"other blocks": total - sum(out.values()), "all": total}
+
+    return DeltaSaving(energies(driven.before, False), energies(driven.after, True))

@@ -1,0 +1,3 @@
+from .run import (
+    run_sweep as run_sweep,
+)
