@@ -10,6 +10,7 @@ from .plan import (
     DEFAULT_PROFILE as DEFAULT_PROFILE,
     TRIM_SIGMAS as TRIM_SIGMAS,
     RampPlan as RampPlan,
+    plan_digest as plan_digest,
 )
 from .points import (
     unit_points as unit_points,

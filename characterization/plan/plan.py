@@ -257,7 +257,7 @@ class RampPlan:
     @property
     def sha256(self) -> str:
         """Hash of every value, for provenance and for refusing to mix runs."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+        return plan_digest(self.as_dict())
 
     def differences(self, other: RampPlan) -> list[str]:
         """Fields in which two plans differ, as ``name: mine != theirs``."""
@@ -265,6 +265,11 @@ class RampPlan:
         return [
             f"{k}: {mine.get(k)!r} != {theirs.get(k)!r}" for k in sorted(set(mine) | set(theirs)) if mine.get(k) != theirs.get(k)
         ]
+
+
+def plan_digest(fields: Mapping[str, Any]) -> str:
+    """SHA-256 of a plan's fields as JSON has them."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 @lru_cache(maxsize=64)
