@@ -18,7 +18,7 @@ help:
 	@echo "make test       run the tests"
 	@echo "make test-slow  run the checks that take longer than the tests"
 	@echo "make docs       draw the pictures of docs/ and refresh its tables"
-	@echo "make bench      measure speed; ratios against other tools in the same run"
+	@echo "make bench      measure speed, into results/bench; ratios against other tools in the same run"
 	@echo "make lint       style, types and layers"
 	@echo "make fresh      both commands on a clean Debian, as root: SUITE=bookworm, in FRESH=folder"
 	@echo "make clean      remove .venv and the runs (results/ stays)"
@@ -58,7 +58,8 @@ docs: setup $(PDK)
 	$(BIN)/python docs/draw_architecture.py
 
 bench: setup $(PDK) $(CHECKERS)
-	@for name in mc crossbar rnn models validation estimators scale startup; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in mc crossbar ir_drop rnn peers growth memory models validation estimators scale startup; do \
+	  echo "== $$name"; $(BIN)/python benchmarks/record.py $$name || exit 1; done
 
 lint: setup
 	$(BIN)/ruff check .
