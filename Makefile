@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PDK := $(VENV)/.pdk
 CHECKERS := $(VENV)/.checkers
 
-.PHONY: help fresh setup pdk demo test test-slow docs bench lint clean
+.PHONY: help fresh setup pdk demo test test-slow docs site dist bench lint clean
 
 help:
 	@echo "make setup      create .venv, install the package, and ngspice where it is missing"
@@ -18,7 +18,13 @@ help:
 	@echo "make test       run the tests"
 	@echo "make test-slow  run the checks that take longer than the tests"
 	@echo "make docs       draw the pictures of docs/ and refresh its tables"
+<<<<<<< HEAD
 	@echo "make bench      measure speed, into results/bench; ratios against other tools in the same run"
+=======
+	@echo "make site       build the docs site into site/, without warnings or not at all"
+	@echo "make dist       build wheel and sdist, and try each in an environment of its own"
+	@echo "make bench      measure speed; ratios against other tools in the same run"
+>>>>>>> main
 	@echo "make lint       style, types and layers"
 	@echo "make fresh      both commands on a clean Debian, as root: SUITE=bookworm, in FRESH=folder"
 	@echo "make clean      remove .venv and the runs (results/ stays)"
@@ -56,6 +62,14 @@ test-slow: setup $(PDK) $(CHECKERS)
 docs: setup $(PDK)
 	$(BIN)/python docs/draw_circuits.py
 	$(BIN)/python docs/draw_architecture.py
+
+site: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# A new folder each time.
+dist:
+	sh scripts/dist.sh "$(PYTHON)" "$$(mktemp -d)/dist"
 
 bench: setup $(PDK) $(CHECKERS)
 	@for name in mc crossbar ir_drop rnn peers growth memory models validation estimators scale startup; do \

@@ -14,6 +14,7 @@ Rooms, top floor first; each imports only those below:
 `budget`         what limits accuracy: each error source alone, all but it, its share
 `loop`           ngspice in the loop of a network
 `datasheet`      a designer's own block: figures, limits, block file
+`explorer`       a page in the browser over the runs, waveforms, models and accuracies of a folder
 `sweep`          a network at every point of a grid: table, curves, heatmap, page
 `cost`           energy, time, area
 `report`         the frame of a result folder: settings, tables, pictures, page

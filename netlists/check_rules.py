@@ -344,7 +344,8 @@ class _Union(Rule):
                 refused.append(e)
         if inside := [e for e in refused if e.at]:
             raise inside[0]
-        raise Refused(refused[0].value, ", or ".join([refused[0].must, *(rule.what for rule in self.rules[1:])]))
+        must, hint, meant = refused[0].must.partition("; did you mean")
+        raise Refused(refused[0].value, ", or ".join([must, *(rule.what for rule in self.rules[1:])]) + hint + meant)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ CHECKSUMS = "checksums"
 LARGEST_TEXT = 64 * 2**20
 LARGEST_ARRAYS = 8 * 2**30
 """Bytes that a user's text, or the arrays of an archive when they are unpacked, may have."""
+READ_BYTES = 2**20
 
 
 CACHE = "NLADC_COSIM_CACHE"
@@ -46,6 +47,22 @@ def make_folder(path: Path) -> Path:
     if not os.access(path, os.W_OK | os.X_OK):
         raise ToolkitError(f"{path}: the folder is not writable; choose another folder")
     return path
+
+
+def check_place(path: Path, *, folder: bool = False) -> None:
+    """Raises `ToolkitError` if something cannot be written at ``path``, before work begins whose results would go there.
+
+    Parameters
+    ----------
+    path : Path
+        File, or ``folder``, to write; nothing is made.
+    """
+    above = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if above.is_dir():
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise ToolkitError(f"{path}: cannot be written ({above} is read-only); choose another place")
+    elif folder or above != path:
+        raise ToolkitError(f"{path}: the folder cannot be created ({above} is {_kind(above)}); choose another folder")
 
 
 def write_atomic(path: Path, write: Callable[[Path], Any], *, sync: bool = True) -> Path:
@@ -129,7 +146,11 @@ def read_bytes(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS) -> b
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputError(f"{path}: the {what} cannot be read (it is {_kind(path)})")
         with path.open("rb") as f:
-            data = f.read(limit + 1)
+            # A read of so many bytes would take their memory at once, whatever the file has; and no file's size is trusted.
+            parts = [f.read(min(limit, os.fstat(f.fileno()).st_size) + 1)]
+            while parts[-1] and sum(map(len, parts)) <= limit:
+                parts.append(f.read(READ_BYTES))
+        data = b"".join(parts)
     except InputError:
         raise
     except FileNotFoundError:
@@ -184,7 +205,7 @@ def read_json(path: str | Path, what: str) -> Any:
 def _kind(path: Path) -> str:
     """Says what a path is that is no file."""
     mode = path.stat().st_mode
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    kinds = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 

@@ -207,3 +207,21 @@ def test_examples_run_and_agree(language, code, run_example):
     for line in run_example(language, code).splitlines():
         if "difference" in line:
             assert float(line.split()[-1]) < 1e-4, line
+
+
+OTHERS = [
+    pytest.param(code, marks=[pytest.mark.slow] * (page in ("devices", "statistics", "training")), id=f"{page}-{k}")
+    for page in ("cost", "devices", "howto", "statistics", "training")
+    for k, code in enumerate(re.findall(r"^```python\n(.*?)^```$", (DOCS / f"{page}.md").read_text(), re.DOTALL | re.MULTILINE))
+]
+"""Examples of pages that no test beside their subject runs."""
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_examples_of_other_pages_run(code, run_example):
+    run_example("python", code)
+
+
+def test_no_page_has_examples_that_no_test_runs():
+    pages = {page.stem for page in DOCS.glob("*.md") if "\n```python\n" in page.read_text()}
+    assert pages == {"architecture", "circuits", "models", "cost", "devices", "howto", "statistics", "training"}

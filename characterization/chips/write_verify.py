@@ -18,6 +18,7 @@ import numpy.typing as npt
 from netlists.check_rules import Number, Whole
 from netlists.checks import Count, NonNegative, Seed, check, checked
 from netlists.errors import InputError
+from netlists.machine import require_memory
 from netlists.programming import VECTORS_PER_CELL, Switching, Vteam, WritePulses
 from netlists.programming.write_verify_deck import write_verify_deck
 from netlists.spice import simulate
@@ -26,6 +27,8 @@ from netlists.technology import DeviceProfile
 if TYPE_CHECKING:
     import pandas as pd
 
+BYTES_A_CELL = 50_000
+"""Of its cards in a deck, and of its waveforms."""
 PLAN_POINTS = 4001
 MARGIN = 1.25
 """How far beyond the targets a cell may overshoot and still get a pulse of the right length."""
@@ -289,6 +292,8 @@ def write_states(
     array([ True,  True,  True])
     """
     cells, seed = check(Count, cells, "cells"), check(Seed, seed, "seed")
+    asked = 16 if targets is None else np.size(np.asarray(targets))
+    require_memory(BYTES_A_CELL * float(asked) * cells, f"cells={cells}")
     states = np.linspace(profile.g_min, profile.g_max, 16) if targets is None else np.atleast_1d(np.asarray(targets, float))
     # Assumption: a quarter beyond both ends of the range, as the default device has it around 34..400 uS.
     model = Vteam(r_on=0.8 / profile.g_max, r_off=1.25 / profile.g_hrs)

@@ -18,6 +18,7 @@ from characterization.compact.benches import (
     held_out_mac,
     held_out_tile,
 )
+from netlists.checks import Seed, check
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -57,25 +58,27 @@ def fit_blocks(
         raise InputError(f"level={level!r}: block models are fitted at {', '.join(SWING)}")
     if level == "sky130" and blocks_folder is None:
         raise InputError("blocks_folder: level sky130 needs the offsets that `cosim blocks` measured; give results/blocks")
-    samples, check, deal = (np.random.default_rng(s) for s in part_sequences(seed, 3))
+    if blocks_folder is not None and not Path(blocks_folder, "summary.json").is_file():
+        raise InputError(f"blocks_folder={str(blocks_folder)!r}: has no summary.json; `cosim blocks` writes one")
+    samples, fresh, deal = (np.random.default_rng(s) for s in part_sequences(check(Seed, seed, "seed"), 3))
     comparator = ComparatorModel.fit(characterize_comparator(level, samples, blocks_folder=blocks_folder), deal)
-    comparator = comparator.validated(**held_out_comparator(comparator, level, check))
+    comparator = comparator.validated(**held_out_comparator(comparator, level, fresh))
     swing = characterize_integrator(level, samples, swing=SWING[level], blocks_folder=blocks_folder)
     integrator = IntegratorModel.fit(swing, deal)
-    integrator = integrator.validated(**held_out_integrator(integrator, level, check))
+    integrator = integrator.validated(**held_out_integrator(integrator, level, fresh))
     models: dict[str, CompactModel] = {"comparator": comparator, "integrator": integrator}
     fitted, held, tiles = VECTORS[level]
     mac = MacModel.fit(characterize_mac(level, samples, vectors=fitted), deal)
-    mac = mac.validated(**held_out_mac(mac, level, check, vectors=held))
+    mac = mac.validated(**held_out_mac(mac, level, fresh, vectors=held))
     if level == "macro":
         device = load_profile(profile)
         crossbar = CrossbarModel.fit(characterize_crossbar(device, samples), device)
-        models["crossbar"] = crossbar.validated(**held_out_crossbar(crossbar, check))
+        models["crossbar"] = crossbar.validated(**held_out_crossbar(crossbar, fresh))
     settling = integrator.tau.value
-    tile = held_out_tile(mac, comparator, check, level=level, settling=settling, vectors=tiles)
+    tile = held_out_tile(mac, comparator, fresh, level=level, settling=settling, vectors=tiles)
     models["mac"] = mac.validated(**{f"tile_{k}": v for k, v in tile.items()})
     if level == "macro":
-        ramp = held_out_codes(comparator, check, settling=settling)
+        ramp = held_out_codes(comparator, fresh, settling=settling)
         models["comparator"] = comparator.validated(**{f"ramp_{k}": v for k, v in ramp.items()})
     for name, model in models.items():
         model.save(Path(out) / f"{name}.json")

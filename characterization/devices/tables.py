@@ -7,6 +7,7 @@ named by the caller, ``{"measured": "Ist:uS"}``.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,11 +126,14 @@ def _frame(path: Path) -> pd.DataFrame:
     if not head or not head.count(separator):
         raise InputError(f"{path}: has no line of column names, separated by commas, semicolons or tabs")
     try:
-        frame = pd.read_csv(
-            path, sep=separator, comment="#", dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
-        )
-    except (pd.errors.ParserError, ValueError) as e:
-        raise InputError(f"{path}: {e}") from None
+        with warnings.catch_warnings():
+            # Of rows longer than the line of names: they would be cut.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path, sep=separator, comment="#", dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as e:
+        raise InputError(f"{path}: {' '.join(str(e).split())}") from None
     frame.columns = [str(c).strip() for c in frame.columns]
     if frame.empty:
         raise InputError(f"{path}: has no rows below its names")

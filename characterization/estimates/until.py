@@ -16,6 +16,7 @@ from characterization.run import characterize, load_run
 from netlists.check_rules import Choice, Whole
 from netlists.checks import Inside, Positive, check
 from netlists.errors import InputError
+from netlists.machine import require_memory
 
 from .control_variate import UNSEEN, TooFewChips, fit_levels, mean_with, quantile_with, yield_with
 from .plain import CONFIDENCE, Estimate
@@ -150,6 +151,9 @@ def until_ci(
     first = min(FIRST, most) if first is None else first
     first = check(Annotated[int, Whole(32, why="with fewer, the first look stops too often")], first, "first")
     most = check(Annotated[int, Whole(first, why="no less than the first look takes")], most, "most")
+    n_control = check(Annotated[int, Whole(1, 10**9)], n_control, "n_control")
+    # Of a chip in closed form: its cells, levels and figures.
+    require_memory(1000.0 * n_control, f"n_control={n_control}")
     if plan.sampling.method != "random":
         raise InputError(f"sampling method={plan.sampling.method!r}: the interval needs independent samples; take method random")
     program = plan.program()

@@ -94,7 +94,7 @@ def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *,
     if not 0 <= chip < draw.n_chips or not 0 <= column < columns:
         raise InputError(f"chip={chip}, column={column}: drawn were {draw.n_chips} chips of {columns} columns")
     return StaticConverter(
-        name or f"nladc_{model.activation}{model.bits}",
+        f"nladc_{model.activation}{model.bits}" if name is None else name,
         draw.thresholds[chip] + draw.column_offset[chip, column],
         origin=f"drawn chip {chip}, column {column}; model plan {model.ramp_plan.sha256[:12]}",
         **_scale(model),
@@ -111,7 +111,7 @@ def of_corner(model: RampModel, sigmas: float = 0.0, *, name: str | None = None)
     """
     check(Finite, sigmas, "sigmas")
     return StaticConverter(
-        name or f"nladc_{model.activation}{model.bits}",
+        f"nladc_{model.activation}{model.bits}" if name is None else name,
         model.mean + sigmas * np.sqrt(np.diag(model.covariance)),
         origin=f"mean of the fitted chips {sigmas:+g} sigma; model plan {model.ramp_plan.sha256[:12]}",
         **_scale(model),

@@ -6,13 +6,15 @@ own (`workers`), so a sample that crashes ngspice never takes a Dask worker with
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from characterization.workers import Workers
-from netlists.errors import ToolkitError
+from netlists.errors import InputError, ToolkitError
 
 from .chunks import ChunkStore
 from .task import BatchTask, Finished, finish, load
@@ -20,12 +22,38 @@ from .task import BatchTask, Finished, finish, load
 GROUP = 16
 """Batches in a task when the workers store the chunks themselves: one chunk a task."""
 CONNECT_SECONDS = 60
+REACH_SECONDS = 10
 _workers = Workers(load)
 
 
 def finish_here(task: BatchTask, batches: dict[int, np.ndarray], store: tuple[str, str, int, int | None] | None) -> Finished:
     """`task.finish` on a Dask worker; ``store`` is what `ChunkStore` takes."""
     return finish(task, _workers, batches, ChunkStore(*store) if store else None)
+
+
+def reach(address: str) -> None:
+    """Raises an error where nothing can be at this address, before a run begins.
+
+    Raises
+    ------
+    InputError
+        It is no address of a Dask scheduler.
+    ToolkitError
+        Nothing listens there.
+    """
+    parts = urlsplit(address)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if parts.scheme not in ("tcp", "tls") or not host or not port:
+        raise InputError(f"cluster={address!r}: must be the address of a Dask scheduler, such as tcp://10.0.0.5:8786")
+    try:
+        socket.create_connection((host, port), REACH_SECONDS).close()
+    except OSError as e:
+        raise ToolkitError(
+            f"cluster={address}: no Dask scheduler answers there ({e.strerror or e}); start one with `dask scheduler`"
+        ) from None
 
 
 @contextmanager

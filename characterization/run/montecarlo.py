@@ -25,7 +25,7 @@ from netlists.errors import InputError
 from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
-from .chunks import ChunkStore, batch_samples
+from .chunks import ChunkStore, batch_samples, place
 from .folder import clear_leftovers, examined_plan, open_manifest, prepare, read_manifest
 from .progress import RunProgress
 from .rows import TABLES, long_tables
@@ -102,6 +102,11 @@ def characterize(
             raise InputError("out=None: a run on a cluster, or with its chunks elsewhere, needs a folder")
         return simulate_run(plan, samples, jobs=jobs, progress=progress, timeout=timeout, batch=batch, runner=runner)
     _task(plan, samples, jobs, timeout, batch, runner)
+    # Before the folder is made: what cannot be leaves nothing behind.
+    if cluster is not None:
+        dask_cluster.reach(cluster)
+    if chunks is not None:
+        place(chunks)
     folder = prepare(Path(out))
     with locked(folder):
         clear_leftovers(folder)

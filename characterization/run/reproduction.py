@@ -11,7 +11,7 @@ import numpy as np
 from characterization.chips import RESOLUTION, WIDE_SPAN, Calibrated, draw, measure_batch, probe_span
 from characterization.plan import RampPlan
 from characterization.workers import Lost, Worker
-from netlists.checks import Whole, check
+from netlists.checks import Seconds, Whole, check
 from netlists.converter import transition_deck
 from netlists.errors import InputError
 from netlists.ramp import to_input_units, transition_levels
@@ -82,6 +82,7 @@ def reproduce(folder: str | Path, sample: int, out: str | Path, *, timeout: floa
         The run has no such sample, or has not simulated it yet.
     """
     folder, sample = Path(folder), check(Annotated[int, Whole(0)], sample, "sample")
+    timeout = check(Seconds, timeout, "timeout")
     manifest = read_manifest(folder)
     if sample >= manifest["samples"]:
         raise InputError(f"sample={sample}: the run in {folder} has samples 0..{manifest['samples'] - 1}")

@@ -16,7 +16,7 @@ import numpy as np
 
 from characterization.provenance import versions
 from characterization.workers import in_workers
-from netlists.checks import check
+from netlists.checks import Seed, check
 from netlists.files import write_atomic, write_json
 from netlists.technology import CORNERS, Conditions, pdk
 from netlists.testbench import COMPARATOR, OTA, access_deck, run_bench
@@ -150,6 +150,7 @@ def measure_blocks(
     from joblib import delayed
 
     check(Samples, samples, "samples")
+    check(Seed, seed, "seed")
     models = pdk.provenance()
     points = [Conditions(c, t, v) for c in corners for t, v in extremes]
     nominal = Conditions()

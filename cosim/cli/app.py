@@ -7,6 +7,7 @@ use, 1 a failure, 130 Ctrl-C, 143 and 129 SIGTERM and SIGHUP.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
@@ -32,6 +33,7 @@ FLAGS = {
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
     "pooling=None: ": "--readout: ",
+    "pooling='": "--readout='",
     "hidden_activation=None: ": "--hidden-activation: ",
     "; or give outputs to check": "; or give the model's own outputs with --check",
     "with column ": "with --column ",
@@ -91,6 +93,7 @@ COMMANDS: dict[str, Entry] = {
         "Whole studies: simulate, fit, evaluate and write a report.", lambda: import_module("cosim.cli.studies").COMMANDS
     ),
     "report": "report:report",
+    "view": "chips.view:view",
 }
 """All commands, in the order of the way from a netlist to an accuracy."""
 
@@ -144,7 +147,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as e:
         if isinstance(said := getattr(e, "exit_code", None), int) and (words := getattr(e, "format_message", None)):
             # Wrong use, as the command-line library puts it.
-            note(_usage(words(), getattr(getattr(e, "ctx", None), "command_path", "cosim")))
+            note(_usage(_with_value(words(), e), getattr(getattr(e, "ctx", None), "command_path", "cosim")))
             return said
         if TRACEBACK in os.environ:
             raise
@@ -162,10 +165,22 @@ def _usage(words: str, command: str) -> str:
     return words if "\n" in words else f"error: {words[:1].lower()}{words[1:].rstrip('.')} (see `{command} --help`)"
 
 
+def _with_value(words: str, error: Exception) -> str:
+    """What the command-line library says of a value, and the value itself, which it leaves out."""
+    try:
+        first = error.__cause__.errors()[0]  # type: ignore[union-attr]
+    except (AttributeError, IndexError):
+        return words.replace("Value error, ", "")
+    said = str(first["msg"]).replace("Value error, ", "")
+    wrong = "" if repr(first["input"]) in said else f"{first['input']!r}: "
+    return words.replace(str(first["msg"]), wrong + said.replace("Input should be", "must be").partition(", unable")[0])
+
+
 def _with_flags(error: Exception) -> str:
     text = str(error)
     for words, flag in FLAGS.items():
-        text = text.replace(words, flag)
+        # Not what is a flag already.
+        text = re.sub(rf"(?<!-){re.escape(words)}", flag.replace("\\", r"\\"), text)
     return text
 
 

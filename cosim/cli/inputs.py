@@ -8,16 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from netlists.errors import InputError
+from netlists.files import check_place
 
-OUTPUTS = ("out", "plot", "picture", "table", "macro_file")
+OUTPUTS = ("out", "plot", "picture", "table", "macro_file", "models", "report")
 """Parameters of all commands that name a file to write; every other one may name a file to read."""
 _RUN = ("manifest.json", "*.parquet", "chunks/*")
 
 
 def check_outputs(context: Any) -> None:
-    """Raise `InputError` if a command's output is one of its inputs, also by another name or through a link."""
+    """Raise `InputError` if a command's output is one of its inputs, also by another name or through a link, and `ToolkitError` if
+    it cannot be written.
+    """
+    kinds = {p.name: p.metavar for p in context.command.params}
     for option in OUTPUTS:
-        if (out := context.params.get(option)) is None or not out.is_file():
+        if (out := context.params.get(option)) is None:
+            continue
+        check_place(out, folder=kinds[option] == "FOLDER")
+        if not out.is_file():
             continue
         for name, value in context.params.items():
             if name not in OUTPUTS and any(file.is_file() and file.samefile(out) for file in _files(value)):

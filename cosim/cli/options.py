@@ -11,16 +11,30 @@ import typer
 
 from netlists.errors import InputError
 
+from .output import be_silent, note
+
 if TYPE_CHECKING:
+    from cosim.report import RunOptions
+
     from ..chip import DeltaInputs
 
 Profile = Annotated[str, typer.Option(help="Device profile: a built-in name or a .toml file.")]
-Seed = Annotated[int, typer.Option(help="Sample i depends on the seed and i alone.")]
-Jobs = Annotated[int, typer.Option(help="Worker processes, one ngspice each; 0 takes every core. The numbers do not depend on it.")]
-Threads = Annotated[int, typer.Option("--jobs", help="Threads; 0 takes every core. The numbers do not depend on it.")]
-Out = Annotated[Path, typer.Option(help="Where to write.")]
+SEED = 1
+"""Default of every command that draws."""
+Seed = Annotated[int, typer.Option(help="Decides all that is drawn; the number of a chip or sample and the seed give it alone.")]
+Jobs = Annotated[
+    int, typer.Option(help="Processes, one ngspice each, or threads; 0 takes every core. The numbers do not depend on it.")
+]
+Out = Annotated[Path, typer.Option(metavar="FILE", help="File to write.")]
+OutFolder = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="Folder to write; the same command goes on there if it was stopped.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable JSON value on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes: the answer, warnings and errors alone.")]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="A plan file (TOML) in place of the options that describe a ramp and its chips."),
+]
 NetworkFile = Annotated[Path, typer.Option(help="Network file, such as `cosim train` writes.")]
 TrainedTask = Annotated[str | None, typer.Option(help="Task. Default: the one the network was trained on.")]
 Data = Annotated[
@@ -43,8 +57,15 @@ MaxLoss = Annotated[
 ]
 ModelFile = Annotated[Path, typer.Argument(help="Model file.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished `cosim characterize`.")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a circuit parameter, SI units; may be repeated.")
+SET = "in SI units or with a SPICE suffix; may be repeated."
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=f"Value of a circuit parameter, {SET}")]
+Amounts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help=f"Amount of an error source of a whole chip, 0 for none, {SET} `cosim budget` has names.",
+    ),
 ]
 MaxInl = Annotated[float, typer.Option(help="Yield limit of max |INL|, input-referred LSB.")]
 MaxDnl = Annotated[float, typer.Option(help="Yield limit of max |DNL|, LSB.")]
@@ -52,6 +73,9 @@ MaxDnl = Annotated[float, typer.Option(help="Yield limit of max |DNL|, LSB.")]
 Columns = Annotated[
     str, typer.Option(help="Whose figures: calibrating (the column that calibrated the ramp), any (other one) or all (the worst).")
 ]
+
+
+MOST_JOBS = 1024
 
 
 def whose(columns: str, number: int) -> str:
@@ -70,12 +94,19 @@ def task_or_data(task: str | None, data: Path | None) -> str | None:
     return str(data) if "/" in str(data) or data.suffix in (".npz", ".csv") else f"./{data}"
 
 
+def run_options(jobs: int, quiet: bool, work: Path | None = None) -> RunOptions:
+    """How a study or other long work runs, which changes no number."""
+    from cosim.report import RunOptions
+
+    return RunOptions(workers(jobs), not quiet, be_silent if quiet else note, work)
+
+
 def workers(jobs: int) -> int:
     """Number of worker processes: ``jobs``, or every core for 0."""
     import joblib
 
-    if jobs < 0:
-        raise InputError(f"jobs={jobs}: must be 0 (every core) or more")
+    if not 0 <= jobs <= MOST_JOBS:
+        raise InputError(f"jobs={jobs}: must be 0 (every core), or 1..{MOST_JOBS} processes")
     return jobs or joblib.cpu_count()
 
 

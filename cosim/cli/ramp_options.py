@@ -136,7 +136,7 @@ class RampOptions:
 class ChipOptions(RampOptions):
     """Drawn chips of a ramp converter as options describe them."""
 
-    seed: o.Seed = 0
+    seed: o.Seed = o.SEED
     calibration: Annotated[str, typer.Option(help=f"How chips are calibrated: {', '.join(CALIBRATIONS)}.")] = RampPlan.calibration
     columns_: Annotated[int, typer.Option("--n-columns", help="Columns of a chip that share the ramp.")] = RampPlan.columns
     trim_reach: Annotated[

@@ -12,7 +12,7 @@ from cosim.report import STUDIES
 
 from . import options as o
 from .commands import SAMPLES_KEPT, kept
-from .output import answer, note
+from .output import answer
 
 
 def _study(name: str, question: str) -> Callable[..., None]:
@@ -23,11 +23,12 @@ def _study(name: str, question: str) -> Callable[..., None]:
         preset: Annotated[Path | None, typer.Option(help="Settings as a TOML file, like the presets in cosim/studies.")] = None,
         set_: Annotated[
             list[str] | None,
-            typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; values as in TOML; may be repeated."),
+            typer.Option("--set", metavar="NAME=VALUE", help=f"Value of a setting, as in TOML; numbers {o.SET}"),
         ] = None,
         settings: Annotated[bool, typer.Option("--settings", help="Print the settings with what they mean, and stop.")] = False,
         out: Annotated[
-            Path | None, typer.Option(help="Where to write; results/NAME by default. A stopped study goes on there.")
+            Path | None,
+            typer.Option(metavar="FOLDER", help="Folder to write; results/NAME by default. A stopped study goes on there."),
         ] = None,
         work: Annotated[
             Path | None, typer.Option(help="Folder where finished parts stay; by default they lie in the output until it is done.")
@@ -36,7 +37,7 @@ def _study(name: str, question: str) -> Callable[..., None]:
         quiet: o.Quiet = False,
         json: o.Json = False,
     ) -> None:
-        from cosim.report import RunOptions, describe_settings, load_settings, load_study
+        from cosim.report import describe_settings, load_settings, load_study
 
         study = load_study(name)
         chosen = load_settings(study.settings, preset, set_ or [])
@@ -44,7 +45,7 @@ def _study(name: str, question: str) -> Callable[..., None]:
             answer(chosen.as_dict(), describe_settings(chosen), json)
             return
         folder = out or Path("results") / name
-        summary = study.run(chosen, folder, RunOptions(o.workers(jobs), not quiet, note, work))
+        summary = study.run(chosen, folder, o.run_options(jobs, quiet, work))
         answer(summary, f"{study.describe(summary)}\nreport: {folder / 'report.html'}", json)
 
     command.__doc__ = f"{question}\n\nExample: cosim study {name}"

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from netlists.checks import Choice, Count, Items, Number, Seed, checked
+from netlists.checks import Choice, Items, Number, Seed, Whole, checked
 from netlists.outside import ROLES, UserSubcircuit
 from netlists.technology import CORNERS, RampCircuit
 from netlists.testbench import BenchConditions
@@ -50,8 +50,8 @@ class DatasheetSettings:
     corners: Annotated[tuple[Annotated[str, Choice(CORNERS)], ...], Items(1, distinct=True)] = CORNERS
     temperatures: Annotated[tuple[Celsius, ...], Items(0, distinct=True)] = (-40.0, 125.0)
     spread: Annotated[float, Number(0, 0.5)] = 0.1
-    samples: Count = 300
-    chips: Seed = 16
+    samples: Annotated[int, Whole(1, 10**6)] = 300
+    chips: Annotated[int, Whole(0, 10**6)] = 16
     seed: Seed = 1
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from cosim.chip import (
 )
 from cosim.network import Network
 from cosim.tasks import CharacterTask, SequenceSet, Task, load_data
-from netlists.checks import is_whole
+from netlists.checks import Seed, Whole, check, is_whole
 from netlists.errors import InputError
 
 from .classes import ClassFigures
@@ -270,8 +270,8 @@ def compare(
     >>> round(result.float_.value, 2), round(result.over_chips.mean, 2)
     (0.98, 0.97)
     """
-    _check_whole("chips", chips, 1)
-    _check_whole("seed", seed, 0)
+    check(Annotated[int, Whole(1, 10**6)], chips, "chips")
+    check(Seed, seed, "seed")
     data = load_data(network.task_name(task)) if task is None or isinstance(task, str) else task
     notes = network.check_data(data)
     check_ramps(network, hardware)
@@ -465,11 +465,6 @@ def accuracy_change(correct: np.ndarray, reference: np.ndarray) -> Change:
     p = tuple(paired_difference(a, b).p for a, b in zip(correct, other, strict=True))
     chips = chip_interval(correct.mean(axis=1) - other.mean(axis=1))
     return Change(float(d.mean()), float(centre - half), float(centre + half), chips, p)
-
-
-def _check_whole(name: str, value: int, low: int) -> None:
-    if not is_whole(value) or value < low:
-        raise InputError(f"{name}={value!r}: must be a whole number, {low} or more")
 
 
 def _limits(o: ChipInterval) -> list[float] | None:

@@ -34,7 +34,8 @@ class StudySettings(BaseModel):
             if first["type"] == "extra_forbidden":
                 names = list(type(self).model_fields)
                 raise InputError(f"{field}: unknown; the names are {', '.join(names)}{near(field, names)}") from None
-            raise InputError(f"{field}={first['input']!r}: {first['msg']}") from None
+            must = first["msg"].replace("Input should be", "must be")
+            raise InputError(f"{field}={first['input']!r}: {must}") from None
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the settings as JSON has them."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from characterization.provenance import versions
 from cosim.network import Layer, Network, NetworkMetadata, Scaling
+from netlists.checks import Seed, check
 from netlists.errors import InputError
 from netlists.machine import require_memory
 
@@ -67,7 +68,7 @@ def train_task(
         The loss is not finite any more.
     """
     settings = settings or TrainingSettings()
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check(Seed, seed, "seed"))
     held_out: SequenceSet | None = None
     if isinstance(task, Task):
         task.check_training()

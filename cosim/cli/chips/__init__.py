@@ -1,1 +1,1 @@
-"""Commands of Monte Carlo runs."""
+"""Commands of Monte Carlo runs and of what they leave."""

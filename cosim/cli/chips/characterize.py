@@ -12,6 +12,7 @@ from characterization.chips import COLUMN_SCOPES
 from characterization.estimates import MOST, until_ci as simulate_until
 from characterization.plan import RampPlan, load_plan_file
 from characterization.run import BATCH, Run, characterize as run_characterize, load_run, read_manifest
+from netlists.checks import Choice, check
 from netlists.errors import InputError, ToolkitError
 from netlists.spice import Permissions
 
@@ -46,11 +47,8 @@ class RunnerOptions:
 def characterize(
     *,
     context: typer.Context,
-    out: o.Out,
-    plan: Annotated[
-        Path | None,
-        typer.Option(help="A study as TOML in place of the options that describe a ramp; a sweep makes a folder a plan."),
-    ] = None,
+    out: o.OutFolder,
+    plan: o.PlanFile = None,
     ramp: ChipOptions,
     samples: Annotated[int | None, typer.Option(help="Monte Carlo samples (chips); 256, or what the plan file says.")] = None,
     jobs: o.Jobs = 0,
@@ -71,7 +69,8 @@ def characterize(
 ) -> None:
     """Monte Carlo of a ramp converter in ngspice: transition levels before and after calibration.
 
-    Stopped at any point, the same command goes on; more samples extend a run. `cosim status` tells how far it is.
+    Stopped at any point, the same command goes on; more samples extend a run. `cosim status` tells how far it is. A plan file with
+    a sweep makes a folder for each of its plans.
 
     Example: cosim characterize --activation sigmoid --bits 5 --samples 256 --seed 1 --jobs 2 --out runs/sigmoid5
 
@@ -79,6 +78,7 @@ def characterize(
     """
     from characterization.ramp_model import RampModel
 
+    check(Annotated[str, Choice(COLUMN_SCOPES)], columns, "columns")
     if until_ci is not None and (names := written(context, (f.name for f in fields(RunnerOptions)))):
         raise InputError(f"{names}: cannot be given with --until-ci, which runs in local processes")
     if plan is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,7 +21,7 @@ from ..ramp_options import ChipOptions, only_the_plan_file
 def estimate(
     *,
     context: typer.Context,
-    out: o.Out,
+    out: o.OutFolder,
     until_ci_: Annotated[
         float, typer.Option("--until-ci", help="Half width of the 95 % interval to reach: LSB, or a share.")
     ] = 0.01,
@@ -42,7 +41,7 @@ def estimate(
         ),
     ] = UNSEEN,
     most: Annotated[int, typer.Option(help="Stop here even if the interval is wider.")] = MOST,
-    plan: Annotated[Path | None, typer.Option(help="A plan file (TOML) without a sweep, in place of the options below.")] = None,
+    plan: o.PlanFile = None,
     ramp: ChipOptions,
     jobs: o.Jobs = 0,
     quiet: o.Quiet = False,

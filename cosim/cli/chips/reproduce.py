@@ -18,7 +18,7 @@ def reproduce(
     *,
     folder: Annotated[Path, typer.Argument(help="Folder of a `cosim characterize`, finished or not.")],
     sample: Annotated[int, typer.Option(help="Number of the sample; `cosim status` and the tables name those that failed.")],
-    out: Annotated[Path, typer.Option(help="Folder for its deck.")] = Path(),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for its deck.")] = Path(),
     timeout: Annotated[float, typer.Option(help="Seconds that ngspice may take.")] = 7200.0,
     json: o.Json = False,
 ) -> None:

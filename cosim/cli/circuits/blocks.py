@@ -12,9 +12,9 @@ from ..output import answer, be_silent, note
 
 
 def blocks(
-    out: o.Out = Path("results/blocks"),
+    out: o.OutFolder = Path("results/blocks"),
     samples: Annotated[int, typer.Option(help="Mismatch samples of each offset distribution.")] = 300,
-    seed: o.Seed = 1,
+    seed: o.Seed = o.SEED,
     jobs: o.Jobs = 0,
     nominal_only: Annotated[bool, typer.Option("--nominal-only", help="Only tt, 27 C, 1.8 V: quick, no corners.")] = False,
     macro_file: Annotated[Path | None, typer.Option(help="Where the macro-models' parameters go; with the corners only.")] = None,

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from characterization.plan import DEFAULT_PROFILE
+from netlists.checks import Seed, check
 from netlists.technology import check_level, load_profile
 
 from .. import options as o
 from ..output import answer
 
 Columns = Annotated[int, typer.Option(help="Columns of the crossbar.", min=1)]
-RandomSeed = Annotated[int, typer.Option(help="Seed of the random weights and inputs.")]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def crossbar(
     ] = "macro",
     wires: Wires,
     curvature: Annotated[float, typer.Option(help="b of the cells' I = G (V + b V^3), 1/V^2.")] = 0.0,
-    seed: RandomSeed = 0,
+    seed: o.Seed = o.SEED,
     json: o.Json = False,
 ) -> None:
     """Write a wired crossbar of random cells, driven by random voltages, that prints its column currents.
@@ -58,6 +58,7 @@ def crossbar(
     from netlists.technology import RampCircuit
 
     check_level(level)
+    check(Seed, seed, "seed")
     # A cell takes its cards, its place in the solver's matrix and what that is factored into.
     require_memory(1000.0 * rows * columns, f"rows={rows}, columns={columns}")
     device, rng = load_profile(profile), np.random.default_rng(seed)

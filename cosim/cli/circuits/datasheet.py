@@ -14,7 +14,7 @@ from netlists.errors import ToolkitError
 from netlists.technology import CORNERS, RampCircuit
 
 from .. import options as o
-from ..output import answer, be_silent, note
+from ..output import answer
 from ..ramp_options import AllowFiles, Bias, Compat, Param, Pdk, Ports, own_blocks
 
 Where = Annotated[str, typer.Argument(metavar="FILE:NAME", help="File and subcircuit.")]
@@ -37,13 +37,11 @@ class DatasheetOptions:
     spread: Annotated[float, typer.Option(help="Supplies go this share below and above.")] = 0.1
     samples: Annotated[int, typer.Option(help="Instances with mismatch.")] = 300
     chips: Annotated[int, typer.Option(help="Converters on which the macro-model is held against the block; 0: none.")] = 16
-    seed: o.Seed = 1
+    seed: o.Seed = o.SEED
     limits: Annotated[Path | None, typer.Option(help="Limits (TOML): [power] max = 1e-4; exit code 1 where one is not met.")] = None
 
     def make(self, role: str, where: str, out: Path, jobs: int, quiet: bool, json: bool) -> None:
         """Makes the datasheet and says what came out."""
-        from cosim.report import RunOptions
-
         from ...datasheet.figures import load_limits
         from ...datasheet.run import BLOCK, describe, make_datasheet
         from ...datasheet.settings import DatasheetSettings
@@ -71,15 +69,16 @@ class DatasheetOptions:
             seed=self.seed,
         )
         limits = load_limits(self.limits, role)
-        options = RunOptions(o.workers(jobs), not quiet, be_silent if quiet else note)
-        summary = make_datasheet(settings, out, options, limits=limits, command=shlex.join(["cosim", *sys.argv[1:]]))
+        summary = make_datasheet(
+            settings, out, o.run_options(jobs, quiet), limits=limits, command=shlex.join(["cosim", *sys.argv[1:]])
+        )
         answer(summary, f"{describe(summary)}\ndatasheet: {out / 'report.html'}; for other commands: --{role} {out / BLOCK}", json)
         if summary["failed"]:
             raise ToolkitError(f"limits {self.limits}: not met by {', '.join(summary['failed'])}")
 
 
 def comparator(
-    *, where: Where, out: o.Out, options: DatasheetOptions, jobs: o.Jobs = 0, quiet: o.Quiet = False, json: o.Json = False
+    *, where: Where, out: o.OutFolder, options: DatasheetOptions, jobs: o.Jobs = 0, quiet: o.Quiet = False, json: o.Json = False
 ) -> None:
     """Datasheet of a comparator of your own, over corners, temperature, supply and mismatch, and its block file for all commands.
 
@@ -91,7 +90,7 @@ def comparator(
 
 
 def opamp(
-    *, where: Where, out: o.Out, options: DatasheetOptions, jobs: o.Jobs = 0, quiet: o.Quiet = False, json: o.Json = False
+    *, where: Where, out: o.OutFolder, options: DatasheetOptions, jobs: o.Jobs = 0, quiet: o.Quiet = False, json: o.Json = False
 ) -> None:
     """Datasheet of an op-amp of your own for the integrator, with a two-stage macro-model, and its block file for all commands.
 

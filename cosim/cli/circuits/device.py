@@ -21,7 +21,7 @@ def device(
         list[Path], typer.Argument(metavar="TABLE.csv...", help="Tables: written cells, repeated reads, I-V sweeps.")
     ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Profile to write, a .toml file; TABLE.toml by default.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Folder of the report; PROFILE-report by default.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the report; PROFILE-report by default.")] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(

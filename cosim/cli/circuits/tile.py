@@ -12,9 +12,11 @@ import typer
 
 from characterization.plan import DEFAULT_PROFILE
 from netlists.array import COMPENSATIONS, Pwm, chosen_columns
+from netlists.checks import Seed, check
 from netlists.converter import Blocks, Tile, predict
 from netlists.converter.tile_deck import tile_deck
 from netlists.errors import InputError
+from netlists.machine import require_memory
 from netlists.ramp import compensate, program_ramp
 from netlists.technology import load_profile
 
@@ -34,7 +36,7 @@ from ..ramp_options import (
     circuit_from,
     own_blocks,
 )
-from .crossbar import Columns, RandomSeed, Wires
+from .crossbar import Columns, Wires
 
 _OF_OURS = {
     "comparator": "the closed form has one without offset",
@@ -64,7 +66,7 @@ class TileOptions:
     ] = "mean"
     n_in: Annotated[int, typer.Option(help="Bits of an input, sign included.")] = 5
     t_unit: Annotated[float, typer.Option(help="Pulse length of one input code, s.")] = Pwm.t_unit
-    seed: RandomSeed = 0
+    seed: o.Seed = o.SEED
     comparator: Comparator = None
     opamp: Opamp = None
     ports: Ports = None
@@ -80,6 +82,9 @@ class TileOptions:
     ) -> None:
         """Writes the deck of a tile whose columns take the ``ramps`` of these activations, and says what it should print."""
         circuit, device, pwm = circuit_from(self.set_), load_profile(self.profile), Pwm(self.n_in, self.t_unit)
+        check(Seed, self.seed, "seed")
+        # Pairs of rows; a cell takes its cards and its place in the solver's matrix.
+        require_memory(2000.0 * inputs * columns, f"inputs={inputs}, columns={columns}")
         own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk, self.compat)
         blocks = Blocks(self.level, **own)
         groups = []

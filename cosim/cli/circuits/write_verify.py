@@ -24,8 +24,8 @@ def write_verify(
     tries: Annotated[int, typer.Option(help="Pulses that a cell may take.")] = 20,
     rate_spread: Annotated[float, typer.Option(help="Sigma of the logarithm of the switching rate, cell to cell.")] = 0.2,
     pulse_spread: Annotated[float, typer.Option(help="The same, pulse to pulse.")] = 0.1,
-    seed: o.Seed = 0,
-    out: Annotated[Path | None, typer.Option(help="CSV with a row for each cell.")] = None,
+    seed: o.Seed = o.SEED,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File (.csv) with a row for each cell.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Errors and pulses, as PNG and SVG.")] = None,
     json: o.Json = False,
 ) -> None:
@@ -37,6 +37,8 @@ def write_verify(
     from netlists.files import write_atomic
     from netlists.technology import load_profile
 
+    if out is not None and out.suffix != ".csv":
+        raise InputError(f"--out {out}: must end in .csv")
     try:
         asked = None if targets is None else [1e-6 * float(g) for g in targets.split(",")]
     except ValueError:

@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from netlists.checks import Seed, Whole, check
 from netlists.errors import InputError
 from netlists.files import write_text
+from netlists.machine import require_memory
 from netlists.outside import BlockFile, is_block_file
 
 from .. import options as o
 from ..output import answer
+
+Number = Annotated[int, Whole(0)]
 
 
 def export(
@@ -20,7 +24,7 @@ def export(
     out: o.Out,
     chip: Annotated[int | None, typer.Option(help="Draw chips with --seed and take this one; the mean chip by default.")] = None,
     column: Annotated[int, typer.Option(help="Column of that chip: each has its comparator's offset.")] = 0,
-    seed: o.Seed = 0,
+    seed: o.Seed = o.SEED,
     corner: Annotated[float, typer.Option(help="Move every level of the mean chip by so many standard deviations.")] = 0.0,
     name: Annotated[str | None, typer.Option(help="Name of the subcircuit or module.")] = None,
     json: o.Json = False,
@@ -41,7 +45,7 @@ def export(
     if out.suffix not in writers:
         raise InputError(f"--out {out}: must end in .cir (ngspice subcircuit) or .va (Verilog-A)")
     if is_block_file(model):
-        if chip is not None or column or seed or corner:
+        if chip is not None or column or seed != o.SEED or corner:
             raise InputError(f"{model}: is a block, of which --chip, --column, --seed and --corner choose nothing; leave them out")
         _export_block(BlockFile.load(model), out, name, json)
         return
@@ -53,8 +57,10 @@ def export(
     elif corner:
         raise InputError(f"--corner {corner} --chip {chip}: give one of them")
     else:
-        if chip < 0 or column < 0:
-            raise InputError(f"chip={chip}, column={column}: must be 0 or more")
+        check(Seed, seed, "seed")
+        check(Number, chip, "chip")
+        check(Number, column, "column")
+        require_memory(100.0 * len(loaded.x_ideal) * (chip + 1.0) * (column + 1.0), f"chip={chip}, column={column}")
         draw = loaded.sample(chip + 1, column + 1, np.random.default_rng(seed))
         converter = of_chip(loaded, draw, chip, column, name=name)
     text = writers[out.suffix](converter)

@@ -32,7 +32,7 @@ def fit(
     measured: Annotated[
         Path | None, typer.Option("--measured", metavar="FOLDER", help="Of level sky130: what `cosim blocks` measured.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the blocks' samples.")] = 1,
+    seed: o.Seed = o.SEED,
     json: o.Json = False,
 ) -> None:
     """Fit the compact model of a ramp to a Monte Carlo run, or those of comparator, integrator and MAC column to their circuits.

@@ -38,7 +38,11 @@ def validate(
         if not files:
             raise InputError(f"{model}: holds none of {', '.join(f'{n}.json' for n in BLOCKS)}; `cosim fit --blocks` makes them")
         _blocks(files, seed, json)
-    elif str(read_json(model, "model file").get("schema", "")).rpartition("/")[2] in ("ramp-model", ""):
+        return
+    found = read_json(model, "model file")
+    if not isinstance(found, dict):
+        raise InputError(f"{model}: is no model file: must be a table of fields, got {type(found).__name__}")
+    if str(found.get("schema", "")).rpartition("/")[2] in ("ramp-model", ""):
         _ramp(model, samples, seed, conversions, o.workers(jobs), quiet, json)
     else:
         _blocks([model], seed, json)

@@ -13,7 +13,7 @@ from ...budget.settings import BudgetSettings
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
-from ..output import answer, note
+from ..output import answer
 
 
 @kept(SAMPLES_KEPT)
@@ -26,12 +26,9 @@ def budget(
         Given[BudgetSettings], Options(flags={"autozero": "auto-zero"}, without=("network", "task", "max_loss", "amounts"))
     ],
     max_loss: o.MaxLoss = "1%",
-    amounts: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SOURCE=AMOUNT", help="Amount of a source, SI units; 0 leaves it out. May be repeated."),
-    ] = None,
-    out: o.Out = Path("results/budget"),
-    jobs: o.Threads = 0,
+    amounts: o.Amounts = None,
+    out: o.OutFolder = Path("results/budget"),
+    jobs: o.Jobs = 0,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -44,7 +41,6 @@ def budget(
     Example: cosim budget --network nets/vowels.npz --bits 4 --set ir_drop=0.3 --set stuck=0 --max-loss 0.5%
     """
     from cosim.network import Network
-    from cosim.report import RunOptions
 
     from ...budget.run import describe, run_budget
 
@@ -57,7 +53,7 @@ def budget(
         network=str(network),
         task=Network.load(network).task_name(o.task_or_data(task, data)),
         max_loss=o.parse_loss(max_loss),
-        amounts=o.numbers_from(amounts, "--set", "SOURCE=AMOUNT", "ir_drop=0.5"),
+        amounts=o.numbers_from(amounts, "--set", "NAME=VALUE", "ir_drop=0.5"),
     )
-    summary = run_budget(settings, out, RunOptions(jobs=o.workers(jobs), progress=not quiet, say=note))
+    summary = run_budget(settings, out, o.run_options(jobs, quiet))
     answer(summary, f"{describe(summary)}\nreport: {out / 'report.html'}", json)

@@ -92,13 +92,13 @@ def evaluate(
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
     engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
     chips: Annotated[int, typer.Option(help="Chips to draw; one if nothing about the hardware is random.")] = 16,
-    seed: Annotated[int, typer.Option(help="Chip i depends on the seed and i alone.")] = 1,
+    seed: o.Seed = o.SEED,
     swept: Annotated[
         list[str] | None,
         typer.Option("--sweep", metavar="NAME=VALUES", help=f"Vary {', '.join(SWEPT)}: bits=3..8, or 0,0.5,1; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table and the pictures of --sweep.")] = None,
-    jobs: o.Threads = 0,
+    jobs: o.Jobs = 0,
     json: o.Json = False,
 ) -> None:
     """What hardware does to a network: float, ideal converters and drawn chips, compared on the same test items.

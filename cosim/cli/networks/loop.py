@@ -14,7 +14,7 @@ from ...tasks import load_task
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
-from ..output import answer, be_silent, note
+from ..output import answer
 from ..ramp_options import AllowFiles, Bias, Comparator, Compat, Opamp, Param, Pdk, Ports, own_blocks
 
 
@@ -48,7 +48,7 @@ def loop(
         str, typer.Option(help=f"A conversion that ngspice cannot do in a closed loop: {', '.join(ON_FAILURE)} (the model's code).")
     ] = "stop",
     jobs: o.Jobs = 0,
-    out: o.Out = Path("results/loop"),
+    out: o.OutFolder = Path("results/loop"),
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -65,8 +65,6 @@ def loop(
 
     Example: cosim loop --network nets/vowels.npz --scope tile --opamp myamp/block.json --columns 0-3 --utterances 1
     """
-    from cosim.report import RunOptions
-
     from ...loop.run import describe, run_loop
     from ...network import Network
 
@@ -82,7 +80,7 @@ def loop(
         load_task(settings.task),
         settings,
         out,
-        RunOptions(o.workers(jobs), not quiet, be_silent if quiet else note),
+        o.run_options(jobs, quiet),
         on_failure=on_failure,
         command=shlex.join(["cosim", *sys.argv[1:]]),
     )

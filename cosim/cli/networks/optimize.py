@@ -12,7 +12,7 @@ from ...optimize.settings import OptimizeSettings
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
-from ..output import answer, note
+from ..output import answer
 
 
 @kept(SAMPLES_KEPT)
@@ -23,13 +23,13 @@ def optimize(
     data: o.Data = None,
     max_loss: o.MaxLoss = "0.5%",
     fix: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Do not search this variable; SI units; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", "--fix", metavar="NAME=VALUE", help=f"Value of a variable, which then is not searched, {o.SET}"),
     ] = None,
-    jobs: Annotated[
-        int, typer.Option(help="Threads and ngspice processes; 0 takes every core. The numbers do not depend on it.")
-    ] = 0,
+    jobs: o.Jobs = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Where to write; results/optimize-TASK by default. A stopped search goes on there.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder to write; results/optimize-TASK by default. A stopped search goes on there."),
     ] = None,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -41,14 +41,12 @@ def optimize(
 
     Example: cosim optimize --task voices --network nets/voices.npz --max-loss 0.5%
 
-    Example: cosim optimize --task voices --network nets/voices.npz --objective latency --fix bits=5 --fix v_read=0.2
+    Example: cosim optimize --task voices --network nets/voices.npz --objective latency --set bits=5 --set v_read=0.2
     """
-    from cosim.report import RunOptions
-
     from ...network import Network
     from ...optimize.run import describe, run_optimize
 
-    fixed = o.numbers_from(fix, "--fix", "NAME=VALUE", "bits=5 or t_step=16e-9")
+    fixed = o.numbers_from(fix, "--set", "NAME=VALUE", "bits=5 or t_step=16e-9")
     settings = options.make(
         network=str(network),
         task=Network.load(network).task_name(o.task_or_data(task, data)),
@@ -57,7 +55,7 @@ def optimize(
     )
     folder = out or Path("results") / f"optimize-{Path(settings.task).stem}"
     command = command_line(settings, folder)
-    summary = run_optimize(settings, folder, RunOptions(o.workers(jobs), not quiet, note), command)
+    summary = run_optimize(settings, folder, o.run_options(jobs, quiet), command)
     answer(summary, f"{describe(summary)}\nreport: {folder / 'report.html'}", json)
 
 
@@ -70,5 +68,5 @@ def command_line(settings: OptimizeSettings, folder: Path) -> str:
         if not field.is_required() and name != "fixed" and value != field.default:
             line += ["--" + name.replace("_", "-"), str(value)]
     for name, value in settings.fixed.items():
-        line += ["--fix", f"{name}={value:.12g}"]
+        line += ["--set", f"{name}={value:.12g}"]
     return shlex.join([*line, "--out", str(folder)])

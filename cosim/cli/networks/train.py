@@ -62,7 +62,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint OUT.checkpoint.npz, written after each epoch.")
     ] = False,
-    seed: o.Seed = 1,
+    seed: o.Seed = o.SEED,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:

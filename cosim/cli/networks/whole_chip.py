@@ -36,10 +36,7 @@ class WholeChip:
     everything: Annotated[
         bool, typer.Option("--everything", help="A whole chip: every error source of `cosim budget` at its default amount.")
     ] = False
-    amounts: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SOURCE=AMOUNT", help="Amount of a source of --everything, SI units; 0 leaves it out."),
-    ] = None
+    amounts: o.Amounts = None
     autozero: Annotated[
         bool | None,
         typer.Option(
@@ -66,7 +63,7 @@ class WholeChip:
             network,
             load_profile(profile or "taox-100-400"),
             5 if bits is None else bits,
-            o.numbers_from(self.amounts, "--set", "SOURCE=AMOUNT", "ir_drop=0.5"),
+            o.numbers_from(self.amounts, "--set", "NAME=VALUE", "ir_drop=0.5"),
             pwm_bits=5 if pwm_bits is None else pwm_bits,
             array_rows=rows,
             array_columns=columns,

@@ -30,4 +30,4 @@ class DevicesSettings(StudySettings):
     read_interval: Positive | None = Field(None, description="seconds between two reads")
     largest_voltage: Positive = Field(LARGEST_VOLTAGE, description="volts up to which I-V sweeps are fitted")
     resample: bool = Field(False, description="cells draw from the measured errors themselves, not from a law fitted to them")
-    seed: Seed = Field(0, description="of the halves that are held out")
+    seed: Seed = Field(1, description="of the halves that are held out")

@@ -220,7 +220,7 @@ def test_command(tmp_path, capsys):
     [
         ([], "--network: is not given.*cosim train"),
         (["--network", str(NETWORK), "--max-loss", "much"], "--max-loss 'much'"),
-        (["--network", str(NETWORK), "--set", "ir_drop"], "--set 'ir_drop': must be SOURCE=AMOUNT"),
+        (["--network", str(NETWORK), "--set", "ir_drop"], "--set 'ir_drop': must be NAME=VALUE"),
         (["--network", str(NETWORK), "--task", "voices"], "was trained on task 'vowels'"),
     ],
 )

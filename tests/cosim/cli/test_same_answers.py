@@ -158,7 +158,7 @@ def optimized(here: SimpleNamespace, out: Path) -> tuple[list, dict]:
     found = run_optimize(settings, out / "python", QUIET, "")
     line = ["--task", "digits", "--network", here.network, "--max-loss", "0%", "--trials", 2, "--chips", 2, "--samples", 10]
     line += ["--confirm-chips", 2, "--r-wire", 0, "--jobs", 1, "--quiet", "--out", out / "command"]
-    return [*line, *(w for n, v in FIXED.items() for w in ("--fix", f"{n}={v}"))], found
+    return [*line, *(w for n, v in FIXED.items() for w in ("--set", f"{n}={v}"))], found
 
 
 STEPS: dict[str, tuple[str, Callable[[SimpleNamespace, Path], tuple[list, dict]]]] = {

@@ -214,7 +214,7 @@ def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, mo
 
     monkeypatch.setattr("cosim.optimize.run.run_optimize", remember)
     line = ["optimize", "--task", "digits", "--network", str(network), "--max-loss", "0.7%", "--objective", "edp", "--trials", "9",
-            "--fix", "bits=5", "--fix", "t_step=16e-9", "--judge", "chips", "--out", str(tmp_path), "--json"]  # fmt: skip
+            "--set", "bits=5", "--set", "t_step=16e-9", "--judge", "chips", "--out", str(tmp_path), "--json"]  # fmt: skip
     assert run_command(line) == 0
     ((command, first),) = found.items()
     assert run_command([*command.split()[1:], "--json"]) == 0
@@ -228,10 +228,10 @@ def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, mo
     ("options", "words"),
     [
         (["--max-loss", "0.5"], "--max-loss 0.5: would be 50 %"),
-        (["--objective", "beauty"], "objective='beauty': Input should be 'energy'"),
-        (["--trials", "1"], "trials=1: Input should be greater than or equal to 2"),
-        (["--fix", "bits"], "--fix 'bits': must be NAME=VALUE"),
-        (["--fix", "colour=3"], "fixed: colour is unknown; the variables are bits"),
+        (["--objective", "beauty"], "objective='beauty': must be 'energy'"),
+        (["--trials", "1"], "trials=1: must be greater than or equal to 2"),
+        (["--set", "bits"], "--set 'bits': must be NAME=VALUE"),
+        (["--set", "colour=3"], "fixed: colour is unknown; the variables are bits"),
         (["--task", "sotu"], "trained on task 'digits', not on 'sotu'"),
         (["--task", "vowels"], "was trained on task 'digits', not on 'vowels'"),
         (["--profile", "gold"], "profile='gold': unknown"),
