@@ -18,13 +18,7 @@ help:
 	@echo "make test       run the tests"
 	@echo "make test-slow  run the checks that take longer than the tests"
 	@echo "make docs       draw the pictures of docs/ and refresh its tables"
-<<<<<<< HEAD
 	@echo "make bench      measure speed, into results/bench; ratios against other tools in the same run"
-=======
-	@echo "make site       build the docs site into site/, without warnings or not at all"
-	@echo "make dist       build wheel and sdist, and try each in an environment of its own"
-	@echo "make bench      measure speed; ratios against other tools in the same run"
->>>>>>> main
 	@echo "make lint       style, types and layers"
 	@echo "make fresh      both commands on a clean Debian, as root: SUITE=bookworm, in FRESH=folder"
 	@echo "make clean      remove .venv and the runs (results/ stays)"
@@ -72,8 +66,12 @@ dist:
 	sh scripts/dist.sh "$(PYTHON)" "$$(mktemp -d)/dist"
 
 bench: setup $(PDK) $(CHECKERS)
+<<<<<<< HEAD
 	@for name in mc crossbar ir_drop rnn peers growth memory models validation estimators scale startup; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/record.py $$name || exit 1; done
+=======
+	@for name in mc crossbar rnn models validation estimators scale startup peers; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+>>>>>>> main
 
 lint: setup
 	$(BIN)/ruff check .

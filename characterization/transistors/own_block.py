@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from characterization.chips import RANDOM, check_sides, draw, examine, measure
+from characterization.chips import RANDOM, check_sides, draw, examine, measure, without_randomness
 from characterization.chips.sampling import nominal_chips
 from characterization.plan import RampPlan, Variation
 from characterization.workers import in_workers
@@ -37,23 +36,6 @@ MISMATCH_CHUNK = 50
 LOOP_GAIN = 500.0
 """With less, an output that is fed back to the input stays off the trip point by more than a part in this."""
 Say = Callable[[str], None]
-
-
-def without_randomness(own: UserSubcircuit) -> UserSubcircuit:
-    """The block with the nominal value in the place of every random function of its text."""
-    text = own.text
-    while found := RANDOM.search(text):
-        start, depth, at = found.start(), 0, text.index("(", found.start())
-        end = at
-        for end in range(at, len(text)):
-            depth += (text[end] == "(") - (text[end] == ")")
-            if not depth:
-                break
-        nominal = re.split(r",", text[at + 1 : end])[0].strip() or "0"
-        if not re.match(r"a?gauss|a?unif|limit", text[start:], re.IGNORECASE):
-            nominal = "0"
-        text = f"{text[:start]}({nominal}){text[end + 1 :]}"
-    return own if text == own.text else replace(own, text=text)
 
 
 def is_random(own: UserSubcircuit) -> bool:

@@ -80,12 +80,18 @@ def cell_places(network: Network, depth: int, direction: int, pwm: PwmInputs | N
     layer = network.layers[depth]
     parameters = layer.directions[direction]
     for number, m in enumerate(layer.cell.matrices):
-        yield MatrixPlace(depth, direction, number, layer.cell, m, parameters[m.name], _ranges(network, depth, m, pwm))
+        yield MatrixPlace(depth, direction, number, layer.cell, m, parameters[m.name], _ranges(network, depth, direction, m, pwm))
 
 
-def _ranges(network: Network, depth: int, matrix: Matrix, pwm: PwmInputs | None) -> tuple[float, ...] | None:
+def _ranges(network: Network, depth: int, direction: int, matrix: Matrix, pwm: PwmInputs | None) -> tuple[float, ...] | None:
     if pwm is None or matrix.digital:
         return None
+    if network.formats:
+        # The longest pulse of so many bits stands for the largest number of as many.
+        share = 1.0 if pwm.bits is None else pwm.max_code / (pwm.max_code + 1)
+        return tuple(
+            share * 2.0 ** network.formats[f"{depth}.{direction}.{matrix.name}.{name}"].exponent for name, _ in matrix.parts
+        )
     state = pwm.state_range or network.layers[depth].cell.state_range
     below = (pwm.state_range or network.layers[depth - 1].cell.state_range) if depth else pwm.full_input
     return tuple(below if name == "x" else state for name, _ in matrix.parts)

@@ -56,6 +56,10 @@ class PwmInputs:
             return replace(self, input_range=float(np.abs(_driven(network, task.training)).max()) or 1.0)
         return replace(self, input_range=float(np.abs(_symbols(network)).max()) or 1.0)
 
+    def first(self, network: Network, values: np.ndarray) -> np.ndarray:
+        """Network inputs rounded as they drive rows; as they are where a network has formats, whose parts may have ranges apart."""
+        return values if network.formats else self.quantize(values, self.full_input)
+
     def quantize(self, values: np.ndarray, full_scale: float) -> np.ndarray:
         """Values that the nearest codes stand for, type kept: the rule of `netlists.array.pwm.Pwm.encode`."""
         if self.bits is None:
@@ -223,7 +227,10 @@ def saturation(network: Network, data: SequenceSet | CharacterTask, pwm: PwmInpu
     if pwm is None or pwm.bits is None:
         return None
     x = np.abs(_symbols(network) if isinstance(data, CharacterTask) else _driven(network, data))
-    return Saturation(float(np.mean(x > pwm.full_input)), float(x.max()), pwm.full_input)
+    full = pwm.full_input
+    if network.formats:
+        full = min(2.0**f.exponent for name, f in network.formats.items() if name.startswith("0.") and name.endswith(".x"))
+    return Saturation(float(np.mean(x > full)), float(x.max()), full)
 
 
 def _driven(network: Network, sequences: SequenceSet) -> np.ndarray:

@@ -146,7 +146,7 @@ def evaluate(
                 x: np.ndarray = np.zeros((len(running), network.n_in, padded(len(some))), dtype)
                 x[:, :, : len(some)] = network.rows(data.inputs[some, : len(running)]).transpose(1, 2, 0)
                 if hardware.pwm is not None:
-                    x = hardware.pwm.quantize(x, hardware.pwm.full_input)
+                    x = hardware.pwm.first(network, x)
                 numbers = np.zeros(x.shape[2], np.uint32)
                 numbers[: len(some)] = counters[some]
                 whole = in_tiles(x) if any(fast) else x
@@ -243,7 +243,7 @@ def _read_text(
     assert network.embedding is not None
     embedding: np.ndarray = network.embedding.T.astype(dtype)
     if chip.hardware.pwm is not None:
-        embedding = chip.hardware.pwm.quantize(embedding, chip.hardware.pwm.full_input)
+        embedding = chip.hardware.pwm.first(network, embedding)
     readout: np.ndarray = network.readout.T.astype(dtype)
     targets = len(symbols) - 1
     n = len(begins)

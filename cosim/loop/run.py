@@ -91,6 +91,8 @@ def compute(
         raise InputError(f"task={settings.task!r}: the data is of task {task.name!r}")
     notes = network.check_data(task)
     network.check(task.test)
+    if network.formats:
+        raise InputError("network: has fixed-point formats of its own; the loop drives rows in the settings' ranges")
     check_columns(network, settings)
     digest = network_digest(network)
     sequences = choose_sequences(network.driven(task.test), settings)

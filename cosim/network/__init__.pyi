@@ -4,8 +4,15 @@ from .files import (
     text as text,
     write_arrays as write_arrays,
 )
+from .formats import (
+    EXPONENTS as EXPONENTS,
+    FixedPoint as FixedPoint,
+    Formats as Formats,
+    format_names as format_names,
+)
 from .forward import (
     LANES as LANES,
+    ExactPath as ExactPath,
     LayerRun as LayerRun,
     exact_activation as exact_activation,
     padded as padded,

@@ -18,6 +18,7 @@ from netlists.checks import Choice, Items, check, checked
 from netlists.errors import InputError
 
 from .files import FOREIGN, import_line, parse, read_arrays, text, write_arrays
+from .formats import Formats, check_formats, check_weights, formats_of, formats_text
 from .forward import ExactPath, padded, run_network
 from .head import POOLINGS, DenseLayer, Scaling
 
@@ -165,6 +166,8 @@ class Network:
         Layers between the pooled outputs and the readout.
     scaling : Scaling or None
         Of the features, before they drive rows; None: as they are.
+    formats : mapping of str to FixedPoint
+        Learned formats of weights, which are numbers of them, and of inputs and states, whose range pulse widths take. Empty: none.
 
     Raises
     ------
@@ -179,6 +182,7 @@ class Network:
     pooling: Annotated[str, Choice(POOLINGS)] = "h_n"
     hidden: tuple[DenseLayer, ...] = ()
     scaling: Scaling | None = None
+    formats: Formats = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for i, (below, layer) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
@@ -191,6 +195,8 @@ class Network:
             width = weights.shape[1]
         if self.scaling is not None and len(self.scaling.gain) != self.n_in:
             raise InputError(f"scaling: has {len(self.scaling.gain)} features, the first layer takes {self.n_in} inputs")
+        if self.formats:
+            check_formats(self.formats, [(x.cell, len(x.directions)) for x in self.layers])
         if self.embedding is not None and self.embedding.shape[1] != self.n_in:
             raise InputError(f"embedding: has {self.embedding.shape[1]} columns, the first layer takes {self.n_in} inputs")
 
@@ -267,7 +273,7 @@ class Network:
 
     def with_layers(self, layers: Sequence[Layer]) -> Network:
         """The network with other layers and everything else as it is."""
-        head = (self.metadata, self.pooling, self.hidden, self.scaling)
+        head = (self.metadata, self.pooling, self.hidden, self.scaling, self.formats)
         return Network(tuple(layers), self.readout, self.embedding, *head)
 
     def scores(self, sequences: SequenceSet) -> np.ndarray:
@@ -296,6 +302,8 @@ class Network:
             out |= {f"hidden.{i}": h.weights for i, h in enumerate(self.hidden)}
             if self.scaling is not None:
                 out["scaling"] = np.stack([self.scaling.offset, self.scaling.gain])
+        if self.formats:
+            out["formats"] = np.array(formats_text(self.formats))
         return out
 
     @property
@@ -367,13 +375,15 @@ class Network:
         pooling: str = "h_n",
         hidden: Sequence[DenseLayer] = (),
         scaling: Scaling | None = None,
+        formats: Formats | None = None,
     ) -> Network:
         """A network of layers, an `LSTMNetwork` if it is one plain LSTM layer on features."""
         cell = layers[0].cell
         if pooling == "last" and layers[-1].backward is None:
             pooling = "h_n"
-        made = Network(tuple(layers), readout, embedding, metadata or NetworkMetadata(), pooling, tuple(hidden), scaling)
-        plain = len(layers) == 1 and embedding is None and layers[0].backward is None and made.plain_head
+        head = (pooling, tuple(hidden), scaling, formats or {})
+        made = Network(tuple(layers), readout, embedding, metadata or NetworkMetadata(), *head)
+        plain = not made.formats and len(layers) == 1 and embedding is None and layers[0].backward is None and made.plain_head
         if plain and cell == LSTM(cell.n_in, cell.n_hidden):
             return LSTMNetwork(layers[0].forward["weights"], readout, made.metadata)
         return made
@@ -470,7 +480,7 @@ def _network(fields: Mapping[str, np.ndarray]) -> Network:
     optional = {n for n, (_, d, _) in names.items() if d == "backward"} | {"embedding"}
     head = _head(fields)
     dense = {f"hidden.{i}" for i in range(len(head["hidden"]))}
-    _only(fields, {"readout", "metadata", "cells", *names, *dense}, optional | {"head", "scaling"})
+    _only(fields, {"readout", "metadata", "cells", *names, *dense}, optional | {"head", "scaling", "formats"})
     parameters: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in cells]
     for name, (i, direction, matrix) in names.items():
         if name in fields:
@@ -479,7 +489,12 @@ def _network(fields: Mapping[str, np.ndarray]) -> Network:
     metadata = parse(NetworkMetadata, text(fields, "metadata"), "metadata")
     hidden = tuple(DenseLayer(fields[f"hidden.{i}"], a) for i, a in enumerate(head["hidden"]))
     scaling = Scaling(*fields["scaling"]) if "scaling" in fields else None
-    return Network(tuple(layers), fields["readout"], fields.get("embedding"), metadata, head["pooling"], hidden, scaling)
+    formats = formats_of(text(fields, "formats")) if "formats" in fields else {}
+    for name, f in formats.items():
+        place = name.split(".")
+        if len(place) == 3 and (w := fields.get(f"layers.{place[0]}.{DIRECTIONS[int(place[1])]}.{place[2]}")) is not None:
+            check_weights(name, f, w)
+    return Network(tuple(layers), fields["readout"], fields.get("embedding"), metadata, head["pooling"], hidden, scaling, formats)
 
 
 def _head(fields: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -14,6 +14,10 @@ from .fetch import (
     members as members,
     read_checked as read_checked,
 )
+from .lorenz import (
+    lorenz_exponent as lorenz_exponent,
+    lorenz_trajectory as lorenz_trajectory,
+)
 from .own import (
     OwnData as OwnData,
     is_path as is_path,

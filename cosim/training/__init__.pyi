@@ -1,6 +1,10 @@
 from .augmentation import (
     Augmentation as Augmentation,
 )
+from .dynamics import (
+    DynamicsSettings as DynamicsSettings,
+    train_dynamics as train_dynamics,
+)
 from .epochs import (
     Trained as Trained,
     run_epochs as run_epochs,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from cosim.network import DIRECTIONS, Layer, Network, NetworkMetadata, Scaling
+from cosim.network import DIRECTIONS, FixedPoint, Layer, Network, NetworkMetadata, Scaling
 from cosim.network.cells import Cell, State
 from cosim.training.gradients import NONE, Disturbance, FoldedEmbedding, Packing, Workspace, one_hot
 from cosim.training.gradients.cells import backprop
+from netlists.errors import InputError
 
+from .fixed_point import FixedPointTraining
 from .hardware_aware import HardwareAware
 
 Parameters = dict[str, np.ndarray]
@@ -40,6 +43,8 @@ class Model:
         Shape and weights to start from.
     dtype : float32 or float64
     hardware_aware : HardwareAware or None
+    fixed_point : FixedPointTraining or None
+        Not together with a chip, whose weights are no fixed-point numbers.
     preactivation_noise, dropout, label_smoothing : float
         See `TrainingSettings`.
     threads : int or None
@@ -58,13 +63,18 @@ class Model:
         dtype: np.dtype | type = np.float32,
         *,
         hardware_aware: HardwareAware | None = None,
+        fixed_point: FixedPointTraining | None = None,
         preactivation_noise: float = 0.0,
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
         threads: int | None = None,
     ) -> None:
         self.workspace = Workspace(dtype, threads or _threads(network))
-        self.hardware_aware = hardware_aware
+        if hardware_aware is not None and fixed_point is not None:
+            raise InputError(
+                "fixed_point_bits: weights on a chip are no fixed-point numbers; train without hardware, or without formats"
+            )
+        self.hardware_aware, self.fixed_point = hardware_aware, fixed_point
         self.preactivation_noise = preactivation_noise
         self.dropout, self.label_smoothing = dropout, label_smoothing
         self.cells: tuple[Cell, ...] = tuple(layer.cell for layer in network.layers)
@@ -76,11 +86,15 @@ class Model:
         self.parameters["readout"] = network.readout
         if network.embedding is not None:
             self.parameters["embedding"] = network.embedding
+        if fixed_point is not None:
+            self.parameters |= fixed_point.start(self.cells, self.directions)
         self.parameters = {name: np.array(p, dtype, order="C") for name, p in self.parameters.items()}
         self._read = np.empty(0, int)
         self._kept: list[np.ndarray | None] = [None] * len(self.cells)
         # A chip needs the rows that drive it; in floating point a table may be less work.
-        symbols = 0 if network.embedding is None or hardware_aware is not None else len(network.embedding)
+        symbols = (
+            0 if network.embedding is None or hardware_aware is not None or fixed_point is not None else len(network.embedding)
+        )
         self.folded: list[FoldedEmbedding] = []
         if 0 < symbols <= network.n_in:
             self.folded = [
@@ -102,7 +116,7 @@ class Model:
         for i, cell in enumerate(self.cells):
             for direction in self.directions[i]:
                 out |= {f"layers.{i}.{direction}.{m.name}": m.shape[0] - m.bias for m in cell.matrices}
-        return {name: out[name] for name in self.parameters}
+        return {name: out.get(name, 0) for name in self.parameters}
 
     def network(
         self,
@@ -112,11 +126,15 @@ class Model:
     ) -> Network:
         """The network of these parameters; None: the present ones."""
         p = self.parameters if parameters is None else parameters
+        formats: dict[str, FixedPoint] = {}
+        if self.fixed_point is not None:
+            formats = self.fixed_point.formats(p, self.cells, self.directions)
+            p = dict(p) | self.fixed_point.rounded(p, formats)
         layers = [
             Layer(cell, *({m.name: p[f"layers.{i}.{d}.{m.name}"] for m in cell.matrices} for d in self.directions[i]))
             for i, cell in enumerate(self.cells)
         ]
-        return Network.of(layers, p["readout"], p.get("embedding"), metadata, scaling=scaling)
+        return Network.of(layers, p["readout"], p.get("embedding"), metadata, scaling=scaling, formats=formats)
 
     def outputs(
         self,
@@ -184,12 +202,21 @@ class Model:
                 found, out["embedding"] = self._through_embedding(found)
             for d, named in enumerate(found):
                 out |= {f"layers.{i}.{self.directions[i][d]}.{name}": g for name, g in named.items()}
+                out |= self._d_points(i, d)
             if i:
                 d_x = sum(one.d_inputs() for one in layer)
                 if (kept := self._kept[i - 1]) is not None:
                     d_x = d_x * kept
                 d_outputs = np.split(d_x, len(self.passes[i - 1]), axis=1)
         return out
+
+    def _d_points(self, layer: int, direction: int) -> Parameters:
+        """Gradients in the binary points of a direction; 0 where they are not learned."""
+        if self.fixed_point is None:
+            return {}
+        tapes = {n: t for n, t in self.passes[layer][direction].tapes.items() if t.fixed}
+        learned = float(self.fixed_point.learned)
+        return {f"formats.{layer}.{direction}.{name}": learned * tape.d_points for name, tape in tapes.items()}
 
     def _through_embedding(self, found: list[Parameters]) -> tuple[list[Parameters], np.ndarray]:
         """Gradients in the first layer's weights and in the embedding."""
@@ -211,13 +238,27 @@ class Model:
 
     def _disturbances(self, rng: np.random.Generator | None) -> list[list[Disturbance]]:
         """What each direction of each layer suffers in one pass."""
-        if rng is None:
-            return [[NONE] * len(layer) for layer in self.passes]
-        if self.hardware_aware is None:
-            return [[Disturbance(self.preactivation_noise, rng)] * len(layer) for layer in self.passes]
+        if self.hardware_aware is None or rng is None:
+            plain = NONE if rng is None else Disturbance(self.preactivation_noise, rng)
+            if self.fixed_point is None:
+                return [[plain] * len(layer) for layer in self.passes]
+            return [
+                [
+                    replace(
+                        plain,
+                        bits=self.fixed_point.bits,
+                        points={n: self.parameters[f"formats.{i}.{d}.{n}"] for n in self._on_arrays(i)},
+                    )
+                    for d in range(len(layer))
+                ]
+                for i, layer in enumerate(self.passes)
+            ]
         pwm = self.hardware_aware.hardware.pwm
         chip = self.hardware_aware.draw(self.network(), rng, self.dtype.type)
         return [[Disturbance(self.preactivation_noise, rng, cell, pwm) for cell in layer] for layer in chip]
+
+    def _on_arrays(self, layer: int) -> list[str]:
+        return [m.name for m in self.cells[layer].matrices if not m.digital]
 
     def _driven_weights(self, layer: int, direction: int) -> Parameters:
         """Weights for the rows that drive a layer."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from cosim.network.cells import CELLS, Cell, make_cell
-from netlists.checks import Choice, Count, Number, Share, Whole, checked
+from netlists.checks import Choice, Count, Number, PwmBits, Share, Whole, checked
 from netlists.errors import InputError
 
 SCHEDULES = ("cosine", "constant", "step")
@@ -65,6 +65,12 @@ class TrainingSettings:
         Standard deviation of Gaussian noise on every pre-activation during training, input units.
     standardize : bool
         The network scales each feature by mean and deviation of the training steps before it drives a row; labelled sequences only.
+    fixed_point_bits : int or None
+        Weights, inputs and states are fixed-point numbers of so many bits in every forward pass, and the network keeps their
+        formats; None: floating point.
+    fixed_point_learned : bool
+        The binary point of each matrix, input and state is learned with the weights; else it stays where it starts: weights up to
+        2, states to the cell's range, inputs to the largest of the training data.
     dropout : float
         Share of the outputs of every layer that the next one or the readout does not see, drawn for each step; the others are
         scaled up.
@@ -109,6 +115,8 @@ class TrainingSettings:
     patience: Count = 30
     preactivation_noise: Annotated[float, Number(0, 10)] = 0.0
     standardize: bool = False
+    fixed_point_bits: PwmBits | None = None
+    fixed_point_learned: bool = True
     dropout: Annotated[float, Number(0, below=1)] = 0.0
     label_smoothing: Annotated[float, Number(0, below=1)] = 0.0
     time_shift: Annotated[int, Whole(0)] = 0
@@ -134,6 +142,7 @@ class TrainingSettings:
         """For a network's metadata and for a checkpoint; what came later is left out where it is off, as in networks of before."""
         later = ("standardize", "dropout", "label_smoothing", *AUGMENTATIONS)
         off = {name for name in later if not getattr(self, name)} | (set() if self.time_mask or self.feature_mask else {"masks"})
+        off |= {"fixed_point_bits", "fixed_point_learned"} if self.fixed_point_bits is None else set()
         return {name: value for name, value in asdict(self).items() if name not in off}
 
     def cells(self, n_in: int) -> tuple[Cell, ...]:

@@ -17,6 +17,7 @@ from ..tasks import CharacterTask, SequenceSet, Task
 from .augmentation import Augmentation
 from .classification import ClassifierCourse, LabelledData
 from .epochs import TrainingCourse, run_epochs
+from .fixed_point import FixedPointTraining
 from .hardware_aware import HardwareAware
 from .language import LanguageCourse, Streams
 from .model import Model
@@ -89,10 +90,17 @@ def train_task(
         if settings.bidirectional or (start is not None and start.bidirectional):
             raise InputError("bidirectional=True: a language model cannot read the characters that it predicts")
     network = initial_network(settings, n_in, classes, rng, symbols=symbols) if start is None else _fitting(start, task)
+    fixed_point = None
+    if settings.fixed_point_bits is not None:
+        driven = train.inputs if isinstance(task, Task) else network.embedding
+        assert driven is not None
+        largest = float(np.abs(driven).max()) or 1.0
+        fixed_point = FixedPointTraining(settings.fixed_point_bits, settings.fixed_point_learned, largest)
     model = Model(
         network,
         np.dtype(settings.dtype),
         hardware_aware=hardware_aware,
+        fixed_point=fixed_point,
         preactivation_noise=settings.preactivation_noise,
         dropout=settings.dropout,
         label_smoothing=settings.label_smoothing,

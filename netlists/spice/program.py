@@ -84,7 +84,7 @@ def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str 
     printed = done.stdout + done.stderr
     errors = [line for line in printed.splitlines() if is_error(line)]
     if errors:
-        raise SimulationError(f"ngspice -b {path.name} failed", "\n".join(errors))
+        raise SimulationError(f"ngspice -b {path.name} failed", "\n".join(dict.fromkeys(errors)))
     return printed
 
 

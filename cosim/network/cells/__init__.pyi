@@ -1,3 +1,6 @@
+from .alrnn import (
+    ALRNN as ALRNN,
+)
 from .cell import (
     Cell as Cell,
     Datapath as Datapath,

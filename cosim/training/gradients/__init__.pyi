@@ -14,6 +14,7 @@ from .symbols import (
 from .tape import (
     NONE as NONE,
     Disturbance as Disturbance,
+    learned_format as learned_format,
 )
 from .workspace import (
     Workspace as Workspace,

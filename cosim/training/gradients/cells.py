@@ -154,5 +154,6 @@ def backprop(cell: Cell, workspace: Workspace, place: str, *, backward: bool = F
         A cell that can be evaluated but not trained.
     """
     if cell.kind not in BACKPROP:
-        raise InputError(f"cell {cell.kind!r}: can be evaluated, but not trained; cells that can are {', '.join(BACKPROP)}")
+        other = "; trajectories train it: `cosim.training.train_dynamics`" if cell.kind == "alrnn" else ""
+        raise InputError(f"cell {cell.kind!r}: can be evaluated, but not trained; cells that can are {', '.join(BACKPROP)}{other}")
     return BACKPROP[cell.kind](cell, workspace, place, backward=backward)

@@ -7,12 +7,13 @@ al., arXiv 1308.3432), which is 0 where a ramp or a pulse width is at the end of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from cosim.chip import ChipCell, ChipMatrix, ConvertedColumns, Converters, PwmInputs, keep_rows, kernels
+from cosim.network import EXPONENTS, FixedPoint
 from cosim.network.cells import Gate, Matrix, State
 from netlists.function import get_activation
 
@@ -30,12 +31,17 @@ class Disturbance:
     rng : Generator or None
     chip : ChipCell or None
     pwm : PwmInputs or None
+    points : mapping of str to ndarray, or None
+        Binary points of each matrix (the exponent of its weights, then of each part), of formats of ``bits``.
+    bits : int
     """
 
     noise: float = 0.0
     rng: np.random.Generator | None = None
     chip: ChipCell | None = None
     pwm: PwmInputs | None = None
+    points: Mapping[str, np.ndarray] | None = None
+    bits: int = 8
 
 
 NONE = Disturbance()
@@ -74,6 +80,10 @@ class MatrixTape:
         self.held: np.ndarray = np.empty(0)
         self.kept_noise: np.ndarray = np.empty(0)
         self.changes: np.ndarray = np.empty(0)
+        self.fixed: list[FixedPoint] = []
+        self.exact: np.ndarray = np.empty(0)
+        self.unrounded: np.ndarray = np.empty(0)
+        self.d_points: np.ndarray = np.empty(0)
         self.disturbance = NONE
         self.gate_columns = [(gate, matrix.columns(gate.name)) for gate in matrix.gates]
         self.sloped = False
@@ -90,6 +100,11 @@ class MatrixTape:
         shape = self.matrix.shape
         units = () if self.chip is None else self.chip.units
         self.converted = {j for u in units if isinstance(u, ConvertedColumns) for j in range(u.columns.start, u.columns.stop)}
+        points = None if self.matrix.digital or disturbance.points is None else disturbance.points[self.matrix.name].ravel()
+        self.fixed = [] if points is None else [learned_format(disturbance.bits, p) for p in points]
+        if self.fixed:
+            self.exact, weights = weights, self.fixed[0].round(weights)
+            self.unrounded = self._array("unrounded", total, shape[0])
         if self.chip is None:
             # Products of few rows are a third faster where the weights of a column are neighbours.
             self.weights, self.columns = weights, self._array("columns", shape[1], shape[0])
@@ -176,9 +191,28 @@ class MatrixTape:
         """Gradient in the weights: one product over all steps and sequences."""
         out = self.workspace.array(f"{self.place}.gradient", *self.matrix.shape)
         self.workspace.matmul(self.rows.T, self.d_sums, out)
+        if self.fixed:
+            self._through_formats(out)
         if self.matrix.diagonal or self.matrix.absent:
             out *= self.matrix.connected()
         return out
+
+    def _through_formats(self, out: np.ndarray) -> None:
+        """Gradients through the roundings: of the weights, in place, and in the binary points.
+
+        A rounded number is ``s * round(v / s)``; straight through the rounding its slope in log2 s is ``ln 2 (rounded - v)`` within
+        the range and ``ln 2`` times the end beyond it (Jain et al., arXiv 1903.08066).
+        """
+        fixed, inside = self.fixed[0], self._inside()
+        assert inside is not None
+        held = np.abs(self.exact) <= fixed.largest + fixed.step / 2
+        found = [np.vdot(out, self.weights - self.exact * held)]
+        out *= held
+        d_rows = self.workspace.matmul(self.d_sums, self.weights.T, self._array("d_rows", *self.rows.shape))
+        for name, _ in self.matrix.parts:
+            c = self.matrix.rows(name)
+            found.append(np.sum(d_rows[:, c] * (self.rows[:, c] - self.unrounded[:, c] * inside[:, c])))
+        self.d_points = np.log(2.0) * np.array([found], out.dtype)
 
     def d_inputs(self) -> np.ndarray:
         """Gradient in the layer's inputs of all steps."""
@@ -191,7 +225,12 @@ class MatrixTape:
         name, _ = self.matrix.parts[part]
         columns = self.matrix.rows(name)
         inside = self._inside()
-        if inside is not None:
+        if inside is not None and self.fixed:
+            fixed = self.fixed[1 + part]
+            inside[now, columns] = np.abs(values) <= fixed.largest + fixed.step / 2
+            self.unrounded[now, columns] = values
+            values = fixed.round(values)
+        elif inside is not None:
             assert self.chip is not None
             assert self.chip.ranges is not None
             assert self.disturbance.pwm is not None
@@ -205,7 +244,9 @@ class MatrixTape:
         self.rows[now, columns] = values
 
     def _inside(self) -> np.ndarray | None:
-        """Where an input or state was within the range of its pulse width; None without pulse widths."""
+        """Where an input or state was within the range of its pulse width or format; None without either."""
+        if self.fixed:
+            return self.workspace.array(f"{self.place}.inside", len(self.rows), self.matrix.shape[0], bool)
         if self.disturbance.pwm is None or self.chip is None or self.chip.ranges is None:
             return None
         return self.workspace.array(f"{self.place}.inside", len(self.rows), self.matrix.shape[0], bool)
@@ -238,6 +279,11 @@ class MatrixTape:
 
     def _array(self, name: str, rows: int, columns: int) -> np.ndarray:
         return self.workspace.array(f"{self.place}.{name}", rows, columns)
+
+
+def learned_format(bits: int, point: float) -> FixedPoint:
+    """The format of a binary point that is learned as a real number: the nearest whole one."""
+    return FixedPoint(bits, int(np.clip(np.rint(point), *EXPONENTS)))
 
 
 class ActivationTape:

@@ -7,6 +7,7 @@ import pytest
 
 from cosim.chip.hardware import Hardware
 from cosim.evaluation.evaluator import evaluate
+from cosim.network.cells.alrnn import ALRNN
 from cosim.network.cells.diagonal import DiagonalGRU, DiagonalLSTM
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
@@ -84,7 +85,19 @@ def loop_slstm(w, xs, forget, n=N):
     return out
 
 
+def loop_alrnn(w, a, xs, seen, relu, top):
+    h, out = [0.0] * len(w[0]), []
+    for x in xs:
+        z = [*x, *h[seen:]]
+        r = [min(max(v, 0.0), top) if j >= len(z) - relu else v for j, v in enumerate(z)]
+        h = [a[j][j] * z[j] + added for j, added in enumerate(affine(w, (r,), 0, len(z)))]
+        out.append(h)
+    return out
+
+
 def loops(cell, p, xs):
+    if isinstance(cell, ALRNN):
+        return loop_alrnn(p["weights"], p["decay"], xs, cell.n_in, cell.n_relu, cell.state_full_scale)
     if isinstance(cell, LSTM):
         return loop_lstm(p["weights"], xs, p.get("projection"))
     if isinstance(cell, Vanilla):
@@ -107,6 +120,7 @@ ALL = [
     SLSTM(N_IN, N, forget="exponential"),
     DiagonalLSTM(N_IN, N),
     DiagonalGRU(N_IN, N),
+    ALRNN(N_IN, N, full_scale=8.0),
 ]
 IDS = [" ".join(str(v) for v in c.describe().values()) for c in ALL]
 

@@ -1,0 +1,1 @@
+"""Study lorenz: an almost-linear RNN reconstructs a chaotic attractor, in floating point and on ramps of few bits."""
