@@ -9,8 +9,8 @@ PyTorch's float LSTM, and aihwkit's analog LSTM with the noise of its own `Infer
 where they are installed; their ratios are null elsewhere.
 
 ``ratio_vs_torch_best`` and those beside it: sequences times chips a second of processor time against those of PyTorch's float
-``nn.LSTM`` (onnxruntime's LSTM) at the best of the settings of `peer_settings.py` with one thread a process, for 32 units without and
-with noise, and for 118 and 344 units, in turns.
+``nn.LSTM`` (onnxruntime's LSTM) at the best of the settings of `peer_settings.py` with one thread a process, for 32 units without
+and with noise, and for 118 and 344 units, in turns.
 """
 
 from __future__ import annotations
