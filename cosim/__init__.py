@@ -10,6 +10,7 @@ Rooms, top floor first; each imports only those below:
 ===============  ==============================================================================================
 `cli`            the command ``cosim``
 `studies`        whole questions, from settings to a page; a folder each
+`side_by_side`   two results: settings that differ, figures with intervals of the difference, pictures
 `optimize`       design search
 `budget`         what limits accuracy: each error source alone, all but it, its share
 `loop`           ngspice in the loop of a network

@@ -29,13 +29,14 @@ FLAGS = {
     "ports={'inp': 'plus', ...}": "--ports inp=plus,...",
     "ports={'inp': its negative input, 'inn': its positive input}": "--ports inp=ITS_NEGATIVE_INPUT,inn=ITS_POSITIVE_INPUT",
     "bias={'VBN': '0.65'}": "--bias VBN=0.65",
-    "pdk='": "--pdk '",
+    "say so with pdk='": "say so with --pdk '",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
     "pooling=None: ": "--readout: ",
     "pooling='": "--readout='",
     "hidden_activation=None: ": "--hidden-activation: ",
     "; or give outputs to check": "; or give the model's own outputs with --check",
+    "; noise= gives another": "; --noise gives another",
     "with column ": "with --column ",
     "give column ": "give --column ",
     "say with stuck_beyond": "say with --stuck-beyond-us",
@@ -92,6 +93,7 @@ COMMANDS: dict[str, Entry] = {
     "study": group(
         "Whole studies: simulate, fit, evaluate and write a report.", lambda: import_module("cosim.cli.studies").COMMANDS
     ),
+    "compare": "chips.compare:compare",
     "report": "report:report",
     "view": "chips.view:view",
 }

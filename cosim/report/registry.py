@@ -104,6 +104,7 @@ STUDIES = {
     "budget": Entry("cosim.budget"),
     "optimize": Entry("cosim.optimize"),
     "sweep": Entry("cosim.sweep"),
+    "compare": Entry("cosim.side_by_side"),
 }
 """Every kind of results folder by the name in its summary."""
 
@@ -139,7 +140,7 @@ def write_report(folder: Path) -> Path:
         raise InputError(f"{folder / 'summary.json'}: study={name!r}: unknown; there are {', '.join(STUDIES)}")
     entry = STUDIES[name]
     # The pages of the other commands say in words of their own what they warn of.
-    warnings = summary.get("warnings", ()) if entry.question or name == "sweep" else ()
+    warnings = summary.get("warnings", ()) if entry.question or name in ("sweep", "compare") else ()
     text = render(entry.page(folder), folder, summary, command(summary), warnings)
     return write_text(folder / "report.html", text)
 
