@@ -19,7 +19,7 @@ THRESHOLDS, VALUES = "thresholds", "values"
 
 @dataclass(frozen=True, eq=False)
 class LearnedRamps:
-    """The ramps of a training.
+    """The ramps that a training starts from, and what becomes of them.
 
     Attributes
     ----------

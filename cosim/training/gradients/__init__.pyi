@@ -13,6 +13,7 @@ from .symbols import (
 )
 from .tape import (
     NONE as NONE,
+    ActivationTape as ActivationTape,
     Disturbance as Disturbance,
     MatrixTape as MatrixTape,
     learned_format as learned_format,
