@@ -25,6 +25,7 @@ from .examine import (
     borrowed_figures as borrowed_figures,
     check_sides as check_sides,
     examine as examine,
+    without_randomness as without_randomness,
 )
 from .program_from_spice import (
     program_from_spice as program_from_spice,

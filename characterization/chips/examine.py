@@ -27,6 +27,8 @@ from .transitions import Measured, measure
 
 SAME = 10e-6
 """How far the trip points of two instances of a block may lie apart, volts: what ngspice's time steps do."""
+FINE = RAMP / 4000
+"""Time step of the search for randomness, seconds: 50 uV of the input."""
 CHECK_LSB = 0.1
 """Distance from a level at which a conversion must give the codes on its two sides."""
 CHECKED_LEVELS = 11
@@ -34,6 +36,23 @@ _OF_COMPARATOR = ("comparator_gain", "comparator_tau", "comparator_limit")
 RANDOM = re.compile(
     r"\b(a?gauss|a?unif|sgauss|sunif|rnd|exponential|poisson|trnoise|trrandom)\s*\(|\blimit\s*\([^,()]*,[^,()]*\)", re.I
 )
+
+
+def without_randomness(own: UserSubcircuit) -> UserSubcircuit:
+    """The block with the nominal value in the place of every random function of its text."""
+    text = own.text
+    while found := RANDOM.search(text):
+        start, depth, at = found.start(), 0, text.index("(", found.start())
+        end = at
+        for end in range(at, len(text)):
+            depth += (text[end] == "(") - (text[end] == ")")
+            if not depth:
+                break
+        nominal = re.split(r",", text[at + 1 : end])[0].strip() or "0"
+        if not re.match(r"a?gauss|a?unif|limit", text[start:], re.IGNORECASE):
+            nominal = "0"
+        text = f"{text[:start]}({nominal}){text[end + 1 :]}"
+    return own if text == own.text else replace(own, text=text)
 
 
 def examine(plan: RampPlan) -> tuple[RampPlan, tuple[str, ...]]:
@@ -149,27 +168,49 @@ def check_sides(role: str, own: UserSubcircuit, blocks: Blocks, circuit: RampCir
             why = f"is never {'above' if high < 0 else 'below'} {level}, which it is read against"
         look = "look at its supply, its bias pins and what its output refers to"
         raise SimulationError(f"comparator {own.name}: its output {why}; it is at {ends}: {look}")
-    if not random:
-        _check_same(what, own, data["in"], time, out)
-    return tuple(f"{what} {own.name}: ngspice: {line}" for line in dict.fromkeys(heard))
+    more = []
+    if not random and (line := _check_same(what, own, blocks, circuit, data)):
+        moved = "it does not move the trip point, and what else it moves is drawn anew in each deck"
+        more.append(f"{what} {own.name}: the line {line.strip()!a} is random: {moved}")
+    said = [f"{what} {own.name}: ngspice: {line}" for line in dict.fromkeys(heard)]
+    return (*said, *more)
 
 
-def _check_same(what: str, own: UserSubcircuit, inp: np.ndarray, time: np.ndarray, out: np.ndarray) -> None:
-    """Raises `SimulationError` where two instances of a block differ: it is random, and would be drawn anew at each use."""
+def _check_same(what: str, own: UserSubcircuit, blocks: Blocks, circuit: RampCircuit, data: dict[str, np.ndarray]) -> str:
+    """The line of a block that is random, if one is; `SimulationError` where its trip point is, which each use would draw anew."""
     line = next((line for line in own.text.splitlines() if RANDOM.search(line)), None)
-    up = (time > HOLD) & (time < HOLD + RAMP)
     if "clk" in own.ports:
         differ = line is not None
     else:
-        middle = 0.5 * (out.min() + out.max())
-        trips = [float(np.interp(middle, row[up], inp[up])) for row in out]
-        differ = abs(trips[1] - trips[0]) > SAME
+        # What is drawn once a deck is the same in both instances, and another in the next deck.
+        differ = bool(np.ptp(_trips(data)) > SAME) if line is None else _is_random(own, blocks, circuit)
     if differ:
         where = f"in the line {line.strip()!a}" if line else "by the models that it takes"
         raise SimulationError(
             f"{what} {own.name}: is random {where}: every instance, transient and probe would draw another block. Take the random "
             f"part out; `cosim {'comparator' if what == 'comparator' else 'opamp'}` measures its spread"
         )
+    return line or ""
+
+
+def _trips(data: dict[str, np.ndarray]) -> np.ndarray:
+    """Input at which each of the two instances is in the middle of its range, on the way up, volts."""
+    time, out = data["time"], np.array([data[name] for name in ("y0", "y1")])
+    up, middle = (time > HOLD) & (time < HOLD + RAMP), 0.5 * (out.min() + out.max())
+    return np.array([np.interp(middle, row[up], data["in"][up]) for row in out])
+
+
+def _is_random(own: UserSubcircuit, blocks: Blocks, circuit: RampCircuit) -> bool:
+    """Whether trip points are not those of the block with the nominal value in the place of every random function."""
+    trips = []
+    for block in (own, without_randomness(own)):
+        try:
+            # A circuit without capacitors changes sides within a step, however long that is.
+            data = simulate(sides_deck(block, blocks, circuit, step=FINE), ["in", "y0", "y1"])
+        except SimulationError:
+            return True
+        trips.append(_trips(data))
+    return bool(np.ptp(trips) > SAME)
 
 
 def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
@@ -189,10 +230,17 @@ def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
         kicks, still = [_kicks(name, len(still))], _unequal(held, levels, shared=False)
     if still:
         where = f"level {still[0]} (and {len(still) - 1} others)"
+        longer = f"a longer clock period (t_settle={plan.circuit.t_settle:g} s)"
+        why, cure = "remembers earlier steps", f"take a faster comparator, or {longer}"
+        if plan.blocks.is_clocked:
+            why = "kicks the ramp at each decision, and the op-amp's output has not come back at the next"
+            cure = (
+                f"put a preamplifier or a buffer before its inputs, in a subcircuit around it, take {longer}, or its macro-model "
+            )
+            cure += "from `cosim comparator`"
         raise SimulationError(
-            f"comparator {name}: remembers earlier steps: beside {where} a conversion does not give the code of its side, so that "
-            "no level tells what it gives; take a faster comparator, or a longer clock period "
-            f"(t_settle={plan.circuit.t_settle:g} s); a clocked one may also kick the ramp, which the probes share: buffer it"
+            f"comparator {name}: {why}: beside {where} a conversion does not give the code of its side, so that no level tells "
+            f"what it gives; {cure}"
         )
     return held, [
         f"comparator {name}: remembers earlier steps: levels measured with a V_mac that follows the ramp are up to {moved:.3g} LSB "

@@ -1,6 +1,6 @@
 """A fitted converter for other tools: ngspice subcircuit, Verilog-A module, PyTorch module, JAX function.
 
-`converter` holds one drawn chip or corner as numbers; `spice` and `veriloga` write it as text, `torch_module` and
+`converter` holds one drawn chip or corner as numbers; `spice`, `veriloga` and `systemverilog` write it as text, `torch_module` and
 `jax_function` make it differentiable (extras ``torch`` and ``jax``).
 """
 

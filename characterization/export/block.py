@@ -33,13 +33,14 @@ UNITS = {
 """Figures that a header says, in SI units."""
 
 
-def _name(block: BlockFile, name: str | None) -> str:
+def name_of(block: BlockFile, name: str | None) -> str:
+    """The name asked for, or the block's own."""
     found = f"{block.own.name}_macro" if name is None else name
     check(Identifier, found, "name")
     return found
 
 
-def _header(block: BlockFile, name: str, mark: str) -> str:
+def header(block: BlockFile, name: str, mark: str) -> str:
     """What the model is, and the figures of the block it was fitted to."""
     at = block.conditions
     where = f"{at['corner']}, {at['temperature']:g} C, {at['v_dd']:g} V, analog ground {at['v_cm']:g} V"
@@ -53,13 +54,13 @@ def _header(block: BlockFile, name: str, mark: str) -> str:
 
 def subcircuit(block: BlockFile, *, name: str | None = None) -> str:
     """Text of one ``.subckt`` with ports ``inp inn out com``; it needs nothing but ngspice."""
-    name = _name(block, name)
-    return _header(block, name, "*") + block.macro.text(name)
+    name = name_of(block, name)
+    return header(block, name, "*") + block.macro.text(name)
 
 
 def module(block: BlockFile, *, name: str | None = None) -> str:
     """Text of one Verilog-A module with ports ``inp inn out com`` and parameter ``v_os``, an offset that adds to the block's."""
-    name, macro = _name(block, name), block.macro
+    name, macro = name_of(block, name), block.macro
     if isinstance(macro, ComparatorMacro):
         nodes, equations = "", _comparator(macro)
     elif isinstance(macro, TwoStageOpamp):
@@ -78,7 +79,7 @@ def module(block: BlockFile, *, name: str | None = None) -> str:
         "  end",
         "endmodule",
     ]
-    return _header(block, name, "//") + "\n".join(lines) + "\n"
+    return header(block, name, "//") + "\n".join(lines) + "\n"
 
 
 def _comparator(m: ComparatorMacro) -> list[str]:

@@ -21,7 +21,6 @@ from .own_block import (
     check_macro as check_macro,
     macro_of as macro_of,
     measure_own_comparator as measure_own_comparator,
-    without_randomness as without_randomness,
 )
 from .own_opamp import (
     MeasuredOpamp as MeasuredOpamp,

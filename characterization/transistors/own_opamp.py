@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from characterization.chips import check_sides
+from characterization.chips import check_sides, without_randomness
 from characterization.workers import in_workers
 from netlists.converter import Blocks
 from netlists.errors import SimulationError
@@ -18,7 +18,7 @@ from netlists.testbench import BenchConditions, BlockOnBench
 
 from .comparator import measure_offsets
 from .ota import measure_ota
-from .own_block import MISMATCH_CHUNK, Say, is_random, short_error, where_at, without_randomness
+from .own_block import MISMATCH_CHUNK, Say, is_random, short_error, where_at
 
 C_LOAD, C_F, C_IN = 1e-12, 7e-12, 300e-15
 """Loads of the bench: output, feedback capacitor, summing node, farads."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from netlists.errors import InputError
-from netlists.files import check_place
 
 OUTPUTS = ("out", "plot", "picture", "table", "macro_file", "models", "report")
 """Parameters of all commands that name a file to write; every other one may name a file to read."""
@@ -19,6 +18,9 @@ def check_outputs(context: Any) -> None:
     """Raise `InputError` if a command's output is one of its inputs, also by another name or through a link, and `ToolkitError` if
     it cannot be written.
     """
+    # Help is given without what writes files.
+    from netlists.files import check_place
+
     kinds = {p.name: p.metavar for p in context.command.params}
     for option in OUTPUTS:
         if (out := context.params.get(option)) is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from characterization.chips import without_randomness
 from characterization.provenance import versions
 from characterization.transistors import (
     check_macro,
@@ -17,13 +18,12 @@ from characterization.transistors import (
     macro_of,
     measure_own_comparator,
     measure_own_opamp,
-    without_randomness,
 )
 from cosim.report import Results, RunOptions, Study, Work
-from netlists.errors import SimulationError
+from netlists.errors import InputError, SimulationError
 from netlists.files import write_text
 from netlists.outside import BlockFile, ComparatorMacro, Macro
-from netlists.technology import RampCircuit, libraries
+from netlists.technology import MEASURED_STATISTICS, RampCircuit, libraries
 
 from . import pictures
 from .figures import datasheet, markdown
@@ -80,6 +80,14 @@ def compute(limits: dict[str, dict[str, float]], command: str, settings: Datashe
             check = {"chips": settings.chips, "largest_lsb": found.largest, "held": found.held}
             warnings += _where_it_differs(rows)
     noise = measured.figures[0].get("noise", math.nan)
+    if settings.noise is not None:
+        if math.isfinite(noise):
+            raise InputError(f"noise={settings.noise:g}: the noise of {own.name} is measured, {noise:g} V; leave it out")
+        noise = measured.figures[0]["noise"] = settings.noise
+        warnings.append(f"the noise of {own.name}, {noise:g} V, is as given, not measured")
+    elif settings.role == "comparator" and not math.isfinite(noise):
+        ours = MEASURED_STATISTICS["comparator_noise_sigma"]
+        warnings.append(f"block file: has no noise: runs draw that of our comparator, {ours:g} V, and say so; noise= gives another")
     statistics = {"comparator_noise": noise} if math.isfinite(noise) else {}
     statistics |= {f"{settings.role}_offset": sigma} if measured.mismatch else {}
     table = datasheet(pd.DataFrame(measured.figures), measured.mismatch, check.get("largest_lsb"), limits, settings.role)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from netlists.checks import Choice, Items, Number, Seed, Whole, checked
+from netlists.checks import Choice, Items, NonNegative, Number, Seed, Whole, checked
 from netlists.outside import ROLES, UserSubcircuit
 from netlists.technology import CORNERS, RampCircuit
 from netlists.testbench import BenchConditions
@@ -41,6 +41,8 @@ class DatasheetSettings:
     chips : int
         Drawn converters on which the macro-model is held against the block; 0: none.
     seed : int
+    noise : float, optional
+        Rms noise of a decision, volts, of a block whose noise is not measured (one with a clock): from elsewhere, not from here.
     """
 
     own: UserSubcircuit
@@ -53,6 +55,7 @@ class DatasheetSettings:
     samples: Annotated[int, Whole(1, 10**6)] = 300
     chips: Annotated[int, Whole(0, 10**6)] = 16
     seed: Seed = 1
+    noise: NonNegative | None = None
 
     @property
     def nominal(self) -> BenchConditions:
@@ -69,5 +72,5 @@ class DatasheetSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        data: dict[str, Any] = json.loads(json.dumps({n: v for n, v in asdict(self).items() if n != "noise" or v is not None}))
         return data | {"own": json.loads(json.dumps(self.own.as_dict()))}

@@ -190,6 +190,11 @@ def _resolved(path: Path) -> Path:
         raise InputError(f"{str(path)!a}: is no path that can be read ({e})") from None
 
 
+_MACRO = re.compile(r"^([ \t]*)(\.macro|\.eom)\b", re.MULTILINE | re.IGNORECASE)
+_AS = {".macro": ".subckt", ".eom": ".ends"}
+"""HSPICE's other names of these cards."""
+
+
 class _Reader:
     """Reads a file and what it includes; remembers where it is and how much it has read."""
 
@@ -207,7 +212,7 @@ class _Reader:
         name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
         text = self._text(path, asked)
         if self.head and asked is None:
-            text = _uncommented(text, self.head)
+            text = _uncommented(_MACRO.sub(lambda m: f"{m[1]}{_AS[m[2].lower()]}", text), self.head)
         if title is None:
             title = not re.match(r"\ufeff?\s*(?:[.*+]|\Z)", text)
         found = _section(cards(text, name, title=title), name, section, asked)

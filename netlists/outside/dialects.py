@@ -63,6 +63,9 @@ def decoded(data: bytes, refuse: Callable[[str], InputError]) -> str:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
+    if "\n" not in text:
+        # Line ends of old Macintosh programs, which SPICE takes for one line.
+        text = text.replace("\r", "\n")
     if _LTSPICE_SHEET.match(text):
         raise refuse("is an LTspice schematic (.asc), no netlist: LTspice writes one with View > SPICE Netlist, or `-netlist`")
     if text.startswith("v {xschem"):
@@ -99,7 +102,7 @@ def dialect_warnings(body: Sequence[Card], file: str) -> list[str]:
     said = []
     body = [card for card in body if card.file == file]
     for pattern, name, mode in ((_HSPICE, "HSPICE", "hsa"), (_PSPICE, "PSpice", "psa")):
-        for card in (c for c in body if not c.word.startswith((".meas", ".option", ".opt"))):
+        for card in (c for c in body if not c.word.startswith((".meas", ".option", ".opt", ".if", ".elseif"))):
             if found := pattern.search(card.text):
                 said.append(
                     f"{card.file}, line {card.line}: {found[0].strip()!r} looks like {name}, whose meaning ngspice takes only in "

@@ -72,6 +72,8 @@ class UserSubcircuit:
         ngspice's compatibility mode that its text needs, one of `dialects.COMPATIBILITY`; empty for none.
     notes : tuple of str
         What of its file was left out or changed.
+    input_load : float or None
+        Capacitor that stands for it on the ramp that many share, farads; None: not known, and that of our comparator is taken.
     verilog_a : str
         Verilog-A of the module that it stands for; its text is then the call of the compiled module.
 
@@ -92,6 +94,7 @@ class UserSubcircuit:
     statistics: tuple[tuple[Annotated[str, Choice(SOURCES)], NonNegative], ...] = ()
     compat: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    input_load: NonNegative | None = None
     verilog_a: str = ""
 
     def __post_init__(self) -> None:
@@ -202,7 +205,7 @@ class UserSubcircuit:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary; without what came later where it has none of it."""
-        later = ("bias", "values", "pdk", "statistics", "compat", "verilog_a")
+        later = ("bias", "values", "pdk", "statistics", "compat", "input_load", "verilog_a")
         return {k: v for k, v in asdict(self).items() if k != "notes" and (v or k not in later)}
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:
@@ -360,20 +363,41 @@ def _definitions(found: list[Card]) -> dict[str, Card]:
     return heads
 
 
+_MODEL_FROM = {"m": 4, "q": 3, "j": 3, "z": 3, "d": 2}
+"""How many nodes come before the name of a device's model, at least."""
+
+
 def _check_known(found: list[Card], heads: Mapping[str, Card], pdk: str) -> None:
-    """Raises `InputError` where a subcircuit is called that is neither in the text nor one that its PDK may have."""
-    known = {words(card.text)[1].lower() for card in found if card.word == ".subckt"} | set(heads)
+    """Raises `InputError` where a subcircuit or a model is called that is neither in the text nor one that its PDK may have.
+
+    Also where a call has another number of nodes than the subcircuit has ports, which ngspice calls an unknown subcircuit.
+    """
+    ports = {words(c.text)[1].lower(): len(_header(c)[0]) for c in (*heads.values(), *found) if c.word == ".subckt"}
+    named = {re.split(r"[ (]", words(c.text)[1].lower())[0] for c in found if c.word == ".model"}
+    # Bins of a model have numbers after its name.
+    models = named | {re.sub(r"\.\d+$", "", name) for name in named}
     for card in found:
-        if card.word[0] != "x" or pdk:
-            continue
-        names = [w.lower() for w in words(card.text)[1:] if "=" not in w and w.lower() != "params:"]
-        if not names or names[-1] in known:
-            continue
-        of = next((p for p, start in PREFIXES.items() if names[-1].startswith(start)), None)
-        hint = (
-            f"it is a transistor of {of}: say so with pdk={of!r}" if of else "put its .subckt into the file, or .include it there"
-        )
-        raise card.refused(f"the subcircuit {names[-1]} is defined nowhere: {hint}")
+        kind, said = card.word[0], words(card.text)[1:]
+        names = [w.lower() for w in said if "=" not in w and w.lower() != "params:"]
+        if kind == "x":
+            if names and names[-1] in ports:
+                if len(names) - 1 != ports[names[-1]] and all("=" in w for w in said[len(names) :]):
+                    raise card.refused(f"{names[-1]} has {ports[names[-1]]} ports, and {len(names) - 1} nodes are given")
+            elif names and not pdk:
+                of = next((p for p, start in PREFIXES.items() if names[-1].startswith(start)), None)
+                raise card.refused(
+                    f"the subcircuit {names[-1]} is defined nowhere: "
+                    + (
+                        f"it is a transistor of {of}: say so with pdk={of!r}"
+                        if of
+                        else "put its .subckt into the file, or .include it there"
+                    )
+                )
+        elif kind in _MODEL_FROM and not pdk and not models.intersection(names[_MODEL_FROM[kind] :]):
+            missing = names[_MODEL_FROM[kind]] if len(names) > _MODEL_FROM[kind] else names[-1] if names else ""
+            raise card.refused(
+                f"the model {missing} is defined nowhere: put its .model into the file, .include it there, or name a PDK"
+            )
 
 
 def _header(card: Card) -> tuple[list[str], tuple[str, ...]]:

@@ -17,10 +17,15 @@ DECISION_PERIOD = 32e-9
 """Clock period of a comparator that has a clock, seconds; it is high in the second half."""
 
 
-def sides_deck(own: UserSubcircuit, blocks: Blocks, circuit: RampCircuit) -> Deck:
+def sides_deck(own: UserSubcircuit, blocks: Blocks, circuit: RampCircuit, *, step: float = HOLD / 50) -> Deck:
     """Two instances of a block whose positive input goes from `DRIVE` below analog ground to as much above it, and back.
 
     The negative input stays at analog ground. The two differ only where the block itself is random.
+
+    Parameters
+    ----------
+    step : float
+        Longest time step, seconds; a clocked comparator gets shorter ones.
 
     Returns
     -------
@@ -46,7 +51,7 @@ def sides_deck(own: UserSubcircuit, blocks: Blocks, circuit: RampCircuit) -> Dec
     return transient(
         lines,
         [f"v({n})" for n in ("in", "com", "y0", "y1")],
-        DECISION_PERIOD / 8 if blocks.is_clocked else HOLD / 50,
+        min(step, DECISION_PERIOD / 8) if blocks.is_clocked else step,
         float(t[-1]),
         blocks,
     )

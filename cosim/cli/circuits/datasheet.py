@@ -38,6 +38,10 @@ class DatasheetOptions:
     samples: Annotated[int, typer.Option(help="Instances with mismatch.")] = 300
     chips: Annotated[int, typer.Option(help="Converters on which the macro-model is held against the block; 0: none.")] = 16
     seed: o.Seed = o.SEED
+    noise: Annotated[
+        float | None,
+        typer.Option(metavar="VOLTS", help="Rms noise of a decision, of a comparator with a clock: it is not measured."),
+    ] = None
     limits: Annotated[Path | None, typer.Option(help="Limits (TOML): [power] max = 1e-4; exit code 1 where one is not met.")] = None
 
     def make(self, role: str, where: str, out: Path, jobs: int, quiet: bool, json: bool) -> None:
@@ -67,6 +71,7 @@ class DatasheetOptions:
             samples=self.samples,
             chips=self.chips,
             seed=self.seed,
+            noise=self.noise,
         )
         limits = load_limits(self.limits, role)
         summary = make_datasheet(

@@ -21,7 +21,7 @@ from netlists.ramp import compensate, program_ramp
 from netlists.technology import load_profile
 
 from .. import options as o
-from ..output import answer, note
+from ..output import answer
 from ..ramp_options import (
     Activation,
     AllowFiles,
@@ -123,8 +123,6 @@ class TileOptions:
             "closed_form_code": expected.code[converted].tolist(),
             "warnings": [f"{role} {block.name}: {_OF_OURS[role]}" for role, block in own.items()],
         }
-        for line in data["warnings"]:
-            note(f"warning: {line}")
         text = (
             f"{out}: {tile.inputs} inputs x {tile.columns} columns, {len(converted)} converted, level {self.level}, "
             f"array {self.array}; codes by closed form {' '.join(map(str, data['closed_form_code']))}; "

@@ -29,7 +29,7 @@ def export(
     name: Annotated[str | None, typer.Option(help="Name of the subcircuit or module.")] = None,
     json: o.Json = False,
 ) -> None:
-    """Write a fitted chip or corner, or the macro-model of a block, as an ngspice subcircuit (.cir) or a Verilog-A module (.va).
+    """Write a fitted chip or corner, or the macro-model of a block, as subcircuit (.cir), Verilog-A (.va) or SystemVerilog (.sv).
 
     Example: cosim export models/sigmoid5.json --chip 3 --seed 1 --out sigmoid5_chip3.va
 
@@ -37,13 +37,15 @@ def export(
     """
     import numpy as np
 
-    from characterization.export import spice, veriloga
+    from characterization.export import spice, systemverilog, veriloga
     from characterization.export.converter import of_chip, of_corner
     from characterization.ramp_model import RampModel
 
-    writers = {".cir": spice.subcircuit, ".va": veriloga.module}
+    writers = {".cir": spice.subcircuit, ".va": veriloga.module, ".sv": systemverilog.module}
     if out.suffix not in writers:
-        raise InputError(f"--out {out}: must end in .cir (ngspice subcircuit) or .va (Verilog-A)")
+        raise InputError(
+            f"--out {out}: must end in .cir (ngspice subcircuit), .va (Verilog-A) or .sv (SystemVerilog, real numbers)"
+        )
     if is_block_file(model):
         if chip is not None or column or seed != o.SEED or corner:
             raise InputError(f"{model}: is a block, of which --chip, --column, --seed and --corner choose nothing; leave them out")
@@ -77,9 +79,9 @@ def export(
 
 
 def _export_block(block: BlockFile, out: Path, name: str | None, json: bool) -> None:
-    from characterization.export import block as written
+    from characterization.export import block as written, systemverilog
 
-    text = {".cir": written.subcircuit, ".va": written.module}[out.suffix](block, name=name)
+    text = {".cir": written.subcircuit, ".va": written.module, ".sv": systemverilog.comparator}[out.suffix](block, name=name)
     write_text(out, text)
     data = {"out": str(out), "name": name or f"{block.own.name}_macro", "role": block.role, "statistics": dict(block.statistics)}
     answer(data, f"{out}: {data['name']}, macro-model of the {block.role} {block.own.name}; ports inp inn out com", json)

@@ -27,7 +27,7 @@ def fit(
     ] = None,
     blocks: Annotated[
         str | None,
-        typer.Option(metavar="LEVEL", help="In place of a run: the columns' blocks, simulated at level macro (minutes) or sky130."),
+        typer.Option(metavar="LEVEL", help="In place of a run: the columns' blocks, simulated (minutes) at level macro or sky130."),
     ] = None,
     measured: Annotated[
         Path | None, typer.Option("--measured", metavar="FOLDER", help="Of level sky130: what `cosim blocks` measured.")

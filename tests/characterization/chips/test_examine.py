@@ -56,6 +56,7 @@ def slow(tau: float) -> str:
             GOOD.replace("out", "x") + "d1 x out m\n.model m d\nc1 out com 1p\nv1 low com -0.5\nr1 out low 1e9\n",
             "it latches, or rem",
         ),
+        (".param off=gauss(1m,0.3,1)\nb1 out com v={0.9*tanh(2000*(v(inp)-v(inn)+off))}\n", r"random in the line '\.param off="),
         (".param off={agauss(0,15m,1)}\nb1 out com v={0.9*tanh(2000*(v(inp)-v(inn)+off))}\n", r"random in the line '\.param off="),
     ],
 )
@@ -69,7 +70,8 @@ def test_a_comparator_that_cannot_work_is_said(load, body, message):
 
 def test_random_words_that_change_nothing_are_no_fault(load):
     text = HEAD + ".param mm=0 off={mm*agauss(0,15m,1)}\n" + GOOD.replace("v(inn)", "v(inn)+off") + ".ends\n"
-    examine(RampPlan("sigmoid", 2, comparator=load(text)))
+    _, warnings = examine(RampPlan("sigmoid", 2, comparator=load(text)))
+    assert any("is random: it does not move the trip point" in line for line in warnings)
 
 
 def test_a_parameter_of_ours_that_an_own_block_does_not_take_is_said(load):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from characterization.compact.benches.integrator import C_F, characterize_integrator, held_out_integrator
-from characterization.compact.benches.mac import bench_tile, characterize_mac, held_out_mac, mac_terms
+from characterization.compact.benches.mac import DRIVER, bench_tile, characterize_mac, held_out_mac, mac_terms
 from characterization.compact.integrator import Clip, IntegratorModel, IntegratorSamples, soft_clip
 from characterization.compact.mac import MacModel
 from characterization.ramp_model.file import Fitted
+from netlists.converter.tile_deck import tile_deck
 from netlists.converter.tile_reference import mac_voltages
 from netlists.errors import InputError
 from netlists.technology.parameters import RampCircuit
@@ -85,6 +86,15 @@ def test_mac_against_ngspice_and_the_tile_in_closed_form(mac_samples):
         / fitted_on.charge_capacitance()[0],
         rel=0.1,
     )
+
+
+def test_a_tile_of_transistors_has_drivers_that_are_gates():
+    """Their resistance is a width at level sky130; at level macro the bench's rows are driven without any."""
+    codes = np.ones(8, int)
+    for level, driver in (("macro", 0.0), ("sky130", DRIVER)):
+        tile = bench_tile(level, np.random.default_rng(1), columns=1)
+        assert tile.crossbar.r_driver == driver
+        assert "tile, 8 inputs x 1 columns" in tile_deck(tile, codes, level, "reduced").text
 
 
 def test_edge_time_and_row_charge_are_found(mac_samples):

@@ -1,12 +1,13 @@
 """Exported blocks, run in ngspice and VACASK, against the closed forms of their equations."""
 
 import re
+import shutil
 import subprocess
 
 import numpy as np
 import pytest
 
-from characterization.export import block as export
+from characterization.export import block as export, systemverilog
 from characterization.transistors import macro_delay
 from cosim.cli.app import run
 from netlists.errors import InputError
@@ -110,3 +111,33 @@ def test_the_command_writes_what_the_other_commands_take(tmp_path, capsys):
     assert "is a block, of which --chip" in capsys.readouterr().err
     with pytest.raises(InputError, match="name='a b'"):
         export.module(block(COMPARATOR), name="a b")
+
+
+def in_iverilog(folder, text: str, bench: str) -> list[float]:
+    """What a bench prints with this module; skips where Icarus Verilog is not installed."""
+    if not shutil.which("iverilog"):
+        pytest.skip("apt-get install iverilog")
+    (folder / "all.sv").write_text(f"{text}\n{bench}")
+    subprocess.run(["iverilog", "-g2012", "-o", "all.vvp", "all.sv"], cwd=folder, check=True)
+    done = subprocess.run(["vvp", "-n", "all.vvp"], cwd=folder, capture_output=True, text=True, check=True)
+    return [float(line) for line in done.stdout.split()]
+
+
+def test_real_numbers_have_the_equations_and_the_delay(tmp_path):
+    inputs = "\n".join(f'com = 0.9; n = {c!r}; p = {c + d!r}; #100000; $display("%.9f", o - com);' for c, d in INPUTS)
+    # From full saturation on one side to 5 mV beyond its trip point.
+    step = (
+        f'n = 0.9; p = 0.4; #100000; p = {V_CM - 3e-3 + 5e-3!r}; at = $realtime; wait (o > com); $display("%.3f", $realtime - at);'
+    )
+    bench = (
+        "`timescale 1ps/1fs\nmodule bench; real n, p, com, o, at; mine u(.inp(p), .inn(n), .out(o), .com(com));\n"
+        f"initial begin {inputs}\n{step}\n$finish(0); end endmodule\n"
+    )
+    *found, delay = in_iverilog(tmp_path, systemverilog.comparator(block(COMPARATOR), name="mine"), bench)
+    np.testing.assert_allclose(found, [settled(COMPARATOR, *at) for at in INPUTS], rtol=1e-5, atol=1e-7)
+    assert 1e-12 * delay == pytest.approx(macro_delay(np.array(5e-3), 20.0, 2e-9, 0.9), rel=0.02)
+
+
+def test_an_opamp_has_no_real_number_model():
+    with pytest.raises(InputError, match="depends on its load"):
+        systemverilog.comparator(block(ONE_POLE))

@@ -1,6 +1,7 @@
 """Exported subcircuits and Verilog-A modules, run in ngspice and VACASK, against the converter's own codes."""
 
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterization.export import spice, veriloga
+from characterization.export import spice, systemverilog, veriloga
 from characterization.export.converter import StaticConverter, of_chip, of_corner
 from characterization.figures.inl_dnl import codes
 from characterization.ramp_model.draw import RampDraw
@@ -140,6 +141,21 @@ def test_verilog_a_gives_the_codes_in_vacask(up_and_down, inputs, tmp_path):
     values = [float(v) for v in re.findall(r"^\s*(?:\d+\t)?([-+0-9.eE]+)$", text.split("Values:")[1], re.MULTILINE)]
     found = dict(zip(names, values, strict=True))
     np.testing.assert_allclose([found[f"c{i}"] for i in range(len(inputs))], up_and_down.convert(inputs), atol=1e-9)
+
+
+def test_real_numbers_give_the_codes_in_icarus(up_and_down, inputs, tmp_path):
+    if not shutil.which("iverilog"):
+        pytest.skip("apt-get install iverilog")
+    name, volts = up_and_down.name, (V_CM + inputs * up_and_down.volts_per_unit).tolist()
+    steps = "\n".join(f'i = {v!r}; #1; $display("%.9f %.9f", c, y);' for v in volts)
+    begin = f"module bench; real i, c, y, com; {name} u(i, c, y, com);\ninitial begin com = {V_CM};"
+    bench = f"{begin}\n{steps}\n$finish(0); end endmodule\n"
+    (tmp_path / "all.sv").write_text(systemverilog.module(up_and_down) + bench)
+    subprocess.run(["iverilog", "-g2012", "-o", "all.vvp", "all.sv"], cwd=tmp_path, check=True)
+    done = subprocess.run(["vvp", "-n", "all.vvp"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = np.array([line.split() for line in done.stdout.splitlines()], float)
+    np.testing.assert_allclose(found[:, 0], up_and_down.convert(inputs), atol=1e-9)
+    np.testing.assert_allclose(found[:, 1], up_and_down.values[up_and_down.passed(inputs)], atol=1e-9)
 
 
 def test_corner_moves_every_level_by_its_sigma(model):

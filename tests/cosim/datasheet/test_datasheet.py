@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from characterization.transistors import measure_own_comparator
 from cosim.cli.app import run
+from cosim.datasheet import run as made
 from cosim.datasheet.figures import datasheet, load_limits, markdown
+from cosim.datasheet.settings import DatasheetSettings
 from netlists.errors import InputError
 from netlists.outside import BlockFile
 
@@ -22,14 +26,26 @@ c1 q vss {tau}
 """
 
 
+MEASURED = []
+"""What the fixture measured."""
+
+
+def _recorded(*arguments, **options):
+    MEASURED.append(measure_own_comparator(*arguments, **options))
+    return MEASURED[-1]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("datasheet")
     (place / "mine.cir").write_text(TEXT)
     (place / "limits.toml").write_text("[offset_sigma]\nmax = 1e-3\n[delay_10mv]\nmax = 1e-7\n")
     asked = ["comparator", f"{place / 'mine.cir'}:mine", "--ports", "inp=a,inn=b,out=q,com=vss", "--out", str(place / "out")]
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(made, "measure_own_comparator", _recorded)
     few = ["--samples", "40", "--chips", "0", "--temperatures", "85", "--spread", "0", "--jobs", "1", "--quiet"]
     code = run([*asked, *few, "--limits", str(place / "limits.toml")])
+    monkeypatch.undo()
     return place, code
 
 
@@ -52,6 +68,25 @@ def test_a_file_becomes_a_datasheet_and_a_block(folder):
     assert block.statistics["comparator_offset"] == pytest.approx(summary["mismatch"]["sigma"])
     assert "agauss" not in block.own.text
     assert run(["report", str(out)]) == 0
+
+
+@pytest.mark.parametrize("given", [None, 0.3e-3])
+def test_a_noise_that_is_not_measured_is_given_or_said(given, folder, tmp_path, monkeypatch):
+    place, _ = folder
+    own = BlockFile.load(place / "out" / "block.json").own
+    settings = DatasheetSettings(own, samples=2, chips=0, noise=given)
+    found = deepcopy(MEASURED[0])
+    monkeypatch.setattr(made, "measure_own_comparator", lambda *a, **k: found)
+    if given:
+        with pytest.raises(InputError, match=r"noise=0\.0003: the noise of mine is measured, 7.*e-08 V"):
+            made.make_datasheet(settings, tmp_path / "measured")
+    # As of a comparator with a clock.
+    for row in found.figures:
+        row["noise"] = np.nan
+    made.make_datasheet(settings, tmp_path / "out")
+    block, text = BlockFile.load(tmp_path / "out" / "block.json"), (tmp_path / "out" / "datasheet.md").read_text()
+    assert block.statistics.get("comparator_noise") == given
+    assert ("is as given, not measured" if given else "block file: has no noise: runs draw that of our comparator") in text
 
 
 def test_the_converter_takes_the_block(folder, capsys):

@@ -79,6 +79,15 @@ def test_a_supply_that_is_not_there(write):
         (comparator() + ".include /etc/passwd\n", "line 7.*outside the folder"),
         (comparator() + ".options scale=1u\n", "line 7.*scale changes what sizes mean"),
         (comparator(body=BODY + "x9 com out nowhere\n"), "line 6.*nowhere is defined nowhere"),
+        (
+            comparator(body=BODY + "x9 com out rc\n") + ".subckt rc a b c\nr1 a b 1\nr2 b c 1\n.ends\n",
+            "line 6.*rc has 3 ports, and 2 nodes",
+        ),
+        (comparator(body=BODY + "m1 out inp com com nch w=1u l=1u\n.model pch nmos\n"), "line 6.*the model nch is defined nowhere"),
+        (
+            comparator(body=BODY + "d1 out com dd 2\nq1 out inp com npn3\n.model dd d\n"),
+            "line 7.*the model npn3 is defined nowhere",
+        ),
         (comparator(body=BODY + "a1 %v([out]) m\n") + '.model m filesource (file="x")\n', "line 8.*'filesource' reads a file"),
         (comparator(body=BODY + ".model m d_process (process_file=x)\n"), "line 6.*starts a program"),
         (
@@ -128,6 +137,20 @@ def test_what_the_block_needs_comes_along(write):
         assert needed in found
     for other in (".subckt unused", ".model ee", "other(x)"):
         assert other not in found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.replace("\n", "\r"),
+        lambda t: t.replace(".subckt", ".MACRO").replace(".ends", ".eom"),
+    ],
+)
+def test_line_ends_and_cards_of_other_programs(change, write, tmp_path):
+    plain = load_user_subcircuit(write(comparator()), "comparator")
+    write("")
+    (tmp_path / "my.cir").write_bytes(change(comparator()).encode())
+    assert load_user_subcircuit(f"{tmp_path / 'my.cir'}:mycomp", "comparator") == plain
 
 
 def test_the_commented_head_of_an_xschem_top_is_the_subcircuit(write):
