@@ -8,8 +8,9 @@ STAMP := $(VENV)/.installed
 
 PDK := $(VENV)/.pdk
 CHECKERS := $(VENV)/.checkers
+FUZZER := $(VENV)/.fuzz
 
-.PHONY: help fresh setup pdk demo test test-slow docs site dist bench lint clean
+.PHONY: help fresh setup pdk demo test test-slow docs site dist bench faults soak fuzz sbom constraints lint clean
 
 help:
 	@echo "make setup      create .venv, install the package, and ngspice where it is missing"
@@ -20,7 +21,11 @@ help:
 	@echo "make docs       draw the pictures of docs/ and refresh its tables"
 	@echo "make site       build the docs site into site/, without warnings or not at all"
 	@echo "make dist       build wheel and sdist, and try each in an environment of its own"
-	@echo "make bench      measure speed; ratios against other tools in the same run"
+	@echo "make bench      measure speed, into results/bench; ratios against other tools in the same run"
+	@echo "make faults     kills, full disks, damage, Ctrl-C: the tables of docs/reliability.md (as root all of them)"
+	@echo "make soak       thousands of batches with random kills"
+	@echo "make fuzz       files that nobody wrote, 10 minutes for each loader"
+	@echo "make sbom       bill of materials of .venv, CycloneDX"
 	@echo "make lint       style, types and layers"
 	@echo "make fresh      both commands on a clean Debian, as root: SUITE=bookworm, in FRESH=folder"
 	@echo "make clean      remove .venv and the runs (results/ stays)"
@@ -68,7 +73,33 @@ dist:
 	sh scripts/dist.sh "$(PYTHON)" "$$(mktemp -d)/dist"
 
 bench: setup $(PDK) $(CHECKERS)
-	@for name in mc crossbar rnn models validation estimators scale startup peers; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in mc crossbar ir_drop rnn peer_settings growth memory models validation estimators scale startup peers; do \
+	  echo "== $$name"; $(BIN)/python benchmarks/record.py $$name || exit 1; done
+
+faults: setup $(PDK)
+	$(BIN)/python -m scripts.faults
+
+soak: setup
+	$(BIN)/python scripts/soak.py
+
+# atheris lies beside the environment: nothing else needs it.
+$(FUZZER): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(FUZZER) 'atheris>=2.3'
+
+fuzz: setup $(FUZZER)
+	PYTHONPATH=$(FUZZER) $(BIN)/python scripts/fuzz.py
+
+sbom: setup
+	$(PYTHON) -m venv $(VENV)/.sbom
+	$(VENV)/.sbom/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=4'
+	$(VENV)/.sbom/bin/cyclonedx-py environment $(BIN)/python --output-file sbom.json
+
+# Versions of today with hashes, and of no place that they come from.
+constraints: setup
+	$(PYTHON) -m venv $(VENV)/.uv
+	$(VENV)/.uv/bin/pip install --quiet --disable-pip-version-check uv
+	$(VENV)/.uv/bin/uv pip compile --quiet --generate-hashes --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --extra dev --python-version 3.11 --output-file constraints.txt pyproject.toml
 
 lint: setup
 	$(BIN)/ruff check .

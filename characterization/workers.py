@@ -143,6 +143,7 @@ class Worker:
             raise ToolkitError(f"{tempfile.gettempdir()}: no temporary file can be made ({e.strerror})") from None
         os.close(fd)
         self._stderr, self._first_rss = Path(name), None
+        _start_tracker()
         self._pool = pool = ProcessPoolExecutor(1, initializer=_enter, initargs=(os.getpid(), name))
         # A new process inherits what is blocked: Ctrl-C must not meet it before `_enter`.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -292,19 +293,57 @@ def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
 def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[Any]:
     """Results of ``joblib.delayed`` calls on whatever backend the caller has chosen: threads, Dask, or joblib's processes."""
     import joblib
+    from joblib.parallel import LokyBackend, get_active_backend
 
     order = "generator" if ordered else "generator_unordered"
+    backend, _ = get_active_backend()
+    # Also of a worker that was not given a call yet.
+    own: dict[str, Any] = {}
+    deaf: set[signal.Signals] = set()
+    if isinstance(backend, LokyBackend) and jobs > 1:
+        _start_tracker()
+        # Also of a worker that was not given a call yet.
+        own = {"initializer": _watch, "initargs": (os.getpid(),)}
+        # Workers inherit what is blocked: this process hears Ctrl-C and ends them.
+        deaf = {signal.SIGINT}
     watched = (joblib.delayed(_watched)(os.getpid(), *call) for call in calls)
-    yield from joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1)(watched)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, deaf)
+    try:
+        results = joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1, **own)(watched)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    yield from results
+
+
+def _start_tracker() -> None:
+    """Starts what cleans up after workers, if it does not run: deaf to the end of the terminal, which all processes hear of.
+
+    Beforehand, as both unblock Ctrl-C in this process when they are started.
+    """
+    from multiprocessing.resource_tracker import ensure_running as ensure_other
+
+    from joblib.externals.loky.backend.resource_tracker import ensure_running
+
+    if not hasattr(signal, "SIGHUP"):
+        return
+    # It hears neither Ctrl-C nor SIGTERM by itself.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        ensure_running()
+        ensure_other()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @cache
 def _watch(parent: int) -> None:
-    """Lets this process end with the one that started it, if that is ``parent``."""
-    if os.getppid() == parent:
+    """Lets this process end with the one that started it, which is ``parent`` unless it is Dask's or the parent itself."""
+    # A parent that was killed while this process started is its parent no more.
+    if os.getppid() == parent or process.current_process().name.startswith("Loky"):
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
 
 def _watched(parent: int, work: Callable[..., T], arguments: tuple, options: dict[str, Any]) -> T:
-    _watch(parent)
+    if os.getpid() != parent:
+        _watch(parent)
     return work(*arguments, **options)

@@ -1,6 +1,6 @@
 """The command ``cosim``, as ``python -m cosim``."""
 
-from cosim.cli.app import main
+from cosim.cli.signals import main
 
 if __name__ == "__main__":
     main()

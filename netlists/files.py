@@ -9,13 +9,17 @@ import json
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import InputError, ToolkitError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHECKSUMS = "checksums"
 """Field of a JSON file that has the checksums of the others."""
@@ -138,6 +142,28 @@ def write_json(path: Path, data: Any) -> Path:
     return write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
 
 
+def write_csv(path: Path, table: pd.DataFrame, **options: Any) -> Path:
+    """Writes a table as CSV, complete or not at all; a text that a spreadsheet would take for a formula gets a ``'`` before it.
+
+    ``options`` as of `pandas.DataFrame.to_csv`.
+    """
+    plain = {i for i, kind in enumerate(table.dtypes) if getattr(kind, "kind", "O") in "biufcmM"}
+    columns = [table.iloc[:, i] if i in plain else table.iloc[:, i].map(_as_text) for i in range(table.shape[1])]
+    safe = table.copy(deep=False) if not columns else type(table)(dict(enumerate(columns)), index=table.index)
+    safe.columns = [_as_text(name) for name in table.columns]
+    return write_atomic(path, lambda p: safe.to_csv(p, **options))
+
+
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")) or value == "-":
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
 def read_bytes(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS) -> bytes:
     """Reads a file of a user; `InputError` says what it was to be and why it cannot be read: missing, a pipe, too large."""
     path = Path(path)
@@ -178,19 +204,38 @@ def read_arrays(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS) -> 
 
     An archive whose arrays would take more than ``limit`` bytes is not unpacked.
     """
+    with opened_archive(path, what, limit=limit) as archive:
+        assert archive.fp is not None
+        with np.load(archive.fp, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+        if no_array := [name for name, value in found.items() if not isinstance(value, np.ndarray)]:
+            raise ValueError(f"{no_array[0]!r} is no array")
+        return found
+
+
+@contextmanager
+def opened_archive(path: str | Path, what: str, *, limit: int = LARGEST_ARRAYS, advice: str = "") -> Iterator[zipfile.ZipFile]:
+    """Opens a zip archive of a user; whatever goes wrong with its members inside becomes an `InputError` that names the file.
+
+    An archive whose members would take more than ``limit`` bytes is refused before any is unpacked.
+
+    Parameters
+    ----------
+    advice : str
+        What to do about a file that is no archive of this kind.
+    """
     data = io.BytesIO(read_bytes(path, what, limit=limit))
     try:
         with zipfile.ZipFile(data) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size <= limit:
-            with np.load(data, allow_pickle=False) as arrays:
-                found = {name: arrays[name] for name in arrays.files}
-            if no_array := [name for name, value in found.items() if not isinstance(value, np.ndarray)]:
-                raise ValueError(f"{no_array[0]!r} is no array")
-            return found
-    except Exception as e:  # Damage shows in many ways: zipfile, zlib, tokenize, struct and NumPy each have their own.
-        raise InputError(f"{path}: is not a {what} or is damaged ({str(e)[:200]})") from None
-    raise InputError(f"{path}: its arrays would take {size} bytes, more than the {limit} of a {what}")
+            if (size := sum(entry.file_size for entry in archive.infolist())) > limit:
+                raise InputError(f"its arrays would take {size} bytes, more than the {limit} of a {what}")
+            yield archive
+    except InputError as e:
+        raise InputError(str(e) if str(path) in str(e) else f"{path}: {e}") from None
+    # Damage shows in many ways: zipfile, zlib, tokenize, struct, pickle, HDF5 and NumPy each have their own.
+    except Exception as e:
+        why = f"{type(e).__name__}: {e}" if not isinstance(e, zipfile.BadZipFile | ValueError) else str(e)
+        raise InputError(f"{path}: is not a {what} or is damaged ({why[:200]}){advice}") from None
 
 
 def read_json(path: str | Path, what: str) -> Any:

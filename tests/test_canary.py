@@ -13,7 +13,7 @@ from characterization.chips.batch import nominal_deck
 from characterization.export import spice, veriloga
 from characterization.export.converter import of_corner
 from characterization.plan.file import load_plan_file
-from characterization.plan.plan import Pvt, RampPlan
+from characterization.plan.plan import Pvt, RampPlan, plan_digest
 from characterization.ramp_model.file import with_checksums
 from characterization.ramp_model.model import RampModel
 from characterization.resume import Parts
@@ -108,7 +108,7 @@ def run_manifest() -> tuple[Any, Callable[[Any], str]]:
 
     def read(data: Any) -> str:
         Path("run/chunks").mkdir(parents=True, exist_ok=True)
-        Path("run/manifest.json").write_text(json.dumps(data))
+        Path("run/manifest.json").write_text(json.dumps(data | {"plan_sha256": plan_digest(data["plan"])}))
         run_status("run")
         return decks(RampPlan.from_dict(read_manifest(Path("run"))["plan"]))
 

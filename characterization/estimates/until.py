@@ -12,7 +12,7 @@ import numpy as np
 
 from characterization.chips import ControlLevels, population, same_chips
 from characterization.plan import Limits, RampPlan
-from characterization.run import characterize, load_run
+from characterization.run import characterize, load_run, run_status
 from netlists.check_rules import Choice, Whole
 from netlists.checks import Inside, Positive, check
 from netlists.errors import InputError
@@ -179,7 +179,9 @@ def until_ci(
             )
         return found
 
-    stored = len(load_run(out).samples) if (Path(out) / "manifest.json").exists() else 0
+    # A run that was stopped on the way to a look goes on from its chunks, with the looks of one that was not.
+    there = (Path(out) / "manifest.json").exists() and run_status(out).state == "complete"
+    stored = len(load_run(out).samples) if there else 0
     return double_until(estimate, half_width, first=max(first, stored), most=max(most, stored), progress=progress)
 
 

@@ -104,7 +104,7 @@ def tables() -> Fields:
         "ramp": {
             **{name: plan[name] for name in ("activation", "bits", "scheme")},
             "calibration_cells": plan["n_calibration"],
-            **{name: plan[name] for name in ("calibration", "columns", "trim_reach")},
+            **{name: plan[name] for name in ("calibration", "columns", "trim_reach", "buffer")},
             "profile": _field("profile", str, f"Device profile: a built-in name, or a .toml file{file}.", DEFAULT_PROFILE),
             **{name: plan[name] for name in ("level", "cells", "program_from")},
             "comparator": _field("comparator", str, f"A comparator of your own, FILE:NAME{file}.", None),

@@ -17,7 +17,7 @@ from typing import Any
 
 from characterization.chips import examine, nominal_deck
 from characterization.lock import HOLDER, LOCK, lock_holder, now
-from characterization.plan import RampPlan
+from characterization.plan import RampPlan, plan_digest
 from characterization.provenance import versions
 from netlists.errors import InputError
 from netlists.files import make_folder, read_json
@@ -44,6 +44,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     missing = [name for name in ("plan", "plan_sha256", "batch", "samples", "chunks") if name not in manifest]
     if missing:
         raise InputError(f"{folder}/{MANIFEST}: has no {', '.join(missing)}; simulate again in another folder")
+    if plan_digest(manifest["plan"]) != manifest["plan_sha256"]:
+        raise InputError(f"{folder}/{MANIFEST}: its plan does not match its checksum: it was edited or damaged; simulate again")
     return manifest
 
 

@@ -22,6 +22,7 @@ from characterization.workers import Workers, in_workers, parallel
 from netlists.check_rules import Choice
 from netlists.checks import Count, Samples, Seconds, check
 from netlists.errors import InputError
+from netlists.machine import foretell, require_disk, require_memory
 from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 __all__ = ["BATCH", "TABLES", "Run", "characterize", "check_counts", "in_workers", "load_run", "simulate_run"]
 
 BATCH = 16
+LEVEL_SECONDS = 1.8e-4
+"""CPU seconds of a level of a sample at macro: 358 samples a second of 5 bits in two processes (docs/performance.md)."""
+SAMPLE_BYTES, LEVEL_BYTES = 150, 60
+"""On disk: what a sample takes in chunks and tables, and each of its levels."""
+PARENT_MEMORY, WORKER_MEMORY = 0.4 * 2**30, 0.2 * 2**30
+"""Of a run's own process at 100,000 samples, and of each worker at level macro."""
 TIMEOUT = {"ideal": 600.0, "macro": 600.0, "sky130": 7200.0}
 """Seconds a batch may take at each level of circuit detail: some hundred times what it takes."""
 
@@ -102,6 +109,8 @@ def characterize(
             raise InputError("out=None: a run on a cluster, or with its chunks elsewhere, needs a folder")
         return simulate_run(plan, samples, jobs=jobs, progress=progress, timeout=timeout, batch=batch, runner=runner)
     _task(plan, samples, jobs, timeout, batch, runner)
+    if line := _weighed(plan, samples, 0 if cluster else jobs, Path(out)):
+        print(line, file=sys.stderr)
     # Before the folder is made: what cannot be leaves nothing behind.
     if cluster is not None:
         dask_cluster.reach(cluster)
@@ -183,6 +192,17 @@ def load_run(folder: str | Path) -> Run:
         raise InputError(f"{folder}: the run is not finished; run `cosim characterize` with the same options to complete it")
     check_tables(folder, manifest.get("tables", {}))
     return StoredRun(RampPlan.from_dict(manifest["plan"]), folder, tuple(manifest.get("warnings", ())))
+
+
+def _weighed(plan: RampPlan, samples: int, jobs: int, folder: Path) -> str:
+    """What a run takes, as `netlists.machine.foretell` says it; `InputError` where this machine does not have it."""
+    levels = 2**plan.bits
+    disk, memory = samples * (SAMPLE_BYTES + LEVEL_BYTES * levels), PARENT_MEMORY + jobs * WORKER_MEMORY
+    require_disk(disk, folder, f"samples={samples}")
+    require_memory(memory, f"jobs={jobs}")
+    # Transistors take what their models take: no rule of thumb.
+    known = plan.level != "sky130" and plan.comparator is None and plan.opamp is None and jobs > 0
+    return foretell(samples * levels * LEVEL_SECONDS / jobs, memory, disk) if known else ""
 
 
 def check_counts(samples: int, jobs: int, **others: int) -> None:

@@ -73,7 +73,7 @@ class ChipBuilder:
         Of the columns' integrators; it says what ``integrator_offset`` is made of.
     calibration : str
         Of the ramps, or of every column (`characterization.plan.CALIBRATIONS`).
-    bias_rows : int
+    bias_rows : int or None
         Rows that share the bias of a matrix.
     """
 
@@ -88,7 +88,7 @@ class ChipBuilder:
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
     autozero: AutoZero | None = field(default_factory=AutoZero)
     calibration: Annotated[str, Choice(CALIBRATIONS)] = "one-point"
-    bias_rows: Count = 1
+    bias_rows: Count | None = None
 
     @cached_property
     def _programs(self) -> dict[tuple[str, int], RampProgram]:

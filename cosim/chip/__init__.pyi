@@ -39,12 +39,14 @@ from .hardware import (
 from .mapping import (
     MatrixPlace as MatrixPlace,
     converted_columns as converted_columns,
+    describe_split_biases as describe_split_biases,
     describe_wire_losses as describe_wire_losses,
     integrator_gains as integrator_gains,
     integrator_noise as integrator_noise,
     integrator_shifts as integrator_shifts,
     mapped_pairs as mapped_pairs,
     matrix_places as matrix_places,
+    split_biases as split_biases,
     wire_losses as wire_losses,
     with_weights as with_weights,
 )
@@ -72,6 +74,7 @@ from .weights import (
     OPEN as OPEN,
     EffectiveWeights as EffectiveWeights,
     arrival as arrival,
+    bias_rows as bias_rows,
     drawn_cells as drawn_cells,
     effective_weights as effective_weights,
     folded as folded,

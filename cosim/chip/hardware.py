@@ -15,7 +15,7 @@ from characterization.ramp_model import RampDraw, RampModel
 from netlists.array import COMPENSATIONS, LAYOUTS, Pwm
 from netlists.check_rules import Choice, Number, Whole
 from netlists.checks import Finite, NonNegative, Ohms, Positive, Seconds, checked
-from netlists.converter import AutoZero
+from netlists.converter import AutoZero, released
 from netlists.errors import InputError
 from netlists.function import get_activation
 from netlists.ramp import RampProgram, program_ramp
@@ -67,6 +67,9 @@ class LinearAdc:
         return self.x_max * ((2.0 * np.arange(2**self.bits) + 1.0) / 2**self.bits - 1.0)
 
 
+BiasRows = Annotated[int, Whole(1, 64)] | None
+
+
 @checked
 @dataclass(frozen=True)
 class Arrays:
@@ -92,9 +95,10 @@ class Arrays:
     compensate : {"none", "mean", "wires"}
         What makes good the loss in the wires: nothing, one gain for each matrix by C_f or the ramp's scale, or targets
         of the cells that allow for it (`netlists.array.wire_loss`).
-    bias_rows : int
+    bias_rows : int or None
         Rows that share the bias of a matrix. A bias that is larger than all other weights takes the whole conductance range in one
-        row; split, it leaves the others more of it, so that errors of cells weigh less.
+        row; split, it leaves the others more of it, so that errors of cells weigh less. None: as few as leave the range to the
+        others (`cosim.chip.bias_rows`).
     curvature : float
         Mean b of the cells' ``I = G (V + b V^3)``, V^-2, which verification has not seen.
     access : float
@@ -115,13 +119,13 @@ class Arrays:
     r_sense: Ohms = 0.0
     drift_time: Seconds | None = None
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
-    bias_rows: Annotated[int, Whole(1, 64)] = 1
+    bias_rows: BiasRows = None
     curvature: NonNegative = 0.0
     access: Ohms = 0.0
     v_read: ReadVoltage = 0.2
 
     def __post_init__(self) -> None:
-        if self.bias_rows > 1 and self.partial_sums == "digital":
+        if (self.bias_rows or 1) > 1 and self.partial_sums == "digital":
             raise InputError(f"bias_rows={self.bias_rows}: sums of rows that are converted apart have one row for the bias")
         if self.drift_time is not None and not self.profile.relaxation_times:
             raise InputError(f"drift_time={self.drift_time:g}: device profile {self.profile.name} has no relaxation data")
@@ -170,8 +174,8 @@ class Integrators:
         Offset that all columns have alike, volts: the charge that auto-zero switches leave.
     offset_noise : float
         Rms of what each reset leaves anew at the summing node, volts: noise of the auto-zero capacitor.
-    reset_charge : float
-        Charge that the end of a reset leaves on C_f, coulombs.
+    reset_charge, reset_area : float
+        What the end of a reset leaves: a charge on C_f, coulombs, and volt-seconds at the summing node, which a column integrates.
     """
 
     settling: Time = 0.0
@@ -186,6 +190,7 @@ class Integrators:
     common_offset: float = 0.0
     offset_noise: NonNegative = 0.0
     reset_charge: float = 0.0
+    reset_area: float = 0.0
 
     @classmethod
     def measured(
@@ -206,13 +211,15 @@ class Integrators:
         given |= {"resistance": circuit.opamp_resistance} | others
         if autozero is None:
             return cls(circuit=circuit, offset=sigma, reset_charge=circuit.c_inject * circuit.v_dd, **given)
+        left = released(circuit, autozero)
         common, spread = autozero.residue(np.zeros(1), circuit)[0], autozero.residue(np.full(1, sigma), circuit)[0]
         return cls(
             circuit=circuit,
             offset=float(spread - common),
             common_offset=float(common),
             offset_noise=autozero.noise,
-            reset_charge=autozero.c_reset * circuit.v_dd,
+            reset_charge=left.charge,
+            reset_area=left.area,
             **given,
         )
 
@@ -222,15 +229,15 @@ class Integrators:
         return math.hypot(self.offset, self.common_offset, self.offset_noise)
 
     def with_offset_rms(self, rms: float) -> Integrators:
-        """The same with all offsets, and the charge of the reset, scaled to an rms, volts."""
+        """The same with all offsets, and what the reset leaves, scaled to an rms, volts."""
         factor = rms / self.offset_rms if self.offset_rms else 0.0
-        names = ("offset", "common_offset", "offset_noise", "reset_charge")
+        names = ("offset", "common_offset", "offset_noise", "reset_charge", "reset_area")
         return replace(self, **{name: factor * getattr(self, name) for name in names})
 
     @property
     def shifting(self) -> bool:
         """Whether columns are shifted at all."""
-        return any((self.offset, self.common_offset, self.reset_charge))
+        return any((self.offset, self.common_offset, self.reset_charge, self.reset_area))
 
 
 @checked

@@ -1,3 +1,3 @@
-from .app import (
+from .signals import (
     main as main,
 )

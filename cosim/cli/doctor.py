@@ -64,6 +64,7 @@ def examine() -> list[Check]:
             f"needs {MINIMUM_VERSION} or newer: {INSTALL_HINT}",
         ),
         *_library(),
+        _fence(),
         *_pdks(program),
         *_workers(),
     ]
@@ -96,6 +97,15 @@ def _library() -> list[Check]:
         _check("XSPICE code models", "yes" if xspice else "no", xspice, required=False),
         _check("KLU solver", "yes" if klu else f"no (comes with ngspice {KLU_VERSION})", klu, required=False),
     ]
+
+
+def _fence() -> Check:
+    """What keeps decks of others from this computer's files."""
+    from netlists.spice import describe_sandbox
+
+    found = describe_sandbox()
+    remedy = "needs Linux 5.13 or newer with Landlock: run decks of strangers as a user of their own"
+    return _check("sandbox of ngspice", found or "none", bool(found), remedy, required=False)
 
 
 def _pdks(program: int | None) -> list[Check]:

@@ -39,3 +39,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
             os._exit(128 + number)
         frame = frame.f_back
     raise PoliteSignal(number)
+
+
+def main() -> None:
+    """Entry point of the ``cosim`` command: signals are heard before anything that takes time is imported."""
+    listen()
+    from .app import main as run
+
+    run()

@@ -21,8 +21,10 @@ from cosim.chip import (
     PulseCount,
     RowsDriven,
     Saturation,
+    describe_split_biases,
     describe_wire_losses,
     saturation,
+    split_biases,
     wire_losses,
 )
 from cosim.network import Network
@@ -132,6 +134,8 @@ class Comparison(Generic[Interval]):
         What of the conditions of use lies outside those that the ramps were fitted at.
     wires : tuple of dict
         What the wires leave of each matrix (`cosim.chip.wire_losses`).
+    bias_rows : mapping of str to int
+        Rows of each bias that has several (`cosim.chip.split_biases`).
     """
 
     task: str
@@ -150,6 +154,7 @@ class Comparison(Generic[Interval]):
     seed: int
     warnings: tuple[str, ...] = ()
     wires: tuple[dict[str, Any], ...] = ()
+    bias_rows: Mapping[str, int] = field(default_factory=dict)
     data_sha256: str = ""
     saturation: Saturation | None = None
     delta: RowsDriven | None = None
@@ -179,6 +184,7 @@ class Comparison(Generic[Interval]):
             "seed": self.seed,
             "warnings": list(self.warnings),
             "wires": list(self.wires),
+            "bias_rows": dict(self.bias_rows),
             "data_sha256": self.data_sha256,
             "saturation": None if self.saturation is None else self.saturation.as_dict(),
             "delta": None if self.delta is None else self.delta.after.beside(self.delta.before),
@@ -207,7 +213,8 @@ class Comparison(Generic[Interval]):
                 lines.append(f"  {title:<22}" + ", ".join(f"{n} {getattr(f, each):.4f}" for n, f in self.figures.items()))
         if self.delta is not None:
             lines += [f"  {line}" for line in self.delta.report()]
-        return "\n".join(lines + [f"  {line}" for line in describe_wire_losses(self.wires)])
+        about = (*describe_split_biases(self.bias_rows), *describe_wire_losses(self.wires))
+        return "\n".join(lines + [f"  {line}" for line in about])
 
     def _labels(self) -> tuple[str, str, str]:
         """What is compared: floating point, converters as designed, drawn chips."""
@@ -316,6 +323,7 @@ def compare(
             *uncounted,
         ),
         wires=tuple(wire_losses(network, hardware)),
+        bias_rows=split_biases(network, hardware),
         data_sha256=data.sha256,
         saturation=clipped,
         delta=driven,

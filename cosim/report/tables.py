@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from netlists.errors import InputError
-from netlists.files import write_atomic
+from netlists.files import write_atomic, write_csv
 
 
 def write_table(path: Path, table: pd.DataFrame, float_format: str | None = None) -> None:
@@ -17,7 +17,7 @@ def write_table(path: Path, table: pd.DataFrame, float_format: str | None = None
     if path.suffix == ".parquet":
         write_atomic(path, partial(table.to_parquet, index=False))
     else:
-        write_atomic(path, partial(table.to_csv, index=False, float_format=float_format))
+        write_csv(path, table, index=False, float_format=float_format)
 
 
 def read_table(folder: Path, name: str, columns: Sequence[str] = ()) -> pd.DataFrame:

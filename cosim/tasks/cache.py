@@ -11,7 +11,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netlists.errors import ToolkitError
-from netlists.files import CACHE as ENVIRONMENT, cache_folder, make_folder, read_json, sha256_of, write_arrays, write_text
+from netlists.files import (
+    CACHE as ENVIRONMENT,
+    CHECKSUMS,
+    cache_folder,
+    make_folder,
+    read_json,
+    sha256_of,
+    with_checksums,
+    without_checksums,
+    write_arrays,
+    write_json,
+)
 
 from .characters import SPLITS, CharacterTask
 from .provenance import Provenance
@@ -91,7 +102,7 @@ def store(task: Task | CharacterTask) -> Path:
                 data_sha256=sha256_of(fresh / DATA),
                 provenance=task.provenance,
             )
-            write_text(fresh / DESCRIPTION, description.model_dump_json(indent=1))
+            write_json(fresh / DESCRIPTION, with_checksums(description.model_dump(mode="json")))
             if entry.exists():
                 os.replace(entry, Path(folder) / "old")
             os.replace(fresh, entry)
@@ -123,13 +134,14 @@ def restore(name: str, takes: str) -> Task | CharacterTask:
         text = read_json(entry / DESCRIPTION, "description of a task")
         if text.get("format") != FORMAT:
             raise ToolkitError(f"{entry}: was made by another version of this toolkit; {how}")
-        description = Description.model_validate(text)
+        # Caches of before have no checksums.
+        description = Description.model_validate(without_checksums(text, f"{entry}") if CHECKSUMS in text else text)
         digest = sha256_of(entry / DATA)
         if digest != description.data_sha256:
             raise ToolkitError(f"{entry / DATA}: SHA-256 is {digest}, must be {description.data_sha256}; {how}")
         with np.load(entry / DATA, allow_pickle=False) as archive:
             arrays = dict(archive)
-    except (OSError, ValidationError, ValueError, AttributeError) as e:
+    except (OSError, ValidationError, ValueError, AttributeError, TypeError) as e:
         raise ToolkitError(f"{entry}: is damaged ({e}); {how}") from None
     if description.kind == "characters":
         return CharacterTask(

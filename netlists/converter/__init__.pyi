@@ -24,6 +24,9 @@ from .conversion import (
 from .converter import (
     Converter as Converter,
 )
+from .release import (
+    released as released,
+)
 from .replay import (
     ColumnCharge as ColumnCharge,
     Replay as Replay,
@@ -40,6 +43,8 @@ from .tile_deck import (
     convert as convert,
 )
 from .tile_reference import (
+    MacResponse as MacResponse,
+    mac_response as mac_response,
     predict as predict,
 )
 from .transition import (

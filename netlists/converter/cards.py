@@ -44,10 +44,11 @@ def is_stepped(blocks: Blocks, circuit: RampCircuit) -> bool:
     """Whether a deck without latches has waveforms that change abruptly at the clock's ticks, with the area of ``t_edge`` pulses.
 
     The blocks with equations of their own only integrate them, where edges are short against the op-amp's 1 / (2 pi gbw).
-    Transistors and a user's blocks see the edges as they are.
+    Transistors and a user's blocks see the edges as they are; so does an op-amp that rings as it drives comparators.
     """
     short = circuit.t_edge * circuit.gbw < SHORT_EDGE
-    return blocks.linear and blocks.opamp is None and blocks.cells == "selected" and (short or blocks.level == "ideal")
+    short = blocks.level == "ideal" or (short and not circuit.comparators)
+    return blocks.linear and blocks.opamp is None and blocks.cells == "selected" and short
 
 
 def rise_time(circuit: RampCircuit, stepped: bool) -> float:
@@ -117,6 +118,7 @@ def ramps(
     stepped: bool = False,
     rst: str = "rst",
     lines: str = "",
+    comparators: int = 0,
 ) -> list[list[str]]:
     """Memristor column and integrator of each chip; the ramp of tag ``<t>`` is node ``ramp<t>``, its summing node ``sum<t>``.
 
@@ -130,6 +132,8 @@ def ramps(
         Node of the reset clock.
     lines : str
         Tag of the lines that select cells with switches (`select_lines`).
+    comparators : int
+        Comparators on each ramp in the deck; one capacitor stands for the rest of the circuit's (`Blocks.missing_load`).
     """
     program, circuit, blocks = converter.program, converter.circuit, converter.blocks
     start, stop = converter.select
@@ -148,9 +152,14 @@ def ramps(
     else:
         for own, t, row in zip(cards, tags, conductance, strict=True):
             own += switch_cells(converter, row, t, lines)
-    c_f = program.feedback_capacitance(circuit)
+    c_f, load = program.feedback_capacitance(circuit), blocks.missing_load(circuit, comparators)
+    # The macro-model's output has a capacitor already.
+    inside = blocks.level == "macro" and blocks.opamp is None
     for own, t, offset in zip(cards, tags, (circuit.opamp_offset + opamp_offset).tolist(), strict=True):
-        own.append(integrator(f"Xint{t}", f"sum{t} ramp{t} com {rst}", blocks, circuit, c_f=c_f, offset=offset))
+        nodes = f"sum{t} ramp{t} com {rst}"
+        own.append(integrator(f"Xint{t}", nodes, blocks, circuit, c_f=c_f, offset=offset, load=load if inside else 0.0))
+        if load and not inside:
+            own.append(f"Cload{t} ramp{t} com {load!r}")
     return cards
 
 
@@ -195,10 +204,18 @@ def _built_in(name: str, nodes: str, block: str, level: str, values: Mapping[str
 
 
 def integrator(
-    name: str, nodes: str, blocks: Blocks, circuit: RampCircuit, *, c_f: float, offset: float, supply: str = SUPPLY
+    name: str,
+    nodes: str,
+    blocks: Blocks,
+    circuit: RampCircuit,
+    *,
+    c_f: float,
+    offset: float,
+    load: float = 0.0,
+    supply: str = SUPPLY,
 ) -> str:
-    """Integrator card; ``nodes`` are sum, out, com, rst, ``offset`` is the whole input offset, volts."""
-    values = integrator_values(blocks.level, circuit, c_f=c_f, offset=offset)
+    """Integrator card; ``nodes`` are sum, out, com, rst, ``offset`` and ``load`` as for `integrator_values`."""
+    values = integrator_values(blocks.level, circuit, c_f=c_f, offset=offset, load=load)
     return _integrator(name, nodes, "integrator", blocks, values, supply)
 
 
@@ -220,6 +237,22 @@ def comparator(
     given = {"inp": f"inp{tag}", "inn": inn, "out": f"y{tag}", "com": "com", "vdd": supply, "vss": "0"}
     nodes = own.nodes(given | ({"clk": clock} if clock else {}))
     return [f"Vos{tag} inp{tag} {inp} DC {offset!r}", instance(f"Xcmp{tag}", " ".join(nodes), own.name_of_instance, {})]
+
+
+def held_input(blocks: Blocks, circuit: RampCircuit, volts: np.ndarray) -> np.ndarray:
+    """Voltages that stand for held V_mac at the comparators' inputs: the offset that follows V_mac is in them."""
+    v = np.asarray(volts, float)
+    return v - circuit.comparator_shift(v - circuit.v_cm) if blocks.shifted else v
+
+
+def seen_input(tag: str, blocks: Blocks, circuit: RampCircuit, node: str) -> tuple[str, list[str]]:
+    """The same for a V_mac at ``node``: the node that the comparator sees, and the card that makes it."""
+    slope, bend, knee = circuit.comparator_slope, circuit.comparator_bend, circuit.comparator_knee
+    if not blocks.shifted or slope == bend == 0.0:
+        return node, []
+    v, middle = f"(v({node})-v(com))", max(knee, 0.0) ** 2
+    shift = f"{slope!r}*{v}+{bend!r}*(uramp({knee!r}-{v})^2-{middle!r})"
+    return f"shifted{tag}", [f"Bshift{tag} shifted{tag} 0 v=v({node})-({shift})"]
 
 
 def decision_clock(converter: Converter, tag: str = "") -> list[str]:

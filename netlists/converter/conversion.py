@@ -42,11 +42,11 @@ def conversion_deck(
     lines = cards.head(converter, f"{converter}: codes", f"latch_{digital}", f"counter_{digital}")
     v_mac = check(Array((len(chips), "m"), unit="V"), v_mac, "v_mac")
     lines += cards.latch_clocks(converter, digital)
-    own = cards.ramps(converter, chips.conductance, chips.opamp_offset)
+    own = cards.ramps(converter, chips.conductance, chips.opamp_offset, comparators=v_mac.shape[1])
     seen, noise = decision_noise(converter, chips)
     offsets = (circuit.comparator_offset + chips.comparator_offset).tolist()
     tags = []
-    for i, row in enumerate(v_mac.tolist()):
+    for i, row in enumerate(cards.held_input(blocks, circuit, v_mac).tolist()):
         lines += [*own[i], *noise[i : i + 1]]
         for j, v_in in enumerate(row):
             tags.append(tag := f"{i}_{j}")

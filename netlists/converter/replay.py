@@ -151,7 +151,7 @@ def replay_deck(
     title = f"{len(replay)} columns on one {program.activation} ramp of {program.bits} bits, level {blocks.level}"
     lines = [
         *cards.head(converter, title, *parts),
-        *cards.ramps(converter, ramp.conductance, ramp.opamp_offset, [""], stepped=stepped)[0],
+        *cards.ramps(converter, ramp.conductance, ramp.opamp_offset, [""], stepped=stepped, comparators=len(replay))[0],
         *(cards.latch_clocks(converter, "macro") if counters else []),
         *([] if charge is None else _integrators(converter, charge, stepped)),
         *_converters(converter, ramp, replay, counters=counters, stepped=stepped),
@@ -224,17 +224,22 @@ def _converters(converter: Converter, ramp: Chips, replay: Replay, *, counters: 
     """Comparator and, if wanted, latch and counter of each column."""
     lines, circuit, m = [], converter.circuit, len(replay)
     if not isinstance(replay.v_mac, ColumnCharge):
-        lines += [f"Vmac{j} mac{j} 0 DC {v!r}" for j, v in enumerate(replay.v_mac.tolist())]
-    seen = "mac"
+        held = cards.held_input(converter.blocks, circuit, replay.v_mac).tolist()
+        lines += [f"Vmac{j} mac{j} 0 DC {v!r}" for j, v in enumerate(held)]
+        seen = [f"mac{j}" for j in range(m)]
+    else:
+        shifted = [cards.seen_input(f"{j}", converter.blocks, circuit, f"mac{j}") for j in range(m)]
+        seen = [node for node, _ in shifted]
+        lines += [card for _, own in shifted for card in own]
     if replay.noise is not None:
         waves = stairs(converter.clock.step_start, replay.noise, cards.rise_time(circuit, stepped))
         lines += cards.sources([f"noise{j}" for j in range(m)], waves, stepped=stepped)
         # A level that lies higher by the noise is passed like an input that lies lower by it.
-        lines += [f"Enoise{j} seen{j} mac{j} noise{j} 0 -1" for j in range(m)]
-        seen = "seen"
+        lines += [f"Enoise{j} seen{j} {seen[j]} noise{j} 0 -1" for j in range(m)]
+        seen = [f"seen{j}" for j in range(m)]
     offsets = circuit.comparator_offset + float(ramp.comparator_offset[0]) + replay.offset
     for j, offset in enumerate(offsets.tolist()):
-        lines += cards.comparator(f"{j}", "ramp", f"{seen}{j}", converter.blocks, circuit, offset=offset, clock="dclk")
+        lines += cards.comparator(f"{j}", "ramp", seen[j], converter.blocks, circuit, offset=offset, clock="dclk")
         if counters:
             lines += cards.latch_and_counter(f"{j}", circuit, "macro", load=cards.latch_load(converter.blocks))
     return lines

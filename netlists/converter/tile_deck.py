@@ -188,11 +188,13 @@ def _converters(tile: Tile, g: int, members: list[int], converter: Converter) ->
     """Ramp ``ramp<g>`` of a group with its clocks; comparator, latch and counter of each column: the code is node ``code<j>``."""
     blocks, circuit, chip = converter.blocks, converter.circuit, tile.groups[g].ramp
     lines = cards.select_lines(converter, f"{g}_") if blocks.cells == "switch" else []
-    lines += cards.ramps(converter, chip.conductance, chip.opamp_offset, [f"{g}"], rst="rrst", lines=f"{g}_")[0]
+    tag, n = f"{g}", len(members)
+    lines += cards.ramps(converter, chip.conductance, chip.opamp_offset, [tag], rst="rrst", lines=f"{g}_", comparators=n)[0]
     lines += [*cards.latch_clocks(converter, "macro", f"{g}"), *cards.decision_clock(converter, f"{g}")]
     for j in members:
         offset = circuit.comparator_offset + float(chip.comparator_offset[0]) + float(tile.comparator_offset[j])
-        lines += cards.comparator(f"{j}", f"ramp{g}", f"mac{j}", blocks, circuit, offset=offset, clock=f"dclk{g}")
+        seen, shift = cards.seen_input(f"{j}", blocks, circuit, f"mac{j}")
+        lines += [*shift, *cards.comparator(f"{j}", f"ramp{g}", seen, blocks, circuit, offset=offset, clock=f"dclk{g}")]
         lines += cards.latch_and_counter(f"{j}", circuit, "macro", clock=f"{g}", load=cards.latch_load(blocks))
     return lines
 

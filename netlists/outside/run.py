@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -250,7 +251,10 @@ def _run(
         path = text.write(Path(own) / "deck.cir")
         settings = [f"ngbehavior={compat}"] if compat else []
         options = [word for setting in settings for word in ("-D", setting)]
-        done = run_ngspice(["-n", *options, "-b", str(path)], folder or work, executable=executable, timeout=timeout, memory=memory)
+        line = ["-n", *options, "-b", str(path)]
+        # Whoever names a folder has let the deck use files.
+        limits: dict[str, Any] = {"timeout": timeout, "memory": memory, "confined": folder is None}
+        done = run_ngspice(line, folder or work, executable=executable, **limits)
         printed = f"{done.stderr}\n{done.stdout}"
         plots = {p.stem.removeprefix("plot_"): p for p in work.glob("plot_*.raw")}
         try:

@@ -72,6 +72,8 @@ class UserSubcircuit:
         ngspice's compatibility mode that its text needs, one of `dialects.COMPATIBILITY`; empty for none.
     notes : tuple of str
         What of its file was left out or changed.
+    input_load : float or None
+        Capacitor that stands for it on the ramp that many share, farads; None: not known, and that of our comparator is taken.
     verilog_a : str
         Verilog-A of the module that it stands for; its text is then the call of the compiled module.
 
@@ -92,6 +94,7 @@ class UserSubcircuit:
     statistics: tuple[tuple[Annotated[str, Choice(SOURCES)], NonNegative], ...] = ()
     compat: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    input_load: NonNegative | None = None
     verilog_a: str = ""
 
     def __post_init__(self) -> None:
@@ -202,7 +205,7 @@ class UserSubcircuit:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary; without what came later where it has none of it."""
-        later = ("bias", "values", "pdk", "statistics", "compat", "verilog_a")
+        later = ("bias", "values", "pdk", "statistics", "compat", "input_load", "verilog_a")
         return {k: v for k, v in asdict(self).items() if k != "notes" and (v or k not in later)}
 
     def nodes(self, connections: Mapping[str, str]) -> list[str]:

@@ -21,7 +21,7 @@ from .compensation import (
     compensate as compensate,
     reprogrammed as reprogrammed,
     standing_conductance as standing_conductance,
-    wanted_levels as wanted_levels,
+    wanted_volts as wanted_volts,
 )
 from .compiler import (
     program_ramp as program_ramp,

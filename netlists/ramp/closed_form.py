@@ -21,12 +21,16 @@ def transition_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, 
     """Transition levels of each chip, volts, shape (n, thresholds).
 
     The ramp's level after each step plus the comparator's offset and, where drawn, noise. No delays, no slew limit.
-    Parameters as for `ramp_levels`.
+    Parameters as for `ramp_levels`; to first order the offset follows V_mac too.
     """
     ramp = ramp_levels(program, circuit, chips, first_order=first_order)[:, 1:-1]
     offset = circuit.comparator_offset + np.asarray(chips.comparator_offset, float)
     noise = 0.0 if chips.comparator_noise is None else chips.comparator_noise[:, :-1]
-    return circuit.v_cm + ramp + offset[:, None] + noise
+    level = ramp + offset[:, None] + noise
+    if first_order:
+        # The level where the two meet, which the offset hardly moves: two steps leave less than 1 nV.
+        level = level + circuit.comparator_shift(level + circuit.comparator_shift(level))
+    return circuit.v_cm + level
 
 
 def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, first_order: bool = True) -> np.ndarray:
@@ -39,7 +43,7 @@ def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, fir
         ``v = v_read +- V_os``: the op-amp's offset moves the virtual ground that the cells see.
         True: adds to first order the op-amp's finite gain (the virtual ground moves by ``-V_out / a0``), its
         bandwidth (a slope ``s`` at the output needs ``s / (2 pi gbw)`` at the input, which the cell's voltage
-        lacks, but for the time constant after the pulse's start) and the reset switch's charge.
+        lacks, but for the time constant after the pulse's start), the comparators that it drives, and the reset switch's charge.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def charge_share(program: RampProgram, circuit: RampCircuit, conductance: np.nda
     exact for no conductance and for the largest, its inverse nearly a line between. The first stage's soft limit,
     ``i_1 tanh(gm1 v / i_1)``, adds ``(gm1 / i_1)**2 v**3 / 3`` to what the summing node moves by, to first order.
     """
-    opamp, c_f, width = circuit.opamp, program.feedback_capacitance(circuit), program.width * circuit.t_pulse
+    opamp, c_f, width = circuit.ramp_opamp, program.feedback_capacitance(circuit), program.width * circuit.t_pulse
     together = (program.slot[:, None] == program.slot).astype(float)
     load, driven = conductance @ together, (conductance * program.polarity) @ together
     largest = program.g_max * together.sum(axis=0).max()

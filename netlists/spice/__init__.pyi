@@ -56,6 +56,9 @@ from .safety import (
     Permissions as Permissions,
     check_circuit_card as check_circuit_card,
 )
+from .sandbox import (
+    describe_sandbox as describe_sandbox,
+)
 from .settings import (
     COMPILED as COMPILED,
     init_lines as init_lines,

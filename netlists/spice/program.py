@@ -16,15 +16,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from netlists.errors import SimulationError, ToolkitError
+from netlists.files import cache_folder
+from netlists.technology.libraries import readable_folders
 
 from .deck import Deck
 from .pyspice import INSTALL_HINT, environment, is_error
 from .raw_file import read_raw_plot
+from .sandbox import started
 from .settings import init_lines, split
 
 TIME_LIMIT = 7200.0
@@ -58,7 +61,7 @@ def transient_vectors(
         path = replace(deck, control="").write(Path(folder) / "deck.cir")
         # Written also when it is empty: ngspice would read the one in the user's home.
         (path.parent / ".spiceinit").write_text(init_lines(split(deck.settings)[0]))
-        printed = run_batch(path, options=("-r", "out.raw"), executable=executable, timeout=timeout)
+        printed = run_batch(path, options=("-r", "out.raw"), executable=executable, timeout=timeout, confined=True)
         plot = read_raw_plot(path.parent / "out.raw")
     if plot.name != "Transient Analysis":
         raise SimulationError(f"the simulation produced no transient but {plot.name!r}", printed[-2000:])
@@ -69,8 +72,20 @@ def transient_vectors(
         raise SimulationError(f"the simulation did not produce the vector {e.args[0]!r}", printed[-2000:]) from None
 
 
-def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str = "ngspice", timeout: float = TIME_LIMIT) -> str:
+def run_batch(
+    path: str | Path,
+    *,
+    options: Sequence[str] = (),
+    executable: str = "ngspice",
+    timeout: float = TIME_LIMIT,
+    confined: bool = False,
+) -> str:
     """Runs a deck file with ``ngspice -b`` in the deck's folder and returns what it printed.
+
+    Parameters
+    ----------
+    confined : bool
+        As of `run_ngspice`.
 
     Raises
     ------
@@ -80,7 +95,7 @@ def run_batch(path: str | Path, *, options: Sequence[str] = (), executable: str 
         If it printed an error, or took longer than ``timeout`` seconds.
     """
     path = Path(path).resolve()
-    done = run_ngspice(["-b", *options, path.name], path.parent, executable=executable, timeout=timeout)
+    done = run_ngspice(["-b", *options, path.name], path.parent, executable=executable, timeout=timeout, confined=confined)
     printed = done.stdout + done.stderr
     errors = [line for line in printed.splitlines() if is_error(line)]
     if errors:
@@ -95,6 +110,7 @@ def run_ngspice(
     executable: str = "ngspice",
     timeout: float | None = None,
     memory: int | None = None,
+    confined: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Runs ngspice in a process of its own, in a folder, and returns what it printed and its exit status.
 
@@ -104,6 +120,8 @@ def run_ngspice(
     ----------
     memory : int, optional
         Bytes; default `MEMORY_SHARE` of this computer's.
+    confined : bool
+        Keep it from all files but those in ``folder``, its own and the models of PDKs, where the kernel can do that (`sandbox`).
 
     Raises
     ------
@@ -119,8 +137,14 @@ def run_ngspice(
     # A thread of this process may not change itself between fork and exec, so that a program sets the life line.
     guard = shutil.which("setpriv") if sys.platform == "linux" else None
     line = [guard, "--pdeathsig", "KILL", program, *arguments] if guard else [program, *arguments]
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(line, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    # Compiled models are kept in the user's cache.
+    readable = [*readable_folders(), cache_folder() / "osdi"] if confined else None
+    streams: dict[str, Any] = {"env": environment(), "stdin": subprocess.DEVNULL}
+    with (
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+        started(line, folder, readable, stdout=out, stderr=err, **streams) as process,
+    ):
         try:
             _limit(process.pid)
             status = _watch(process, timeout, memory)

@@ -61,7 +61,7 @@ def run_bench(
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         path = deck.write(Path(folder) / "bench.cir")
         (path.parent / ".spiceinit").write_text(init_lines(settings))
-        printed = run_batch(path, timeout=timeout)
+        printed = run_batch(path, timeout=timeout, confined=True)
         if heard is not None:
             heard += warning_lines(printed.splitlines())
         out = {}

@@ -152,3 +152,29 @@ def test_shared_workers_end_with_a_parent_that_is_killed():
     parent.kill()
     parent.communicate()
     assert psutil.wait_procs(left)[1] == []
+
+
+def test_a_shared_worker_whose_parent_died_while_it_started_ends_too():
+    code = (
+        "import multiprocessing.process as p, time\n"
+        "from characterization.workers import _watch\n"
+        "p.current_process().name = {name!r}\n"
+        "_watch(2**30)\n"
+        "time.sleep({seconds})\n"
+    )
+    loky = subprocess.run([sys.executable, "-c", code.format(name="LokyProcess-1", seconds=600)])
+    assert loky.returncode == 1
+    # Workers of others, such as Dask's, have a parent of their own.
+    assert subprocess.run([sys.executable, "-c", code.format(name="Dask Worker process", seconds=0)]).returncode == 0
+
+
+def test_shared_workers_leave_ctrl_c_to_their_parent():
+    script = (
+        "import signal, joblib\n"
+        "from characterization.workers import in_workers\n"
+        "def deaf():\n"
+        "    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+        "assert all(in_workers((joblib.delayed(deaf)() for _ in range(2)), 2))\n"
+        "assert not deaf()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -6,10 +6,21 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from netlists.errors import InputError, ToolkitError
-from netlists.files import make_folder, read_arrays, read_bytes, read_json, read_text, write_atomic, write_json, write_text
+from netlists.files import (
+    make_folder,
+    read_arrays,
+    read_bytes,
+    read_json,
+    read_text,
+    write_atomic,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -111,3 +122,11 @@ def test_archives_that_lie_or_explode_are_refused(tmp_path):
         _archive(path, header)
         with pytest.raises(InputError, match=r"a\.npz: is not a network or is damaged"):
             read_arrays(path, "network")
+
+
+def test_texts_of_a_table_are_no_formulas(tmp_path):
+    table = pd.DataFrame({"=name": ["=1+1", "-3", "-", "@x", "v(a)"], "n": [-1, 2, 3, 4, 5], "x": [-0.5, None, 1, 2, 3]})
+    write_csv(tmp_path / "t.csv", table, index=False)
+    assert (tmp_path / "t.csv").read_text().splitlines() == [
+        "'=name,n,x", "'=1+1,-1,-0.5", "-3,2,", "-,3,1.0", "'@x,4,2.0", "v(a),5,3.0",
+    ]  # fmt: skip

@@ -52,7 +52,7 @@ def figures(
     from characterization.estimates import summary
     from characterization.plan import Limits
     from characterization.run import load_run
-    from netlists.files import write_atomic
+    from netlists.files import write_atomic, write_csv
 
     if table is not None and table.suffix not in (".csv", ".parquet"):
         raise InputError(f"--table {table}: must end in .csv or .parquet")
@@ -63,7 +63,10 @@ def figures(
     found = summary(loaded, limits)
     if table is not None:
         rows = pd.concat([loaded.figures(columns) for columns in COLUMN_SCOPES], ignore_index=True)
-        write_atomic(table, (lambda p: rows.to_csv(p, index=False)) if table.suffix == ".csv" else rows.to_parquet)
+        if table.suffix == ".csv":
+            write_csv(table, rows, index=False)
+        else:
+            write_atomic(table, rows.to_parquet)
     if plot is not None:
         from ...report import draw_run, write_figure
 

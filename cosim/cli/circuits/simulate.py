@@ -83,7 +83,7 @@ def simulate(
 
 
 def _write(results: DeckResults, deck: Path, plot: Path | None, out: Path | None) -> None:
-    from netlists.files import write_atomic
+    from netlists.files import write_atomic, write_csv
     from netlists.spice import write_raw_plots
 
     if out is not None:
@@ -93,7 +93,10 @@ def _write(results: DeckResults, deck: Path, plot: Path | None, out: Path | None
             write_atomic(out, lambda p: write_raw_plots(p, plots, deck.name))
         else:
             table = tabulate_all(results)
-            write_atomic(out, lambda p: table.to_parquet(p, index=False) if kind == "parquet" else table.to_csv(p, index=False))
+            if kind == "parquet":
+                write_atomic(out, lambda p: table.to_parquet(p, index=False))
+            else:
+                write_csv(out, table, index=False)
     if plot is not None:
         drawn = [w for w in results.waves if w.scales and w.points > 1]
         if not drawn:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from netlists.errors import InputError, ToolkitError
+from netlists.files import read_bytes
 
 from .numbers import finite
 from .stored import GATES, Direction, Stored, StoredDense, StoredLayer, chained, dense_chain
@@ -41,7 +42,7 @@ def read_msgpack(path: Path) -> dict[str, np.ndarray]:
         return np.frombuffer(content, kind).reshape(shape)
 
     try:
-        return flat(msgpack.unpackb(path.read_bytes(), ext_hook=array, strict_map_key=False))
+        return flat(msgpack.unpackb(read_bytes(path, "tree of flax"), ext_hook=array, strict_map_key=False))
     except InputError:
         raise
     except Exception as e:  # msgpack raises many kinds

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from netlists.errors import InputError, ToolkitError
+from netlists.files import opened_archive, read_bytes
 
 from ..head import Scaling
 from .numbers import finite
@@ -72,20 +72,21 @@ def _read(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
         raise ToolkitError(
             f"{path}: reading needs the package h5py; install the extra: pip install 'nladc-cosim[import]'"
         ) from None
+    config, content = None, io.BytesIO()
+    if path.suffix == ".keras":
+        with opened_archive(path, "file of Keras") as archive:
+            config = json.loads(archive.read("config.json"))
+            content.write(archive.read("model.weights.h5"))
+    else:
+        content.write(read_bytes(path, "file of Keras"))
     try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read("config.json"))
-                content: Any = io.BytesIO(archive.read("model.weights.h5"))
-        else:
-            config, content = None, path
         with h5py.File(content, "r") as file:
             if "model_config" in file.attrs:
                 text = file.attrs["model_config"]
                 config = json.loads(text if isinstance(text, str) else text.decode())
             return config, _arrays(file, h5py)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
-        raise InputError(f"{path}: is not a file of Keras, or is damaged ({e})") from None
+    except Exception as e:  # h5py raises errors of many kinds
+        raise InputError(f"{path}: is not a file of Keras, or is damaged ({type(e).__name__}: {e})"[:400]) from None
 
 
 def _arrays(file: Any, h5py: Any) -> dict[str, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netlists.errors import InputError
+from netlists.files import read_arrays
 
 from .numbers import finite
 from .safetensors_file import read_safetensors
@@ -115,11 +115,7 @@ def _existing(path: str | Path) -> Path:
 
 
 def _npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {n: archive[n] for n in archive.files if archive[n].dtype.kind in "fiu"}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as e:
-        raise InputError(f"{path}: is not an .npz file of numbers ({e})") from None
+    return {n: a for n, a in read_arrays(path, "file of numbers").items() if a.dtype.kind in "fiu"}
 
 
 def _state_dict(path: Path, content: Any, state: str | None) -> dict[str, np.ndarray]:

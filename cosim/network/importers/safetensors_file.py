@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from netlists.errors import InputError, ToolkitError
-from netlists.files import write_bytes
+from netlists.files import read_bytes, write_bytes
 
 from .numbers import decoded
 
@@ -19,7 +19,7 @@ EXTRA = "install the extra: pip install 'nladc-cosim[train]'"
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     """Arrays by name, bfloat16 as float32; `InputError` names a damaged file."""
-    content = path.read_bytes()
+    content = read_bytes(path, "safetensors file")
     try:
         length = int.from_bytes(content[:8], "little")
         if not 2 <= length <= min(LARGEST_HEADER, len(content) - 8):
@@ -34,7 +34,7 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
                     raise ValueError(f"{name} reaches beyond its end")
                 out[name] = decoded(bytes(data[begin:end]), entry["dtype"]).reshape(entry["shape"])
         return out
-    except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as e:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as e:
         raise InputError(f"{path}: is not a safetensors file, or is damaged ({e})") from None
     except InputError as e:
         raise InputError(f"{path}: {e}") from None

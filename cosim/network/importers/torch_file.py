@@ -8,16 +8,18 @@ keeps the data that it was made from: no function that the file names is ever lo
 from __future__ import annotations
 
 import io
+import math
 import pickle
-import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from netlists.errors import InputError
+from netlists.files import LARGEST_ARRAYS, opened_archive
 
 from .numbers import DTYPES, decoded
 
@@ -25,7 +27,6 @@ STORAGES = {
     "DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16", "LongStorage": "I64",
     "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8", "ByteStorage": "U8", "BoolStorage": "BOOL",
 }  # fmt: skip
-DAMAGED = (pickle.UnpicklingError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, zipfile.BadZipFile)
 TENSORS = ("_rebuild_tensor_v2", "_rebuild_tensor")
 DEEPEST = 6
 
@@ -34,7 +35,7 @@ class Foreign:
     """An object of a class that is not known here: its arguments and state, nothing that acts."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.args = args
+        self.args = list(args)
         self.state: dict[Any, Any] = {}
 
     def __setstate__(self, state: Any) -> None:
@@ -44,24 +45,26 @@ class Foreign:
         self.state[key] = value
 
     def append(self, value: Any) -> None:
-        self.args = (*self.args, value)
+        self.args.append(value)
 
     def extend(self, values: Any) -> None:
-        self.args = (*self.args, *values)
+        self.args.extend(values)
 
 
-class _Unpickler(pickle.Unpickler):
+# The one in Python: for a number in the file the one in C makes a table of so many entries.
+class _Unpickler(pickle._Unpickler):
     """Reads tensors, plain containers and numbers."""
 
-    def __init__(self, content: bytes, storage: Any) -> None:
+    def __init__(self, content: bytes, storage: Callable[[str], bytes]) -> None:
         super().__init__(io.BytesIO(content))
         self._storage = storage
+        self._left = LARGEST_ARRAYS
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "collections" and name == "OrderedDict":
             return OrderedDict
         if module == "torch._utils" and name in TENSORS:
-            return _tensor
+            return self._tensor
         if module == "torch._utils" and name.startswith("_rebuild_parameter"):
             return lambda data, *rest: data
         if module == "torch._tensor" and name == "_rebuild_from_type_v2":
@@ -78,15 +81,20 @@ class _Unpickler(pickle.Unpickler):
             )
         return kind, self._storage(key)
 
-
-def _tensor(storage: tuple[str, bytes], offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: Any) -> np.ndarray:
-    kind, content = storage
-    flat = decoded(content, kind)
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else offset - 1
-    if min(offset, *size, *stride, 0) < 0 or last >= len(flat):
-        raise ValueError("a tensor reaches beyond its storage")
-    view = np.lib.stride_tricks.as_strided(flat[offset:], size, tuple(s * flat.itemsize for s in stride))
-    return np.array(view)
+    def _tensor(
+        self, storage: tuple[str, bytes], offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: Any
+    ) -> np.ndarray:
+        kind, content = storage
+        flat = decoded(content, kind)
+        last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else offset - 1
+        if min(offset, *size, *stride, 0) < 0 or last >= len(flat):
+            raise ValueError("a tensor reaches beyond its storage")
+        # Strides of 0, and one storage of many tensors: a small file asks for any amount of memory.
+        self._left -= math.prod(size) * flat.itemsize
+        if self._left < 0:
+            raise InputError(f"its tensors would take more than {LARGEST_ARRAYS} bytes")
+        view = np.lib.stride_tricks.as_strided(flat[offset:], size, tuple(s * flat.itemsize for s in stride))
+        return np.array(view)
 
 
 def read_torch(path: Path) -> Any:
@@ -97,24 +105,19 @@ def read_torch(path: Path) -> Any:
     InputError
         Not such a file, a damaged one, or one of PyTorch before 1.6; names it.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            pickles = [n for n in archive.namelist() if n.endswith("/data.pkl") or n == "data.pkl"]
-            if len(pickles) != 1:
-                raise InputError(f"{path}: is a zip archive, but not of torch.save (it has no data.pkl)")
-            folder = pickles[0].removesuffix("data.pkl")
-            if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
-                raise InputError(f"{path}: holds numbers with the most significant byte first; save it on another machine")
-            return _Unpickler(archive.read(pickles[0]), lambda key: archive.read(f"{folder}data/{key}")).load()
-    except InputError as e:
-        raise InputError(f"{e}" if str(path) in str(e) else f"{path}: {e}") from None
-    except zipfile.BadZipFile:
-        raise InputError(
-            f"{path}: is not a file of torch.save (1.6 or later: a zip archive); save the state dictionary again, "
-            "torch.save(model.state_dict(), 'model.pt'), or as .safetensors"
-        ) from None
-    except DAMAGED as e:
-        raise InputError(f"{path}: is damaged ({type(e).__name__}: {e})"[:400]) from None
+    advice = (
+        "; torch.save has written zip archives since PyTorch 1.6: save the state dictionary again, "
+        "torch.save(model.state_dict(), 'model.pt'), or as .safetensors"
+    )
+    with opened_archive(path, "file of torch.save", advice=advice) as archive:
+        pickles = [n for n in archive.namelist() if n.endswith("/data.pkl") or n == "data.pkl"]
+        if len(pickles) != 1:
+            raise InputError(f"{path}: is a zip archive, but not of torch.save (it has no data.pkl)")
+        folder = pickles[0].removesuffix("data.pkl")
+        if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
+            raise InputError(f"{path}: holds numbers with the most significant byte first; save it on another machine")
+        read = cache(lambda key: archive.read(f"{folder}data/{key}"))
+        return _Unpickler(archive.read(pickles[0]), read).load()
 
 
 def state_dicts(content: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, np.ndarray]]]:

@@ -10,7 +10,6 @@ that Keras users know. Without training arrays it is a test set for networks tha
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from cosim.tasks.provenance import Provenance
 from cosim.tasks.task import OWN, Task
 from netlists.errors import InputError
-from netlists.files import sha256_of, write_arrays
+from netlists.files import read_arrays, sha256_of, write_arrays
 
 SPLITS = ("train", "validation", "test")
 OTHER_NAMES = {"x_{}": "inputs", "X_{}": "inputs", "y_{}": "labels", "lengths_{}": "lengths", "{}_x": "inputs", "{}_y": "labels"}
@@ -38,7 +37,7 @@ def load_arrays(path: str | Path) -> Task:
         No such file, a damaged one, arrays that are missing, unknown or do not fit together, a class without training data.
     """
     path = Path(path)
-    fields = _read(path)
+    fields = read_arrays(path, "file of arrays")
     known = {
         form.format(short): (split, part)
         for split, shorts in SHORT.items()
@@ -92,13 +91,3 @@ def save_arrays(task: Task, path: str | Path) -> Path:
     for split, part in task.parts().items():
         arrays |= {f"{split}_inputs": part.inputs, f"{split}_lengths": part.lengths, f"{split}_labels": part.labels}
     return write_arrays(path, arrays)
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as e:
-        raise InputError(f"{path}: is not an .npz file of arrays, or is damaged ({e})") from None

@@ -64,7 +64,7 @@ class MatrixTape:
     gates : ndarray (total, columns)
         Pre-activations; outputs after `activate`.
     slopes : ndarray (total, columns)
-        Slopes of the activations; gradients in the pre-activations after `backward`.
+        Slopes of the activations, until the way back their pre-activations; gradients in these after `backward`.
     """
 
     def __init__(self, matrix: Matrix, workspace: Workspace, place: str) -> None:
@@ -85,6 +85,8 @@ class MatrixTape:
         self.unrounded: np.ndarray = np.empty(0)
         self.d_points: np.ndarray = np.empty(0)
         self.disturbance = NONE
+        self.gate_columns = [(gate, matrix.columns(gate.name)) for gate in matrix.gates]
+        self.sloped = False
         self.chip: ChipMatrix | None = None
         self.converted: set[int] = set()
 
@@ -117,6 +119,7 @@ class MatrixTape:
             self.changes = self._array("changes", total, shape[0])
         self.rows = self._array("rows", total, shape[0])
         self.gates = self._array("gates", total, shape[1])
+        self.slopes, self.sloped = self._array("slopes", total, shape[1]), False
         if self.matrix.bias:
             self.rows[:, -1] = 1.0
 
@@ -144,21 +147,14 @@ class MatrixTape:
     def activate(self, now: slice, step: int) -> dict[str, np.ndarray]:
         """Gates of a step by name, from the sums that `sums` left; keeps their slopes."""
         z = self.gates[now]
-        self.slopes = self._array("slopes", len(self.gates), z.shape[1])
-        slopes = self.slopes[now]
-        for gate in self.matrix.gates:
-            columns = self.matrix.columns(gate.name)
-            if self.matrix.digital:
-                slopes[:, columns] = 1.0
-            else:
-                slopes[:, columns] = _slope(gate, z[:, columns], columns.start in self.converted)
+        # Pre-activations until all steps are done: the slopes of all steps together cost a fraction of those of each.
+        self.slopes[now] = z
         if self.chip is not None:
             self._convert(now, z, step)
         elif not self.matrix.digital:
-            for gate in self.matrix.gates:
-                columns = self.matrix.columns(gate.name)
+            for gate, columns in self.gate_columns:
                 z[:, columns] = gate.exact(z[:, columns])
-        return {g.name: z[:, self.matrix.columns(g.name)] for g in self.matrix.gates}
+        return {gate.name: z[:, columns] for gate, columns in self.gate_columns}
 
     def product(self, now: slice, step: int, *parts: np.ndarray) -> dict[str, np.ndarray]:
         """`sums`, then `activate`."""
@@ -167,13 +163,19 @@ class MatrixTape:
 
     def gates_of(self, now: slice) -> dict[str, np.ndarray]:
         """Gates of a step once more."""
-        return {g.name: self.gates[now, self.matrix.columns(g.name)] for g in self.matrix.gates}
+        return {gate.name: self.gates[now, columns] for gate, columns in self.gate_columns}
 
     def backward(self, now: slice, **d_gates: np.ndarray) -> np.ndarray:
         """Gradient in the parts after the inputs, (sequences, their rows), from the gradients in the gates."""
         self.d_sums = self.slopes
-        for name, d in d_gates.items():
-            self.slopes[now, self.matrix.columns(name)] *= d
+        if not self.sloped:
+            for gate, columns in self.gate_columns:
+                z = self.slopes[:, columns]
+                z[:] = 1.0 if self.matrix.digital else _slope(gate, z, columns.start in self.converted)
+            self.sloped = True
+        for gate, columns in self.gate_columns:
+            if gate.name in d_gates:
+                self.slopes[now, columns] *= d_gates[gate.name]
         return self.backward_from_sums(now, self.slopes)
 
     def backward_from_sums(self, now: slice, d_sums: np.ndarray) -> np.ndarray:
@@ -298,10 +300,19 @@ class ActivationTape:
         chip = disturbance.chip
         self.bank = None if chip is None else chip.state_units.get(self.gate.activation)
         self.values = self.workspace.array(f"{self.place}.values", total, self.width)
-        self.slopes = self.workspace.array(f"{self.place}.slopes", total, self.width)
+        self._met = self.workspace.array(f"{self.place}.slopes", total, self.width)
+        self._sloped = False
+
+    @property
+    def slopes(self) -> np.ndarray:
+        """Slopes of all steps, on the way back."""
+        if not self._sloped:
+            self._met[:] = _slope(self.gate, self._met, self.bank is not None)
+            self._sloped = True
+        return self._met
 
     def activate(self, now: slice, step: int, x: np.ndarray) -> np.ndarray:
-        self.slopes[now] = _slope(self.gate, x, self.bank is not None)
+        self._met[now] = x
         if self.bank is None:
             self.values[now] = self.gate.exact(x)
         else:

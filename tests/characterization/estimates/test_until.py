@@ -87,6 +87,10 @@ def test_a_run_until_its_mean_is_known(tmp_path, plan3):
     assert found.estimate.variance_reduction > 50
     again = until_ci(plan3, "max_inl", 4e-4, tmp_path / "run", **one)
     assert again.estimate == found.estimate
+    # Stopped on the way to a look: the same call goes on, as one that was not stopped.
+    manifest = tmp_path / "run" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"state": "running"}))
+    assert until_ci(plan3, "max_inl", 4e-4, tmp_path / "run", **one) == found
     assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["reached"] is True
 
 

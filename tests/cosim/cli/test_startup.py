@@ -56,3 +56,21 @@ def test_a_command_loads_what_it_uses(lines, allowed, tmp_path):
 def test_the_module_is_the_command(tmp_path):
     done = subprocess.run([sys.executable, "-m", "cosim", "--version"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0.1.0"
+
+
+def test_ctrl_c_is_heard_before_the_command_line_is_imported():
+    """One line and no traceback also while the libraries of the command line load."""
+    code = (
+        "import os, signal, sys\n"
+        "import importlib.abc\n"
+        "class Strikes(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'typer':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.meta_path.insert(0, Strikes())\n"
+        "from cosim.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")

@@ -1,0 +1,1 @@
+"""Faults by command: kills, full disks, damage; ``make faults``."""
