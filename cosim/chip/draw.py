@@ -21,7 +21,7 @@ from cosim.network import Network
 from cosim.network.cells import Cell, Gate, Matrix
 from netlists.errors import InputError
 
-from .circuit_ramps import CircuitRamp
+from .circuit_ramps import CircuitRamp, check_own_ramps, own_circuit
 from .column_effects import late_columns
 from .converters import NO_KEYS, Converters
 from .drawn_columns import DrawnColumns
@@ -37,6 +37,9 @@ from .mapping import (
 )
 from .units import ConvertedColumns, Exact, UnquantizedColumns
 from .weights import EffectiveWeights, effective_weights, row_blocks
+
+OWN_RAMPS = 64
+"""Number of the first ramp of a gate of its own, in the order of their names; those of activations are counted from 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +240,7 @@ class DrawnParts(ChipParts):
         out = np.zeros(at.matrix.shape[1])
         _, stored = integrator_shifts(at, self.hardware, out)
         for columns, gate in at.gates:
-            ramp = self._ramps.circuits.get(gate.activation)
+            ramp = self._ramps.circuit(at, gate)
             if ramp is not None and not ramp.quantized:
                 out[columns] = gate.full_scale * np.hypot(np.sqrt(np.mean(ramp.noise_sigma**2)), stored[columns])
         return out
@@ -344,8 +347,7 @@ class DrawnParts(ChipParts):
         if not self._ramps.circuits:
             return out, noise
         normal, late = self._rng(at, ChipSource.OFFSET).standard_normal(len(out)), self._rng(at, ChipSource.DELAY)
-        for (activation, _), columns in at.ramp_groups.items():
-            ramp = self._ramps.circuits.get(activation)
+        for ramp, columns in self._ramps.groups(at):
             if ramp is None:
                 continue
             out[columns] += column_offsets(ramp, normal[columns]) / ramp.volts_per_unit
@@ -373,7 +375,7 @@ class DrawnParts(ChipParts):
         if adc is None:
             place = (at.layer, at.direction, at.number)
             shared = self._sequence(place, ChipSource.SHARED, self._ramps.number[gate.activation])
-            return self._ramp(gate, own, rng, shared, blocks)
+            return self._ramp(gate, own, rng, shared, blocks, at)
         s = gate.full_scale
         values = s * quantized_activation(gate.activation, adc.table_bits, adc.inputs / s)
         return self._linear(adc, len(own.shift), offsets, rng, values, NO_KEYS)
@@ -385,24 +387,27 @@ class DrawnParts(ChipParts):
         rng: np.random.Generator,
         shared: np.random.SeedSequence,
         blocks: DrawnColumns | None = None,
+        at: MatrixPlace | None = None,
     ) -> Converters | Exact:
         """Converters of a ramp, or what stands for them where it has no steps or is not there.
 
-        ``shared`` makes the ramp's own noise, the same for all columns that compare with it.
+        ``shared`` makes the ramp's own noise, the same for all columns that compare with it. ``at``: the matrix, if it is one,
+        whose gate may have a ramp of its own.
         """
         key = noise_keys(shared, 1)[0]
         s = gate.full_scale
-        if (circuit := self._ramps.circuits.get(gate.activation)) is not None:
+        if (circuit := self._ramps.circuit(at, gate)) is not None:
             program = circuit.plan.program()
             # A level below an earlier one never decides.
-            rising = np.maximum.accumulate(self._ramps.levels(gate.activation))
+            rising = np.maximum.accumulate(self._ramps.levels(at, gate))
             levels = own.trimmed(rising + own.shift[:, None], circuit.plan)
             if not circuit.quantized:
                 return UnquantizedColumns.through(own.columns, gate, s * levels, s * program.x, self.dtype)
             levels, common = self._with_noise(levels, rising, rng), circuit.shared_sigma
             alone = np.sqrt(np.maximum(circuit.noise_sigma**2 - common**2, 0.0) + own.noise_sigma**2)
-            return Converters.build(s * levels, s * alone, s * program.values, NO_KEYS, self.dtype, shared=s * common, ramp_key=key)
-        taken = self._ramps.take(gate.activation, len(own.shift))
+            values = s * self._ramps.values(at, gate, program.values)
+            return Converters.build(s * levels, s * alone, values, NO_KEYS, self.dtype, shared=s * common, ramp_key=key)
+        taken = self._ramps.take(at, gate, len(own.shift))
         if taken is None:
             return Exact(own.columns, gate)
         ramp, thresholds = taken
@@ -504,6 +509,9 @@ class _Ramps:
         self.used = dict.fromkeys(columns := converted_columns(network, hardware), 0)
         self.row: dict[str, int] = {}
         self.draws: dict[str, RampDraw | None] = {}
+        check_own_ramps(network, hardware)
+        self.own = dict(network.ramps) if columns else {}
+        self.own_circuits: dict[str, CircuitRamp] = {}
         for number, (activation, total) in enumerate(sorted(columns.items())):
             ramp = hardware.ramp(activation)
             self.number[activation] = number
@@ -527,18 +535,53 @@ class _Ramps:
                 self.row[activation] = 0 if ramp.n_chips == 1 else index
             self.draws[activation] = ramp
 
-    def levels(self, activation: str) -> np.ndarray:
-        """Levels of a circuit's ramp for a comparator without offset, shape (thresholds,), input units."""
-        return self.circuits[activation].levels(self.seed, self.number[activation], self.index)
+    def circuit(self, at: MatrixPlace | None, gate: Gate) -> CircuitRamp | None:
+        """The ramp of a gate as a circuit, its own if it has one; None if it is no circuit."""
+        shared, name = self.circuits.get(gate.activation), _name(at, gate)
+        if shared is None or name not in self.own:
+            return shared
+        if name not in self.own_circuits:
+            self.own_circuits[name] = own_circuit(self.own[name], name, shared)
+        return self.own_circuits[name]
 
-    def take(self, activation: str, columns: int) -> tuple[RampDraw, np.ndarray] | None:
+    def groups(self, at: MatrixPlace) -> list[tuple[CircuitRamp | None, np.ndarray]]:
+        """The ramps of a matrix as circuits, and the columns that share each."""
+        everything = np.arange(at.matrix.shape[1])
+        if self.own:
+            return [(self.circuit(at, gate), everything[columns]) for columns, gate in at.gates]
+        return [(self.circuits.get(activation), columns) for (activation, _), columns in at.ramp_groups.items()]
+
+    def levels(self, at: MatrixPlace | None, gate: Gate) -> np.ndarray:
+        """Levels of a circuit's ramp for a comparator without offset, shape (thresholds,), input units."""
+        name = _name(at, gate)
+        number = OWN_RAMPS + sorted(self.own).index(name) if name in self.own else self.number[gate.activation]
+        circuit = self.circuit(at, gate)
+        assert circuit is not None
+        return circuit.levels(self.seed, number, self.index)
+
+    def values(self, at: MatrixPlace | None, gate: Gate, values: np.ndarray) -> np.ndarray:
+        """What the codes of a gate stand for: ``values``, or those of its own ramp."""
+        own = self.own.get(_name(at, gate))
+        return values if own is None else np.array(own.values)
+
+    def take(self, at: MatrixPlace | None, gate: Gate, columns: int) -> tuple[RampDraw, np.ndarray] | None:
         """The ramp and the thresholds (columns, levels) of the next columns, offsets included; None for exact."""
+        activation = gate.activation
         draw = self.draws[activation]
         start = self.used[activation]
         self.used[activation] += columns
         if draw is None:
             return None
+        if (own := self.own.get(_name(at, gate))) is not None:
+            levels = np.array([own.thresholds])
+            return RampDraw(activation, own.bits, levels, np.zeros((1, 1)), np.zeros(()), np.array(own.values)), np.repeat(
+                levels, columns, axis=0
+            )
         row = self.row[activation]
         offset = draw.column_offset[row]
-        own = np.repeat(offset, columns) if len(offset) == 1 else offset[start : start + columns]
-        return draw, draw.thresholds[row] + self.hardware.read_gain * own[:, None]
+        offsets = np.repeat(offset, columns) if len(offset) == 1 else offset[start : start + columns]
+        return draw, draw.thresholds[row] + self.hardware.read_gain * offsets[:, None]
+
+
+def _name(at: MatrixPlace | None, gate: Gate) -> str:
+    return "" if at is None else f"{at.key}.{gate.name}"

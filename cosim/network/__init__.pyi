@@ -47,3 +47,7 @@ from .network import (
     Network as Network,
     NetworkMetadata as NetworkMetadata,
 )
+from .ramps import (
+    Ramps as Ramps,
+    ramp_gates as ramp_gates,
+)

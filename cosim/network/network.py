@@ -21,6 +21,7 @@ from .files import FOREIGN, import_line, parse, read_arrays, text, write_arrays
 from .formats import Formats, check_formats, check_weights, formats_of, formats_text
 from .forward import ExactPath, padded, run_network
 from .head import POOLINGS, DenseLayer, Scaling
+from .ramps import Ramps, check_ramp_names, ramp_of
 
 DIRECTIONS = ("forward", "backward")
 TEST_ALONE = "keywords-test"
@@ -168,6 +169,8 @@ class Network:
         Of the features, before they drive rows; None: as they are.
     formats : mapping of str to FixedPoint
         Learned formats of weights, which are numbers of them, and of inputs and states, whose range pulse widths take. Empty: none.
+    ramps : mapping of str to Staircase
+        Fitted or learned ramps of gates, by ``layer.direction.matrix.gate``; hardware with ramps takes them in place of its own.
 
     Raises
     ------
@@ -183,6 +186,7 @@ class Network:
     hidden: tuple[DenseLayer, ...] = ()
     scaling: Scaling | None = None
     formats: Formats = field(default_factory=dict)
+    ramps: Ramps = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for i, (below, layer) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
@@ -197,6 +201,8 @@ class Network:
             raise InputError(f"scaling: has {len(self.scaling.gain)} features, the first layer takes {self.n_in} inputs")
         if self.formats:
             check_formats(self.formats, [(x.cell, len(x.directions)) for x in self.layers])
+        if self.ramps:
+            check_ramp_names(self.ramps, [(x.cell, len(x.directions)) for x in self.layers])
         if self.embedding is not None and self.embedding.shape[1] != self.n_in:
             raise InputError(f"embedding: has {self.embedding.shape[1]} columns, the first layer takes {self.n_in} inputs")
 
@@ -247,14 +253,17 @@ class Network:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user of an imported network must know: what was taken for its forward, where nothing was held against it."""
-        origin = self.metadata.imported
-        if origin is None or origin.checked:
-            return ()
-        return (
-            f"network {origin.source}: imported, UNCHECKED; taken as {origin.convention}; "
-            "`cosim import --check` holds it against the model's own outputs",
-        )
+        """What a user must know: what was taken for an imported network's forward, what floating point leaves out."""
+        origin, out = self.metadata.imported, []
+        if origin is not None and not origin.checked:
+            out.append(
+                f"network {origin.source}: imported, UNCHECKED; taken as {origin.convention}; "
+                "`cosim import --check` holds it against the model's own outputs"
+            )
+        if self.ramps:
+            bits = ", ".join(map(str, sorted({r.bits for r in self.ramps.values()})))
+            out.append(f"network: has ramps of its own, {bits} bits; in floating point the exact activations stand in their place")
+        return tuple(out)
 
     def rows(self, inputs: np.ndarray) -> np.ndarray:
         """What drives the first layer's rows, for features (..., n_in)."""
@@ -273,8 +282,22 @@ class Network:
 
     def with_layers(self, layers: Sequence[Layer]) -> Network:
         """The network with other layers and everything else as it is."""
-        head = (self.metadata, self.pooling, self.hidden, self.scaling, self.formats)
+        head = (self.metadata, self.pooling, self.hidden, self.scaling, self.formats, self.ramps)
         return Network(tuple(layers), self.readout, self.embedding, *head)
+
+    def with_ramps(self, ramps: Ramps) -> Network:
+        """The network with these ramps; none: those of the hardware."""
+        return Network.of(
+            self.layers,
+            self.readout,
+            self.embedding,
+            self.metadata,
+            pooling=self.pooling,
+            hidden=self.hidden,
+            scaling=self.scaling,
+            formats=self.formats,
+            ramps=ramps,
+        )
 
     def scores(self, sequences: SequenceSet) -> np.ndarray:
         """Class scores of each sequence in floating point, shape (sequences, n_classes); the largest is the answer."""
@@ -304,7 +327,7 @@ class Network:
                 out["scaling"] = np.stack([self.scaling.offset, self.scaling.gain])
         if self.formats:
             out["formats"] = np.array(formats_text(self.formats))
-        return out
+        return out | {f"ramps.{name}": np.array([*r.thresholds, *r.values]) for name, r in self.ramps.items()}
 
     @property
     def sha256(self) -> str:
@@ -376,14 +399,16 @@ class Network:
         hidden: Sequence[DenseLayer] = (),
         scaling: Scaling | None = None,
         formats: Formats | None = None,
+        ramps: Ramps | None = None,
     ) -> Network:
         """A network of layers, an `LSTMNetwork` if it is one plain LSTM layer on features."""
         cell = layers[0].cell
         if pooling == "last" and layers[-1].backward is None:
             pooling = "h_n"
-        head = (pooling, tuple(hidden), scaling, formats or {})
+        head = (pooling, tuple(hidden), scaling, formats or {}, ramps or {})
         made = Network(tuple(layers), readout, embedding, metadata or NetworkMetadata(), *head)
-        plain = not made.formats and len(layers) == 1 and embedding is None and layers[0].backward is None and made.plain_head
+        own = made.formats or made.ramps
+        plain = not own and len(layers) == 1 and embedding is None and layers[0].backward is None and made.plain_head
         if plain and cell == LSTM(cell.n_in, cell.n_hidden):
             return LSTMNetwork(layers[0].forward["weights"], readout, made.metadata)
         return made
@@ -480,7 +505,8 @@ def _network(fields: Mapping[str, np.ndarray]) -> Network:
     optional = {n for n, (_, d, _) in names.items() if d == "backward"} | {"embedding"}
     head = _head(fields)
     dense = {f"hidden.{i}" for i in range(len(head["hidden"]))}
-    _only(fields, {"readout", "metadata", "cells", *names, *dense}, optional | {"head", "scaling", "formats"})
+    stairs = {n for n in fields if n.startswith("ramps.")}
+    _only(fields, {"readout", "metadata", "cells", *names, *dense}, optional | stairs | {"head", "scaling", "formats"})
     parameters: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in cells]
     for name, (i, direction, matrix) in names.items():
         if name in fields:
@@ -494,7 +520,9 @@ def _network(fields: Mapping[str, np.ndarray]) -> Network:
         place = name.split(".")
         if len(place) == 3 and (w := fields.get(f"layers.{place[0]}.{DIRECTIONS[int(place[1])]}.{place[2]}")) is not None:
             check_weights(name, f, w)
-    return Network(tuple(layers), fields["readout"], fields.get("embedding"), metadata, head["pooling"], hidden, scaling, formats)
+    ramps = {name.removeprefix("ramps."): ramp_of(name, fields[name]) for name in sorted(stairs)}
+    more = (metadata, head["pooling"], hidden, scaling, formats, ramps)
+    return Network(tuple(layers), fields["readout"], fields.get("embedding"), *more)
 
 
 def _head(fields: Mapping[str, np.ndarray]) -> dict[str, Any]:
