@@ -21,7 +21,7 @@ help:
 	@echo "make docs       draw the pictures of docs/ and refresh its tables"
 	@echo "make site       build the docs site into site/, without warnings or not at all"
 	@echo "make dist       build wheel and sdist, and try each in an environment of its own"
-	@echo "make bench      measure speed; ratios against other tools in the same run"
+	@echo "make bench      measure speed, into results/bench; ratios against other tools in the same run"
 	@echo "make faults     kills, full disks, damage, Ctrl-C: the tables of docs/reliability.md (as root all of them)"
 	@echo "make soak       thousands of batches with random kills"
 	@echo "make fuzz       files that nobody wrote, 10 minutes for each loader"
@@ -73,7 +73,8 @@ dist:
 	sh scripts/dist.sh "$(PYTHON)" "$$(mktemp -d)/dist"
 
 bench: setup $(PDK) $(CHECKERS)
-	@for name in mc crossbar rnn models validation estimators scale startup peers; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in mc crossbar ir_drop rnn peer_settings growth memory models validation estimators scale startup peers; do \
+	  echo "== $$name"; $(BIN)/python benchmarks/record.py $$name || exit 1; done
 
 faults: setup $(PDK)
 	$(BIN)/python -m scripts.faults

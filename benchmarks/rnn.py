@@ -1,11 +1,16 @@
 """Speed of the network evaluator: ``python benchmarks/rnn.py [--json] [--repeats N]``.
 
 The keyword network of the field, an LSTM of 32 units on 49 steps of 40 features, is run on 16 chips and 1,000 sequences with
-5-bit ramps, own thresholds for each column and chip: without noise, with conversion noise, and with effective weights of wired
-arrays. The character network, 2,016 units with a projection to 504 and an embedding of 128, reads a text on one chip with
-noise. Chips are drawn, and array networks factored, before the clock starts. The runs take turns, so that a slow spell of the
-machine meets all of them; figures are medians. PyTorch's float LSTM, and aihwkit's analog LSTM with the noise of its own
-`InferenceRPUConfig` (one chip), run in the same turns where they are installed; their ratios are null elsewhere.
+5-bit ramps, own thresholds for each column and chip: without noise, with conversion noise, with effective weights of wired
+arrays, and with noise so large that each step of a ramp is a decision of its own. The character network, 2,016 units with a
+projection to 504 and an embedding of 128, reads a text on one chip with noise. Chips are drawn, and array networks factored,
+before the clock starts. The runs take turns, so that a slow spell of the machine meets all of them; figures are medians.
+PyTorch's float LSTM, and aihwkit's analog LSTM with the noise of its own `InferenceRPUConfig` (one chip), run in the same turns
+where they are installed; their ratios are null elsewhere.
+
+``ratio_vs_torch_best`` and those beside it: sequences times chips a second of processor time against those of PyTorch's float
+``nn.LSTM`` (onnxruntime's LSTM) at the best of the settings of `peer_settings.py` with one thread a process, for 32 units without
+and with noise, and for 118 and 344 units, in turns.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from peer_settings import onnx_runs, torch_runs
 from train import has_torch, measure as measure_training
 
 from characterization.ramp_model import RampDraw
@@ -36,8 +42,10 @@ from netlists.technology import load_profile
 FEATURES, HIDDEN, STEPS, SEQUENCES, CHIPS, CLASSES, BITS = 40, 32, 49, 1000, 16, 12, 5
 EMBEDDING, LARGE, PROJECTION, SYMBOLS = 128, 2016, 504, 50
 TEXT, STREAMS = 12_801, 256
-NOISE = 0.05
-"""Rms noise of a conversion and rms error of a threshold, units of a pre-activation."""
+ERROR, NOISE, LARGE_NOISE = 0.05, 0.02, 0.05
+"""Rms error of a threshold and rms noise of a conversion, units of a pre-activation; the last is more than 0.4 of a ramp's step."""
+BEST = {32: 16, 118: 4, 344: 2}
+"""Units, and chips, of the networks that peers at their best are compared with."""
 WIRE_OHM = 1.0
 
 
@@ -58,22 +66,24 @@ def timed(repeats: int, work: dict[str, Callable[[], object]]) -> tuple[dict[str
 def ramps(activation: str, columns: int, chips: int, noise: float, rng: np.random.Generator) -> RampDraw:
     """Ramps whose levels differ from chip to chip, columns with offsets, and noise that differs from level to level."""
     ideal = RampDraw.ideal(activation, BITS)
-    levels = ideal.thresholds + NOISE * rng.standard_normal((chips, ideal.thresholds.shape[1]))
+    levels = ideal.thresholds + ERROR * rng.standard_normal((chips, ideal.thresholds.shape[1]))
     sigma = noise * np.linspace(0.9, 1.1, ideal.thresholds.shape[1])
-    return RampDraw(activation, BITS, levels, NOISE * rng.standard_normal((chips, columns)), sigma)
+    return RampDraw(activation, BITS, levels, ERROR * rng.standard_normal((chips, columns)), sigma)
 
 
 def keyword_runs(rng: np.random.Generator) -> dict[str, Callable[[], object]]:
     network = LSTMNetwork(rng.normal(0, 0.3, (FEATURES + HIDDEN + 1, 4 * HIDDEN)), rng.normal(0, 1, (HIDDEN + 1, CLASSES)))
     inputs = rng.standard_normal((SEQUENCES, STEPS, FEATURES))
     data = SequenceSet(inputs, np.full(SEQUENCES, STEPS), rng.integers(0, CLASSES, SEQUENCES))
-    quiet, noisy = (
-        {a: ramps(a, n * HIDDEN, CHIPS, noise, rng) for a, n in (("sigmoid", 3), ("tanh", 1))} for noise in (0.0, NOISE)
+    quiet, noisy, steps = (
+        {a: ramps(a, n * HIDDEN, CHIPS, noise, rng) for a, n in (("sigmoid", 3), ("tanh", 1))}
+        for noise in (0.0, NOISE, LARGE_NOISE)
     )
     wired = Arrays(load_profile("taox-100-400").without_variation(), r_row=WIRE_OHM, r_col=WIRE_OHM)
     hardware = {
         "quiet": Hardware(ramps=quiet),
         "noise": Hardware(ramps=noisy),
+        "steps": Hardware(ramps=steps),
         "ir_drop": Hardware(ramps=quiet, arrays=wired),
     }
     chips = {name: draw_chips(network, h, CHIPS, np.random.default_rng(1)) for name, h in hardware.items()}
@@ -95,6 +105,37 @@ def keyword_runs(rng: np.random.Generator) -> dict[str, Callable[[], object]]:
     if find_spec("aihwkit"):
         work["aihwkit"] = aihwkit_run(inputs)
     return work
+
+
+def against_best(hidden: int, chips: int, repeats: int) -> dict[str, float]:
+    """Sequences a second of processor time: ours without and with noise, and each peer's at each setting, in turns."""
+    rng = np.random.default_rng(hidden)
+    network = LSTMNetwork(rng.normal(0, 0.3, (FEATURES + hidden + 1, 4 * hidden)), rng.normal(0, 1, (hidden + 1, CLASSES)))
+    inputs = rng.standard_normal((SEQUENCES, STEPS, FEATURES))
+    data = SequenceSet(inputs, np.full(SEQUENCES, STEPS), rng.integers(0, CLASSES, SEQUENCES))
+    work: dict[str, Callable[[], object]] = {}
+    for name, noise in (("ours", 0.0), ("ours with noise", NOISE)):
+        hardware = Hardware(ramps={a: ramps(a, n * hidden, chips, noise, rng) for a, n in (("sigmoid", 3), ("tanh", 1))})
+        drawn = draw_chips(network, hardware, chips, np.random.default_rng(1))
+        work[name] = lambda h=hardware, c=drawn: evaluate(network, data, h, c, np.random.default_rng(1))
+    _, busy = timed(repeats, work | torch_runs(hidden, inputs) | onnx_runs(hidden, inputs))
+    return {name: SEQUENCES * (chips if name in work else 1) / seconds for name, seconds in busy.items()}
+
+
+def best_ratios(repeats: int) -> dict[str, Any]:
+    """Ratios to each peer's best setting, which is named beside them."""
+    out: dict[str, Any] = {}
+    for hidden, chips in BEST.items():
+        rates = against_best(hidden, chips, repeats)
+        end = "" if hidden == HIDDEN else f"_{hidden}"
+        for peer, name in (("torch", "torch"), ("onnxruntime", "onnx")):
+            found = {setting: rate for setting, rate in rates.items() if setting.startswith(peer)}
+            best = max(found, key=found.__getitem__) if found else None
+            out[f"ratio_vs_{name}_best{end}"] = rates["ours"] / found[best] if best else None
+            out[f"ratio_vs_{name}_best_noise{end}"] = rates["ours with noise"] / found[best] if best else None
+            out[f"{name}_best{end}"] = best
+            out[f"{name}_best_per_cpu_s{end}"] = found[best] if best else None
+    return out
 
 
 def aihwkit_run(inputs: np.ndarray) -> Callable[[], object]:
@@ -140,6 +181,8 @@ def measure(repeats: int) -> dict[str, Any]:
         "ratio_vs_torch_float": speed["quiet"] * keywords["torch"] / SEQUENCES if "torch" in keywords else None,
         "ratio_vs_aihwkit": speed["noise"] * keywords["aihwkit"] / SEQUENCES if "aihwkit" in keywords else None,
         "ratio_vs_aihwkit_ours_without_noise": speed["quiet"] * keywords["aihwkit"] / SEQUENCES if "aihwkit" in keywords else None,
+        **best_ratios(repeats),
+        "seq_chips_per_cpu_s_steps": pairs / busy["steps"],
         "chars_per_s_2016": (TEXT - 1) / text["text"],
         # Seconds of processor time, which another job on the same cores disturbs less.
         "seq_chips_per_cpu_s": pairs / busy["quiet"],
@@ -152,7 +195,7 @@ def measure(repeats: int) -> dict[str, Any]:
         "repeats": repeats,
         "cores": joblib.cpu_count(),
         "machine": platform.machine(),
-        "versions": {name: version(name) for name in ("numpy", "numba", "torch", "aihwkit") if find_spec(name)}
+        "versions": {name: version(name) for name in ("numpy", "numba", "torch", "onnxruntime", "aihwkit") if find_spec(name)}
         | {"python": platform.python_version()},
     }
 

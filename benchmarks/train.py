@@ -4,6 +4,8 @@
 ``train_step_2016_s``: a gradient step of a language model with an embedding of 128, LSTM 2016, projection 504 and 50 characters,
 64 streams of 64 characters, Adam included. ``ratio_train_vs_torch``: how many times as long torch takes for the same step with
 a custom cell in a Python loop, same batch, same threads, alternating with ours in one process; missing without torch.
+``train_on_chips_cpu_s``, ``torch_epoch_cpu_s`` and the ratios beside them: an epoch on drawn chips with ideal 5-bit ramps, and
+torch's ``nn.LSTM`` with one thread, in turns with ours, in seconds of processor time (``--epochs``: these alone).
 ``products_2016_s``: the matrix products of that step and nothing else, NumPy's ``matmul`` on all cores: no step can be shorter.
 """
 
@@ -22,11 +24,12 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cosim.training import Adam, Model, TrainingSettings, initial_network
+from cosim.chip import Hardware
+from cosim.training import Adam, HardwareAware, Model, TrainingSettings, initial_network
 from cosim.training.classification import ClassifierCourse, LabelledData
 from cosim.training.language import Streams, loss_and_gradients
 
-SEQUENCES, STEPS, FEATURES, CLASSES = 10_000, 49, 40, 12
+SEQUENCES, STEPS, FEATURES, CLASSES, BATCH = 10_000, 49, 40, 12, 128
 EMBEDDING, HIDDEN, PROJECTION, CHARACTERS = 128, 2016, 504, 50
 STREAMS, WINDOW = 64, 64
 CORES = joblib.cpu_count()
@@ -44,13 +47,14 @@ def timed(repeats: int, **work: Callable[[], object]) -> dict[str, list[float]]:
     return seconds
 
 
-def epoch_of_sequences() -> Callable[[], None]:
+def epoch_of_sequences(sequences: int = SEQUENCES, *, on_chips: bool = False) -> Callable[[], None]:
     """One epoch of the classifier; random data, whose values do not change the work."""
     rng = np.random.default_rng(1)
-    settings = TrainingSettings(batch=128)
-    inputs = rng.standard_normal((SEQUENCES, STEPS, FEATURES), np.float32)
-    data = LabelledData(inputs, np.full(SEQUENCES, STEPS), rng.integers(0, CLASSES, SEQUENCES))
-    model = Model(initial_network(settings, FEATURES, CLASSES, rng))
+    settings = TrainingSettings(batch=BATCH)
+    inputs = rng.standard_normal((sequences, STEPS, FEATURES), np.float32)
+    data = LabelledData(inputs, np.full(sequences, STEPS), rng.integers(0, CLASSES, sequences))
+    aware = HardwareAware(Hardware(bits=5)) if on_chips else None
+    model = Model(initial_network(settings, FEATURES, CLASSES, rng), hardware_aware=aware)
     adam = Adam(model.parameters, settings, model.decayed_rows())
     course = ClassifierCourse(model, data, None, settings.batch)
 
@@ -60,6 +64,52 @@ def epoch_of_sequences() -> Callable[[], None]:
                 adam.step(gradients, 1e-3)
 
     return run
+
+
+def epoch_of_torch(sequences: int) -> Callable[[], None]:
+    """The same in torch at its best: ``nn.LSTM`` and autograd, AdamW, one thread."""
+    import torch
+    from torch import nn
+
+    lstm, readout = nn.LSTM(FEATURES, 32, batch_first=True), nn.Linear(32, CLASSES)
+    parameters = [*lstm.parameters(), *readout.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3)
+    inputs, labels = torch.randn(sequences, STEPS, FEATURES), torch.randint(0, CLASSES, (sequences,))
+
+    def run() -> None:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        for some in torch.randperm(sequences).split(BATCH):
+            loss = nn.functional.cross_entropy(readout(lstm(inputs[some])[1][0][0]), labels[some])
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+        torch.set_num_threads(before)
+
+    return run
+
+
+def measure_epochs(repeats: int, *, torch: bool = True, sequences: int = 2000) -> dict[str, float]:
+    """Seconds of processor time of an epoch of 10,000 sequences, in turns, from epochs of fewer; medians."""
+    work = {
+        "train_epoch_cpu_s": epoch_of_sequences(sequences),
+        "train_on_chips_cpu_s": epoch_of_sequences(sequences, on_chips=True),
+    }
+    if torch:
+        work["torch_epoch_cpu_s"] = epoch_of_torch(sequences)
+    busy: dict[str, list[float]] = {name: [] for name in work}
+    for turn in range(repeats + 1):
+        for name, run in work.items():
+            start = time.process_time()
+            run()
+            if turn:
+                busy[name].append((time.process_time() - start) * SEQUENCES / sequences)
+    out = {name: median(values) for name, values in busy.items()}
+    out["ratio_on_chips"] = out["train_on_chips_cpu_s"] / out["train_epoch_cpu_s"]
+    if torch:
+        out["ratio_epoch_vs_torch_best"] = out["torch_epoch_cpu_s"] / out["train_epoch_cpu_s"]
+    return out
 
 
 def step_of_text() -> Callable[[], None]:
@@ -152,6 +202,7 @@ def _windows(rng: np.random.Generator) -> Iterator[Any]:
 
 def measure(repeats: int, *, torch: bool = True) -> dict[str, Any]:
     """All figures; medians, and the shortest times beside them."""
+    fast = measure_epochs(repeats, torch=torch)
     epochs = timed(repeats, epoch=epoch_of_sequences())["epoch"]
     work = {"ours": step_of_text(), "products": products_of_text()} | ({"torch": step_of_torch()} if torch else {})
     steps = timed(repeats, **work)
@@ -161,6 +212,7 @@ def measure(repeats: int, *, torch: bool = True) -> dict[str, Any]:
         "train_step_2016_s": median(steps["ours"]),
         "train_step_2016_shortest_s": min(steps["ours"]),
         "products_2016_s": median(steps["products"]),
+        **fast,
     }
     if torch:
         out["torch_step_2016_s"] = median(steps["torch"])
@@ -182,11 +234,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--no-torch", action="store_true")
+    parser.add_argument("--epochs", action="store_true", help="only epochs of the classifier, in seconds of processor time")
     arguments = parser.parse_args()
     torch = not arguments.no_torch and has_torch()
     if not torch:
         print("torch left out", file=sys.stderr)
-    figures = measure(arguments.repeats, torch=torch) | {"repeats": arguments.repeats, "cores": CORES, "numpy": np.__version__}
+    figures = (measure_epochs if arguments.epochs else measure)(arguments.repeats, torch=torch) | {
+        "repeats": arguments.repeats,
+        "cores": CORES,
+        "numpy": np.__version__,
+    }
     if arguments.json:
         print(json.dumps(figures, indent=1))
         return

@@ -23,4 +23,25 @@ def test_benchmarks_import(path, monkeypatch):
 def test_make_runs_those_that_are_there():
     line = next(line for line in (FOLDER.parent / "Makefile").read_text().splitlines() if "for name in" in line)
     names = line.partition("for name in ")[2].partition(";")[0].split()
-    assert {path.stem for path in FOLDER.glob("*.py")} == {*names, "train", "comparator_offset"}
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*names, "train", "comparator_offset", "fixed_point", "record"}
+
+
+def test_what_a_benchmark_found_is_kept_with_machine_and_versions(tmp_path, monkeypatch):
+    names = runpy.run_path(str(FOLDER / "record.py"), run_name="benchmark")
+    script = tmp_path / "small.py"
+    script.write_text("import sys\nassert sys.argv[1:] == ['--json', '--repeats', '3']\nprint('{\"ratio\": 1.5}')\n")
+    monkeypatch.setitem(names["record"].__globals__, "HERE", tmp_path)
+    found = names["record"]("small", ["--repeats", "3"])
+    assert found["figures"] == {"ratio": 1.5}
+    assert {"command", "machine", "versions", "wall_s", "cpu_s"} < set(found)
+    script.write_text("raise SystemExit(3)")
+    with pytest.raises(SystemExit):
+        names["record"]("small", [])
+
+
+def test_the_exponent_of_a_power_law_is_found():
+    names = runpy.run_path(str(FOLDER / "growth.py"), run_name="benchmark")
+    slope, half = names["exponent"]((1, 2, 4, 8), [3.0, 12.0, 48.0, 192.0])
+    assert slope == pytest.approx(2.0)
+    assert half < 1e-6
+    assert names["exponent"]((1, 2, 4, 8), [3.0, 13.0, 45.0, 192.0])[1] > 0.05

@@ -9,7 +9,7 @@ import numpy as np
 from characterization.plan import RampPlan
 from netlists.converter import Converter, is_stepped, transition_deck
 from netlists.errors import InputError, SimulationError
-from netlists.ramp import CALIBRATION, Chips, RampProgram, Targets, reprogrammed, wanted_levels
+from netlists.ramp import CALIBRATION, Chips, RampProgram, Targets, reprogrammed, wanted_volts
 from netlists.spice import simulate
 from netlists.technology import as_designed
 
@@ -51,8 +51,9 @@ def program_from_spice(plan: RampPlan, *, rounds: int = ROUNDS) -> tuple[RampPla
         program, circuit = converter.program, converter.circuit
         levels = nominal_ramp(converter)
         scale = program.volts_per_unit(circuit)
-        error.append(float(np.max(np.abs(levels[1:-1] / scale - program.x) / program.lsb)))
-        if not np.all(np.abs(np.diff(levels) / np.diff(wanted_levels(program)) / scale - 1) < 0.5):
+        wanted = wanted_volts(program, circuit)
+        error.append(float(np.max(np.abs(levels - wanted)[1:-1] / scale / program.lsb)))
+        if not np.all(np.abs(np.diff(levels) / np.diff(wanted) - 1) < 0.5):
             raise SimulationError(
                 f"the nominal ramp of {plan.title} does not climb as programmed: it is up to {error[-1]:.3g} LSB off; look at the "
                 "op-amp's swing, slew rate and output current"

@@ -5,6 +5,7 @@ from .limits import (
     Limits as Limits,
 )
 from .plan import (
+    BUFFERS as BUFFERS,
     CALIBRATIONS as CALIBRATIONS,
     DEFAULT_PROFILE as DEFAULT_PROFILE,
     TRIM_SIGMAS as TRIM_SIGMAS,

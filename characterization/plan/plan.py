@@ -32,10 +32,13 @@ CALIBRATIONS = ("none", "one-point", "binary-search", "two-point", "trim", "per-
 TRIM_SIGMAS = 4.0
 """Reach of a column's trimming cells by default, standard deviations of the difference of two comparators' offsets."""
 
+BUFFERS = ("macro", "none")
+"""Whether a buffer stands between a ramp and its comparators."""
+
 PROGRAM_SOURCES = ("auto", "closed-form", "spice")
 """What a program allows for: the equations of our op-amp, nominal transients, or these for an op-amp of the user's."""
 
-__all__ = ["CALIBRATIONS", "DEFAULT_PROFILE", "Pvt", "RampPlan", "Sampling", "Variation"]
+__all__ = ["BUFFERS", "CALIBRATIONS", "DEFAULT_PROFILE", "Pvt", "RampPlan", "Sampling", "Variation"]
 
 
 @checked
@@ -76,6 +79,9 @@ class RampPlan:
     columns : int
         Columns whose comparators share the ramp, besides the one that calibrates it. Default: the sigmoid gates of an LSTM of 32
         hidden units.
+    buffer : {"macro", "none"}
+        What drives the comparators: a buffer that settles within a clock period, its gain and offset calibrated with the ramp; or
+        the ramp's op-amp itself (`RampCircuit.ramp_load`), which the program then allows for.
     trim_reach : float or None
         Largest change of V_mac, either way, that a column's trimming cells can make, volts (calibration ``per-column``); None:
         `TRIM_SIGMAS` of what they are there for. A larger reach is a coarser trim: the cells' programming error scales with it.
@@ -119,6 +125,7 @@ class RampPlan:
     conditions: Pvt = NOMINAL
     wire_resistance: Ohms = 0.0
     columns: Annotated[int, Whole(1, 4096)] = 96
+    buffer: Annotated[str, Choice(BUFFERS)] = "macro"
     trim_reach: Annotated[float, Number(above=0, unit="V")] | None = None
     sampling: Sampling = field(default_factory=Sampling)
     conversions: bool = True
@@ -133,6 +140,11 @@ class RampPlan:
         self._check_conditions()
         if self.circuit is None:
             object.__setattr__(self, "circuit", circuit_at(self.conditions))
+        loaded = {"comparators": self.columns + 1.0 if self.buffer == "none" else 0.0}
+        if self.comparator is not None:
+            # Its own offset over the common mode is not ours.
+            loaded |= {"comparator_slope": 0.0, "comparator_bend": 0.0}
+        object.__setattr__(self, "circuit", self.circuit.with_(**loaded))
         if self.variation is None:
             own = [block.statistics for block in (self.comparator, self.opamp) if block is not None]
             sigmas = dict(pair for statistics in own for pair in statistics)
@@ -223,7 +235,7 @@ class RampPlan:
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary of every value; fields that came later only where they say something."""
         data = asdict(self)
-        for name in ("held", "program_from", "targets"):
+        for name in ("held", "program_from", "targets", "buffer"):
             if getattr(self, name) == getattr(type(self), name):
                 del data[name]
         return data | {n: own.as_dict() for n, own in (("comparator", self.comparator), ("opamp", self.opamp)) if own is not None}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
 
 from netlists.check_rules import Choice
 from netlists.checks import check
-from netlists.converter import AutoZero, autozero_values, integrator_values
+from netlists.converter import AutoZero, autozero_values, integrator_values, released
+from netlists.errors import SimulationError
 from netlists.technology import MEASURED_STATISTICS, Conditions, RampCircuit
 from netlists.testbench import T_RESET, autozero_deck, autozero_macro_deck, run_bench
 
@@ -42,7 +43,10 @@ class AutozeroFigures(FiguresAt):
     r_az: Annotated[float, "on-resistance of the auto-zero switch at v_cm, ohm; at level macro a parameter"]
     c_gate: Annotated[float, "input capacitance of the op-amp, F; at level macro a parameter"]
     c_inject: Annotated[float, "residue c_az / v_dd, F: the gate capacitance of the auto-zero switch that would leave as much"]
-    c_reset: Annotated[float, "step c_f / v_dd, F: the same for the reset switches at the summing node"]
+    bare_step: Annotated[float, "step of the output of an integrator without a column, V"]
+    bare_area: Annotated[float, "volt-seconds that its summing node is off after the reset, V s"]
+    c_reset: Annotated[float, "gate capacitance of the reset switch at the summing node with which level macro leaves both, F"]
+    c_far: Annotated[float, "the same at the far plate of C_f, F"]
 
 
 def measure_autozero(
@@ -79,22 +83,27 @@ def measure_autozero(
     level = check(Annotated[str, Choice(LEVELS)], level, "level")
     at, az, rng = conditions or Conditions(), autozero or AutoZero(), rng or np.random.default_rng(1)
     samples: list[dict[str, Any]] = []
-    r_az, c_gate = az.r_az, az.c_gate
+    r_az, c_gate, tables = az.r_az, az.c_gate, ["bare", "amp0", "sum0", "out0"]
     while len(samples) < n:
         size = min(DECK, n - len(samples))
         if level == "sky130":
             seed = int(rng.integers(1, 2**31 - 1))
-            run = run_bench(autozero_deck(at, az, size, seed, c_f=c_f), ["switch", "gate", "amp0", "sum0", "out0"])
+            run = run_bench(autozero_deck(at, az, size, seed, c_f=c_f), ["switch", "gate", *tables])
             r_az, c_gate = float(run["switch"][0, 1] / 1e-6), float(abs(run["gate"][0, 2]) / (2 * np.pi * 1e6))
         else:
             offsets = MEASURED_STATISTICS["opamp_offset_sigma"] * rng.standard_normal(size)
-            run = run_bench(autozero_macro_deck(at, _macro_values(az), az, offsets.tolist(), c_f=c_f), ["amp0", "sum0", "out0"])
+            run = run_bench(autozero_macro_deck(at, _macro_values(az), az, offsets.tolist(), c_f=c_f), tables)
         found = {name: _at(run[name], t) for name, t in (("amp0", T_RESET / 2), ("sum0", SETTLED), ("out0", SETTLED))}
         # What the residue has integrated by then is no part of the step.
         drift = found["sum0"] * (SETTLED - T_RESET) * 10e-3 / c_f
         rows = zip(found["amp0"], found["sum0"], found["out0"] - drift, strict=True)
         samples += [{"offset": float(o), "residue": float(r), "step": float(s)} for o, r, s in rows]
     offset, residue, step = (np.array([s[name] for s in samples]) for name in ("offset", "residue", "step"))
+    time, node, output = run["bare"].T
+    after, left = time >= T_RESET, float(np.interp(SETTLED, time, node))
+    area = float(np.trapezoid((node - left)[after], time[after]))
+    # What the residue adds to the output is no charge of the reset.
+    charge = (float(np.interp(SETTLED, time, output)) - left) * c_f
     figures = AutozeroFigures.at(
         at,
         level,
@@ -111,9 +120,31 @@ def measure_autozero(
         r_az,
         c_gate,
         float(residue.mean() * az.c_az / at.v_dd),
-        float(step.mean() * c_f / at.v_dd),
+        charge / c_f,
+        area,
+        *reset_capacitances(az, charge, area, c_f=c_f),
     )
     return figures, samples
+
+
+def reset_capacitances(autozero: AutoZero, charge: float, area: float, *, c_f: float = 80e-12) -> tuple[float, float]:
+    """``c_reset`` and ``c_far`` with which the end of a reset leaves a charge (C) and volt-seconds (V s) at level macro, farads.
+
+    Raises
+    ------
+    SimulationError
+        No such capacitances.
+    """
+    from scipy.optimize import root
+
+    def error(c: np.ndarray) -> list[float]:
+        left = released(RampCircuit(), replace(autozero, c_reset=abs(c[0]) * 1e-15, c_far=abs(c[1]) * 1e-15), c_f)
+        return [(left.charge - charge) * 1e15, (left.area - area) * 1e12]
+
+    found = root(error, [12.0, 17.0], options={"eps": 1e-3})
+    if not found.success:
+        raise SimulationError(f"no switches of level macro leave {charge:.3g} C and {area:.3g} V s: {found.message}")
+    return float(abs(found.x[0]) * 1e-15), float(abs(found.x[1]) * 1e-15)
 
 
 def _macro_values(autozero: AutoZero) -> dict[str, float]:

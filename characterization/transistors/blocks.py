@@ -30,6 +30,7 @@ from .comparator import (
     Samples,
     measure_comparator,
     measure_comparator_delay,
+    measure_comparator_input,
     measure_offsets,
     measure_strongarm,
 )
@@ -186,6 +187,7 @@ def measure_blocks(
         "comparator": figures["comparator"],
         "comparator_delay": _of_block(figures["delay"], "comparator_sky130"),
         "comparator_kickback": _of_block(figures["kickback"], "comparator_sky130")[0],
+        "comparator_input": asdict(measure_comparator_input(nominal)),
         "strongarm_delay": _of_block(figures["delay"], "strongarm_sky130"),
         "strongarm_kickback": _of_block(figures["kickback"], "strongarm_sky130")[0],
         "offsets": offsets,

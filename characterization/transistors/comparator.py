@@ -9,6 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
+from characterization.compact import fit_curve, fitted
 from characterization.compact.benches import crossing
 from netlists.checks import Whole, check
 from netlists.errors import InputError, SimulationError
@@ -18,6 +19,7 @@ from netlists.testbench import (
     At,
     BlockOnBench,
     comparator_ac_deck,
+    comparator_input_deck,
     feedback_mismatch_deck,
     mismatch_tables,
     run_bench,
@@ -25,7 +27,7 @@ from netlists.testbench import (
     strongarm_step_deck,
     sweep_mismatch_deck,
 )
-from netlists.testbench.comparator import comparator_step_deck
+from netlists.testbench.comparator import comparator_step_deck, comparator_sweep_deck
 
 from .conditions import FiguresAt
 
@@ -35,6 +37,8 @@ COMMON_MODES = (0.4, 0.9, 1.4)
 # Larger decks do not pay: ngspice's parsing grows faster than the number of instances.
 SHORTEST = 1e-12
 """Delay, seconds, that the step bench of a comparator can tell from none."""
+AWAY = 0.3
+"""Distance from the trip point at which a comparator's input is a capacitor alone, as a part of the range."""
 CHUNK = 16
 LARGEST_OFFSET = 0.1
 """Offsets of instances that a bench finds, volts."""
@@ -74,6 +78,18 @@ class Kickback(FiguresAt):
     common: Annotated[float, "largest excursion of their mean, V; with one held input equal to peak"]
     left: Annotated[float, "what is left at the end of the bench, V"]
     energy: Annotated[float, "supply energy of one decision, J: of the bench's two"]
+
+
+@dataclass(frozen=True)
+class ComparatorInput(FiguresAt):
+    """What a comparator does to a ramp at its positive input, and its offset over the common mode."""
+
+    c_in: Annotated[float, "input capacitance, away from the trip point, F"]
+    kick: Annotated[float, "charge that it draws beyond that while it trips, C"]
+    slope: Annotated[float, "offset against common mode v above v_cm, slope v + bend max(knee - v, 0)^2, V/V: fit"]
+    bend: Annotated[float, "likewise, 1/V"]
+    knee: Annotated[float, "likewise, V"]
+    shift_error: Annotated[float, "largest error of that fit, V"]
 
 
 @dataclass(frozen=True)
@@ -168,6 +184,49 @@ def measure_comparator_delay(
     peak = float(np.max(np.abs(moved)))
     energy = -at.v_dd * float(np.trapezoid(current, time)) / 2
     return delays, Kickback.at(at, c_hold, peak, peak, float(moved[-1]), energy)
+
+
+def measure_input_charge(conditions: At, block: BlockOnBench = COMPARATOR) -> tuple[float, float]:
+    """Input capacitance (F) and kickback charge (C) of a comparator that a ramp passes.
+
+    The first is that of the charge away from the trip point, the second the rest of the charge.
+    """
+    span = min(0.5, 0.9 * conditions.v_cm, 0.9 * (conditions.v_dd - conditions.v_cm))
+    table = run_bench(comparator_input_deck(conditions, block, span=span), ["input"], settings=block.settings)["input"]
+    time, v, current = table.T
+    charge = np.concatenate([[0.0], np.cumsum(-0.5 * (current[1:] + current[:-1]) * np.diff(time))])
+    ends = v[0], conditions.v_cm - AWAY * 2 * span, conditions.v_cm + AWAY * 2 * span, v[-1]
+    below, left, right, above = np.interp(ends, v, charge).tolist()
+    c_in = (left - below + above - right) / (ends[1] - ends[0] + ends[3] - ends[2])
+    return c_in, above - below - c_in * (ends[3] - ends[0])
+
+
+def measure_comparator_input(conditions: At | None = None) -> ComparatorInput:
+    """What loads a ramp, and how the offset follows the common mode over its range, 0.5 V either way of analog ground.
+
+    Raises
+    ------
+    SimulationError
+        If ngspice fails or the comparator does not trip at a common mode.
+    """
+    at = conditions or Conditions()
+    v = np.linspace(-0.5, 0.5, 21)
+    tables = run_bench(comparator_sweep_deck(at, (at.v_cm + v).tolist(), COMPARATOR), ["up"])["up"]
+    offset = -_crossings(tables[:, 0], tables[:, 1:] - at.v_cm)
+    if not np.all(np.isfinite(offset)):
+        raise SimulationError(
+            f"{COMPARATOR.name} at {at}: does not change sides within 50 mV at {at.v_cm + v[np.isnan(offset)][0]:g} V"
+        )
+
+    def law(x: np.ndarray, slope: float, bend: float, knee: float, middle: float) -> np.ndarray:
+        return middle + slope * x + bend * np.square(np.maximum(knee - x, 0.0))
+
+    fit = fit_curve(law, v, 1e3 * offset, {"slope": -2.0, "bend": 70.0, "knee": -0.27, "middle": 0.0})
+    units = {"slope": "V/V", "bend": "1/V", "knee": "V", "middle": "V"}
+    slope, bend, knee, _ = (found.value for found in fitted(fit, units).values())
+    return ComparatorInput.at(
+        at, *measure_input_charge(at), 1e-3 * slope, 1e-3 * bend, knee, 1e-3 * float(np.abs(fit.residual).max())
+    )
 
 
 def measure_strongarm(

@@ -61,7 +61,8 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
     -------
     dict
         ``circuit``: fields of `RampCircuit` (checked by making one); ``statistics``: sigmas of chip-to-chip and of noise draws,
-        volts; ``fit``: how well the comparator's two parameters describe its delays; ``source``: what each value is.
+        volts; ``input``: what the comparator does to a ramp, fields of `RampCircuit` with ``comparator_`` before; ``fit``: how
+        well the comparator's two parameters describe its delays; ``source``: what each value is.
 
     Raises
     ------
@@ -76,6 +77,7 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
         sigma = {s["block"]: s["sigma"] for s in summary["offsets"] if abs(s["common_mode"] - nominal["v_cm"]) < 1e-9}
         limit = min(nominal["v_cm"], nominal["v_dd"] - nominal["v_cm"])
         fit = fit_comparator(overdrive, delay, limit)
+        entry = {name: summary["comparator_input"][name] for name in ("c_in", "kick", "slope", "bend", "knee")}
         circuit = _circuit(ota, stages, integrator, fit, limit)
         statistics = {
             "opamp_offset_sigma": sigma["ota_sky130"],
@@ -84,7 +86,7 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
         }
     except (KeyError, StopIteration, TypeError) as e:
         raise InputError(f"the summary of the measured blocks lacks {e}: write it with measure_blocks") from None
-    RampCircuit().with_(**circuit)
+    RampCircuit().with_(**circuit, **{f"comparator_{name}": value for name, value in entry.items()})
     source = {
         "a0": "open-loop DC gain at v_cm, .ac",
         "gbw": "a0 times the -3 dB frequency, .ac",
@@ -98,11 +100,14 @@ def macro_parameters(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "comparator_gain": "fit of the delays of comparator_macro to those of comparator_sky130 (not the small-signal DC gain)",
         "comparator_tau": "the same fit",
         "comparator_limit": "distance of the nearer supply rail from v_cm",
+        "c_in": "charge of the positive input over a ramp of 1 V, away from the trip point, .tran",
+        "kick": "charge beyond that while it trips, .tran",
+        **dict.fromkeys(("slope", "bend", "knee"), "fit of the trip points over 0.5 V of common mode either way, .dc"),
         "opamp_offset_sigma": "foundry mismatch, ota_sky130",
         "comparator_offset_sigma": "foundry mismatch, comparator_sky130 at v_cm",
         "comparator_noise_sigma": "output noise density integrated 100 Hz..100 GHz over DC gain, .noise at the trip point",
     }
-    return {"circuit": circuit, "statistics": statistics, "fit": fit, "source": source}
+    return {"circuit": circuit, "input": entry, "statistics": statistics, "fit": fit, "source": source}
 
 
 def _circuit(
@@ -185,7 +190,7 @@ def write_macro_parameters(summary: dict[str, Any], path: str | Path = MACRO_FIL
     at = {k: summary["conditions"][k] for k in ("corner", "temperature", "v_dd", "v_cm")}
     sections = {
         "conditions": at,
-        **{k: found[k] for k in ("circuit", "statistics", "fit", "source")},
+        **{k: found[k] for k in ("circuit", "input", "statistics", "fit", "source")},
         "models": summary["models"],
         "versions": {k: v for k, v in summary["versions"].items() if v is not None},
     }

@@ -21,7 +21,15 @@ from netlists.technology import RampCircuit
 from netlists.testbench import DECISION_PERIOD, BenchConditions, BlockOnBench, comparator_sweep_deck, run_bench
 
 from .clocked import COMMON_MODES, clocked_rows, measure_clocked_delay
-from .comparator import OVERDRIVES, SHORTEST, DecisionDelay, measure_comparator, measure_comparator_delay, measure_offsets
+from .comparator import (
+    OVERDRIVES,
+    SHORTEST,
+    DecisionDelay,
+    measure_comparator,
+    measure_comparator_delay,
+    measure_input_charge,
+    measure_offsets,
+)
 from .macro_fit import fit_comparator
 
 CORNER_OVERDRIVES = (1e-3, 10e-3, 100e-3)
@@ -107,6 +115,7 @@ def measure_at(
         except SimulationError as e:
             gain = noise = power = np.nan
             heard.append(f"no small-signal figures at {where_at(at)}: {short_error(e)}")
+    c_in, kick_charge = (np.nan, np.nan) if block.is_clocked else measure_input_charge(at, block)
     figures = vars(at) | {
         "offset": offset,
         "hysteresis": middle["hysteresis"],
@@ -117,6 +126,8 @@ def measure_at(
         "power": power,
         "kickback": kick.peak,
         "kickback_left": kick.left,
+        "c_in": c_in,
+        "kick": kick_charge,
         "energy": kick.energy,
         **{f"delay_{1e3 * d['overdrive']:g}mv": max(d["delay_rise"], d["delay_fall"]) for d in delays},
     }
@@ -242,7 +253,10 @@ def macro_of(measured: MeasuredComparator, nominal: BenchConditions) -> tuple[Co
     fit = fast if delay.max() < FAST else fit_comparator(overdrive, delay, limit)
     over = [r for r in measured.common_modes if all(r[n] == v for n, v in vars(nominal).items()) and np.isfinite(r["offset"])]
     table = [r["common_mode"] for r in over], [r["offset"] for r in over]
-    return ComparatorMacro(fit["gain"], fit["tau"], limit, *map(tuple, table)), fit
+    figures = next((r for r in measured.figures if all(r[n] == v for n, v in vars(nominal).items())), {})
+    charge = figures.get("c_in", np.nan) + figures.get("kick", np.nan) / RampCircuit().v_swing
+    load = max(float(charge), 0.0) if np.isfinite(charge) else 0.0
+    return ComparatorMacro(fit["gain"], fit["tau"], limit, tuple(table[0]), tuple(table[1]), load), fit
 
 
 @dataclass(frozen=True)

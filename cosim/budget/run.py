@@ -11,7 +11,7 @@ import pandas as pd
 
 from characterization.provenance import versions
 from characterization.streams import part_sequences
-from cosim.chip import describe_wire_losses, saturation, wire_losses
+from cosim.chip import describe_split_biases, describe_wire_losses, saturation, split_biases, wire_losses
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
@@ -93,6 +93,7 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
             "tolerances": _rows(tolerances),
             "warnings": [*notes, *network.warnings, *(clipped.warnings if clipped else ()), *builder.hardware(amounts).warnings],
             "wires": wire_losses(network, builder.hardware(amounts)),
+            "bias_rows": split_biases(network, builder.hardware(amounts)),
             "saturation": clipped.as_dict() if clipped else None,
             "data_sha256": task.sha256,
             "tasks": {task.name: str(task.provenance)},
@@ -216,6 +217,7 @@ def describe(summary: dict[str, Any]) -> str:
     lines = [
         f"{summary['settings']['task']}: float {summary['float']:.4f}, everything on {summary['everything']:.4f}: loss "
         f"{total['total_loss']:.4f} ({total['total_low']:.4f}..{total['total_high']:.4f} on the same sequences)",
+        *describe_split_biases(summary["bias_rows"]),
         *describe_wire_losses(summary["wires"]),
         "share of it and tolerance alone:",
     ]

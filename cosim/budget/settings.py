@@ -33,7 +33,12 @@ class BudgetSettings(StudySettings):
     calibration: Literal[CALIBRATIONS] = Field(  # type: ignore[valid-type]
         default="one-point", description="of the ramps; per-column: of every column too"
     )
-    bias_rows: int = Field(default=1, ge=1, le=64, description="rows that share the bias of a matrix")
+    bias_rows: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="rows that share the bias of a matrix; default as few as leave the conductance range to the other weights",
+    )
     amounts: dict[str, float] = Field(
         default_factory=dict, description="amounts in place of the defaults, SI units; 0 leaves a source out"
     )

@@ -1,3 +1,7 @@
+from .arrays import (
+    PARTIAL_SUMS as PARTIAL_SUMS,
+    Arrays as Arrays,
+)
 from .circuit_ramps import (
     CircuitRamp as CircuitRamp,
 )
@@ -28,23 +32,25 @@ from .draw import (
 )
 from .hardware import (
     ENGINES as ENGINES,
-    PARTIAL_SUMS as PARTIAL_SUMS,
     STATE_UNITS as STATE_UNITS,
-    Arrays as Arrays,
     Hardware as Hardware,
-    Integrators as Integrators,
     LinearAdc as LinearAdc,
     Ramp as Ramp,
+)
+from .integrators import (
+    Integrators as Integrators,
 )
 from .mapping import (
     MatrixPlace as MatrixPlace,
     converted_columns as converted_columns,
+    describe_split_biases as describe_split_biases,
     describe_wire_losses as describe_wire_losses,
     integrator_gains as integrator_gains,
     integrator_noise as integrator_noise,
     integrator_shifts as integrator_shifts,
     mapped_pairs as mapped_pairs,
     matrix_places as matrix_places,
+    split_biases as split_biases,
     wire_losses as wire_losses,
     with_weights as with_weights,
 )
@@ -72,6 +78,7 @@ from .weights import (
     OPEN as OPEN,
     EffectiveWeights as EffectiveWeights,
     arrival as arrival,
+    bias_rows as bias_rows,
     drawn_cells as drawn_cells,
     effective_weights as effective_weights,
     folded as folded,

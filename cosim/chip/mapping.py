@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from cosim.network.cells import Cell, Gate, Matrix
 from netlists.converter import charge_capacitance, feedback_capacitance
 from netlists.technology import noise
 
+from .arrays import Arrays
 from .column_effects import column_gains, offset_rise
-from .hardware import Arrays, Hardware
+from .hardware import Hardware
 from .pulses import PwmInputs
-from .weights import folded, placed_cells
+from .weights import bias_rows, folded, placed_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +182,24 @@ def wire_losses(network: Network, hardware: Hardware) -> list[dict[str, Any]]:
     return rows
 
 
+def split_biases(network: Network, hardware: Hardware) -> dict[str, int]:
+    """Rows of the bias of each matrix whose bias has more than one, by the matrix's key."""
+    arrays = hardware.arrays
+    if arrays is None:
+        return {}
+    places = matrix_places(network, hardware.pwm)
+    rows = {at.key: bias_rows(at.weights * at.row_scale[:, None], arrays, bias=at.matrix.bias) for at in places}
+    return {key: n for key, n in rows.items() if n > 1}
+
+
+def describe_split_biases(rows: Mapping[str, int]) -> list[str]:
+    """For reading, a line a matrix."""
+    return [
+        f"bias of {key}: shared by {n} rows, so that it leaves the conductance range to the other weights"
+        for key, n in rows.items()
+    ]
+
+
 def describe_wire_losses(rows: Sequence[dict[str, Any]]) -> list[str]:
     """For reading, a line a matrix."""
     made_good = {"none": "not made good", "mean": "made good by one gain", "wires": "made good by the cells' targets"}
@@ -212,7 +231,8 @@ def integrator_shifts(at: MatrixPlace, hardware: Hardware, normal: np.ndarray) -
         program = hardware.program(activation)
         charge = charge_capacitance(program, circuit, pwm, mapped.scale, full_scale=full_scale)
         rise = offset_rise(mapped.load[columns], charge, pwm.duration)
-        volts = (integrators.common_offset + integrators.offset * normal[columns]) * rise + integrators.reset_charge / charge
+        volts = (integrators.common_offset + integrators.offset * normal[columns]) * rise
+        volts = volts + (integrators.reset_charge + integrators.reset_area * mapped.load[columns]) / charge
         shift[columns] = volts / program.volts_per_unit(circuit)
         noise[columns] = integrators.offset_noise * rise / program.volts_per_unit(circuit)
     return shift, noise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -10,11 +11,12 @@ import numpy as np
 
 from netlists.array import ArraySolver, Crossbar, WiredPairs, pair_halves, signed_conductance, wired_pairs
 
+from .arrays import Arrays
 from .device_effects import drawn_curvature, read_through
-from .hardware import Arrays
 
 OPEN = 1e-15
 """Siemens of a crossing without a cell: the solver needs a number above 0."""
+MOST_BIAS_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ def effective_weights(
     errors is one Gaussian with the sum of the variances, which is exact. Wires are left out of that variance.
     """
     pairs = placed_cells(weights * row_scale[:, None], connected, arrays, bias=bias, arrives=arrives)
-    g = drawn_cells(pairs.conductance, connected, arrays, rng, bias=bias)
+    g = drawn_cells(pairs.conductance, connected, arrays, rng)
     behind = through_wires(g, arrays) if arrays.wired and arrives is None else g * (1.0 if arrives is None else arrives)
     seen = folded(behind, len(weights), arrays.layout)
     unit = pairs.scale * row_scale[:, None]
@@ -84,11 +86,37 @@ def folded(cells: np.ndarray, rows: int, layout: str) -> np.ndarray:
     return cells if len(split) == 1 else np.concatenate([cells[: high * (rows - 1)], split.sum(axis=0)])
 
 
-def _bias_split(matrix: np.ndarray, arrays: Arrays, bias: bool, part: float = 1.0) -> np.ndarray:
-    """A matrix (rows, ...) with as many rows for its bias as the arrays have, each ``part`` of it."""
-    if not bias or arrays.bias_rows == 1:
+def bias_rows(scaled: np.ndarray, arrays: Arrays, *, bias: bool = True) -> int:
+    """Rows that share the bias, the last row of a matrix (rows, columns) in units of the longest pulse.
+
+    Unless the arrays say how many: so many that each holds at most what the largest of the other weights does, 64 at most.
+    """
+    if not bias or arrays.partial_sums == "digital":
+        return 1
+    if arrays.bias_rows is not None:
+        return arrays.bias_rows
+    others = np.abs(scaled[:-1]).max(initial=0.0)
+    if arrays.w_max is not None:
+        others = min(others, arrays.w_max)
+    # A cell that is full to a part in a million is full.
+    return min(max(math.ceil(np.abs(scaled[-1]).max() / others - 1e-6), 1), MOST_BIAS_ROWS) if others > 0 else 1
+
+
+def _bias_split(matrix: np.ndarray, rows: int, part: float = 1.0) -> np.ndarray:
+    """A matrix (rows, ...) with ``rows`` rows for its bias, each ``part`` of it."""
+    if rows == 1:
         return matrix
-    return np.concatenate([matrix[:-1], np.repeat(matrix[-1:] * part if part != 1 else matrix[-1:], arrays.bias_rows, axis=0)])
+    return np.concatenate([matrix[:-1], np.repeat(matrix[-1:] * part if part != 1 else matrix[-1:], rows, axis=0)])
+
+
+def _split_cells(connected: np.ndarray, targets: np.ndarray, layout: str) -> np.ndarray:
+    """Where cells are, shape of the conductances ``targets``, of a matrix that is connected where ``connected`` says."""
+    return _cells(_bias_split(connected, _rows_of_bias(connected, targets, layout)), layout)
+
+
+def _rows_of_bias(matrix: np.ndarray, cells: np.ndarray, layout: str) -> int:
+    """Rows of the bias of a matrix (rows, columns) whose cells these are."""
+    return len(cells) // (2 if layout == "rows" else 1) - len(matrix) + 1
 
 
 def arrival(weights: np.ndarray, connected: np.ndarray, row_scale: np.ndarray, arrays: Arrays, *, bias: bool) -> np.ndarray:
@@ -97,7 +125,7 @@ def arrival(weights: np.ndarray, connected: np.ndarray, row_scale: np.ndarray, a
     It changes little where the conductances do: one solution serves weights and errors near these.
     """
     targets = placed_cells(weights * row_scale[:, None], connected, arrays, bias=bias).conductance
-    g = np.where(_cells(_bias_split(connected, arrays, bias), arrays.layout), targets, OPEN)
+    g = np.where(_split_cells(connected, targets, arrays.layout), targets, OPEN)
     return through_wires(g, arrays) / g
 
 
@@ -108,7 +136,9 @@ def placed_cells(
 
     Behind wires it takes a solution of the arrays or more, so that the last ones are kept.
     """
-    scaled, connected = _bias_split(scaled, arrays, bias, 1 / arrays.bias_rows), _bias_split(connected, arrays, bias)
+    # A solution of the arrays is that of so many rows.
+    rows = bias_rows(scaled, arrays, bias=bias) if arrives is None else _rows_of_bias(scaled, arrives, arrays.layout)
+    scaled, connected = _bias_split(scaled, rows, 1 / rows), _bias_split(connected, rows)
     if arrays.w_max is not None:
         scaled = np.clip(scaled, -arrays.w_max, arrays.w_max)
     if not arrays.wired:
@@ -130,9 +160,7 @@ def placed_cells(
     )
 
 
-def drawn_cells(
-    targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator, *, bias: bool = False
-) -> np.ndarray:
+def drawn_cells(targets: np.ndarray, connected: np.ndarray, arrays: Arrays, rng: np.random.Generator) -> np.ndarray:
     """Conductances of a chip's cells as reads see them: written, relaxed, stuck, with the read noise that
     lasts, behind what verification has not seen.
 
@@ -147,7 +175,7 @@ def drawn_cells(
     g = np.maximum(g + arrays.profile.lasting_noise(g, reading), OPEN)
     if arrays.curvature or arrays.access:
         g = read_through(g, drawn_curvature(arrays.curvature, g.shape, curve), arrays.access, arrays.v_read)
-    return np.where(_cells(_bias_split(connected, arrays, bias), arrays.layout), g, OPEN)
+    return np.where(_split_cells(connected, targets, arrays.layout), g, OPEN)
 
 
 def through_wires(g: np.ndarray, arrays: Arrays) -> np.ndarray:

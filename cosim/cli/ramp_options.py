@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 import typer
 
-from characterization.plan import CALIBRATIONS, DEFAULT_PROFILE, RampPlan, Variation
+from characterization.plan import BUFFERS, CALIBRATIONS, DEFAULT_PROFILE, RampPlan, Variation
 from netlists.errors import InputError
 from netlists.function import ACTIVATIONS
 from netlists.outside import PDKS, Wiring, load_user_subcircuit
@@ -145,6 +145,9 @@ class ChipOptions(RampOptions):
             metavar="VOLTS", help="Largest shift of a column's trimming cells (--calibration per-column). Default: 4 sigma."
         ),
     ] = None
+    buffer: Annotated[
+        str, typer.Option(help=f"What drives the comparators: a buffer, or (none) the ramp's op-amp itself: {', '.join(BUFFERS)}.")
+    ] = RampPlan.buffer
     no_variation: Annotated[bool, typer.Option("--no-variation", help="Every chip exactly as programmed, no noise.")] = False
 
     NOT_OF_THE_PLAN: ClassVar = ("allow_files",)
@@ -152,7 +155,7 @@ class ChipOptions(RampOptions):
     def plan(self) -> RampPlan:
         """The plan of the chips; raises as a ramp's."""
         plan = self._plan(self.seed, not self.no_variation)
-        return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach)
+        return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach, buffer=self.buffer)
 
     def plans(self) -> list[RampPlan]:
         """The plans of one or several activations, ``sigmoid,tanh``, with the same blocks."""

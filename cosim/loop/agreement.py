@@ -48,22 +48,24 @@ def steps_table(converted: Sequence[StepConversion]) -> pd.DataFrame:
 def disagreements_table(chip: LoopChip, converted: Sequence[StepConversion]) -> pd.DataFrame:
     """Every code that differs. ``margin_lsb`` is how far x lies from the threshold that one of the two took the other way.
 
-    Where codes differ by more than one it is the farthest of those thresholds. LSB is the local ideal step of the ramp.
+    It is that of x with what its integrator adds. Where codes differ by more than one it is the farthest of those thresholds. LSB
+    is the local ideal step of the ramp.
     """
     rows = []
     for c in converted:
         if c.answer is None:
             continue
         array = c.step.array
+        seen = c.step.x + chip.integrated(array, c.step.drive)
         for i, s in np.argwhere((c.answer.codes != c.model) & (c.answer.codes != FAILED)):
             j, identity, x = int(array.chosen[i]), int(c.step.identities[s]), float(c.step.x[i, s])
             program = chip.ramps[array.gate(j).activation].program
             levels = chip.thresholds(array, j, c.step.number, identity)
-            mine = int(np.searchsorted(levels, x, side="left"))
+            mine = int(np.searchsorted(levels, seen[i, s], side="left"))
             same = np.flatnonzero(program.codes == c.answer.codes[i, s])
             theirs = int(same[np.argmin(np.abs(same - mine))])
             k = theirs - 1 if theirs > mine else theirs
-            margin = abs(x - levels[k]) / (program.lsb[k] * array.gate(j).full_scale)
+            margin = abs(seen[i, s] - levels[k]) / (program.lsb[k] * array.gate(j).full_scale)
             codes = (int(c.answer.codes[i, s]), int(c.model[i, s]))
             rows.append((array.key, array.gate(j).name, j, c.step.number, identity, x, *codes, float(margin)))
     return pd.DataFrame(rows, columns=list(DISAGREEMENTS)).sort_values(["array", "step", "sequence", "column"], ignore_index=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from characterization.plan import RampPlan
 from cosim.network.cells import Gate, Matrix
-from netlists.converter import Tile
+from netlists.converter import MacResponse, Tile, mac_response
 from netlists.ramp import Chips, RampProgram
 
 
@@ -95,6 +96,29 @@ class LoopArray:
         """Pulse widths of all inputs of the tile, from those of the rows (rows, ...)."""
         longest = np.full((self.tile.inputs - len(drive), *drive.shape[1:]), self.tile.pwm.max_code)
         return np.concatenate([drive, longest])
+
+    @cached_property
+    def response(self) -> MacResponse:
+        """The columns' integrators in closed form."""
+        return mac_response(self.tile)
+
+    def integrated(self, drive: np.ndarray) -> np.ndarray:
+        """What the integrators add, in closed form, to the pre-activations that they are to make of pulses.
+
+        Parameters
+        ----------
+        drive : ndarray of int (inputs, sequences)
+            Pulse widths of all inputs of the tile.
+
+        Returns
+        -------
+        ndarray (columns, sequences), units of the pre-activations
+        """
+        tile, per_unit = self.tile, np.empty((self.tile.columns, 1))
+        for group in tile.groups:
+            per_unit[list(group.columns)] = group.program.volts_per_unit(tile.circuit) / group.full_scale
+        made = (self.response.volts(drive.T).T - tile.circuit.v_cm) / per_unit
+        return np.asarray(made - self._pairs.T @ drive / (tile.scale * tile.pwm.max_code))
 
     @property
     def weights(self) -> np.ndarray:

@@ -88,6 +88,10 @@ class LoopChip:
             out[:, i] = self.noise_sigma * rng.standard_normal((array.tile.columns, steps))[columns]
         return out
 
+    def integrated(self, array: LoopArray, drive: np.ndarray) -> np.ndarray | float:
+        """What the simulated columns' integrators add to their pre-activations for pulses of the rows, (chosen, sequences)."""
+        return 0.0 if self.settings.scope == "converter" else array.integrated(array.driven(drive))[array.chosen]
+
     def passed(self, array: LoopArray, columns: np.ndarray, x: np.ndarray, step: int, identities: np.ndarray | None) -> np.ndarray:
         """The model: thresholds that pre-activations ``x`` (columns, sequences) pass, int of the same shape."""
         noise = None if identities is None or self.noise_sigma == 0 else self.noise(array, columns, step, identities)
@@ -225,7 +229,7 @@ def _array(
 ) -> LoopArray:
     matrix, mapped = at.matrix, mapped_pairs(at, arrays)
     rng = _stream(settings, at, ChipSource.DEVICE)
-    g = drawn_cells(mapped.conductance, matrix.connected(), arrays, rng, bias=matrix.bias)
+    g = drawn_cells(mapped.conductance, matrix.connected(), arrays, rng)
     if arrays.wired:
         # For the columns' virtual grounds the arrays are what cells of these conductances would be without wires.
         g = np.maximum(through_wires(g, arrays), OPEN)
@@ -257,7 +261,7 @@ def _array(
         rng = loop_stream(settings.seed, LoopSource.DRIVE, number)
         line = keep(f"chip-{at.key}-lines", lambda: measure_integrators(array, ramps, rng))
         for j, (offset, gain) in zip(chosen, line, strict=True):
-            # The model knows a column's integrator as a line: a level is where the line reaches it.
+            # What the closed form of a column's integrator leaves is a line to the model: a level is where the line reaches it.
             levels[j] = (levels[j] - offset) / gain
         if settings.opamp is not None:
             array = replace(array, warnings=_of_columns(at.key, settings.opamp.name, plan.circuit, line))

@@ -51,7 +51,8 @@ def measure_integrators(array: LoopArray, ramps: Mapping[str, LoopRamp], rng: np
     Returns
     -------
     ndarray (columns, 2)
-        Least-squares line of ``(V_mac - v_cm) / volts_per_unit`` times the column's full scale over ``x = sum w u``.
+        Least-squares line of ``(V_mac - v_cm) / volts_per_unit`` times the column's full scale over what the closed form makes of
+        the same pulses (`LoopArray.integrated`).
 
     Raises
     ------
@@ -72,7 +73,7 @@ def measure_integrators(array: LoopArray, ramps: Mapping[str, LoopRamp], rng: np
             # It always has the longest pulse.
             drive[-1] = tile.pwm.max_code
         charge = column_charge(tile, np.repeat(own, DRIVES), np.tile(drive, len(own)))
-        x = (array.difference[:, own].T @ drive) / (tile.scale * tile.pwm.max_code)
+        x = (array.difference[:, own].T @ drive) / (tile.scale * tile.pwm.max_code) + array.integrated(drive)[own]
         swing = _held(tile, ramp, charge).reshape(x.shape) - tile.circuit.v_cm
         for i, j in enumerate(own):
             # Inputs that drive the integrator out of its range say nothing about its line.

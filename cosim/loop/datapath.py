@@ -88,7 +88,9 @@ class LoopPath(ChipPath):
     def _outputs(self, array: LoopArray, x: np.ndarray, drive: np.ndarray) -> np.ndarray:
         """Outputs of all columns, shape of ``x``."""
         identities = self._counters[: x.shape[1]]
-        passed = self._loop.passed(array, np.arange(len(x)), x, self._step, identities)
+        seen = x.copy()
+        seen[array.chosen] += self._loop.integrated(array, drive)
+        passed = self._loop.passed(array, np.arange(len(x)), seen, self._step, identities)
         programs = [self._loop.ramps[array.gate(j).activation].program for j in range(len(x))]
         codes = np.array([p.codes[k] for p, k in zip(programs, passed, strict=True)])
         step = Step(array, self._step, x[array.chosen].copy(), drive, identities)

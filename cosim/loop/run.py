@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from characterization.streams import LoopSource, loop_stream
-from cosim.chip import describe_wire_losses, saturation, wire_losses
+from cosim.chip import describe_split_biases, describe_wire_losses, saturation, split_biases, wire_losses
 from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
 from cosim.report import Results, RunOptions, Study, Work
@@ -93,6 +93,10 @@ def compute(
     network.check(task.test)
     if network.formats:
         raise InputError("network: has fixed-point formats of its own; the loop drives rows in the settings' ranges")
+    if network.ramps:
+        raise InputError(
+            "network: has ramps of its own; the loop measures those of activations. Network.with_ramps({}) takes them away"
+        )
     check_columns(network, settings)
     digest = network_digest(network)
     sequences = choose_sequences(network.driven(task.test), settings)
@@ -147,6 +151,7 @@ def compute(
             "sequences": sequences.numbers.tolist(),
             "chip": describe_chip(chip),
             "wires": wire_losses(network, loop_hardware(settings)),
+            "bias_rows": split_biases(network, loop_hardware(settings)),
             "network": {"cells": [layer.cell.describe() for layer in network.layers], "sha256": digest},
             "data_sha256": task.sha256,
             "saturation": clipped.as_dict() if clipped else None,
@@ -294,6 +299,7 @@ def describe(summary: dict[str, Any]) -> str:
     """Writes a few lines for the terminal."""
     s = summary
     lines = [
+        *describe_split_biases(s["bias_rows"]),
         *describe_wire_losses(s["wires"]),
         f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.0f} a second",
         f"codes equal {100 * (s['codes_equal'] or 0):.3f} %, within 1 {100 * (s['codes_within_1'] or 0):.3f} %;"

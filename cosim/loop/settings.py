@@ -62,7 +62,7 @@ class LoopSettings:
         Cells along a column and along a row of an array; None: one array a matrix.
     compensate : {"none", "mean", "wires"}
         What makes good the loss in the wires (`cosim.chip.Arrays`).
-    bias_rows : int
+    bias_rows : int or None
         Rows that share the bias of a matrix (`cosim.chip.Arrays`).
     calibration : {"one-point", "per-column"}
         Of the ramps by their own column, or also of every column by a pair of trimming cells in a row of its array
@@ -92,7 +92,7 @@ class LoopSettings:
     array_columns: Annotated[int, Whole(2)] | None = 64
     compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
     autozero: bool = True
-    bias_rows: Annotated[int, Whole(1, 64)] = 1
+    bias_rows: Annotated[int, Whole(1, 64)] | None = None
     calibration: Annotated[str, Choice(CALIBRATIONS)] = "one-point"
     seed: Seed = 1
     comparator: UserSubcircuit | None = None

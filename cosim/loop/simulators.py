@@ -96,7 +96,8 @@ class ModelSimulator:
 
     def answer(self, step: Step) -> Answer:
         array = step.array
-        passed = self.chip.passed(array, array.chosen, step.x, step.number, step.identities)
+        x = step.x + self.chip.integrated(array, step.drive)
+        passed = self.chip.passed(array, array.chosen, x, step.number, step.identities)
         out = [self.chip.ramps[array.gate(j).activation].program.codes[p] for j, p in zip(array.chosen, passed, strict=True)]
         return Answer(np.array(out))
 

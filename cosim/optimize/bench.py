@@ -90,7 +90,7 @@ class DesignBench:
         Ohm a cell along rows and columns.
     compensate : {"none", "mean", "wires"}
         What makes good their loss (`cosim.chip.Arrays`).
-    bias_rows : int
+    bias_rows : int or None
         Rows that share the bias of a matrix.
     threads : int
     """
@@ -101,7 +101,7 @@ class DesignBench:
     r_wire: float
     threads: int = 1
     compensate: str = "mean"
-    bias_rows: int = 1
+    bias_rows: int | None = None
 
     @cached_property
     def exact(self) -> np.ndarray:

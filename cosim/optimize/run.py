@@ -13,7 +13,17 @@ from tqdm import tqdm
 
 from characterization.provenance import versions
 from characterization.resume import Parts
-from cosim.chip import PwmInputs, Saturation, converted_columns, describe_wire_losses, saturation, wire_losses
+from cosim.chip import (
+    Hardware,
+    PwmInputs,
+    Saturation,
+    converted_columns,
+    describe_split_biases,
+    describe_wire_losses,
+    saturation,
+    split_biases,
+    wire_losses,
+)
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
@@ -83,7 +93,11 @@ class Job:
 
     def wires(self, point: Mapping[str, float]) -> list[dict[str, Any]]:
         """What the wires leave of each matrix of a design."""
-        return wire_losses(self.network, self.validation.hardware(self.design(point), {}))
+        return wire_losses(self.network, self.hardware(point))
+
+    def hardware(self, point: Mapping[str, float]) -> Hardware:
+        """What a design runs on, on ideal ramps."""
+        return self.validation.hardware(self.design(point), {})
 
     def costs(self, point: Mapping[str, float]) -> dict[str, float]:
         """What an inference takes: joules, seconds, square metres, joule seconds."""
@@ -231,6 +245,7 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
         "saturation": None if job.clipped is None else job.clipped.as_dict(),
         "data_sha256": job.task.sha256,
         "wires": {c["name"]: job.wires(c["point"]) for c in compared},
+        "bias_rows": {c["name"]: split_biases(job.network, job.hardware(c["point"])) for c in compared},
         "warnings": _warnings(job, rows, tries, unmeasured),
         "tasks": {job.task.name: str(job.task.provenance)},
         "versions": versions() | {"optuna": optuna().__version__},
@@ -341,6 +356,7 @@ def describe(summary: Mapping[str, Any]) -> str:
             f"    {c['energy'] * 1e6:.3g} uJ, {c['latency'] * 1e6:.3g} us, {c['area'] * 1e6:.3g} mm2; test accuracy "
             f"{test['accuracy']:.4f}, float {test['exact']:.4f}, loss {100 * test['loss']:+.2f} % "
             f"({100 * test['low']:+.2f}..{100 * test['high']:+.2f})",
+            *(f"    {line}" for line in describe_split_biases(summary["bias_rows"][c["name"]])),
             *(f"    {line}" for line in describe_wire_losses(summary["wires"][c["name"]])),
         ]
     return "\n".join(lines)

@@ -32,7 +32,12 @@ class OptimizeSettings(StudySettings):
     compensate: Literal[COMPENSATIONS] = Field(  # type: ignore[valid-type]
         "mean", description="what makes good the loss in the wires: nothing, one gain a matrix, or targets of the cells"
     )
-    bias_rows: int = Field(default=1, ge=1, le=64, description="rows that share the bias of a matrix")
+    bias_rows: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="rows that share the bias of a matrix; default as few as leave the conductance range to the other weights",
+    )
     calibration: Literal["one-point", "per-column"] = Field(
         "one-point", description="of the ramps by their own column, or of every column by a pair of trimming cells"
     )

@@ -3,7 +3,8 @@
 While the hold switch of a column is closed its op-amp drives ``v_os S`` into the column's conductance S, for the whole MAC: the
 output is off by ``v_os (1 + S T / C_f)``, tens of times as much. In reset, clock ``az`` puts the op-amp into unity gain and the
 capacitor c_az, between summing node and input, takes the offset; ``az`` falls, then the reset ends. Left are the charge that the
-switch of c_az leaves on it, ``v_os / a0``, and the capacitor's noise ``sqrt(k T / c_az)``, another one in each conversion
+switch of c_az leaves on it, ``v_os / a0``, what the end of the reset moves (`netlists.converter.release`), and the capacitor's
+noise ``sqrt(k T / c_az)``, another one in each conversion
 (input offset storage: B. Razavi and B. A. Wooley, IEEE JSSC 27, 1992, 1916-1926).
 """
 
@@ -43,8 +44,9 @@ class AutoZero:
         On-resistance of its switch, ohm (level macro).
     c_inject : float
         Gate-to-channel capacitance of that switch, farads (level macro): leaves ``c_inject v_dd / c_az`` of an offset.
-    c_reset : float
-        Net gate-to-channel capacitance of the reset switches at the summing node, farads (level macro): a step of the output.
+    c_reset, c_far : float
+        Net gate-to-channel capacitances of the reset switches at the summing node and at the far plate of C_f, farads (level
+        macro); `netlists.converter.release` has what they leave.
     c_gate : float
         Input capacitance of the op-amp, farads (level macro): c_az and it divide the op-amp's gain.
     """
@@ -53,7 +55,8 @@ class AutoZero:
     t_guard: Seconds = 2e-9
     r_az: Annotated[float, Number(above=0, unit="ohm")] = 4.3e3
     c_inject: Farads = 0.134e-15
-    c_reset: Farads = 48e-15
+    c_reset: Farads = 11.6e-15
+    c_far: Farads = 17.4e-15
     c_gate: Farads = 69e-15
 
     @property
@@ -64,10 +67,6 @@ class AutoZero:
     def residue(self, offset: np.ndarray, circuit: RampCircuit) -> np.ndarray:
         """What is left of op-amps' offsets at the summing nodes, volts, noise not counted."""
         return offset / (1 + circuit.a0) + self.c_inject * circuit.v_dd / self.c_az
-
-    def step(self, circuit: RampCircuit, c_f: np.ndarray) -> np.ndarray:
-        """What the end of the reset leaves at the outputs of integrators with these C_f, volts."""
-        return self.c_reset * circuit.v_dd / c_f
 
     @property
     def noise(self) -> float:

@@ -131,6 +131,22 @@ class Blocks:
         names = [name for part in parts if (name := places.get(part, part))]
         return (subcircuits(*names) + "".join(text for place, text in own.items() if place in parts)).rstrip()
 
+    def missing_load(self, circuit: RampCircuit, present: int) -> float:
+        """Capacitor in place of the comparators of a ramp that a deck does not have, farads, where it has ``present``.
+
+        Those of levels ``ideal`` and ``macro`` draw nothing: all of them are in it. At level ``ideal`` nothing loads a ramp.
+        """
+        if self.level == "ideal":
+            return 0.0
+        own = self.comparator
+        each = circuit.comparator_load if own is None or own.input_load is None else own.input_load
+        return max(circuit.comparators - (present if own or self.level == "sky130" else 0), 0.0) * each
+
+    @property
+    def shifted(self) -> bool:
+        """Whether the deck has to add how the comparator's offset follows the common mode: the macro-model's own does not."""
+        return self.level == "macro" and self.comparator is None
+
     def only(self, deck: str, *places: str) -> None:
         """Raises `InputError` if a block of one's own stands in a place that a deck does not have."""
         for place in ("cells", "comparator", "opamp"):
@@ -144,8 +160,8 @@ MACRO = Blocks()
 """The default level of detail."""
 
 
-def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: float) -> dict[str, float]:
-    """Parameters of ``integrator_<level>``; ``offset`` is the whole input offset, volts."""
+def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: float, load: float = 0.0) -> dict[str, float]:
+    """Parameters of ``integrator_<level>``: the whole input ``offset``, volts, and the ``load`` of a macro-model, farads."""
     values = {"c_f": c_f, "v_os": offset}
     if level != "sky130":
         values["v_dd"] = circuit.v_dd
@@ -154,6 +170,7 @@ def integrator_values(level: str, circuit: RampCircuit, *, c_f: float, offset: f
     if level == "macro":
         values |= {"a0": circuit.a0, "gbw": circuit.gbw, "slew": circuit.slew, "r_rst": circuit.r_reset, "c_inj": circuit.c_inject}
         values |= {name.removeprefix("opamp_"): getattr(circuit, name) for name in OPAMP_STAGES}
+        values["c_out"] += load
     return values
 
 
@@ -166,6 +183,7 @@ def autozero_values(level: str, autozero: AutoZero) -> dict[str, float]:
         "r_az": autozero.r_az,
         "c_inj_az": autozero.c_inject,
         "c_inj": autozero.c_reset,
+        "c_far": autozero.c_far,
         "c_gate": autozero.c_gate,
     }
 

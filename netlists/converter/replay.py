@@ -24,6 +24,7 @@ from . import cards
 from .autozero import AutoZero
 from .cards import is_stepped
 from .converter import Converter
+from .counter import latch_and_counter, latch_clocks, latch_load, read_codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +152,8 @@ def replay_deck(
     title = f"{len(replay)} columns on one {program.activation} ramp of {program.bits} bits, level {blocks.level}"
     lines = [
         *cards.head(converter, title, *parts),
-        *cards.ramps(converter, ramp.conductance, ramp.opamp_offset, [""], stepped=stepped)[0],
-        *(cards.latch_clocks(converter, "macro") if counters else []),
+        *cards.ramps(converter, ramp.conductance, ramp.opamp_offset, [""], stepped=stepped, comparators=len(replay))[0],
+        *(latch_clocks(converter, "macro") if counters else []),
         *([] if charge is None else _integrators(converter, charge, stepped)),
         *_converters(converter, ramp, replay, counters=counters, stepped=stepped),
     ]
@@ -182,7 +183,7 @@ def codes(converter: Converter, data: Mapping[str, np.ndarray], replay: Replay, 
         y = np.array([np.interp(at, data["time"], data[f"y{j}"] - data["com"]) for j in range(m)])
         tripped = y > 0
         return program.codes[np.where(tripped.any(axis=1), tripped.argmax(axis=1), len(program.x))]
-    return cards.read_codes(program, data, [f"code{j}" for j in range(m)])
+    return read_codes(program, data, [f"code{j}" for j in range(m)])
 
 
 def _clocked(converter: Converter, replay: Replay) -> Converter:
@@ -224,19 +225,24 @@ def _converters(converter: Converter, ramp: Chips, replay: Replay, *, counters: 
     """Comparator and, if wanted, latch and counter of each column."""
     lines, circuit, m = [], converter.circuit, len(replay)
     if not isinstance(replay.v_mac, ColumnCharge):
-        lines += [f"Vmac{j} mac{j} 0 DC {v!r}" for j, v in enumerate(replay.v_mac.tolist())]
-    seen = "mac"
+        held = cards.held_input(converter.blocks, circuit, replay.v_mac).tolist()
+        lines += [f"Vmac{j} mac{j} 0 DC {v!r}" for j, v in enumerate(held)]
+        seen = [f"mac{j}" for j in range(m)]
+    else:
+        shifted = [cards.seen_input(f"{j}", converter.blocks, circuit, f"mac{j}") for j in range(m)]
+        seen = [node for node, _ in shifted]
+        lines += [card for _, own in shifted for card in own]
     if replay.noise is not None:
         waves = stairs(converter.clock.step_start, replay.noise, cards.rise_time(circuit, stepped))
         lines += cards.sources([f"noise{j}" for j in range(m)], waves, stepped=stepped)
         # A level that lies higher by the noise is passed like an input that lies lower by it.
-        lines += [f"Enoise{j} seen{j} mac{j} noise{j} 0 -1" for j in range(m)]
-        seen = "seen"
+        lines += [f"Enoise{j} seen{j} {seen[j]} noise{j} 0 -1" for j in range(m)]
+        seen = [f"seen{j}" for j in range(m)]
     offsets = circuit.comparator_offset + float(ramp.comparator_offset[0]) + replay.offset
     for j, offset in enumerate(offsets.tolist()):
-        lines += cards.comparator(f"{j}", "ramp", f"{seen}{j}", converter.blocks, circuit, offset=offset, clock="dclk")
+        lines += cards.comparator(f"{j}", "ramp", seen[j], converter.blocks, circuit, offset=offset, clock="dclk")
         if counters:
-            lines += cards.latch_and_counter(f"{j}", circuit, "macro", load=cards.latch_load(converter.blocks))
+            lines += latch_and_counter(f"{j}", circuit, "macro", load=latch_load(converter.blocks))
     return lines
 
 

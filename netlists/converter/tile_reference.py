@@ -8,10 +8,9 @@ same equations as currents. For each column, with phi the time integral of its s
 
 Phi is the volt-seconds of the rows, B the transfer matrix, L the columns' own conductances. Exact but for the integral of V,
 which a0 divides (taken of the answer without it), for slewing, and for the charge of the hold switch. With auto-zero the op-amp
-sees ``c_az / (c_az + c_gate)`` of the summing node, v_os is the residue, and dV counts for the op-amp from where it was in reset;
-what its switches do within nanoseconds is left out. With the default charge of the reset switch ngspice's columns are
-10 pV s S / C_f higher: some tens of microvolts in small tiles, 0.8 (sigmoid) and 2.3 mV (tanh) in 72 x 128; 2.6, 5.6 and 13.9 pV s
-at 0.25, 0.5 and 2 times that charge. Without the switches' charge the two agree.
+sees ``c_az / (c_az + c_gate)`` of the summing node, v_os is the residue, and the end of the reset leaves a charge on C_f and
+volt-seconds in phi (`netlists.converter.release`). An early charge leaks longer than a late one: V_mac is a line of the charge
+and of its first moment.
 """
 
 from __future__ import annotations
@@ -22,10 +21,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netlists.array import Pwm
 from netlists.checks import check
 from netlists.ramp import transition_levels
 from netlists.technology import check_level
 
+from .release import released
 from .tile import ArrayModel, Tile
 
 IDEAL_GAIN = 1e6
@@ -61,18 +62,40 @@ def predict(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", array: s
     return TileResult(v_mac, codes(tile, v_mac, level=level))
 
 
-def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", array: str = "reduced") -> np.ndarray:
-    """Held integrator outputs of all columns, shape (..., C), volts, for input codes of shape (..., inputs)."""
+@dataclass(frozen=True, eq=False)
+class MacResponse:
+    """Held integrator outputs of a tile as a function of its inputs.
+
+    Attributes
+    ----------
+    pwm : Pwm
+    opened : float
+        From the start of the pulses to the end of the MAC, seconds.
+    rest : ndarray (C,)
+        Outputs without any pulse, volts.
+    charge, moment : ndarray (inputs, C)
+        What a pulse adds, for each second that it lasts, and for each second times those from its middle to the end.
+    """
+
+    pwm: Pwm
+    opened: float
+    rest: np.ndarray
+    charge: np.ndarray
+    moment: np.ndarray
+
+    def volts(self, codes: np.ndarray) -> np.ndarray:
+        """Held outputs (..., C) for input codes (..., inputs)."""
+        lasts = self.pwm.pulse_time(codes)
+        before = self.opened - self.pwm.pulse_middle(codes)
+        return self.rest + lasts @ self.charge + (lasts * before) @ self.moment
+
+
+def mac_response(tile: Tile, *, level: str = "macro", array: str = "reduced") -> MacResponse:
+    """The closed form of a tile's integrators."""
     check_level(level)
     check(ArrayModel, array, "array")
-    pwm, circuit = tile.pwm, tile.circuit
-    c = pwm.check_codes(inputs, tile.inputs)
-    # Row voltages against V_cm times time: the positive row of a positive input goes down.
-    drive = circuit.v_read * np.stack([-pwm.pulse_time(c), pwm.pulse_time(c)], axis=-1).reshape(*c.shape[:-1], tile.crossbar.rows)
+    circuit, rows = tile.circuit, tile.crossbar.rows
     closed, start_time, opened = tile.mac_window()
-    rest = np.repeat(opened - start_time - pwm.pulse_middle(c), 2, axis=-1)
-
-    rows = tile.crossbar.rows
     w = tile.solver(array).port_conductance
     own = np.diag(w[rows:].sum(axis=1)) - w[rows:, rows:]
     behind = np.eye(tile.columns) + tile.hold_resistance(level) * own
@@ -82,22 +105,32 @@ def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", arr
     ideal = level == "ideal"
     a0, c_in, omega = (IDEAL_GAIN, 0.0, math.inf) if ideal else (circuit.a0, circuit.c_in, 2 * math.pi * circuit.gbw)
     v_os, injected = circuit.opamp_offset + tile.opamp_offset, 0.0 if ideal else circuit.c_inject * circuit.v_dd / c_f
-    travelled = np.zeros(tile.columns)
+    area = np.zeros(tile.columns)
     if tile.autozero is not None:
         stored, v_os = v_os, np.zeros(tile.columns)
         if not ideal:
             az = tile.autozero
-            v_os, injected, a0, omega = az.residue(stored, circuit), az.step(circuit, c_f), a0 * az.gain, omega * az.gain
-            travelled = (v_os + injected - stored) / omega
+            left = [released(circuit, az, value) for value in c_f.tolist()]
+            v_os, a0, omega = az.residue(stored, circuit), a0 * az.gain, omega * az.gain
+            injected = np.array([r.charge for r in left]) / c_f
+            # The op-amp goes from its own offset, where it was in reset, to where it integrates.
+            area = np.array([r.area for r in left]) + stored / omega
     lag = np.zeros(tile.columns) if ideal else 1 / omega + c_f * circuit.opamp.r_o / a0
     time = opened - closed
 
-    held = np.diag(c_f + (c_f + c_in) / a0) + own * lag
+    held = np.linalg.inv(np.diag(c_f + (c_f + c_in) / a0) + own * lag)
+    leak = held @ own / a0
+    # Row voltages against V_cm: the positive row of a positive input goes down.
+    charge = circuit.v_read * held @ (transfer[:, 0::2] - transfer[:, 1::2])
     start = v_os + injected
-    change = -np.linalg.solve(held, (drive @ transfer.T - own @ (v_os * time - travelled))[..., None])[..., 0]
-    area = -np.linalg.solve(held, ((drive * rest) @ transfer.T - own @ (v_os * time**2 / 2))[..., None])[..., 0] + start * time
-    change = change - np.linalg.solve(held, (area / a0 @ own.T)[..., None])[..., 0]
-    return circuit.v_cm + start + change
+    rest = start + held @ own @ (v_os * time + area) - leak @ (held @ own @ (v_os * time**2 / 2 + area * time) + start * time)
+    return MacResponse(tile.pwm, opened - start_time, circuit.v_cm + rest, charge.T, -(leak @ charge).T)
+
+
+def mac_voltages(tile: Tile, inputs: npt.ArrayLike, *, level: str = "macro", array: str = "reduced") -> np.ndarray:
+    """Held integrator outputs of all columns, shape (..., C), volts, for input codes of shape (..., inputs)."""
+    codes = tile.pwm.check_codes(inputs, tile.inputs)
+    return mac_response(tile, level=level, array=array).volts(codes)
 
 
 def thresholds(tile: Tile, column: int, *, level: str = "macro") -> np.ndarray:

@@ -83,16 +83,19 @@ def transition_deck(
     span = check(Number(above=0, unit="V"), span, "span")
     if stepped:
         lines.append(f"Vtick tick 0 {ticks(tick_times(program, circuit), clock.stop)}")
-    own = cards.ramps(converter, chips.conductance, chips.opamp_offset, stepped=stepped)
+    own = cards.ramps(
+        converter, chips.conductance, chips.opamp_offset, stepped=stepped, comparators=2 * len(program.x) if held else 2
+    )
     seen, noise = decision_noise(converter, chips, stepped=stepped)
     offsets = (circuit.comparator_offset + chips.comparator_offset).tolist()
     if not held:
         # After the last transition V_mac stays: the step that ends the conversion is not measured.
-        waves = stairs(clock.step_start[: len(program.x)], guess, cards.rise_time(circuit, stepped))
+        held_at = cards.held_input(blocks, circuit, guess)
+        waves = stairs(clock.step_start[: len(program.x)], held_at, cards.rise_time(circuit, stepped))
         inputs = cards.sources([f"mac{i}" for i in range(n)], waves, stepped=stepped)
     for i in range(n):
         lines += [*own[i], *noise[i : i + 1]]
-        for k, at in enumerate(guess[i].tolist() if held else [0.0]):
+        for k, at in enumerate(cards.held_input(blocks, circuit, guess[i]).tolist() if held else [0.0]):
             mac = f"mac{i}_{k}" if held else f"mac{i}"
             lines.append(f"V{mac} {mac} 0 DC {at!r}" if held else inputs[i])
             for probe, shift in (("a", -span), ("b", span)):

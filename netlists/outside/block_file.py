@@ -41,6 +41,8 @@ class ComparatorMacro:
         Output limit on both sides of analog ground, volts.
     common_modes, offsets : tuple of float
         Input offset (adds to inp) at common modes of the negative input, increasing, volts; outside the first and last counts.
+    load : float
+        Capacitor at its positive input that takes as much charge as the block while a ramp passes it, kickback included, farads.
     """
 
     gain: Positive
@@ -48,6 +50,7 @@ class ComparatorMacro:
     limit: Positive
     common_modes: Annotated[tuple[Volts, ...], Items(1)]
     offsets: Annotated[tuple[Volts, ...], Items(1)]
+    load: NonNegative = 0.0
 
     def __post_init__(self) -> None:
         if len(self.common_modes) != len(self.offsets) or sorted(set(self.common_modes)) != list(self.common_modes):
@@ -59,7 +62,8 @@ class ComparatorMacro:
         table = ", ".join(f"{v!r}, {o!r}" for v, o in points)
         drive = f"{self.gain / self.limit!r}*(v(inp)-v(inn)+pwl(v(inn), {table}))"
         card = f"b1 com out i={self.limit!r}*tanh({drive})"
-        return f".subckt {name} inp inn out com\n{_continued(card)}\nr1 out com 1\nc1 out com {self.tau!r}\n.ends {name}\n"
+        load = f"c2 inp com {self.load!r}\n" if self.load else ""
+        return f".subckt {name} inp inn out com\n{_continued(card)}\nr1 out com 1\nc1 out com {self.tau!r}\n{load}.ends {name}\n"
 
 
 @checked
@@ -131,12 +135,21 @@ class BlockFile:
         """The macro-model, with the statistics of the block."""
         name = f"{self.own.name}_macro"
         statistics = tuple(sorted(self.statistics.items()))
-        return UserSubcircuit(name, self.macro.text(name), ("inp", "inn", "out", "com"), (), statistics=statistics)
+        text = self.macro.text(name)
+        return UserSubcircuit(
+            name,
+            text,
+            ("inp", "inn", "out", "com"),
+            (),
+            statistics=statistics,
+            input_load=getattr(self.macro, "load", None) or None,
+        )
 
     @property
     def transistors(self) -> UserSubcircuit:
         """The block itself, with its statistics."""
         fields = self.own.as_dict() | {"statistics": tuple(sorted(self.statistics.items()))}
+        fields["input_load"] = getattr(self.macro, "load", None) or None
         return UserSubcircuit(**fields)
 
     def save(self, path: str | Path) -> Path:

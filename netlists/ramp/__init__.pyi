@@ -21,7 +21,7 @@ from .compensation import (
     compensate as compensate,
     reprogrammed as reprogrammed,
     standing_conductance as standing_conductance,
-    wanted_levels as wanted_levels,
+    wanted_volts as wanted_volts,
 )
 from .compiler import (
     program_ramp as program_ramp,
@@ -32,4 +32,9 @@ from .program import (
 from .report import (
     dense_inputs as dense_inputs,
     transfer_error as transfer_error,
+)
+from .sensitivity import (
+    PARAMETERS as PARAMETERS,
+    LevelDerivatives as LevelDerivatives,
+    level_derivatives as level_derivatives,
 )

@@ -2,6 +2,8 @@
 
 It predicts, it never measures: it places the probes of `netlists.converter.transition_deck`, checks ngspice, and is
 a million times faster. Nothing that is reported as simulated comes from here.
+
+It takes complex conductances, and circuits with complex values, as `netlists.ramp.sensitivity` differentiates it by complex steps.
 """
 
 from __future__ import annotations
@@ -21,12 +23,16 @@ def transition_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, 
     """Transition levels of each chip, volts, shape (n, thresholds).
 
     The ramp's level after each step plus the comparator's offset and, where drawn, noise. No delays, no slew limit.
-    Parameters as for `ramp_levels`.
+    Parameters as for `ramp_levels`; to first order the offset follows V_mac too.
     """
     ramp = ramp_levels(program, circuit, chips, first_order=first_order)[:, 1:-1]
     offset = circuit.comparator_offset + np.asarray(chips.comparator_offset, float)
     noise = 0.0 if chips.comparator_noise is None else chips.comparator_noise[:, :-1]
-    return circuit.v_cm + ramp + offset[:, None] + noise
+    level = ramp + offset[:, None] + noise
+    if first_order:
+        # The level where the two meet, which the offset hardly moves: two steps leave less than 1 nV.
+        level = level + circuit.comparator_shift(level + circuit.comparator_shift(level))
+    return circuit.v_cm + level
 
 
 def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, first_order: bool = True) -> np.ndarray:
@@ -39,7 +45,7 @@ def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, fir
         ``v = v_read +- V_os``: the op-amp's offset moves the virtual ground that the cells see.
         True: adds to first order the op-amp's finite gain (the virtual ground moves by ``-V_out / a0``), its
         bandwidth (a slope ``s`` at the output needs ``s / (2 pi gbw)`` at the input, which the cell's voltage
-        lacks, but for the time constant after the pulse's start) and the reset switch's charge.
+        lacks, but for the time constant after the pulse's start), the comparators that it drives, and the reset switch's charge.
 
     Returns
     -------
@@ -55,7 +61,7 @@ def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, fir
         out = out + circuit.c_inject * circuit.v_dd / c_f
     # One packet of charge per cell, in the order of the slots; the packets of one slot add.
     packet = sign * g * width * drive / c_f
-    per_slot = np.zeros((len(chips), program.n_slots))
+    per_slot = np.zeros((len(chips), program.n_slots), packet.dtype)
     np.add.at(per_slot.T, program.slot, packet.T)
     level = out + np.cumsum(per_slot, axis=1)
     if first_order:
@@ -76,7 +82,7 @@ def charge_share(program: RampProgram, circuit: RampCircuit, conductance: np.nda
     exact for no conductance and for the largest, its inverse nearly a line between. The first stage's soft limit,
     ``i_1 tanh(gm1 v / i_1)``, adds ``(gm1 / i_1)**2 v**3 / 3`` to what the summing node moves by, to first order.
     """
-    opamp, c_f, width = circuit.opamp, program.feedback_capacitance(circuit), program.width * circuit.t_pulse
+    opamp, c_f, width = circuit.ramp_opamp, program.feedback_capacitance(circuit), program.width * circuit.t_pulse
     together = (program.slot[:, None] == program.slot).astype(float)
     load, driven = conductance @ together, (conductance * program.polarity) @ together
     largest = program.g_max * together.sum(axis=0).max()
@@ -95,15 +101,20 @@ def _mean_impedance(rate: np.ndarray, weight: np.ndarray, width: np.ndarray, edg
     rounding = _rest_of_exponential(rate * edge, 4), _rest_of_exponential(-rate * edge, 4)
     area = _rest_of_exponential(turns, 2) * width[:, None] ** 2
     area = area + edge**2 * (np.exp(turns) * (rounding[0] + rounding[1]) - 2 * rounding[0])
-    return np.real(area @ weight) / width
+    return _real_of(area @ weight, width) / width
 
 
 def _mean_cube(rate: np.ndarray, weight: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Mean over pulses (cells,) of the third power of the summing node's step response, ohm**3."""
     nodes, share = np.polynomial.legendre.leggauss(12)
     time = 0.5 * (nodes + 1) * width[:, None]
-    response = np.real((_rest_of_exponential(rate * time[..., None], 1) * time[..., None]) @ weight)
+    response = _real_of((_rest_of_exponential(rate * time[..., None], 1) * time[..., None]) @ weight, width)
     return 0.5 * response**3 @ share
+
+
+def _real_of(modes: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Sum of an integrator's modes: real but for rounding, unless a complex step is taken, which makes pulse widths complex too."""
+    return modes if np.iscomplexobj(width) else np.real(modes)
 
 
 def _rest_of_exponential(x: np.ndarray, order: int) -> np.ndarray:

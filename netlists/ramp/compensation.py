@@ -95,6 +95,12 @@ def wanted_levels(program: RampProgram) -> np.ndarray:
     return np.concatenate([[program.start], program.x, [last]])
 
 
+def wanted_volts(program: RampProgram, circuit: RampCircuit) -> np.ndarray:
+    """The same above analog ground, volts: as far off as the nominal comparator's offset there, which follows V_mac."""
+    volts = wanted_levels(program) * program.volts_per_unit(circuit)
+    return volts - circuit.comparator_shift(volts)
+
+
 def reprogrammed(program: RampProgram, circuit: RampCircuit, levels: np.ndarray) -> tuple[RampProgram, np.ndarray]:
     """The program with each step scaled by what it lacks, and the factors of calibration and steps (steps + 1,).
 
@@ -103,13 +109,9 @@ def reprogrammed(program: RampProgram, circuit: RampCircuit, levels: np.ndarray)
     levels : ndarray (steps + 1,)
         Where its nominal ramp is after calibration and after each step, volts above analog ground.
     """
-    base, held, wanted, scale = (
-        standing_conductance(program),
-        _held(program),
-        wanted_levels(program),
-        program.volts_per_unit(circuit),
-    )
-    ratio = np.append(_calibration_ratio(program, wanted[0] * scale, levels[0], scale), np.diff(wanted) * scale / np.diff(levels))
+    base, held, wanted = standing_conductance(program), _held(program), wanted_volts(program, circuit)
+    calibration = _calibration_ratio(program, wanted[0], levels[0], program.volts_per_unit(circuit))
+    ratio = np.append(calibration, np.diff(wanted) / np.diff(levels))
     swing = (program.conductance - base) * np.where(held, 1.0, ratio[np.where(program.step == CALIBRATION, 0, program.step)])
     shrink = min(1.0, float(np.min((program.g_max - base)[swing > 0] / swing[swing > 0])))
     return replace(program, conductance=base + swing * shrink, unit_charge=program.unit_charge * shrink), ratio

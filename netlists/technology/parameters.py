@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from importlib import resources
 from typing import Annotated, Any
+
+import numpy as np
 
 from netlists.checks import Choice, Number, brief, changed, check, checked
 from netlists.errors import InputError
@@ -34,6 +36,13 @@ def _m(name: str, unit: str, text: str, minimum: float) -> Any:
     source = "measured on the SKY130 blocks, tt, 27 C, by `cosim blocks` (results/blocks)"
     return _p(MEASURED["circuit"][name], unit, text, source, minimum)
 
+
+def _i(name: str, unit: str, text: str, minimum: float = -math.inf) -> Any:
+    source = "measured on comparator_sky130, tt, 27 C, by `cosim blocks` (results/blocks)"
+    return _p(MEASURED["input"][name.removeprefix("comparator_")], unit, text, source, minimum)
+
+
+_FOLLOWS = "none; `with_common_mode` takes what `cosim blocks` measured"
 
 OPAMP_STAGES = ("opamp_c_c", "opamp_c_g2", "opamp_c_out", "opamp_gm_ratio", "opamp_gain2", "opamp_rz_gm2")
 """Fields of `RampCircuit` that say how the op-amp's two stages share its gain and bandwidth."""
@@ -78,6 +87,14 @@ class RampCircuit:
     comparator_gain: float = _m("comparator_gain", "V/V", "comparator input stage gain, fitted to its delays", 1e-3)
     comparator_tau: float = _m("comparator_tau", "s", "comparator time constant (delay)", 1e-15)
     comparator_limit: float = _m("comparator_limit", "V", "comparator output limit", 1e-6)
+    comparator_slope: float = _p(0.0, "V/V", "change of the comparator's offset with its common mode", _FOLLOWS, -math.inf)
+    comparator_bend: float = _p(0.0, "1/V", "more of it below the knee, with the square of the distance", _FOLLOWS, -math.inf)
+    comparator_knee: float = _i("comparator_knee", "V", "where one input pair goes off, above v_cm")
+    comparator_c_in: float = _i("comparator_c_in", "F", "input capacitance of a comparator", 0.0)
+    comparator_kick: float = _i("comparator_kick", "C", "charge that a comparator draws from the ramp when it trips", 0.0)
+    comparators: float = _p(
+        0.0, "comparators", "comparators that a ramp's op-amp drives; 0: a buffer does", "assumption: a buffer that settles"
+    )
 
     def __post_init__(self) -> None:
         if self.t_reset <= 4 * self.t_edge:
@@ -104,6 +121,30 @@ class RampCircuit:
         return two_stage_opamp(self.a0, self.gbw, self.slew, **own)
 
     @property
+    def comparator_load(self) -> float:
+        """Capacitor that stands for a comparator on the ramp, farads: it takes as much charge over ``v_swing``."""
+        return self.comparator_c_in + self.comparator_kick / self.v_swing
+
+    @property
+    def ramp_load(self) -> float:
+        """Capacitor that stands for all comparators on a ramp, farads."""
+        return self.comparators * self.comparator_load
+
+    @cached_property
+    def ramp_opamp(self) -> TwoStageOpamp:
+        """The op-amp with what a ramp's output drives."""
+        return replace(self.opamp, c_out=self.opamp.c_out + self.ramp_load)
+
+    def comparator_shift(self, level: np.ndarray | float) -> np.ndarray:
+        """Offset of the nominal comparator at input levels above analog ground less that at analog ground, volts.
+
+        Below the knee one of its two input pairs goes off.
+        """
+        v = np.asarray(level, float)
+        below = np.square(np.maximum(self.comparator_knee - v, 0.0)) - max(self.comparator_knee, 0.0) ** 2
+        return self.comparator_slope * v + self.comparator_bend * below
+
+    @property
     def opamp_settling(self) -> float:
         """How far a summing node lags for each volt a second that the output moves, ``1 / (2 pi gbw)``, seconds."""
         return 1 / (2 * math.pi * self.gbw)
@@ -117,6 +158,10 @@ class RampCircuit:
     def t_step(self) -> float:
         """Clock period of one ramp step, seconds."""
         return self.t_pulse + self.t_settle
+
+    def with_common_mode(self) -> RampCircuit:
+        """A copy whose comparators have an offset that follows the common mode, as measured on ``comparator_sky130``."""
+        return self.with_(**{f"comparator_{name}": MEASURED["input"][name] for name in ("slope", "bend", "knee")})
 
     def with_(self, **changes: float) -> RampCircuit:
         """A copy with some fields changed; unknown names raise `InputError`."""

@@ -21,6 +21,7 @@ from .column import (
 )
 from .comparator import (
     comparator_ac_deck as comparator_ac_deck,
+    comparator_input_deck as comparator_input_deck,
     comparator_sweep_deck as comparator_sweep_deck,
     feedback_mismatch_deck as feedback_mismatch_deck,
     strongarm_mismatch_deck as strongarm_mismatch_deck,

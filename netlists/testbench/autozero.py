@@ -11,6 +11,8 @@ from netlists.technology import Conditions
 
 from .run import OPTIONS, commands, header
 
+BARE = 1e-6
+"""Conductance in place of a column's, siemens: next to none."""
 T_RESET, T_STOP = 40e-9, 300e-9
 """End of the reset, and of the bench, seconds."""
 
@@ -40,16 +42,17 @@ def autozero_deck(
     -------
     Deck
         Tables ``switch`` (voltage over the auto-zero switch at 1 uA), ``gate`` (current of 1 V at 1 MHz into the op-amp's input),
-        ``amp<k>``, ``sum<k>`` and ``out<k>`` of 16 integrators each: op-amp outputs, summing nodes and outputs above analog ground.
+        ``amp<k>``, ``sum<k>`` and ``out<k>`` of 16 integrators each: op-amp outputs, summing nodes and outputs above analog ground;
+        ``bare`` (summing node and output of one more, without a column).
     """
     check(Count, n, "n")
     v_dd = conditions.v_dd
     blocks = ("autozero_integrator_sky130", "ota_sky130")
     text = header("SKY130 auto-zero bench", conditions, *blocks, mismatch=seed is not None, seed=seed)
     text += _OPTIONS + f"vdd vdd 0 {v_dd!r}\n" + _clocks(v_dd, autozero)
-    for k in range(n):
+    for k, load in [*((str(k), conductance) for k in range(n)), ("b", BARE)]:
         text += f"x{k} sum{k} out{k} com rst az vdd 0 autozero_integrator_sky130 c_f={c_f!r} c_az={autozero.c_az!r}\n"
-        text += _column(k, conductance, r_hold)
+        text += _column(k, load, r_hold)
     # The same switch alone, and the op-amp with its loop closed at DC only.
     text += (
         f"vhi hi 0 {v_dd!r}\nvlo lo 0 0\nxsn com hi sw 0 nmos_lvt_sky130 w=0.84 l=0.15\n"
@@ -70,7 +73,7 @@ def autozero_macro_deck(
     c_f: float = 80e-12,
     r_hold: float = 5.0,
 ) -> Deck:
-    """The same bench of integrators at level macro, one an offset (volts); tables ``amp<k>``, ``sum<k>`` and ``out<k>``.
+    """The same bench of integrators at level macro, one an offset (volts); tables ``amp<k>``, ``sum<k>``, ``out<k>``, ``bare``.
 
     Parameters
     ----------
@@ -83,11 +86,12 @@ def autozero_macro_deck(
     )
     text += _OPTIONS + _clocks(v_dd, autozero)
     given = " ".join(f"{name}={value!r}" for name, value in values.items())
-    for k, offset in enumerate(offsets):
+    loaded = [(str(k), offset, conductance) for k, offset in enumerate(offsets)]
+    for k, offset, load in [*loaded, ("b", 0.0, BARE)]:
         text += (
             f"x{k} sum{k} out{k} com rst az autozero_integrator_macro c_f={c_f!r} v_os={float(offset)!r} v_dd={v_dd!r} {given}\n"
         )
-        text += _column(k, conductance, r_hold)
+        text += _column(k, load, r_hold)
     return Deck(text, commands(*_tables(len(offsets))))
 
 
@@ -103,13 +107,13 @@ def _clocks(v_dd: float, autozero: AutoZero) -> str:
     return text + f"vhold hold 0 pwl(0 0 {T_RESET!r} 0 {T_RESET + te!r} 1)\n"
 
 
-def _column(k: int, conductance: float, r_hold: float) -> str:
+def _column(k: str, conductance: float, r_hold: float) -> str:
     return f"r{k} col{k} com {1 / conductance!r}\nb{k} col{k} sum{k} i={{v(hold)/{r_hold!r}*(v(col{k})-v(sum{k}))}}\n"
 
 
 def _tables(n: int) -> list[str | tuple[str, list[str]]]:
     """The transient, and its tables of 16 integrators each."""
-    steps: list[str | tuple[str, list[str]]] = [f"tran 0.1n {T_STOP!r} 0 1n"]
+    steps: list[str | tuple[str, list[str]]] = [f"tran 0.1n {T_STOP!r} 0 1n", ("bare", ["v(sumb,com)", "v(outb,com)"])]
     for first in range(0, n, 16):
         some = range(first, min(first + 16, n))
         vectors = {"amp": "v(x{}.amp,com)", "sum": "v(sum{},com)", "out": "v(out{},com)"}

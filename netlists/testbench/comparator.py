@@ -66,6 +66,24 @@ def comparator_sweep_deck(conditions: At, common_modes: Sequence[float], block: 
     return Deck(text, commands(sweeps[0], ("up", outs), sweeps[1], ("down", outs)))
 
 
+def comparator_input_deck(conditions: At, block: BlockOnBench = COMPARATOR, *, span: float = 0.5, rise: float = 1e-6) -> Deck:
+    """Comparator whose positive input rises in ``rise`` seconds, ``span`` volts around analog ground, where the other is held.
+
+    Returns
+    -------
+    Deck
+        Table ``input``: voltage of the positive input and the current of its source.
+    """
+    low, high = conditions.v_cm - span, conditions.v_cm + span
+    text = block.head("comparator bench, input charge", conditions) + OPTIONS
+    text += (
+        f"vdd vdd 0 {conditions.v_dd!r}\nvref ref 0 {conditions.v_cm!r}\n"
+        f"vin inp 0 pwl(0 {low!r} 5n {low!r} {5e-9 + rise!r} {high!r})\n{block.card('0', 'inp', 'ref', 'out', 'vdd')}c0 out 0 20f\n"
+    )
+    step = rise / 500
+    return Deck(text, commands(f"tran {step!r} {5e-9 + rise!r} 0 {step!r}", ("input", ["v(inp)", "i(vin)"])))
+
+
 def comparator_step_deck(
     conditions: At,
     overdrives: Sequence[float],

@@ -100,7 +100,8 @@ def run_onnx(path: Path, x: np.ndarray) -> np.ndarray:
         raise InputError(f"{path}: takes {len(inputs)} inputs ({', '.join(i.name for i in inputs)}); a graph of one input is run")
     dims = [d.dim_value or None for d in inputs[0].type.tensor_type.shape.dim]
     kind = onnx.helper.tensor_dtype_to_np_dtype(inputs[0].type.tensor_type.elem_type)
-    session, problems = ReferenceEvaluator(model), []
+    session: Any = ReferenceEvaluator(model)
+    problems: list[str] = []
     for batch_first in (True, False):
         for at_once in (len(x), 1):
             fed = [x[i : i + at_once].astype(kind) for i in range(0, len(x), at_once)]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from characterization.transistors import measure_autozero
-from netlists.converter import AutoZero
+from characterization.transistors.autozero import reset_capacitances
+from netlists.converter import AutoZero, released
 from netlists.errors import InputError
 from netlists.technology import RampCircuit
 
@@ -34,6 +35,12 @@ def test_offsets_of_transistors_are_stored():
     assert all(abs(s["residue"]) < 0.04e-3 for s in samples)
     az = AutoZero()
     assert figures.c_inject == pytest.approx(az.c_inject, rel=0.1)
-    assert figures.c_reset == pytest.approx(az.c_reset, rel=0.3)
+    assert figures.c_reset == pytest.approx(az.c_reset, rel=0.1)
+    assert figures.c_far == pytest.approx(az.c_far, rel=0.1)
     assert 1e3 < figures.r_az < 10e3
     assert 50e-15 < figures.c_gate < 200e-15
+
+
+def test_the_switches_of_the_macro_model_are_found():
+    az = AutoZero(c_reset=20e-15, c_far=10e-15)
+    assert reset_capacitances(AutoZero(), *released(RampCircuit(), az)) == pytest.approx((20e-15, 10e-15), rel=1e-3)

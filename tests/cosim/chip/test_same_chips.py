@@ -12,8 +12,9 @@ from cosim.budget.chips import ChipBuilder
 from cosim.budget.sources import default_amounts
 from cosim.chip.draw import draw_chip
 from cosim.chip.hardware import Arrays, Hardware, Integrators
-from cosim.chip.mapping import matrix_places, with_weights
+from cosim.chip.mapping import describe_split_biases, matrix_places, split_biases, with_weights
 from cosim.chip.pulses import PwmInputs
+from cosim.chip.weights import bias_rows
 from cosim.evaluation import compare, evaluate
 from cosim.loop.chip import make_chip
 from cosim.loop.settings import LoopSettings
@@ -100,12 +101,12 @@ def test_a_search_has_them(network, monkeypatch):
     assert not np.allclose(weights(found)[0], weights(budgeted(network, ("programming",))[0])[0], rtol=1e-3)
 
 
-@pytest.mark.parametrize(("compensate", "bias_rows", "calibration"), [("mean", 1, "per-column"), ("wires", 3, "one-point")])
-def test_a_loop_has_them(network, compensate, bias_rows, calibration):
+@pytest.mark.parametrize(("compensate", "rows", "calibration"), [("mean", 1, "per-column"), ("wires", 3, "one-point")])
+def test_a_loop_has_them(network, compensate, rows, calibration):
     """Cells to rounding, offsets but for the spread of delays; levels by ngspice within 0.05 LSB of the same in closed form."""
     names = ("programming", "ir_drop", "ramp_offset", "comparator_offset", "comparator_delay")
-    expected, _ = budgeted(network, names, compensate=compensate, bias_rows=bias_rows, calibration=calibration)
-    about = {"r_wire": DEFAULTS["ir_drop"], "compensate": compensate, "bias_rows": bias_rows, "calibration": calibration}
+    expected, _ = budgeted(network, names, compensate=compensate, bias_rows=rows, calibration=calibration)
+    about = {"r_wire": DEFAULTS["ir_drop"], "compensate": compensate, "bias_rows": rows, "calibration": calibration}
     settings = LoopSettings("none", bits=BITS, seed=SEED, columns=(0,), **about)
     loop = make_chip(network, settings)
     same(weights(loop.evaluator), weights(expected))
@@ -210,3 +211,21 @@ def test_read_noise_that_lasts_moves_weights_and_ramps_the_rest_is_drawn(network
         assert 0 < np.std(a - b) < 1e-2
     assert all(np.any(a != b) for a, b in zip(thresholds(quiet), thresholds(noisy), strict=True))
     assert all(np.any(m.sums[0].read_variance > 0) for m in matrices(noisy))
+
+
+def test_a_bias_takes_the_rows_that_it_needs(network):
+    """By default so many that no cell of it holds more than the largest other weight; told by key, and as the number given."""
+    tall = with_weights(network, lambda at: np.vstack([at.weights[:-1], 12 * np.sign(at.weights[-1:] - 0.5)]))
+    perfect = Arrays(PROFILE.without_variation())
+    for at in matrix_places(tall, PWM):
+        needed = math.ceil(12 / np.abs(at.weights * at.row_scale[:, None])[:-1].max())
+        assert needed > 1
+        assert split_biases(tall, Hardware(arrays=perfect, pwm=PWM))[at.key] == needed
+    assert describe_split_biases({"0.0.weights": 2}) == [
+        "bias of 0.0.weights: shared by 2 rows, so that it leaves the conductance range to the other weights"
+    ]
+    by_default, given = (Hardware(arrays=replace(perfect, bias_rows=n), pwm=PWM) for n in (None, needed))
+    same(*(weights(draw_chip(tall, h, CHIP, SEED, np.float64)) for h in (by_default, given)))
+    small = with_weights(network, lambda at: np.vstack([at.weights[:-1], 0.1 * at.weights[-1:]]))
+    assert split_biases(small, by_default) == {}
+    assert bias_rows(at.weights, Arrays(PROFILE, max_rows=8, partial_sums="digital")) == 1

@@ -1,0 +1,97 @@
+"""Peak memory of commands at a default and at ten times as much work: ``python benchmarks/memory.py [--json] [--only NAME]``.
+
+Each command runs in a process of its own; its peak is the largest resident set that the system counted, of the process and of
+any one of its workers. Nothing is measured in this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+NETWORK = "{folder}/network.npz"
+COMMANDS: dict[str, tuple[list[str], list[str], list[str]]] = {
+    # name: arguments, the work at a default, the work at ten times as much
+    "characterize": (
+        ["characterize", "--activation", "sigmoid", "--out", "{folder}/run-{times}", "--jobs", "1", "--quiet"],
+        ["--samples", "256"],
+        ["--samples", "2560"],
+    ),
+    "train": (["train", "--task", "vowels", "--out", NETWORK], ["--epochs", "4"], ["--epochs", "40"]),
+    "evaluate": (
+        ["evaluate", "--task", "vowels", "--network", NETWORK, "--bits", "5", "--threshold-noise", "0.5", "--seed", "1"],
+        ["--chips", "16"],
+        ["--chips", "160"],
+    ),
+    "evaluate with wires": (
+        [
+            "evaluate",
+            "--task",
+            "vowels",
+            "--network",
+            NETWORK,
+            "--bits",
+            "5",
+            "--weights",
+            "taox-100-400",
+            "--r-wire",
+            "1",
+            "--seed",
+            "1",
+        ],
+        ["--chips", "16"],
+        ["--chips", "160"],
+    ),
+}
+_PEAK = """
+import resource, subprocess, sys
+code = subprocess.run([sys.executable, "-m", "cosim", *sys.argv[1:]], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, code)
+"""
+
+
+def peak(arguments: list[str]) -> float:
+    """MiB that a command took at most."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, *arguments], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    kibibytes, code = (int(word) for word in done.stdout.split())
+    if code:
+        sys.exit(f"cosim {' '.join(arguments)}: failed\n{done.stderr}")
+    return kibibytes / 1024
+
+
+def measure(only: str | None) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (arguments, *amounts) in COMMANDS.items():
+            if only not in (None, name):
+                continue
+            once, ten = (
+                peak([word.format(folder=folder, times=times) for word in [*arguments, *amount]])
+                for times, amount in zip((1, 10), amounts, strict=True)
+            )
+            out[name] = {"work": " ".join(amounts[0]), "mib": once, "mib_ten_times": ten, "ratio": ten / once}
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--only", choices=sorted(COMMANDS), help="one command (evaluate needs the network of train)")
+    options = parser.parse_args()
+    found = measure(options.only)
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return
+    for name, row in found.items():
+        print(f"{name:22}{row['work']:16}{row['mib']:8.0f} MiB, ten times as much {row['mib_ten_times']:8.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
