@@ -33,7 +33,7 @@ def tiled(chip: Chip, engine: str) -> bool:
 
     cells = [cell for layer in chip.layers for cell in layer]
     return tiles.has_permutes() and all(
-        cell.cell.elementwise and not cell.state_units and len(m.matrix.parts) <= 2 and _fits(m, tiles.LEVELS)
+        not cell.state_units and len(m.matrix.parts) <= 2 and _fits(m, tiles.LEVELS)
         for cell in cells
         for m in cell.matrices.values()
     )

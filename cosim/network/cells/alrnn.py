@@ -33,7 +33,6 @@ class ALRNN(Cell):
     """
 
     kind: ClassVar[str] = "alrnn"
-    elementwise: ClassVar[bool] = False
     n_relu: Count = 2
     full_scale: Positive = 1.0
     state_full_scale: Positive = 4.0

@@ -134,8 +134,6 @@ class Cell(ABC):
     """A recurrent cell of ``n_hidden`` units on ``n_in`` inputs."""
 
     kind: ClassVar[str]
-    elementwise: ClassVar[bool] = True
-    """A step treats all rows of inputs and state alike, and knows neither their number nor their place."""
     n_in: Count
     n_hidden: Count
 
