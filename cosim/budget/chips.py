@@ -34,6 +34,7 @@ from cosim.network import Network
 from netlists.array import COMPENSATIONS, Pwm
 from netlists.checks import Bits, Choice, Count, Seed, checked
 from netlists.converter import AutoZero, charge_capacitance
+from netlists.errors import InputError
 from netlists.ramp import RampProgram
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
@@ -89,6 +90,13 @@ class ChipBuilder:
     autozero: AutoZero | None = field(default_factory=AutoZero)
     calibration: Annotated[str, Choice(CALIBRATIONS)] = "one-point"
     bias_rows: Count | None = None
+
+    def __post_init__(self) -> None:
+        if self.network.ramps:
+            raise InputError(
+                "network: has ramps of its own; a budget's columns are scaled for those of activations, and steps are "
+                "switched off. Network.with_ramps({}) takes them away; `evaluate` judges them"
+            )
 
     @cached_property
     def _programs(self) -> dict[tuple[str, int], RampProgram]:

@@ -10,22 +10,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from characterization.chips import draw
 from characterization.chips.recalibrate import recalibrate
 from characterization.plan import RampPlan
-from characterization.ramp_model import read_noise_shape
+from characterization.ramp_model import RampDraw, read_noise_shape
 from characterization.streams import SampleSource, ramp_seed, sample_stream
+from cosim.network import ramp_gates
 from netlists.check_rules import Number
 from netlists.checks import NonNegative, Ohms, Seconds, checked
 from netlists.errors import InputError
+from netlists.function import Staircase
 from netlists.ramp import to_input_units, transition_levels
 
 from .column_effects import late_levels, leaked_levels
 from .device_effects import drawn_curvature, read_through
+
+if TYPE_CHECKING:
+    from cosim.network import Network
+    from cosim.network.cells import Gate
+
+    from .hardware import Hardware, Ramp
 
 Time = Annotated[float, Number(0, unit="s")]
 
@@ -153,3 +161,49 @@ def _of_cells(ramp: CircuitRamp, chip: int) -> np.ndarray:
     g = g + plan.profile.lasting_noise(g, sample_stream(plan.seed, chip, SampleSource.LASTING))
     # Levels are as the comparator sees them that calibrated the ramp; columns have their own.
     return levels(g)[0] - (circuit.comparator_offset + drawn.comparator_offset[0]) / ramp.volts_per_unit
+
+
+def own_circuit(stairs: Staircase, name: str, like: CircuitRamp) -> CircuitRamp:
+    """The ramp of a network's own for one gate, with the device, errors and calibration of the activation's."""
+    return replace(like, plan=replace(like.plan, activation=stairs.table(f"ramp-{name}".replace(".", "-"))))
+
+
+def check_own_ramps(network: Network, hardware: Hardware) -> None:
+    """Raises `InputError` where hardware cannot take the ramps that a network brings along.
+
+    It can where its ramps are ideal or circuits, or have none at all: floating point has exact activations.
+    """
+    if not network.ramps or (hardware.bits is None and hardware.ramps is None and hardware.adc is None):
+        return
+    reason, name = "", next(iter(network.ramps))
+    if hardware.adc is not None:
+        reason = "a linear converter has none"
+    elif hardware.integrators is not None or hardware.columns is not None:
+        reason = "integrators and fitted columns are scaled for the ramps of activations, so leave them out"
+    for name, stairs in network.ramps.items():
+        gate = next(g.activation for n, g in _gates(network) if n == name)
+        ramp = None if hardware.ramps is None else hardware.ramps.get(gate)
+        bits = hardware.bits if ramp is None else ramp.bits
+        if not reason and bits not in (None, stairs.bits):
+            reason = f"the hardware's have {bits} bits"
+        if not reason and ramp is not None and not _takes_own(ramp):
+            reason = f"{type(ramp).__name__} of {gate} is of a chip with another ramp; give bits, or a CircuitRamp"
+        if reason:
+            raise InputError(
+                f"network: has a ramp of {stairs.bits} bits of its own for {name}; {reason}. Network.with_ramps({{}}) takes it away"
+            )
+
+
+def _gates(network: Network) -> list[tuple[str, Gate]]:
+    return list(ramp_gates([(layer.cell, len(layer.directions)) for layer in network.layers]))
+
+
+def _takes_own(ramp: Ramp) -> bool:
+    """Whether a ramp says only what errors a ramp has: a circuit with steps, or one exactly as designed."""
+    if isinstance(ramp, CircuitRamp):
+        return ramp.quantized
+    if not isinstance(ramp, RampDraw):
+        return False
+    ideal = RampDraw.ideal(ramp.activation, ramp.bits)
+    same = ramp.thresholds.shape == ideal.thresholds.shape and np.allclose(ramp.thresholds, ideal.thresholds)
+    return same and not ramp.noisy and not np.any(ramp.column_offset)

@@ -1,10 +1,12 @@
+from .change import (
+    Change as Change,
+    accuracy_change as accuracy_change,
+)
 from .classes import (
     ClassFigures as ClassFigures,
 )
 from .comparison import (
-    Change as Change,
     Comparison as Comparison,
-    accuracy_change as accuracy_change,
     compare as compare,
     float_score as float_score,
 )
@@ -12,6 +14,12 @@ from .evaluator import (
     draw_chips as draw_chips,
     evaluate as evaluate,
     evaluate_text as evaluate_text,
+)
+from .grid import (
+    sweep as sweep,
+)
+from .ideal import (
+    ideal_hardware as ideal_hardware,
 )
 from .identity import (
     describe_hardware as describe_hardware,
@@ -25,7 +33,4 @@ from .statistics import (
     bits_interval as bits_interval,
     chip_interval as chip_interval,
     paired_difference as paired_difference,
-)
-from .sweep import (
-    sweep as sweep,
 )

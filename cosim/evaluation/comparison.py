@@ -12,12 +12,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 
-from characterization.ramp_model import RampDraw, RampModel
 from characterization.streams import part_sequences
 from cosim.chip import (
-    CircuitRamp,
     Hardware,
-    LinearAdc,
     PulseCount,
     RowsDriven,
     Saturation,
@@ -28,73 +25,22 @@ from cosim.chip import (
     wire_losses,
 )
 from cosim.network import Network
-from cosim.tasks import CharacterTask, SequenceSet, Task, load_data
-from netlists.checks import Seed, Whole, check, is_whole
-from netlists.errors import InputError
+from cosim.tasks import CharacterTask, Task, load_data
+from netlists.checks import Seed, Whole, check
 
+from .change import Change
 from .classes import ClassFigures
-from .evaluator import evaluate, evaluate_text
+from .ideal import converter_bits, ideal_hardware
 from .models import check_ramps
+from .scores import scored
 from .statistics import (
-    NORMAL_95,
     AccuracyInterval,
     BitsInterval,
     ChipInterval,
-    accuracy_interval,
-    bits_interval,
     chip_interval,
-    paired_difference,
 )
 
 Interval = TypeVar("Interval", AccuracyInterval, BitsInterval)
-
-
-@dataclass(frozen=True)
-class Change:
-    """Mean over chips minus a reference, on the same test items.
-
-    Attributes
-    ----------
-    value, low, high : float
-        Difference and its 95 % interval over test sets; the chips are these.
-    over_chips : ChipInterval
-        The same difference with its 95 % interval over chips; the test set is this one.
-    p : tuple of float
-        Exact McNemar test of each chip against the reference; empty for a text.
-    """
-
-    value: float
-    low: float
-    high: float
-    over_chips: ChipInterval
-    p: tuple[float, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``chips_ci95`` is None for a single chip."""
-        return {
-            "difference": self.value,
-            "test_set_ci95": [self.low, self.high],
-            "chips_ci95": _limits(self.over_chips),
-            "p": list(self.p),
-        }
-
-    def columns(self) -> dict[str, float | None]:
-        """The change, its interval over test sets and its interval over chips (None for a single chip), for tables."""
-        o = self.over_chips
-        return {"change": self.value, "low": self.low, "high": self.high, "chips_low": o.low, "chips_high": o.high}
-
-    def loss_columns(self) -> dict[str, float | None]:
-        """`columns` of the loss, a change of accuracy with the other sign."""
-        o = self.over_chips
-        ends = {"loss": self.value, "low": self.high, "high": self.low, "chips_low": o.high, "chips_high": o.low}
-        # 0 minus 0 is 0, without a sign.
-        return {k: None if v is None else 0.0 - v for k, v in ends.items()}
-
-    def report(self) -> str:
-        """For reading."""
-        o = self.over_chips
-        chips = "" if o.low is None else f"; of the mean over chips {o.low:+.4f}..{o.high:+.4f}"
-        return f"{self.value:+.4f}  (95 % interval on the same items {self.low:+.4f}..{self.high:+.4f}{chips})"
 
 
 @dataclass(frozen=True)
@@ -170,7 +116,7 @@ class Comparison(Generic[Interval]):
             "ideal": self.ideal.value,
             "chips": self.chips,
             "mean": self.over_chips.mean,
-            "ci95": _limits(self.over_chips),
+            "ci95": self.over_chips.limits,
             "chip_deviation": self.over_chips.deviation,
             f"test_{self.items}": self.total,
             "test_set_ci95": {
@@ -287,7 +233,7 @@ def compare(
     clipped = saturation(network, data if isinstance(data, CharacterTask) else data.test, hardware.pwm)
     varied = hardware.random or hardware.drawn_chips() is not None
     resampling = part_sequences(seed, 4)[3]
-    on = _test_set(data, characters, resampling)
+    on = scored(data, characters, resampling)
     how: dict[str, Any] = {"engine": engine, "threads": threads}
     exact = on.judge(network, Hardware(), 1, None, **how)[0]
     ideal = on.judge(network, ideal_hardware(hardware), 1, None, **how)[0]
@@ -335,145 +281,5 @@ def float_score(
     network: Network, task: Task | CharacterTask, *, seed: int = 1, threads: int | None = None
 ) -> AccuracyInterval | BitsInterval:
     """Score of a network on a task's test set in floating point; `compare` with the same seed has the same."""
-    on = _test_set(task, None, part_sequences(seed, 4)[3])
+    on = scored(task, None, part_sequences(seed, 4)[3])
     return on.interval(on.judge(network, Hardware(), 1, None, threads=threads))
-
-
-def _test_set(task: Task | CharacterTask, characters: int | None, resampling: np.random.SeedSequence) -> _Sequences | _Text:
-    if isinstance(task, CharacterTask):
-        return _Text(task.test if characters is None else _shortened(task.test, characters), resampling)
-    if characters is not None:
-        raise InputError(f"characters={characters}: task {task.name!r} has no text; leave it away")
-    return _Sequences(task.test, task.classes)
-
-
-def _shortened(text: np.ndarray, characters: int) -> np.ndarray:
-    if not is_whole(characters) or not 10 <= characters <= len(text):
-        raise InputError(f"characters={characters!r}: must be a whole number, 10..{len(text)}, the length of the test text")
-    return text[:characters]
-
-
-@dataclass(frozen=True, eq=False)
-class _Sequences:
-    """Test sequences: an answer to each is right or wrong."""
-
-    test: SequenceSet
-    classes: tuple[str, ...]
-    answers: list[np.ndarray] = field(default_factory=list)
-    items = "sequences"
-
-    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, *, kept: bool = True, **how: Any) -> np.ndarray:
-        """Which answers are right, shape (chips, sequences); ``kept`` for `figures`."""
-        # Double precision: a code that a rounding error moves would be an answer that another machine does not give.
-        found = evaluate(network, self.test, on, chips, rng, dtype=np.float64, **how)
-        if kept:
-            self.answers.append(found.predictions)
-        return found.correct
-
-    def figures(self) -> dict[str, ClassFigures]:
-        """Of each judgement so far: floating point, converters as designed, chips."""
-        named = zip(("float", "ideal", "chips"), self.answers, strict=True)
-        return {name: ClassFigures.of(answers, self.test.labels, self.classes) for name, answers in named}
-
-    def warnings(self) -> tuple[str, ...]:
-        """Classes that floating point never names: its accuracy hides them."""
-        never = self.figures()["float"].never
-        return (f"floating point never answers {', '.join(never)}; look at the balanced accuracy",) if never else ()
-
-    def interval(self, correct: np.ndarray) -> AccuracyInterval:
-        """Mean over chips with the interval that the size of the test set alone leaves."""
-        return accuracy_interval(round(float(correct.sum(axis=1).mean())), correct.shape[1])
-
-    def change(self, correct: np.ndarray, reference: np.ndarray) -> Change:
-        return accuracy_change(correct, reference)
-
-
-@dataclass(frozen=True, eq=False)
-class _Text:
-    """A test text: a network is more or less surprised by each of its characters."""
-
-    test: np.ndarray
-    resampling: np.random.SeedSequence
-    items = "characters"
-
-    def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, *, kept: bool = True, **how: Any) -> np.ndarray:
-        """Bits of surprise, shape (chips, characters)."""
-        return evaluate_text(network, self.test, on, chips, rng, **how).bits
-
-    def figures(self) -> dict[str, ClassFigures]:
-        """A text has no classes."""
-        return {}
-
-    def warnings(self) -> tuple[str, ...]:
-        return ()
-
-    def interval(self, bits: np.ndarray) -> BitsInterval:
-        """Mean over chips with the interval that the size of the test set alone leaves."""
-        return self._resampled(bits.mean(axis=0, dtype=np.float64))
-
-    def change(self, bits: np.ndarray, reference: np.ndarray) -> Change:
-        i = self._resampled(bits.mean(axis=0, dtype=np.float64) - reference)
-        over = chip_interval(bits.mean(axis=1, dtype=np.float64) - reference.mean(dtype=np.float64))
-        return Change(i.value, i.low, i.high, over)
-
-    def _resampled(self, bits: np.ndarray) -> BitsInterval:
-        # Blocks of 1,000 characters, or ten in a short text; the same blocks are drawn each time.
-        return bits_interval(bits, np.random.default_rng(self.resampling), block=min(1000, max(len(bits) // 10, 1)))
-
-
-def ideal_hardware(hardware: Hardware) -> Hardware:
-    """The same converters exactly as designed, on exact weights and inputs, at the nominal conditions."""
-    ramps = adc = None
-    if hardware.ramps is not None:
-        ramps = {a: None if r is None else _as_designed(r) for a, r in hardware.ramps.items()}
-    if hardware.adc is not None:
-        adc = LinearAdc(hardware.adc.bits, hardware.adc.x_max, table_bits=hardware.adc.table_bits)
-    exact: dict[str, Any] = dict.fromkeys(
-        ("arrays", "integrators", "columns", "pwm", "delta", "drift_time", "v_read", "temperature", "supply")
-    )
-    return replace(hardware, ramps=ramps, adc=adc, threshold_noise=0.0, **exact)
-
-
-def _as_designed(ramp: RampDraw | RampModel | CircuitRamp) -> RampDraw:
-    if isinstance(ramp, RampDraw):
-        return RampDraw.ideal(ramp.activation, ramp.bits)
-    # Its plan may place the output levels in another way than the activation does by default.
-    program = ramp.plan.program() if isinstance(ramp, CircuitRamp) else ramp.program
-    return RampDraw(ramp.activation, ramp.bits, program.x[None], np.zeros((1, 1)), np.zeros(()), program.values)
-
-
-def converter_bits(hardware: Hardware) -> tuple[int, ...]:
-    """Resolution of each converter that the hardware names; empty if activations are exact."""
-    if hardware.bits is not None:
-        return (hardware.bits,)
-    if hardware.adc is not None:
-        return (hardware.adc.bits,)
-    return tuple(r.bits for r in (hardware.ramps or {}).values() if r is not None)
-
-
-def accuracy_change(correct: np.ndarray, reference: np.ndarray) -> Change:
-    """Mean accuracy over chips minus a reference's, on the same sequences.
-
-    Parameters
-    ----------
-    correct : ndarray of bool (chips, sequences)
-    reference : ndarray of bool (sequences,) or (chips, sequences)
-        Of one answer, which every chip is held against, or of as many chips.
-
-    Notes
-    -----
-    The interval is Agresti and Min's as in `paired_difference`, with the mean over chips in place of a sequence's outcome: half
-    a sequence is added to each of the four outcomes.
-    """
-    other = np.broadcast_to(reference, correct.shape)
-    d = correct.mean(axis=0) - other.mean(axis=0)
-    total = len(d) + 2.0
-    centre = d.sum() / total
-    half = NORMAL_95 * (((d @ d + 1.0) / total - centre**2) / total) ** 0.5
-    p = tuple(paired_difference(a, b).p for a, b in zip(correct, other, strict=True))
-    chips = chip_interval(correct.mean(axis=1) - other.mean(axis=1))
-    return Change(float(d.mean()), float(centre - half), float(centre + half), chips, p)
-
-
-def _limits(o: ChipInterval) -> list[float] | None:
-    return None if o.low is None or o.high is None else [o.low, o.high]

@@ -42,6 +42,11 @@ class ChipInterval:
     low: float | None
     high: float | None
 
+    @property
+    def limits(self) -> list[float] | None:
+        """``low`` and ``high``; None for a single chip."""
+        return None if self.low is None or self.high is None else [self.low, self.high]
+
 
 def accuracy_interval(correct: int, total: int) -> AccuracyInterval:
     """95 % Wilson score interval of ``correct`` out of ``total`` (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927, 209-212)."""

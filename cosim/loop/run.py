@@ -93,6 +93,10 @@ def compute(
     network.check(task.test)
     if network.formats:
         raise InputError("network: has fixed-point formats of its own; the loop drives rows in the settings' ranges")
+    if network.ramps:
+        raise InputError(
+            "network: has ramps of its own; the loop measures those of activations. Network.with_ramps({}) takes them away"
+        )
     check_columns(network, settings)
     digest = network_digest(network)
     sequences = choose_sequences(network.driven(task.test), settings)

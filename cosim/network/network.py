@@ -4,135 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from cosim.network.cells import LSTM, Cell, Weights, make_cell
+from cosim.network.cells import LSTM, Weights
 from cosim.tasks import CharacterTask, SequenceSet, Task, is_path
 from netlists.checks import Choice, Items, check, checked
 from netlists.errors import InputError
 
-from .files import FOREIGN, import_line, parse, read_arrays, text, write_arrays
-from .formats import Formats, check_formats, check_weights, formats_of, formats_text
+from .files import FOREIGN, import_line, read_arrays, write_arrays
+from .formats import Formats, check_formats, formats_text
 from .forward import ExactPath, padded, run_network
 from .head import POOLINGS, DenseLayer, Scaling
+from .layer import DIRECTIONS, Layer
+from .metadata import NetworkMetadata
+from .ramps import Ramps, check_ramp_names
 
-DIRECTIONS = ("forward", "backward")
 TEST_ALONE = "keywords-test"
 """A task without training data, which no network was trained on."""
-
-
-class EpochRecord(BaseModel):
-    """One epoch of training: mean training loss (nats), and loss and accuracy on the validation sequences if there are any."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    epoch: int
-    loss: float
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
-
-
-class ImportOrigin(BaseModel):
-    """Where an imported network comes from, what was taken for its ``forward``, and whether that was held against its outputs.
-
-    Attributes
-    ----------
-    source : str
-        File or package.
-    convention : str
-        What the scores are taken to be.
-    checked : str
-        What it was held against and how far apart the scores are; empty: nothing.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    source: str
-    convention: str
-    checked: str = ""
-
-
-class NetworkMetadata(BaseModel):
-    """Where a network comes from.
-
-    Attributes
-    ----------
-    schema_version : int
-    cell : str
-        Kind of the cells.
-    task : str
-    seed : int or None
-        Seed of the generator that the training used.
-    versions : dict
-        Versions of Python and of the packages that took part.
-    settings : dict
-        Settings of the training.
-    epochs : tuple of EpochRecord
-    best_epoch : int or None
-        Epoch whose weights were kept.
-    seconds : float or None
-        Wall time of the training.
-    data_sha256 : str or None
-        Digest of the training's data; None: not known.
-    imported : ImportOrigin or None
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    schema_version: Literal[1] = 1
-    cell: str = "lstm"
-    task: str = ""
-    seed: int | None = None
-    versions: dict[str, str | None] = {}
-    settings: dict[str, int | float | str | None] = {}
-    epochs: tuple[EpochRecord, ...] = ()
-    best_epoch: int | None = None
-    seconds: float | None = None
-    data_sha256: str | None = None
-    imported: ImportOrigin | None = None
-
-    def text(self) -> str:
-        """JSON; without the later fields where they say nothing, as files of before."""
-        return self.model_dump_json(exclude={n for n in ("data_sha256", "imported") if getattr(self, n) is None})
-
-
-@checked
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One layer: a cell and its weights, in one direction or both.
-
-    Attributes
-    ----------
-    cell : Cell
-    forward : dict of ndarray
-        A matrix for each of the cell's `Matrix`: rows [parts, bias], columns the gates.
-    backward : dict of ndarray or None
-        The same for the direction from the end to the start; outputs are [forward, backward].
-    """
-
-    cell: Cell
-    forward: Mapping[str, Weights]
-    backward: Mapping[str, Weights] | None = None
-
-    def __post_init__(self) -> None:
-        for direction, parameters in zip(DIRECTIONS, self.directions, strict=False):
-            self.cell.check_parameters(parameters, direction)
-
-    @property
-    def directions(self) -> tuple[dict[str, np.ndarray], ...]:
-        """Parameters of the forward direction and, if there is one, of the backward direction."""
-        return tuple(dict(p) for p in (self.forward, self.backward) if p is not None)
-
-    @property
-    def n_out(self) -> int:
-        return self.cell.n_out * len(self.directions)
-
-    @property
-    def n_weights(self) -> int:
-        return sum(w.size for parameters in self.directions for w in parameters.values())
 
 
 @checked
@@ -168,6 +61,8 @@ class Network:
         Of the features, before they drive rows; None: as they are.
     formats : mapping of str to FixedPoint
         Learned formats of weights, which are numbers of them, and of inputs and states, whose range pulse widths take. Empty: none.
+    ramps : mapping of str to Staircase
+        Fitted or learned ramps of gates, by ``layer.direction.matrix.gate``; hardware with ramps takes them in place of its own.
 
     Raises
     ------
@@ -183,6 +78,7 @@ class Network:
     hidden: tuple[DenseLayer, ...] = ()
     scaling: Scaling | None = None
     formats: Formats = field(default_factory=dict)
+    ramps: Ramps = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for i, (below, layer) in enumerate(zip(self.layers, self.layers[1:], strict=False), 1):
@@ -197,6 +93,8 @@ class Network:
             raise InputError(f"scaling: has {len(self.scaling.gain)} features, the first layer takes {self.n_in} inputs")
         if self.formats:
             check_formats(self.formats, [(x.cell, len(x.directions)) for x in self.layers])
+        if self.ramps:
+            check_ramp_names(self.ramps, [(x.cell, len(x.directions)) for x in self.layers])
         if self.embedding is not None and self.embedding.shape[1] != self.n_in:
             raise InputError(f"embedding: has {self.embedding.shape[1]} columns, the first layer takes {self.n_in} inputs")
 
@@ -247,14 +145,17 @@ class Network:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user of an imported network must know: what was taken for its forward, where nothing was held against it."""
-        origin = self.metadata.imported
-        if origin is None or origin.checked:
-            return ()
-        return (
-            f"network {origin.source}: imported, UNCHECKED; taken as {origin.convention}; "
-            "`cosim import --check` holds it against the model's own outputs",
-        )
+        """What a user must know: what was taken for an imported network's forward, what floating point leaves out."""
+        origin, out = self.metadata.imported, []
+        if origin is not None and not origin.checked:
+            out.append(
+                f"network {origin.source}: imported, UNCHECKED; taken as {origin.convention}; "
+                "`cosim import --check` holds it against the model's own outputs"
+            )
+        if self.ramps:
+            bits = ", ".join(map(str, sorted({r.bits for r in self.ramps.values()})))
+            out.append(f"network: has ramps of its own, {bits} bits; in floating point the exact activations stand in their place")
+        return tuple(out)
 
     def rows(self, inputs: np.ndarray) -> np.ndarray:
         """What drives the first layer's rows, for features (..., n_in)."""
@@ -273,8 +174,22 @@ class Network:
 
     def with_layers(self, layers: Sequence[Layer]) -> Network:
         """The network with other layers and everything else as it is."""
-        head = (self.metadata, self.pooling, self.hidden, self.scaling, self.formats)
+        head = (self.metadata, self.pooling, self.hidden, self.scaling, self.formats, self.ramps)
         return Network(tuple(layers), self.readout, self.embedding, *head)
+
+    def with_ramps(self, ramps: Ramps) -> Network:
+        """The network with these ramps; none: those of the hardware."""
+        return Network.of(
+            self.layers,
+            self.readout,
+            self.embedding,
+            self.metadata,
+            pooling=self.pooling,
+            hidden=self.hidden,
+            scaling=self.scaling,
+            formats=self.formats,
+            ramps=ramps,
+        )
 
     def scores(self, sequences: SequenceSet) -> np.ndarray:
         """Class scores of each sequence in floating point, shape (sequences, n_classes); the largest is the answer."""
@@ -304,7 +219,7 @@ class Network:
                 out["scaling"] = np.stack([self.scaling.offset, self.scaling.gain])
         if self.formats:
             out["formats"] = np.array(formats_text(self.formats))
-        return out
+        return out | {f"ramps.{name}": np.array([*r.thresholds, *r.values]) for name, r in self.ramps.items()}
 
     @property
     def sha256(self) -> str:
@@ -376,14 +291,16 @@ class Network:
         hidden: Sequence[DenseLayer] = (),
         scaling: Scaling | None = None,
         formats: Formats | None = None,
+        ramps: Ramps | None = None,
     ) -> Network:
         """A network of layers, an `LSTMNetwork` if it is one plain LSTM layer on features."""
         cell = layers[0].cell
         if pooling == "last" and layers[-1].backward is None:
             pooling = "h_n"
-        head = (pooling, tuple(hidden), scaling, formats or {})
+        head = (pooling, tuple(hidden), scaling, formats or {}, ramps or {})
         made = Network(tuple(layers), readout, embedding, metadata or NetworkMetadata(), *head)
-        plain = not made.formats and len(layers) == 1 and embedding is None and layers[0].backward is None and made.plain_head
+        own = made.formats or made.ramps
+        plain = not own and len(layers) == 1 and embedding is None and layers[0].backward is None and made.plain_head
         if plain and cell == LSTM(cell.n_in, cell.n_hidden):
             return LSTMNetwork(layers[0].forward["weights"], readout, made.metadata)
         return made
@@ -407,6 +324,9 @@ class Network:
         """
         if (path := Path(path)).suffix in FOREIGN and path.exists():
             raise InputError(f"{path}: is a file of another framework; make a network of it first: {import_line(path)}")
+        # It makes networks.
+        from .fields import network_of
+
         fields = read_arrays(path)
         if "metadata" not in fields and fields and path.suffix == ".npz":
             raise InputError(
@@ -414,7 +334,7 @@ class Network:
                 f"{import_line(path)}"
             )
         try:
-            return _network(fields) if "cells" in fields else _lstm_network(fields)
+            return network_of(fields)
         except InputError as e:
             raise InputError(f"{path}: {e}") from None
 
@@ -460,57 +380,3 @@ class LSTMNetwork(Network):
             kinds = ", ".join(layer.cell.kind for layer in network.layers)
             raise InputError(f"{path}: is a network of {kinds}; this takes one LSTM layer")
         return network
-
-
-def _lstm_network(fields: Mapping[str, np.ndarray]) -> LSTMNetwork:
-    _only(fields, {"weights", "readout", "metadata"})
-    metadata = parse(NetworkMetadata, text(fields, "metadata"), "metadata")
-    if metadata.cell != LSTM.kind:
-        raise InputError(f"metadata.cell: must be 'lstm' in a file of two matrices, got {metadata.cell!r}")
-    return LSTMNetwork(fields["weights"], fields["readout"], metadata)
-
-
-def _network(fields: Mapping[str, np.ndarray]) -> Network:
-    try:
-        descriptions = json.loads(text(fields, "cells"))
-        cells = [make_cell(d) for d in descriptions]
-    except (json.JSONDecodeError, TypeError, AttributeError, ValueError) as e:
-        raise InputError(f"cells: {e}") from None
-    names = {f"layers.{i}.{d}.{m.name}": (i, d, m.name) for i, c in enumerate(cells) for d in DIRECTIONS for m in c.matrices}
-    optional = {n for n, (_, d, _) in names.items() if d == "backward"} | {"embedding"}
-    head = _head(fields)
-    dense = {f"hidden.{i}" for i in range(len(head["hidden"]))}
-    _only(fields, {"readout", "metadata", "cells", *names, *dense}, optional | {"head", "scaling", "formats"})
-    parameters: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in cells]
-    for name, (i, direction, matrix) in names.items():
-        if name in fields:
-            parameters[i].setdefault(direction, {})[matrix] = fields[name]
-    layers = [Layer(cell, p.get("forward", {}), p.get("backward")) for cell, p in zip(cells, parameters, strict=True)]
-    metadata = parse(NetworkMetadata, text(fields, "metadata"), "metadata")
-    hidden = tuple(DenseLayer(fields[f"hidden.{i}"], a) for i, a in enumerate(head["hidden"]))
-    scaling = Scaling(*fields["scaling"]) if "scaling" in fields else None
-    formats = formats_of(text(fields, "formats")) if "formats" in fields else {}
-    for name, f in formats.items():
-        place = name.split(".")
-        if len(place) == 3 and (w := fields.get(f"layers.{place[0]}.{DIRECTIONS[int(place[1])]}.{place[2]}")) is not None:
-            check_weights(name, f, w)
-    return Network(tuple(layers), fields["readout"], fields.get("embedding"), metadata, head["pooling"], hidden, scaling, formats)
-
-
-def _head(fields: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Pooling and the hidden layers' activations."""
-    if "head" not in fields:
-        return {"pooling": "h_n", "hidden": []}
-    try:
-        head = json.loads(text(fields, "head"))
-        return {"pooling": head["pooling"], "hidden": [str(a) for a in head["hidden"]]}
-    except (json.JSONDecodeError, TypeError, KeyError) as e:
-        raise InputError(f"head: is damaged ({e})") from None
-
-
-def _only(fields: Mapping[str, np.ndarray], allowed: Set[str], optional: Set[str] = frozenset()) -> None:
-    """Raises `InputError` for a field that is unknown or missing."""
-    for name in sorted(set(fields) - allowed - optional):
-        raise InputError(f"unknown field {name!r}; a network has {', '.join(sorted(allowed | optional))}")
-    for name in sorted(allowed - optional - set(fields)):
-        raise InputError(f"lacks the field {name!r}; a network has {', '.join(sorted(allowed - optional))}")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cosim.chip import Hardware
 from cosim.evaluation import sweep
-from cosim.evaluation.sweep import Values
+from cosim.evaluation.grid import Values
 from cosim.network import Network
 from cosim.report import Results, RunOptions, Study, Work
 from cosim.tasks import CharacterTask, Task

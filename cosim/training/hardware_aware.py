@@ -21,6 +21,7 @@ from cosim.evaluation import describe_hardware
 from cosim.network import Network
 from netlists.checks import Share, checked
 from netlists.errors import InputError
+from netlists.function import STEP_RATIO, StepRatio
 
 WIRES_HELD = 32
 """Gradient steps that one solution of the arrays' wires serves: what part of a cell arrives changes slowly."""
@@ -39,10 +40,17 @@ class HardwareAware:
     weight_noise : float
         Standard deviation of Gaussian noise on every weight of a crossbar, drawn anew for each gradient step, in units of the
         largest weight of the matrix.
+    learn_ramps : bool
+        Thresholds and output levels of the ramps that the network to start from brings along are learned with its weights; else
+        they stay as they are.
+    step_ratio : float
+        Largest step of a learned ramp over its smallest (`netlists.function.holdable`): what cells are to make.
     """
 
     hardware: Hardware
     weight_noise: Share = 0.0
+    learn_ramps: bool = True
+    step_ratio: StepRatio = STEP_RATIO
     _wires: dict[str, list[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +59,11 @@ class HardwareAware:
 
     def describe(self) -> dict[str, str | float | int | None]:
         """For a network's metadata, and to tell whether a training goes on under the same conditions."""
-        return describe_hardware(self.hardware) | {"weight_noise": self.weight_noise}
+        out = describe_hardware(self.hardware) | {"weight_noise": self.weight_noise}
+        # What came later is left out where it is as in networks of before.
+        if not self.learn_ramps:
+            out["learn_ramps"] = 0
+        return out if self.step_ratio == STEP_RATIO else out | {"step_ratio": self.step_ratio}
 
     def begin_epoch(self) -> None:
         """Forgets what the wires were: an epoch is the same whether or not the training was stopped before it."""

@@ -16,6 +16,7 @@ from netlists.errors import InputError
 
 from .fixed_point import FixedPointTraining
 from .hardware_aware import HardwareAware
+from .learned_ramps import LearnedRamps
 
 Parameters = dict[str, np.ndarray]
 SMALL_MATRIX = 2**17
@@ -88,6 +89,8 @@ class Model:
             self.parameters["embedding"] = network.embedding
         if fixed_point is not None:
             self.parameters |= fixed_point.start(self.cells, self.directions)
+        self.learned_ramps = LearnedRamps.of(network.ramps, hardware_aware)
+        self.parameters |= self.learned_ramps.start
         self.parameters = {name: np.array(p, dtype, order="C") for name, p in self.parameters.items()}
         self._read = np.empty(0, int)
         self._kept: list[np.ndarray | None] = [None] * len(self.cells)
@@ -134,7 +137,8 @@ class Model:
             Layer(cell, *({m.name: p[f"layers.{i}.{d}.{m.name}"] for m in cell.matrices} for d in self.directions[i]))
             for i, cell in enumerate(self.cells)
         ]
-        return Network.of(layers, p["readout"], p.get("embedding"), metadata, scaling=scaling, formats=formats)
+        ramps = self.learned_ramps.ramps(p)
+        return Network.of(layers, p["readout"], p.get("embedding"), metadata, scaling=scaling, formats=formats, ramps=ramps)
 
     def outputs(
         self,
@@ -202,7 +206,7 @@ class Model:
                 found, out["embedding"] = self._through_embedding(found)
             for d, named in enumerate(found):
                 out |= {f"layers.{i}.{self.directions[i][d]}.{name}": g for name, g in named.items()}
-                out |= self._d_points(i, d)
+                out |= self._d_points(i, d) | self.learned_ramps.gradients(i, d, layer[d].tapes)
             if i:
                 d_x = sum(one.d_inputs() for one in layer)
                 if (kept := self._kept[i - 1]) is not None:
@@ -254,8 +258,15 @@ class Model:
                 for i, layer in enumerate(self.passes)
             ]
         pwm = self.hardware_aware.hardware.pwm
+        self.learned_ramps.hold(self.parameters)
         chip = self.hardware_aware.draw(self.network(), rng, self.dtype.type)
-        return [[Disturbance(self.preactivation_noise, rng, cell, pwm) for cell in layer] for layer in chip]
+        return [
+            [
+                Disturbance(self.preactivation_noise, rng, cell, pwm, ramps=self.learned_ramps.of_direction(self.parameters, i, d))
+                for d, cell in enumerate(layer)
+            ]
+            for i, layer in enumerate(chip)
+        ]
 
     def _on_arrays(self, layer: int) -> list[str]:
         return [m.name for m in self.cells[layer].matrices if not m.digital]

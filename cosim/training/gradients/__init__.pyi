@@ -13,8 +13,11 @@ from .symbols import (
 )
 from .tape import (
     NONE as NONE,
+    ActivationTape as ActivationTape,
     Disturbance as Disturbance,
+    MatrixTape as MatrixTape,
     learned_format as learned_format,
+    ramp_gradients as ramp_gradients,
 )
 from .workspace import (
     Workspace as Workspace,

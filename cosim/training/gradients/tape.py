@@ -2,13 +2,14 @@
 
 On a chip the forward pass takes what the chip computes: effective weights, rounded inputs, rows that are driven when they change,
 codes of its ramps. The backward pass goes straight through all roundings and takes the slope of the exact activation (Bengio et
-al., arXiv 1308.3432), which is 0 where a ramp or a pulse width is at the end of its range.
+al., arXiv 1308.3432), which is 0 where a ramp or a pulse width is at the end of its range. Thresholds and output
+levels that are learned have gradients of their own (`ramp_gradients`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class Disturbance:
     points : mapping of str to ndarray, or None
         Binary points of each matrix (the exponent of its weights, then of each part), of formats of ``bits``.
     bits : int
+    ramps : mapping of str to (ndarray, ndarray)
+        Thresholds and output levels of the gates whose ramps are learned, by ``matrix.gate``.
     """
 
     noise: float = 0.0
@@ -42,6 +45,7 @@ class Disturbance:
     pwm: PwmInputs | None = None
     points: Mapping[str, np.ndarray] | None = None
     bits: int = 8
+    ramps: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 NONE = Disturbance()
@@ -89,6 +93,7 @@ class MatrixTape:
         self.sloped = False
         self.chip: ChipMatrix | None = None
         self.converted: set[int] = set()
+        self.learned: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def begin(self, weights: np.ndarray, total: int, disturbance: Disturbance, state: State, sequences: int) -> None:
         """Starts a forward pass over ``total`` rows with weights as `Matrix` has them.
@@ -100,6 +105,8 @@ class MatrixTape:
         shape = self.matrix.shape
         units = () if self.chip is None else self.chip.units
         self.converted = {j for u in units if isinstance(u, ConvertedColumns) for j in range(u.columns.start, u.columns.stop)}
+        mine = f"{self.matrix.name}."
+        self.learned = {n.removeprefix(mine): r for n, r in disturbance.ramps.items() if n.startswith(mine)}
         points = None if self.matrix.digital or disturbance.points is None else disturbance.points[self.matrix.name].ravel()
         self.fixed = [] if points is None else [learned_format(disturbance.bits, p) for p in points]
         if self.fixed:
@@ -169,12 +176,16 @@ class MatrixTape:
         """Gradient in the parts after the inputs, (sequences, their rows), from the gradients in the gates."""
         self.d_sums = self.slopes
         if not self.sloped:
+            if self.learned:
+                self._array("converted", *self.gates.shape)[:] = self.slopes
             for gate, columns in self.gate_columns:
                 z = self.slopes[:, columns]
                 z[:] = 1.0 if self.matrix.digital else _slope(gate, z, columns.start in self.converted)
             self.sloped = True
         for gate, columns in self.gate_columns:
             if gate.name in d_gates:
+                if self.learned:
+                    self._array("d_out", *self.gates.shape)[now, columns] = d_gates[gate.name]
                 self.slopes[now, columns] *= d_gates[gate.name]
         return self.backward_from_sums(now, self.slopes)
 
@@ -195,6 +206,25 @@ class MatrixTape:
             self._through_formats(out)
         if self.matrix.diagonal or self.matrix.absent:
             out *= self.matrix.connected()
+        return out
+
+    def ramp_gradients(self) -> dict[str, np.ndarray]:
+        """Gradients in learned thresholds and output levels, by ``gate.thresholds`` and ``gate.values``, each (1, number).
+
+        An output level has the gradients of all outputs that it was. A threshold moves the outputs near it from one level to the
+        next: with the gradients within half a step to either side it is the slope of the staircase whose risers are as wide.
+        """
+        out: dict[str, np.ndarray] = {}
+        for gate in self.matrix.gates:
+            if (ramp := self.learned.get(gate.name)) is None:
+                continue
+            columns, s = self.matrix.columns(gate.name), gate.full_scale
+            sums = self._array("converted", *self.gates.shape)
+            x = sums[:, columns].ravel() / sums.dtype.type(s)
+            d = self._array("d_out", *self.gates.shape)[:, columns].ravel()
+            found = ramp_gradients(*ramp, x, d)
+            for name, g in zip(("thresholds", "values"), found, strict=True):
+                out[f"{gate.name}.{name}"] = (s * g)[None].astype(sums.dtype)
         return out
 
     def _through_formats(self, out: np.ndarray) -> None:
@@ -279,6 +309,23 @@ class MatrixTape:
 
     def _array(self, name: str, rows: int, columns: int) -> np.ndarray:
         return self.workspace.array(f"{self.place}.{name}", rows, columns)
+
+
+def ramp_gradients(thresholds: np.ndarray, values: np.ndarray, x: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients in the thresholds (n,) and in the values (n + 1,) of a staircase, from those in its outputs.
+
+    Parameters
+    ----------
+    x, d : ndarray (m,)
+        Inputs, and gradients in their outputs.
+    """
+    n = len(thresholds)
+    d_values = np.bincount(np.searchsorted(thresholds, x, side="left"), d, n + 1)
+    first, last = (thresholds[1] - thresholds[0], thresholds[-1] - thresholds[-2]) if n > 1 else (1.0, 1.0)
+    middles = 0.5 * (thresholds[1:] + thresholds[:-1])
+    edges = np.concatenate([[thresholds[0] - first / 2], middles, [thresholds[-1] + last / 2]])
+    near = np.bincount(np.searchsorted(edges, x, side="left"), d, n + 2)[1:-1]
+    return -near * np.diff(values) / np.diff(edges), d_values
 
 
 def learned_format(bits: int, point: float) -> FixedPoint:

@@ -12,8 +12,7 @@ from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.model import RampModel
 from cosim.chip.hardware import Arrays, Hardware, LinearAdc
 from cosim.chip.pulses import PwmInputs
-from cosim.evaluation import evaluator
-from cosim.evaluation.comparison import ideal_hardware
+from cosim.evaluation import evaluator, ideal_hardware
 from cosim.evaluation.evaluator import draw_chips
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM

@@ -11,7 +11,7 @@ import pytest
 
 from cosim.chip.hardware import Arrays, Hardware, LinearAdc
 from cosim.chip.pulses import PwmInputs
-from cosim.evaluation.comparison import accuracy_change, ideal_hardware
+from cosim.evaluation import accuracy_change, ideal_hardware
 from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
 from cosim.report import RunOptions

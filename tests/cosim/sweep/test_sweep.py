@@ -1,7 +1,6 @@
 """A sweep's points are single evaluations; its folder; what was stopped goes on; what cannot be is said first."""
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ import pytest
 from cosim import Hardware, Task, compare
 from cosim.chip import PwmInputs
 from cosim.cli.app import run
-from cosim.evaluation import sweep
+from cosim.evaluation import grid, sweep
 from cosim.network import LSTMNetwork
 from cosim.report import RunOptions
 from cosim.sweep import run_sweep
@@ -89,9 +88,7 @@ def test_the_command_writes_a_folder_with_a_page(task, network, tmp_path, capsys
 
 
 def test_a_stopped_sweep_goes_on_and_may_have_more_values(task, network, tmp_path, no_pictures, monkeypatch):
-    # The room's door hands out the function of the same name.
-    module = sys.modules["cosim.evaluation.sweep"]
-    done, real = [], module.compare
+    done, real = [], grid.compare
 
     def counted(*arguments, **options):
         if len(done) == 3:
@@ -100,7 +97,7 @@ def test_a_stopped_sweep_goes_on_and_may_have_more_values(task, network, tmp_pat
         return real(*arguments, **options)
 
     whole = run_sweep(network, task, hardware, VALUES, tmp_path / "whole", QUIET, chips=2)
-    monkeypatch.setattr(module, "compare", counted)
+    monkeypatch.setattr(grid, "compare", counted)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(network, task, hardware, VALUES, tmp_path / "stopped", QUIET, chips=2)
     done.clear()
