@@ -94,6 +94,10 @@ STUDIES = {
         "cosim.studies.cost",
         "Energy, latency and area beside the published table; sweeps, and accuracy against energy.",
     ),
+    "data-energy": Entry(
+        "cosim.studies.data_energy",
+        "Energy and time of an inference by its data: spread over the test set, what each measure saves, against SPICE.",
+    ),
     "error-sources": Entry(
         "cosim.studies.error_sources",
         "What each error source alone does to a trained LSTM at 5, 4 and 3 bits, on the same test sequences.",
@@ -107,6 +111,7 @@ STUDIES = {
     "loop": Entry("cosim.loop"),
     "budget": Entry("cosim.budget"),
     "optimize": Entry("cosim.optimize"),
+    "sensitivity": Entry("cosim.sensitivity"),
     "sweep": Entry("cosim.sweep"),
     "compare": Entry("cosim.side_by_side"),
 }
