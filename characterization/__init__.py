@@ -21,6 +21,7 @@ Rooms, top floor first; each imports only those below:
 `transistors`    blocks measured on transistor level, and the macro-models fitted to them
 `compact`        fitted models of the blocks around a ramp; their samples in `compact.benches`
 `ramp_model`     the fitted ramp: levels, shift, noise, conditions, its file, its validation
+`sensitivity`    derivatives of levels and figures; cells to trim first, worst case, linear yield
 `estimates`      means, quantiles, yields of many chips from few SPICE samples
 `run`            many batches, resumable, over processes or a cluster
 `chips`          one batch: drawn, measured, calibrated

@@ -56,7 +56,7 @@ class SampleSource(IntEnum):
         SEARCHING,
         COLUMN_TRIM,
     ) = range(12)
-    CURVATURE, RELAXATION, OPAMP_NOISE, LASTING = 30, 31, 32, 33
+    CURVATURE, RELAXATION, OPAMP_NOISE, LASTING, WRITE_ORDER = 30, 31, 32, 33, 34
 
 
 class ValidationSource(IntEnum):

@@ -16,6 +16,7 @@ Rooms, top floor first; each imports only those below:
 `loop`           ngspice in the loop of a network
 `datasheet`      a designer's own block: figures, limits, block file
 `explorer`       a page in the browser over the runs, waveforms, models and accuracies of a folder
+`sensitivity`    what moves a converter: derivatives and what follows from them, a folder with a page
 `sweep`          a network at every point of a grid: table, curves, heatmap, page
 `cost`           energy, time, area
 `report`         the frame of a result folder: settings, tables, pictures, page

@@ -90,17 +90,18 @@ def meanings(cls: type) -> dict[str, str]:
     return out
 
 
-def short(source: str) -> str:
-    """A source as the tables have it: the page says once what `measured` means."""
-    return "measured" if source.startswith("measured on ") else source
-
-
 def circuit_parameters(names: Callable[[str], bool]) -> str:
-    """Fields of `RampCircuit` that belong to a block."""
+    """Fields of `RampCircuit` that belong to a block; what was measured, by what."""
+    how = macro_file()["source"]
+
+    def origin(row: dict[str, Any]) -> str:
+        """The bench of a macro-model's parameter, else the source as it stands."""
+        return how[row["name"]] if row["source"].startswith("measured on the SKY130 blocks") else row["source"]
+
     rows = [r for r in RampCircuit.describe() if names(r["name"])]
     return table(
         ("parameter", "default", "what", "source"),
-        ((f"`{r['name']}`", si(r["default"], r["unit"], 5), r["meaning"], short(r["source"])) for r in rows),
+        ((f"`{r['name']}`", si(r["default"], r["unit"], 5), r["meaning"], origin(r)) for r in rows),
     )
 
 
@@ -144,14 +145,14 @@ def over_corners(data: pd.DataFrame, figures: dict[str, tuple[str, str]]) -> str
     nominal = data[(data.corner == corner) & (data.temperature == temperature) & (data.v_dd == v_dd)].iloc[0]
 
     def at(row: pd.Series, column: str, unit: str) -> str:
-        return f"{si(row[column], unit)} ({row.corner}, {row.temperature:g} C, {row.v_dd:g} V)"
+        return f"{si(row[column], unit)} ({row.corner}/{row.temperature:g}/{row.v_dd:g})"
 
     rows = []
     for column, (name, unit) in figures.items():
         low, high = data.loc[data[column].idxmin()], data.loc[data[column].idxmax()]
         rows.append((name, si(nominal[column], unit), at(low, column, unit), at(high, column, unit)))
     head = f"{corner}, {temperature} C, {v_dd} V"
-    return table(("figure", head, "least", "largest"), rows)
+    return table(("figure", head, "least (corner/C/V)", "largest"), rows)
 
 
 def ota_figures() -> str:
@@ -176,23 +177,6 @@ def ota_figures() -> str:
     return over_corners(measured("ota"), figures)
 
 
-def by_hand() -> str:
-    """OTA: the design equations with the file's own sizes against the measurement."""
-    card = re.search(r"^\.subckt ota_sky130 .*i_ref=(\d+)u c_c=(\d+)p", (CIRCUITS / "ota_sky130.cir").read_text(), re.MULTILINE)
-    assert card is not None
-    i_ref, c_c = float(card[1]) * 1e-6, float(card[2]) * 1e-12
-    found = summary()["ota"]
-    slews = f"{si(found['slew_rise'], 'V/s')} rising, {si(found['slew_fall'], 'V/s')} falling"
-    gm = f"gm1 / (2 pi c_c), gm1 = {si(found['gm'], 'S')} from .op"
-    return table(
-        ("figure", "equation", "by hand", "measured"),
-        [
-            ("gain-bandwidth product", gm, si(found["gm"] / (2 * np.pi * c_c), "Hz"), si(found["gbw"], "Hz")),
-            ("slew rate", "5 i_ref / c_c", si(5 * i_ref / c_c, "V/s"), slews),
-        ],
-    )
-
-
 def integrator_figures() -> str:
     """Integrator and reset switch over corners."""
     figures = {
@@ -202,13 +186,6 @@ def integrator_figures() -> str:
         "droop": ("drift of the idle output", "V/s"),
     }
     return over_corners(measured("integrator"), figures)
-
-
-def charge_errors() -> str:
-    """Charge balance of the transistor-level integrator, nominal."""
-    found = summary()["integrator"]
-    rows = ((si(i, "A"), si(100 * error, "%")) for i, error in zip(found["currents"], found["charge_error"], strict=True))
-    return table(("current for 16 ns", "output step against I t / C_f"), rows)
 
 
 def comparator_figures() -> str:
@@ -300,13 +277,9 @@ def macro_file() -> dict[str, Any]:
 
 
 def macro() -> str:
-    """Macro-model parameters derived from the measurements."""
+    """Statistics that were measured, and how well the comparator's macro-model fits."""
     data = macro_file()
-    units = {r["name"]: r["unit"] for r in RampCircuit.describe()}
-    rows = [
-        (f"`{name}`", si(value, units.get(name, "V"), 5), data["source"][name])
-        for name, value in (data["circuit"] | data["statistics"]).items()
-    ]
+    rows = [(f"`{name}`", si(value, "V", 5), data["source"][name]) for name, value in data["statistics"].items()]
     fit = data["fit"]
     errors = (
         f"\nStandard errors of the fit: gain {fit['gain_error']:.2g}, tau {si(fit['tau_error'], 's', 2)}; "
@@ -326,9 +299,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "tile": lambda: documented(Tile, skip=("circuit", "pwm", "opamp_offset", "comparator_offset", "autozero")),
     "autozero": lambda: documented(AutoZero),
     "ota-measured": ota_figures,
-    "ota-by-hand": by_hand,
     "integrator-measured": integrator_figures,
-    "charge": charge_errors,
     "comparator-measured": comparator_figures,
     "common-modes": common_modes,
     "delay": delays,

@@ -8,6 +8,7 @@ from .calibration import (
 )
 from .closed_form import (
     ControlLevels as ControlLevels,
+    closed_levels as closed_levels,
     population as population,
     same_chips as same_chips,
 )
@@ -30,8 +31,11 @@ from .recalibrate import (
     POINT as POINT,
 )
 from .sampling import (
+    DrawnChips as DrawnChips,
     draw as draw,
     stuck_cells as stuck_cells,
+    through_wire as through_wire,
+    wire_resistance as wire_resistance,
 )
 from .spice_program import (
     program_from_spice as program_from_spice,

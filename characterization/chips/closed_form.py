@@ -5,6 +5,7 @@ They are the control variate of `characterization.estimates.control_variate`. No
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,9 @@ BLOCK = 20_000
 FIRST_UNSIMULATED = 2**31
 """Sample numbers from here on are taken for chips that are never simulated."""
 
+LevelsOf = Callable[[RampPlan, DrawnChips, np.ndarray], np.ndarray]
+"""Plan, drawn chips, their conductances (n, cells) -> transition levels (n, levels), input units."""
+
 
 @dataclass(frozen=True)
 class ControlLevels:
@@ -40,23 +44,39 @@ class ControlLevels:
         return self.after if calibrated else self.before
 
 
-def same_chips(plan: RampPlan, samples: np.ndarray, columns: str = "calibrating", *, calibrated: bool = True) -> ControlLevels:
+def closed_levels(plan: RampPlan, drawn: DrawnChips, conductance: np.ndarray) -> np.ndarray:
+    """Levels of drawn chips with these conductances (n, cells) in closed form, shape (n, levels), input units."""
+    program = plan.program()
+    volts = transition_levels(program, plan.circuit, drawn.chips(conductance), first_order=plan.level != "ideal")
+    return to_input_units(volts, program, plan.circuit)
+
+
+def same_chips(
+    plan: RampPlan,
+    samples: np.ndarray,
+    columns: str = "calibrating",
+    *,
+    calibrated: bool = True,
+    levels: LevelsOf = closed_levels,
+) -> ControlLevels:
     """The chips with the given sample numbers, shape (n,), in closed form: same draws as in ngspice, own calibration.
 
-    ``calibrated`` is of the shifts of ``columns``.
+    ``calibrated`` is of the shifts of ``columns``; ``levels`` stands in the place of the closed form.
     """
     drawn = draw(plan, samples)
-    before = _levels(plan, drawn, drawn.conductance)
-    done = recalibrate(plan, drawn, before, lambda g: _levels(plan, drawn, g))
+    before = levels(plan, drawn, drawn.conductance)
+    done = recalibrate(plan, drawn, before, lambda g: levels(plan, drawn, g))
     shifts = scope_shifts(plan, drawn, columns, calibrated=calibrated)
-    return ControlLevels(before, _levels(plan, drawn, done.conductance), shifts)
+    return ControlLevels(before, levels(plan, drawn, done.conductance), shifts)
 
 
-def population(plan: RampPlan, n: int, columns: str = "calibrating", *, calibrated: bool = True) -> ControlLevels:
+def population(
+    plan: RampPlan, n: int, columns: str = "calibrating", *, calibrated: bool = True, levels: LevelsOf = closed_levels
+) -> ControlLevels:
     """``n`` chips of the plan's distribution that are no sample of any run: a function of the plan and ``n``.
 
     One-point calibration, trim per column, or none, takes microseconds a chip. The other procedures use random streams of each
-    chip, and take about a millisecond.
+    chip, and take about a millisecond. ``levels`` stands in the place of the closed form.
     """
     rng, own = population_stream(plan.seed), columns_stream(plan.seed)
     blocks = []
@@ -64,23 +84,17 @@ def population(plan: RampPlan, n: int, columns: str = "calibrating", *, calibrat
         size = min(BLOCK, n - first)
         if plan.calibration in ("none", "one-point", "per-column"):
             drawn = draw_population(plan, size, rng)
-            before, after = _drawn_together(plan, drawn, rng)
+            before, after = _drawn_together(plan, drawn, rng, levels)
             blocks.append(ControlLevels(before, after, scope_shifts(plan, drawn, columns, calibrated=calibrated, rng=own)))
         else:
             chips = FIRST_UNSIMULATED + first + np.arange(size)
-            blocks.append(same_chips(plan, chips, columns, calibrated=calibrated))
+            blocks.append(same_chips(plan, chips, columns, calibrated=calibrated, levels=levels))
     return ControlLevels(*(np.concatenate([getattr(b, name) for b in blocks]) for name in ("before", "after", "shifts")))
 
 
-def _drawn_together(plan: RampPlan, drawn: DrawnChips, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    before = _levels(plan, drawn, drawn.conductance)
+def _drawn_together(plan: RampPlan, drawn: DrawnChips, rng: np.random.Generator, levels: LevelsOf) -> tuple[np.ndarray, np.ndarray]:
+    before = levels(plan, drawn, drawn.conductance)
     if plan.calibration == "none":
         return before, before
     targets = one_point_targets(plan, drawn.conductance, before, point=POINT, stuck=drawn.stuck)
-    return before, _levels(plan, drawn, reprogram(plan, drawn, targets, rng=rng))
-
-
-def _levels(plan: RampPlan, drawn: DrawnChips, conductance: np.ndarray) -> np.ndarray:
-    program = plan.program()
-    volts = transition_levels(program, plan.circuit, drawn.chips(conductance), first_order=plan.level != "ideal")
-    return to_input_units(volts, program, plan.circuit)
+    return before, levels(plan, drawn, reprogram(plan, drawn, targets, rng=rng))

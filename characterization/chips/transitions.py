@@ -72,6 +72,7 @@ def measure(
     span: float | None = None,
     runner: str = "shared",
     held: bool = False,
+    tight: bool = False,
 ) -> Measured:
     """Transition levels T[k], the V_mac at which the latched code changes from k-1 to k, each from ngspice.
 
@@ -90,6 +91,8 @@ def measure(
         As for `netlists.spice.engine.simulate`; the levels do not depend on it.
     held : bool
         Each level with a comparator and a constant V_mac of its own, as in a conversion: for comparators with memory.
+    tight : bool
+        Tighter options from the start: for differences between chips that are small against ngspice's time steps.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def measure(
         guess = transition_levels(program, converter.circuit, chips, first_order=converter.blocks.level != "ideal")
     if span is None:
         span = probe_span(converter.circuit) if converter.blocks.linear else WIDE_SPAN
-    search = _Search(converter, span, partial(simulate, runner=runner), held=held)
+    search = _Search(converter, span, partial(simulate, runner=runner), tight=tight, held=held)
     result = Measured(np.full((len(chips), len(program.x)), np.nan), ["ok"] * len(chips), [""] * len(chips))
     size = max(1, COMPARATORS_A_DECK // (2 * len(program.x)) if held else CELLS_A_DECK // program.n_cells)
     for first in range(0, len(chips), size):

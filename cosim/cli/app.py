@@ -81,6 +81,7 @@ COMMANDS: dict[str, Entry] = {
     "reproduce": "chips.reproduce:reproduce",
     "figures": "chips.figures:figures",
     "estimate": "chips.estimate:estimate",
+    "sensitivity": "chips.sensitivity:sensitivity",
     "fit": "models.fit:fit",
     "validate": "models.validate:validate",
     "export": "models.export:export",

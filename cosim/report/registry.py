@@ -103,6 +103,7 @@ STUDIES = {
     "loop": Entry("cosim.loop"),
     "budget": Entry("cosim.budget"),
     "optimize": Entry("cosim.optimize"),
+    "sensitivity": Entry("cosim.sensitivity"),
     "sweep": Entry("cosim.sweep"),
     "compare": Entry("cosim.side_by_side"),
 }

@@ -33,3 +33,8 @@ from .report import (
     dense_inputs as dense_inputs,
     transfer_error as transfer_error,
 )
+from .sensitivity import (
+    PARAMETERS as PARAMETERS,
+    LevelDerivatives as LevelDerivatives,
+    level_derivatives as level_derivatives,
+)

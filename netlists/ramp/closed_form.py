@@ -2,6 +2,8 @@
 
 It predicts, it never measures: it places the probes of `netlists.converter.transition_deck`, checks ngspice, and is
 a million times faster. Nothing that is reported as simulated comes from here.
+
+It takes complex conductances, and circuits with complex values, as `netlists.ramp.sensitivity` differentiates it by complex steps.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ def ramp_levels(program: RampProgram, circuit: RampCircuit, chips: Chips, *, fir
         out = out + circuit.c_inject * circuit.v_dd / c_f
     # One packet of charge per cell, in the order of the slots; the packets of one slot add.
     packet = sign * g * width * drive / c_f
-    per_slot = np.zeros((len(chips), program.n_slots))
+    per_slot = np.zeros((len(chips), program.n_slots), packet.dtype)
     np.add.at(per_slot.T, program.slot, packet.T)
     level = out + np.cumsum(per_slot, axis=1)
     if first_order:
@@ -99,15 +101,20 @@ def _mean_impedance(rate: np.ndarray, weight: np.ndarray, width: np.ndarray, edg
     rounding = _rest_of_exponential(rate * edge, 4), _rest_of_exponential(-rate * edge, 4)
     area = _rest_of_exponential(turns, 2) * width[:, None] ** 2
     area = area + edge**2 * (np.exp(turns) * (rounding[0] + rounding[1]) - 2 * rounding[0])
-    return np.real(area @ weight) / width
+    return _real_of(area @ weight, width) / width
 
 
 def _mean_cube(rate: np.ndarray, weight: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Mean over pulses (cells,) of the third power of the summing node's step response, ohm**3."""
     nodes, share = np.polynomial.legendre.leggauss(12)
     time = 0.5 * (nodes + 1) * width[:, None]
-    response = np.real((_rest_of_exponential(rate * time[..., None], 1) * time[..., None]) @ weight)
+    response = _real_of((_rest_of_exponential(rate * time[..., None], 1) * time[..., None]) @ weight, width)
     return 0.5 * response**3 @ share
+
+
+def _real_of(modes: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Sum of an integrator's modes: real but for rounding, unless a complex step is taken, which makes pulse widths complex too."""
+    return modes if np.iscomplexobj(width) else np.real(modes)
 
 
 def _rest_of_exponential(x: np.ndarray, order: int) -> np.ndarray:

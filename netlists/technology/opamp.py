@@ -99,11 +99,20 @@ class TwoStageOpamp:
 def two_stage_opamp(
     a0: float, gbw: float, slew: float, *, c_c: float, c_g2: float, c_out: float, gm_ratio: float, gain2: float, rz_gm2: float
 ) -> TwoStageOpamp:
-    """Elements of the op-amp that has these figures; parameters as in ``netlists/circuits/opamp_macro.cir``, SI units.
+    """Elements of the op-amp that has these figures; parameters as in ``netlists/circuits/opamp_macro.cir``, SI units."""
+    stages = {"c_c": c_c, "c_g2": c_g2, "c_out": c_out, "gm_ratio": gm_ratio, "gain2": gain2, "rz_gm2": rz_gm2}
+    return TwoStageOpamp(**two_stage_elements(a0, gbw, slew, **stages))
+
+
+def two_stage_elements(
+    a0: float, gbw: float, slew: float, *, c_c: float, c_g2: float, c_out: float, gm_ratio: float, gain2: float, rz_gm2: float
+) -> dict[str, float]:
+    """Fields of the `TwoStageOpamp` with these figures, also of complex ones.
 
     ``gm1 = 2 pi gbw c_eff``, where ``c_eff / gm1`` is the first-order coefficient of the unloaded op-amp's denominator over a0.
     """
     c_eff = c_c * (1 + 1 / gain2) + c_g2 / gain2 + (c_c + c_out) * gain2 / (gm_ratio * a0)
     gm1 = 2 * math.pi * gbw * c_eff
     gm2 = gm_ratio * gm1
-    return TwoStageOpamp(gm1, a0 / (gm1 * gain2), c_g2, gm2, gain2 / gm2, c_out, c_c, rz_gm2 / gm2, slew * c_c)
+    first = {"gm1": gm1, "r1": a0 / (gm1 * gain2), "c1": c_g2, "i_1": slew * c_c, "c_c": c_c}
+    return first | {"gm2": gm2, "r_o": gain2 / gm2, "c_out": c_out, "r_z": rz_gm2 / gm2, "offset": 0.0}

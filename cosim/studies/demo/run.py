@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import joblib
 import pandas as pd
+from tqdm import tqdm
 
 from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
+from characterization.ramp_model import RampModel
+from characterization.resume import Parts
+from characterization.workers import in_workers
 from cosim.chip import Hardware
 from cosim.evaluation import compare
 from cosim.network import LSTMNetwork
-from cosim.report import Results, Study, Work
+from cosim.report import Results, RunOptions, Study, Work
 from cosim.tasks import load_task
 from cosim.training import train_task
 
@@ -37,33 +43,39 @@ def compute(settings: DemoSettings, work: Work) -> Results:
     plans = {(a, b): RampPlan(a, b, seed=settings.seed + i) for i, a in enumerate(ACTIVATIONS) for b in BITS}
     main = plans["sigmoid", 5]
 
-    options.say("1/5 decks of nominal chips, in the shared library and in plain `ngspice -b`")
+    options.say("1/4 decks of nominal chips, in the shared library and in plain `ngspice -b`")
     runners = {key: nominal.compare_runners(plan, out / _deck(key)) for key, plan in plans.items()}
     remainder, waves = nominal.remainder(main), nominal.ramp_waveform(main)
     clock.lap("nominal decks")
 
-    options.say(f"2/5 Monte Carlo: {settings.samples} chips of each ramp, {options.jobs} workers")
+    options.say(
+        f"2/4 {settings.samples} chips of each ramp in ngspice, compact models held against {settings.held_out} fresh chips "
+        f"each, and an LSTM on Japanese Vowels; {options.jobs} workers"
+    )
+    task = load_task("vowels")
+    steps: dict[str, Callable[[], Any]] = {
+        f"{a}{b}": partial(_fitted, plan, settings, parts, replace(options, jobs=_share(options.jobs, len(plans)), progress=False))
+        # The longest first, or one of them is left over at the end.
+        for (a, b), plan in sorted(plans.items(), key=lambda item: -item[1].bits)
+    } | {"network": partial(train_task, task, seed=settings.seed)}
+    calls = [joblib.delayed(step)() for step in steps.values()]
+    bar = tqdm(in_workers(calls, options.jobs), "ramps and network", len(calls), unit=" parts", disable=not options.progress)
+    done = dict(zip(steps, bar, strict=True))
     runs = {key: simulated_chips(plan, settings.samples, parts, options) for key, plan in plans.items()}
-    clock.lap("Monte Carlo")
-
-    options.say(f"3/5 compact models, held against {settings.held_out} fresh chips each")
-    held = {"held_out": settings.held_out, "conversions": settings.converting_chips}
-    models = {key: ramp_model(plan, settings.samples, parts, options, **held) for key, plan in plans.items()}
+    models: dict[Key, RampModel] = {(a, b): done[f"{a}{b}"] for a, b in plans}
     for (a, b), model in models.items():
         model.save(out / "models" / f"{a}{b}.json")
-    clock.lap("models and held-out samples")
-
-    options.say("4/5 LSTM on Japanese Vowels")
-    task = load_task("vowels")
-    network = train_task(task, seed=settings.seed, progress=options.progress)
+    network = done["network"]
     assert isinstance(network, LSTMNetwork)
     network.save(out / "network.npz")
-    clock.lap("training")
+    clock.lap("Monte Carlo, models, held-out samples and training")
+
+    options.say(f"3/4 the LSTM on {settings.chips} chips")
     fitted = {b: Hardware(ramps={a: models[a, b] for a in ACTIVATIONS}) for b in BITS}
     results = [compare(network, task, fitted[b], chips=settings.chips, seed=settings.seed) for b in BITS]
     clock.lap("evaluation")
 
-    options.say("5/5 tables, pictures, report")
+    options.say("4/4 tables, pictures, report")
     chips = {key: chip_table(key, run) for key, run in runs.items()}
     rows = {key: model_row(key, model) for key, model in models.items()}
     schemes = pd.DataFrame(_schemes(plans))
@@ -121,6 +133,16 @@ def compute(settings: DemoSettings, work: Work) -> Results:
         },
         warnings=[line for r in results for line in r.warnings],
     )
+
+
+def _fitted(plan: RampPlan, settings: DemoSettings, parts: Parts, options: RunOptions) -> RampModel:
+    """The model of one ramp: chips in ngspice, fit, and fresh chips to hold it against."""
+    return ramp_model(plan, settings.samples, parts, options, held_out=settings.held_out, conversions=settings.converting_chips)
+
+
+def _share(jobs: int, steps: int) -> int:
+    """Workers that each of so many steps may take for itself, when all of them run at once."""
+    return max(1, jobs // steps)
 
 
 class _Clock:
