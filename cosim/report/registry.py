@@ -90,6 +90,10 @@ STUDIES = {
         "cosim.studies.cost",
         "Energy, latency and area beside the published table; sweeps, and accuracy against energy.",
     ),
+    "data-energy": Entry(
+        "cosim.studies.data_energy",
+        "Energy and time of an inference by its data: spread over the test set, what each measure saves, against SPICE.",
+    ),
     "error-sources": Entry(
         "cosim.studies.error_sources",
         "What each error source alone does to a trained LSTM at 5, 4 and 3 bits, on the same test sequences.",
