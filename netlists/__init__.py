@@ -18,13 +18,14 @@ Rooms, top floor first; each imports only those below:
 `spice`          running ngspice: decks, engines, waveforms
 `technology`     what silicon and cells are: PDK, parameters, corners, memristors, profiles
 `checks`         types of fields: what a value must be, said once
-`check_rules`    the rules behind those types
+`type_rules`     the rule of an annotation, put together from those of values
+`check_rules`    the rules of values behind those types
 `files`          files that are complete or not there at all, digests, JSON
 `machine`        what fits into the memory of this machine
 `errors`         what a user is told
 ===============  ==============================================================================================
 
-The last four are modules; ``circuits/`` holds the subcircuits as SPICE text.
+The last six are modules; ``circuits/`` holds the subcircuits as SPICE text.
 """
 
 import lazy_loader as _lazy

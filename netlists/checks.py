@@ -20,8 +20,9 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
-from .check_rules import Array, Choice, Items, Number, Refused, Rule, Text, Whole, near, rule_of
+from .check_rules import Array, Choice, Items, Number, Refused, Rule, Text, Whole, near
 from .errors import InputError
+from .type_rules import rule_of
 
 __all__ = [
     "Array", "Bits", "Choice", "Count", "Farads", "Finite", "Inside", "Items",

@@ -20,15 +20,12 @@ from .columns import (
     trimmed as trimmed,
     trimming_pairs as trimming_pairs,
 )
-from .examine import (
+from .examination import (
     RANDOM as RANDOM,
     borrowed_figures as borrowed_figures,
     check_sides as check_sides,
     examine as examine,
     without_randomness as without_randomness,
-)
-from .program_from_spice import (
-    program_from_spice as program_from_spice,
 )
 from .recalibrate import (
     POINT as POINT,
@@ -39,6 +36,9 @@ from .sampling import (
     stuck_cells as stuck_cells,
     through_wire as through_wire,
     wire_resistance as wire_resistance,
+)
+from .spice_program import (
+    program_from_spice as program_from_spice,
 )
 from .transitions import (
     RESOLUTION as RESOLUTION,

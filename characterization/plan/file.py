@@ -11,13 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from netlists.check_rules import Choice, Refused, Text, Whole, near, rule_of, short
+from netlists.check_rules import Choice, Refused, Text, Whole, near, short
 from netlists.checks import Count, FieldOf, NonNegative, fields_of
 from netlists.errors import InputError
 from netlists.files import read_text
 from netlists.outside import Wiring, load_user_subcircuit
 from netlists.spice import NOTHING, Permissions
 from netlists.technology import DeviceProfile, Pvt, RampCircuit, circuit_at, load_profile
+from netlists.type_rules import rule_of
 
 from .limits import Limits
 from .plan import DEFAULT_PROFILE, RampPlan

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
+import joblib
 import numpy as np
 
 from characterization.resume import Parts
+from characterization.workers import in_workers
+from cosim.chip import Arrays
 from cosim.evaluation import evaluate
 from cosim.network import Network
+from cosim.report import RunOptions
 from netlists.errors import InputError
 
 from ..tasks import SequenceSet
@@ -84,8 +89,24 @@ class BudgetBench(AnswerBench):
 
     def coalition(self, mask: int) -> np.ndarray:
         """Answers (chips, sequences) with source i of `names` on where bit i of the mask is set."""
-        on = {name: self.amounts[name] for i, name in enumerate(self.names) if mask >> i & 1}
-        return self._answers(f"on-{mask:x}", on)
+        return self._answers(f"on-{mask:x}", self._on(mask))
+
+    def prepare(self, masks: Iterable[int], run: RunOptions) -> None:
+        """Computes coalitions in worker processes, those of the same arrays one after the other: their cells are drawn once."""
+        groups: dict[Arrays | None, list[int]] = {}
+        for mask in dict.fromkeys(masks):
+            groups.setdefault(self.builder.hardware(self._on(mask)).arrays, []).append(mask)
+        longest_first = sorted(groups.values(), key=len, reverse=True)
+        assert self.parts is not None
+        # What a builder has drawn stays in its process.
+        own = BudgetBench(replace(self.builder), self.data, self.chips, self.amounts, self.parts, threads=1)
+        calls = [joblib.delayed(_all_answers)(own, group) for group in longest_first]
+        with run.bar(range(sum(map(len, longest_first))), "set", "sets of sources") as bar:
+            for done in in_workers(calls, run.jobs):
+                bar.update(done)
+
+    def _on(self, mask: int) -> dict[str, float]:
+        return {name: self.amounts[name] for i, name in enumerate(self.names) if mask >> i & 1}
 
     def alone(self, name: str, amount: float) -> np.ndarray:
         """Answers (chips, sequences) with one source on, by any amount."""
@@ -103,6 +124,12 @@ class BudgetBench(AnswerBench):
             return evaluate(self.network, self.data, hardware, chips, threads=self.threads).correct
 
         return np.broadcast_to(self.kept(key, correct), (self.chips, len(self.data)))
+
+
+def _all_answers(bench: BudgetBench, masks: list[int]) -> int:
+    for mask in masks:
+        bench.coalition(mask)
+    return len(masks)
 
 
 def _packed(answers: np.ndarray) -> dict[str, Any]:

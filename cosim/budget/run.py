@@ -14,7 +14,7 @@ from characterization.streams import part_sequences
 from cosim.chip import describe_split_biases, describe_wire_losses, saturation, split_biases, wire_losses
 from cosim.evaluation import Change, accuracy_change, chip_interval
 from cosim.network import Network
-from cosim.report import Results, RunOptions, Study, Work
+from cosim.report import Results, Study, Work
 from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.files import sha256_of
@@ -76,9 +76,11 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     clipped = saturation(network, task.test, builder.hardware(amounts).pwm)
     rng = dict(zip(names, map(np.random.default_rng, part_sequences(settings.seed, len(names))), strict=True))
 
-    sources = _losses(bench, run)
-    shares, everything = _shares(bench, settings.permutations, rng["orders"], rng["shares"], run)
-    groups = _groups(bench, run)
+    orders, parts = shapley.orders(len(bench.names), settings.permutations // 2, rng["orders"]), _parts(bench)
+    bench.prepare(_masks(bench, orders, parts), run)
+    sources = _losses(bench)
+    shares, everything = _shares(bench, orders, rng["shares"])
+    groups = _groups(bench, parts)
     tolerances, losses = tolerance_tables(bench, settings.max_loss, rng["tolerances"], run)
     return Results(
         summary={
@@ -114,10 +116,29 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     )
 
 
-def _losses(bench: BudgetBench, run: RunOptions) -> pd.DataFrame:
+def _masks(bench: BudgetBench, orders: np.ndarray, parts: dict[str, int]) -> list[int]:
+    """Every set of sources that losses, shares and parts of the circuit need."""
+    single = [1 << i for i in range(len(bench.names))]
+    joining = [mask for order in orders for mask in shapley.coalitions(order)]
+    return [*single, *(bench.everything ^ mask for mask in single), *joining, *_unions(parts)]
+
+
+def _parts(bench: BudgetBench) -> dict[str, int]:
+    """The sources of each part of the circuit that has any, as a mask."""
+    index = {name: i for i, name in enumerate(bench.names)}
+    bits = {g: sum(1 << index[n] for n in names if n in index) for g, names in GROUPS.items()}
+    return {g: b for g, b in bits.items() if b}
+
+
+def _unions(parts: dict[str, int]) -> list[int]:
+    """Mask of the sources of each set of parts, whose place is the set's own mask."""
+    return [sum(b for i, b in enumerate(parts.values()) if groups >> i & 1) for groups in range(2 ** len(parts))]
+
+
+def _losses(bench: BudgetBench) -> pd.DataFrame:
     """Loss of each source alone against none, and of all sources against all but it."""
     none, everything, rows = bench.coalition(0), bench.coalition(bench.everything), []
-    for i, name in enumerate(run.bar(bench.names, "source", "alone and all but one")):
+    for i, name in enumerate(bench.names):
         s, amount = source(name), bench.amounts[name]
         alone, rest = bench.coalition(1 << i), bench.coalition(bench.everything ^ 1 << i)
         row: dict[str, Any] = {"source": name, "label": s.label, "amount": amount, "shown": s.display(amount)}
@@ -132,14 +153,9 @@ def _loss(name: str, change: Change) -> dict[str, float | None]:
     return {f"{name}_{k}": v for k, v in change.loss_columns().items()}
 
 
-def _shares(
-    bench: BudgetBench, permutations: int, orders: np.random.Generator, resampling: np.random.Generator, run: RunOptions
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _shares(bench: BudgetBench, drawn: np.ndarray, resampling: np.random.Generator) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Shapley shares of the total loss with intervals, largest first, and accuracies with no source and with all."""
-    drawn = shapley.orders(len(bench.names), permutations // 2, orders)
-    masks = dict.fromkeys(mask for order in drawn for mask in shapley.coalitions(order))
-    for mask in run.bar(list(masks), "set", "sets of sources"):
-        bench.coalition(mask)
+    masks = {mask for order in drawn for mask in shapley.coalitions(order)}
     found = shapley.sampled_shares(drawn, lambda mask: -bench.coalition(mask).astype(np.float32))
     low, high = shapley.resampled_interval(found.pairs, resampling)
     sampling_low, sampling_high = found.sampling_interval()
@@ -167,21 +183,13 @@ def _shares(
     return table, figures
 
 
-def _groups(bench: BudgetBench, run: RunOptions) -> pd.DataFrame:
+def _groups(bench: BudgetBench, bits: dict[str, int]) -> pd.DataFrame:
     """Exact Shapley shares of the parts of the circuit, each switched on as a whole; intervals over test items and chips."""
-    index = {name: i for i, name in enumerate(bench.names)}
-    bits = {g: sum(1 << index[n] for n in names if n in index) for g, names in GROUPS.items()}
-    bits = {g: b for g, b in bits.items() if b}
-
-    def mask(groups: int) -> int:
-        return sum(b for i, b in enumerate(bits.values()) if groups >> i & 1)
-
-    for groups in run.bar(range(2 ** len(bits)), "set", "parts of the circuit"):
-        bench.coalition(mask(groups))
-    each = shapley.exact_shares(len(bits), lambda groups: -bench.coalition(mask(groups)).astype(float))
+    unions = _unions(bits)
+    each = shapley.exact_shares(len(bits), lambda groups: -bench.coalition(unions[groups]).astype(float))
     rows = []
     for group, loss in zip(bits, each, strict=True):
-        names = [source(n).label for n in GROUPS[group] if n in index]
+        names = [source(n).label for n in GROUPS[group] if n in bench.names]
         row: dict[str, Any] = {"part": group, "sources": ", ".join(names), "share": float(loss.mean())}
         for kind, values in (("items", loss.mean(axis=0)), ("chips", loss.mean(axis=1))):
             # One number an item, or a chip: Student's t serves both.

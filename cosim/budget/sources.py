@@ -113,7 +113,7 @@ SOURCES: tuple[ErrorSource, ...] = (
            "fit to the SKY130 comparator's delays, `cosim blocks`", True),
     ErrorSource("pwm_bits", "pulse widths", "bits", 1.0, "bits of an input or a state, sign included",
            "assumption: 5, as many as the ramp has", False),
-    ErrorSource("ramp_bits", "ramp quantisation", "bits", 1.0, "bits of a conversion", "--bits", False),
+    ErrorSource("ramp_bits", "ramp quantisation", "bits", 1.0, "bits of a conversion", "bits of the settings", False),
 )  # fmt: skip
 NAMES = tuple(s.name for s in SOURCES)
 GROUPS: dict[str, tuple[str, ...]] = {

@@ -1,3 +1,7 @@
+from .arrays import (
+    PARTIAL_SUMS as PARTIAL_SUMS,
+    Arrays as Arrays,
+)
 from .circuit_ramps import (
     CircuitRamp as CircuitRamp,
 )
@@ -28,13 +32,13 @@ from .draw import (
 )
 from .hardware import (
     ENGINES as ENGINES,
-    PARTIAL_SUMS as PARTIAL_SUMS,
     STATE_UNITS as STATE_UNITS,
-    Arrays as Arrays,
     Hardware as Hardware,
-    Integrators as Integrators,
     LinearAdc as LinearAdc,
     Ramp as Ramp,
+)
+from .integrators import (
+    Integrators as Integrators,
 )
 from .mapping import (
     MatrixPlace as MatrixPlace,

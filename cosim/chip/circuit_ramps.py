@@ -24,7 +24,7 @@ from netlists.check_rules import Number
 from netlists.checks import NonNegative, Ohms, Seconds, checked
 from netlists.errors import InputError
 from netlists.function import Staircase
-from netlists.ramp import to_input_units, transition_levels
+from netlists.ramp import program_ramp, to_input_units, transition_levels
 
 from .column_effects import late_levels, leaked_levels
 from .device_effects import drawn_curvature, read_through
@@ -164,8 +164,15 @@ def _of_cells(ramp: CircuitRamp, chip: int) -> np.ndarray:
 
 
 def own_circuit(stairs: Staircase, name: str, like: CircuitRamp) -> CircuitRamp:
-    """The ramp of a network's own for one gate, with the device, errors and calibration of the activation's."""
-    return replace(like, plan=replace(like.plan, activation=stairs.table(f"ramp-{name}".replace(".", "-"))))
+    """The ramp of a network's own for one gate, with the device, errors and calibration of the activation's.
+
+    Its swing is smaller where the ramp would leave the supply: one whose thresholds lie on one side of 0 has half the room.
+    """
+    plan = like.plan
+    table = stairs.table(f"ramp-{name}".replace(".", "-"))
+    program = program_ramp(table, plan.bits, plan.profile, scheme=plan.scheme, n_calibration=plan.n_calibration)
+    swing = min(plan.circuit.v_swing, program.fitting_swing(plan.circuit, slew_share=1.0))
+    return replace(like, plan=replace(plan, activation=table, circuit=plan.circuit.with_(v_swing=swing)))
 
 
 def check_own_ramps(network: Network, hardware: Hardware) -> None:

@@ -61,7 +61,7 @@ class ChipPath:
         rows = self.driven(m, parts)
         pulses = rows if m.thresholds is None else self._keep(m, rows)
         if self._count is not None and m.ranges is not None:
-            self._tally(self._count, m, pulses)
+            self.tally(self._count, m, pulses)
         if m.thresholds is not None:
             rows = self._kept[f"{matrix} held"]
         z = self._buffer(f"{matrix} sums", m.matrix.shape[1], rows.shape[1])
@@ -102,7 +102,7 @@ class ChipPath:
                 change[place] = keep_rows(rows[place], held[place], threshold)
         return change
 
-    def _tally(self, count: PulseCount, m: ChipMatrix, pulses: np.ndarray) -> None:
+    def tally(self, count: PulseCount, m: ChipMatrix, pulses: np.ndarray) -> None:
         """Counts the pulses of the sequences that run."""
         assert m.ranges is not None
         for (name, _), full_scale in zip(m.matrix.parts, m.ranges, strict=True):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -12,26 +11,22 @@ import numpy as np
 
 from characterization.compact import FittedColumns
 from characterization.ramp_model import RampDraw, RampModel
-from netlists.array import COMPENSATIONS, LAYOUTS, Pwm
-from netlists.check_rules import Choice, Number, Whole
-from netlists.checks import Finite, NonNegative, Ohms, Positive, Seconds, checked
-from netlists.converter import AutoZero, released
+from netlists.check_rules import Choice, Whole
+from netlists.checks import Finite, NonNegative, Positive, Seconds, checked
 from netlists.errors import InputError
 from netlists.function import get_activation
 from netlists.ramp import RampProgram, program_ramp
-from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
-from .circuit_ramps import CircuitRamp, Time
+from .arrays import Arrays, ReadVoltage
+from .circuit_ramps import CircuitRamp
 from .conditions import models_of, moved_model, outside_fit, read_gain
+from .integrators import Integrators
 from .pulses import DeltaInputs, PwmInputs
 
 Ramp = RampDraw | RampModel | CircuitRamp | None
 STATE_UNITS = ("float", "table", "ramp")
-PARTIAL_SUMS = ("charge", "digital")
 ENGINES = ("numba", "numpy")
 MAX_IDEAL_BITS = 16
-Cells = Annotated[int, Whole(2, 2**20)]
-ReadVoltage = Annotated[float, Number(above=0, unit="V")]
 
 
 @checked
@@ -65,179 +60,6 @@ class LinearAdc:
     def inputs(self) -> np.ndarray:
         """Pre-activation that each code stands for, the middle of its step, shape (2**bits,)."""
         return self.x_max * ((2.0 * np.arange(2**self.bits) + 1.0) / 2**self.bits - 1.0)
-
-
-BiasRows = Annotated[int, Whole(1, 64)] | None
-
-
-@checked
-@dataclass(frozen=True)
-class Arrays:
-    """Weights as conductances on arrays of a given size.
-
-    Attributes
-    ----------
-    profile : DeviceProfile
-        Programming error, read noise, stuck cells and relaxation; `DeviceProfile.without_variation` switches them off.
-    layout : {"rows", "columns"}
-        The two cells of a weight are neighbours along a column or along a row (`netlists.array.pairs`).
-    max_rows, max_columns : int or None
-        Size of an array in cells; None: as large as the matrix.
-    partial_sums : {"charge", "digital"}
-        Where the sums of arrays that share a column meet: as charge, before the one conversion, or as numbers, after a linear
-        conversion each; then the activation is a digital table.
-    w_max : float or None
-        Weight that takes the whole conductance range; larger ones are clipped. None: each matrix's largest.
-    r_row, r_col, r_driver, r_sense : float
-        Wires and drivers as in `netlists.array.crossbar.Crossbar`, ohm; all 0: no IR drop.
-    drift_time : float or None
-        Seconds after programming; None: no relaxation.
-    compensate : {"none", "mean", "wires"}
-        What makes good the loss in the wires: nothing, one gain for each matrix by C_f or the ramp's scale, or targets
-        of the cells that allow for it (`netlists.array.wire_loss`).
-    bias_rows : int or None
-        Rows that share the bias of a matrix. A bias that is larger than all other weights takes the whole conductance range in one
-        row; split, it leaves the others more of it, so that errors of cells weigh less. None: as few as leave the range to the
-        others (`cosim.chip.bias_rows`).
-    curvature : float
-        Mean b of the cells' ``I = G (V + b V^3)``, V^-2, which verification has not seen.
-    access : float
-        On-resistance of the cells' transistors that verification has not seen, ohm.
-    v_read : float
-        Volts at which the curvature counts.
-    """
-
-    profile: DeviceProfile
-    layout: Annotated[str, Choice(LAYOUTS)] = "rows"
-    max_rows: Cells | None = None
-    max_columns: Cells | None = None
-    partial_sums: Annotated[str, Choice(PARTIAL_SUMS)] = "charge"
-    w_max: Positive | None = None
-    r_row: Ohms = 0.0
-    r_col: Ohms = 0.0
-    r_driver: Ohms = 0.0
-    r_sense: Ohms = 0.0
-    drift_time: Seconds | None = None
-    compensate: Annotated[str, Choice(COMPENSATIONS)] = "mean"
-    bias_rows: BiasRows = None
-    curvature: NonNegative = 0.0
-    access: Ohms = 0.0
-    v_read: ReadVoltage = 0.2
-
-    def __post_init__(self) -> None:
-        if (self.bias_rows or 1) > 1 and self.partial_sums == "digital":
-            raise InputError(f"bias_rows={self.bias_rows}: sums of rows that are converted apart have one row for the bias")
-        if self.drift_time is not None and not self.profile.relaxation_times:
-            raise InputError(f"drift_time={self.drift_time:g}: device profile {self.profile.name} has no relaxation data")
-
-    @property
-    def wired(self) -> bool:
-        return any((self.r_row, self.r_col, self.r_driver, self.r_sense))
-
-    @property
-    def random(self) -> bool:
-        """Whether chips differ, or conversions are noisy."""
-        p = self.profile
-        rates = (p.stuck_off_rate, p.stuck_on_rate, p.stuck_rate)
-        return any((p.program_sigma, p.read_sigma, *rates, self.curvature)) or self.drift_time is not None
-
-
-@checked
-@dataclass(frozen=True)
-class Integrators:
-    """What the op-amps of the columns' integrators take from columns that differ from the mean one, and add to each.
-
-    C_f makes good what the mean column loses. An offset at the summing node drives charge into the column for the whole MAC
-    (`cosim.chip.column_effects.offset_outputs`); `measured` are those of the transistors, with auto-zero or without.
-
-    Attributes
-    ----------
-    settling : float
-        1 / (2 pi gbw) of the op-amp, seconds; 0: at once.
-    resistance : float
-        r_o / a0 of the op-amp, ohm: the current of C_f passes r_o, and the summing node lags by C_f r_o / a0 more.
-    inverse_gain : float
-        1 / a0 of the op-amp; 0: infinite gain.
-    circuit : RampCircuit
-    pwm : Pwm
-        Times of the pulses; the longest fixes C_f.
-    opamp_noise : float
-        Rms noise of an op-amp at unity gain, volts: what a column's integrates (`integrator_noise`). What is added at a decision
-        belongs to the ramp, as the comparator's.
-    heat : float
-        Kelvin, of the cells' thermal noise and of the reset's kT/C; 0: none.
-    faster : tuple of float
-        How many times as fast the op-amps of each matrix are, in the network's order; empty: once.
-    offset : float
-        Standard deviation, from column to column, of the offset at the summing node, volts.
-    common_offset : float
-        Offset that all columns have alike, volts: the charge that auto-zero switches leave.
-    offset_noise : float
-        Rms of what each reset leaves anew at the summing node, volts: noise of the auto-zero capacitor.
-    reset_charge, reset_area : float
-        What the end of a reset leaves: a charge on C_f, coulombs, and volt-seconds at the summing node, which a column integrates.
-    """
-
-    settling: Time = 0.0
-    inverse_gain: NonNegative = 0.0
-    circuit: RampCircuit = field(default_factory=RampCircuit)
-    pwm: Pwm = field(default_factory=Pwm)
-    faster: tuple[Positive, ...] = ()
-    opamp_noise: NonNegative = 0.0
-    heat: NonNegative = 0.0
-    resistance: Ohms = 0.0
-    offset: NonNegative = 0.0
-    common_offset: float = 0.0
-    offset_noise: NonNegative = 0.0
-    reset_charge: float = 0.0
-    reset_area: float = 0.0
-
-    @classmethod
-    def measured(
-        cls, autozero: AutoZero | None, circuit: RampCircuit | None = None, *, offset: float | None = None, **others: Any
-    ) -> Integrators:
-        """Op-amps of a circuit, whose offsets auto-zero stores, or integrate where it is None.
-
-        Parameters
-        ----------
-        offset : float, optional
-            Standard deviation of the op-amps' offsets, volts; default that of the SKY130 op-amp.
-        others
-            Other attributes.
-        """
-        circuit = circuit or RampCircuit()
-        sigma = MEASURED_STATISTICS["opamp_offset_sigma"] if offset is None else offset
-        given: dict[str, Any] = {"settling": circuit.opamp_settling, "inverse_gain": 1 / circuit.a0}
-        given |= {"resistance": circuit.opamp_resistance} | others
-        if autozero is None:
-            return cls(circuit=circuit, offset=sigma, reset_charge=circuit.c_inject * circuit.v_dd, **given)
-        left = released(circuit, autozero)
-        common, spread = autozero.residue(np.zeros(1), circuit)[0], autozero.residue(np.full(1, sigma), circuit)[0]
-        return cls(
-            circuit=circuit,
-            offset=float(spread - common),
-            common_offset=float(common),
-            offset_noise=autozero.noise,
-            reset_charge=left.charge,
-            reset_area=left.area,
-            **given,
-        )
-
-    @property
-    def offset_rms(self) -> float:
-        """Rms of all offsets at a summing node, volts."""
-        return math.hypot(self.offset, self.common_offset, self.offset_noise)
-
-    def with_offset_rms(self, rms: float) -> Integrators:
-        """The same with all offsets, and what the reset leaves, scaled to an rms, volts."""
-        factor = rms / self.offset_rms if self.offset_rms else 0.0
-        names = ("offset", "common_offset", "offset_noise", "reset_charge", "reset_area")
-        return replace(self, **{name: factor * getattr(self, name) for name in names})
-
-    @property
-    def shifting(self) -> bool:
-        """Whether columns are shifted at all."""
-        return any((self.offset, self.common_offset, self.reset_charge, self.reset_area))
 
 
 @checked

@@ -13,8 +13,9 @@ from cosim.network.cells import Cell, Gate, Matrix
 from netlists.converter import charge_capacitance, feedback_capacitance
 from netlists.technology import noise
 
+from .arrays import Arrays
 from .column_effects import column_gains, offset_rise
-from .hardware import Arrays, Hardware
+from .hardware import Hardware
 from .pulses import PwmInputs
 from .weights import bias_rows, folded, placed_cells
 

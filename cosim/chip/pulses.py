@@ -127,11 +127,18 @@ class RowPulses:
         Mean pulse of all rows, as a part of the longest pulse of an input; differences reach twice that.
     delta : bool
         Whether pulses are differences from what a row was last driven with.
+    weight : float or None
+        Mean magnitude of the weights that the pulses meet, weighed by them, as a part of the one that takes the whole conductance
+        range; None: that of all weights.
+    longest : float or None
+        Mean longest pulse of a step, as a part of the longest of an input; None: steps wait for the longest that there could be.
     """
 
     driven: Share
     width: Share
     delta: bool = False
+    weight: NonNegative | None = None
+    longest: NonNegative | None = None
 
 
 @dataclass

@@ -42,6 +42,12 @@ FLAGS = {
     "say with stuck_beyond": "say with --stuck-beyond-us",
     "or a base profile": "or a --base profile",
     "give g_min and g_max": "give --g-min-us and --g-max-us",
+    "takes no source;": "takes no --from;",
+    "source=FOLDER": "--from FOLDER",
+    "give their folder as source": "name their folder with --from",
+    "give the .tgz as source": "name the .tgz with --from",
+    "give it as source": "name it with --from",
+    "own data is named by its path": "own data is named by its path, with --data",
 }
 """What messages of the layers below say, as it is said on the command line."""
 

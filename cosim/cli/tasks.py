@@ -41,7 +41,7 @@ def tasks(context: typer.Context, json: o.Json = False) -> None:
         size = f", {rows[-1]['bytes'] / 1e6:.1f} MB" if rows[-1]["bytes"] else ""
         lines += [f"{name:<20}{state}{size}: {task.summary}", f"{'':<20}licence: {task.licence}"]
         if not here:
-            lines.append(f"{'':<20}get it: cosim tasks get {name} (takes {task.fetching})")
+            lines.append(f"{'':<20}get it: cosim tasks get {name} (takes {task.fetching.replace('source=', '--from ')})")
     answer({"cache": str(cache_folder()), "tasks": rows}, "\n".join(lines), json)
 
 

@@ -20,6 +20,8 @@
 `network`      the cost
 `terms`        what each block takes
 `saving`       what delta inputs save
+`sequences`    pulses and ramp steps of each sequence of a data set
+`data`         energy and time of each sequence
 `electrical`   energy of cells, capacitors, size of op-amps in closed form
 `figures`      ``measured.toml`` (from SPICE) and ``figures.toml`` (published, derived, assumed)
 `scaling`      figures of one node at another

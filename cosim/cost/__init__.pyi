@@ -1,8 +1,18 @@
+from .data import (
+    ALL_MEASURES as ALL_MEASURES,
+    MEASURES as MEASURES,
+    DataEnergy as DataEnergy,
+    Measures as Measures,
+    data_energy as data_energy,
+)
 from .design import (
     Design as Design,
 )
 from .electrical import (
     column_capacitance as column_capacitance,
+    opamp_size as opamp_size,
+    ramp_cell_energy as ramp_cell_energy,
+    ramp_charge as ramp_charge,
 )
 from .figures import (
     MEASURED as MEASURED,
@@ -17,11 +27,18 @@ from .network import (
 from .saving import (
     DeltaSaving as DeltaSaving,
     delta_saving as delta_saving,
+    design_of as design_of,
+)
+from .sequences import (
+    MatrixUse as MatrixUse,
+    SequenceUse as SequenceUse,
+    count_sequences as count_sequences,
 )
 from .shape import (
     ArrayShape as ArrayShape,
     DigitalWork as DigitalWork,
     NetworkShape as NetworkShape,
+    RampUse as RampUse,
     digital_work as digital_work,
     lstm_shape as lstm_shape,
 )

@@ -6,6 +6,8 @@ import math
 from functools import lru_cache
 from itertools import pairwise
 
+import numpy as np
+
 from characterization.plan import TRIM_SIGMAS
 from netlists.ramp import program_ramp
 from netlists.technology import RampCircuit, load_profile
@@ -18,7 +20,9 @@ from .shape import ArrayShape
 def mac_cell_energy(array: ArrayShape, design: Design) -> float:
     """Energy of all cells of an array in one multiply-accumulate, joules: ``V_read^2 G t`` summed over pairs at the mean input."""
     time = mean_input(array, design) * design.max_code * design.t_unit
-    return array.rows * array.columns * design.v_read**2 * design.pair_conductance(array.mean_weight) * time
+    met = None if array.pulses is None else array.pulses.weight
+    pair = design.pair_conductance(array.mean_weight if met is None else met)
+    return array.rows * array.columns * design.v_read**2 * pair * time
 
 
 def mean_input(array: ArrayShape, design: Design) -> float:
@@ -28,8 +32,10 @@ def mean_input(array: ArrayShape, design: Design) -> float:
 
 def longest_mac(array: ArrayShape, design: Design) -> float:
     """Longest pulse and the rest after it, seconds; a difference of two inputs may be twice as long as the longest."""
-    delta = array.pulses is not None and array.pulses.delta
-    return design.t_mac + design.max_code * design.t_unit * delta
+    pulses = array.pulses
+    if pulses is not None and pulses.longest is not None:
+        return pulses.longest * design.max_code * design.t_unit + design.t_gap
+    return design.t_mac + design.max_code * design.t_unit * (pulses is not None and pulses.delta)
 
 
 def trimming_cell_energy(design: Design) -> float:
@@ -45,6 +51,13 @@ def ramp_cell_energy(activation: str, design: Design) -> float:
     """Energy of the cells of one ramp column in a conversion, joules: ``V_read^2 sum G w t``, calibration cells included."""
     steps, start = _ramp_steps(activation, design.bits)
     return design.v_read**2 * _full_pulse(design) * (sum(steps) + abs(start)) / max(steps)
+
+
+def ramp_charge(activation: str, bits: int) -> np.ndarray:
+    """Part of the charge of a ramp's cells, calibration included, that is spent when it stops after 0, 1, ... steps."""
+    steps, start = _ramp_steps(activation, bits)
+    spent = np.append(0.0, np.cumsum(steps)) + abs(start)
+    return spent / spent[-1]
 
 
 def ramp_capacitance(activation: str, design: Design) -> float:

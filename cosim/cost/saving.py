@@ -60,12 +60,7 @@ def delta_saving(network: Network, hardware: Hardware, driven: RowsDriven, desig
     pwm = hardware.pwm
     if pwm is None or pwm.bits is None:
         raise InputError("pwm: what delta inputs save is of pulses; give pulse widths of so many bits")
-    if design is None:
-        ramps = [r.bits for r in (hardware.ramps or {}).values() if r is not None]
-        bits = hardware.bits or (hardware.adc.bits if hardware.adc else 0) or max(ramps, default=Design().bits)
-        size = hardware.arrays
-        rows, columns = (None, None) if size is None else (size.max_rows, size.max_columns)
-        design = Design(bits=min(bits, 8), n_in=pwm.bits, max_rows=rows, max_columns=columns)
+    design = design or design_of(hardware)
 
     def energies(count: PulseCount, delta: bool) -> dict[str, float]:
         shape = NetworkShape.of(network, 1, pwm=pwm, count=count, delta=delta)
@@ -75,3 +70,13 @@ def delta_saving(network: Network, hardware: Hardware, driven: RowsDriven, desig
         return out | {"other blocks": total - sum(out.values()), "all": total}
 
     return DeltaSaving(energies(driven.before, False), energies(driven.after, True))
+
+
+def design_of(hardware: Hardware) -> Design:
+    """Makes the design of the simulated circuit with a hardware's resolution, pulse widths and arrays."""
+    ramps = [r.bits for r in (hardware.ramps or {}).values() if r is not None]
+    bits = hardware.bits or (hardware.adc.bits if hardware.adc else 0) or max(ramps, default=Design().bits)
+    n_in = Design().n_in if hardware.pwm is None or hardware.pwm.bits is None else hardware.pwm.bits
+    size = hardware.arrays
+    rows, columns = (None, None) if size is None else (size.max_rows, size.max_columns)
+    return Design(bits=min(bits, 8), n_in=n_in, max_rows=rows, max_columns=columns)

@@ -11,11 +11,34 @@ import numpy as np
 from cosim.chip import Arrays, MatrixPlace, PulseCount, PwmInputs, RowPulses, mapped_pairs, matrix_places
 from cosim.network import Network
 from cosim.network.cells import LSTM, Cell
-from netlists.checks import Count, Items, Positive, Share, Whole, checked
+from netlists.checks import Count, Items, NonNegative, Positive, Share, Whole, checked
 from netlists.errors import InputError
 
 MEAN_WEIGHT = 0.15
 """Mean magnitude of a weight as a part of the largest, where no weights are given. Assumption."""
+
+
+@checked
+@dataclass(frozen=True)
+class RampUse:
+    """How far the ramps of an array run at a step, on average; steps of the ramp, calibration aside.
+
+    Attributes
+    ----------
+    steps : float
+        Until the ramp of a column's tile stops, mean over the columns.
+    last : float
+        Until the last ramp of the array stops.
+    clocked : float
+        Until a column's clock stops, mean over the columns.
+    charge : tuple of float
+        Part of the charge of each ramp's cells, calibration included, in the order of the array's activations.
+    """
+
+    steps: NonNegative
+    last: NonNegative
+    clocked: NonNegative
+    charge: tuple[Share, ...]
 
 
 @checked
@@ -42,6 +65,8 @@ class ArrayShape:
         How many of the rows share the bias, and are one weight a column.
     pulses : RowPulses or None
         What drives the rows, counted; None: every row, with the design's mean input.
+    use : RampUse or None
+        How far the ramps run, counted; None: all steps.
     """
 
     name: str
@@ -54,6 +79,7 @@ class ArrayShape:
     full_scales: tuple[Positive, ...] = ()
     bias_rows: Count = 1
     pulses: RowPulses | None = None
+    use: RampUse | None = None
 
 
 Amount = Annotated[int, Whole(0)]

@@ -20,7 +20,7 @@ from .electrical import (
 )
 from .figures import all_figures, figure
 from .scaling import SIMULATED_NODE, SIMULATED_SUPPLY, analog_power_factor, area_factor, energy_factor, nominal_supply
-from .shape import ArrayShape, DigitalWork
+from .shape import ArrayShape, DigitalWork, RampUse
 
 STEP, INFERENCE = "time step", "inference"
 CELL_ENERGY = "V_read^2 G t, held against ngspice"
@@ -119,10 +119,14 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
     # A comparator of half the offset has four times the gate area.
     size = (MEASURED_STATISTICS["comparator_offset_sigma"] / d.comparator_offset) ** 2
     t_mac, pulses = longest_mac(array, d), array.pulses
-    converting = t_mac + d.t_ramp
+    use = array.use or RampUse(2.0**d.bits, 2.0**d.bits, 2.0**d.bits, (1.0,) * len(array.activations))
+    # A ramp of a tile runs until its last comparator has tripped; the array waits for its last tile.
+    t_ramp, t_last = ((n + d.calibration_cells) * d.t_step for n in (use.steps, use.last))
+    spent = list(use.charge) if d.converter == "ramp" else [sum(use.charge) / len(use.charge)]
+    converting = t_mac + t_ramp
     integrator, comparator = (figure(f"{n}_power").value * at.analog_power for n in ("integrator", "comparator"))
     wide = opamp_size(array, d)
-    step = (figure("counter_energy").value + figure("clock_energy").value) * at.energy * 2**d.bits
+    step = (figure("counter_energy").value + figure("clock_energy").value) * at.energy * use.clocked
     c_mac = column_capacitance(array, d)
     c_ramp = sum(ramp_capacitance(a, d) for a in ramps) / len(ramps)
     gates = {n: figure(f"{n}_gates").value * layout for n in ("integrator", "comparator", "counter", "driver", "hold_switch")}
@@ -138,6 +142,7 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
         return Term(array.name, block, STEP, n, joules, time, square, kind, source)
 
     c_column, c_ramps = gates["integrator"] * wide + c_mac / density, gates["integrator"] + c_ramp / density
+    cells = [part * ramp_cell_energy(a, d) for a, part in zip(ramps, spent, strict=True)]
     pairs, steps = 2 * rows * columns, count * (2**d.bits + d.calibration_cells)
     terms = [
         term("weight cells", pairs, mac_cell_energy(array, d), pairs * cell, t_mac),
@@ -145,9 +150,9 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
         term("input registers", registers, flips * at.energies["register_energy"], registers * at.areas["register_area"]),
         term("column integrators", columns, columns * integrator * wide * converting, columns * c_column, d.t_reset),
         term("hold switches", switches, switches * figure("hold_switch_energy").value * at.energy, switches * gates["hold_switch"]),
-        term("ramp cells", steps, column_tiles * sum(ramp_cell_energy(a, d) for a in ramps), steps * cell, d.t_ramp),
-        term("ramp integrators", count, count * integrator * d.t_ramp, count * c_ramps),
-        term("comparators", columns, columns * comparator * size * d.t_ramp, columns * gates["comparator"] * size),
+        term("ramp cells", steps, column_tiles * sum(cells), steps * cell, t_last),
+        term("ramp integrators", count, count * integrator * t_ramp, count * c_ramps),
+        term("comparators", columns, columns * comparator * size * t_ramp, columns * gates["comparator"] * size),
         term("latches and counters", columns, columns * step, columns * gates["counter"] * d.bits / _MEASURED_BITS),
     ]
     if d.c_az:

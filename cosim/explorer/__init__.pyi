@@ -6,6 +6,6 @@ from .page import (
     page_text as page_text,
     write_page as write_page,
 )
-from .serve import (
+from .server import (
     serve as serve,
 )

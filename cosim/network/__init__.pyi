@@ -38,14 +38,18 @@ from .importers import (
     to_torch as to_torch,
     write_safetensors as write_safetensors,
 )
-from .network import (
+from .layer import (
     DIRECTIONS as DIRECTIONS,
+    Layer as Layer,
+)
+from .metadata import (
     EpochRecord as EpochRecord,
     ImportOrigin as ImportOrigin,
-    Layer as Layer,
+    NetworkMetadata as NetworkMetadata,
+)
+from .network import (
     LSTMNetwork as LSTMNetwork,
     Network as Network,
-    NetworkMetadata as NetworkMetadata,
 )
 from .ramps import (
     Ramps as Ramps,

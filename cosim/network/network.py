@@ -4,136 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from cosim.network.cells import LSTM, Cell, Weights, make_cell
+from cosim.network.cells import LSTM, Weights
 from cosim.tasks import CharacterTask, SequenceSet, Task, is_path
 from netlists.checks import Choice, Items, check, checked
 from netlists.errors import InputError
 
-from .files import FOREIGN, import_line, parse, read_arrays, text, write_arrays
-from .formats import Formats, check_formats, check_weights, formats_of, formats_text
+from .files import FOREIGN, import_line, read_arrays, write_arrays
+from .formats import Formats, check_formats, formats_text
 from .forward import ExactPath, padded, run_network
 from .head import POOLINGS, DenseLayer, Scaling
-from .ramps import Ramps, check_ramp_names, ramp_of
+from .layer import DIRECTIONS, Layer
+from .metadata import NetworkMetadata
+from .ramps import Ramps, check_ramp_names
 
-DIRECTIONS = ("forward", "backward")
 TEST_ALONE = "keywords-test"
 """A task without training data, which no network was trained on."""
-
-
-class EpochRecord(BaseModel):
-    """One epoch of training: mean training loss (nats), and loss and accuracy on the validation sequences if there are any."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    epoch: int
-    loss: float
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
-
-
-class ImportOrigin(BaseModel):
-    """Where an imported network comes from, what was taken for its ``forward``, and whether that was held against its outputs.
-
-    Attributes
-    ----------
-    source : str
-        File or package.
-    convention : str
-        What the scores are taken to be.
-    checked : str
-        What it was held against and how far apart the scores are; empty: nothing.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    source: str
-    convention: str
-    checked: str = ""
-
-
-class NetworkMetadata(BaseModel):
-    """Where a network comes from.
-
-    Attributes
-    ----------
-    schema_version : int
-    cell : str
-        Kind of the cells.
-    task : str
-    seed : int or None
-        Seed of the generator that the training used.
-    versions : dict
-        Versions of Python and of the packages that took part.
-    settings : dict
-        Settings of the training.
-    epochs : tuple of EpochRecord
-    best_epoch : int or None
-        Epoch whose weights were kept.
-    seconds : float or None
-        Wall time of the training.
-    data_sha256 : str or None
-        Digest of the training's data; None: not known.
-    imported : ImportOrigin or None
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    schema_version: Literal[1] = 1
-    cell: str = "lstm"
-    task: str = ""
-    seed: int | None = None
-    versions: dict[str, str | None] = {}
-    settings: dict[str, int | float | str | None] = {}
-    epochs: tuple[EpochRecord, ...] = ()
-    best_epoch: int | None = None
-    seconds: float | None = None
-    data_sha256: str | None = None
-    imported: ImportOrigin | None = None
-
-    def text(self) -> str:
-        """JSON; without the later fields where they say nothing, as files of before."""
-        return self.model_dump_json(exclude={n for n in ("data_sha256", "imported") if getattr(self, n) is None})
-
-
-@checked
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One layer: a cell and its weights, in one direction or both.
-
-    Attributes
-    ----------
-    cell : Cell
-    forward : dict of ndarray
-        A matrix for each of the cell's `Matrix`: rows [parts, bias], columns the gates.
-    backward : dict of ndarray or None
-        The same for the direction from the end to the start; outputs are [forward, backward].
-    """
-
-    cell: Cell
-    forward: Mapping[str, Weights]
-    backward: Mapping[str, Weights] | None = None
-
-    def __post_init__(self) -> None:
-        for direction, parameters in zip(DIRECTIONS, self.directions, strict=False):
-            self.cell.check_parameters(parameters, direction)
-
-    @property
-    def directions(self) -> tuple[dict[str, np.ndarray], ...]:
-        """Parameters of the forward direction and, if there is one, of the backward direction."""
-        return tuple(dict(p) for p in (self.forward, self.backward) if p is not None)
-
-    @property
-    def n_out(self) -> int:
-        return self.cell.n_out * len(self.directions)
-
-    @property
-    def n_weights(self) -> int:
-        return sum(w.size for parameters in self.directions for w in parameters.values())
 
 
 @checked
@@ -432,6 +324,9 @@ class Network:
         """
         if (path := Path(path)).suffix in FOREIGN and path.exists():
             raise InputError(f"{path}: is a file of another framework; make a network of it first: {import_line(path)}")
+        # It makes networks.
+        from .fields import network_of
+
         fields = read_arrays(path)
         if "metadata" not in fields and fields and path.suffix == ".npz":
             raise InputError(
@@ -439,7 +334,7 @@ class Network:
                 f"{import_line(path)}"
             )
         try:
-            return _network(fields) if "cells" in fields else _lstm_network(fields)
+            return network_of(fields)
         except InputError as e:
             raise InputError(f"{path}: {e}") from None
 
@@ -485,60 +380,3 @@ class LSTMNetwork(Network):
             kinds = ", ".join(layer.cell.kind for layer in network.layers)
             raise InputError(f"{path}: is a network of {kinds}; this takes one LSTM layer")
         return network
-
-
-def _lstm_network(fields: Mapping[str, np.ndarray]) -> LSTMNetwork:
-    _only(fields, {"weights", "readout", "metadata"})
-    metadata = parse(NetworkMetadata, text(fields, "metadata"), "metadata")
-    if metadata.cell != LSTM.kind:
-        raise InputError(f"metadata.cell: must be 'lstm' in a file of two matrices, got {metadata.cell!r}")
-    return LSTMNetwork(fields["weights"], fields["readout"], metadata)
-
-
-def _network(fields: Mapping[str, np.ndarray]) -> Network:
-    try:
-        descriptions = json.loads(text(fields, "cells"))
-        cells = [make_cell(d) for d in descriptions]
-    except (json.JSONDecodeError, TypeError, AttributeError, ValueError) as e:
-        raise InputError(f"cells: {e}") from None
-    names = {f"layers.{i}.{d}.{m.name}": (i, d, m.name) for i, c in enumerate(cells) for d in DIRECTIONS for m in c.matrices}
-    optional = {n for n, (_, d, _) in names.items() if d == "backward"} | {"embedding"}
-    head = _head(fields)
-    dense = {f"hidden.{i}" for i in range(len(head["hidden"]))}
-    stairs = {n for n in fields if n.startswith("ramps.")}
-    _only(fields, {"readout", "metadata", "cells", *names, *dense}, optional | stairs | {"head", "scaling", "formats"})
-    parameters: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in cells]
-    for name, (i, direction, matrix) in names.items():
-        if name in fields:
-            parameters[i].setdefault(direction, {})[matrix] = fields[name]
-    layers = [Layer(cell, p.get("forward", {}), p.get("backward")) for cell, p in zip(cells, parameters, strict=True)]
-    metadata = parse(NetworkMetadata, text(fields, "metadata"), "metadata")
-    hidden = tuple(DenseLayer(fields[f"hidden.{i}"], a) for i, a in enumerate(head["hidden"]))
-    scaling = Scaling(*fields["scaling"]) if "scaling" in fields else None
-    formats = formats_of(text(fields, "formats")) if "formats" in fields else {}
-    for name, f in formats.items():
-        place = name.split(".")
-        if len(place) == 3 and (w := fields.get(f"layers.{place[0]}.{DIRECTIONS[int(place[1])]}.{place[2]}")) is not None:
-            check_weights(name, f, w)
-    ramps = {name.removeprefix("ramps."): ramp_of(name, fields[name]) for name in sorted(stairs)}
-    more = (metadata, head["pooling"], hidden, scaling, formats, ramps)
-    return Network(tuple(layers), fields["readout"], fields.get("embedding"), *more)
-
-
-def _head(fields: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Pooling and the hidden layers' activations."""
-    if "head" not in fields:
-        return {"pooling": "h_n", "hidden": []}
-    try:
-        head = json.loads(text(fields, "head"))
-        return {"pooling": head["pooling"], "hidden": [str(a) for a in head["hidden"]]}
-    except (json.JSONDecodeError, TypeError, KeyError) as e:
-        raise InputError(f"head: is damaged ({e})") from None
-
-
-def _only(fields: Mapping[str, np.ndarray], allowed: Set[str], optional: Set[str] = frozenset()) -> None:
-    """Raises `InputError` for a field that is unknown or missing."""
-    for name in sorted(set(fields) - allowed - optional):
-        raise InputError(f"unknown field {name!r}; a network has {', '.join(sorted(allowed | optional))}")
-    for name in sorted(allowed - optional - set(fields)):
-        raise InputError(f"lacks the field {name!r}; a network has {', '.join(sorted(allowed - optional))}")

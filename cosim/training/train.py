@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from characterization.provenance import versions
-from cosim.network import Layer, Network, NetworkMetadata, Scaling
+from cosim.network import Layer, Network, NetworkMetadata, Scaling, ramp_gates
 from netlists.checks import Seed, check
 from netlists.errors import InputError
+from netlists.function import fit_staircase, uniform_staircase
 from netlists.machine import require_memory
 
 from ..tasks import CharacterTask, SequenceSet, Task
@@ -69,7 +71,8 @@ def train_task(
         The loss is not finite any more.
     """
     settings = settings or TrainingSettings()
-    rng = np.random.default_rng(check(Seed, seed, "seed"))
+    seed = check(Seed, seed, "seed")
+    rng = np.random.default_rng(seed)
     held_out: SequenceSet | None = None
     if isinstance(task, Task):
         task.check_training()
@@ -140,6 +143,44 @@ def train_task(
         data_sha256=task.train_sha256,
     )
     return model.network(trained.parameters, metadata, scaling)
+
+
+def fit_ramps(network: Network, task: Task, bits: int, *, fit: str = "lloyd-max", sequences: int = 256, **options: Any) -> Network:
+    """Fits a ramp to the pre-activations of each gate on training sequences; the weights stay as they are.
+
+    Parameters
+    ----------
+    network : Network
+        Judged in floating point.
+    fit : str
+        One of `netlists.function.FITS`, or ``uniform``: the ramps of the activations, to start learning from.
+    sequences : int
+        Training sequences that are observed, the first ones.
+    **options
+        ``held_back`` and ``step_ratio`` of `netlists.function.fit_staircase`.
+
+    Raises
+    ------
+    InputError
+        As `netlists.function.fit_staircase`; a network that reads characters.
+    """
+    if network.embedding is not None:
+        raise InputError("network: reads characters; ramps are fitted to labelled sequences")
+    names = list(ramp_gates([(layer.cell, len(layer.directions)) for layer in network.layers]))
+    if fit == "uniform":
+        return network.with_ramps({name: uniform_staircase(gate.activation, bits) for name, gate in names})
+    data = LabelledData.of(network.driven(task.training), np.float64)
+    model = Model(network.with_ramps({}), np.float64)
+    batch = data.batch(np.arange(min(sequences, len(data))))
+    model.outputs(batch.x, batch.packing)
+    ramps = {}
+    for name, gate in names:
+        layer, direction, matrix, _ = name.split(".")
+        tape = model.passes[int(layer)][int(direction)].tapes[matrix]
+        # Before a backward pass the slopes are still the pre-activations.
+        seen = tape.slopes[:, tape.matrix.columns(gate.name)] / gate.full_scale
+        ramps[name] = fit_staircase(seen, gate.activation, bits, fit=fit, **options)
+    return network.with_ramps(ramps)
 
 
 def initial_network(

@@ -14,7 +14,6 @@ from .cards import (
     comparator as comparator,
     integrator as integrator,
     is_stepped as is_stepped,
-    read_codes as read_codes,
     supplies as supplies,
     transient as transient,
 )
@@ -23,6 +22,11 @@ from .conversion import (
 )
 from .converter import (
     Converter as Converter,
+)
+from .counter import (
+    latch_and_counter as latch_and_counter,
+    latch_clocks as latch_clocks,
+    read_codes as read_codes,
 )
 from .release import (
     released as released,

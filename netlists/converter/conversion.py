@@ -11,6 +11,7 @@ from netlists.spice import Deck
 from . import cards
 from .cards import decision_noise
 from .converter import Converter
+from .counter import latch_and_counter, latch_clocks, latch_load
 
 
 def conversion_deck(
@@ -41,7 +42,7 @@ def conversion_deck(
     chips.check(converter.program)
     lines = cards.head(converter, f"{converter}: codes", f"latch_{digital}", f"counter_{digital}")
     v_mac = check(Array((len(chips), "m"), unit="V"), v_mac, "v_mac")
-    lines += cards.latch_clocks(converter, digital)
+    lines += latch_clocks(converter, digital)
     own = cards.ramps(converter, chips.conductance, chips.opamp_offset, comparators=v_mac.shape[1])
     seen, noise = decision_noise(converter, chips)
     offsets = (circuit.comparator_offset + chips.comparator_offset).tolist()
@@ -52,7 +53,7 @@ def conversion_deck(
             tags.append(tag := f"{i}_{j}")
             lines.append(f"Vmac{tag} mac{tag} 0 DC {v_in!r}")
             lines += cards.comparator(tag, f"{seen}{i}", f"mac{tag}", blocks, circuit, offset=offsets[i], clock="dclk")
-            lines += cards.latch_and_counter(tag, circuit, digital, load=cards.latch_load(blocks))
+            lines += latch_and_counter(tag, circuit, digital, load=latch_load(blocks))
     options, longest = cards.step_options(circuit)
     control = ["set numdgt=14", "run", "echo columns: chip converter v_mac_V code"]
     for tag, v in zip(tags, v_mac.ravel(), strict=True):

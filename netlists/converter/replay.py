@@ -24,6 +24,7 @@ from . import cards
 from .autozero import AutoZero
 from .cards import is_stepped
 from .converter import Converter
+from .counter import latch_and_counter, latch_clocks, latch_load, read_codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +153,7 @@ def replay_deck(
     lines = [
         *cards.head(converter, title, *parts),
         *cards.ramps(converter, ramp.conductance, ramp.opamp_offset, [""], stepped=stepped, comparators=len(replay))[0],
-        *(cards.latch_clocks(converter, "macro") if counters else []),
+        *(latch_clocks(converter, "macro") if counters else []),
         *([] if charge is None else _integrators(converter, charge, stepped)),
         *_converters(converter, ramp, replay, counters=counters, stepped=stepped),
     ]
@@ -182,7 +183,7 @@ def codes(converter: Converter, data: Mapping[str, np.ndarray], replay: Replay, 
         y = np.array([np.interp(at, data["time"], data[f"y{j}"] - data["com"]) for j in range(m)])
         tripped = y > 0
         return program.codes[np.where(tripped.any(axis=1), tripped.argmax(axis=1), len(program.x))]
-    return cards.read_codes(program, data, [f"code{j}" for j in range(m)])
+    return read_codes(program, data, [f"code{j}" for j in range(m)])
 
 
 def _clocked(converter: Converter, replay: Replay) -> Converter:
@@ -241,7 +242,7 @@ def _converters(converter: Converter, ramp: Chips, replay: Replay, *, counters: 
     for j, offset in enumerate(offsets.tolist()):
         lines += cards.comparator(f"{j}", "ramp", seen[j], converter.blocks, circuit, offset=offset, clock="dclk")
         if counters:
-            lines += cards.latch_and_counter(f"{j}", circuit, "macro", load=cards.latch_load(converter.blocks))
+            lines += latch_and_counter(f"{j}", circuit, "macro", load=latch_load(converter.blocks))
     return lines
 
 

@@ -31,6 +31,7 @@ from netlists.technology import RampCircuit
 from . import cards
 from .blocks import Blocks
 from .converter import Converter
+from .counter import latch_and_counter, latch_clocks, latch_load, read_codes
 from .tile import GATE_OHM_UM, ArrayModel, Tile
 from .tile_reference import TileResult
 
@@ -190,12 +191,12 @@ def _converters(tile: Tile, g: int, members: list[int], converter: Converter) ->
     lines = cards.select_lines(converter, f"{g}_") if blocks.cells == "switch" else []
     tag, n = f"{g}", len(members)
     lines += cards.ramps(converter, chip.conductance, chip.opamp_offset, [tag], rst="rrst", lines=f"{g}_", comparators=n)[0]
-    lines += [*cards.latch_clocks(converter, "macro", f"{g}"), *cards.decision_clock(converter, f"{g}")]
+    lines += [*latch_clocks(converter, "macro", f"{g}"), *cards.decision_clock(converter, f"{g}")]
     for j in members:
         offset = circuit.comparator_offset + float(chip.comparator_offset[0]) + float(tile.comparator_offset[j])
         seen, shift = cards.seen_input(f"{j}", blocks, circuit, f"mac{j}")
         lines += [*shift, *cards.comparator(f"{j}", f"ramp{g}", seen, blocks, circuit, offset=offset, clock=f"dclk{g}")]
-        lines += cards.latch_and_counter(f"{j}", circuit, "macro", clock=f"{g}", load=cards.latch_load(blocks))
+        lines += latch_and_counter(f"{j}", circuit, "macro", clock=f"{g}", load=latch_load(blocks))
     return lines
 
 
@@ -247,5 +248,5 @@ def convert(
     waves = simulate(deck, [f"{name}{j}" for j in chosen for name in ("mac", "code")])
     held = ramp_circuit(tile).t_reset
     v_mac = np.array([np.interp(held, waves["time"], waves[f"mac{j}"]) for j in chosen])
-    code = [cards.read_codes(tile.groups[tile.group_of(j)].program, waves, [f"code{j}"])[0] for j in chosen]
+    code = [read_codes(tile.groups[tile.group_of(j)].program, waves, [f"code{j}"])[0] for j in chosen]
     return TileResult(v_mac, np.array(code))

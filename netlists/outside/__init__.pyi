@@ -19,9 +19,6 @@ from .ports import (
     Wiring as Wiring,
 )
 from .run import (
-    DeckResults as DeckResults,
-    Wave as Wave,
-    Waves as Waves,
     simulate_outside as simulate_outside,
 )
 from .subcircuit import (
@@ -29,4 +26,9 @@ from .subcircuit import (
     UserSubcircuit as UserSubcircuit,
     integrator_around as integrator_around,
     load_user_subcircuit as load_user_subcircuit,
+)
+from .waves import (
+    DeckResults as DeckResults,
+    Wave as Wave,
+    Waves as Waves,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +13,9 @@ from netlists.errors import InputError
 from netlists.files import read_text
 from netlists.spice import (
     COMPILED,
-    DEFINITIONS,
     NOTHING,
     Card,
     Permissions,
-    check_circuit_card,
     pdk_models,
     spice_number,
     subcircuit,
@@ -32,12 +29,10 @@ from .deck import read_cards
 from .dialects import COMPATIBILITY, dialect_warnings
 from .extract import extract
 from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_ports
+from .subcircuit_cards import NAME, check_known, definitions, header, text_of
 from .verilog_a import LARGEST, SUFFIXES, compile_module, read_module
 
-_NAME = re.compile(r"[\w.$\-]+", re.ASCII)
 _NO_WIRING = Wiring()
-PREFIXES = {"sky130": ("sky130_fd_pr__",), "gf180mcu": ("nfet_0", "pfet_0"), "ihp-sg13g2": ("sg13_",)}
-"""How names of transistors begin."""
 
 SOURCES = ("comparator_offset", "comparator_noise", "opamp_offset")
 """Sources of variation that a block may have sigmas of."""
@@ -101,19 +96,19 @@ class UserSubcircuit:
         found = cards(self.text, f"subcircuit {self.name!a}", title=False)
         if self.verilog_a and self.text != read_module(self.verilog_a, self.name, f"subcircuit {self.name!a}").subcircuit():
             raise InputError(f"subcircuit {self.name!a}: its text is not the call of its Verilog-A module")
-        heads = {self.name: found[0]} if self.verilog_a else _definitions(found)
-        if self.name not in heads or not _NAME.fullmatch(self.name):
+        heads = {self.name: found[0]} if self.verilog_a else definitions(found)
+        if self.name not in heads or not NAME.fullmatch(self.name):
             raise InputError(f"subcircuit {self.name!a}: its text has no such .subckt; it has {', '.join(heads) or 'none'}")
         head = heads[self.name]
         if self.pdk:
             libraries.with_corner(self.pdk)
         if self.compat:
             check(Choice(COMPATIBILITY), self.compat, "compat")
-        _check_known(found, heads, self.pdk)
-        self._check_ports(head, *_header(head))
+        check_known(found, heads, self.pdk)
+        self._check_ports(head, *header(head))
         if self.name_of_instance != self.name and self.name_of_instance in heads:
             raise heads[self.name_of_instance].refused("is the name of what stands around the block: give it another one")
-        object.__setattr__(self, "text", _text(found))
+        object.__setattr__(self, "text", text_of(found))
 
     def _check_ports(self, head: Card, own: list[str], params: tuple[str, ...]) -> None:
         roles = [p for p in self.ports if p != BIAS]
@@ -178,7 +173,7 @@ class UserSubcircuit:
         if self.name_of_instance == self.name:
             return ""
         lines, given, at = [], dict(self.bias), []
-        own, _ = _header(self._head)
+        own, _ = header(self._head)
         for number, (port, what) in enumerate(zip(own, self.ports, strict=True)):
             more, node = bias_cards(number, given[port], "vdd" in self.ports) if what == BIAS else ([], what)
             lines += more
@@ -196,7 +191,7 @@ class UserSubcircuit:
     @property
     def wiring(self) -> str:
         """What each of its ports gets, in one line."""
-        own, _ = _header(self._head)
+        own, _ = header(self._head)
         given, said = dict(self.bias), {"vss": "vss (0 V)", "vdd": "vdd (supply)", "com": "com (analog ground)"}
         ports = [f"{p.upper()} = {given[p] if r == BIAS else said.get(r, r)}" for p, r in zip(own, self.ports, strict=True)]
         if "com" not in self.ports:
@@ -293,7 +288,7 @@ def load_user_subcircuit(
             raise InputError(f"{role} {where!r}: a block file has its ports, bias, parameters and models; give none")
         return load_block(where, role)
     file, separator, name = where.rpartition(":")
-    if not (separator and file and _NAME.fullmatch(name)):
+    if not (separator and file and NAME.fullmatch(name)):
         raise InputError(f"{role} {where!r}: must be FILE:NAME, such as mycomp.cir:mycomp")
     name = name.lower()
     if Path(file).suffix.lower() in SUFFIXES:
@@ -304,14 +299,14 @@ def load_user_subcircuit(
     except InputError as e:
         raise InputError(f"{role} {where!r}: {file} {e}" if str(e).startswith("has no") else str(e)) from None
     found = list(part.cards)
-    heads = _definitions(found)
-    _check_known(found, heads, part.pdk)
+    heads = definitions(found)
+    check_known(found, heads, part.pdk)
     head = heads[name]
-    own, params = _header(head)
+    own, params = header(head)
     roles, bias = match_ports(own, role, head, wiring)
     values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
     notes = [*part.notes, *([] if wiring.compat or part.pdk else dialect_warnings(found, Path(file).name))]
-    return UserSubcircuit(name, _text(found), roles, params, bias, values, part.pdk, (), wiring.compat, tuple(notes))
+    return UserSubcircuit(name, text_of(found), roles, params, bias, values, part.pdk, (), wiring.compat, tuple(notes))
 
 
 def _of_module(where: str, file: str, name: str, role: str, wiring: Wiring, pdk: str) -> UserSubcircuit:
@@ -321,102 +316,7 @@ def _of_module(where: str, file: str, name: str, role: str, wiring: Wiring, pdk:
     source = read_text(file, "Verilog-A file", limit=LARGEST)
     text = read_module(source, name, file).subcircuit()
     head = cards(text, Path(file).name, title=False)[0]
-    own, params = _header(head)
+    own, params = header(head)
     roles, bias = match_ports(own, role, head, wiring)
     values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
     return UserSubcircuit(name, text, roles, params, bias, values, verilog_a=source)
-
-
-def _text(found: list[Card]) -> str:
-    return "\n".join(c.lines for c in found) + "\n"
-
-
-def _definitions(found: list[Card]) -> dict[str, Card]:
-    """Head of each outermost ``.subckt``, after checking every card of the file."""
-    heads: dict[str, Card] = {}
-    open_: list[Card] = []
-    for card in found:
-        if card.control:
-            raise card.refused("a subcircuit's file may hold no commands: take the control block out")
-        check_circuit_card(card, None)
-        if card.word == ".subckt":
-            head = words(card.text)
-            if len(head) < 2:
-                raise card.refused("has no name: written as .subckt NAME PORT ... PARAMETER=VALUE ...")
-            if not open_:
-                if head[1].lower() in heads:
-                    raise card.refused(f"a second subcircuit of this name; the first is in line {heads[head[1].lower()].line}")
-                heads[head[1].lower()] = card
-            open_.append(card)
-        elif card.word == ".ends":
-            if not open_:
-                raise card.refused("ends a subcircuit that no .subckt began")
-            open_.pop()
-        elif not open_ and card.word not in DEFINITIONS:
-            raise card.refused(
-                "stands outside every .subckt; a subcircuit's file holds .subckt, .model, .param and .func alone, and no title line"
-            )
-    if open_:
-        raise open_[-1].refused("is never closed: it needs .ends")
-    if taken := sorted(set(heads) & _built_in()):
-        raise heads[taken[0]].refused("a built-in block has this name: give the subcircuit another one")
-    return heads
-
-
-_MODEL_FROM = {"m": 4, "q": 3, "j": 3, "z": 3, "d": 2}
-"""How many nodes come before the name of a device's model, at least."""
-
-
-def _check_known(found: list[Card], heads: Mapping[str, Card], pdk: str) -> None:
-    """Raises `InputError` where a subcircuit or a model is called that is neither in the text nor one that its PDK may have.
-
-    Also where a call has another number of nodes than the subcircuit has ports, which ngspice calls an unknown subcircuit.
-    """
-    ports = {words(c.text)[1].lower(): len(_header(c)[0]) for c in (*heads.values(), *found) if c.word == ".subckt"}
-    named = {re.split(r"[ (]", words(c.text)[1].lower())[0] for c in found if c.word == ".model"}
-    # Bins of a model have numbers after its name.
-    models = named | {re.sub(r"\.\d+$", "", name) for name in named}
-    for card in found:
-        kind, said = card.word[0], words(card.text)[1:]
-        names = [w.lower() for w in said if "=" not in w and w.lower() != "params:"]
-        if kind == "x":
-            if names and names[-1] in ports:
-                if len(names) - 1 != ports[names[-1]] and all("=" in w for w in said[len(names) :]):
-                    raise card.refused(f"{names[-1]} has {ports[names[-1]]} ports, and {len(names) - 1} nodes are given")
-            elif names and not pdk:
-                of = next((p for p, start in PREFIXES.items() if names[-1].startswith(start)), None)
-                raise card.refused(
-                    f"the subcircuit {names[-1]} is defined nowhere: "
-                    + (
-                        f"it is a transistor of {of}: say so with pdk={of!r}"
-                        if of
-                        else "put its .subckt into the file, or .include it there"
-                    )
-                )
-        elif kind in _MODEL_FROM and not pdk and not models.intersection(names[_MODEL_FROM[kind] :]):
-            missing = names[_MODEL_FROM[kind]] if len(names) > _MODEL_FROM[kind] else names[-1] if names else ""
-            raise card.refused(
-                f"the model {missing} is defined nowhere: put its .model into the file, .include it there, or name a PDK"
-            )
-
-
-def _header(card: Card) -> tuple[list[str], tuple[str, ...]]:
-    """Ports and parameter names of a ``.subckt`` line, lower case."""
-    ports: list[str] = []
-    params: list[str] = []
-    for word in words(re.sub(r"\bparams\s*:", " ", card.text, flags=re.IGNORECASE))[2:]:
-        name, equals, _ = word.lower().partition("=")
-        if equals:
-            params.append(name)
-        elif params:
-            raise card.refused(f"{word!r} after the parameters: ports come first, parameters are NAME=VALUE")
-        else:
-            ports.append(name)
-    if twice := [p for i, p in enumerate(ports) if p in ports[:i]]:
-        raise card.refused(f"port {twice[0]!r} is there twice")
-    return ports, tuple(params)
-
-
-def _built_in() -> set[str]:
-    folder = resources.files("netlists") / "circuits"
-    return {p.name.removesuffix(".cir") for p in folder.iterdir() if p.name.endswith(".cir")}

@@ -112,11 +112,14 @@ def _slope(program: RampProgram, circuit: RampCircuit, chips: Chips, name: str, 
 
 def _off_axis(circuit: RampCircuit, name: str, step: float) -> RampCircuit:
     """The circuit with complex values, one of them a step off the real axis; for the closed form alone."""
-    values: dict[str, Any] = {f.name: complex(getattr(circuit, f.name)) for f in fields(circuit)}
-    values[name] += 1j * step
+    values: dict[str, Any] = {f.name: getattr(circuit, f.name) for f in fields(circuit)}
+    stepped = {parameter: complex(values[parameter]) for parameter in (*PARAMETERS, "v_swing", "t_pulse") if parameter in values}
+    values |= stepped | {name: values[name] + 1j * step}
     stages = {stage.removeprefix("opamp_"): values[stage] for stage in OPAMP_STAGES}
     elements = two_stage_elements(values["a0"], values["gbw"], values["slew"], **stages)
-    return _unchecked(RampCircuit, values | {"opamp": _unchecked(TwoStageOpamp, elements)})
+    loaded = elements | {"c_out": elements["c_out"] + circuit.ramp_load}
+    opamps = {"opamp": _unchecked(TwoStageOpamp, elements), "ramp_opamp": _unchecked(TwoStageOpamp, loaded)}
+    return _unchecked(RampCircuit, values | opamps)
 
 
 def _unchecked(kind: type[T], values: dict[str, Any]) -> T:

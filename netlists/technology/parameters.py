@@ -140,8 +140,10 @@ class RampCircuit:
 
         Below the knee one of its two input pairs goes off.
         """
-        v = np.asarray(level, float)
-        below = np.square(np.maximum(self.comparator_knee - v, 0.0)) - max(self.comparator_knee, 0.0) ** 2
+        v = np.asarray(level)
+        gap = self.comparator_knee - v
+        # Complex levels are those of a derivative by complex steps.
+        below = np.square(np.where(np.real(gap) > 0, gap, 0.0)) - max(self.comparator_knee, 0.0) ** 2
         return self.comparator_slope * v + self.comparator_bend * below
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 
 from netlists.array import Pwm
 from netlists.checks import Array, check
-from netlists.converter import OPTIONS, Blocks, Converter, cards
+from netlists.converter import OPTIONS, Blocks, Converter, cards, latch_and_counter, latch_clocks
 from netlists.errors import InputError
 from netlists.ramp import RampProgram
 from netlists.spice import Deck, pulses, pwl
@@ -151,8 +151,8 @@ def ramp_bench(blocks: Blocks | str, program: RampProgram, circuit: RampCircuit,
         lines.append(f"vddc vddc 0 {circuit.v_dd!r}")
         sources["comparator"] = {"vddc": "vddc"}
     if blocks.level == "sky130":
-        lines += [f"vddl vddl 0 {circuit.v_dd!r}", *cards.latch_clocks(converter, "sky130")]
-        lines += cards.latch_and_counter("", circuit, "sky130", supply="vddl")
+        lines += [f"vddl vddl 0 {circuit.v_dd!r}", *latch_clocks(converter, "sky130")]
+        lines += latch_and_counter("", circuit, "sky130", supply="vddl")
         sources |= {"latch and counter": {"vddl": "vddl"}, "clocks": {"vclk": "clk", "vstep": "step"}}
     windows = {"calibration": (circuit.t_reset, float(clock.step_start[0])), "ramp": (float(clock.step_start[0]), clock.stop)}
     return _bench(lines, blocks, circuit, sources, dict.fromkeys(sources["ramp cells"], circuit.v_cm), windows)

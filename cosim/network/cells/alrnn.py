@@ -64,9 +64,10 @@ class ALRNN(Cell):
         return self.state_full_scale
 
     def step(self, x: np.ndarray, state: State, on: Datapath) -> State:
-        hidden = np.array(state["h"][self.n_in :])
-        z = np.concatenate([x, hidden])
+        # Units are the last axis but one: sequences may come in tiles, whose axis is the first.
+        hidden = np.array(state["h"][..., self.n_in :, :])
+        z = np.concatenate([x, hidden], axis=-2)
         # The ramp of a ReLU ends at 3 of its units.
-        top, unit = hidden[-self.n_relu :], self.state_full_scale / 3.0
-        hidden[-self.n_relu :] = unit * on.activate("relu", top / unit)
+        top, unit = hidden[..., -self.n_relu :, :], self.state_full_scale / 3.0
+        hidden[..., -self.n_relu :, :] = unit * on.activate("relu", top / unit)
         return {"h": on.product("decay", z)["z"] + on.product("weights", x, hidden)["z"]}

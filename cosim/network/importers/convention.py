@@ -14,7 +14,9 @@ from netlists.checks import Positive, checked
 from netlists.errors import InputError
 
 from ..head import DENSE, POOLINGS, DenseLayer, Scaling
-from ..network import ImportOrigin, Layer, Network, NetworkMetadata
+from ..layer import Layer
+from ..metadata import ImportOrigin, NetworkMetadata
+from ..network import Network
 from .stored import Stored, StoredDense, cell_of
 
 RNN = ("tanh", "relu")

@@ -22,7 +22,9 @@ from cosim.network.cells import GRU, LSTM, Cell, Vanilla
 from netlists.errors import InputError
 
 from ..head import Scaling
-from ..network import DIRECTIONS, Network, NetworkMetadata
+from ..layer import DIRECTIONS
+from ..metadata import NetworkMetadata
+from ..network import Network
 from .convention import Convention, build
 from .numbers import finite
 from .stored import GATES, Direction, Stored, StoredDense, StoredLayer, chained, dense_chain

@@ -89,7 +89,7 @@ def build_keywords(folder: Path | None = None, *, seed: int = SEED) -> Task:
         if not (folder / needed).exists():
             raise ToolkitError(f"task 'keywords': {folder} has no {needed}; {HOW}")
     rng = np.random.default_rng(seed)
-    reader = _Reader(folder)
+    reader = _Recordings(folder)
     noise = [reader.read(path) for path in _sounds(folder, NOISE)]
     if not noise:
         raise ToolkitError(f"task 'keywords': {folder / NOISE} holds no recording; {HOW}")
@@ -160,7 +160,7 @@ def build_keywords_test(folder: Path | None = None, *, features: str = "mfcc") -
         A recording cannot be read.
     """
     folder, paths = _test_recordings(folder)
-    reader = _Reader(folder)
+    reader = _Recordings(folder)
     ordered = [(c, p) for c, own in paths.items() for p in own]
     clips = (fit(reader.read(p), CLIP) for _, p in ordered)
     if features == "mfcc-tensorflow":
@@ -258,7 +258,7 @@ def _sounds(folder: Path, word: str) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in found)
 
 
-class _Reader:
+class _Recordings:
     """Recordings as they are wanted, with the digests of their files and of their samples, and what was done to them."""
 
     def __init__(self, folder: Path) -> None:

@@ -19,7 +19,7 @@ from characterization.estimates.yields import run_yield
 from characterization.plan import Limits
 from cosim.cli.app import run as run_command
 from cosim.explorer import look_into
-from cosim.explorer.serve import server_of
+from cosim.explorer.server import server_of
 from netlists.errors import InputError, ToolkitError
 
 DEMO = Path(__file__).parents[3] / "results" / "demo"

@@ -7,7 +7,7 @@ from cosim.loop.chip import make_chip
 from cosim.loop.run import choose_sequences
 from cosim.loop.settings import LoopSettings
 from cosim.loop.simulators import Answer, Failure, ModelSimulator
-from cosim.network.network import LSTMNetwork, NetworkMetadata
+from cosim.network import LSTMNetwork, NetworkMetadata
 from cosim.tasks import SequenceSet
 from cosim.tasks.provenance import Provenance
 from cosim.tasks.task import Task

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from cosim.network import EpochRecord, Layer, LSTMNetwork, Network, NetworkMetadata
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
-from cosim.network.network import EpochRecord, Layer, LSTMNetwork, Network, NetworkMetadata
 from netlists.errors import InputError, ToolkitError
 
 

@@ -124,7 +124,7 @@ def test_getting_builds_once_and_again_only_when_asked(folder, monkeypatch):
     get_task("voices", again=True)
     get_task("voices", Path("archive"))
     assert built == [None, None, Path("archive")]
-    with pytest.raises(InputError, match="task 'digits': takes no --from"):
+    with pytest.raises(InputError, match="task 'digits': takes no source"):
         get_task("digits", Path("archive"))
 
 

@@ -11,9 +11,9 @@ import pytest
 from netlists.array.pwm import Pwm
 from netlists.converter import replay as replayed
 from netlists.converter.blocks import MACRO, Blocks
-from netlists.converter.cards import latch_clocks
 from netlists.converter.conversion import conversion_deck
 from netlists.converter.converter import Converter
+from netlists.converter.counter import latch_clocks
 from netlists.converter.replay import ColumnCharge, Replay, replay_deck, saved_vectors
 from netlists.converter.tile import Tile
 from netlists.converter.tile_deck import convert, tile_deck

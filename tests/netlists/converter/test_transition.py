@@ -102,8 +102,8 @@ def test_time_steps_are_fine_enough(scheme, profile, circuit, drawn_chips):
     program = program_ramp("sigmoid", 4, profile, scheme=scheme)
     chips = drawn_chips(program, 2, noise=1e-3)
     fine = measured(program, circuit, chips, change=finer, tight=True)
-    for tight in (False, True):
-        assert np.abs(in_lsb(measured(program, circuit, chips, tight=tight) - fine, program, circuit)).max() < 2e-3
+    for tight, most in ((False, 2e-3), (True, 1e-3)):
+        assert np.abs(in_lsb(measured(program, circuit, chips, tight=tight) - fine, program, circuit)).max() < most
 
 
 def test_slow_edges_are_simulated_as_they_are(profile, drawn_chips):
@@ -161,8 +161,9 @@ def test_comparator_text_decides_the_levels(level, program3, circuit, drawn_chip
         head, name, rest = text.partition(f".subckt comparator_{level}")
         return head + name + changed(name + rest)[len(name) :]
 
-    moved = measured(program3, circuit, chips, level=level, change=comparator) - measured(program3, circuit, chips, level=level)
-    np.testing.assert_allclose(moved, 1e-3, atol=1.5e-4)
+    how = {"level": level, "tight": True}
+    moved = measured(program3, circuit, chips, change=comparator, **how) - measured(program3, circuit, chips, **how)
+    np.testing.assert_allclose(moved, 1e-3, atol=1e-9 if level == "ideal" else 4e-5)
 
 
 @pytest.mark.parametrize("offset", [1e-3, -1e-3])
@@ -171,9 +172,10 @@ def test_comparator_offset_parameter_moves_every_level(offset, program3, circuit
     # The probes stay where they were, so that ngspice alone can move the answer.
     guess = transition_levels(program3, circuit, chips)
     other = circuit.with_(comparator_offset=offset)
-    a = levels_of(transition_deck(Converter(program3, circuit), chips, guess, span=SPAN), program3, circuit, 1, guess)
-    b = levels_of(transition_deck(Converter(program3, other), chips, guess, span=SPAN), program3, other, 1, guess)
-    np.testing.assert_allclose(b - a, offset, atol=1.5e-4)
+    how = {"span": SPAN, "tight": True}
+    a = levels_of(transition_deck(Converter(program3, circuit), chips, guess, **how), program3, circuit, 1, guess)
+    b = levels_of(transition_deck(Converter(program3, other), chips, guess, **how), program3, other, 1, guess)
+    np.testing.assert_allclose(b - a, offset, atol=4e-5)
 
 
 def test_chip_offset_and_noise_move_the_levels_they_belong_to(program3, circuit):

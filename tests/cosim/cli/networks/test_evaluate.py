@@ -11,9 +11,9 @@ import pytest
 from characterization.ramp_model.condition_table import ConditionTable
 from characterization.ramp_model.model import RampModel
 from cosim.cli.app import run
+from cosim.network import Layer, Network, NetworkMetadata
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
-from cosim.network.network import Layer, Network, NetworkMetadata
 from cosim.tasks import CharacterTask, Provenance, cache, load_task
 from cosim.training import TrainingSettings, train_task
 

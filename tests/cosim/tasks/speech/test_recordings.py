@@ -120,9 +120,7 @@ def test_archives_cut_off_or_changed_are_named(tmp_path):
 
 def test_missing_and_failing_clients_say_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        ToolkitError, match=r"the program apt-get is missing; .*fetch a, b by hand and name their folder with --from"
-    ):
+    with pytest.raises(ToolkitError, match=r"the program apt-get is missing; .*fetch a, b by hand and give their folder as source"):
         download_debs(("a", "b"), tmp_path, "task 'voices'")
     with pytest.raises(ToolkitError, match=r"the program npm is missing; install npm \(`apt-get install npm`\)"):
         download_npm("x", "1", tmp_path, "task 'sotu'")

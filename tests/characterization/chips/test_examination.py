@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from characterization.chips import borrowed_figures, examine, measure
-from characterization.chips.examine import _unequal
+from characterization.chips.examination import _unequal
 from characterization.chips.sampling import nominal_chips
 from characterization.plan import RampPlan, Variation
 from characterization.run import characterize, load_run, simulate_run

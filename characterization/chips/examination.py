@@ -21,8 +21,8 @@ from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
 from netlists.testbench import DECISION_PERIOD, DRIVE, HOLD, RAMP, sides_deck
 
-from .program_from_spice import program_from_spice
 from .sampling import nominal_chips
+from .spice_program import program_from_spice
 from .transitions import Measured, measure
 
 SAME = 10e-6

@@ -10,9 +10,9 @@ from characterization.compact import decision_times
 from characterization.ramp_model import RampModel
 from netlists.converter import charge_capacitance
 
-from .column_effects import FAR
-from .hardware import Hardware
-from .mapping import MatrixPlace, mapped_pairs
+from ..column_effects import FAR
+from ..hardware import Hardware
+from ..mapping import MatrixPlace, mapped_pairs
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,196 +1,31 @@
-"""Builds chips of a network: effective weights and converters of the columns, from a seed and the chip's number alone.
-
-`draw_chip` goes through layers, directions and matrices; what each of them becomes say `ChipParts`. `DrawnParts` draws what the
-hardware describes, each error source of each matrix from its own random stream, so that switching one on or off leaves the draws
-of the others alone. Evaluation, budget, search and training have these chips; a loop with ngspice has the same cells and offsets,
-and measures the levels.
-"""
+"""The parts that a hardware describes, each error source of each matrix from a random stream of its own."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-
 import numpy as np
 
-from characterization.chips import POINT, TRIM_NUMBERS, error_at, trimmed
-from characterization.plan import RampPlan
-from characterization.ramp_model import RampDraw, RampModel
-from characterization.streams import ChipSource, chip_ramp_stream, chip_sequence
+from characterization.chips import TRIM_NUMBERS
+from characterization.ramp_model import RampModel
+from characterization.streams import ChipSource, chip_sequence
 from cosim.network import Network
-from cosim.network.cells import Cell, Gate, Matrix
+from cosim.network.cells import Cell, Gate
 from netlists.errors import InputError
 
-from .circuit_ramps import CircuitRamp, check_own_ramps, own_circuit
-from .column_effects import late_columns
-from .converters import NO_KEYS, Converters
-from .drawn_columns import DrawnColumns
-from .hardware import Hardware, LinearAdc, quantized_activation
-from .mapping import (
+from ..column_effects import late_columns
+from ..converters import NO_KEYS, Converters
+from ..hardware import Hardware, LinearAdc, quantized_activation
+from ..mapping import (
     MatrixPlace,
-    cell_places,
-    converted_columns,
     integrator_gains,
     integrator_noise,
     integrator_shifts,
     matrix_places,
 )
-from .units import ConvertedColumns, Exact, UnquantizedColumns
-from .weights import EffectiveWeights, effective_weights, row_blocks
-
-OWN_RAMPS = 64
-"""Number of the first ramp of a gate of its own, in the order of their names; those of activations are counted from 0."""
-
-
-@dataclass(frozen=True, eq=False)
-class ArraySum:
-    """The sums of the rows of one array, or of all.
-
-    Attributes
-    ----------
-    rows : slice
-    weights : ndarray (columns, rows)
-        Transposed.
-    read_variance : ndarray (columns, rows) or None
-        Variance of each weight from one conversion to the next.
-    read_keys : ndarray of uint32
-    bank : Converters or None
-        Linear converters of this array alone; None if sums are converted once.
-    """
-
-    rows: slice
-    weights: np.ndarray
-    read_variance: np.ndarray | None = None
-    read_keys: np.ndarray | None = None
-    bank: Converters | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class ChipMatrix:
-    """A matrix on a chip.
-
-    Attributes
-    ----------
-    matrix : Matrix
-    sums : tuple of ArraySum
-        One for all rows, or one for each array whose sum is converted by itself.
-    units : tuple of ConvertedColumns or Exact
-        What turns the columns' sums into outputs.
-    ranges : tuple of float or None
-        Full scale of the pulse widths of each part; None: not rounded.
-    thresholds : tuple of float or None
-        Change from which on a row of each part is driven; None: rows are driven at every step.
-    """
-
-    matrix: Matrix
-    sums: tuple[ArraySum, ...]
-    units: tuple[ConvertedColumns | Exact, ...]
-    ranges: tuple[float, ...] | None
-    thresholds: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class ChipCell:
-    """One direction of a layer on a chip; ``state_units`` holds the converters of activations of digital values."""
-
-    cell: Cell
-    matrices: dict[str, ChipMatrix]
-    state_units: dict[str, Converters]
-
-
-@dataclass(frozen=True, eq=False)
-class Chip:
-    """All layers of a network on one chip."""
-
-    index: int
-    seed: int
-    dtype: type
-    network: Network
-    hardware: Hardware
-    layers: tuple[tuple[ChipCell, ...], ...]
-
-
-class ChipParts(ABC):
-    """What the matrices of one chip become."""
-
-    @abstractmethod
-    def weights(self, at: MatrixPlace) -> EffectiveWeights:
-        """What the columns of a matrix compute instead of the weights they were given."""
-
-    @abstractmethod
-    def units(self, at: MatrixPlace) -> tuple[ConvertedColumns | Exact, ...]:
-        """What turns the columns' sums into outputs."""
-
-    def read_keys(self, at: MatrixPlace, part: int) -> np.ndarray:
-        """Keys of the noise of the sums of one array, uint32 (pairs of columns, 2)."""
-        return NO_KEYS
-
-    def array_bank(self, at: MatrixPlace, part: int) -> Converters | None:
-        """Linear converters of one array alone; None if the sums of all arrays are converted once."""
-        return None
-
-    def state_units(self, cell: Cell, layer: int, direction: int) -> dict[str, Converters]:
-        """Converters of activations of digital values, by activation; those that are not there are exact."""
-        return {}
-
-
-def draw_chip(
-    network: Network, hardware: Hardware, index: int, seed: int, dtype: type = np.float32, parts: ChipParts | None = None
-) -> Chip:
-    """Chip number ``index`` of a seed.
-
-    Parameters
-    ----------
-    parts : ChipParts or None
-        None: drawn as the hardware says.
-
-    Raises
-    ------
-    InputError
-        An activation of the network without a ramp, draws with a number of columns or chips that does not fit.
-    """
-    parts = parts or DrawnParts(network, hardware, index, seed, dtype)
-    layers = []
-    for depth, layer in enumerate(network.layers):
-        cells = []
-        for direction in range(len(layer.directions)):
-            places = cell_places(network, depth, direction, hardware.pwm)
-            matrices = {at.matrix.name: _chip_matrix(at, parts, dtype, hardware) for at in places}
-            cells.append(ChipCell(layer.cell, matrices, parts.state_units(layer.cell, depth, direction)))
-        layers.append(tuple(cells))
-    return Chip(index, seed, dtype, network, hardware, tuple(layers))
-
-
-def _chip_matrix(at: MatrixPlace, parts: ChipParts, dtype: type, hardware: Hardware) -> ChipMatrix:
-    def transposed(weights: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(weights.T, dtype)
-
-    everything = slice(0, len(at.weights))
-    if at.matrix.digital:
-        linear = tuple(Exact(columns, Gate(gate.name, "identity")) for columns, gate in at.gates)
-        return ChipMatrix(at.matrix, (ArraySum(everything, transposed(at.weights)),), linear, None)
-    effective = parts.weights(at)
-    banks = [parts.array_bank(at, part) for part in range(len(effective.blocks))]
-    apart = any(b is not None for b in banks)
-    sums = []
-    for part, rows in enumerate(effective.blocks if apart else [everything]):
-        weights = transposed(effective.weights[rows])
-        if effective.read_variance is None:
-            sums.append(ArraySum(rows, weights, bank=banks[part]))
-        else:
-            variance = transposed(effective.read_variance[rows])
-            sums.append(ArraySum(rows, weights, variance, parts.read_keys(at, part), banks[part]))
-    return ChipMatrix(at.matrix, tuple(sums), parts.units(at), at.ranges, _thresholds(at, hardware))
-
-
-def _thresholds(at: MatrixPlace, hardware: Hardware) -> tuple[float, ...] | None:
-    """Change from which on a row of each part is driven."""
-    if (delta := hardware.delta) is None:
-        return None
-    names, codes = [name for name, _ in at.matrix.parts], 0 if hardware.pwm is None else hardware.pwm.max_code
-    if at.ranges is None or not codes:
-        return tuple(delta.of(name, at.layer) for name in names)
-    return tuple(delta.within(name, at.layer, full, codes) for name, full in zip(names, at.ranges, strict=True))
+from ..units import ConvertedColumns, Exact, UnquantizedColumns
+from ..weights import EffectiveWeights, effective_weights, row_blocks
+from .chip import ChipParts
+from .columns import DrawnColumns
+from .ramps import ChipRamps, OwnColumns, column_offsets
 
 
 class DrawnParts(ChipParts):
@@ -198,7 +33,7 @@ class DrawnParts(ChipParts):
 
     def __init__(self, network: Network, hardware: Hardware, index: int, seed: int, dtype: type) -> None:
         self.hardware, self.index, self.seed, self.dtype = hardware, index, seed, dtype
-        self._ramps = _Ramps(network, hardware, index, seed)
+        self._ramps = ChipRamps(network, hardware, index, seed)
         self._faster: dict[str, float] = {}
         if (op_amps := hardware.integrators) is not None and op_amps.faster:
             keys = [at.key for at in matrix_places(network, hardware.pwm)]
@@ -458,130 +293,3 @@ class DrawnParts(ChipParts):
 def noise_keys(sequence: np.random.SeedSequence, columns: int) -> np.ndarray:
     """Keys of the noise of so many columns, uint32 (pairs, 2): one pair more than they need, for banks that start at an odd one."""
     return sequence.generate_state(2 * (columns // 2 + 2)).reshape(-1, 2)
-
-
-@dataclass(frozen=True, eq=False)
-class OwnColumns:
-    """What columns of one gate have of their own.
-
-    Attributes
-    ----------
-    columns : slice
-        Of the matrix.
-    shift, noise : ndarray (columns,)
-        How much higher their levels are than the ramp's, and rms noise of what they compare; the ramp's units.
-    trim : ndarray (columns, 5)
-        Uniform numbers of their trimming cells.
-    """
-
-    columns: slice
-    shift: np.ndarray
-    noise: np.ndarray
-    trim: np.ndarray
-
-    @property
-    def noise_sigma(self) -> float:
-        """Rms over the columns: a bank of converters has one noise for all."""
-        return float(np.sqrt(np.mean(self.noise**2)))
-
-    def trimmed(self, levels: np.ndarray, plan: RampPlan) -> np.ndarray:
-        """Levels (columns, thresholds) after the trimming cells took each column's error at x = 0, if the plan has them."""
-        if not (reach := plan.column_trim_reach):
-            return levels
-        wanted = error_at(POINT, levels, plan.program())
-        left = trimmed(plan.profile, wanted, reach / plan.program().volts_per_unit(plan.circuit), self.trim)
-        return levels - (wanted - left)[:, None]
-
-
-def column_offsets(ramp: CircuitRamp, normal: np.ndarray) -> np.ndarray:
-    """Offsets of the comparators of a ramp's columns, volts, from the columns' normal numbers."""
-    v = ramp.plan.variation
-    return v.comparator_offset * v.comparator_offset_shape.of_normal(normal)
-
-
-class _Ramps:
-    """The ramps of one chip, whose columns are given out in the network's order."""
-
-    def __init__(self, network: Network, hardware: Hardware, index: int, seed: int) -> None:
-        self.hardware, self.index, self.seed = hardware, index, seed
-        self.circuits: dict[str, CircuitRamp] = {}
-        self.number: dict[str, int] = {}
-        self.used = dict.fromkeys(columns := converted_columns(network, hardware), 0)
-        self.row: dict[str, int] = {}
-        self.draws: dict[str, RampDraw | None] = {}
-        check_own_ramps(network, hardware)
-        self.own = dict(network.ramps) if columns else {}
-        self.own_circuits: dict[str, CircuitRamp] = {}
-        for number, (activation, total) in enumerate(sorted(columns.items())):
-            ramp = hardware.ramp(activation)
-            self.number[activation] = number
-            if isinstance(ramp, CircuitRamp):
-                self.circuits[activation] = ramp
-                ramp = None
-            elif isinstance(ramp, RampModel):
-                # The columns' trim takes what their integrators add too (`OwnColumns.trimmed`).
-                ramp = ramp.sample(
-                    1, total, chip_ramp_stream(seed, index, number), trim=False, drift_time=hardware.ramp_drift(ramp)
-                )
-                self.row[activation] = 0
-            elif ramp is not None:
-                given = ramp.column_offset.shape[1]
-                if given not in (1, total):
-                    raise InputError(
-                        f"{activation}: column_offset has {given} columns, this network has {total} (or give 1 for all)"
-                    )
-                if ramp.n_chips > 1 and index >= ramp.n_chips:
-                    raise InputError(f"chips: {index} is not among the {ramp.n_chips} drawn chips, 0..{ramp.n_chips - 1}")
-                self.row[activation] = 0 if ramp.n_chips == 1 else index
-            self.draws[activation] = ramp
-
-    def circuit(self, at: MatrixPlace | None, gate: Gate) -> CircuitRamp | None:
-        """The ramp of a gate as a circuit, its own if it has one; None if it is no circuit."""
-        shared, name = self.circuits.get(gate.activation), _name(at, gate)
-        if shared is None or name not in self.own:
-            return shared
-        if name not in self.own_circuits:
-            self.own_circuits[name] = own_circuit(self.own[name], name, shared)
-        return self.own_circuits[name]
-
-    def groups(self, at: MatrixPlace) -> list[tuple[CircuitRamp | None, np.ndarray]]:
-        """The ramps of a matrix as circuits, and the columns that share each."""
-        everything = np.arange(at.matrix.shape[1])
-        if self.own:
-            return [(self.circuit(at, gate), everything[columns]) for columns, gate in at.gates]
-        return [(self.circuits.get(activation), columns) for (activation, _), columns in at.ramp_groups.items()]
-
-    def levels(self, at: MatrixPlace | None, gate: Gate) -> np.ndarray:
-        """Levels of a circuit's ramp for a comparator without offset, shape (thresholds,), input units."""
-        name = _name(at, gate)
-        number = OWN_RAMPS + sorted(self.own).index(name) if name in self.own else self.number[gate.activation]
-        circuit = self.circuit(at, gate)
-        assert circuit is not None
-        return circuit.levels(self.seed, number, self.index)
-
-    def values(self, at: MatrixPlace | None, gate: Gate, values: np.ndarray) -> np.ndarray:
-        """What the codes of a gate stand for: ``values``, or those of its own ramp."""
-        own = self.own.get(_name(at, gate))
-        return values if own is None else np.array(own.values)
-
-    def take(self, at: MatrixPlace | None, gate: Gate, columns: int) -> tuple[RampDraw, np.ndarray] | None:
-        """The ramp and the thresholds (columns, levels) of the next columns, offsets included; None for exact."""
-        activation = gate.activation
-        draw = self.draws[activation]
-        start = self.used[activation]
-        self.used[activation] += columns
-        if draw is None:
-            return None
-        if (own := self.own.get(_name(at, gate))) is not None:
-            levels = np.array([own.thresholds])
-            return RampDraw(activation, own.bits, levels, np.zeros((1, 1)), np.zeros(()), np.array(own.values)), np.repeat(
-                levels, columns, axis=0
-            )
-        row = self.row[activation]
-        offset = draw.column_offset[row]
-        offsets = np.repeat(offset, columns) if len(offset) == 1 else offset[start : start + columns]
-        return draw, draw.thresholds[row] + self.hardware.read_gain * offsets[:, None]
-
-
-def _name(at: MatrixPlace | None, gate: Gate) -> str:
-    return "" if at is None else f"{at.key}.{gate.name}"

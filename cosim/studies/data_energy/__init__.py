@@ -1,0 +1,1 @@
+"""Study data-energy: energy and time of an inference by its data."""
