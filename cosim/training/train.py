@@ -71,8 +71,7 @@ def train_task(
         The loss is not finite any more.
     """
     settings = settings or TrainingSettings()
-    seed = check(Seed, seed, "seed")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check(Seed, seed, "seed"))
     held_out: SequenceSet | None = None
     if isinstance(task, Task):
         task.check_training()
