@@ -34,8 +34,10 @@ def require_disk(needed: float, folder: Path, what: str) -> None:
     place = Path(folder).absolute()
     while not place.exists():
         place = place.parent
-    free = shutil.disk_usage(place).free
-    if needed > free:
+    disk = shutil.disk_usage(place)
+    free = disk.free
+    # A file system without a size, such as /proc, holds nothing: what is written there fails with its own reason.
+    if disk.total and needed > free:
         raise InputError(f"{what}: would take about {needed / 2**30:.3g} GiB in {folder}; {free / 2**30:.3g} GiB are free there")
 
 

@@ -117,8 +117,8 @@ def compare_results(first: str | Path, second: str | Path, limits: Limits | None
     Examples
     --------
     >>> from cosim.side_by_side import compare_results
-    >>> found = compare_results("results/demo/models/sigmoid4.json", "results/demo/models/sigmoid5.json")
-    >>> found.settings["bits"]
+    >>> found = compare_results("results/demo/models/sigmoid4.json", "results/demo/models/sigmoid5.json")  # doctest: +SKIP
+    >>> found.settings["bits"]  # doctest: +SKIP
     (4, 5)
     """
     a, b = load_result(first, limits), load_result(second, limits)

@@ -100,7 +100,7 @@ def run_sweep(
     >>> from cosim.sweep import run_sweep
     >>> def hardware(point):
     ...     return Hardware(bits=int(point["bits"]), threshold_noise=0.5)
-    >>> network = Network.load("results/demo/network.npz")
+    >>> network = Network.load("results/demo/network.npz")  # doctest: +SKIP
     >>> run_sweep(network, load_task("vowels"), hardware, {"bits": [3, 4, 5]}, "sweep")  # doctest: +SKIP
     """
     settings = SweepSettings(

@@ -27,8 +27,8 @@ def lorenz_trajectory(steps: int, dt: float, seed: int) -> np.ndarray:
     """
     from scipy.integrate import solve_ivp
 
-    steps, dt = check(Count, steps, "steps"), check(Step, dt, "dt")
-    start = np.random.default_rng(check(Seed, seed, "seed")).normal((0.0, 0.0, 25.0), 1.0)
+    steps, dt, seed = check(Count, steps, "steps"), check(Step, dt, "dt"), check(Seed, seed, "seed")
+    start = np.random.default_rng(seed).normal((0.0, 0.0, 25.0), 1.0)
     times = TRANSIENT + dt * np.arange(steps)
     found = solve_ivp(_flow, (0.0, times[-1]), start, method="DOP853", t_eval=times, rtol=TOLERANCE, atol=TOLERANCE)
     return found.y.T

@@ -82,7 +82,8 @@ def train_dynamics(points: np.ndarray, settings: DynamicsSettings | None = None,
     points = check(Points, points, "points")
     if len(points) < s.steps + 2:
         raise InputError(f"points: has {len(points)} steps, must have {s.steps + 2} at least; give more, or take fewer steps")
-    seen, rng = points.shape[1], np.random.default_rng(check(Seed, seed, "seed"))
+    seed = check(Seed, seed, "seed")
+    seen, rng = points.shape[1], np.random.default_rng(seed)
     cell = ALRNN(seen, s.n_hidden, s.n_relu)
     pieces = _Pieces(cell, s)
     p = {"weights": rng.normal(0, 0.1 / s.n_hidden**0.5, (s.n_hidden + 1, s.n_hidden)), "decay": np.full((1, s.n_hidden), 0.9)}

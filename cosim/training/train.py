@@ -71,7 +71,8 @@ def train_task(
         The loss is not finite any more.
     """
     settings = settings or TrainingSettings()
-    rng = np.random.default_rng(check(Seed, seed, "seed"))
+    seed = check(Seed, seed, "seed")
+    rng = np.random.default_rng(seed)
     held_out: SequenceSet | None = None
     if isinstance(task, Task):
         task.check_training()

@@ -118,5 +118,6 @@ def test_no_scheduler(plan, tmp_path, monkeypatch):
 
 def test_dask_is_missing(plan, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.setattr("characterization.run.cluster.reach", lambda address: None)
     with pytest.raises(ToolkitError, match=r"needs the extra `cluster`: pip install 'nladc-cosim\[cluster\]'"):
         characterize(plan, 4, tmp_path / "run", cluster="tcp://127.0.0.1:9", progress=False)

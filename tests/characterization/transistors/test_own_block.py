@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from characterization.transistors import check_macro, macro_of, measure_own_comparator, without_randomness
+from characterization.chips import without_randomness
+from characterization.transistors import check_macro, macro_of, measure_own_comparator
 from netlists.errors import SimulationError
 from netlists.outside import UserSubcircuit
 from netlists.technology import RampCircuit

@@ -54,7 +54,7 @@ def test_training_sees_the_whole_chip(trained, tmp_path, capsys):
         ("evaluate", ["--everything", "--r-wire", "2"], "--r-wire: is not for --everything"),
         ("evaluate", ["--everything", "--set", "wires=2"], "source 'wires': unknown"),
         ("train", ["--bias-rows", "2"], "--bias-rows: is of a whole chip; give --everything as well"),
-        ("train", ["--everything", "--threshold-noise", "1"], "--everything: has ramps of its own"),
+        ("train", ["--everything", "--threshold-noise", "1"], "--everything: has ramps and drivers of its own"),
     ],
 )
 def test_what_does_not_go_together(command, options, message, trained, tmp_path, capsys):
