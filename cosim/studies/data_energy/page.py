@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.report import Page, page_of, read_table
+from cosim.report.html import in_unit
 from netlists.files import read_json
 
 
@@ -23,5 +24,5 @@ def page(folder: Path) -> Page:
     values: dict[str, Any] = {"bits": bits, "tile": tile, "change": change, "plain": here.iloc[0].to_dict()}
     changed = here[here["driven"] == "changed rows"]
     values["threshold"] = None if changed.empty else changed["delta"].iloc[0]
-    values["checks"] = s["checks"]
+    values |= {"checks": s["checks"], "energy": lambda joules: in_unit(joules, "energy (J)")}
     return page_of(Path(__file__), folder, s=s, **values)

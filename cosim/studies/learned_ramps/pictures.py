@@ -28,10 +28,14 @@ def draw_accuracy(table: pd.DataFrame) -> Figure:
             axis.set(xticks=sorted(rows["bits"].unique()))
             axis.set_title(f"{task}, {condition}", fontsize=9)
             axis.sharey(row[0])
-        row[0].set_ylabel("accuracy (%)")
+        # An axis shared late keeps the limits of its first panel, which would cut the others' lines off.
+        shown = 100 * table[table["task"] == task]["accuracy"]
+        margin = 0.05 * (shown.max() - shown.min())
+        row[0].set(ylabel="accuracy (%)", ylim=(shown.min() - margin, shown.max() + margin))
     for axis in axes[-1]:
         axis.set_xlabel("bits of the ramps")
-    axes[0, -1].legend(fontsize=5.5, loc="lower right")
+    lines, labels = axes[0, -1].get_legend_handles_labels()
+    figure.legend(lines, labels, fontsize=7, ncols=3, loc="outside lower center")
     return figure
 
 
