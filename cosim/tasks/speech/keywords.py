@@ -276,6 +276,7 @@ class _Recordings:
         self.digests[path] = sha256_of(data)
         name = path.rpartition(".")[0]
         self.contents[name] = sha256_of(np.rint(samples * 32768.0).astype("<i2").tobytes())
+        self._done["louder than full scale"] += bool(np.abs(samples).max() > 1)
         if rate != RATE:
             self._done[f"brought from {rate} to {RATE} Hz"] += 1
             samples = resampled(samples, rate, RATE)
