@@ -105,7 +105,7 @@ class RampDraw:
         input (or noise) that is NaN or masked has no code: its output is NaN. `InputError` if x is not of real numbers.
         """
         levels, sigma = self.rising(chip)
-        x = x.astype(float).filled(np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+        x = np.ma.filled(x.astype(float), np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
         if x.dtype.kind not in "biuf":
             raise InputError(f"x: has type {x.dtype}; must be real numbers")
         seen = np.asarray(x, float) - self.column_offset[chip]

@@ -128,7 +128,7 @@ class Task:
             if isinstance(x, (list, tuple)) and len({np.shape(s) for s in x}) > 1 and steps is None:
                 padded = SequenceSet.from_list(x, np.zeros(len(x), int))
                 x, steps = padded.inputs, padded.lengths
-            x = x.astype(float).filled(np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+            x = np.ma.filled(x.astype(float), np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
             if x.ndim != 3:
                 raise InputError(
                     f"x_{split}: has shape {x.shape}, must be (sequences, steps, features); one feature is x[..., None]"
