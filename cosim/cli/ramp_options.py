@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, ClassVar
 
@@ -103,19 +104,21 @@ class RampOptions:
     allow_files: AllowFiles = False
     set_: o.Set = None
 
-    def plan(self) -> RampPlan:
-        """The plan of a ramp.
+    def plan(self, say: Callable[[str], None] = note) -> RampPlan:
+        """The plan of a ramp; ``say`` takes what blocks of one's own are wired to.
 
         Raises
         ------
         InputError
             A value that is not allowed, or a file that cannot be read.
         """
-        return self._plan()
+        return self._plan(say)
 
-    def _plan(self, seed: int = 0, vary: bool = True) -> RampPlan:
+    def _plan(self, say: Callable[[str], None], seed: int = 0, vary: bool = True) -> RampPlan:
         device = load_profile(self.profile)
-        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk, self.compat)
+        own = own_blocks(
+            self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk, self.compat, say
+        )
         return RampPlan(
             activation=self.activation,
             bits=self.bits,
@@ -152,15 +155,15 @@ class ChipOptions(RampOptions):
 
     NOT_OF_THE_PLAN: ClassVar = ("allow_files",)
 
-    def plan(self) -> RampPlan:
+    def plan(self, say: Callable[[str], None] = note) -> RampPlan:
         """The plan of the chips; raises as a ramp's."""
-        plan = self._plan(self.seed, not self.no_variation)
+        plan = self._plan(say, self.seed, not self.no_variation)
         return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach, buffer=self.buffer)
 
-    def plans(self) -> list[RampPlan]:
+    def plans(self, say: Callable[[str], None] = note) -> list[RampPlan]:
         """The plans of one or several activations, ``sigmoid,tanh``, with the same blocks."""
         first, *others = [name.strip() for name in self.activation.split(",")]
-        plan = replace(self, activation=first).plan()
+        plan = replace(self, activation=first).plan(say)
         return [plan, *(replace(plan, activation=name) for name in others)]
 
 
@@ -180,8 +183,9 @@ def own_blocks(
     param: list[str] | None,
     pdk: str = "",
     compat: str | None = None,
+    say: Callable[[str], None] = note,
 ) -> dict[str, Any]:
-    """The user's own blocks by their place; what each of their ports gets is said on stderr.
+    """The user's own blocks by their place; ``say`` takes what each of their ports gets.
 
     Raises
     ------
@@ -204,9 +208,9 @@ def own_blocks(
     for role, where in given.items():
         wiring = Wiring.parse(role, said["ports"], said["bias"], said["param"], pdk, compat)
         found[role] = load_user_subcircuit(where, role, Permissions(files=allow_files), wiring)
-        note(f"{role} {found[role].wiring}")
+        say(f"{role} {found[role].wiring}")
         for line in found[role].notes:
-            note(f"{role} {found[role].name}: {line.replace('compat=', '--compat ')}")
+            say(f"{role} {found[role].name}: {line.replace('compat=', '--compat ')}")
     return found
 
 

@@ -12,7 +12,7 @@ from netlists.errors import ToolkitError
 from netlists.technology import CORNERS, RampCircuit
 
 from .. import options as o
-from ..output import answer
+from ..output import answer, notes
 from ..ramp_options import AllowFiles, Bias, Compat, Param, Pdk, Ports, own_blocks
 
 Where = Annotated[str, typer.Argument(metavar="FILE:NAME", help="File and subcircuit.")]
@@ -57,6 +57,7 @@ class DatasheetOptions:
             param=self.param,
             pdk=self.pdk,
             compat=self.compat,
+            say=notes(quiet),
         )
         settings = DatasheetSettings(
             own[role],
