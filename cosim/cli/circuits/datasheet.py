@@ -12,8 +12,8 @@ from netlists.errors import ToolkitError
 from netlists.technology import CORNERS, RampCircuit
 
 from .. import options as o
-from ..block_options import WiringOptions
 from ..output import answer
+from ..ramp_options import WiringOptions
 
 Where = Annotated[str, typer.Argument(metavar="FILE:NAME", help="File and subcircuit.")]
 

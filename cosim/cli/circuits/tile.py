@@ -21,9 +21,8 @@ from netlists.ramp import compensate, program_ramp
 from netlists.technology import load_profile
 
 from .. import options as o
-from ..block_options import BlockOptions
 from ..output import answer
-from ..ramp_options import Activation, Bits, circuit_from
+from ..ramp_options import Activation, Bits, BlockOptions, circuit_from
 from .crossbar import Columns, Wires
 
 _OF_OURS = {

@@ -10,10 +10,10 @@ import typer
 from ...loop.settings import ON_FAILURE, SKY130_COLUMNS_A_GATE, LoopSettings
 from ...tasks import load_task
 from .. import options as o
-from ..block_options import BlockOptions
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
 from ..output import answer
+from ..ramp_options import BlockOptions
 
 
 @kept(SAMPLES_KEPT)
