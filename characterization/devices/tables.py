@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from netlists.errors import InputError
+from netlists.machine import weigh
 
 _CONDUCTANCE = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9}
 _RESISTANCE = {"ohm": 1.0, "kohm": 1e3, "Mohm": 1e6}
@@ -61,6 +62,8 @@ ROLES: dict[str, Role] = {
 }
 SEVERAL = ("sweep",)
 """Roles that several columns may have together."""
+BYTE_BYTES = 30.0
+"""Memory of a byte of a table while it is read."""
 Kind = Literal["written", "reads", "iv"]
 
 
@@ -116,6 +119,7 @@ def read_tables(paths: list[Path], columns: Mapping[str, str] | None = None) -> 
 
 def _frame(path: Path) -> pd.DataFrame:
     try:
+        weigh(str(path), memory=BYTE_BYTES * path.stat().st_size)
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as e:
         raise InputError(f"{path}: cannot be read ({e.strerror})") from None

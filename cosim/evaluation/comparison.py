@@ -5,6 +5,7 @@ Two kinds of uncertainty are kept apart: what another test set of this size coul
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -30,6 +31,7 @@ from netlists.checks import Seed, Whole, check
 
 from .change import Change
 from .classes import ClassFigures
+from .effort import weigh_chips
 from .ideal import converter_bits, ideal_hardware
 from .models import check_ramps
 from .scores import scored
@@ -232,6 +234,9 @@ def compare(
         hardware = replace(hardware, pwm=hardware.pwm.fitted(network, data))
     clipped = saturation(network, data if isinstance(data, CharacterTask) else data.test, hardware.pwm)
     varied = hardware.random or hardware.drawn_chips() is not None
+    test = (characters or len(data.test)) if isinstance(data, CharacterTask) else data.test
+    if line := weigh_chips(f"chips={chips}", network, test, chips if varied else 1, threads, hardware=hardware):
+        print(line, file=sys.stderr)
     resampling = part_sequences(seed, 4)[3]
     on = scored(data, characters, resampling)
     how: dict[str, Any] = {"engine": engine, "threads": threads}

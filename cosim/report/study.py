@@ -24,7 +24,7 @@ from netlists.files import make_folder, write_json
 from netlists.machine import weigh
 
 from .registry import command, write_report
-from .settings import RunOptions, StudySettings
+from .settings import RunOptions
 from .tables import write_table
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ class Work:
 
     def __init__(self, settings: Settings, out: Path, options: RunOptions) -> None:
         self.settings, self.options = settings, options
-        self._out = Path(out)
+        self.place = Path(out)
         self._parts: Parts | None = None
         self._lock = ExitStack()
 
     @cached_property
     def out(self) -> Path:
         """Makes the study's folder."""
-        return make_folder(self._out)
+        return make_folder(self.place)
 
     def parts(self, **more: Any) -> Parts:
         """Opens the finished parts, which depend on the settings and on ``more``, as JSON has it."""
@@ -127,7 +127,7 @@ class Takes:
     work: Callable[[Any], float]
     memory: Callable[[Any], float] = lambda _: 0.0
 
-    def weigh(self, settings: StudySettings, out: Path) -> str:
+    def weigh(self, settings: Any, out: Path) -> str:
         """What the settings take, as `netlists.machine.weigh` says it; a message names the one that adds most."""
         standard = type(settings)()
         alone = {n: standard.model_copy(update={n: value}) for n, value in settings if value != getattr(standard, n)}

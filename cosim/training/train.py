@@ -27,8 +27,8 @@ from .model import Model
 from .settings import AUGMENTATIONS, TrainingSettings
 
 WEIGHT_SECONDS, STEP_SECONDS = 1.6e-10, 5e-5
-"""Of an epoch: seconds of a weight at each step of each sequence (LSTM of 32 units, 0.71 s for 10,000 x 49 steps), and what a step of
-a batch takes besides."""
+"""Of an epoch: seconds of a weight at each step of each sequence (LSTM of 32 units, 0.71 s for 10,000 x 49 steps), and of a step
+of a batch besides."""
 ROW_BYTES = 100.0
 """Memory of an output of a layer at a step of a batch, with all that its gradient needs."""
 
