@@ -72,7 +72,7 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     # Sets of sources: those of the orders, and about twenty of each source's tolerance.
     sets = (settings.permutations + 20) * sum(map(bool, amounts.values()))
     asked = f"permutations={settings.permutations}" if settings.permutations > 8 * settings.chips else f"chips={settings.chips}"
-    if line := weigh_chips(asked, network, task.test, sets * settings.chips, run.jobs):
+    if line := weigh_chips(asked, network, task, sets * settings.chips, run.jobs):
         run.say(line)
     bench = BudgetBench(
         builder, task.test, settings.chips, amounts, work.parts(network_sha256=digest, data_sha256=task.sha256), run.jobs

@@ -234,8 +234,8 @@ def compare(
         hardware = replace(hardware, pwm=hardware.pwm.fitted(network, data))
     clipped = saturation(network, data if isinstance(data, CharacterTask) else data.test, hardware.pwm)
     varied = hardware.random or hardware.drawn_chips() is not None
-    test = (characters or len(data.test)) if isinstance(data, CharacterTask) else data.test
-    if line := weigh_chips(f"chips={chips}", network, test, chips if varied else 1, threads, hardware=hardware):
+    drawn = chips if varied else 1
+    if line := weigh_chips(f"chips={chips}", network, data, drawn, threads, hardware=hardware, characters=characters):
         print(line, file=sys.stderr)
     resampling = part_sequences(seed, 4)[3]
     on = scored(data, characters, resampling)
@@ -243,7 +243,7 @@ def compare(
     exact = on.judge(network, Hardware(), 1, None, **how)[0]
     ideal = on.judge(network, ideal_hardware(hardware), 1, None, **how)[0]
     driven = None if hardware.delta is None or hardware.pwm is None else RowsDriven(PulseCount(), PulseCount())
-    real = on.judge(network, hardware, chips if varied else 1, seed, **how, count=None if driven is None else driven.after)
+    real = on.judge(network, hardware, drawn, seed, **how, count=None if driven is None else driven.after)
     uncounted: tuple[str, ...] = ()
     if driven is not None:
         on.judge(network, replace(hardware, delta=None), 1, seed, **how, count=driven.before, kept=False)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from cosim.chip import Hardware
 from cosim.network import Network
-from cosim.tasks import SequenceSet
+from cosim.tasks import CharacterTask, Task
 from netlists.machine import weigh
 
 WEIGHT_SECONDS = 2e-10
@@ -20,12 +18,12 @@ ANSWER_BYTES = 20.0
 def weigh_chips(
     what: str,
     network: Network,
-    test: SequenceSet | int,
+    task: Task | CharacterTask,
     chips: float,
     jobs: int | None,
     *,
     hardware: Hardware | None = None,
-    folder: Path | None = None,
+    characters: int | None = None,
 ) -> str:
     """What so many chips on a test set take, as `netlists.machine.weigh` says it.
 
@@ -33,22 +31,23 @@ def weigh_chips(
     ----------
     what : str
         The argument that asks for them, as ``chips=16``.
-    test : SequenceSet or int
-        A text by its characters.
     chips : float
         Every drawing counts.
     hardware : Hardware or None
         None: chips with arrays of their own.
+    characters : int or None
+        Of a text; None: all.
 
     Raises
     ------
     InputError
         More than this machine can.
     """
-    items, steps = (test, test) if isinstance(test, int) else (len(test), int(test.lengths.sum()))
+    if isinstance(task, CharacterTask):
+        items = steps = characters or len(task.test)
+    else:
+        items, steps = len(task.test), int(task.test.lengths.sum())
     weights = sum(layer.n_weights for layer in network.layers)
     drawn = DRAWN_SECONDS if hardware is None or hardware.arrays is not None else 0.0
     seconds = chips * weights * (steps * WEIGHT_SECONDS + drawn) / (jobs or 1)
-    return weigh(
-        what, seconds=seconds, memory=ANSWER_BYTES * chips * items, folder=folder, disk=0.0 if folder is None else chips * items
-    )
+    return weigh(what, seconds=seconds, memory=ANSWER_BYTES * chips * items)

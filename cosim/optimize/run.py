@@ -120,9 +120,9 @@ class Job:
 
     def weighed(self) -> list[str]:
         """What the search and its confirmation take at most; `InputError` if this machine does not have it."""
-        s, data, jobs = self.settings, self.validation.data, self.run.jobs
-        trials = weigh_chips(f"trials={s.trials}", self.network, data, float(s.trials) * s.chips, jobs)
-        fresh = weigh_chips(f"confirm_chips={s.confirm_chips}", self.network, data, 4.0 * s.tries * s.confirm_chips, jobs)
+        s, jobs = self.settings, self.run.jobs
+        trials = weigh_chips(f"trials={s.trials}", self.network, self.task, float(s.trials) * s.chips, jobs)
+        fresh = weigh_chips(f"confirm_chips={s.confirm_chips}", self.network, self.task, 4.0 * s.tries * s.confirm_chips, jobs)
         ramps = s.tries * len(list(converted_columns(self.network)))
         return [line for line in (trials, fresh, weigh_samples(s.samples, 8, jobs, self.work.place, plans=ramps)) if line]
 
