@@ -27,7 +27,7 @@ LONG_EVERY = 25
 """Rounds from one command of `share` 0 to the next."""
 
 
-def _target(aim: str, pid: int) -> int | None:
+def target_of(aim: str, pid: int) -> int | None:
     """The number of the process to hit, or None if there is none now."""
     if aim in ("parent", "group"):
         return pid
@@ -54,8 +54,8 @@ def kill(
     while process.poll() is None and not hit:
         # By the CPU time that it took: a busy machine does not move the moment.
         with suppress(psutil.Error):
-            cpu_before = _cpu(process.pid)
-        if cpu_before >= at * sound.cpu and (target := _target(aim, process.pid)) is not None:
+            cpu_before = cpu_of(process.pid)
+        if cpu_before >= at * sound.cpu and (target := target_of(aim, process.pid)) is not None:
             round_.processes()
             with suppress(ProcessLookupError):
                 (os.killpg if aim == "group" else os.kill)(target, number)
@@ -82,7 +82,7 @@ def kill(
     return row
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """CPU seconds of a process and all below it, those included that it has waited for."""
     total = 0.0
     root = psutil.Process(pid)
