@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from .bench import Done, Reference, Round, Work
+from .bench import GRACE, Done, Reference, Round, Work, crowd
 from .kills import cpu_of, target_of
 from .places import Meet, interrupted
 
@@ -27,8 +27,8 @@ HANG_LIMIT = "20"
 """Seconds that a batch has, given to a command whose ngspice hangs: enough for one that does not, on a busy machine."""
 FS_IOC_SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2
 """Of Linux: the file system answers nothing more, and what was not synced is lost, as when a server goes away."""
-AT_WORK = 1.0
-"""CPU seconds after which a process of a Dask worker has loaded ngspice and simulates."""
+WORKER_LOADED = 1.0
+"""CPU seconds after which a worker has loaded ngspice and simulates."""
 
 
 def _again(round_: Round, work: Work, **options: Any) -> Done:
@@ -50,7 +50,8 @@ def _hit(number: signal.Signals, work: Work) -> Any:
     """Sends a signal to the process in which ngspice runs, as soon as there is one."""
 
     def act(pid: int) -> None:
-        target = target_of("ngspice" if "ngspice -b" in work.name else "worker", pid)
+        # A worker that simulates: how long one may take to start is another limit, of ten minutes.
+        target = target_of("ngspice", pid) if "ngspice -b" in work.name else target_of("worker", pid, WORKER_LOADED)
         if target is None:
             raise LookupError
         os.kill(target, number)
@@ -86,6 +87,8 @@ def network_folder(round_: Round, work: Work, sound: Reference) -> Any:
         gone = lambda _: fcntl.ioctl(door, FS_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))  # noqa: E731
         first = interrupted(round_, work, sound, gone)
         os.close(door)
+        # Workers that end with their parent hold the folder until they do.
+        psutil.wait_procs(round_.processes(), timeout=GRACE * crowd())
         subprocess.run(["umount", round_.folder], check=True)
         mount()
         second = _again(round_, work)
@@ -130,7 +133,7 @@ def _cluster(round_: Round) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
 def _busy(process: subprocess.Popen[bytes]) -> bool:
     """Whether a Dask worker has a process that simulates."""
     with suppress(psutil.Error):
-        return any(cpu_of(c.pid) > AT_WORK for c in psutil.Process(process.pid).children() if "loky" in " ".join(c.cmdline()))
+        return any(cpu_of(c.pid) > WORKER_LOADED for c in psutil.Process(process.pid).children() if "loky" in " ".join(c.cmdline()))
     return False
 
 

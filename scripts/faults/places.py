@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from . import bench
 from .bench import Done, Reference, Round, Work, compare, one_line
 from .kills import cpu_of
 
@@ -121,7 +122,7 @@ def faults() -> dict[str, Meet]:
         start = time.monotonic()
         first = round_.start(work.arguments)
         second = subprocess.Popen(
-            [sys.executable, "-m", "cosim", *work.arguments], cwd=round_.folder, env=round_.environment(), text=True,
+            [sys.executable, "-m", bench.MODULE, *work.arguments], cwd=round_.folder, env=round_.environment(), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         said = second.communicate()[1]
