@@ -89,7 +89,6 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     tolerances, losses = tolerance_tables(bench, settings.max_loss, rng["tolerances"], run)
     return Results(
         summary={
-            "command": _command(settings),
             "seed": settings.seed,
             **everything,
             "test_sequences": len(task.test),
@@ -208,20 +207,6 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as strict JSON takes them."""
     clean = table.astype(object).where(table.notna(), None)
     return [{k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()} for row in clean.to_dict("records")]
-
-
-def _command(settings: BudgetSettings) -> str:
-    """The command that makes the same folder."""
-    line = f"cosim budget --task {settings.task} --network {settings.network}"
-    for name, field in BudgetSettings.model_fields.items():
-        value = getattr(settings, name)
-        if field.is_required() or name == "amounts" or value == field.default:
-            continue
-        if name == "autozero":
-            line += " --no-auto-zero"
-            continue
-        line += f" --{name.replace('_', '-')} {value}"
-    return line + "".join(f" --set {name}={value:g}" for name, value in settings.amounts.items())
 
 
 def describe(summary: dict[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -97,11 +99,16 @@ def task_or_data(task: str | None, data: Path | None) -> str | None:
     return str(data) if "/" in str(data) or data.suffix in (".npz", ".csv") else f"./{data}"
 
 
-def run_options(jobs: int, quiet: bool, work: Path | None = None) -> RunOptions:
-    """How a study or other long work runs, which changes no number."""
+def run_options(jobs: int, quiet: bool, work: Path | None = None, command: str = "") -> RunOptions:
+    """How a study or other long work runs, which changes no number; ``command`` is what its page says made it."""
     from cosim.report import RunOptions
 
-    return RunOptions(workers(jobs), not quiet, be_silent if quiet else note, work)
+    return RunOptions(workers(jobs), not quiet, be_silent if quiet else note, work, command)
+
+
+def as_typed() -> str:
+    """The command line of this process."""
+    return shlex.join(["cosim", *sys.argv[1:]])
 
 
 def workers(jobs: int) -> int:

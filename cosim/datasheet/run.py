@@ -63,7 +63,7 @@ def _measure(settings: DatasheetSettings, options: RunOptions) -> _Found:
     return _Found(found.figures, found.offsets, found.mismatch, found.warnings, simple, fit, tables)
 
 
-def compute(limits: dict[str, dict[str, float]], command: str, settings: DatasheetSettings, work: Work) -> Results:
+def compute(limits: dict[str, dict[str, float]], settings: DatasheetSettings, work: Work) -> Results:
     """Measures a block and writes its block file; see `make_datasheet`."""
     own, nominal, say = settings.own, settings.nominal, work.options.say
     if line := weigh(f"chips={settings.chips}", seconds=CHIP_SECONDS * settings.chips, folder=work.place):
@@ -109,7 +109,6 @@ def compute(limits: dict[str, dict[str, float]], command: str, settings: Datashe
         provenance={"seed": settings.seed, "models": models, "versions": versions()},
     ).save(work.out / BLOCK)
     summary = {
-        "command": command,
         "block": own.name,
         "wiring": own.wiring,
         "conditions": len(measured.figures),
@@ -173,7 +172,6 @@ def make_datasheet(
     options: RunOptions | None = None,
     *,
     limits: dict[str, dict[str, float]] | None = None,
-    command: str = "",
 ) -> dict[str, Any]:
     """Makes a block's datasheet: a folder with ``report.html``, ``datasheet.md``, tables, pictures and ``block.json``.
 
@@ -181,8 +179,6 @@ def make_datasheet(
     ----------
     limits : dict
         From `figures.load_limits`.
-    command : str
-        The command line, for the report.
 
     Returns
     -------
@@ -194,7 +190,7 @@ def make_datasheet(
     SimulationError
         A block that does not work at nominal conditions; says what to look at.
     """
-    computed = partial(compute, limits or {}, command)
+    computed = partial(compute, limits or {})
     return Study(settings.role, DatasheetSettings, computed, describe).run(settings, out, options)
 
 

@@ -82,7 +82,6 @@ def compute(
     network: Network,
     task: Task,
     on_failure: str,
-    command: str,
     simulator: Callable[[LoopChip], Simulator] | None,
     settings: LoopSettings,
     work: Work,
@@ -146,7 +145,6 @@ def compute(
     (work.out / "travel.csv").unlink(missing_ok=True)
     return Results(
         summary={
-            "command": command,
             "seed": settings.seed,
             "on_failure": on_failure,
             **_answers(settings, sequences, alone, looped),
@@ -184,7 +182,6 @@ def run_loop(
     options: RunOptions | None = None,
     *,
     on_failure: str = "stop",
-    command: str = "",
     simulator: Callable[[LoopChip], Simulator] | None = None,
 ) -> dict[str, Any]:
     """Runs a co-simulation and writes its folder, as `cosim.report.Study.run`.
@@ -195,8 +192,6 @@ def run_loop(
     ----------
     on_failure : {"stop", "model"}
         What happens in a closed loop where ngspice fails.
-    command : str
-        The command line, for the report.
     simulator : callable, optional
         Makes the simulator of a chip, in place of ngspice.
 
@@ -212,7 +207,7 @@ def run_loop(
     SimulationError
         A closed loop met a conversion that ngspice could not do.
     """
-    computed = partial(compute, network, task, on_failure, command, simulator)
+    computed = partial(compute, network, task, on_failure, simulator)
     return Study("loop", LoopSettings, computed, describe).run(settings, out, options)
 
 

@@ -27,7 +27,7 @@ from cosim.chip import (
 )
 from cosim.evaluation import weigh_chips
 from cosim.network import Network
-from cosim.report import Results, RunOptions, Study, Work
+from cosim.report import Results, Study, Work
 from netlists.errors import InputError
 from netlists.files import sha256_of
 from netlists.technology import load_profile
@@ -162,13 +162,8 @@ class Job:
         }
 
 
-def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
+def compute(settings: OptimizeSettings, work: Work) -> Results:
     """Searches, confirms the best designs in SPICE, and compares them on the test sequences.
-
-    Parameters
-    ----------
-    command : str
-        The command line, for the report.
 
     Raises
     ------
@@ -228,7 +223,6 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
         "importances.csv": pd.DataFrame(table, columns=["target", "variable", "importance"]),
     }
     summary = {
-        "command": command,
         "seed": settings.seed,
         "variables": [
             {
@@ -374,6 +368,5 @@ def describe(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def run_optimize(settings: OptimizeSettings, out: Path, options: RunOptions, command: str) -> dict[str, Any]:
-    """Runs a search and writes its folder, as `cosim.report.Study.run`; ``command`` is the command line, for the report."""
-    return Study("optimize", OptimizeSettings, partial(compute, command), describe).run(settings, out, options)
+STUDY = Study("optimize", OptimizeSettings, compute, describe)
+run_optimize = STUDY.run

@@ -209,7 +209,8 @@ class Study:
             write_table(work.out / name, table, found.float_format)
         save_pictures(work.out / "pictures", found.pictures)
         head = {"study": self.name, "settings": settings.as_dict()}
-        made: dict[str, Any] = {"command": command(head), "warnings": list(dict.fromkeys(found.warnings)), "versions": versions()}
+        asked = work.options.command or command(head)
+        made: dict[str, Any] = {"command": asked, "warnings": list(dict.fromkeys(found.warnings)), "versions": versions()}
         made["wall_seconds"] = round(time.perf_counter() - start, 1)
         summary = head | dict(found.summary)
         summary |= {name: value for name, value in made.items() if name not in summary}

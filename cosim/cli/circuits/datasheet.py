@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -74,9 +72,7 @@ class DatasheetOptions:
             noise=self.noise,
         )
         limits = load_limits(self.limits, role)
-        summary = make_datasheet(
-            settings, out, o.run_options(jobs, quiet), limits=limits, command=shlex.join(["cosim", *sys.argv[1:]])
-        )
+        summary = make_datasheet(settings, out, o.run_options(jobs, quiet, command=o.as_typed()), limits=limits)
         answer(summary, f"{describe(summary)}\ndatasheet: {out / 'report.html'}; for other commands: --{role} {out / BLOCK}", json)
         if summary["failed"]:
             raise ToolkitError(f"limits {self.limits}: not met by {', '.join(summary['failed'])}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -80,8 +78,7 @@ def loop(
         load_task(settings.task),
         settings,
         out,
-        o.run_options(jobs, quiet),
+        o.run_options(jobs, quiet, command=o.as_typed()),
         on_failure=on_failure,
-        command=shlex.join(["cosim", *sys.argv[1:]]),
     )
     answer(summary, "\n".join([describe(summary), f"report: {out / 'report.html'}"]), json)

@@ -128,7 +128,7 @@ def load_speech(path: str) -> Task:
         raise InputError(
             f"data: {place} has {task.test.n_features} features and the classes {', '.join(names)}; the networks take 10 "
             "coefficients of ten words, unknown and silence: the folder itself, or "
-            "`cosim tasks make --features mfcc-tensorflow --scale none`"
+            "own data made of it with features='mfcc-tensorflow' and scale='none'"
         )
     test = task.test
     labels = np.array([CLASSES.index(c) for c in names])[test.labels]
