@@ -35,11 +35,11 @@ COMMANDS = (
     "evaluate --network net.npz --everything --bits 4 --chips 4",
     "evaluate --network net.npz --sweep bits=3..5 --chips 8 --out sweep",
     "train --task vowels --everything --epochs 20 --quiet --out n.npz",
-    "study error-sources --quiet --out st", "study vread --quiet --jobs 2 --out st", "study cost --quiet --out st",
+    "study error-sources --quiet --out st", "study vread --quiet --jobs 2 --out st", "study cost --set task=vowels --set network=net.npz --quiet --out st",
     "study activations --quiet --out st", "study stuck --quiet --jobs 2 --out st", "study models --quiet --jobs 2 --out st",
-    "study nladc-calibration --quiet --jobs 2 --out st", "study kws-bits --quiet --jobs 2 --out st",
-    "study lm-bits --quiet --jobs 2 --out st", "study lorenz --quiet --out st", "study learned-ramps --quiet --out st",
-    "study data-energy --quiet --out st",
+    "study nladc-calibration --quiet --jobs 2 --out st", "study kws-bits --set tasks=[\"vowels\"] --quiet --jobs 2 --out st",
+    "study lm-bits --quiet --jobs 2 --out st", "study lorenz --quiet --out st", "study learned-ramps --set tasks=[\"vowels\"] --quiet --out st",
+    "study data-energy --set task=vowels --set network=net.npz --quiet --out st",
 )  # fmt: skip
 LONGEST = 300.0
 DECK = "a divider\nv1 in 0 sin(0 1 1meg)\nr1 in out 1k\nc1 out 0 1p\n.tran 1n 300u\n.end\n"
