@@ -133,6 +133,11 @@ def expand(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def parameters_of(options: type) -> list[str]:
+    """Names of the parameters that fill a dataclass whose fields are options."""
+    return [p.name for p in _parts("", options, MISSING)[0]]
+
+
 def _take_suffixes(hint: Any) -> None:
     """Lets an option for a number take it with a SPICE suffix."""
     kind, *others = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)

@@ -29,8 +29,7 @@ from .tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from .pictures import Picture
+    from matplotlib.figure import Figure
 
 Rows = list[dict[str, Any]]
 
@@ -104,7 +103,7 @@ class Results:
 
     summary: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
-    pictures: Mapping[str, Callable[[], Picture]] = field(default_factory=dict)
+    pictures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
     float_format: str | None = None
     warnings: Sequence[str] = ()
 
@@ -220,7 +219,7 @@ class Study:
         return summary
 
 
-def save_pictures(folder: Path, pictures: Mapping[str, Callable[[], Picture]]) -> None:
+def save_pictures(folder: Path, pictures: Mapping[str, Callable[[], Figure]]) -> None:
     """Draws the pictures and writes each as PNG and SVG."""
     from .pictures import save_figure
 

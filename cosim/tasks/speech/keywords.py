@@ -38,8 +38,7 @@ SOURCE = "Google Speech Commands (P. Warden, arXiv 1804.03209): ten keywords, un
 LAYOUT = "Recordings in the layout of Google Speech Commands, which are none of its official data"
 HOW = (
     "unpack speech_commands_v0.01.tar.gz or speech_commands_v0.02.tar.gz (download.tensorflow.org/data) and give its folder by "
-    f"`get_task('keywords', source=FOLDER)` or name it in the environment variable {ENVIRONMENT}; "
-    "your own words: own data by its path"
+    f"`get_task('keywords', source=FOLDER)` or name it in the environment variable {ENVIRONMENT}; own words by their path"
 )
 
 OFFICIAL = {
@@ -277,7 +276,6 @@ class _Recordings:
         self.digests[path] = sha256_of(data)
         name = path.rpartition(".")[0]
         self.contents[name] = sha256_of(np.rint(samples * 32768.0).astype("<i2").tobytes())
-        self._done["louder than full scale"] += bool(np.abs(samples).max() > 1)
         if rate != RATE:
             self._done[f"brought from {rate} to {RATE} Hz"] += 1
             samples = resampled(samples, rate, RATE)
