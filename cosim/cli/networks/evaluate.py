@@ -209,15 +209,18 @@ def evaluate(
         return
     on = hardware_of({})
     result = compare(net, named, on, **how)
-    saved = None
+    judged, saved = result.as_dict(), None
     if result.delta is not None:
         from ...cost import delta_saving
 
-        saved = delta_saving(net, on, result.delta)
+        try:
+            saved = delta_saving(net, on, result.delta)
+        except InputError as e:
+            judged["warnings"].append(f"delta: the energy that it saves has no price here ({e})")
     held_out = [] if blocks is None else [f"    {name}, held out: {_errors(m)}" for name, m in blocks.models.items()]
     held_out += [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
     answer(
-        result.as_dict()
+        judged
         | ({} if saved is None else {"delta_saving": saved.as_dict()})
         | {"validation": {a: m.validation for a, m in models.items()} | ({} if blocks is None else {"columns": blocks.held_out})},
         "\n".join([result.report(), *([] if saved is None else saved.report()), *held_out]),
