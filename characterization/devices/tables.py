@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from netlists.errors import InputError
+from netlists.machine import weigh
 
 _CONDUCTANCE = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9}
 _RESISTANCE = {"ohm": 1.0, "kohm": 1e3, "Mohm": 1e6}
@@ -83,6 +84,8 @@ ROLES: dict[str, Role] = {
 }
 SEVERAL = ("sweep",)
 """Roles that several columns may have together."""
+BYTE_BYTES = 30.0
+"""Memory of a byte of a table while it is read."""
 Kind = Literal["written", "reads", "iv"]
 
 
@@ -174,6 +177,7 @@ def _frame(path: Path) -> pd.DataFrame:
 def _text(path: Path) -> tuple[str, list[str]]:
     """The text of a file in UTF-8, UTF-16 with its mark, or else the Western code page of spreadsheets, which is said."""
     try:
+        weigh(str(path), memory=BYTE_BYTES * path.stat().st_size)
         content = path.read_bytes()
     except OSError as e:
         raise InputError(f"{path}: cannot be read ({e.strerror})") from None

@@ -12,7 +12,7 @@ import pandas as pd
 from characterization.provenance import versions
 from characterization.streams import part_sequences
 from cosim.chip import describe_split_biases, describe_wire_losses, saturation, split_biases, wire_losses
-from cosim.evaluation import Change, accuracy_change, chip_interval
+from cosim.evaluation import Change, accuracy_change, chip_interval, weigh_chips
 from cosim.network import Network
 from cosim.report import Results, Study, Work
 from netlists.converter import AutoZero
@@ -69,6 +69,11 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     if not any(amounts.values()):
         raise InputError("amounts: all are 0; a budget needs a source")
     digest = sha256_of(path)
+    # Sets of sources: those of the orders, and about twenty of each source's tolerance.
+    sets = (settings.permutations + 20) * sum(map(bool, amounts.values()))
+    asked = f"permutations={settings.permutations}" if settings.permutations > 8 * settings.chips else f"chips={settings.chips}"
+    if line := weigh_chips(asked, network, task, sets * settings.chips, run.jobs):
+        run.say(line)
     bench = BudgetBench(
         builder, task.test, settings.chips, amounts, work.parts(network_sha256=digest, data_sha256=task.sha256), run.jobs
     )

@@ -21,7 +21,7 @@ from netlists.errors import InputError, ToolkitError
 from . import tasks
 from .commands import Entry, Interrupted, group
 from .output import note
-from .signals import exit_code, listen
+from .signals import exit_code, ignore, listen
 
 FLAGS = {
     "Permissions(files=True)": "--allow-files",
@@ -35,6 +35,14 @@ FLAGS = {
     "pooling=None: ": "--readout: ",
     "pooling='": "--readout='",
     "hidden_activation=None: ": "--hidden-activation: ",
+    "scaling=None: ": "--scaling: ",
+    "ignore it by the beginning of its name": "--ignore it by the beginning of its name",
+    "belong together (prefix)": "belong together (--prefix)",
+    "say which (state)": "say which (--state)",
+    "readout: ": "--dense: ",
+    "readout='": "--dense '",
+    "task=None: the network does not say what task it was trained on; name one": "--task, --data: the network does not say what "
+    "task it was trained on; give one of them",
     "; or give outputs to check": "; or give the model's own outputs with --check",
     "; noise= gives another": "; --noise gives another",
     "with column ": "with --column ",
@@ -209,4 +217,6 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         note(f"error: the answer cannot be written ({e.strerror})")
         code = 1
+    if code == 0:
+        ignore()
     sys.exit(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from types import FrameType
 
 from .output import note
@@ -26,12 +27,20 @@ def listen() -> None:
             signal.signal(number, _stop)
 
 
+def ignore() -> None:
+    """Lets no polite signal meet what the interpreter takes down: the answer is out."""
+    for number in POLITE:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def exit_code(stop: KeyboardInterrupt) -> int:
     """128 plus the signal's number."""
     return 128 + getattr(stop, "number", signal.SIGINT)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    # Threads of libraries meet what is being taken down: what they say of it is of no use to the one who stopped the command.
+    threading.excepthook = lambda _: None
     # A library that is stopped while it loads may hide the interruption or end in an error of its own.
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib."):

@@ -22,6 +22,7 @@ from characterization.transistors import (
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError, SimulationError
 from netlists.files import write_text
+from netlists.machine import weigh
 from netlists.outside import BlockFile, ComparatorMacro, Macro
 from netlists.technology import MEASURED_STATISTICS, RampCircuit, libraries
 
@@ -30,6 +31,8 @@ from .figures import datasheet, markdown
 from .settings import DatasheetSettings
 
 BLOCK = "block.json"
+CHIP_SECONDS = 0.5
+"""Of a converter on which macro-model and block are held against each other, one of few transistors."""
 ALLOWED_LSB = 0.1
 """How far the macro-model may be from the block at a level."""
 
@@ -63,6 +66,8 @@ def _measure(settings: DatasheetSettings, options: RunOptions) -> _Found:
 def compute(limits: dict[str, dict[str, float]], settings: DatasheetSettings, work: Work) -> Results:
     """Measures a block and writes its block file; see `make_datasheet`."""
     own, nominal, say = settings.own, settings.nominal, work.options.say
+    if line := weigh(f"chips={settings.chips}", seconds=CHIP_SECONDS * settings.chips, folder=work.place):
+        say(line)
     measured = _measure(settings, work.options)
     macro, warnings = measured.macro, list(measured.warnings)
     sigma = measured.mismatch["sigma"] if measured.mismatch else 0.0

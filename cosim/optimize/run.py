@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from characterization.provenance import versions
 from characterization.resume import Parts
+from characterization.run import weigh_samples
 from cosim.chip import (
     Hardware,
     PwmInputs,
@@ -24,6 +25,7 @@ from cosim.chip import (
     split_biases,
     wire_losses,
 )
+from cosim.evaluation import weigh_chips
 from cosim.network import Network
 from cosim.report import Results, Study, Work
 from netlists.errors import InputError
@@ -116,6 +118,14 @@ class Job:
         found = table.groupby("block")[["energy", "area"]].sum().sort_values("energy", ascending=False)
         return found.reset_index().to_dict("records")
 
+    def weighed(self) -> list[str]:
+        """What the search and its confirmation take at most; `InputError` if this machine does not have it."""
+        s, jobs = self.settings, self.run.jobs
+        trials = weigh_chips(f"trials={s.trials}", self.network, self.task, float(s.trials) * s.chips, jobs)
+        fresh = weigh_chips(f"confirm_chips={s.confirm_chips}", self.network, self.task, 4.0 * s.tries * s.confirm_chips, jobs)
+        ramps = s.tries * len(list(converted_columns(self.network)))
+        return [line for line in (trials, fresh, weigh_samples(s.samples, 8, jobs, self.work.place, plans=ramps)) if line]
+
     def evaluate(self, point: Point) -> Row:
         """A trial's row."""
         row: Row = {**point, **self.costs(point)}
@@ -166,6 +176,8 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
     run = work.options
     job = Job(settings, work)
     digest = sha256_of(Path(settings.network))
+    for line in job.weighed():
+        run.say(line)
     parts = work.parts(network=digest, data_sha256=job.task.sha256)
     judged = JUDGED[settings.judge]
 

@@ -24,6 +24,7 @@ from .pictures import (
 )
 from .registry import (
     STUDIES as STUDIES,
+    changed_files as changed_files,
     load_study as load_study,
     write_report as write_report,
 )
@@ -40,6 +41,7 @@ from .settings import (
 from .study import (
     Results as Results,
     Study as Study,
+    Takes as Takes,
     Work as Work,
 )
 from .tables import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +12,8 @@ from netlists.errors import ToolkitError
 from netlists.technology import CORNERS, RampCircuit
 
 from .. import options as o
-from ..output import answer
-from ..ramp_options import AllowFiles, Bias, Compat, Param, Pdk, Ports, own_blocks
+from ..output import answer, notes
+from ..ramp_options import WiringOptions
 
 Where = Annotated[str, typer.Argument(metavar="FILE:NAME", help="File and subcircuit.")]
 
@@ -22,12 +22,7 @@ Where = Annotated[str, typer.Argument(metavar="FILE:NAME", help="File and subcir
 class DatasheetOptions:
     """A block, and where it is measured, as options describe them."""
 
-    ports: Ports = None
-    bias: Bias = None
-    param: Param = None
-    pdk: Pdk = ""
-    compat: Compat = None
-    allow_files: AllowFiles = False
+    wiring: WiringOptions = field(default_factory=WiringOptions)
     supply: Annotated[float, typer.Option(help="Nominal supply, V.")] = RampCircuit.v_dd
     v_cm: Annotated[float, typer.Option("--v-cm", help="Analog ground, V.")] = RampCircuit.v_cm
     corners: Annotated[str, typer.Option(help="Corners of the library.")] = ",".join(CORNERS)
@@ -48,16 +43,7 @@ class DatasheetOptions:
         from ...datasheet.run import BLOCK, describe, make_datasheet
         from ...datasheet.settings import DatasheetSettings
 
-        places = {"comparator": None, "opamp": None} | {role: where}
-        own = own_blocks(
-            **places,
-            allow_files=self.allow_files,
-            ports=self.ports,
-            bias=self.bias,
-            param=self.param,
-            pdk=self.pdk,
-            compat=self.compat,
-        )
+        own = self.wiring.read(**{role: where}, say=notes(quiet))
         settings = DatasheetSettings(
             own[role],
             role,

@@ -12,8 +12,8 @@ from ...tasks import load_task
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
-from ..output import answer
-from ..ramp_options import AllowFiles, Bias, Comparator, Compat, Opamp, Param, Pdk, Ports, own_blocks
+from ..output import answer, notes
+from ..ramp_options import BlockOptions
 
 
 @kept(SAMPLES_KEPT)
@@ -34,14 +34,7 @@ def loop(
             help=f"Columns that are simulated, 4-7 being 4,5,6,7. Default: all; at sky130 {SKY130_COLUMNS_A_GATE} of each gate.",
         ),
     ] = None,
-    comparator: Comparator = None,
-    opamp: Opamp = None,
-    ports: Ports = None,
-    bias: Bias = None,
-    param: Param = None,
-    pdk: Pdk = "",
-    compat: Compat = None,
-    allow_files: AllowFiles = False,
+    blocks: BlockOptions,
     on_failure: Annotated[
         str, typer.Option(help=f"A conversion that ngspice cannot do in a closed loop: {', '.join(ON_FAILURE)} (the model's code).")
     ] = "stop",
@@ -71,7 +64,7 @@ def loop(
         task=net.task_name(o.task_or_data(task, data)),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),
-        **own_blocks(comparator, opamp, allow_files, ports, bias, param, pdk, compat),
+        **blocks.read(notes(quiet)),
     )
     summary = run_loop(
         net,

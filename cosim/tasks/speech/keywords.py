@@ -38,7 +38,7 @@ SOURCE = "Google Speech Commands (P. Warden, arXiv 1804.03209): ten keywords, un
 LAYOUT = "Recordings in the layout of Google Speech Commands, which are none of its official data"
 HOW = (
     "unpack speech_commands_v0.01.tar.gz or speech_commands_v0.02.tar.gz (download.tensorflow.org/data) and give its folder by "
-    f"`get_task('keywords', source=FOLDER)` or name it in the environment variable {ENVIRONMENT}; your own words: own data by its path"
+    f"`get_task('keywords', source=FOLDER)` or name it in the environment variable {ENVIRONMENT}; own words by their path"
 )
 
 OFFICIAL = {
