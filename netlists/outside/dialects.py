@@ -138,8 +138,8 @@ _FOREIGN_WORDS = re.compile(
     re.IGNORECASE,
 )
 _FOREIGN = {
-    "random": "draws a random number in LTspice, and is no function of ngspice: take the random part out, or write agauss or aunif, "
-    "whose spread the datasheet of a block measures",
+    "random": "draws a random number in LTspice, and is no function of ngspice: take the random part out, or write agauss or "
+    "aunif, whose spread the datasheet of a block measures",
     "transfer": "a source of PSpice that ngspice does not have: write the transfer function as R and C, or as a code model s_xfer",
     "limit": "limits of HSPICE's controlled sources, which ngspice does not read: write B1 n+ n- v={min(max(...,low),high)}",
 }
