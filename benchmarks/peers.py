@@ -187,7 +187,7 @@ def crosssim_chips(network: Network, data: SequenceSet, at: Condition, chips: in
         p.xbar.adc.mvm.calibrated_range = np.array([-share, share])
     out = []
     for chip in range(chips if at.sigma else 1):
-        # CrossSim draws from NumPy's global generator.
+        # CrossSim draws from NumPy's global generator, and nothing else in this process does.
         np.random.seed(seed + chip)  # noqa: NPY002
         core = AnalogCore(weights.T.copy(), p)
         out.append(run_cell(network, data, lambda rows, core=core: np.asarray(core.matmul(rows.T.copy())).T).mean())

@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlists.machine import require_memory
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+VALUE_BYTES = 20.0
+"""Memory of a value while its table becomes a data frame."""
 
 
 def open_parquet(source: Path | bytes) -> pq.ParquetFile:
@@ -24,6 +29,9 @@ def open_parquet(source: Path | bytes) -> pq.ParquetFile:
 def read_parquet(source: Path | bytes) -> pa.Table:
     """Reads a whole file, or the bytes of one."""
     with open_parquet(source) as file:
+        # A table of one value a million times is a file of nothing.
+        rows, columns = file.metadata.num_rows, file.metadata.num_columns
+        require_memory(VALUE_BYTES * rows * columns, f"table of {rows} rows")
         return file.read(use_threads=False)
 
 

@@ -36,6 +36,8 @@ MEMORY_GROWTH = 256 * 2**20
 START_LIMIT = 600.0
 """Seconds a process may take to load ngspice."""
 LAST_WORDS = 2000
+WORDS_LIMIT = 3.0
+"""Seconds in which a process that hangs may say where."""
 FOLDER = ".work"
 """A worker works in the folder of this name beside its stderr, which is empty at first."""
 
@@ -106,10 +108,7 @@ class Worker:
             if self.closed:
                 raise
             if not future.done():
-                # Python's fault handler says where it hangs.
-                with suppress(ProcessLookupError):
-                    os.kill(self._pid, signal.SIGUSR1)
-                time.sleep(0.3)
+                self._ask_where()
                 self._lose("timed out", f"no result within {limit:g} s")
             # The error is of ``work`` itself, or the result came at the last moment.
             result, rss = future.result()
@@ -166,17 +165,26 @@ class Worker:
             raise
         return pool
 
+    def _ask_where(self) -> None:
+        """Lets Python's fault handler say where the process hangs; one that is stopped says nothing."""
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGUSR1)
+        end = time.monotonic() + WORDS_LIMIT
+        while time.monotonic() < end and f"in {_measured_call.__name__}" not in self._written():
+            time.sleep(0.05)
+
     def _lose(self, status: str, message: str) -> None:
         message += self._words()
         self.events.append(f"worker {self._pid} lost: {message}")
         self._end()
         raise Lost(status, message)
 
+    def _written(self) -> str:
+        return self._stderr.read_text(errors="replace") if self._stderr is not None and self._stderr.exists() else ""
+
     def _words(self) -> str:
         """What the process wrote to stderr: the fault handler's stack only down to the call, without its list of modules."""
-        if self._stderr is None or not self._stderr.exists():
-            return ""
-        words = self._stderr.read_text(errors="replace").partition("Extension modules:")[0]
+        words = self._written().partition("Extension modules:")[0]
         lines = []
         for line in words.splitlines():
             if line.endswith(f"in {_measured_call.__name__}"):

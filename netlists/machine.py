@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +11,50 @@ from .errors import InputError
 
 LONG = 60.0
 """Seconds from which on work says beforehand what it will take."""
+HOURS = "NLADC_COSIM_HOURS"
+"""With a number in this environment variable, work that would take more hours is refused; without it more than `MOST_HOURS`."""
+MOST_HOURS = 720.0
+
+
+def weigh(what: str, *, seconds: float = 0.0, memory: float = 0.0, disk: float = 0.0, folder: str | Path | None = None) -> str:
+    """Weighs work by what its arguments ask for: the one rule of every long command, before it creates anything.
+
+    Parameters
+    ----------
+    what : str
+        The argument that asks for most, as the message names it: ``"samples=100000"``.
+    seconds, memory, disk : float
+        Estimates: seconds on this machine, bytes, bytes in ``folder``.
+
+    Returns
+    -------
+    str
+        A line about long work, as `foretell` says it.
+
+    Raises
+    ------
+    InputError
+        More than the machine has free, or than `HOURS` allows.
+    """
+    require_memory(memory, what)
+    if folder is not None:
+        require_disk(disk, Path(folder), what)
+    hours = _most_hours()
+    if seconds > 3600 * hours:
+        raise InputError(
+            f"{what}: would take about {seconds / 3600:.3g} h; {hours:g} h are allowed ({HOURS}=HOURS in the environment)"
+        )
+    return foretell(seconds, memory, disk)
+
+
+def _most_hours() -> float:
+    try:
+        hours = float(said := os.environ.get(HOURS, str(MOST_HOURS)))
+    except ValueError:
+        hours = math.nan
+    if not hours > 0:
+        raise InputError(f"{HOURS}={said!r}: must be a number of hours above 0")
+    return hours
 
 
 def require_memory(needed: float, what: str) -> None:
@@ -46,4 +92,5 @@ def foretell(seconds: float, memory: float, disk: float) -> str:
     if seconds < LONG:
         return ""
     time = f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-    return f"estimate: {time}, {memory / 2**30:.1f} GiB of memory, {disk / 2**20:.0f} MiB on disk"
+    room = f", {memory / 2**30:.1f} GiB of memory" * (memory > 0) + f", {disk / 2**20:.0f} MiB on disk" * (disk > 0)
+    return f"estimate: {time}{room}"

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -154,3 +155,15 @@ def run_example(tmp_path, monkeypatch, capsys):
         return capsys.readouterr().out
 
     return example
+
+
+@pytest.fixture(scope="session")
+def until():
+    """Waits for what another process does, however long a busy machine takes, as long as that process lives."""
+
+    def wait(happened, process):
+        while not happened():
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            time.sleep(0.02)
+
+    return wait

@@ -30,4 +30,5 @@ from .mac import (
 )
 from .validate_blocks import (
     validate_block as validate_block,
+    validate_column as validate_column,
 )

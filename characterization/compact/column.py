@@ -187,6 +187,25 @@ class ColumnModel:
         InputError
             Without a crossbar model; shapes and values as for `apply`.
         """
+        v = self.v_mac(codes, chips, pwm, rng, circuit=circuit, input_max=input_max)
+        if self.mac is None:
+            return self.apply(v / self.volts_per_unit, rng)
+        if self.integrator is not None:
+            i = self.integrator
+            v = (v if i.clip is None else i.clip(v)) + self.hold_time * (i.droop.value + i.leak.value * v)
+        return self._codes(v / self.volts_per_unit, rng)
+
+    def v_mac(
+        self,
+        codes: npt.ArrayLike,
+        chips: CrossbarChips,
+        pwm: Pwm,
+        rng: np.random.Generator | None = None,
+        *,
+        circuit: RampCircuit | None = None,
+        input_max: float = 1.0,
+    ) -> np.ndarray:
+        """Computes what the columns hold after the MAC, volts above analog ground; arguments and shape as for `convert`."""
         if self.crossbar is None:
             raise InputError("crossbar: is not given; convert needs one, apply takes pre-activations")
         if len(chips) != self.ramp.n_chips:
@@ -195,7 +214,7 @@ class ColumnModel:
         weights = self.crossbar.effective_weights(chips, rng)
         x = self.crossbar.apply(c * (input_max / pwm.max_code), weights)
         if self.mac is None:
-            return self.apply(x, rng)
+            return np.asarray(x * self.volts_per_unit)
         circuit = circuit or RampCircuit()
         total = chips.column_conductance
         feedback = self.crossbar.v_read * chips.scale * pwm.max_code * pwm.periods * pwm.t_unit / input_max / self.volts_per_unit
@@ -203,17 +222,13 @@ class ColumnModel:
         if self.integrator_offset is not None:
             window = pwm.duration + 5 * circuit.t_edge
             offset = (self.integrator_offset * offset_rise(total, feedback, window))[:, None, :]
-        v = self.mac.apply(
+        return self.mac.apply(
             x * self.volts_per_unit,
             edge_rate=edge_rate(weights, c, pwm, volts_per_unit=self.volts_per_unit, input_max=input_max),
             active=np.count_nonzero(c, axis=-1)[..., None],
             excess=((total - total.mean(axis=1, keepdims=True)) / feedback)[:, None, :],
             offset=offset,
         )
-        if self.integrator is not None:
-            i = self.integrator
-            v = (v if i.clip is None else i.clip(v)) + self.hold_time * (i.droop.value + i.leak.value * v)
-        return self._codes(v / self.volts_per_unit, rng)
 
     def values(self, codes: npt.ArrayLike) -> np.ndarray:
         """Output values of codes (steps passed)."""

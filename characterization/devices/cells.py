@@ -29,6 +29,8 @@ class MeasuredCells:
         ``target``, ``time``, ``deviation``; empty without times.
     reads : list of (cell, target, series)
         The target is NaN where the table has none.
+    repeats : list of (target, series)
+        Two reads or more of a cell, too few for time constants; without a target their mean.
     sweeps : list of (state, voltage, current)
         One rising or falling part each.
     stuck : DataFrame
@@ -43,6 +45,7 @@ class MeasuredCells:
     written: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"target": [], "error": []}))
     drift: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"target": [], "time": [], "deviation": []}))
     reads: list[tuple[str, float, np.ndarray]] = field(default_factory=list)
+    repeats: list[tuple[float, np.ndarray]] = field(default_factory=list)
     sweeps: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
     stuck: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"cell": [], "conductance": []}))
     cells: int = 0
@@ -87,17 +90,23 @@ def _without_stuck(out: MeasuredCells, table: MeasuredTable, beyond: float | Non
         words = frame["note"].str.lower()
         stuck = words.str.contains("|".join(STUCK_WORDS)).to_numpy(copy=True)
         if others := sorted(set(frame["note"][~stuck & (words != "").to_numpy()])):
-            out.warnings.append(f"{name}: notes {', '.join(map(repr, others[:5]))} say nothing of stuck cells: their rows are kept")
+            out.warnings.append(
+                f"{name}: notes {', '.join(map(repr, others[:5]))} are none of {', '.join(STUCK_WORDS)}: their rows are kept"
+            )
     if beyond is not None and "target" in frame:
         stuck |= (np.abs(frame["measured"] - frame["target"]) > beyond).to_numpy()
     if "cell" in frame:
         # A cell that is stuck once is stuck.
         stuck = frame["cell"].isin(set(frame["cell"][stuck])).to_numpy()
+    empty = ~stuck & frame["measured"].isna().to_numpy()
+    if empty.any():
+        out.warnings.append(f"{name}: {int(empty.sum())} of {len(frame)} rows have no measured value and are left out")
+        frame, stuck = frame[~empty], stuck[~empty]
     bad = ~stuck & ~(frame["measured"] > 0).to_numpy()
     if bad.any():
-        first = int(np.argmax(bad))
+        first = frame.index[bad][0]
         raise InputError(
-            f"{table.path}: row {first + 1} below the names: measured {frame['measured'].iloc[first]:g} S: "
+            f"{table.path}: row {first + 1} below the names: measured {frame['measured'][first]:g} S: "
             f"must be above 0, unless its note says {', '.join(STUCK_WORDS)}"
         )
     found = frame[stuck]
@@ -142,17 +151,19 @@ def _add_reads(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) ->
     label, how = _cell_of(table, frame, keys, "read")
     frame = frame.assign(label=label).sort_values(["label", *keys], kind="stable")
     whole = ["label", "time"] if "time" in frame else ["label"]
-    short = 0
     for key, rows in frame.groupby(whole, sort=False):
-        if len(rows) < LEAST_READS:
-            short += 1
-            continue
         name = ", ".join(str(k) for k in key) if isinstance(key, tuple) else str(key)
         target = float(rows["target"].iloc[0]) if "target" in rows else np.nan
-        out.reads.append((name, target, rows["measured"].to_numpy()))
-    out.said.append(f"{table.path.name}: cells are told apart by {how}; {len(out.reads)} series of {LEAST_READS} reads or more")
-    if short:
-        out.warnings.append(f"{table.path.name}: {short} cells have fewer than {LEAST_READS} reads and say nothing of read noise")
+        own = rows["measured"].to_numpy()
+        if len(own) >= LEAST_READS:
+            out.reads.append((name, target, own))
+        elif len(own) > 1:
+            out.repeats.append((float(own.mean()) if np.isnan(target) else target, own))
+    of = "cell and time" if "time" in frame else "cell"
+    out.said.append(
+        f"{table.path.name}: cells are told apart by {how}; {len(out.reads)} series of {LEAST_READS} reads or more of a {of}, "
+        f"{len(out.repeats)} of 2 to {LEAST_READS - 1}"
+    )
     return frame.groupby(whole, sort=False, as_index=False).first()
 
 

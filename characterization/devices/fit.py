@@ -16,8 +16,11 @@ from netlists.technology import DeviceProfile
 from .cells import MeasuredCells
 from .curvature import LARGEST_VOLTAGE, CurvatureFit, check_curves, fit_curve_of, mean_curvature
 from .drift import Drift, check_drift, fit_drift
-from .reads import ReadNoise, check_reads, fit_reads
+from .reads import ReadNoise, check_reads, fit_reads, fit_repeats
 from .written import DRAWS, HeldOut, WrittenLaw, check_written, fit_written
+
+FAR = 12
+"""Times the median deviation of a target's cells from which on a cell may be stuck; 8 standard deviations of a Gaussian."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,7 @@ def fit_profile(
     target, error = cells.written["target"].to_numpy(float), cells.written["error"].to_numpy(float)
     law = None
     if len(target):
+        warnings += _far_off(target, error)
         law = fit_written(target, error, window)
         checks.append(check_written(law, target, error, rng, draws))
         values |= _written_values(law, target, error, resample) | _range(law, given, base, warnings)
@@ -107,8 +111,19 @@ def fit_profile(
     reads = [fit_reads(series, label) for label, _, series in cells.reads]
     if reads:
         checks.append(check_reads([series for *_, series in cells.reads]))
-        values |= _read_values(reads, [t for _, t, _ in cells.reads], read_interval)
-        source["read_noise"] = f"{origin}: {sum(r.reads for r in reads)} reads of {len(reads)} cells"
+        if cells.repeats:
+            warnings.append(
+                f"read noise is that of the long series alone; {len(cells.repeats)} cells with a few reads are left out"
+            )
+    states = [t for _, t, _ in cells.reads]
+    if not reads and cells.repeats:
+        repeats = fit_repeats(cells.repeats)
+        reads, states = list(repeats.values()), list(repeats)
+        warnings.append("no series of many reads: read noise is taken to be drawn anew at each read")
+    if reads:
+        values |= _read_values(reads, states, read_interval)
+        n = len(cells.reads) or len(cells.repeats)
+        source["read_noise"] = f"{origin}: {sum(r.reads for r in reads)} reads of {n} cells"
         if read_interval is None and any(r.lasting_share for r in reads):
             warnings.append("the time between reads is not known: lasting read noise is taken to last over a whole evaluation")
     else:
@@ -145,6 +160,21 @@ def fit_profile(
     warnings += [f"held-out check failed: {c.what}: p = {c.p_value:.2g}" for c in checks if not c.passed]
     profile = DeviceProfile(name=name, source=source, **values)
     return DeviceFit(profile, law, reads, drift, curves, checks, warnings)
+
+
+def _far_off(target: np.ndarray, error: np.ndarray) -> list[str]:
+    """A warning of cells that are so far from the others of their target that they may be stuck."""
+    off = np.zeros(len(error))
+    for t in np.unique(target):
+        own = error[target == t] - np.median(error[target == t])
+        off[target == t] = np.abs(own) / max(float(np.median(np.abs(own))), 1e-12)
+    far = off > FAR
+    if not far.any():
+        return []
+    return [
+        f"{int(far.sum())} of {len(error)} written cells are {1e6 * np.abs(error[far]).min():.3g} uS or more from their target, "
+        f"{FAR} times as far as half of the others: they are kept; if they are stuck, say from which error on a cell counts so"
+    ]
 
 
 def neat(value: float) -> float:

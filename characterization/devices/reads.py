@@ -123,6 +123,23 @@ def fit_reads(series: np.ndarray, cell: str = "cell") -> ReadNoise:
     )
 
 
+def fit_repeats(repeats: list[tuple[float, np.ndarray]]) -> dict[float, ReadNoise]:
+    """Read noise by target of cells that were read a few times each, (target, reads): of all cells of a target together, and white.
+
+    The variance is that of the reads around each cell's own mean; n cells with m reads each leave n (m - 1) degrees of freedom.
+    """
+    out = {}
+    for target in sorted({t for t, _ in repeats}):
+        series = [y for t, y in repeats if t == target]
+        reads = sum(map(len, series))
+        free = reads - len(series)
+        sigma = float(np.sqrt(sum(float(np.sum((y - y.mean()) ** 2)) for y in series) / free))
+        mean = float(np.mean(np.concatenate(series)))
+        label = f"{len(series)} cells at {1e6 * target:g} uS"
+        out[target] = ReadNoise(label, mean, reads, "white", sigma, sigma / np.sqrt(2 * free), sigma)
+    return out
+
+
 def check_reads(series: list[np.ndarray]) -> HeldOut:
     """Holds the read-to-read noise of each cell's second half against that of its first: is it stationary?
 

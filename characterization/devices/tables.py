@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Literal
 
@@ -17,12 +18,17 @@ import numpy as np
 import pandas as pd
 
 from netlists.errors import InputError
+from netlists.machine import weigh
 
 _CONDUCTANCE = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9}
 _RESISTANCE = {"ohm": 1.0, "kohm": 1e3, "Mohm": 1e6}
 _VOLTAGE = {"V": 1.0, "mV": 1e-3}
 _CURRENT = {"A": 1.0, "mA": 1e-3, "uA": 1e-6, "nA": 1e-9}
 _TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_TIME |= {"sec": 1.0, "seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
+_SIGNS = {"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u", "\N{GREEK CAPITAL LETTER OMEGA}": "ohm", "\N{OHM SIGN}": "ohm"}
+MISSING = ("", "-", "--", "na", "n/a", "nan", "none", "null")
+"""What stands, in small letters, where nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +43,34 @@ class Role:
 ROLES: dict[str, Role] = {
     "cell": Role(("cell", "device", "cellid", "deviceid", "dut", "cellnumber"), {}, "which cell it is"),
     "target": Role(
-        ("target", "gtarget", "targetg", "setpoint", "targetconductance", "gset", "rtarget"),
+        ("target", "gtarget", "targetg", "setpoint", "targetconductance", "gset", "rtarget", "goal", "desired", "wanted"),
         _CONDUCTANCE | _RESISTANCE,
         "conductance (or resistance) that was asked for",
     ),
     "measured": Role(
-        ("measured", "gmeasured", "measuredg", "conductance", "g", "gread", "actual", "r", "resistance", "rmeasured"),
+        (
+            "measured",
+            "gmeasured",
+            "measuredg",
+            "conductance",
+            "g",
+            "gread",
+            "gmeas",
+            "actual",
+            "r",
+            "resistance",
+            "rmeasured",
+            "rread",
+        ),
         _CONDUCTANCE | _RESISTANCE,
         "conductance (or resistance) that was read",
     ),
-    "time": Role(("time", "t", "delay", "age", "elapsed"), _TIME, "time since programming"),
-    "read": Role(("read", "readnumber", "nread", "readindex", "iread"), {}, "number of the read of one cell, in order"),
+    "time": Role(("time", "t", "delay", "age", "elapsed", "elapsedtime", "wait"), _TIME, "time since programming"),
+    "read": Role(
+        ("read", "readnumber", "readno", "readnr", "nread", "readindex", "iread", "repetition", "repeat"),
+        {},
+        "number of the read of one cell, in order",
+    ),
     "note": Role(
         ("note", "notes", "comment", "remark", "status", "flag"), {}, "words; stuck, short, open and dead mean a stuck cell"
     ),
@@ -61,6 +84,8 @@ ROLES: dict[str, Role] = {
 }
 SEVERAL = ("sweep",)
 """Roles that several columns may have together."""
+BYTE_BYTES = 30.0
+"""Memory of a byte of a table while it is read."""
 Kind = Literal["written", "reads", "iv"]
 
 
@@ -77,6 +102,8 @@ class MeasuredTable:
         Role to what was found: the column's name and unit.
     unused : tuple of str
         Columns that have no role here.
+    taken : tuple of str
+        How its text was read where that was not plain.
     """
 
     path: Path
@@ -84,12 +111,13 @@ class MeasuredTable:
     frame: pd.DataFrame
     mapping: dict[str, str]
     unused: tuple[str, ...]
+    taken: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """A line about the table and what its columns are taken for."""
         columns = ", ".join(f"{role} = {name}" for role, name in self.mapping.items())
         left = f"; not used: {', '.join(self.unused)}" if self.unused else ""
-        return f"{self.path.name}: {len(self.frame)} rows, {self.kind}: {columns}{left}"
+        return f"{self.path.name}: {len(self.frame)} rows, {self.kind}: {columns}{left}{''.join(f'; {t}' for t in self.taken)}"
 
 
 def read_tables(paths: list[Path], columns: Mapping[str, str] | None = None) -> list[MeasuredTable]:
@@ -115,29 +143,54 @@ def read_tables(paths: list[Path], columns: Mapping[str, str] | None = None) -> 
 
 
 def _frame(path: Path) -> pd.DataFrame:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read ({e.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text; a table is a CSV file with a line of names") from None
-    head = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    """The table as text, its columns named; ``attrs["taken"]`` says how, where that was not plain."""
+    text, taken = _text(path)
+    written = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in written if not line.startswith("#")]
+    if len(lines) < len(written):
+        taken.append(f"{len(written) - len(lines)} lines that begin with # left out")
+    head = lines[0] if lines else ""
     separator = max((",", ";", "\t"), key=head.count)
-    if not head or not head.count(separator):
+    if not head.count(separator):
         raise InputError(f"{path}: has no line of column names, separated by commas, semicolons or tabs")
     try:
         with warnings.catch_warnings():
             # Of rows longer than the line of names: they would be cut.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                path, sep=separator, comment="#", dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as e:
+            frame = pd.read_csv(StringIO("\n".join(lines)), sep=separator, dtype=str, keep_default_na=False, index_col=False)
+    except pd.errors.ParserWarning:
+        raise InputError(f"{path}: a row has more fields than there are column names ({head.count(separator) + 1})") from None
+    except (pd.errors.ParserError, ValueError) as e:
         raise InputError(f"{path}: {' '.join(str(e).split())}") from None
     frame.columns = [str(c).strip() for c in frame.columns]
     if frame.empty:
         raise InputError(f"{path}: has no rows below its names")
+    if separator != ",":
+        commas = [n for n in frame.columns if frame[n].str.fullmatch(r"\s*[-+]?\d+,\d+\s*").any()]
+        plain = [n for n in commas if not frame[n].str.contains(".", regex=False).any()]
+        frame[plain] = frame[plain].apply(lambda column: column.str.replace(",", "."))
+        taken += [f"commas in {', '.join(plain)} taken for decimal points"] if plain else []
+    frame.attrs["taken"] = tuple(taken)
     return frame
+
+
+def _text(path: Path) -> tuple[str, list[str]]:
+    """The text of a file in UTF-8, UTF-16 with its mark, or else the Western code page of spreadsheets, which is said."""
+    try:
+        weigh(str(path), memory=BYTE_BYTES * path.stat().st_size)
+        content = path.read_bytes()
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read ({e.strerror})") from None
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return content.decode("utf-16" if wide else "utf-8-sig"), []
+    except UnicodeDecodeError:
+        if wide or b"\0" in content:
+            raise InputError(f"{path}: is no text; a table is a CSV file with a line of names") from None
+    try:
+        return content.decode("cp1252"), ["read as Windows-1252, as it is not UTF-8"]
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text; a table is a CSV file with a line of names") from None
 
 
 def _split(text: str, frame: pd.DataFrame) -> tuple[str, str]:
@@ -191,7 +244,7 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
                 f"{path}: column {name!r} ({role}) {said}; write it into the name, such as {role}_{next(iter(units))}, "
                 f"or give column {role}={name}:UNIT with one of {', '.join(units)}"
             )
-        values = _numbers(path, frame, name, empty=role == "measured" and "note" in found)
+        values = _numbers(path, frame, name, empty=role == "measured")
         # Divided by a whole number: 100 uS are 1e-4 S to the last bit.
         values = values / round(1 / units[unit]) if units[unit] < 1 else values * units[unit]
         if unit in _RESISTANCE:
@@ -203,7 +256,7 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
             name if name.endswith(unit) or f"{unit})" in name or f"{unit}]" in name else f"{name} in {unit}",
         )
     used = {name for names in found.values() for name, _ in names}
-    return MeasuredTable(path, kind, out, mapping, tuple(c for c in frame.columns if c not in used))
+    return MeasuredTable(path, kind, out, mapping, tuple(c for c in frame.columns if c not in used), frame.attrs["taken"])
 
 
 def _kind(path: Path, frame: pd.DataFrame, found: Mapping[str, object]) -> Kind:
@@ -216,8 +269,10 @@ def _kind(path: Path, frame: pd.DataFrame, found: Mapping[str, object]) -> Kind:
     if {"measured", "target"} <= set(found):
         return "written"
     missing = [role for role in ("target", "measured") if role not in found]
+    fit = [name for name in frame.columns if _named_unit(name, ROLES["measured"].units)]
+    of_unit = f" ({' and '.join(map(repr, fit))} by {'its unit' if len(fit) == 1 else 'their units'})" if fit else ""
     raise InputError(
-        f"{path}: no column is {' or '.join(missing)} among {', '.join(frame.columns)}; "
+        f"{path}: no column is {' or '.join(missing)} by its name among {', '.join(frame.columns)}{of_unit}; "
         "a table has target and measured conductances of cells, measured with the number of each read, or voltage and "
         "current; say what columns are with column ROLE=NAME:UNIT"
     )
@@ -226,18 +281,15 @@ def _kind(path: Path, frame: pd.DataFrame, found: Mapping[str, object]) -> Kind:
 def _recognised(name: str, role: Role) -> str | None:
     """The unit in a column's name, "" without one, if the name is one of the role's; otherwise None."""
     unit = _named_unit(name, role.units)
-    plain = re.sub(r"[^a-z0-9]", "", _without_unit(name, unit).lower())
+    # At which voltage a cell was read is no part of its name: G @ 0.2 V.
+    plain = re.sub(r"@\s*[\d.]+\s*m?v", "", _without_unit(name, unit).lower())
+    plain = re.sub(r"[^a-z0-9]", "", plain)
     return unit if plain in role.names else None
 
 
 def _named_unit(name: str, units: Mapping[str, float]) -> str:
     """The unit at the end of a name, in the spelling of ``units``; an unknown ending is no unit."""
-    text = (
-        name.replace("\N{MICRO SIGN}", "u")
-        .replace("\N{GREEK SMALL LETTER MU}", "u")
-        .replace("\N{GREEK CAPITAL LETTER OMEGA}", "ohm")
-    )
-    text = text.replace("\N{OHM SIGN}", "ohm")
+    text = "".join(_SIGNS.get(c, c) for c in name).replace("Ohm", "ohm")
     ending = re.search(r"(?:^|[\s_(\[/,.-])([A-Za-z]+)\s*[)\]]?$", text)
     return ending.group(1) if ending and ending.group(1) in units else ""
 
@@ -249,7 +301,7 @@ def _without_unit(name: str, unit: str) -> str:
 def _numbers(path: Path, frame: pd.DataFrame, name: str, *, empty: bool = False) -> np.ndarray:
     text = frame[name].str.strip()
     values = pd.to_numeric(text, errors="coerce").to_numpy(float)
-    bad = ~np.isfinite(values) & ~((text == "").to_numpy() & empty)
+    bad = ~np.isfinite(values) & ~(text.str.lower().isin(MISSING).to_numpy() & empty)
     if bad.any():
         first = int(np.argmax(bad))
         raise InputError(

@@ -35,7 +35,7 @@ def ramp_function(model: RampModel, draw: RampDraw, chip: int = 0) -> Callable[.
     def staircase(x: jax.Array, noise: jax.Array) -> jax.Array:
         seen = x - offset
         passed = jnp.sum(seen[..., None] > levels + noise[..., None] * sigma, axis=-1)
-        return jnp.where(jnp.isnan(seen), jnp.nan, values[passed]).astype(x.dtype)
+        return jnp.where(jnp.isnan(seen + noise), jnp.nan, values[passed]).astype(x.dtype)
 
     def forward(x: jax.Array, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
         return staircase(x, noise), x
@@ -47,6 +47,8 @@ def ramp_function(model: RampModel, draw: RampDraw, chip: int = 0) -> Callable[.
 
     def convert(x: jax.Array, noise: jax.Array | None = None) -> jax.Array:
         x = jnp.asarray(x)
+        if jnp.issubdtype(x.dtype, jnp.complexfloating):
+            raise InputError(f"x: has type {x.dtype}; must be real numbers")
         # Whole numbers are inputs too, and half precision is kept: only the levels must not be rounded to it.
         if not jnp.issubdtype(x.dtype, jnp.floating):
             x = x.astype(levels.dtype)

@@ -90,6 +90,8 @@ class RampActivation(torch.nn.Module):
         """
         if len(self.offset) not in (1, x.shape[-1]):
             raise InputError(f"x: has {x.shape[-1]} columns, the drawn chip {len(self.offset)}")
+        if x.is_complex() or x.is_quantized:
+            raise InputError(f"x: has type {x.dtype}; must be real numbers")
         if not x.is_floating_point():
             x = x.to(torch.get_default_dtype())
         exact = x.detach().double()
@@ -99,7 +101,8 @@ class RampActivation(torch.nn.Module):
             passed = torch.bucketize(seen, levels)
         else:
             passed = (seen[..., None] > levels).sum(dim=-1)
-        y = torch.where(torch.isnan(seen), torch.nan, self.values[passed.clamp(max=len(self.values) - 1)]).to(x.dtype)
+        lost = torch.isnan(seen if noise is None else seen + noise)
+        y = torch.where(lost, torch.nan, self.values[passed.clamp(max=len(self.values) - 1)]).to(x.dtype)
         if not (torch.is_grad_enabled() and x.requires_grad):
             return y
         return _StraightThrough.apply(x, y, self._slope(exact).to(x.dtype))

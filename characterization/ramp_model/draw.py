@@ -102,12 +102,16 @@ class RampDraw:
         """Outputs of one chip's converters for inputs ``x`` (..., columns), input units; shape of x.
 
         ``noise``, standard normal and of x's shape, is one number n a conversion: level k counts if ``x > T_k + n sigma_k``. An
-        input that is NaN has no code: its output is NaN.
+        input (or noise) that is NaN or masked has no code: its output is NaN. `InputError` if x is not of real numbers.
         """
         levels, sigma = self.rising(chip)
+        x = np.ma.filled(x.astype(float), np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+        if x.dtype.kind not in "biuf":
+            raise InputError(f"x: has type {x.dtype}; must be real numbers")
         seen = np.asarray(x, float) - self.column_offset[chip]
         if noise is None:
             passed = np.searchsorted(levels, seen, side="left")
         else:
             passed = np.sum(seen[..., None] > levels + np.asarray(noise)[..., None] * sigma, axis=-1)
+            seen = seen + noise
         return np.where(np.isnan(seen), np.nan, self.values[passed])

@@ -18,8 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from characterization.chips import TRIM_NUMBERS, borrowed_figures, nominal_deck, trimmed
-from characterization.notebook import page
+from characterization.chips import TRIM_NUMBERS, nominal_deck, trimmed
 from characterization.plan import RampPlan
 from characterization.provenance import versions
 from characterization.run import Run
@@ -27,6 +26,7 @@ from netlists.errors import InputError
 from netlists.function import Activation
 from netlists.ramp import RampProgram
 
+from . import report
 from .condition_table import Array, ConditionTable
 from .draw import RampDraw
 from .file import read_model, write_model
@@ -337,35 +337,6 @@ class RampModel(BaseModel):
         """The model in one line."""
         return f"{self.ramp_plan.title}, {self.samples} samples"
 
-    def _figures(self) -> list[tuple[str, str]]:
-        """What was fitted, with standard errors: names and texts."""
-        sigma = np.sqrt(np.diag(self.covariance)) / self.lsb
-        sigma_before = np.sqrt(np.diag(self.before.covariance)) / self.lsb
-        shift = (self.mean - self.x_ideal) / self.lsb
-        worst = int(np.argmax(sigma))
-        ours = {
-            name: f" (drawn: that of our comparator_sky130, not of {own})" for name, own in borrowed_figures(self.ramp_plan).items()
-        }
-        structure = f"{self.after.evidence.get('structure', 'given')}; tail of the common shift: {self.after.shift.kind}"
-        return [
-            ("samples", f"{self.samples} ({self.failed} failed, not used)"),
-            (
-                "mean - ideal",
-                f"max |{np.max(np.abs(shift)):.4f}| LSB (standard error up to {np.max(self.mean_stderr / self.lsb):.4f})",
-            ),
-            (
-                "sigma of a level",
-                f"max {sigma[worst]:.4f} +- {self.sigma_stderr[worst] / self.lsb[worst]:.4f} LSB at k = {worst + 1};"
-                f" before calibration max {sigma_before.max():.4f} LSB",
-            ),
-            ("structure", structure),
-            ("comparator offset", f"{self.comparator_offset}{ours.get('comparator_offset', '')}"),
-            ("comparator noise", f"{self.comparator_noise} rms{ours.get('comparator_noise', '')}"),
-            ("read noise", f"{self.read_noise} rms a cell, mean over states"),
-            *((t.quantity, f"from {t.values[0]:g} to {t.values[-1]:g} {t.unit}") for t in self.conditions),
-            ("held out", self.validated()),
-        ]
-
     @property
     def warnings(self) -> tuple[str, ...]:
         """Those of the run that it was fitted to."""
@@ -373,35 +344,14 @@ class RampModel(BaseModel):
 
     def report(self) -> str:
         """What was fitted, with standard errors, for reading."""
-        plan = self.ramp_plan
-        title = (
-            f"ramp model: {self.activation}, {self.bits} bits, level {plan.level}, profile {plan.profile.name},"
-            f" scheme {self.program.scheme}"
-        )
-        return "\n".join([title, *(f"  {name:<21} {text}" for name, text in self._figures())])
+        return report.text(self)
 
     def _repr_html_(self) -> str:
-        return page(f"Ramp model: {self.title}", ("figure", "value +- standard error"), self._figures(), self._draw_sigma)
-
-    def _draw_sigma(self, axes: Any) -> None:
-        """Standard deviation of every level, before and after calibration."""
-        k = np.arange(1, len(self.lsb) + 1)
-        for distribution, label in ((self.before, "as programmed"), (self.after, "calibrated")):
-            axes.plot(k, np.sqrt(np.diag(distribution.covariance)) / self.lsb, label=label)
-        axes.set(xlabel="level", ylabel="sigma, LSB")
-        axes.legend()
+        return report.as_html(self)
 
     def validated(self) -> str:
         """What `characterization.ramp_model.validation` found, in one line."""
-        if not self.validation:
-            return "not validated yet: run `cosim validate`"
-        v = self.validation
-        levels = f"{v['samples']} samples, seed {v['seed']}: rms dT {v['rms_dt_lsb']:.4f}, p99 {v['p99_dt_lsb']:.4f} LSB"
-        if "fit" not in v:
-            return f"{levels}; not tested by this version: run `cosim validate` again"
-        fit = v["fit"]
-        verdict = f"rejected ({'; '.join(fit['rejected'])})" if fit["rejected"] else "not rejected"
-        return f"{levels}; {len(fit['tests'])} tests: {verdict} at {100 * fit['level']:g} %"
+        return report.validated(self.validation)
 
     def save(self, path: str | Path) -> Path:
         """Writes the model as JSON with a checksum of each field, complete or not at all."""

@@ -18,6 +18,7 @@ from netlists.check_rules import Whole
 from netlists.checks import Count, Seed, check
 from netlists.converter import conversion_deck, read_codes
 from netlists.errors import InputError, SimulationError
+from netlists.machine import weigh
 from netlists.ramp import Chips, to_input_units, to_volts
 from netlists.spice import simulate
 
@@ -27,6 +28,8 @@ from .model import RampModel
 SAMPLES = 512
 """Fresh chips: so many tell a standard deviation that is 1.3 times another, of each source of error."""
 INPUTS_PER_CHIP = 16
+CONVERSION_SECONDS = 0.0125
+"""Core seconds of a chip that converts so many inputs, of each of its levels."""
 NEAR_LSB = 0.2
 """Half of the inputs lie so near a transition level of their chip: the others would hardly ever be wrong."""
 TIE_LSB = 1e-3
@@ -82,6 +85,7 @@ def validate(
     if seed == model.ramp_plan.seed:
         raise InputError(f"seed={seed}: the model was fitted with it; held-out chips need another")
     plan = replace(model.ramp_plan, seed=seed)
+    weigh(f"conversions={conversions}", seconds=CONVERSION_SECONDS * 2**plan.bits * min(conversions, samples) / jobs)
     run = simulate_run(plan, samples, jobs=jobs, progress=progress)
     levels = run.levels(calibrated=True)
     good = levels[np.isfinite(levels).all(axis=1)]

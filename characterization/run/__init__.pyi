@@ -8,10 +8,12 @@ from .folder import (
 )
 from .montecarlo import (
     BATCH as BATCH,
+    LEVEL_SECONDS as LEVEL_SECONDS,
     characterize as characterize,
     check_counts as check_counts,
     load_run as load_run,
     simulate_run as simulate_run,
+    weigh_samples as weigh_samples,
 )
 from .progress import (
     CHUNK_SAMPLES as CHUNK_SAMPLES,

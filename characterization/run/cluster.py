@@ -6,8 +6,10 @@ own (`workers`), so a sample that crashes ngspice never takes a Dask worker with
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -69,18 +71,42 @@ def dask(address: str) -> Iterator[None]:
 
     try:
         from distributed import Client
+        from distributed.comm import CommClosedError
     except ImportError:
         raise ToolkitError(f"cluster={address}: needs the extra `cluster`: pip install 'nladc-cosim[cluster]'") from None
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as e:
         raise ToolkitError(f"cluster={address}: no Dask scheduler answers there ({e or type(e).__name__})") from None
-    with client:
+    with _without_dasks_words(), client:
         try:
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except TimeoutError:
             raise ToolkitError(
                 f"cluster={address}: the scheduler has no workers; start some with `dask worker {address}`"
             ) from None
-        with joblib.parallel_config(backend="dask", client=client):
-            yield
+        try:
+            with joblib.parallel_config(backend="dask", client=client):
+                yield
+        except (CancelledError, CommClosedError):
+            raise ToolkitError(
+                f"cluster={address}: the scheduler went away; finished samples are kept, and the same run goes on from there"
+            ) from None
+
+
+@contextmanager
+def _without_dasks_words() -> Iterator[None]:
+    """Keeps Dask's loggers silent: a scheduler that goes away is an error of ours, in a line; Dask logs it with its stacks."""
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    handlers = {handler for logger in loggers for handler in logger.handlers}
+    for handler in handlers:
+        handler.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False

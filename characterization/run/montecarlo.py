@@ -22,7 +22,7 @@ from characterization.workers import Workers, in_workers, parallel
 from netlists.check_rules import Choice
 from netlists.checks import Count, Samples, Seconds, check
 from netlists.errors import InputError
-from netlists.machine import foretell, require_disk, require_memory
+from netlists.machine import weigh
 from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
@@ -44,6 +44,8 @@ LEVEL_SECONDS = 1.8e-4
 """CPU seconds of a level of a sample at macro: 358 samples a second of 5 bits in two processes (docs/performance.md)."""
 SAMPLE_BYTES, LEVEL_BYTES = 150, 60
 """On disk: what a sample takes in chunks and tables, and each of its levels."""
+IN_MEMORY = 5.0
+"""Bytes of a run in memory for a byte of its tables on disk."""
 PARENT_MEMORY, WORKER_MEMORY = 0.4 * 2**30, 0.2 * 2**30
 """Of a run's own process at 100,000 samples, and of each worker at level macro."""
 TIMEOUT = {"ideal": 600.0, "macro": 600.0, "sky130": 7200.0}
@@ -109,7 +111,7 @@ def characterize(
             raise InputError("out=None: a run on a cluster, or with its chunks elsewhere, needs a folder")
         return simulate_run(plan, samples, jobs=jobs, progress=progress, timeout=timeout, batch=batch, runner=runner)
     _task(plan, samples, jobs, timeout, batch, runner)
-    if line := _weighed(plan, samples, 0 if cluster else jobs, Path(out)):
+    if line := _weighed(plan, samples, 0 if cluster is not None else jobs, out):
         print(line, file=sys.stderr)
     # Before the folder is made: what cannot be leaves nothing behind.
     if cluster is not None:
@@ -160,6 +162,7 @@ def simulate_run(
     import pyarrow as pa
 
     _task(plan, samples, jobs, timeout, batch, runner)
+    _weighed(plan, samples, jobs, None)
     plan, warnings = examined_plan(plan, None)
     task = _task(plan, samples, jobs, timeout, batch, runner)
     numbers = list(range(-(-samples // batch)))
@@ -194,15 +197,33 @@ def load_run(folder: str | Path) -> Run:
     return StoredRun(RampPlan.from_dict(manifest["plan"]), folder, tuple(manifest.get("warnings", ())))
 
 
-def _weighed(plan: RampPlan, samples: int, jobs: int, folder: Path) -> str:
-    """What a run takes, as `netlists.machine.foretell` says it; `InputError` where this machine does not have it."""
-    levels = 2**plan.bits
-    disk, memory = samples * (SAMPLE_BYTES + LEVEL_BYTES * levels), PARENT_MEMORY + jobs * WORKER_MEMORY
-    require_disk(disk, folder, f"samples={samples}")
-    require_memory(memory, f"jobs={jobs}")
-    # Transistors take what their models take: no rule of thumb.
-    known = plan.level != "sky130" and plan.comparator is None and plan.opamp is None and jobs > 0
-    return foretell(samples * levels * LEVEL_SECONDS / jobs, memory, disk) if known else ""
+def weigh_samples(samples: int, bits: int, jobs: int, folder: str | Path | None, *, plans: int = 1, known: bool = True) -> str:
+    """What samples of ramps take at level macro, as `netlists.machine.weigh` says it.
+
+    Parameters
+    ----------
+    jobs : int
+        0: a cluster's, whose time and memory are its own.
+    folder : path or None
+        None: the tables are kept in memory.
+    plans : int
+        Runs of so many samples.
+    known : bool
+        False: transistors or blocks of one's own, which take at least as long; the line says nothing of them.
+    """
+    levels = 2**bits
+    tables = plans * samples * (SAMPLE_BYTES + LEVEL_BYTES * levels)
+    memory = PARENT_MEMORY + jobs * WORKER_MEMORY
+    weigh(f"jobs={jobs}", memory=memory)
+    seconds = plans * samples * levels * LEVEL_SECONDS / jobs if jobs else 0.0
+    memory += 0.0 if folder is not None else IN_MEMORY * tables
+    line = weigh(f"samples={samples}", seconds=seconds, memory=memory, disk=tables if folder is not None else 0.0, folder=folder)
+    return line if known else ""
+
+
+def _weighed(plan: RampPlan, samples: int, jobs: int, folder: str | Path | None) -> str:
+    known = plan.level != "sky130" and plan.comparator is None and plan.opamp is None
+    return weigh_samples(samples, plan.bits, jobs, folder, known=known)
 
 
 def check_counts(samples: int, jobs: int, **others: int) -> None:

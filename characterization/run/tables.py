@@ -16,6 +16,7 @@ from characterization.parquet import open_parquet, read_frame
 from characterization.plan import RampPlan
 from netlists.errors import InputError, ToolkitError
 from netlists.files import sha256_of, write_atomic
+from netlists.machine import require_memory
 
 from .chunks import ChunkStore, Index
 from .rows import TABLES, long_tables
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 GROUP = 1024
 """Samples in a row group of the tables. Fixed, so that the same samples give the same bytes."""
+FITTED_BYTES = 80.0
+"""Memory of a level while its distribution is fitted or its figures are computed."""
 FIGURES = ("max_inl_in", "max_inl_out", "max_dnl", "offset", "gain", "missing_codes", "enob")
 """Figures of merit of a chip that are numbers."""
 
@@ -203,7 +206,9 @@ class StoredRun(Run):
         """Column ``x`` of one measurement; `long_tables` gives the order."""
         levels = len(self.plan.program().x)
         with open_parquet(self.folder / f"{name}.parquet") as file:
-            out = np.empty((file.metadata.num_rows // (measurements * levels), levels))
+            samples = file.metadata.num_rows // (measurements * levels)
+            require_memory(FITTED_BYTES * samples * levels, f"{self.folder}: {samples} samples")
+            out = np.empty((samples, levels))
             first = 0
             for group in range(file.num_row_groups):
                 x = file.read_row_group(group, columns=["x"], use_threads=False)["x"].to_numpy()

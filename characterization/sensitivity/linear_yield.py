@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -10,13 +11,17 @@ import numpy as np
 from characterization.chips import DrawnChips, closed_levels, measure_batch, population, same_chips
 from characterization.estimates import margin, of_columns, yield_of
 from characterization.plan import Limits, RampPlan
+from characterization.run import LEVEL_SECONDS
 from netlists.checks import Whole, check
+from netlists.machine import weigh
 from netlists.ramp import to_input_units
 
 from .gradient import Sensitivities, deviations, sensitivities
 
 BATCH = 64
 """Chips that ngspice gets at once."""
+CHIP_BYTES = 2000.0
+"""Memory of a chip: its draws, levels and figures, twice."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,10 @@ def linear_yield(
     """
     check(Annotated[int, Whole(1)], chips, "chips")
     check(Annotated[int, Whole(0)], spice, "spice")
+    weigh(f"chips={chips}", memory=CHIP_BYTES * chips)
+    levels = spice * 2**plan.bits * (1 if plan.calibration == "none" else 2)
+    if line := weigh(f"spice_chips={spice}", seconds=LEVEL_SECONDS * levels, memory=CHIP_BYTES * spice):
+        print(line, file=sys.stderr)
     program, model = plan.program(), _Linear(sensitivities(plan))
 
     def used(levels: np.ndarray, shifts: np.ndarray) -> np.ndarray:

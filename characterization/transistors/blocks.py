@@ -18,6 +18,7 @@ from characterization.provenance import versions
 from characterization.workers import in_workers
 from netlists.checks import Seed, check
 from netlists.files import write_atomic, write_json
+from netlists.machine import weigh
 from netlists.technology import CORNERS, Conditions, pdk
 from netlists.testbench import COMPARATOR, OTA, access_deck, run_bench
 
@@ -26,6 +27,7 @@ from .comparator import (
     COMMON_MODES,
     LATCH_OVERDRIVES,
     OVERDRIVES,
+    SAMPLE_SECONDS,
     STRONGARM,
     Samples,
     measure_comparator,
@@ -152,6 +154,9 @@ def measure_blocks(
 
     check(Samples, samples, "samples")
     check(Seed, seed, "seed")
+    # Offsets of five blocks and common modes.
+    if line := weigh(f"samples={samples}", seconds=5 * SAMPLE_SECONDS * samples, memory=5000.0 * samples, folder=out):
+        progress(line)
     models = pdk.provenance()
     points = [Conditions(c, t, v) for c in corners for t, v in extremes]
     nominal = Conditions()

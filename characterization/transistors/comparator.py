@@ -43,6 +43,8 @@ CHUNK = 16
 LARGEST_OFFSET = 0.1
 """Offsets of instances that a bench finds, volts."""
 STRONGARM = BlockOnBench.built_in("strongarm_sky130", "inp", "inn", "outp", "outn", "clk", "vdd", "vss")
+SAMPLE_SECONDS = 0.03
+"""Of the offset of an instance with the mismatch of its transistors."""
 Samples = Annotated[int, Whole(2, why="of fewer there is no spread")]
 
 

@@ -15,6 +15,7 @@ from characterization.plan import RampPlan, Variation
 from characterization.workers import in_workers
 from netlists.converter import Blocks
 from netlists.errors import SimulationError
+from netlists.machine import weigh
 from netlists.outside import ComparatorMacro, Macro, UserSubcircuit
 from netlists.ramp import Chips
 from netlists.technology import RampCircuit
@@ -186,10 +187,9 @@ def measure_own_comparator(
     figures, over, delays, heard = measure_at(block, nominal, OVERDRIVES)
     took = time.monotonic() - began
     decks = -(-samples // MISMATCH_CHUNK) if is_random(own) else 0
-    say(
-        f"nominal figures in {took:.0f} s; {len(others)} more conditions and {decks} decks of mismatch take about "
-        f"{took * (len(others) / jobs + 0.5 * decks):.0f} s"
-    )
+    seconds = took * (len(others) / jobs + 0.5 * decks)
+    weigh(f"samples={samples}", seconds=seconds)
+    say(f"nominal figures in {took:.0f} s; {len(others)} more conditions and {decks} decks of mismatch take about {seconds:.0f} s")
     rows = {"figures": [figures], "over": list(over), "delays": list(delays)}
     found = in_workers((delayed(_tried)(block, at) for at in others), jobs)
     for at, (result, failure) in zip(others, found, strict=True):

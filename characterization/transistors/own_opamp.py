@@ -12,11 +12,12 @@ from characterization.chips import check_sides, without_randomness
 from characterization.workers import in_workers
 from netlists.converter import Blocks
 from netlists.errors import SimulationError
+from netlists.machine import weigh
 from netlists.outside import OpampMacro, UserSubcircuit
 from netlists.technology import RampCircuit, TwoStageOpamp
 from netlists.testbench import BenchConditions, BlockOnBench
 
-from .comparator import measure_offsets
+from .comparator import SAMPLE_SECONDS, measure_offsets
 from .ota import measure_ota
 from .own_block import MISMATCH_CHUNK, Say, is_random, short_error, where_at
 
@@ -78,6 +79,7 @@ def measure_own_opamp(
     block, began = BlockOnBench.of(fixed), time.monotonic()
     figures, tables = opamp_at(block, nominal)
     took = time.monotonic() - began
+    weigh(f"samples={samples}", seconds=SAMPLE_SECONDS * samples if is_random(own) else 0.0)
     say(f"nominal figures in {took:.0f} s; {len(others)} more conditions take about {took * len(others) / jobs:.0f} s")
     rows = [figures]
     for at, (found, failure) in zip(others, in_workers((delayed(_tried)(block, at) for at in others), jobs), strict=True):

@@ -12,7 +12,7 @@ import pandas as pd
 from characterization.provenance import versions
 from characterization.streams import part_sequences
 from cosim.chip import describe_split_biases, describe_wire_losses, saturation, split_biases, wire_losses
-from cosim.evaluation import Change, accuracy_change, chip_interval
+from cosim.evaluation import Change, accuracy_change, chip_interval, weigh_chips
 from cosim.network import Network
 from cosim.report import Results, Study, Work
 from netlists.converter import AutoZero
@@ -69,6 +69,11 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     if not any(amounts.values()):
         raise InputError("amounts: all are 0; a budget needs a source")
     digest = sha256_of(path)
+    # Sets of sources: those of the orders, and about twenty of each source's tolerance.
+    sets = (settings.permutations + 20) * sum(map(bool, amounts.values()))
+    asked = f"permutations={settings.permutations}" if settings.permutations > 8 * settings.chips else f"chips={settings.chips}"
+    if line := weigh_chips(asked, network, task, sets * settings.chips, run.jobs):
+        run.say(line)
     bench = BudgetBench(
         builder, task.test, settings.chips, amounts, work.parts(network_sha256=digest, data_sha256=task.sha256), run.jobs
     )
@@ -84,7 +89,6 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     tolerances, losses = tolerance_tables(bench, settings.max_loss, rng["tolerances"], run)
     return Results(
         summary={
-            "command": _command(settings),
             "seed": settings.seed,
             **everything,
             "test_sequences": len(task.test),
@@ -203,20 +207,6 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as strict JSON takes them."""
     clean = table.astype(object).where(table.notna(), None)
     return [{k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()} for row in clean.to_dict("records")]
-
-
-def _command(settings: BudgetSettings) -> str:
-    """The command that makes the same folder."""
-    line = f"cosim budget --task {settings.task} --network {settings.network}"
-    for name, field in BudgetSettings.model_fields.items():
-        value = getattr(settings, name)
-        if field.is_required() or name == "amounts" or value == field.default:
-            continue
-        if name == "autozero":
-            line += " --no-auto-zero"
-            continue
-        line += f" --{name.replace('_', '-')} {value}"
-    return line + "".join(f" --set {name}={value:g}" for name, value in settings.amounts.items())
 
 
 def describe(summary: dict[str, Any]) -> str:

@@ -66,9 +66,9 @@ from .pulses import (
 )
 from .tiled import (
     TiledPath as TiledPath,
+    fits_tiles as fits_tiles,
     in_tiles as in_tiles,
     run_tiled_network as run_tiled_network,
-    tiled as tiled,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,

@@ -35,6 +35,14 @@ FLAGS = {
     "pooling=None: ": "--readout: ",
     "pooling='": "--readout='",
     "hidden_activation=None: ": "--hidden-activation: ",
+    "scaling=None: ": "--scaling: ",
+    "ignore it by the beginning of its name": "--ignore it by the beginning of its name",
+    "belong together (prefix)": "belong together (--prefix)",
+    "say which (state)": "say which (--state)",
+    "readout: ": "--dense: ",
+    "readout='": "--dense '",
+    "task=None: the network does not say what task it was trained on; name one": "--task, --data: the network does not say what "
+    "task it was trained on; give one of them",
     "; or give outputs to check": "; or give the model's own outputs with --check",
     "; noise= gives another": "; --noise gives another",
     "with column ": "with --column ",
@@ -43,13 +51,17 @@ FLAGS = {
     "or a base profile": "or a --base profile",
     "give g_min and g_max": "give --g-min-us and --g-max-us",
     "takes no source;": "takes no --from;",
+    "`get_task({}, source=FOLDER)`": "`cosim tasks get {} --from FOLDER`",
+    "`get_task({}, again=True)`": "`cosim tasks get {} --again`",
+    "`get_task({})`": "`cosim tasks get {}`",
+    "`import_network({})`": "`cosim import {} --out NETWORK.npz --check inputs.npz scores.npz`",
     "source=FOLDER": "--from FOLDER",
     "give their folder as source": "name their folder with --from",
     "give the .tgz as source": "name the .tgz with --from",
     "give it as source": "name it with --from",
     "own data is named by its path": "own data is named by its path, with --data",
 }
-"""What messages of the layers below say, as it is said on the command line."""
+"""What messages of the layers below say, as it is said on the command line; ``{}`` stands for a text in quotes."""
 
 TRACEBACK = "NLADC_COSIM_TRACEBACK"
 """With this in the environment an error that the toolkit did not foresee ends in a traceback."""
@@ -189,7 +201,8 @@ def _with_flags(error: Exception) -> str:
     text = str(error)
     for words, flag in FLAGS.items():
         # Not what is a flag already.
-        text = re.sub(rf"(?<!-){re.escape(words)}", flag.replace("\\", r"\\"), text)
+        pattern = re.escape(words).replace(re.escape("{}"), "'([^']*)'")
+        text = re.sub(rf"(?<!-){pattern}", flag.replace("\\", r"\\").replace("{}", r"\1"), text)
     return text
 
 

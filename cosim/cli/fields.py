@@ -99,6 +99,20 @@ def options_of(cls: type, which: Options) -> list[inspect.Parameter]:
     return found
 
 
+def words_of(settings: Any, which: Options) -> list[str]:
+    """The options that give these settings, without those at their defaults."""
+    words: list[str] = []
+    for f in _fields(type(settings)):
+        value, flag = getattr(settings, f.name), which.flag(f.name)
+        if f.name in which.without or value == f.default:
+            continue
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag.removeprefix('--')}")
+        else:
+            words += [flag, str(value)]
+    return words
+
+
 def expand(function: Callable[..., Any]) -> Callable[..., Any]:
     """A command with a parameter for each option, from a function whose parameters may stand for several options.
 
@@ -117,6 +131,11 @@ def expand(function: Callable[..., Any]) -> Callable[..., Any]:
     command.__name__, command.__doc__ = function.__name__, function.__doc__
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
+
+
+def parameters_of(options: type) -> list[str]:
+    """Names of the parameters that fill a dataclass whose fields are options."""
+    return [p.name for p in _parts("", options, MISSING)[0]]
 
 
 def _take_suffixes(hint: Any) -> None:

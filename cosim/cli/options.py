@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,6 +78,9 @@ Columns = Annotated[
 
 
 MOST_JOBS = 1024
+MOST_VALUES = 1000
+"""Of a variable of a sweep."""
+MOST_COLUMNS = 2**20
 
 
 def whose(columns: str, number: int) -> str:
@@ -94,11 +99,16 @@ def task_or_data(task: str | None, data: Path | None) -> str | None:
     return str(data) if "/" in str(data) or data.suffix in (".npz", ".csv") else f"./{data}"
 
 
-def run_options(jobs: int, quiet: bool, work: Path | None = None) -> RunOptions:
-    """How a study or other long work runs, which changes no number."""
+def run_options(jobs: int, quiet: bool, work: Path | None = None, command: str = "") -> RunOptions:
+    """How a study or other long work runs, which changes no number; ``command`` is what its page says made it."""
     from cosim.report import RunOptions
 
-    return RunOptions(workers(jobs), not quiet, be_silent if quiet else note, work)
+    return RunOptions(workers(jobs), not quiet, be_silent if quiet else note, work, command)
+
+
+def as_typed() -> str:
+    """The command line of this process."""
+    return shlex.join(["cosim", *sys.argv[1:]])
 
 
 def workers(jobs: int) -> int:
@@ -165,13 +175,16 @@ def sweep_from(items: Iterable[str] | None, allowed: Sequence[str]) -> dict[str,
         name = name.replace("-", "_")
         first, dots, last = text.partition("..")
         try:
-            values = tuple(range(int(first), int(last) + 1)) if dots else tuple(float(v) for v in text.split(","))
+            between = range(int(first), int(last) + 1) if dots else None
+            values = tuple(float(v) for v in text.split(",")) if between is None else tuple(between[: MOST_VALUES + 1])
         except ValueError:
             values = ()
         if name not in allowed:
             raise InputError(f"--sweep {item!r}: cannot be varied; {', '.join(allowed)} can")
         if not values or not all(map(math.isfinite, values)) or len(set(values)) < len(values):
             raise InputError(f"--sweep {item!r}: must be NAME=3..8 or NAME=0,0.5,1 with different numbers")
+        if len(values) > MOST_VALUES:
+            raise InputError(f"--sweep {item!r}: must be {MOST_VALUES} values at most")
         if name in found:
             raise InputError(f"--sweep {name}: is given twice")
         found[name] = values
@@ -194,6 +207,8 @@ def columns_from(text: str, flag: str, columns: int | None = None) -> tuple[int,
             raise InputError(f"{flag} {text!r}: {item.strip()!r} must be a column number or a range such as 4-7")
         if columns is not None and high >= columns:
             raise InputError(f"{flag} {text!r}: the tile has columns 0..{columns - 1}")
+        if high >= MOST_COLUMNS:
+            raise InputError(f"{flag} {text!r}: column numbers must be below {MOST_COLUMNS}")
         chosen += range(low, high + 1)
     return tuple(chosen)
 

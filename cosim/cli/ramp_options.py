@@ -1,8 +1,8 @@
-"""Options that describe a ramp converter, and the plan that they make."""
+"""Options that describe a ramp converter and its blocks, and the plan that they make."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -16,55 +16,104 @@ from netlists.spice import Permissions
 from netlists.technology import RampCircuit, load_profile
 
 from . import options as o
+from .fields import parameters_of
 from .inputs import written
 from .output import note
 
 Activation = Annotated[str, typer.Option(help=f"Activation the ramp follows: {', '.join(ACTIVATIONS)}.")]
 Bits = Annotated[int, typer.Option(help="Resolution, 1..8.")]
-Comparator = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE:NAME",
-        help="A comparator of your own: a .subckt with ports inp inn out, and com, vdd, vss, clk if it has them.",
-    ),
-]
-Opamp = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE:NAME", help="An op-amp of your own for the integrator; ports inp inn out, and com, vdd, vss if it has them."
-    ),
-]
-Ports = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="ROLE=PORT,...",
-        help="Which port of the block is what: inp=plus,inn=minus,out=q; with two blocks comparator:inp=... and opamp:inp=...",
-    ),
-]
-Bias = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="PORT=VALUE,...", help="What other ports of the block get: VBN=0.65 (volts), IBIAS=10uA, EN=vdd, QB=open."
-    ),
-]
-Param = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=VALUE,...", help="Parameters of the block; the others keep its own defaults.")
-]
-Pdk = Annotated[
-    str,
-    typer.Option(
-        "--pdk",
-        metavar="NAME[:CORNER]",
-        help=f"PDK of the block's models, if its file does not say: {', '.join(filter(None, PDKS))}.",
-    ),
-]
-Compat = Annotated[
-    str | None,
-    typer.Option(metavar="MODE", help="ngspice's compatibility mode that the block needs: psa (PSpice), hsa (HSPICE) ..."),
-]
-AllowFiles = Annotated[
-    bool, typer.Option("--allow-files", help="Let the files of --comparator and --opamp include files outside its folder.")
-]
+
+
+@dataclass(frozen=True)
+class WiringOptions:
+    """What the ports and parameters of blocks get, and where their models are, as options describe them."""
+
+    ports: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE=PORT,...",
+            help="Which port of the block is what: inp=plus,inn=minus,out=q; with two blocks comparator:inp=... and opamp:inp=...",
+        ),
+    ] = None
+    bias: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PORT=VALUE,...", help="What other ports of the block get: VBN=0.65 (volts), IBIAS=10uA, EN=vdd, QB=open."
+        ),
+    ] = None
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE,...", help="Parameters of the block; the others keep its own defaults.")
+    ] = None
+    pdk: Annotated[
+        str,
+        typer.Option(
+            "--pdk",
+            metavar="NAME[:CORNER]",
+            help=f"PDK of the block's models, if its file does not say: {', '.join(filter(None, PDKS))}.",
+        ),
+    ] = ""
+    compat: Annotated[
+        str | None,
+        typer.Option(metavar="MODE", help="ngspice's compatibility mode that the block needs: psa (PSpice), hsa (HSPICE) ..."),
+    ] = None
+    allow_files: Annotated[
+        bool, typer.Option("--allow-files", help="Let the files of --comparator and --opamp include files outside its folder.")
+    ] = False
+
+    def read(self, comparator: str | None = None, opamp: str | None = None) -> dict[str, Any]:
+        """Reads the blocks, each ``FILE:NAME``, by their place; what each of their ports gets is said on stderr.
+
+        Raises
+        ------
+        InputError
+            A block that cannot be read, or ports, bias or parameters without a block, or without saying which of two.
+        """
+        given = {role: where for role, where in (("comparator", comparator), ("opamp", opamp)) if where is not None}
+        said = {"ports": self.ports or [], "bias": self.bias or [], "param": self.param or []}
+        for flag, texts in said.items():
+            for text in texts:
+                prefix, colon, _ = text.partition(":")
+                if len(given) != 1 and not colon:
+                    which = "give --comparator or --opamp as well" if not given else "begin it with comparator: or opamp:"
+                    raise InputError(f"--{flag} {text}: of which block? {which}")
+                if colon and prefix not in given:
+                    raise InputError(f"--{flag} {text}: there is no {prefix} of your own here; give --{prefix} as well")
+        if not given and (self.pdk or self.compat):
+            flag = f"--pdk {self.pdk}" if self.pdk else f"--compat {self.compat}"
+            raise InputError(f"{flag}: of which block? give --comparator or --opamp as well")
+        found = {}
+        for role, where in given.items():
+            wiring = Wiring.parse(role, said["ports"], said["bias"], said["param"], self.pdk, self.compat)
+            found[role] = load_user_subcircuit(where, role, Permissions(files=self.allow_files), wiring)
+            note(f"{role} {found[role].wiring}")
+            for line in found[role].notes:
+                note(f"{role} {found[role].name}: {line.replace('compat=', '--compat ')}")
+        return found
+
+
+@dataclass(frozen=True)
+class BlockOptions:
+    """A comparator and an op-amp of your own as options describe them."""
+
+    comparator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE:NAME",
+            help="A comparator of your own: a .subckt with ports inp inn out, and com, vdd, vss, clk if it has them.",
+        ),
+    ] = None
+    opamp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE:NAME",
+            help="An op-amp of your own for the integrator; ports inp inn out, and com, vdd, vss if it has them.",
+        ),
+    ] = None
+    wiring: WiringOptions = field(default_factory=WiringOptions)
+
+    def read(self) -> dict[str, Any]:
+        """Reads the blocks that were given; raises as `WiringOptions.read`."""
+        return self.wiring.read(self.comparator, self.opamp)
 
 
 @dataclass(frozen=True)
@@ -93,14 +142,7 @@ class RampOptions:
             " chosen level and op-amp), auto: spice for --opamp."
         ),
     ] = RampPlan.program_from
-    comparator: Comparator = None
-    opamp: Opamp = None
-    ports: Ports = None
-    bias: Bias = None
-    param: Param = None
-    pdk: Pdk = ""
-    compat: Compat = None
-    allow_files: AllowFiles = False
+    blocks: BlockOptions = field(default_factory=BlockOptions)
     set_: o.Set = None
 
     def plan(self) -> RampPlan:
@@ -115,7 +157,6 @@ class RampOptions:
 
     def _plan(self, seed: int = 0, vary: bool = True) -> RampPlan:
         device = load_profile(self.profile)
-        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk, self.compat)
         return RampPlan(
             activation=self.activation,
             bits=self.bits,
@@ -128,7 +169,7 @@ class RampOptions:
             cells=self.cells,
             program_from=self.program_from,
             seed=seed,
-            **own,
+            **self.blocks.read(),
         )
 
 
@@ -166,48 +207,9 @@ class ChipOptions(RampOptions):
 
 def only_the_plan_file(context: typer.Context, *more: str) -> None:
     """Raise `InputError` if the command line also describes a ramp, or gives one of ``more``: the plan file says all of it."""
-    names = [f.name for f in fields(ChipOptions) if f.name not in ChipOptions.NOT_OF_THE_PLAN]
+    names = [name for name in parameters_of(ChipOptions) if name not in ChipOptions.NOT_OF_THE_PLAN]
     if given := written(context, (*names, *more)):
         raise InputError(f"{given}: cannot be given with --plan; write it into the plan file")
-
-
-def own_blocks(
-    comparator: str | None,
-    opamp: str | None,
-    allow_files: bool,
-    ports: list[str] | None,
-    bias: list[str] | None,
-    param: list[str] | None,
-    pdk: str = "",
-    compat: str | None = None,
-) -> dict[str, Any]:
-    """The user's own blocks by their place; what each of their ports gets is said on stderr.
-
-    Raises
-    ------
-    InputError
-        A block that cannot be read, or ports, bias or parameters without a block, or without saying which of two.
-    """
-    given = {role: where for role, where in (("comparator", comparator), ("opamp", opamp)) if where is not None}
-    said = {"ports": ports or [], "bias": bias or [], "param": param or []}
-    for flag, texts in said.items():
-        for text in texts:
-            prefix, colon, _ = text.partition(":")
-            if len(given) != 1 and not colon:
-                which = "give --comparator or --opamp as well" if not given else "begin it with comparator: or opamp:"
-                raise InputError(f"--{flag} {text}: of which block? {which}")
-            if colon and prefix not in given:
-                raise InputError(f"--{flag} {text}: there is no {prefix} of your own here; give --{prefix} as well")
-    if not given and (pdk or compat):
-        raise InputError(f"--{'pdk' if pdk else 'compat'} {pdk or compat}: of which block? give --comparator or --opamp as well")
-    found = {}
-    for role, where in given.items():
-        wiring = Wiring.parse(role, said["ports"], said["bias"], said["param"], pdk, compat)
-        found[role] = load_user_subcircuit(where, role, Permissions(files=allow_files), wiring)
-        note(f"{role} {found[role].wiring}")
-        for line in found[role].notes:
-            note(f"{role} {found[role].name}: {line.replace('compat=', '--compat ')}")
-    return found
 
 
 def circuit_from(settings: list[str] | None) -> RampCircuit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from types import FrameType
 
 from .output import note
@@ -32,6 +33,8 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    # Threads of libraries meet what is being taken down: what they say of it is of no use to the one who stopped the command.
+    threading.excepthook = lambda _: None
     # A library that is stopped while it loads may hide the interruption or end in an error of its own.
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib."):

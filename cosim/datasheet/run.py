@@ -22,6 +22,7 @@ from characterization.transistors import (
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError, SimulationError
 from netlists.files import write_text
+from netlists.machine import weigh
 from netlists.outside import BlockFile, ComparatorMacro, Macro
 from netlists.technology import MEASURED_STATISTICS, RampCircuit, libraries
 
@@ -30,6 +31,8 @@ from .figures import datasheet, markdown
 from .settings import DatasheetSettings
 
 BLOCK = "block.json"
+CHIP_SECONDS = 0.5
+"""Of a converter on which macro-model and block are held against each other, one of few transistors."""
 ALLOWED_LSB = 0.1
 """How far the macro-model may be from the block at a level."""
 
@@ -60,9 +63,11 @@ def _measure(settings: DatasheetSettings, options: RunOptions) -> _Found:
     return _Found(found.figures, found.offsets, found.mismatch, found.warnings, simple, fit, tables)
 
 
-def compute(limits: dict[str, dict[str, float]], command: str, settings: DatasheetSettings, work: Work) -> Results:
+def compute(limits: dict[str, dict[str, float]], settings: DatasheetSettings, work: Work) -> Results:
     """Measures a block and writes its block file; see `make_datasheet`."""
     own, nominal, say = settings.own, settings.nominal, work.options.say
+    if line := weigh(f"chips={settings.chips}", seconds=CHIP_SECONDS * settings.chips, folder=work.place):
+        say(line)
     measured = _measure(settings, work.options)
     macro, warnings = measured.macro, list(measured.warnings)
     sigma = measured.mismatch["sigma"] if measured.mismatch else 0.0
@@ -104,7 +109,6 @@ def compute(limits: dict[str, dict[str, float]], command: str, settings: Datashe
         provenance={"seed": settings.seed, "models": models, "versions": versions()},
     ).save(work.out / BLOCK)
     summary = {
-        "command": command,
         "block": own.name,
         "wiring": own.wiring,
         "conditions": len(measured.figures),
@@ -168,7 +172,6 @@ def make_datasheet(
     options: RunOptions | None = None,
     *,
     limits: dict[str, dict[str, float]] | None = None,
-    command: str = "",
 ) -> dict[str, Any]:
     """Makes a block's datasheet: a folder with ``report.html``, ``datasheet.md``, tables, pictures and ``block.json``.
 
@@ -176,8 +179,6 @@ def make_datasheet(
     ----------
     limits : dict
         From `figures.load_limits`.
-    command : str
-        The command line, for the report.
 
     Returns
     -------
@@ -189,7 +190,7 @@ def make_datasheet(
     SimulationError
         A block that does not work at nominal conditions; says what to look at.
     """
-    computed = partial(compute, limits or {}, command)
+    computed = partial(compute, limits or {})
     return Study(settings.role, DatasheetSettings, computed, describe).run(settings, out, options)
 
 

@@ -10,6 +10,9 @@ from .comparison import (
     compare as compare,
     float_score as float_score,
 )
+from .effort import (
+    weigh_chips as weigh_chips,
+)
 from .evaluator import (
     draw_chips as draw_chips,
     evaluate as evaluate,

@@ -5,6 +5,7 @@ Two kinds of uncertainty are kept apart: what another test set of this size coul
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -30,6 +31,7 @@ from netlists.checks import Seed, Whole, check
 
 from .change import Change
 from .classes import ClassFigures
+from .effort import weigh_chips
 from .ideal import converter_bits, ideal_hardware
 from .models import check_ramps
 from .scores import scored
@@ -232,13 +234,16 @@ def compare(
         hardware = replace(hardware, pwm=hardware.pwm.fitted(network, data))
     clipped = saturation(network, data if isinstance(data, CharacterTask) else data.test, hardware.pwm)
     varied = hardware.random or hardware.drawn_chips() is not None
+    drawn = chips if varied else 1
+    if line := weigh_chips(f"chips={chips}", network, data, drawn, threads, hardware=hardware, characters=characters):
+        print(line, file=sys.stderr)
     resampling = part_sequences(seed, 4)[3]
     on = scored(data, characters, resampling)
     how: dict[str, Any] = {"engine": engine, "threads": threads}
     exact = on.judge(network, Hardware(), 1, None, **how)[0]
     ideal = on.judge(network, ideal_hardware(hardware), 1, None, **how)[0]
     driven = None if hardware.delta is None or hardware.pwm is None else RowsDriven(PulseCount(), PulseCount())
-    real = on.judge(network, hardware, chips if varied else 1, seed, **how, count=None if driven is None else driven.after)
+    real = on.judge(network, hardware, drawn, seed, **how, count=None if driven is None else driven.after)
     uncounted: tuple[str, ...] = ()
     if driven is not None:
         on.judge(network, replace(hardware, delta=None), 1, seed, **how, count=driven.before, kept=False)

@@ -15,7 +15,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, TiledPath, draw_chip, in_tiles, run_tiled_network, tiled
+from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, TiledPath, draw_chip, fits_tiles, in_tiles, run_tiled_network
 from cosim.network import LANES, Network, padded, run_layer, run_network
 from cosim.tasks import SequenceSet
 from netlists.checks import Seed, check
@@ -137,7 +137,7 @@ def evaluate(
         for group in groups:
             scores = np.empty((len(group), len(data), network.n_classes))
             # Pulses are counted where they are laid side by side.
-            fast = [count is None and tiled(chip, engine) for chip in group]
+            fast = [count is None and fits_tiles(chip, engine) for chip in group]
             lanes = _lanes(network, len(data), max(-(-workers // len(group)), 1))
             for start in range(0, len(data), lanes):
                 some = order[start : start + lanes]

@@ -16,6 +16,7 @@ from cosim.tasks import CharacterTask, Task
 from netlists.errors import InputError
 
 from .comparison import Comparison, compare
+from .effort import weigh_chips
 from .identity import describe_hardware
 
 Rows = list[dict[str, Any]]
@@ -32,6 +33,9 @@ def sweep(
     *,
     tell: Callable[[str], None] = lambda text: None,
     kept: Callable[[str, Callable[[], Rows]], Rows] = lambda name, compute: compute(),
+    chips: int = 16,
+    threads: int | None = None,
+    characters: int | None = None,
     **how: Any,
 ) -> tuple[pd.DataFrame, list[str]]:
     """The network at every point of a grid; chips are the same at each, as far as they are drawn from the same streams.
@@ -46,8 +50,8 @@ def sweep(
     kept : callable
         Rows of a name, read if they were computed before, as `characterization.resume.Parts.rows`. A point's name is of its
         hardware alone, so that a longer list of values goes on where a shorter one was.
-    how
-        As for `compare`: chips, seed, threads.
+    chips, threads, characters, how
+        As for `compare`.
 
     Returns
     -------
@@ -67,6 +71,11 @@ def sweep(
         raise InputError(f"sweep: has {len(points) if variables else 0} points; must have 1..{MOST}")
     # A point that cannot be is found before the first is computed.
     made = [hardware(p) for p in points]
+    if line := weigh_chips(
+        f"chips={chips}", network, task, float(chips) * len(points), threads, hardware=made[0], characters=characters
+    ):
+        tell(line)
+    how |= {"chips": chips, "threads": threads, "characters": characters}
     rows: Rows = []
     warnings: list[str] = []
     for point, on in zip(points, made, strict=True):

@@ -77,8 +77,8 @@ def look_into(folder: Path) -> Found:
             found.left_out.append(f"{name}: {str(e)[:200]}")
     if not any(found.counts.values()):
         raise InputError(
-            f"folder={str(folder)!r}: holds no run, model, waveforms or accuracies that can be read; `cosim characterize`, `fit`, "
-            f"`simulate --out` and `evaluate --sweep` write them{'; ' + found.left_out[0] if found.left_out else ''}"
+            f"folder={str(folder)!r}: holds no run, ramp model, waveforms of a simulation or accuracies of a sweep that can be read"
+            f"{'; ' + found.left_out[0] if found.left_out else ''}"
         )
     return found
 

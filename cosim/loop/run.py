@@ -19,6 +19,7 @@ from cosim.evaluation import accuracy_interval, paired_difference
 from cosim.network import Network, padded
 from cosim.report import Results, RunOptions, Study, Work
 from netlists.errors import InputError
+from netlists.machine import weigh
 
 from ..tasks import SequenceSet, Task, is_path
 from . import agreement as agree, pictures
@@ -26,6 +27,9 @@ from .chip import LoopChip, check_columns, describe_chip, loop_hardware, make_ch
 from .datapath import StepConversion, Trajectory, Who, run_loop_network
 from .settings import ON_FAILURE, LoopSettings
 from .simulators import Answer, ResumingSimulator, Simulator, SpiceSimulator
+
+CONVERSION_SECONDS = {"converter": 3.5e-3, "column": 0.29, "tile": 0.2, "sky130": 2.3}
+"""Core seconds of a conversion of 5 bits, as the folders under results/ have them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +82,6 @@ def compute(
     network: Network,
     task: Task,
     on_failure: str,
-    command: str,
     simulator: Callable[[LoopChip], Simulator] | None,
     settings: LoopSettings,
     work: Work,
@@ -100,6 +103,8 @@ def compute(
     check_columns(network, settings)
     digest = network_digest(network)
     sequences = choose_sequences(network.driven(task.test), settings)
+    if line := _weighed(network, settings, sequences, run.jobs):
+        run.say(line)
     parts = work.parts(network=digest, data_sha256=task.sha256)
     run.say(f"chip: drawing cells, measuring the levels of its columns in ngspice, level {settings.level}")
     chip = make_chip(network, settings, parts)
@@ -140,7 +145,6 @@ def compute(
     (work.out / "travel.csv").unlink(missing_ok=True)
     return Results(
         summary={
-            "command": command,
             "seed": settings.seed,
             "on_failure": on_failure,
             **_answers(settings, sequences, alone, looped),
@@ -178,7 +182,6 @@ def run_loop(
     options: RunOptions | None = None,
     *,
     on_failure: str = "stop",
-    command: str = "",
     simulator: Callable[[LoopChip], Simulator] | None = None,
 ) -> dict[str, Any]:
     """Runs a co-simulation and writes its folder, as `cosim.report.Study.run`.
@@ -189,8 +192,6 @@ def run_loop(
     ----------
     on_failure : {"stop", "model"}
         What happens in a closed loop where ngspice fails.
-    command : str
-        The command line, for the report.
     simulator : callable, optional
         Makes the simulator of a chip, in place of ngspice.
 
@@ -206,8 +207,19 @@ def run_loop(
     SimulationError
         A closed loop met a conversion that ngspice could not do.
     """
-    computed = partial(compute, network, task, on_failure, command, simulator)
+    computed = partial(compute, network, task, on_failure, simulator)
     return Study("loop", LoopSettings, computed, describe).run(settings, out, options)
+
+
+def _weighed(network: Network, settings: LoopSettings, sequences: Sequences, jobs: int) -> str:
+    """What the conversions in ngspice take, as `netlists.machine.weigh` says it."""
+    matrices = sum(len(layer.directions) * len(layer.cell.matrices) for layer in network.layers)
+    gates = sum(len(layer.directions) * m.shape[1] for layer in network.layers for m in layer.cell.matrices)
+    columns = gates if settings.columns is None else matrices * len(settings.columns)
+    kind = "sky130" if settings.level == "sky130" else settings.scope if settings.scope != "converter" else "converter"
+    seconds = CONVERSION_SECONDS["tile" if settings.latches and kind == "converter" else kind]
+    total = columns * int(sequences.active.sum())
+    return weigh(f"utterances={settings.utterances}", seconds=seconds * total / jobs, memory=200.0 * total)
 
 
 def _of_blocks(chip: LoopChip) -> list[str]:

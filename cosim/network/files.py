@@ -42,12 +42,6 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(f"{e}; make one with `cosim train`") from None
 
 
-def import_line(path: Path) -> str:
-    """The command that makes a network of a file of another framework."""
-    out = path.with_suffix(".npz") if path.suffix != ".npz" else path.with_name(f"{path.stem}-imported.npz")
-    return f"cosim import {path} --out {out} --check inputs.npz scores.npz"
-
-
 def text(fields: Mapping[str, np.ndarray], name: str) -> str:
     """A text among the arrays; `InputError` names it if it is something else."""
     if fields[name].shape != () or fields[name].dtype.kind != "U":

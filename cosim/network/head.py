@@ -41,10 +41,13 @@ class Scaling:
     Attributes
     ----------
     offset, gain : ndarray (features,)
+    said : str
+        As forward writes it, if a file's own numbers are taken; it is not kept with a network.
     """
 
     offset: Features
     gain: Features
+    said: str = ""
 
     def __post_init__(self) -> None:
         if len(self.offset) != len(self.gain):

@@ -16,7 +16,7 @@ from cosim.tasks import CharacterTask, SequenceSet, Task, is_path
 from netlists.checks import Choice, Items, check, checked
 from netlists.errors import InputError
 
-from .files import FOREIGN, import_line, read_arrays, write_arrays
+from .files import FOREIGN, read_arrays, write_arrays
 from .formats import Formats, check_formats, formats_text
 from .forward import ExactPath, padded, run_network
 from .head import POOLINGS, DenseLayer, Scaling
@@ -150,7 +150,7 @@ class Network:
         if origin is not None and not origin.checked:
             out.append(
                 f"network {origin.source}: imported, UNCHECKED; taken as {origin.convention}; "
-                "`cosim import --check` holds it against the model's own outputs"
+                "nobody held it against the model's own outputs"
             )
         if self.ramps:
             bits = ", ".join(map(str, sorted({r.bits for r in self.ramps.values()})))
@@ -323,7 +323,7 @@ class Network:
             No such file, not an ``.npz`` archive, damaged, or a field that is missing, unknown or wrong; names file and field.
         """
         if (path := Path(path)).suffix in FOREIGN and path.exists():
-            raise InputError(f"{path}: is a file of another framework; make a network of it first: {import_line(path)}")
+            raise InputError(f"{path}: is a file of another framework; make a network of it first: `import_network({str(path)!r})`")
         # It makes networks.
         from .fields import network_of
 
@@ -331,7 +331,7 @@ class Network:
         if "metadata" not in fields and fields and path.suffix == ".npz":
             raise InputError(
                 f"{path}: has the arrays {', '.join(fields)}, not those of a network; if they are of another framework: "
-                f"{import_line(path)}"
+                f"`import_network({str(path)!r})`"
             )
         try:
             return network_of(fields)

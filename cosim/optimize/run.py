@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from characterization.provenance import versions
 from characterization.resume import Parts
+from characterization.run import weigh_samples
 from cosim.chip import (
     Hardware,
     PwmInputs,
@@ -24,8 +25,9 @@ from cosim.chip import (
     split_biases,
     wire_losses,
 )
+from cosim.evaluation import weigh_chips
 from cosim.network import Network
-from cosim.report import Results, RunOptions, Study, Work
+from cosim.report import Results, Study, Work
 from netlists.errors import InputError
 from netlists.files import sha256_of
 from netlists.technology import load_profile
@@ -116,6 +118,14 @@ class Job:
         found = table.groupby("block")[["energy", "area"]].sum().sort_values("energy", ascending=False)
         return found.reset_index().to_dict("records")
 
+    def weighed(self) -> list[str]:
+        """What the search and its confirmation take at most; `InputError` if this machine does not have it."""
+        s, jobs = self.settings, self.run.jobs
+        trials = weigh_chips(f"trials={s.trials}", self.network, self.task, float(s.trials) * s.chips, jobs)
+        fresh = weigh_chips(f"confirm_chips={s.confirm_chips}", self.network, self.task, 4.0 * s.tries * s.confirm_chips, jobs)
+        ramps = s.tries * len(list(converted_columns(self.network)))
+        return [line for line in (trials, fresh, weigh_samples(s.samples, 8, jobs, self.work.place, plans=ramps)) if line]
+
     def evaluate(self, point: Point) -> Row:
         """A trial's row."""
         row: Row = {**point, **self.costs(point)}
@@ -152,13 +162,8 @@ class Job:
         }
 
 
-def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
+def compute(settings: OptimizeSettings, work: Work) -> Results:
     """Searches, confirms the best designs in SPICE, and compares them on the test sequences.
-
-    Parameters
-    ----------
-    command : str
-        The command line, for the report.
 
     Raises
     ------
@@ -171,6 +176,8 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
     run = work.options
     job = Job(settings, work)
     digest = sha256_of(Path(settings.network))
+    for line in job.weighed():
+        run.say(line)
     parts = work.parts(network=digest, data_sha256=job.task.sha256)
     judged = JUDGED[settings.judge]
 
@@ -216,7 +223,6 @@ def compute(command: str, settings: OptimizeSettings, work: Work) -> Results:
         "importances.csv": pd.DataFrame(table, columns=["target", "variable", "importance"]),
     }
     summary = {
-        "command": command,
         "seed": settings.seed,
         "variables": [
             {
@@ -362,6 +368,5 @@ def describe(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def run_optimize(settings: OptimizeSettings, out: Path, options: RunOptions, command: str) -> dict[str, Any]:
-    """Runs a search and writes its folder, as `cosim.report.Study.run`; ``command`` is the command line, for the report."""
-    return Study("optimize", OptimizeSettings, partial(compute, command), describe).run(settings, out, options)
+STUDY = Study("optimize", OptimizeSettings, compute, describe)
+run_optimize = STUDY.run

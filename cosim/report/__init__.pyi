@@ -40,6 +40,7 @@ from .settings import (
 from .study import (
     Results as Results,
     Study as Study,
+    Takes as Takes,
     Work as Work,
 )
 from .tables import (

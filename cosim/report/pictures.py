@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from netlists.errors import InputError
-from netlists.files import write_atomic, write_bytes
+from netlists.files import write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,15 +25,6 @@ IDEAL, MEASURED, BEFORE = "#0b4f9c", "#d95f02", "#8a8a8a"
 PICTURES = (".png", ".svg", ".pdf")
 matplotlib.rcParams["svg.hashsalt"] = "nladc-cosim"
 matplotlib.rcParams["font.size"] = 10
-
-
-class Drawing(Protocol):
-    """A schematic that makes its own bytes, as schemdraw's."""
-
-    def get_imagedata(self, fmt: Any) -> bytes: ...
-
-
-Picture = Figure | Drawing
 
 
 def new_figure(
@@ -69,13 +60,8 @@ def point_names(axis: Axes, names: Iterable[str], x: Any, y: Any, shift: tuple[f
         axis.annotate(name, (at[0], at[1]), xytext=shift, textcoords="offset points", **{"fontsize": 8} | style)
 
 
-def save_figure(picture: Picture, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Writes ``path`` as PNG and SVG, each complete or not at all; the same picture gives the same bytes."""
-    if not isinstance(picture, Figure):
-        for kind in ("png", "svg"):
-            write_bytes(path.with_suffix(f".{kind}"), picture.get_imagedata(kind))
-        return
-    figure = picture
     write_atomic(path.with_suffix(".png"), lambda p: figure.savefig(p, format="png"))
     write_atomic(path.with_suffix(".svg"), lambda p: figure.savefig(p, format="svg", metadata={"Date": None}))
 

@@ -63,12 +63,15 @@ class RunOptions:
         Takes a line about what is going on.
     work : Path or None
         Folder where finished parts stay; None: they lie in the study's folder until it is done.
+    command : str
+        The command line that asked for it, for summary and page; empty: the one that the registry knows.
     """
 
     jobs: int = 1
     progress: bool = True
     say: Callable[[str], None] = lambda _: None
     work: Path | None = None
+    command: str = ""
 
     def bar(self, items: Sequence[Any], unit: str, title: str) -> Any:
         """Iterates over the items with a progress bar."""

@@ -21,6 +21,7 @@ from characterization.resume import Parts
 from characterization.workers import in_workers
 from netlists.errors import InputError
 from netlists.files import make_folder, write_json
+from netlists.machine import weigh
 
 from .registry import command, write_report
 from .settings import RunOptions
@@ -28,8 +29,7 @@ from .tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from .pictures import Picture
+    from matplotlib.figure import Figure
 
 Rows = list[dict[str, Any]]
 
@@ -48,14 +48,14 @@ class Work:
 
     def __init__(self, settings: Settings, out: Path, options: RunOptions) -> None:
         self.settings, self.options = settings, options
-        self._out = Path(out)
+        self.place = Path(out)
         self._parts: Parts | None = None
         self._lock = ExitStack()
 
     @cached_property
     def out(self) -> Path:
         """Makes the study's folder."""
-        return make_folder(self._out)
+        return make_folder(self.place)
 
     def parts(self, **more: Any) -> Parts:
         """Opens the finished parts, which depend on the settings and on ``more``, as JSON has it."""
@@ -103,9 +103,37 @@ class Results:
 
     summary: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
-    pictures: Mapping[str, Callable[[], Picture]] = field(default_factory=dict)
+    pictures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
     float_format: str | None = None
     warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What a study takes.
+
+    Attributes
+    ----------
+    seconds : float
+        With the default settings on two cores.
+    work : callable
+        How much is to be computed with some settings, in a unit of its own.
+    memory : callable
+        Bytes that settings take where they can ask for more than a machine has.
+    """
+
+    seconds: float
+    work: Callable[[Any], float]
+    memory: Callable[[Any], float] = lambda _: 0.0
+
+    def weigh(self, settings: Any, out: Path) -> str:
+        """What the settings take, as `netlists.machine.weigh` says it; a message names the one that adds most."""
+        standard = type(settings)()
+        alone = {n: standard.model_copy(update={n: value}) for n, value in settings if value != getattr(standard, n)}
+        name = max(alone, key=lambda n: (self.memory(alone[n]), self.work(alone[n])), default="")
+        what = f"{name}={getattr(settings, name)}" if name else "settings"
+        seconds = self.seconds * self.work(settings) / self.work(standard)
+        return weigh(what, seconds=seconds, memory=self.memory(settings), folder=out)
 
 
 @dataclass(frozen=True)
@@ -121,12 +149,15 @@ class Study:
         From settings and `Work` to `Results`.
     describe : callable
         From the summary to a few lines for the terminal.
+    takes : Takes or None
+        None: what it computes weighs itself, once it knows its data.
     """
 
     name: str
     settings: type[Any]
     compute: Callable[[Any, Work], Results]
     describe: Callable[[dict[str, Any]], str]
+    takes: Takes | None = None
 
     @property
     def preset(self) -> Path:
@@ -150,7 +181,10 @@ class Study:
         """
         start = time.perf_counter()
         self._check_owner(out)
-        work = Work(settings, out, options or RunOptions())
+        options = options or RunOptions()
+        if self.takes is not None and (line := self.takes.weigh(settings, Path(out))):
+            options.say(line)
+        work = Work(settings, out, options)
         try:
             return self._write(settings, work, self.compute(settings, work), start)
         finally:
@@ -174,7 +208,8 @@ class Study:
             write_table(work.out / name, table, found.float_format)
         save_pictures(work.out / "pictures", found.pictures)
         head = {"study": self.name, "settings": settings.as_dict()}
-        made: dict[str, Any] = {"command": command(head), "warnings": list(dict.fromkeys(found.warnings)), "versions": versions()}
+        asked = work.options.command or command(head)
+        made: dict[str, Any] = {"command": asked, "warnings": list(dict.fromkeys(found.warnings)), "versions": versions()}
         made["wall_seconds"] = round(time.perf_counter() - start, 1)
         summary = head | dict(found.summary)
         summary |= {name: value for name, value in made.items() if name not in summary}
@@ -184,7 +219,7 @@ class Study:
         return summary
 
 
-def save_pictures(folder: Path, pictures: Mapping[str, Callable[[], Picture]]) -> None:
+def save_pictures(folder: Path, pictures: Mapping[str, Callable[[], Figure]]) -> None:
     """Draws the pictures and writes each as PNG and SVG."""
     from .pictures import save_figure
 

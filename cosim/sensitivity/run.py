@@ -14,7 +14,7 @@ import pandas as pd
 from characterization.chips import ColumnScope
 from characterization.plan import Limits, RampPlan
 from characterization.sensitivity import linear_yield, sensitivities, spice_check, trimming_table, worst_case
-from cosim.report import Results, RunOptions, Study, Work
+from cosim.report import Results, RunOptions, Study
 from netlists.checks import Number, Whole, checked
 
 from .pictures import draw_derivatives, draw_trimming
@@ -165,9 +165,7 @@ def _check(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def run_sensitivity(
-    settings: SensitivitySettings, out: Path, options: RunOptions | None = None, *, command: str = ""
-) -> dict[str, Any]:
+def run_sensitivity(settings: SensitivitySettings, out: Path, options: RunOptions | None = None) -> dict[str, Any]:
     """Writes what `analyse` finds to a folder: ``sensitivities.csv`` and other tables, pictures, page, ``summary.json``.
 
     Returns
@@ -181,12 +179,7 @@ def run_sensitivity(
         As `analyse`; a folder of something else.
     """
 
-    def computed(settings: SensitivitySettings, work: Work) -> Results:
-        found = analyse(settings)
-        named = {"command": command} if command else {}
-        return Results(dict(found.summary) | named, found.tables, found.pictures, found.float_format, found.warnings)
-
-    return Study("sensitivity", SensitivitySettings, computed, describe).run(settings, Path(out), options)
+    return Study("sensitivity", SensitivitySettings, lambda given, _: analyse(given), describe).run(settings, Path(out), options)
 
 
 def describe(s: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-from matplotlib.figure import Figure as Drawing
+from matplotlib.figure import Figure
 
 from characterization.ramp_model import RampModel
 from characterization.run import Run
@@ -19,7 +19,7 @@ SHOWN = 30
 """Differences in a picture."""
 
 
-def draw_differences(differences: Sequence[Difference], labels: tuple[str, str]) -> Drawing:
+def draw_differences(differences: Sequence[Difference], labels: tuple[str, str]) -> Figure:
     """Draws differences in units of their interval: those beyond the band are clear."""
     rows = differences[:SHOWN][::-1]
     figure, axes = new_figure(8, 1.2 + 0.28 * len(rows))
@@ -36,7 +36,7 @@ def draw_differences(differences: Sequence[Difference], labels: tuple[str, str])
     return figure
 
 
-def draw_models(a: RampModel, b: RampModel, labels: tuple[str, str]) -> Drawing:
+def draw_models(a: RampModel, b: RampModel, labels: tuple[str, str]) -> Figure:
     """Draws the mean error and the deviation of each level of two models."""
     figure, axes = new_figure(9, 3.6, 1, 2)
     for model, label, colour in zip((a, b), labels, (MEASURED, IDEAL), strict=True):
@@ -55,9 +55,9 @@ def draw_models(a: RampModel, b: RampModel, labels: tuple[str, str]) -> Drawing:
 
 def pictures_of(
     a: StoredResult, b: StoredResult, ranked: Sequence[Difference], labels: tuple[str, str]
-) -> dict[str, Callable[[], Drawing]]:
+) -> dict[str, Callable[[], Figure]]:
     """Names what can be drawn of two results."""
-    out: dict[str, Callable[[], Drawing]] = {}
+    out: dict[str, Callable[[], Figure]] = {}
     if isinstance(a.content, Run) and isinstance(b.content, Run):
         out["inl"] = partial(draw_inl_bands, {labels[0]: a.content, labels[1]: b.content})
     if isinstance(a.content, RampModel) and isinstance(b.content, RampModel):

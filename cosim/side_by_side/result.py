@@ -81,7 +81,7 @@ def load_result(path: str | Path, limits: Limits | None = None) -> StoredResult:
             return _answer(path, data)
     raise InputError(
         f"{path}: is not a result; take a run's folder, a model file (.json), the folder of a study, sweep, budget, loop or "
-        "search, or what `cosim evaluate --json` printed, in a file that ends in .json"
+        "search, or an evaluation's answer in JSON, in a file that ends in .json"
     )
 
 

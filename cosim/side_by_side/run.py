@@ -176,7 +176,6 @@ def write_side_by_side(found: SideBySide, out: str | Path, options: RunOptions |
                 "compared": len(found.differences),
                 "only_first": list(found.only_first),
                 "only_second": list(found.only_second),
-                "command": f"cosim compare {settings.first} {settings.second}",
             },
             tables={
                 "settings.csv": pd.DataFrame(rows, columns=["setting", "first", "second"]),

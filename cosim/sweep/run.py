@@ -69,7 +69,6 @@ def run_sweep(
     seed: int = 1,
     characters: int | None = None,
     engine: str = "numba",
-    command: str = "",
 ) -> dict[str, Any]:
     """Judges a network at every point of a grid and writes the folder: table, LaTeX, pictures, page, ``summary.json``.
 
@@ -81,8 +80,6 @@ def run_sweep(
         The hardware of a point, value by variable.
     variables : mapping of str to sequence of float
         Curves have the first along their axis, a heatmap the first two.
-    command : str
-        The command line, for the page.
 
     Returns
     -------
@@ -112,7 +109,7 @@ def run_sweep(
         seed=seed,
         characters=characters,
     )
-    computed = partial(_compute, network, task, hardware, engine, command)
+    computed = partial(_compute, network, task, hardware, engine)
     return Study("sweep", SweepSettings, computed, describe).run(settings, Path(out), options)
 
 
@@ -121,7 +118,6 @@ def _compute(
     task: Task | CharacterTask,
     hardware: Callable[[dict[str, float]], Hardware],
     engine: str,
-    command: str,
     settings: SweepSettings,
     work: Work,
 ) -> Results:
@@ -143,7 +139,8 @@ def _compute(
             "float": float(table["float"].iloc[0]),
             "points": len(table),
             "best": {name: float(best[name]) for name in (*names, "mean")},
-            "command": command or f"cosim.sweep.run_sweep(network, {task.name!r}, hardware, {settings.variables}, out)",
+            "command": work.options.command
+            or f"cosim.sweep.run_sweep(network, {task.name!r}, hardware, {settings.variables}, out)",
         },
         tables={"sweep.csv": table, "sweep.parquet": table},
         pictures=pictures | ({"heatmap": partial(draw_heatmap, table, names)} if len(names) > 1 else {}),

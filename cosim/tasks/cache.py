@@ -128,8 +128,8 @@ def restore(name: str, takes: str) -> Task | CharacterTask:
     """
     entry = cache_folder() / name
     if not entry.is_dir():
-        raise ToolkitError(f"task {name!r}: its data is not in {cache_folder()}; `cosim tasks get {name}` gets it (takes {takes})")
-    how = f"`cosim tasks get {name} --again` makes it anew (takes {takes})"
+        raise ToolkitError(f"task {name!r}: its data is not in {cache_folder()}; `get_task({name!r})` gets it (takes {takes})")
+    how = f"`get_task({name!r}, again=True)` makes it anew (takes {takes})"
     try:
         text = read_json(entry / DESCRIPTION, "description of a task")
         if text.get("format") != FORMAT:

@@ -88,7 +88,7 @@ class Task:
 
         Parameters
         ----------
-        x_train, x_validation, x_test : ndarray (sequences, steps, features)
+        x_train, x_validation, x_test : ndarray (sequences, steps, features), or a list of arrays (steps, features)
             Without training arrays it is a test set for networks that were trained elsewhere.
         y_train, y_validation, y_test : ndarray (sequences,)
             Whole numbers from 0, or names of classes.
@@ -114,18 +114,26 @@ class Task:
         for split, (x, y) in given.items():
             if (x is None) != (y is None):
                 raise InputError(f"x_{split}, y_{split}: one is given without the other")
-        labels = {split: np.asarray(y) for split, (_, y) in given.items() if y is not None}
-        classes = _classes(labels) if classes is None else tuple(map(str, classes))
+        labels = {split: _labels(y) for split, (_, y) in given.items() if y is not None}
+        if classes is None:
+            classes = _classes(labels)
+            if len(classes) < 2:
+                raise InputError(f"task {name!r}: all labels are {classes[0]!r}; say what other classes there are (classes)")
+        classes = tuple(map(str, classes))
         sets = {}
         for split, (x, _) in given.items():
             if x is None:
                 continue
-            x = np.asarray(x)
+            steps = (lengths or {}).get(split)
+            if isinstance(x, (list, tuple)) and len({np.shape(s) for s in x}) > 1 and steps is None:
+                padded = SequenceSet.from_list(x, np.zeros(len(x), int))
+                x, steps = padded.inputs, padded.lengths
+            x = np.ma.filled(x.astype(float), np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
             if x.ndim != 3:
                 raise InputError(
                     f"x_{split}: has shape {x.shape}, must be (sequences, steps, features); one feature is x[..., None]"
                 )
-            steps = (lengths or {}).get(split, np.full(len(x), x.shape[1]))
+            steps = np.full(len(x), x.shape[1]) if steps is None else steps
             try:
                 sets[split] = SequenceSet(x, steps, numbered(labels[split], classes, f"y_{split}"))
             except InputError as e:
@@ -184,6 +192,12 @@ class Task:
             for a in (part.inputs, part.lengths, part.labels):
                 digest.update(repr(a.shape).encode() + np.ascontiguousarray(a).tobytes())
         return digest.hexdigest()
+
+
+def _labels(labels: Any) -> np.ndarray:
+    """Labels as an array; bytes are text."""
+    labels = np.asarray(labels)
+    return np.char.decode(labels, "utf-8") if labels.dtype.kind == "S" else labels
 
 
 def numbered(labels: Any, classes: Sequence[str], what: str) -> np.ndarray:

@@ -96,7 +96,7 @@ class TrainingSettings:
 
     n_hidden: Count = 32
     cell: Annotated[str, Choice(CELLS)] = "lstm"
-    layers: Count = 1
+    layers: Annotated[int, Whole(1, 100)] = 1
     n_projection: Count | None = None
     bidirectional: bool = False
     n_embedding: Count = 32
@@ -126,7 +126,7 @@ class TrainingSettings:
     feature_noise: Annotated[float, Number(0, 10)] = 0.0
     time_mask: Annotated[int, Whole(0)] = 0
     feature_mask: Annotated[int, Whole(0)] = 0
-    masks: Count = 1
+    masks: Annotated[int, Whole(1, 1000)] = 1
     dtype: Annotated[str, Choice(DTYPES)] = "float32"
 
     def __post_init__(self) -> None:

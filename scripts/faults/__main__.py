@@ -24,7 +24,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from . import damage, interrupts, kills, places, table
+from . import damage, interrupts, kills, outages, places, table
 from .bench import ROOT, Reference, Round, Work, crowd, reference
 from .works import MINE, works
 
@@ -114,15 +114,15 @@ def _run(a: argparse.Namespace, folder: Path, rows: Path) -> None:
             print("places: needs root, for mounts; left out", file=sys.stderr)
         else:
             some = [w for w in chosen if w.name in ("characterize", "train")] if a.quick else [w for w in chosen if w.share]
-            for fault, meet in places.faults().items():
-                for work in (w for w in some if places.applies(fault, w)):
+            for fault, meet in (places.faults() | outages.FAULTS).items():
+                for work in (w for w in some if outages.applies(fault, w)):
                     label = f"place-{fault}-{work.name}"
                     jobs.append(
                         (label, "places", partial(places.run, fault, meet, work, sound.of, inputs, folder, f"p{len(jobs)}"))
                     )
     if "interrupts" in a.sections:
         for command in interrupts.COMMANDS:
-            for i, at in enumerate(interrupts.moments(3 if a.quick else a.moments)):
+            for i, at in enumerate(interrupts.moments(3 if a.quick else a.moments, a.seed, command)):
                 if a.only in command:
                     make = partial(interrupts.run, command, at, inputs, folder, f"i{len(jobs)}")
                     jobs.append((f"interrupt-{i}-{command}", "interrupts", make))

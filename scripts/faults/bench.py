@@ -22,6 +22,8 @@ import numpy as np
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+MODULE = "cosim"
+"""What is disturbed."""
 MARK = "NLADC_FAULTS_ROUND"
 """Environment variable by which every process of a round is known."""
 GRACE = 3.0
@@ -75,7 +77,7 @@ class Round:
         return {**os.environ, **own, **extra}
 
     def start(self, arguments: list[str], *, prefix: tuple[str, ...] = (), extra: Mapping[str, str] = {}) -> subprocess.Popen[str]:
-        line = [*prefix, sys.executable, "-m", "cosim", *arguments]
+        line = [*prefix, sys.executable, "-m", MODULE, *arguments]
         return subprocess.Popen(
             line, cwd=self.folder, env=self.environment(extra), start_new_session=True, text=True, errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.base / "said", "w+"),

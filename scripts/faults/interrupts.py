@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .bench import Round, one_line
+import numpy as np
+
+from .bench import ROOT, Round, one_line
+from .kills import cpu_of
 
 COMMANDS = (
     "doctor", "--help", "netlist ramp --activation sigmoid --bits 3 --out r.cir", "simulate deck.cir",
@@ -18,26 +24,55 @@ COMMANDS = (
     "loop --network net.npz --bits 3 --utterances 2 --jobs 2 --out l",
     "validate model.json --jobs 2", "budget --network net.npz --chips 2 --permutations 4 --out b", "tasks",
     "study demo --quiet --out demo", "comparator mine.cir:mine --samples 4 --corners tt --jobs 2 --out c",
+    "opamp mine.cir:mine --samples 4 --corners tt --jobs 2 --out c", "blocks --nominal-only --samples 4 --jobs 2 --out blocks",
+    "device written.csv --g-hrs-us 30 --out d.toml", "write-verify taox-100-400 --cells 20000 --out w.csv",
+    "netlist crossbar --rows 32 --columns 32 --out r.cir", "netlist tile --inputs 16 --columns 16 --out r.cir",
+    "netlist column --inputs 16 --out r.cir", "reproduce run7 --sample 3", "view run7 --out page.html",
+    "estimate --activation sigmoid --bits 2 --until-ci 0.05 --jobs 2 --quiet --out est",
+    "sensitivity --bits 3 --spice-chips 64 --out sens", "export model.json --out m.va", "compare run7 run7 --out both",
+    "import net.npz --out n.npz", "tasks get digits", "tasks make data.npz --out mine.npz", "init project", "report demo",
+    "optimize --network net.npz --trials 5 --chips 2 --samples 8 --confirm-chips 2 --tries 1 --max-loss 50% --quiet --out opt",
+    "evaluate --network net.npz --everything --bits 4 --chips 4",
+    "evaluate --network net.npz --sweep bits=3..5 --chips 8 --out sweep",
+    "train --task vowels --everything --epochs 20 --quiet --out n.npz",
+    "study error-sources --quiet --out st", "study vread --quiet --jobs 2 --out st", "study cost --quiet --out st",
+    "study activations --quiet --out st", "study stuck --quiet --jobs 2 --out st", "study models --quiet --jobs 2 --out st",
+    "study nladc-calibration --quiet --jobs 2 --out st", "study kws-bits --quiet --jobs 2 --out st",
+    "study lm-bits --quiet --jobs 2 --out st", "study lorenz --quiet --out st", "study learned-ramps --quiet --out st",
+    "study data-energy --quiet --out st",
 )  # fmt: skip
+LONGEST = 300.0
 DECK = "a divider\nv1 in 0 sin(0 1 1meg)\nr1 in out 1k\nc1 out 0 1p\n.tran 1n 300u\n.end\n"
 
 
-def moments(count: int) -> list[float]:
-    """CPU seconds after which Ctrl-C comes: dense over start-up."""
-    return [0.05 + 2.95 * (i / max(count - 1, 1)) ** 1.3 for i in range(count)]
+def moments(count: int, seed: int, command: str) -> list[float]:
+    """CPU seconds after which Ctrl-C comes: at random, two of three within start-up and the loading of numba and ngspice."""
+    rng = np.random.default_rng([seed, *command.encode()])
+    return [float(rng.uniform(0.02, 3.0 if i % 3 else 10.0)) for i in range(count)]
+
+
+def _waited(pids: Iterable[int]) -> float:
+    """Seconds that the process waited most for a core, of those that live (Linux)."""
+    found = [0.0]
+    for pid in pids:
+        with suppress(OSError, ValueError):
+            found.append(1e-9 * int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]))
+    return max(found)
 
 
 def run(command: str, at: float, inputs: Path, folder: Path, label: str) -> dict[str, Any]:
     """A row: exit code, seconds until it was back, what it said."""
-    from .kills import _cpu
-
     round_ = Round(label, inputs, folder)
     (round_.folder / "deck.cir").write_text(DECK)
+    (round_.folder / "written.csv").write_text("target_uS,measured_uS\n" + "100,101\n200,203\n300,302\n400,396\n" * 500)
+    x, y = np.random.default_rng(1).normal(size=(40, 5, 2)), np.arange(40) % 2
+    np.savez(round_.folder / "data.npz", train_inputs=x, train_labels=y, test_inputs=x, test_labels=y)
+    shutil.copytree(ROOT / "results/demo", round_.folder / "demo")
     start = time.monotonic()
     process = round_.start(command.split())
     while process.poll() is None:
         try:
-            used = _cpu(process.pid)
+            used = cpu_of(process.pid)
         except Exception:
             break
         if used >= at:
@@ -45,14 +80,22 @@ def run(command: str, at: float, inputs: Path, folder: Path, label: str) -> dict
         time.sleep(0.002)
     struck = time.monotonic()
     if process.poll() is None:
+        before, waited = _waited([process.pid]), 0.0
         os.killpg(process.pid, signal.SIGINT)
-        done = round_.wait(process, start, longest=60)
-        code, said = done.code, done.said
+        end = struck + LONGEST
+        while process.poll() is None and time.monotonic() < end:
+            waited = max(waited, _waited([process.pid]) - before)
+            time.sleep(0.01)
+        took = time.monotonic() - struck
+        done = round_.wait(process, start, longest=0) if process.returncode is None else None
+        said = (round_.base / "said").read_text(errors="replace")
+        code = process.returncode if done is None else None
     else:
         code, said = process.returncode, (round_.base / "said").read_text(errors="replace")
-        struck = time.monotonic()
-    row = {"work": command, "at": at, "code": code, "seconds": time.monotonic() - struck, "quiet": one_line(said)}
+        took = waited = 0.0
+    row = {"work": command, "at": at, "code": code, "seconds": took, "waited": waited, "quiet": one_line(said)}
     lines = [line for line in said.splitlines() if line.strip()]
+    row["lines"] = sum(line.startswith("interrupted") for line in lines)
     row |= {"said": said[-1500:] if not row["quiet"] or code not in (0, 130) else (lines[-1] if lines else "")[:200]}
     row |= {"interrupted": code == 130, "left": vars(round_.left())}
     round_.close()

@@ -27,14 +27,16 @@ LONG_EVERY = 25
 """Rounds from one command of `share` 0 to the next."""
 
 
-def _target(aim: str, pid: int) -> int | None:
-    """The number of the process to hit, or None if there is none now."""
+def target_of(aim: str, pid: int, at_work: float = 0.0) -> int | None:
+    """The number of the process to hit, one that took so many CPU seconds, or None if there is none now."""
     if aim in ("parent", "group"):
         return pid
     with suppress(psutil.Error):
         for child in psutil.Process(pid).children(recursive=True):
             line = " ".join(child.cmdline())
-            if ("ngspice -b" in line or "ngspice -n" in line) if aim == "ngspice" else "loky.backend.popen_loky" in line:
+            named = ("ngspice -b" in line or "ngspice -n" in line) if aim == "ngspice" else "loky.backend.popen_loky" in line
+            # One that ended and that its parent did not ask for yet has no line.
+            if named and child.status() != psutil.STATUS_ZOMBIE and cpu_of(child.pid) >= at_work:
                 return child.pid
     return None
 
@@ -54,8 +56,8 @@ def kill(
     while process.poll() is None and not hit:
         # By the CPU time that it took: a busy machine does not move the moment.
         with suppress(psutil.Error):
-            cpu_before = _cpu(process.pid)
-        if cpu_before >= at * sound.cpu and (target := _target(aim, process.pid)) is not None:
+            cpu_before = cpu_of(process.pid)
+        if cpu_before >= at * sound.cpu and (target := target_of(aim, process.pid)) is not None:
             round_.processes()
             with suppress(ProcessLookupError):
                 (os.killpg if aim == "group" else os.kill)(target, number)
@@ -82,7 +84,7 @@ def kill(
     return row
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """CPU seconds of a process and all below it, those included that it has waited for."""
     total = 0.0
     root = psutil.Process(pid)

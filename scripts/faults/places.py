@@ -1,22 +1,25 @@
-"""Places and limits: full and read-only disks, no shared memory, little memory, few files and processes, clocks, two at once."""
+"""Places and limits: full and read-only disks, no shared memory, little memory, few files, two at once."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from . import bench
 from .bench import Done, Reference, Round, Work, compare, one_line
-from .kills import _cpu, _target
+from .kills import cpu_of
 
 PAGE = 4096
+Meet = Callable[[Round, Work, Reference], Any]
+"""A fault meets a command: how it ended, how the same command did without the fault, and its answer where it is gone by then."""
 
 
 def _mount(options: str, folder: Path) -> None:
@@ -50,22 +53,28 @@ def _namespace(script: str) -> tuple[str, ...]:
     return ("unshare", "-m", "sh", "-c", f'{script}; exec "$@"', "sh")
 
 
-def _interrupted(round_: Round, work: Work, sound: Reference, act: Callable[[int], None], prefix: tuple[str, ...] = ()) -> Done:
-    """The command, with something done to it half-way."""
+def interrupted(
+    round_: Round, work: Work, sound: Reference, act: Callable[[int], None], *, share: float = 0.6, extra: Mapping[str, str] = {}
+) -> Done:
+    """The command, with something done to it after a share of its CPU time; until then ``act`` may raise `LookupError`.
+
+    Raises
+    ------
+    RuntimeError
+        The command ended before: the fault met nothing.
+    """
     start = time.monotonic()
-    process = round_.start(work.arguments, prefix=prefix)
+    process = round_.start(work.arguments, extra=extra)
     while process.poll() is None:
-        with suppress(Exception):
-            if _cpu(process.pid) >= 0.6 * sound.cpu:
+        with suppress(psutil.Error, LookupError):
+            if cpu_of(process.pid) >= share * sound.cpu:
                 act(process.pid)
-                break
+                return round_.wait(process, start)
         time.sleep(0.01)
-    if process.returncode is not None:
-        return Done(process.returncode, (round_.base / "said").read_text(errors="replace"), 0.0, 0.0)
-    return round_.wait(process, start)
+    raise RuntimeError(f"ended ({process.returncode}) before the fault met it: {(round_.base / 'said').read_text()[-300:]}")
 
 
-def faults() -> dict[str, Callable[[Round, Work, Reference], tuple[Done, Done | None, Done | None]]]:
+def faults() -> dict[str, Meet]:
     """Each fault as a function of round, work and reference: how the command ended, and how it did again without the fault."""
 
     def again(round_: Round, work: Work) -> Done:
@@ -107,43 +116,18 @@ def faults() -> dict[str, Callable[[Round, Work, Reference], tuple[Done, Done | 
             shutil.rmtree(out, ignore_errors=True)
             out.unlink(missing_ok=True)
 
-        return _interrupted(round_, work, sound, act), again(round_, work), None
+        return interrupted(round_, work, sound, act), again(round_, work), None
 
     def two(round_: Round, work: Work, sound: Reference) -> Any:
         start = time.monotonic()
         first = round_.start(work.arguments)
         second = subprocess.Popen(
-            [sys.executable, "-m", "cosim", *work.arguments], cwd=round_.folder, env=round_.environment(), text=True,
+            [sys.executable, "-m", bench.MODULE, *work.arguments], cwd=round_.folder, env=round_.environment(), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         said = second.communicate()[1]
         done = round_.wait(first, start)
         return Done(second.returncode, said, 0.0, 0.0), Done(done.code, done.said, 0.0, 0.0), None
-
-    def clock(round_: Round, work: Work, sound: Reference) -> Any:
-        extra = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
-        start = time.monotonic()
-        process = round_.start(work.arguments, prefix=("faketime", "-f", "+9y x500"), extra=extra)
-        while process.poll() is None:
-            with suppress(Exception):
-                if _cpu(process.pid) >= 0.6 * sound.cpu:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    break
-            time.sleep(0.01)
-        first = round_.wait(process, start) if process.returncode is None else Done(process.returncode, "", 0, 0)
-        line = [*work.arguments, *work.again(round_.folder)]
-        return first, round_.run(line, prefix=("faketime", "-f", "-30y"), extra=extra), None
-
-    def hang(round_: Round, work: Work, sound: Reference) -> Any:
-        limited_work = Work(work.name, [*work.arguments, "--timeout", "3"], work.answer)
-
-        def act(pid: int) -> None:
-            target = _target("ngspice" if "ngspice -b" in work.name else "worker", pid)
-            if target is None:
-                raise LookupError
-            os.kill(target, signal.SIGSTOP)
-
-        return _interrupted(round_, limited_work, sound, act), again(round_, work), None
 
     return {
         "full disk": full,
@@ -154,16 +138,7 @@ def faults() -> dict[str, Callable[[Round, Work, Reference], tuple[Done, Done | 
         "24 open files": limited("prlimit", "--nofile=24"),
         "folder vanishes": vanishes,
         "two at once": two,
-        "clock set forth, then back": clock,
-        "ngspice hangs": hang,
     }
-
-
-def applies(fault: str, work: Work) -> bool:
-    """Whether a fault can meet a command."""
-    if fault == "ngspice hangs":
-        return work.name.startswith("characterize") and "own" not in work.name
-    return not fault.startswith("clock") or shutil.which("faketime") is not None
 
 
 def run(

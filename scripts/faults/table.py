@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 LIMIT = 3.0
-"""Seconds after Ctrl-C, on a machine with a core for each process that would run."""
+"""Seconds after Ctrl-C, without those that a command waits for a core."""
 
 
 def faulty(row: Mapping[str, Any]) -> str:
@@ -24,9 +24,16 @@ def faulty(row: Mapping[str, Any]) -> str:
         found.append(f"differs: {row['differs']}")
     if row.get("left", {}).get("processes") or row.get("left_again", {}).get("processes"):
         found.append("processes left")
-    if row["section"] == "interrupts" and (row["seconds"] > LIMIT * row["crowd"] or row["code"] not in (0, 130)):
-        found.append(f"{row['seconds']:.1f} s, exit code {row['code']}")
+    if row["section"] == "interrupts" and (quiet(row) > LIMIT or row["code"] not in (0, 130)):
+        found.append(f"{quiet(row):.1f} s, exit code {row['code']}")
+    if row["section"] == "interrupts" and row["code"] == 130 and row["lines"] != 1:
+        found.append(f"{row['lines']} lines")
     return "; ".join(found)
+
+
+def quiet(row: Mapping[str, Any]) -> float:
+    """Seconds to the end after Ctrl-C, without those in which the command waited for a core that others had."""
+    return max(0.0, row["seconds"] - row["waited"])
 
 
 def page(rows: Sequence[Mapping[str, Any]], seed: int) -> str:
@@ -140,7 +147,7 @@ def _interrupts(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for (command,), group in _groups(_of(rows, "interrupts"), "work").items():
         hit = [row for row in group if row["interrupted"]]
-        times = [row["seconds"] for row in hit] or [0.0]
+        times, walls = [quiet(row) for row in hit] or [0.0], [row["seconds"] for row in hit] or [0.0]
         lines.append(
             [
                 f"`{command.split(' --')[0]}`",
@@ -149,9 +156,12 @@ def _interrupts(rows: Sequence[Mapping[str, Any]]) -> str:
                 sum(row["quiet"] for row in group),
                 f"{median(times):.2f}",
                 f"{max(times):.2f}",
+                f"{max(walls):.1f}",
                 _left(group, "processes"),
             ]
         )
     return _table(
-        "| command | Ctrl-C | met it at work | no traceback | seconds, median | seconds, longest | processes left |", lines
+        "| command | Ctrl-C | met it at work | no traceback | seconds, median | seconds, longest | by the clock, longest "
+        "| processes left |",
+        lines,
     )

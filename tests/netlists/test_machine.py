@@ -36,3 +36,18 @@ def test_memory_beyond_the_machine_is_refused(tmp_path):
 )
 def test_long_work_says_what_it_takes(seconds, line):
     assert machine.foretell(seconds, 2**30, 3 * 2**20) == line
+
+
+def test_work_beyond_the_hours_that_are_allowed_is_refused(monkeypatch):
+    """The rule of every long command: what it asks for, what is allowed, and how to allow more."""
+    month = 3600 * machine.MOST_HOURS
+    assert machine.weigh("chips=7", seconds=month) == "estimate: 720.0 h"
+    with pytest.raises(InputError, match=rf"chips=7: would take about 720 h; 720 h are allowed \({machine.HOURS}=HOURS in the"):
+        machine.weigh("chips=7", seconds=month + 1)
+    monkeypatch.setenv(machine.HOURS, "0.5")
+    assert machine.weigh("chips=7", seconds=1800) == "estimate: 30 min"
+    with pytest.raises(InputError, match=r"chips=7: would take about 0\.501 h; 0\.5 h are allowed"):
+        machine.weigh("chips=7", seconds=1802)
+    monkeypatch.setenv(machine.HOURS, "soon")
+    with pytest.raises(InputError, match=f"{machine.HOURS}='soon': must be a number of hours above 0"):
+        machine.weigh("chips=7")

@@ -16,7 +16,7 @@ from netlists.ramp import Chips, compensate, program_ramp, to_input_units, trans
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile
 
-from .errors import code_agreement
+from .errors import code_agreement, in_volts
 from .mac import bench_tile
 
 
@@ -86,13 +86,15 @@ def held_out_tile(
     Returns
     -------
     dict
-        ``codes_equal``, ``codes_within_1``, and the same without any error (``ideal_codes_equal``): weights as trained.
+        ``codes_equal``, ``codes_within_1``, and the same without any error (``ideal_codes_equal``): weights as trained; ``codes``:
+        how many; ``rms_v``, ``worst_v``: of V_mac.
     """
     wires: dict[str, Any] = {"r_row": 1.0, "r_col": 1.0, "r_driver": 10.0, "r_sense": 5.0}
     tile = bench_tile(level, rng, inputs=16, columns=4)
     tile = tile.with_(crossbar=tile.crossbar.with_(**wires))
     codes = rng.integers(-tile.pwm.max_code, tile.pwm.max_code + 1, (vectors, tile.inputs))
-    found = np.array([convert(tile, c, level, "reduced").code for c in codes])
+    runs = [convert(tile, c, level, "reduced") for c in codes]
+    found, held = np.array([run.code for run in runs]), np.array([run.v_mac for run in runs]) - tile.circuit.v_cm
     program, circuit = tile.groups[0].program, tile.circuit
     levels = to_input_units(transition_levels(program, circuit, tile.groups[0].ramp), program, circuit)
     draw = RampDraw(program.activation, program.bits, levels, np.zeros((1, 1)), np.zeros(()))
@@ -107,8 +109,11 @@ def held_out_tile(
         crossbar=CrossbarModel(profile=profile.without_variation(), v_read=circuit.v_read, **wires).without_curvature(),
     )
     chip = CrossbarChips(tile.crossbar.conductance[None], tile.crossbar.conductance, tile.scale)
-    modelled = column.convert(codes, chip, tile.pwm, circuit=circuit, input_max=tile.input_max)[0]
+    options: dict[str, Any] = {"circuit": circuit, "input_max": tile.input_max}
+    modelled = column.convert(codes, chip, tile.pwm, **options)[0]
+    error = column.v_mac(codes, chip, tile.pwm, **options)[0] - held
     g = tile.crossbar.conductance
     x = codes * (tile.input_max / tile.pwm.max_code) @ ((g[0::2] - g[1::2]) / tile.scale)
     ideal = ColumnModel(RampDraw.ideal(program.activation, program.bits), 1.0).apply(x)[0]
-    return code_agreement(modelled, found) | {"ideal_codes_equal": float(np.mean(ideal == found))}
+    agreement = code_agreement(modelled, found) | {"ideal_codes_equal": float(np.mean(ideal == found))}
+    return agreement | in_volts(error) | {"codes": float(found.size)}

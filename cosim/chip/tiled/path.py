@@ -4,7 +4,7 @@ An array of a tile (rows, LANES) is contiguous, so that a step's inputs, state a
 sequences have the tiles in front, (tiles, rows, LANES), where `ChipPath` has (rows, sequences). What cells do with their gates is
 element by element, and alike for both.
 
-`tiled` says for which chips it is there: AVX-512, float32, sums that are converted once by 31 thresholds a column at most, with
+`fits_tiles` says for which chips: AVX-512, float32, sums that are converted once by 31 thresholds a column at most, with
 one number of noise a conversion or none, or by no ramp at all. For all others there is `ChipPath`.
 """
 
@@ -25,7 +25,7 @@ from ..pulses import PwmInputs
 from ..units import ConvertedColumns, Exact
 
 
-def tiled(chip: Chip, engine: str) -> bool:
+def fits_tiles(chip: Chip, engine: str) -> bool:
     """Whether a chip's answers can be computed in tiles."""
     if engine != "numba" or chip.dtype is not np.float32:
         return False
@@ -114,6 +114,16 @@ def _steady(thresholds: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     return np.all(same | (gap > needed), axis=1)
 
 
+def packed(weights: np.ndarray) -> np.ndarray:
+    """Weights (columns, rows) in the order in which a tile's products read them: (groups, rows * GROUP), filled up with zeros."""
+    from .tiles import GROUP  # numba is slow to load
+
+    columns, rows = weights.shape
+    whole = np.zeros((-(-columns // GROUP) * GROUP, rows), np.float32)
+    whole[:columns] = weights
+    return np.ascontiguousarray(whole.reshape(-1, GROUP, rows).transpose(0, 2, 1)).reshape(-1, rows * GROUP)
+
+
 class _Product:
     """A matrix made ready for products: packed weights, tables of its converters, and room for results."""
 
@@ -127,7 +137,7 @@ class _Product:
         order = np.arange(m.matrix.shape[1])
         if self.by_unit:
             order = order.reshape(len(m.matrix.gates), -1).T.ravel()
-        self.weights = tiles.packed(m.sums[0].weights[order])
+        self.weights = packed(m.sums[0].weights[order])
         self.columns, self.used = len(self.weights) * tiles.GROUP, len(order)
         self.tables = Tables.of(unit.bank, order, self.columns) if isinstance(unit, ConvertedColumns) else None
         self.ones = np.ones((int(m.matrix.bias), tiles.LANES), np.float32)

@@ -3,7 +3,6 @@
 A tile is `LANES` sequences. Its sums are one chain of fused multiply-adds each, in the rows' order, as BLAS has them. Codes come
 from bisection in a table of 32 thresholds in vector registers: five compares and four permutes for 16 conversions, where
 counting takes 31 compares. That takes AVX-512; `kernels` is for all machines. The answers are the same to the bit.
-
 Nothing compiled here calls what is compiled elsewhere, because numba's cache notices changes of this file alone.
 """
 
@@ -59,13 +58,12 @@ REVERSED = [int(f"{code:05b}"[::-1], 2) for code in range(32)]
 
 _FLOATS = ir.VectorType(ir.FloatType(), _VECTOR)
 _INTS = ir.VectorType(ir.IntType(32), _VECTOR)
-_I32 = ir.IntType(32)
 
 
 def _splat(builder: Any, value: Any) -> Any:
-    one = builder.insert_element(ir.Constant(ir.VectorType(value.type, _VECTOR), ir.Undefined), value, ir.Constant(_I32, 0))
-    undefined = ir.Constant(one.type, ir.Undefined)
-    return builder.shuffle_vector(one, undefined, ir.Constant(_INTS, [0] * _VECTOR))
+    kind = ir.VectorType(value.type, _VECTOR)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_INTS.element, 0))
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(_INTS, [0] * _VECTOR))
 
 
 def _load(builder: Any, pointer: Any, offset: Any) -> Any:
@@ -304,56 +302,44 @@ def _units(tile: _Tile, convert: Convert, c: Any, o: Any) -> Callable[[Any, list
     return finish
 
 
-def _void(count: int) -> Any:
-    return types.void(*[_F4] * count)
+def _coded(count: int, put_together: Callable[[_Tile], None]) -> tuple[Any, Callable[..., Any]]:
+    """What numba asks of an intrinsic of so many arrays: its signature, and what writes its code."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        put_together(_Tile(context, builder, values))
+        return context.get_dummy_value()
+
+    return types.void(*[_F4] * count), generate
 
 
 @intrinsic
 def _sum_tile(typingctx, weights, x, h, ones, z):
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        tile = _Tile(context, builder, values)
-        tile.groups(_columns(tile, _as_it_is, tile.arrays[4]))
-        return context.get_dummy_value()
-
-    return _void(5), generate
+    return _coded(5, lambda tile: tile.groups(_columns(tile, _as_it_is, tile.arrays[4])))
 
 
 @intrinsic
 def _product_tile(typingctx, weights, x, h, ones, thresholds, values, z):
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        tile = _Tile(context, builder, values)
-        tile.groups(_columns(tile, tile.quiet(*tile.arrays[4:6]), tile.arrays[6]))
-        return context.get_dummy_value()
-
-    return _void(7), generate
+    return _coded(7, lambda tile: tile.groups(_columns(tile, tile.quiet(*tile.arrays[4:6]), tile.arrays[6])))
 
 
 @intrinsic
 def _product_noisy_tile(typingctx, weights, x, h, ones, noise, thresholds, sigma, ends, values, z):
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        tile = _Tile(context, builder, values)
+    def put_together(tile: _Tile) -> None:
         tile.groups(_columns(tile, _as_it_is, tile.arrays[9]))
         tile.noisy(tile.arrays[4:], lambda at: at)
-        return context.get_dummy_value()
 
-    return _void(10), generate
+    return _coded(10, put_together)
 
 
 @intrinsic
 def _lstm_tile(typingctx, weights, x, h, ones, thresholds, values, c, o):
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        tile = _Tile(context, builder, values)
-        tile.groups(_units(tile, tile.quiet(*tile.arrays[4:6]), *tile.arrays[6:]))
-        return context.get_dummy_value()
-
-    return _void(8), generate
+    return _coded(8, lambda tile: tile.groups(_units(tile, tile.quiet(*tile.arrays[4:6]), *tile.arrays[6:])))
 
 
 @intrinsic
 def _lstm_noisy_tile(typingctx, weights, x, h, ones, noise, thresholds, sigma, ends, values, c, o, z):
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        tile = _Tile(context, builder, values)
-        c, o, z = tile.arrays[9:]
+    def put_together(tile: _Tile) -> None:
+        builder, (c, o, z) = tile.builder, tile.arrays[9:]
         tile.groups(_columns(tile, _as_it_is, z))
         units = cgutils.unpack_tuple(builder, c.shape, 2)[0]
         four = ir.Constant(units.type, GROUP)
@@ -364,9 +350,8 @@ def _lstm_noisy_tile(typingctx, weights, x, h, ones, noise, thresholds, sigma, e
         update = _units(tile, _as_it_is, c, o)
         with cgutils.for_range(builder, units) as loop:
             update(loop.index, [tile.load(z, tile.at(loop.index, GROUP, j)) for j in range(GROUP)])
-        return context.get_dummy_value()
 
-    return _void(12), generate
+    return _coded(12, put_together)
 
 
 @compiled(**_OPTIONS)
@@ -413,11 +398,3 @@ def lstm_noisy(weights, x, h, ones, noise, thresholds, sigma, ends, values, c, o
     z = np.empty((len(weights) * GROUP, LANES), np.float32)
     for t in range(len(c)):
         _lstm_noisy_tile(weights, x[t], h[t], ones, noise[t], thresholds, sigma, ends, values, c[t], o[t], z)
-
-
-def packed(weights: np.ndarray) -> np.ndarray:
-    """Weights (columns, rows) in the order in which a tile's products read them: (groups, rows * GROUP), filled up with zeros."""
-    columns, rows = weights.shape
-    whole = np.zeros((-(-columns // GROUP) * GROUP, rows), np.float32)
-    whole[:columns] = weights
-    return np.ascontiguousarray(whole.reshape(-1, GROUP, rows).transpose(0, 2, 1)).reshape(-1, rows * GROUP)

@@ -87,7 +87,7 @@ def characterize(
         plans = [(out, found[0])] if len(found) == 1 else [(out / f"{one.name}{one.bits}", one) for one in found]
     else:
         only_the_plan_file(context)
-        file = load_plan_file(plan, Permissions(files=ramp.allow_files))
+        file = load_plan_file(plan, Permissions(files=ramp.blocks.wiring.allow_files))
         default, grid = file.samples, file.plans()
         plans = [(out, grid[0][1])] if len(grid) == 1 else [(out / name, one) for name, one in grid]
         if models is not None and len(grid) > 1:

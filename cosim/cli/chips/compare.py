@@ -41,6 +41,6 @@ def compare(
 
     found = compare_results(first, second, Limits(max_inl=max_inl, max_dnl=max_dnl))
     if out is not None:
-        write_side_by_side(found, out, RunOptions(progress=False, say=be_silent))
+        write_side_by_side(found, out, RunOptions(progress=False, say=be_silent, command=o.as_typed()))
     written = [] if out is None else [f"report: {out / 'report.html'}"]
     answer(found.as_dict() | {"out": None if out is None else str(out)}, "\n".join([found.report(), *written]), json)

@@ -58,7 +58,7 @@ def estimate(
         limits = Limits(max_inl=max_inl, max_dnl=max_dnl)
     else:
         only_the_plan_file(context, "max_inl", "max_dnl")
-        file = load_plan_file(plan, Permissions(files=ramp.allow_files))
+        file = load_plan_file(plan, Permissions(files=ramp.blocks.wiring.allow_files))
         if len(plans := file.plans()) != 1:
             raise InputError(f"--plan {plan}: has a sweep of {len(plans)} plans; an estimate takes one")
         one, limits = plans[0][1], file.limits

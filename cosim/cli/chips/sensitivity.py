@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +32,7 @@ def sensitivity(
     Example: cosim sensitivity --activation sigmoid --bits 5 --spice --out sensitivity
     """
     from characterization.plan import Limits
+    from cosim.report import RunOptions
     from cosim.sensitivity import SensitivitySettings, analyse, describe, run_sensitivity
 
     settings = SensitivitySettings(
@@ -51,5 +50,5 @@ def sensitivity(
         found = analyse(settings)
         summary = {**found.summary, "warnings": list(found.warnings)}
     else:
-        summary = run_sensitivity(settings, out, command=shlex.join(["cosim", *sys.argv[1:]]))
+        summary = run_sensitivity(settings, out, RunOptions(command=o.as_typed()))
     answer(summary, describe(summary) + (f"\n{out / 'report.html'}" if out else ""), json)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +13,7 @@ from netlists.technology import CORNERS, RampCircuit
 
 from .. import options as o
 from ..output import answer
-from ..ramp_options import AllowFiles, Bias, Compat, Param, Pdk, Ports, own_blocks
+from ..ramp_options import WiringOptions
 
 Where = Annotated[str, typer.Argument(metavar="FILE:NAME", help="File and subcircuit.")]
 
@@ -24,12 +22,7 @@ Where = Annotated[str, typer.Argument(metavar="FILE:NAME", help="File and subcir
 class DatasheetOptions:
     """A block, and where it is measured, as options describe them."""
 
-    ports: Ports = None
-    bias: Bias = None
-    param: Param = None
-    pdk: Pdk = ""
-    compat: Compat = None
-    allow_files: AllowFiles = False
+    wiring: WiringOptions = field(default_factory=WiringOptions)
     supply: Annotated[float, typer.Option(help="Nominal supply, V.")] = RampCircuit.v_dd
     v_cm: Annotated[float, typer.Option("--v-cm", help="Analog ground, V.")] = RampCircuit.v_cm
     corners: Annotated[str, typer.Option(help="Corners of the library.")] = ",".join(CORNERS)
@@ -50,16 +43,7 @@ class DatasheetOptions:
         from ...datasheet.run import BLOCK, describe, make_datasheet
         from ...datasheet.settings import DatasheetSettings
 
-        places = {"comparator": None, "opamp": None} | {role: where}
-        own = own_blocks(
-            **places,
-            allow_files=self.allow_files,
-            ports=self.ports,
-            bias=self.bias,
-            param=self.param,
-            pdk=self.pdk,
-            compat=self.compat,
-        )
+        own = self.wiring.read(**{role: where})
         settings = DatasheetSettings(
             own[role],
             role,
@@ -74,9 +58,7 @@ class DatasheetOptions:
             noise=self.noise,
         )
         limits = load_limits(self.limits, role)
-        summary = make_datasheet(
-            settings, out, o.run_options(jobs, quiet), limits=limits, command=shlex.join(["cosim", *sys.argv[1:]])
-        )
+        summary = make_datasheet(settings, out, o.run_options(jobs, quiet, command=o.as_typed()), limits=limits)
         answer(summary, f"{describe(summary)}\ndatasheet: {out / 'report.html'}; for other commands: --{role} {out / BLOCK}", json)
         if summary["failed"]:
             raise ToolkitError(f"limits {self.limits}: not met by {', '.join(summary['failed'])}")

@@ -22,20 +22,7 @@ from netlists.technology import load_profile
 
 from .. import options as o
 from ..output import answer
-from ..ramp_options import (
-    Activation,
-    AllowFiles,
-    Bias,
-    Bits,
-    Comparator,
-    Compat,
-    Opamp,
-    Param,
-    Pdk,
-    Ports,
-    circuit_from,
-    own_blocks,
-)
+from ..ramp_options import Activation, Bits, BlockOptions, circuit_from
 from .crossbar import Columns, Wires
 
 _OF_OURS = {
@@ -67,14 +54,7 @@ class TileOptions:
     n_in: Annotated[int, typer.Option(help="Bits of an input, sign included.")] = 5
     t_unit: Annotated[float, typer.Option(help="Pulse length of one input code, s.")] = Pwm.t_unit
     seed: o.Seed = o.SEED
-    comparator: Comparator = None
-    opamp: Opamp = None
-    ports: Ports = None
-    bias: Bias = None
-    param: Param = None
-    pdk: Pdk = ""
-    compat: Compat = None
-    allow_files: AllowFiles = False
+    own: BlockOptions = field(default_factory=BlockOptions)
     set_: o.Set = None
 
     def write(
@@ -85,7 +65,7 @@ class TileOptions:
         check(Seed, self.seed, "seed")
         # Pairs of rows; a cell takes its cards and its place in the solver's matrix.
         require_memory(2000.0 * inputs * columns, f"inputs={inputs}, columns={columns}")
-        own = own_blocks(self.comparator, self.opamp, self.allow_files, self.ports, self.bias, self.param, self.pdk, self.compat)
+        own = self.own.read()
         blocks = Blocks(self.level, **own)
         groups = []
         for activation, columns_of_it in ramps:

@@ -26,6 +26,8 @@ def validate(
 ) -> None:
     """Hold a model against fresh SPICE samples, and store the result in the model file. Exit code 1 where it is rejected.
 
+    Of a folder of block models each is held against its block, and the column that is composed of them against a wired tile.
+
     Example: cosim validate models/sigmoid5.json --seed 99
 
     Example: cosim validate models/blocks
@@ -34,10 +36,10 @@ def validate(
     from netlists.files import read_json
 
     if model.is_dir():
-        files = [path for name in BLOCKS if (path := model / f"{name}.json").exists()]
+        files = [path for name in (*BLOCKS, "crossbar") if (path := model / f"{name}.json").exists()]
         if not files:
             raise InputError(f"{model}: holds none of {', '.join(f'{n}.json' for n in BLOCKS)}; `cosim fit --blocks` makes them")
-        _blocks(files, seed, json)
+        _blocks(files, seed, json, column=model)
         return
     found = read_json(model, "model file")
     if not isinstance(found, dict):
@@ -59,17 +61,26 @@ def _ramp(path: Path, samples: int, seed: int, conversions: int, jobs: int, quie
     _end(result, result["failures"], text, json)
 
 
-def _blocks(paths: list[Path], seed: int, json: bool) -> None:
-    from characterization.compact import validate_block
+def _blocks(paths: list[Path], seed: int, json: bool, column: Path | None = None) -> None:
+    """Validates files of block models and, of a folder, the column that is composed of them."""
+    from characterization.compact import validate_block, validate_column
 
     found = {path.stem: validate_block(path, seed) for path in paths}
+    warnings = []
+    if column is not None:
+        if {"mac", "comparator"} <= set(found):
+            found["column"] = validate_column(column, seed)
+        else:
+            warnings.append(f"{column}: the composed column is not validated: it takes mac.json and comparator.json")
+    for warning in warnings:
+        note(f"warning: {warning}")
     failures = [f"{name}: {failure}" for name, v in found.items() for failure in v["failures"]]
     lines = [
         f"{name}, level {v['level']}: {error} {value:.4g} ({v['before'].get(error, float('nan')):.4g} in the file)"
         for name, v in found.items()
         for error, value in v["held_out"].items()
     ]
-    _end({"models": found, "passed": not failures, "failures": failures}, failures, "\n".join(lines), json)
+    _end({"models": found, "passed": not failures, "failures": failures, "warnings": warnings}, failures, "\n".join(lines), json)
 
 
 def _end(data: dict[str, Any], failures: list[str], text: str, json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,10 @@ from netlists.errors import InputError
 from ...budget.settings import BudgetSettings
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
-from ..fields import Given, Options
+from ..fields import Given, Options, words_of
 from ..output import answer
+
+OPTIONS = Options(flags={"autozero": "auto-zero"}, without=("network", "task", "max_loss", "amounts"))
 
 
 @kept(SAMPLES_KEPT)
@@ -22,9 +25,7 @@ def budget(
     network: Annotated[Path | None, typer.Option(help="Network file, such as `cosim train` writes.")] = None,
     task: o.TrainedTask = None,
     data: o.Data = None,
-    options: Annotated[
-        Given[BudgetSettings], Options(flags={"autozero": "auto-zero"}, without=("network", "task", "max_loss", "amounts"))
-    ],
+    options: Annotated[Given[BudgetSettings], OPTIONS],
     max_loss: o.MaxLoss = "1%",
     amounts: o.Amounts = None,
     out: o.OutFolder = Path("results/budget"),
@@ -55,5 +56,15 @@ def budget(
         max_loss=o.parse_loss(max_loss),
         amounts=o.numbers_from(amounts, "--set", "NAME=VALUE", "ir_drop=0.5"),
     )
-    summary = run_budget(settings, out, o.run_options(jobs, quiet))
+    summary = run_budget(settings, out, o.run_options(jobs, quiet, command=command_line(settings)))
     answer(summary, f"{describe(summary)}\nreport: {out / 'report.html'}", json)
+
+
+def command_line(settings: BudgetSettings) -> str:
+    """The command that gives the same numbers."""
+    line = ["cosim", "budget", "--task", settings.task, "--network", settings.network, *words_of(settings, OPTIONS)]
+    if settings.max_loss != BudgetSettings.model_fields["max_loss"].default:
+        line += ["--max-loss", f"{100 * settings.max_loss:.10g}%"]
+    for name, value in settings.amounts.items():
+        line += ["--set", f"{name}={value:.12g}"]
+    return shlex.join(line)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -200,8 +198,8 @@ def evaluate(
         from ...report import RunOptions, read_table
         from ...sweep import run_sweep
 
-        loaded, options = load_data(net.task_name(named)), RunOptions(jobs=how.pop("threads"), say=note)
-        found = run_sweep(net, loaded, hardware_of, variables, out, options, command=shlex.join(["cosim", *sys.argv[1:]]), **how)
+        options = RunOptions(jobs=how.pop("threads"), say=note, command=o.as_typed())
+        found = run_sweep(net, load_data(net.task_name(named)), hardware_of, variables, out, options, **how)
         table = read_table(out, "sweep.csv")
         rows = table.astype(object).where(table.notna(), None).to_dict("records")
         shown = table[[*variables, "float", "ideal", "mean", "minus_float"]].to_string(index=False)

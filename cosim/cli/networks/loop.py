@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +13,7 @@ from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
 from ..output import answer
-from ..ramp_options import AllowFiles, Bias, Comparator, Compat, Opamp, Param, Pdk, Ports, own_blocks
+from ..ramp_options import BlockOptions
 
 
 @kept(SAMPLES_KEPT)
@@ -36,14 +34,7 @@ def loop(
             help=f"Columns that are simulated, 4-7 being 4,5,6,7. Default: all; at sky130 {SKY130_COLUMNS_A_GATE} of each gate.",
         ),
     ] = None,
-    comparator: Comparator = None,
-    opamp: Opamp = None,
-    ports: Ports = None,
-    bias: Bias = None,
-    param: Param = None,
-    pdk: Pdk = "",
-    compat: Compat = None,
-    allow_files: AllowFiles = False,
+    blocks: BlockOptions,
     on_failure: Annotated[
         str, typer.Option(help=f"A conversion that ngspice cannot do in a closed loop: {', '.join(ON_FAILURE)} (the model's code).")
     ] = "stop",
@@ -73,15 +64,14 @@ def loop(
         task=net.task_name(o.task_or_data(task, data)),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),
-        **own_blocks(comparator, opamp, allow_files, ports, bias, param, pdk, compat),
+        **blocks.read(),
     )
     summary = run_loop(
         net,
         load_task(settings.task),
         settings,
         out,
-        o.run_options(jobs, quiet),
+        o.run_options(jobs, quiet, command=o.as_typed()),
         on_failure=on_failure,
-        command=shlex.join(["cosim", *sys.argv[1:]]),
     )
     answer(summary, "\n".join([describe(summary), f"report: {out / 'report.html'}"]), json)

@@ -11,14 +11,16 @@ import typer
 from ...optimize.settings import OptimizeSettings
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
-from ..fields import Given, Options
+from ..fields import Given, Options, words_of
 from ..output import answer
+
+OPTIONS = Options(without=("network", "task", "max_loss", "fixed"))
 
 
 @kept(SAMPLES_KEPT)
 def optimize(
     network: o.NetworkFile,
-    options: Annotated[Given[OptimizeSettings], Options(without=("network", "task", "max_loss", "fixed"))],
+    options: Annotated[Given[OptimizeSettings], OPTIONS],
     task: o.TrainedTask = None,
     data: o.Data = None,
     max_loss: o.MaxLoss = "0.5%",
@@ -54,19 +56,14 @@ def optimize(
         fixed=fixed,
     )
     folder = out or Path("results") / f"optimize-{Path(settings.task).stem}"
-    command = command_line(settings, folder)
-    summary = run_optimize(settings, folder, o.run_options(jobs, quiet), command)
+    summary = run_optimize(settings, folder, o.run_options(jobs, quiet, command=command_line(settings, folder)))
     answer(summary, f"{describe(summary)}\nreport: {folder / 'report.html'}", json)
 
 
 def command_line(settings: OptimizeSettings, folder: Path) -> str:
     """The command that gives this folder again."""
     line = ["cosim", "optimize", "--task", settings.task, "--network", settings.network]
-    line += ["--max-loss", f"{100 * settings.max_loss:.10g}%"]
-    for name, field in OptimizeSettings.model_fields.items():
-        value = getattr(settings, name)
-        if not field.is_required() and name != "fixed" and value != field.default:
-            line += ["--" + name.replace("_", "-"), str(value)]
+    line += ["--max-loss", f"{100 * settings.max_loss:.10g}%", *words_of(settings, OPTIONS)]
     for name, value in settings.fixed.items():
         line += ["--set", f"{name}={value:.12g}"]
     return shlex.join([*line, "--out", str(folder)])

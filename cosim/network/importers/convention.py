@@ -62,8 +62,9 @@ class Convention:
         hidden = any(d.activation is None for d in stored.dense[:-1])
         activations = RNN if rnn and self.activation is None else [self.activation]
         between = DENSE if hidden and self.hidden_activation is None else [self.hidden_activation]
-        for p, a, h in product(poolings, activations, between):
-            yield replace(self, pooling=p, activation=a, hidden_activation=h)
+        scalings = stored.scalings if stored.scalings and self.scaling is None else [self.scaling]
+        for p, a, h, s in product(poolings, activations, between, scalings):
+            yield replace(self, pooling=p, activation=a, hidden_activation=h, scaling=s)
 
     def describe(self, stored: Stored) -> str:
         """For messages."""
@@ -75,7 +76,8 @@ class Convention:
             names = ", ".join(str(d.activation or self.hidden_activation) for d in stored.dense[:-1])
             parts.append(f"hidden readout layers with {names}")
         scaled = self.scaling is not None or stored.scaling is not None
-        parts.append("inputs scaled" if scaled else "inputs as they are")
+        own = "" if self.scaling is None or not self.scaling.said else f", {self.scaling.said}"
+        parts.append(f"inputs scaled{own}" if scaled else "inputs as they are")
         if stored.dense[-1].weights.shape[1] == 1:
             parts.append("one score: class 1 where it is above 0")
         return "; ".join(parts)
@@ -107,6 +109,12 @@ def build(
         raise InputError(
             f"hidden_activation=None: what follows the dense layer {open_[0].name}? Say one of {', '.join(DENSE)}; "
             "or give outputs to check"
+        )
+    if said.scaling is None and stored.scalings:
+        what = "; ".join(s.said for s in stored.scalings)
+        raise InputError(
+            f"scaling=None: what does forward do with {', '.join(stored.left)}? They allow {what}. Say which scaling, or ignore "
+            "them if the scores do not depend on them; or give outputs to check"
         )
     layers = []
     for layer in stored.layers:

@@ -20,6 +20,8 @@ from .stored import Stored
 TOLERANCE = 1e-4
 """Largest difference of scores, relative to the largest, that single precision may leave."""
 SHOWN = 6
+FEW = 8
+"""Sequences on which most conventions can be told to be wrong; those that are not are held against all."""
 
 
 class CheckFailed(ToolkitError):
@@ -108,18 +110,22 @@ def import_network(
         says = f"the file's own description of the model ({stored.form})" if stored.says_all else ""
         network = build(stored, said, source=path.name, checked_against=says)
         return Imported(network, stored, said.describe(stored), None, {})
-    tried: dict[str, tuple[float, Convention]] = {}
-    for convention in said.alternatives(stored):
-        difference = check.distance(build(stored, convention, source=path.name))
-        tried[convention.describe(stored)] = (difference, convention)
+    largest = tolerance * check.size
+
+    def distance(convention: Convention) -> float:
+        network = build(stored, convention, source=path.name)
+        few = check.distance(network, FEW)
+        return few if few > largest or len(check.scores) <= FEW else check.distance(network)
+
+    tried = {c.describe(stored): (distance(c), c) for c in said.alternatives(stored)}
     name, (difference, convention) = min(tried.items(), key=lambda item: item[1][0])
-    if difference > tolerance * check.size:
+    if difference > largest:
         lines = sorted((d, n) for n, (d, _) in tried.items())[:SHOWN]
         table = "\n".join(f"  {d:.3g}: {n}" for d, n in lines)
-        unsaid = replace(said, pooling=None, activation=None, hidden_activation=None)
+        unsaid = replace(said, pooling=None, activation=None, hidden_activation=None, scaling=None)
         others = [c for c in unsaid.alternatives(stored) if c.describe(stored) not in tried]
-        if fits := [c for c in others if check.distance(build(stored, c, source="")) <= tolerance * check.size]:
-            table += f"\nBut this gives them: {fits[0].describe(stored)}"
+        if fits := next((c for c in others if distance(c) <= largest), None):
+            table += f"\nBut this gives them: {fits.describe(stored)}"
         raise CheckFailed(
             f"{path}: the network does not give {against} for {len(check.scores)} sequences (they look like {check.kind}, the "
             f"largest is {check.size:.3g}). Largest difference of each convention that was tried:\n{table}\n"

@@ -56,19 +56,25 @@ class OwnOutputs:
             return "log-softmax"
         return "scores"
 
-    def distance(self, network: Network) -> float:
-        """Largest difference between the network's scores and the model's; `InputError` if the shapes do not fit."""
+    def distance(self, network: Network, most: int | None = None) -> float:
+        """Largest difference between the network's scores and the model's, of the ``most`` first sequences or of all.
+
+        Raises
+        ------
+        InputError
+            The shapes do not fit.
+        """
         from scipy.special import expit, log_softmax, softmax
 
         classes = 2 if self.scores.shape[1] == 1 else self.scores.shape[1]
         if network.n_classes != classes:
             raise InputError(f"check: scores have {self.scores.shape[1]} classes, the network has {network.n_classes}")
-        data = SequenceSet(self.inputs, self.lengths, np.zeros(len(self.inputs), int))
-        own = network.scores(data)
+        x, n = self.inputs[:most], self.lengths[:most]
+        own = network.scores(SequenceSet(x, n, np.zeros(len(x), int)))
         if self.scores.shape[1] == 1:
             own = own[:, 1:] - own[:, :1]
         form = {"softmax": lambda z: softmax(z, axis=1), "log-softmax": lambda z: log_softmax(z, axis=1), "sigmoid": expit}
-        return float(np.max(np.abs(form.get(self.kind, lambda z: z)(own) - self.scores)))
+        return float(np.max(np.abs(form.get(self.kind, lambda z: z)(own) - self.scores[:most])))
 
     @property
     def size(self) -> float:

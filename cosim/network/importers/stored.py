@@ -110,6 +110,8 @@ class Stored:
         Whether the file says what its forward does, so that nothing has to be asked.
     left : tuple of str
         What else is in the file.
+    scalings : tuple of Scaling
+        What forward may do to its inputs with numbers that are in the file, one of which it does.
     listing : tuple of str
         All that is in it, a line each.
     """
@@ -122,6 +124,7 @@ class Stored:
     pooling: str | None = None
     says_all: bool = False
     left: tuple[str, ...] = ()
+    scalings: tuple[Scaling, ...] = ()
     listing: tuple[str, ...] = field(default=())
 
     @property

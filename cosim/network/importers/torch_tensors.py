@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,38 @@ def stored_torch(
     symbols = _embedding(take, embedding, layers[0].forward.n_in)
     scaling = _batch_norm(take, layers[0].forward.n_in, list(arrays), order[0].string)
     dense = _dense(take, layers[-1].n_out, readout)
-    if take.left:
+    scalings = (
+        ()
+        if take.left and symbols is not None
+        else own_scalings({n: arrays[n] for n in arrays if n in take.left}, layers[0].forward.n_in)
+    )
+    if take.left and not scalings:
         raise InputError(
             f"{sorted(take.left)[0]}: left over; it belongs to neither the recurrent layer, the readout nor the embedding. "
             "If the scores do not depend on it, ignore it by the beginning of its name"
         )
-    return Stored("PyTorch tensors", layers, dense, symbols, scaling, listing=listing)
+    return Stored(
+        "PyTorch tensors", layers, dense, symbols, scaling, left=tuple(sorted(take.left)), scalings=scalings, listing=listing
+    )
+
+
+def own_scalings(left: Mapping[str, np.ndarray], n_in: int) -> tuple[Scaling, ...]:
+    """What a forward may do to its inputs with one or two buffers of its own, a number each or one for each feature."""
+    if not 1 <= len(left) <= 2 or any(a.size not in (1, n_in) for a in left.values()):
+        return ()
+    values = {n: np.broadcast_to(np.asarray(a, float).reshape(-1), (n_in,)) for n, a in left.items()}
+    zero, one = np.zeros(n_in), np.ones(n_in)
+    found: list[tuple[str, np.ndarray, np.ndarray]] = []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for a, b in permutations(values, 2):
+            u, v = values[a], values[b]
+            found += [(f"(x - {a}) / {b}", u, 1 / v), (f"(x - {a}) * {b}", u, v), (f"x * {a} + {b}", -v / u, u)]
+            found.append((f"(x - {a}) / sqrt({b})", u, 1 / np.sqrt(v)))
+        if len(values) == 1:
+            ((a, u),) = values.items()
+            found += [(f"x / {a}", zero, 1 / u), (f"x * {a}", zero, u), (f"x - {a}", u, one)]
+    fine = [(t, o, g) for t, o, g in found if np.isfinite(o).all() and np.isfinite(g).all() and np.all(g != 0)]
+    return tuple(Scaling(offset, gain, said) for said, offset, gain in fine)
 
 
 class _Taker:

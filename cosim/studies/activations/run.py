@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cosim.report import Results, Study, Work, write_table
+from cosim.report import Results, Study, Takes, Work, write_table
 from netlists.function import ActivationTable, as_activation, cubic_spline, from_callable, load_table, polynomial
 from netlists.technology import DeviceProfile, RampCircuit, load_profile
 
@@ -106,4 +106,4 @@ def describe(summary: dict[str, Any]) -> str:
     )
 
 
-STUDY = Study("activations", ActivationsSettings, compute, describe)
+STUDY = Study("activations", ActivationsSettings, compute, describe, Takes(290.0, lambda s: len(s.activations) + 4))

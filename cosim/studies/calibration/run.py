@@ -17,7 +17,7 @@ import pandas as pd
 from characterization.chips import POINT, measure_batch, stuck_cells
 from characterization.plan import RampPlan
 from characterization.run import BATCH, check_counts
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 from netlists.errors import InputError
 from netlists.ramp import CALIBRATION, RampProgram, to_input_units
 from netlists.technology import NOMINAL, DeviceProfile, circuit_at, load_profile
@@ -177,4 +177,10 @@ def describe(summary: dict[str, Any]) -> str:
     return "\n".join([*lines, f"{len(summary['failed'])} measurements failed"])
 
 
-STUDY = Study("nladc-calibration", CalibrationSettings, compute, describe)
+STUDY = Study(
+    "nladc-calibration",
+    CalibrationSettings,
+    compute,
+    describe,
+    Takes(480.0, lambda s: s.samples * len(s.activations) * len(s.calibrations) * (3 + len(s.error_factors))),
+)

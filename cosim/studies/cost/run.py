@@ -16,7 +16,7 @@ from cosim.chip import Hardware
 from cosim.cost import MEASURED, NetworkShape, compare, constants, figure_table, fit
 from cosim.evaluation import accuracy_interval, evaluate
 from cosim.network import Network
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 from cosim.tasks import load_task
 from netlists.errors import InputError
 from netlists.technology import RampCircuit, pdk
@@ -138,4 +138,4 @@ def describe(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-STUDY = Study("cost", CostSettings, compute, describe)
+STUDY = Study("cost", CostSettings, compute, describe, Takes(41.0, lambda s: s.chips * len(s.bits) + 14 * s.mismatch_chips))

@@ -16,7 +16,7 @@ import pandas as pd
 
 from cosim.cost import count_sequences, design_of
 from cosim.network import Network
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 from cosim.tasks import load_task
 from netlists.errors import InputError
 
@@ -124,4 +124,10 @@ def describe(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-STUDY = Study("data-energy", DataEnergySettings, compute, describe)
+STUDY = Study(
+    "data-energy",
+    DataEnergySettings,
+    compute,
+    describe,
+    Takes(540.0, lambda s: 200 + s.sequences * s.steps_each + 45 * s.transistor_steps),
+)

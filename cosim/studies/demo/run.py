@@ -22,7 +22,7 @@ from characterization.workers import in_workers
 from cosim.chip import Hardware
 from cosim.evaluation import compare
 from cosim.network import LSTMNetwork
-from cosim.report import Results, RunOptions, Study, Work
+from cosim.report import Results, RunOptions, Study, Takes, Work
 from cosim.tasks import load_task
 from cosim.training import train_task
 
@@ -177,4 +177,6 @@ def describe(summary: dict[str, Any]) -> str:
     )
 
 
-STUDY = Study("demo", DemoSettings, compute, describe)
+STUDY = Study(
+    "demo", DemoSettings, compute, describe, Takes(42.0, lambda s: s.samples + s.held_out + 2 * s.chips + 5 * s.converting_chips)
+)

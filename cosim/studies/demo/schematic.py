@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import schemdraw
+from matplotlib.figure import Figure
 from schemdraw import elements as e
 
 from characterization.plan import RampPlan
 from netlists.ramp import CALIBRATION
 
+MARGIN, SCALE = 0.9, 0.5
+"""Space for labels round the elements, in the drawing's units, and inches a unit."""
 
-def draw_column(plan: RampPlan) -> schemdraw.Drawing:
+
+def draw_column(plan: RampPlan) -> Figure:
     """Draws memristor column, integrator, comparator, latch and counter of a plan."""
     program, circuit = plan.program(), plan.circuit
     g = program.conductance * 1e6
@@ -74,4 +74,15 @@ def draw_column(plan: RampPlan) -> schemdraw.Drawing:
         d += counter
         d += e.Line().right(0.5).at(counter.code)
         d += e.Dot(open=True).label(f"{plan.bits}-bit code\n= {plan.name}(x)", loc="right")
-    return d
+    return _figure(d)
+
+
+def _figure(drawing: schemdraw.Drawing) -> Figure:
+    """The drawing in a figure of its own, in which pyplot has no part."""
+    box = drawing.get_bbox()
+    x, y = (box.xmin - MARGIN, box.xmax + MARGIN), (box.ymin - MARGIN, box.ymax + MARGIN)
+    figure = Figure(figsize=(SCALE * (x[1] - x[0]), SCALE * (y[1] - y[0])))
+    axes = figure.add_axes((0, 0, 1, 1), aspect="equal", xlim=x, ylim=y)
+    axes.set_axis_off()
+    drawing.draw(show=False, canvas=axes)
+    return figure

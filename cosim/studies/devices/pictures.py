@@ -20,7 +20,8 @@ def draw(fit: DeviceFit, cells: MeasuredCells) -> Figure:
     if fit.written is not None:
         panels += [_errors, _law]
     panels += [_drift] if fit.drift is not None else []
-    panels += [_noise, _trace] if fit.reads else []
+    panels += [_noise] if fit.reads else []
+    panels += [_trace] if cells.reads else []
     panels += [_curvature] if fit.curves else []
     columns = min(len(panels), 3) or 1
     rows = -(-len(panels) // columns) or 1

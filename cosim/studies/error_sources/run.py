@@ -20,7 +20,7 @@ from cosim.budget import AnswerBench, budget_profile
 from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
 from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import LSTMNetwork
-from cosim.report import BEFORE, IDEAL, MEASURED, Results, Study, StudySettings, Words, Work, new_figure
+from cosim.report import BEFORE, IDEAL, MEASURED, Results, Study, StudySettings, Takes, Words, Work, new_figure
 from cosim.tasks import SequenceSet, load_task
 from cosim.training import TrainingSettings, train_task
 from netlists.technology import DeviceProfile, load_profile
@@ -292,5 +292,5 @@ def describe(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-STUDY = Study("error-sources", ErrorSourcesSettings, compute, describe)
+STUDY = Study("error-sources", ErrorSourcesSettings, compute, describe, Takes(290.0, lambda s: s.chips))
 """Study error-sources: what each source alone does to a trained network."""

@@ -11,7 +11,7 @@ import numpy as np
 from cosim.chip import Hardware
 from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import Network
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 from cosim.tasks import Task, load_task
 from cosim.training import TrainingSettings
 
@@ -64,4 +64,9 @@ def accuracy_judge(task: Task, threads: int) -> Judge:
     return Judge(answers, interval, change)
 
 
-STUDY = Study("kws-bits", KwsSettings, compute, describe)
+def _work(s: KwsSettings) -> float:
+    """Core seconds: trainings, evaluations, chips in ngspice."""
+    return len(s.tasks) * len(s.seeds) * (3.0 * s.epochs + 2.0 * s.chips * len(s.bits)) + 0.012 * s.samples * len(s.bits)
+
+
+STUDY = Study("kws-bits", KwsSettings, compute, describe, Takes(340.0, _work))

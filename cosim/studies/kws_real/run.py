@@ -19,7 +19,7 @@ from cosim.loop.run import run_loop
 from cosim.loop.settings import LoopSettings
 from cosim.network import Network
 from cosim.network.importers import Convention, import_network
-from cosim.report import Results, RunOptions, Study, Work
+from cosim.report import Results, RunOptions, Study, Takes, Work
 from cosim.tasks import SequenceSet, Task, load_own
 from cosim.tasks.speech import build_keywords_test
 from netlists.errors import InputError
@@ -128,7 +128,7 @@ def load_speech(path: str) -> Task:
         raise InputError(
             f"data: {place} has {task.test.n_features} features and the classes {', '.join(names)}; the networks take 10 "
             "coefficients of ten words, unknown and silence: the folder itself, or "
-            "`cosim tasks make --features mfcc-tensorflow --scale none`"
+            "own data made of it with features='mfcc-tensorflow' and scale='none'"
         )
     test = task.test
     labels = np.array([CLASSES.index(c) for c in names])[test.labels]
@@ -219,4 +219,10 @@ def describe(summary: dict[str, Any]) -> str:
     return f"{summary['clips']} clips, networks of {', '.join(str(n['units']) for n in summary['networks'].values())} units"
 
 
-STUDY = Study("kws-real", KwsRealSettings, compute, describe)
+def _work(s: KwsRealSettings) -> float:
+    """Seconds: chips by resolution, those with slow parts, clips in ngspice, fine-tuning."""
+    chips = len(s.chip_files) * s.chips * (len(s.chip_bits) + 5)
+    return 50.0 * chips + 500.0 * s.slow_chips + 30.0 * s.spice_clips + 120.0 * s.tuning_epochs
+
+
+STUDY = Study("kws-real", KwsRealSettings, compute, describe, Takes(3000.0, _work, lambda s: 4e6 * s.tuning_batch))

@@ -14,7 +14,7 @@ from characterization.resume import Parts
 from cosim.chip import Arrays, CircuitRamp, Hardware
 from cosim.evaluation import accuracy_interval, evaluate
 from cosim.network import Network
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 from cosim.tasks import Task, load_task
 from cosim.training import HardwareAware, TrainingSettings, fit_ramps, train_task
 from netlists.function import FITS
@@ -137,4 +137,12 @@ def describe(summary: dict[str, Any]) -> str:
     )
 
 
-STUDY = Study("learned-ramps", LearnedRampsSettings, compute, describe)
+def _work(s: LearnedRampsSettings) -> float:
+    return len(s.tasks) * _weights(s) * (s.epochs + 4 * len(s.bits) * (s.tuning_epochs + s.chips))
+
+
+def _weights(s: LearnedRampsSettings) -> float:
+    return 4.0 * s.n_hidden * (s.n_hidden + 13)
+
+
+STUDY = Study("learned-ramps", LearnedRampsSettings, compute, describe, Takes(280.0, _work, lambda s: 48.0 * _weights(s)))

@@ -10,7 +10,7 @@ import numpy as np
 from cosim.chip import Hardware
 from cosim.evaluation import bits_interval, evaluate_text
 from cosim.network import Network
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 from cosim.tasks import CharacterTask, load_characters
 from cosim.training import TrainingSettings
 from netlists.errors import InputError
@@ -94,4 +94,21 @@ def text_judge(text: np.ndarray, block: int, seed: int, threads: int) -> Judge:
     return Judge(answers, interval, change)
 
 
-STUDY = Study("lm-bits", LmSettings, compute, describe)
+def _work(s: LmSettings) -> float:
+    """Characters times weights, in training and on chips."""
+    learned = 2 * s.epochs * (s.train_characters or 10**7)
+    judged = 15 * len(s.bits) * s.chips * (s.test_characters or 10**6)
+    return len(s.seeds) * _weights(s) * (learned + judged) + s.samples
+
+
+def _weights(s: LmSettings) -> float:
+    return 4.0 * s.n_hidden * (s.n_embedding + (s.n_projection or s.n_hidden))
+
+
+STUDY = Study(
+    "lm-bits",
+    LmSettings,
+    compute,
+    describe,
+    Takes(650.0, _work, lambda s: 48.0 * _weights(s) + 100.0 * s.batch * s.steps * s.n_hidden),
+)

@@ -12,7 +12,7 @@ from characterization.resume import Parts
 from cosim.chip import Arrays, Hardware, PwmInputs
 from cosim.network import Layer, Network
 from cosim.network.cells import ALRNN
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 from cosim.tasks import lorenz_exponent, lorenz_trajectory
 from cosim.training import DynamicsSettings, train_dynamics
 from netlists.technology import load_profile
@@ -122,4 +122,10 @@ def describe(summary: dict[str, Any]) -> str:
     return f"{len(summary['scales'])} trainings; a step adds up to {scales}"
 
 
-STUDY = Study("lorenz", LorenzSettings, compute, describe)
+def _work(s: LorenzSettings) -> float:
+    """Seconds: trainings, and what each network generates."""
+    judged = (s.points + s.generated) / 20_000 * 50 * (2 + len(s.bits) + s.chips)
+    return s.trainings * max(s.n_hidden / 20, 1) * (0.12 * s.updates + judged)
+
+
+STUDY = Study("lorenz", LorenzSettings, compute, describe, Takes(3500.0, _work, lambda s: 48.0 * s.n_hidden**2))

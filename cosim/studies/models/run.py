@@ -9,7 +9,7 @@ import pandas as pd
 
 from characterization.plan import RampPlan
 from characterization.run import check_counts
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 
 from ..ramp_models import ramp_model
 from .pictures import draw_levels
@@ -88,4 +88,11 @@ def describe(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-STUDY = Study("models", ModelsSettings, compute, describe)
+def _work(s: ModelsSettings) -> float:
+    """Core seconds: chips at level macro, their conversions, procedures, and chips of transistors."""
+    chips = s.samples + s.held_out * (1 + s.further_sets)
+    macro = len(s.activations) * (0.006 * chips + 0.4 * s.conversions) + 0.1 * s.calibration_chips
+    return macro + sum(n * 2 ** (bits - 1) for bits, n, _ in s.transistors)
+
+
+STUDY = Study("models", ModelsSettings, compute, describe, Takes(4500.0, _work))

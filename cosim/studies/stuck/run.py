@@ -17,7 +17,7 @@ import pandas as pd
 from characterization.estimates import CONFIDENCE, max_inl
 from characterization.plan import RampPlan
 from characterization.run import characterize, check_counts
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 from netlists.technology import load_profile
 
 from .pictures import draw
@@ -89,4 +89,6 @@ def describe(summary: dict[str, Any]) -> str:
     )
 
 
-STUDY = Study("stuck", StuckSettings, compute, describe)
+STUDY = Study(
+    "stuck", StuckSettings, compute, describe, Takes(260.0, lambda s: s.samples * len(s.rates) * len(s.cells) * len(s.calibrations))
+)

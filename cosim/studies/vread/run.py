@@ -20,7 +20,7 @@ from characterization.chips import measure, measure_batch
 from characterization.figures import inl_input
 from characterization.plan import RampPlan
 from characterization.run import BATCH, check_counts
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Takes, Work
 from netlists.ramp import to_input_units
 
 from .pictures import draw
@@ -107,4 +107,4 @@ def describe(summary: dict[str, Any]) -> str:
     )
 
 
-STUDY = Study("vread", VreadSettings, compute, describe)
+STUDY = Study("vread", VreadSettings, compute, describe, Takes(12.0, lambda s: s.samples * len(s.activations) * len(s.v_read)))

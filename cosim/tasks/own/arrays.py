@@ -58,7 +58,11 @@ def load_arrays(path: str | Path) -> Task:
             raise InputError(f"{path}: lacks {split}_{missing[0]}")
     if "test" not in found:
         raise InputError(f"{path}: lacks test_inputs and test_labels; it has {', '.join(fields) or 'nothing'}")
-    classes = None if "classes" not in fields else [str(c) for c in np.atleast_1d(fields["classes"])]
+    classes = (
+        None
+        if "classes" not in fields
+        else [c.decode() if isinstance(c, bytes) else str(c) for c in np.atleast_1d(fields["classes"])]
+    )
     given: dict[str, Any] = {
         f"{axis}_{split}": parts[p] for split, parts in found.items() for axis, p in (("x", "inputs"), ("y", "labels"))
     }

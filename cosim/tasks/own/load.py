@@ -123,12 +123,16 @@ def _task(path: Path, items: list[Item], left: Counter[str], how: OwnData) -> Ta
         raise InputError(f"{splitting}: no file tests; there are {len(items)}")
     left = Counter({k: n for k, n in left.items() if n})
     notes = [f"{seen} files seen, {len(items)} taken" + "".join(f", {n} {why}" for why, n in left.items()), splitting, *notes]
+    digests = {i.name: sha256_of(i.path) for i in items}
+    trained = {digests[i.name] for i in items if i.split == "train"}
+    if same := sum(i.split == "test" and digests[i.name] in trained for i in items):
+        notes.append(f"{same} files that test are the same as one that trains, to the byte")
     sets, scaling = _scaled(sets, how.scale)
     about = Provenance(
         source=f"{OWN}: {path.name}",
         version="",
         licence=OWN,
-        sha256={"all files read": listing_digest({i.name: sha256_of(i.path) for i in items})},
+        sha256={"all files read": listing_digest(digests)},
         items={split: len(s) for split, s in sets.items()},
         notes="; ".join([*notes, scaling]) + ".",
         account={"seen": seen, "taken": len(items)} | {f"left, {why}": n for why, n in left.items()},

@@ -51,7 +51,10 @@ def read_manifest(path: Path) -> Listing:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+        with path.open(encoding="utf-8-sig") as f:
+            head = f.readline()
+        separator = max((",", ";", "\t"), key=head.count)
+        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except (OSError, ValueError, UnicodeDecodeError) as e:
@@ -68,6 +71,9 @@ def read_manifest(path: Path) -> Listing:
         if split is not None and split not in FOLDERS:
             raise InputError(f"{path}, line {row}: split {split!r}: must be train, validation or test")
         full = path.parent / file
+        if not full.is_file() and "\\" in file:
+            file = file.replace("\\", "/")
+            full = path.parent / file
         if not full.is_file():
             raise InputError(f"{path}, line {row}: {file} is not there")
         speaker = str(record.get("speaker", "")).strip() or None
@@ -124,9 +130,16 @@ def _sounds(folder: Path, direct: bool = False) -> Iterator[Path]:
 def _listed(folder: Path, items: list[Item], left: Counter[str]) -> list[Item]:
     """The items with the splits of the lists that lie in the folder, if any do."""
     lists = {split: folder / name for split, name in LISTS.items() if (folder / name).is_file()}
-    if "test" not in lists:
+    if not lists:
         return items
-    held = {name: split for split, path in lists.items() for name in list_names(path)}
+    if "test" not in lists:
+        raise InputError(
+            f"{folder}: has {LISTS['validation']} and no {LISTS['test']}: which files test? Add it, or take the other away"
+        )
+    listed = {split: list_names(path) for split, path in lists.items()}
+    if both := set(listed["test"]) & set(listed.get("validation", ())):
+        raise InputError(f"{folder}: {min(both)} is in {' and in '.join(LISTS.values())}")
+    held = {name: split for split, names in listed.items() for name in names}
     known = {i.name for i in items}
     for name in held:
         if name not in known and not (folder / name).is_file():

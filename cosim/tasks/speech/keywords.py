@@ -37,8 +37,8 @@ SEED = 1
 SOURCE = "Google Speech Commands (P. Warden, arXiv 1804.03209): ten keywords, unknown words and silence, real recordings at 16 kHz"
 LAYOUT = "Recordings in the layout of Google Speech Commands, which are none of its official data"
 HOW = (
-    "unpack speech_commands_v0.01.tar.gz or speech_commands_v0.02.tar.gz (download.tensorflow.org/data) and name its folder with "
-    f"`cosim tasks get keywords --from FOLDER` or in the environment variable {ENVIRONMENT}; your own words: `cosim tasks make`"
+    "unpack speech_commands_v0.01.tar.gz or speech_commands_v0.02.tar.gz (download.tensorflow.org/data) and give its folder by "
+    f"`get_task('keywords', source=FOLDER)` or name it in the environment variable {ENVIRONMENT}; own words by their path"
 )
 
 OFFICIAL = {
@@ -58,7 +58,7 @@ TEST_SET = "00e320df2b4418a2f5546cc98d51caaf9bb81888c0383250f7647087b5d19037"
 TEST_FOLDERS = {"_unknown_": "unknown", "_silence_": "silence"}
 TEST_HOW = (
     "unpack speech_commands_test_set_v0.02.tar.gz (download.tensorflow.org/data), twelve folders with `_silence_` and `_unknown_`, "
-    "and name its folder with `cosim tasks get keywords-test --from FOLDER`"
+    "and give its folder by `get_task('keywords-test', source=FOLDER)`"
 )
 
 
@@ -84,7 +84,7 @@ def build_keywords(folder: Path | None = None, *, seed: int = SEED) -> Task:
     """
     folder = _inside(local_folder(folder, ENVIRONMENT, "task 'keywords'", HOW))
     if all((folder / name).is_dir() for name in TEST_FOLDERS):
-        raise ToolkitError(f"task 'keywords': {folder} is a test set alone, without training data: `cosim tasks get keywords-test`")
+        raise ToolkitError(f"task 'keywords': {folder} is a test set alone, without training data: `get_task('keywords-test')`")
     for needed in (*LISTS.values(), NOISE, *KEYWORDS):
         if not (folder / needed).exists():
             raise ToolkitError(f"task 'keywords': {folder} has no {needed}; {HOW}")

@@ -50,6 +50,7 @@ def recording_features(
     out = []
     for path in paths:
         samples, own = read_sound(path)
+        done["louder than full scale"] += bool(np.abs(samples).max() > 1)
         if own != rate:
             done[f"brought from {own} to {rate} Hz"] += 1
             samples = resampled(samples, own, rate)

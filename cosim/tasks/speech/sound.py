@@ -12,6 +12,8 @@ import numpy as np
 from netlists.errors import InputError, ToolkitError
 
 RIFF = b"RIFF"
+COMPRESSED = ("MULAW", "ALAW", "ADPCM", "GSM", "MPEG")
+"""In SciPy's names of WAV formats that soundfile knows."""
 SCALES = {"int16": 2.0**15, "int32": 2.0**31, "int64": 2.0**63}
 
 
@@ -68,6 +70,8 @@ def _wav(data: bytes, what: str) -> tuple[np.ndarray, int]:
             warnings.filterwarnings("error", "Reached EOF", wavfile.WavFileWarning)
             rate, samples = wavfile.read(io.BytesIO(data))
     except Exception as e:  # SciPy raises errors of many kinds on files that are no WAV
+        if "Unknown wave file format" in str(e) and any(f"{name}." in str(e) for name in COMPRESSED):
+            return _other(data, what)
         raise InputError(f"{what}: not a readable WAV file ({str(e) or type(e).__name__})") from None
     if rate <= 0:
         raise InputError(f"{what}: says a rate of {rate} Hz")
@@ -118,7 +122,8 @@ def _other(data: bytes, what: str) -> tuple[np.ndarray, int]:
         import soundfile
     except (ImportError, OSError):
         raise ToolkitError(
-            f"{what}: is not a WAV file; FLAC and others need the package soundfile: pip install 'nladc-cosim[audio]'"
+            f"{what}: is not a WAV file of plain samples; FLAC and others need the package soundfile: "
+            "pip install 'nladc-cosim[audio]'"
         ) from None
     try:
         samples, rate = soundfile.read(io.BytesIO(data), dtype="float64", always_2d=False)

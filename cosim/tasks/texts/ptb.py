@@ -21,8 +21,8 @@ SOURCE = (
 )
 LICENCE = "LDC User Agreement (Treebank-3, LDC99T42); not redistributable"
 HOW = (
-    "name a folder with ptb.char.train.txt, ptb.char.valid.txt and ptb.char.test.txt (or the same names without 'char.') with "
-    f"`cosim tasks get ptb --from FOLDER` or in the environment variable {ENVIRONMENT}; the text is Treebank-3 of the LDC"
+    "give a folder with ptb.char.train.txt, ptb.char.valid.txt and ptb.char.test.txt (or the same names without 'char.') by "
+    f"`get_task('ptb', source=FOLDER)` or name it in the environment variable {ENVIRONMENT}; the text is Treebank-3 of the LDC"
 )
 
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from characterization.compact import validate_blocks
+from characterization.compact.benches.column import held_out_tile
+from characterization.compact.benches.comparator import characterize_comparator
 from characterization.compact.benches.crossbar import characterize_crossbar, held_out_crossbar
+from characterization.compact.benches.mac import characterize_mac
 from characterization.compact.comparator import ComparatorModel
 from characterization.compact.crossbar_model import CrossbarModel
 from characterization.compact.fitted_columns import FittedColumns
@@ -90,3 +93,68 @@ def test_a_block_model_that_is_worse_than_its_file_says_is_found(tmp_path, profi
     good.model_copy(update={"validation": {}}).save(path)
     with pytest.raises(InputError, match="holds no held-out errors"):
         validate_blocks.validate_block(path)
+
+
+def column_folder(folder, **errors):
+    """A folder of two models at level macro, with the errors of a composed column in the MAC model's file."""
+    held = {f"tile_{name}": value for name, value in errors.items()}
+    MAC.model_copy(update={"level": "macro", "validation": held}).save(folder / "mac.json")
+    ComparatorModel.ideal().model_copy(update={"level": "macro"}).save(folder / "comparator.json")
+    return folder
+
+
+ERRORS = {"codes": 160.0, "codes_equal": 1.0, "codes_within_1": 1.0, "ideal_codes_equal": 0.9, "rms_v": 2e-4, "worst_v": 6e-4}
+
+
+@pytest.mark.parametrize(
+    ("now", "failure"),
+    [
+        ({}, None),
+        ({"codes_equal": 0.975, "rms_v": 5e-4}, None),
+        ({"codes_equal": 0.95}, "codes_equal: 0.95 of 160, 1 when"),
+        ({"codes_within_1": 0.95}, "codes_within_1"),
+        ({"rms_v": 7e-4}, "rms_v: 0.0007, 0.0002 when"),
+        ({"worst_v": 2e-3}, "worst_v"),
+    ],
+)
+def test_a_composed_column_that_is_worse_than_its_file_says_is_found(tmp_path, monkeypatch, now, failure):
+    folder = column_folder(tmp_path, **ERRORS)
+    monkeypatch.setattr(validate_blocks, "held_out_tile", lambda *a, **k: {**ERRORS, **now})
+    found = validate_blocks.validate_column(folder)
+    assert found["passed"] == (failure is None)
+    assert failure is None or failure in found["failures"][0]
+    stored = FittedColumns.load(folder).mac.validation
+    assert stored["tile_rms_v"] == (ERRORS | now if failure is None else ERRORS)["rms_v"]
+
+
+def test_few_codes_of_a_composed_column_are_not_taken_for_many(tmp_path, monkeypatch):
+    """Of 16 codes one or two that differ are chance; of 160 a tenth is not."""
+    few = ERRORS | {"codes": 16.0}
+    monkeypatch.setattr(validate_blocks, "held_out_tile", lambda *a, **k: {**few, "codes_equal": 14 / 16})
+    assert validate_blocks.validate_column(column_folder(tmp_path, **few))["passed"]
+    monkeypatch.setattr(validate_blocks, "held_out_tile", lambda *a, **k: {**few, "codes_equal": 9 / 16})
+    assert not validate_blocks.validate_column(column_folder(tmp_path, **few))["passed"]
+
+
+def test_a_composed_column_without_errors_or_of_two_levels_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no errors of a composed column"):
+        validate_blocks.validate_column(column_folder(tmp_path))
+    ComparatorModel.ideal().save(tmp_path / "comparator.json")
+    with pytest.raises(InputError, match="level macro, the comparator's of none"):
+        validate_blocks.validate_column(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_gain_error_planted_in_a_composed_column_is_found_in_ngspice(tmp_path):
+    rng, deal = np.random.default_rng(1), np.random.default_rng(2)
+    comparator = ComparatorModel.fit(characterize_comparator("macro", rng, chips=30), deal)
+    mac = MacModel.fit(characterize_mac("macro", rng, chips=30), deal)
+    held = held_out_tile(mac, comparator, rng, vectors=40)
+    mac = mac.validated(**{f"tile_{name}": value for name, value in held.items()})
+    comparator.save(tmp_path / "comparator.json")
+    mac.save(tmp_path / "mac.json")
+    assert validate_blocks.validate_column(tmp_path)["passed"]
+    gain = mac.gain_error.model_copy(update={"value": mac.gain_error.value + 0.03})
+    mac.model_copy(update={"gain_error": gain}).save(tmp_path / "mac.json")
+    found = validate_blocks.validate_column(tmp_path)
+    assert any("rms_v" in line for line in found["failures"])

@@ -164,5 +164,5 @@ def test_transistor_level_at_five_bits(circuit, profile):
     found = measure(Converter(program, circuit, Blocks("sky130")), Chips.nominal(program))
     assert found.status == ["ok"]
     x = to_input_units(found.volts[0], program, circuit)
-    # What the macro-model misses: 0.70 LSB in the middle of the ramp with ngspice 39, before any calibration.
-    assert np.abs((x - program.x) / program.lsb).max() < 1.0
+    # The program allows for the two-stage op-amp of level macro: 0.02 LSB with ngspice 39, 0.70 for an op-amp of one pole.
+    assert np.abs((x - program.x) / program.lsb).max() < 0.05

@@ -104,6 +104,23 @@ def test_nan_has_no_code_and_whole_numbers_are_inputs(model, draw):
     assert np.isfinite(tensor.grad.numpy()[:, 1:]).all()
 
 
+def test_what_is_no_number_is_refused_and_what_is_masked_has_no_code(model, draw):
+    masked = np.ma.masked_array([[0.5, 1.0, 1.0, 1.0, 1.0]], [[0, 1, 0, 0, 0]])
+    assert np.isnan(draw.apply(masked)).tolist() == [[False, True, False, False, False]]
+    noise = np.array([[0.0, 0.0, np.nan, 0.0, 0.0]])
+    assert np.isnan(draw.apply(np.zeros((1, 5)), noise=noise)).tolist() == np.isnan(noise).tolist()
+    for other in (np.full((1, 5), 1j), np.full((1, 5), "a"), np.full((1, 5), None)):
+        with pytest.raises(InputError, match="must be real numbers"):
+            draw.apply(other)
+    torch = pytest.importorskip("torch")
+    from characterization.export.torch_module import RampActivation
+
+    module = RampActivation(model, draw)
+    assert torch.isnan(module(torch.zeros(1, 5), torch.tensor(noise))).tolist() == np.isnan(noise).tolist()
+    with pytest.raises(InputError, match="must be real numbers"):
+        module(torch.full((1, 5), 1j))
+
+
 def test_torch_maps_over_batches_and_writes_the_staircase_as_onnx(model, draw, x, tmp_path):
     torch = pytest.importorskip("torch")
     from characterization.export.torch_module import RampActivation

@@ -1,4 +1,4 @@
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -26,10 +26,14 @@ def test_sobol_points_are_scipys_sequence_whatever_the_batch():
 def test_threads_may_ask_at_the_same_time(monkeypatch):
     whole = unit_points(SOBOL, 4, 40, np.arange(64))
     real = qmc.Sobol.fast_forward
+    never, inside = threading.Event(), []
 
     def slow(sequence, n):
         # The other threads get their turn in the middle of a move.
-        time.sleep(1e-4)
+        inside.append(sequence)
+        never.wait(1e-4)
+        assert inside == [sequence]
+        inside.pop()
         return real(sequence, n)
 
     monkeypatch.setattr(qmc.Sobol, "fast_forward", slow)

@@ -24,6 +24,8 @@ distributed = pytest.importorskip("distributed")
 
 SAMPLES = 160
 BATCH = 4
+AT_WORK = 1.0
+"""CPU seconds after which a process has loaded ngspice and simulates."""
 
 
 def digests(folder):
@@ -44,7 +46,7 @@ def local(plan, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster(tmp_path_factory, until):
     """Address of a scheduler with two workers."""
     folder = tmp_path_factory.mktemp("dask")
     file = folder / "scheduler.json"
@@ -64,9 +66,7 @@ def cluster(tmp_path_factory):
             ("dask_worker", [*local, "--nthreads", "1"]),
         )
     ]
-    while not file.exists():
-        assert processes[0].poll() is None
-        time.sleep(0.05)
+    until(file.exists, processes[0])
     address = json.loads(file.read_text())["address"]
     with distributed.Client(address, set_as_default=False) as client:
         client.wait_for_workers(2)
@@ -87,14 +87,14 @@ def test_a_dask_worker_killed_in_mid_run(chunks, cluster, plan, local, tmp_path)
     killed = []
 
     def kill_one():
-        # A worker whose ngspice process is at work.
+        # A worker whose ngspice process is at work: by its own CPU time, whatever else the machine does.
         while not killed:
             for pid in pids:
-                if any("loky" in " ".join(c.cmdline()) for c in psutil.Process(pid).children()):
-                    time.sleep(0.5)
-                    os.kill(pid, signal.SIGKILL)
-                    killed.append(pid)
-                    return
+                for child in psutil.Process(pid).children():
+                    if "loky" in " ".join(child.cmdline()) and child.cpu_times().user > AT_WORK:
+                        os.kill(pid, signal.SIGKILL)
+                        killed.append(pid)
+                        return
             time.sleep(0.02)
 
     killer = threading.Thread(target=kill_one, daemon=True)

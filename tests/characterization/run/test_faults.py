@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,8 @@ from characterization.lock import locked
 from characterization.plan.plan import RampPlan
 from characterization.run.folder import run_status
 from characterization.run.montecarlo import TABLES, characterize, load_run, simulate_run
-from characterization.run.task import simulate_samples
+from characterization.run.task import BatchTask, simulate_samples
+from characterization.workers import START_LIMIT
 from netlists.errors import InputError, ToolkitError
 from netlists.technology import load_profile
 
@@ -81,7 +83,7 @@ def copied(whole, tmp_path):
 
 
 @pytest.fixture
-def started(tmp_path):
+def started(tmp_path, until):
     """Start a long run in a process group of its own, wait for its first chunks, kill what is left after."""
     (tmp_path / "script.py").write_text(SCRIPT)
     processes = []
@@ -90,7 +92,7 @@ def started(tmp_path):
         command = [sys.executable, str(tmp_path / "script.py"), "100000", str(tmp_path / "run"), str(jobs)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
         processes.append(process)
-        wait_for_chunks(process, tmp_path / "run", 2)
+        until(lambda: len(chunks(tmp_path / "run")) >= 2, process)
         return process, tmp_path / "run"
 
     yield start
@@ -99,12 +101,6 @@ def started(tmp_path):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stderr.close()
-
-
-def wait_for_chunks(process, folder, n):
-    while len(chunks(folder)) < n:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
 
 
 def workers(process):
@@ -142,7 +138,7 @@ def test_a_killed_parent_leaves_no_lock_and_no_worker(started, plan, whole):
     assert psutil.wait_procs(left)[1] == []
 
 
-def test_a_crash_of_a_worker_costs_nothing_and_a_second_process_is_refused(started, plan, whole):
+def test_a_crash_of_a_worker_costs_nothing_and_a_second_process_is_refused(started, until, plan, whole):
     process, folder = started(2)
     with pytest.raises(ToolkitError, match=rf"process {process.pid} on {socket.gethostname()} is at work in this folder"):
         run(plan, folder)
@@ -150,9 +146,7 @@ def test_a_crash_of_a_worker_costs_nothing_and_a_second_process_is_refused(start
     assert (status.state, status.samples) == ("running", 100_000)
     assert status.holder == f"process {process.pid} on {socket.gethostname()}"
     workers(process)[0].send_signal(signal.SIGSEGV)
-    while "SIGSEGV" not in log_of(folder):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
+    until(lambda: "SIGSEGV" in log_of(folder), process)
     # A polite end by another than Ctrl-C.
     process.send_signal(signal.SIGTERM)
     said = process.communicate()[1]
@@ -173,7 +167,7 @@ def test_samples_that_crash_hang_or_fail_are_found_and_cost_no_other(plan, whole
         if 1 in samples:
             os.kill(os.getpid(), signal.SIGSEGV)
         if 6 in samples:
-            time.sleep(1000)
+            threading.Event().wait()
         simulate = characterization.chips.transitions.simulate
 
         def fails(deck, *arguments, **options):
@@ -187,9 +181,15 @@ def test_samples_that_crash_hang_or_fail_are_found_and_cost_no_other(plan, whole
         finally:
             characterization.chips.transitions.simulate = simulate
 
+    def call(task, worker, samples):
+        # The samples that are not at fault may take as long as a busy machine likes.
+        return worker.call(task.simulate, task.plan, samples, limit=5.0 if 6 in samples else START_LIMIT)
+
     monkeypatch.setattr(montecarlo, "simulate_samples", faulty)
+    monkeypatch.setattr(BatchTask, "_call", call)
+    monkeypatch.setattr("characterization.workers.WORDS_LIMIT", START_LIMIT)
     folder = tmp_path / "run"
-    found = run(plan, folder, jobs=2, timeout=10.0)
+    found = run(plan, folder, jobs=2)
     status = ["ok"] * SAMPLES
     status[1], status[6], status[9] = "crashed", "timed out", "not converged"
     assert found.samples["status"].tolist() == status
@@ -197,7 +197,7 @@ def test_samples_that_crash_hang_or_fail_are_found_and_cost_no_other(plan, whole
     message = found.samples["message"]
     assert "SIGSEGV" in message[1]
     assert "Segmentation fault" in message[1]
-    assert "no result within 10 s" in message[6]
+    assert "no result within 5 s" in message[6]
     assert "in faulty" in message[6]
     assert "timestep too small" in message[9]
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from cosim.budget.sources import NAMES, default_amounts, source
 from cosim.budget.tolerance_table import scaled_amount
 from cosim.chip.hardware import Hardware
 from cosim.cli import app
+from cosim.cli.networks.budget import command_line
 from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
 from cosim.network.network import Network
@@ -172,13 +174,20 @@ def test_the_page_comes_from_the_folder_alone(done, monkeypatch):
         assert (out / "pictures" / f"{picture}.svg").exists()
 
 
-def test_summary_names_the_command_that_makes_it_again(done):
-    _, summary = done
-    command = summary["command"]
-    assert command.startswith("cosim budget --task vowels --network")
-    assert "--bits 3 --chips 3 --permutations 8" in command
-    assert "--set programming=8e-06" in command
-    assert summary["study"] == "budget"
+@pytest.mark.parametrize("changes", [{}, {"autozero": False, "max_loss": 0.02, "bias_rows": 3}, {"amounts": {"stuck": 1 / 3}}])
+def test_the_command_gives_the_same_settings_again(changes, monkeypatch, capsys):
+    first, found = settings(**changes), []
+
+    def remember(settings, out, run):
+        found.append((settings, run.command))
+        raise InputError("far enough")
+
+    monkeypatch.setattr(run_module, "run_budget", remember)
+    assert app.run(shlex.split(command_line(first))[1:]) == 2
+    ((again, command),) = found
+    assert again.amounts == pytest.approx(first.amounts, rel=1e-11)
+    assert again.model_copy(update={"amounts": first.amounts}) == first
+    assert command == command_line(first)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_tile_converts_as_counting_does(kind, levels):
     h, ones = np.zeros((2, 0, tiles.LANES), np.float32), np.zeros((0, tiles.LANES), np.float32)
     z = np.zeros((2, columns, tiles.LANES), np.float32)
     counters = rng.integers(0, 2**32, (2, tiles.LANES), dtype=U)
-    weights = tiles.packed(np.eye(COLUMNS, dtype=np.float32))
+    weights = tiled_path.packed(np.eye(COLUMNS, dtype=np.float32))
     if tables.sigma is None:
         tiles.product(weights, x, h, ones, tables.thresholds, tables.values, z)
     else:
@@ -88,7 +88,7 @@ def test_numbers_that_are_none_and_infinite_ones_have_their_codes():
     tables = tiled_path.Tables.of(converters, np.arange(4), 4)
     z, ones = np.zeros((1, 4, tiles.LANES), np.float32), np.ones((1, tiles.LANES), np.float32)
     nothing = np.zeros((1, 0, tiles.LANES), np.float32)
-    bias = tiles.packed(np.array([[np.nan], [np.inf], [-np.inf], [0.0]], np.float32))
+    bias = tiled_path.packed(np.array([[np.nan], [np.inf], [-np.inf], [0.0]], np.float32))
     tiles.product(bias, nothing, nothing, ones, tables.thresholds, tables.values, z)
     np.testing.assert_array_equal(z[0], np.repeat([[0.0], [3.0], [0.0], [1.0]], tiles.LANES, axis=1))
 
@@ -100,7 +100,7 @@ def test_sums_are_chains_of_fused_multiply_adds_as_those_of_blas():
     x, h = (rng.standard_normal((3, n, tiles.LANES)).astype(np.float32) for n in (INPUTS, STATES))
     z = np.zeros((3, 12, tiles.LANES), np.float32)
     ones = np.ones((1, tiles.LANES), np.float32)
-    tiles.sums(tiles.packed(w), x, h, ones, z)
+    tiles.sums(tiled_path.packed(w), x, h, ones, z)
     for t in range(3):
         rows = np.vstack([x[t], h[t], ones])
         np.testing.assert_array_equal(z[t, :COLUMNS], chained_sums(w, rows))
@@ -160,7 +160,7 @@ def test_networks_have_the_same_answers_in_tiles(name, noise, monkeypatch):
     hardware = Hardware(ramps=ramps(noise, columns), pwm=PwmInputs(6) if name == "gru" else None)
     in_tiles = evaluate(net, sequences(), hardware, 2, 7).scores
     used = []
-    monkeypatch.setattr(evaluator, "tiled", lambda chip, engine: used.append(tiled_path.tiled(chip, engine)))
+    monkeypatch.setattr(evaluator, "fits_tiles", lambda chip, engine: used.append(tiled_path.fits_tiles(chip, engine)))
     np.testing.assert_array_equal(in_tiles, evaluate(net, sequences(), hardware, 2, 7).scores)
     assert any(used)
 

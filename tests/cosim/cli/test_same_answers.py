@@ -155,7 +155,7 @@ def optimized(here: SimpleNamespace, out: Path) -> tuple[list, dict]:
         fixed=FIXED,
         r_wire=0.0,
     )
-    found = run_optimize(settings, out / "python", QUIET, "")
+    found = run_optimize(settings, out / "python", QUIET)
     line = ["--task", "digits", "--network", here.network, "--max-loss", "0%", "--trials", 2, "--chips", 2, "--samples", 10]
     line += ["--confirm-chips", 2, "--r-wire", 0, "--jobs", 1, "--quiet", "--out", out / "command"]
     return [*line, *(w for n, v in FIXED.items() for w in ("--set", f"{n}={v}"))], found

@@ -74,3 +74,27 @@ def test_ctrl_c_is_heard_before_the_command_line_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_a_thread_that_fails_after_sigterm_says_nothing():
+    """One line also where a library's thread meets what is being taken down."""
+    code = (
+        "import os, signal, threading\n"
+        "from cosim.cli import app\n"
+        "struck = threading.Event()\n"
+        "def fail():\n"
+        "    struck.wait()\n"
+        "    raise KeyError(7)\n"
+        "thread = threading.Thread(target=fail)\n"
+        "def command(**_):\n"
+        "    thread.start()\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    finally:\n"
+        "        struck.set()\n"
+        "        thread.join()\n"
+        "app.application = lambda: command\n"
+        "app.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (143, "interrupted\n")

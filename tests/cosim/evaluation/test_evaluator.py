@@ -189,7 +189,8 @@ def test_neither_order_nor_company_nor_padding_changes_an_answer(make_sequences,
     }[kind]
 
     def run(data, numbers, **options):
-        return evaluator.evaluate(network, data, hardware, rng=np.random.default_rng(1), identities=numbers, **options).scores
+        options |= {"rng": np.random.default_rng(1), "identities": numbers, "dtype": np.float64}
+        return evaluator.evaluate(network, data, hardware, **options).scores
 
     def same(found, wanted):
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)

@@ -109,6 +109,38 @@ def test_scaled_inputs_are_found_wanting_and_given():
     assert made.difference < 2e-6
 
 
+OWN_NUMBERS = {
+    "(x - mu) / sd": ({"mu": 1.0, "sd": 4.0}, lambda x: (x - 1) / 4),
+    "x / full": ({"full": 255.0}, lambda x: x / 255),
+    "x * gain + shift": ({"gain": 0.5, "shift": -2.0}, lambda x: x * 0.5 - 2),
+    "(x - mean) / sqrt(var)": ({"mean": -3.0, "var": 9.0}, lambda x: (x + 3) / 3),
+}
+
+
+@pytest.mark.parametrize("text", OWN_NUMBERS)
+def test_a_models_own_scaling_is_asked_for_or_found_by_the_check(text, tmp_path, capsys):
+    """Buffers of a module that scales its inputs itself; which way is in no file."""
+    from cosim.network import read_tensors
+
+    numbers, scaled = OWN_NUMBERS[text]
+    wide = {n: np.full((1, 1, X.shape[2]), v) for n, v in numbers.items()}
+    path = tmp_path / "m.npz"
+    np.savez(path, **read_tensors(HERE / "lstm_last.pt"), **wide)
+    own_scores = own("lstm_last").scores
+    # Inputs that become X behind the scaling.
+    slope = float(scaled(1.0) - scaled(0.0))
+    raw = (X - float(scaled(0.0))) / slope
+    check = OwnOutputs(raw, own("lstm_last").lengths, own_scores)
+    made = import_network(path, check=check)
+    assert text in made.convention
+    assert made.difference < 2e-6
+    with pytest.raises(CheckFailed, match="does not give"):
+        import_network(path, check=OwnOutputs(raw + 0.1 / slope, check.lengths, own_scores))
+    assert run(["import", str(path), "--out", str(tmp_path / "n.npz")]) == 2
+    assert f"--scaling: what does forward do with {', '.join(sorted(numbers))}?" in capsys.readouterr().err
+    assert import_network(path, ignore=list(numbers)).convention.endswith("inputs as they are")
+
+
 @pytest.mark.parametrize("kind", ["softmax", "log-softmax", "sigmoid"])
 def test_scores_behind_a_softmax_are_recognised(kind):
     from scipy.special import expit, log_softmax, softmax

@@ -21,7 +21,7 @@ from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
 from netlists.errors import InputError
 
-QUIET = RunOptions(jobs=1, progress=False)
+QUIET = RunOptions(jobs=1, progress=False, command="cosim optimize --task digits")
 FIXED = {"bits": 2, "t_step": 16e-9, "v_read": 0.2, "n_in": 5, "array_size": 32, "g_max": 400e-6}
 
 
@@ -53,7 +53,7 @@ def settings(network, **changes):
 def finished(network, tmp_path_factory):
     """Folder and summary of one search."""
     folder = tmp_path_factory.mktemp("search")
-    return folder, run_optimize(settings(network), folder, QUIET, "cosim optimize --task digits")
+    return folder, run_optimize(settings(network), folder, QUIET)
 
 
 def test_what_is_written(finished):
@@ -118,9 +118,9 @@ def test_a_job_that_was_stopped_goes_on(network, finished, no_pictures, tmp_path
     monkeypatch.setattr(Job, "losses", counted(losses))
     monkeypatch.setattr(Job, "evaluate", counted(evaluate))
     with pytest.raises(KeyboardInterrupt):
-        run_optimize(settings(network), tmp_path, QUIET, "cosim optimize --task digits")
+        run_optimize(settings(network), tmp_path, QUIET)
     assert not (tmp_path / "summary.json").exists()
-    again = run_optimize(settings(network), tmp_path, QUIET, "cosim optimize --task digits")
+    again = run_optimize(settings(network), tmp_path, QUIET)
     different = {k for k in again if again[k] != finished[1][k]}
     assert different <= {"wall_seconds"}
 
@@ -128,9 +128,9 @@ def test_a_job_that_was_stopped_goes_on(network, finished, no_pictures, tmp_path
 def test_other_settings_do_not_go_on(network, tmp_path, monkeypatch):
     monkeypatch.setattr(Job, "losses", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        run_optimize(settings(network), tmp_path, QUIET, "")
+        run_optimize(settings(network), tmp_path, QUIET)
     with pytest.raises(InputError, match="chips: 2 there, 3 now"):
-        run_optimize(settings(network, chips=3), tmp_path, QUIET, "")
+        run_optimize(settings(network, chips=3), tmp_path, QUIET)
 
 
 def test_one_that_fails_in_spice_hands_on_to_the_next_of_the_front(network, tmp_path, monkeypatch):
@@ -159,13 +159,13 @@ def test_one_that_fails_in_spice_hands_on_to_the_next_of_the_front(network, tmp_
     monkeypatch.setattr(Job, "losses", losses)
     monkeypatch.setattr(Job, "simulated", lambda self, row: {})
     # Losses are 10, 9, 8, 7 ... %, in SPICE 1.5 % more: of those within 8.2 %, trial 4 is the first to hold.
-    summary = run_optimize(settings(network, trials=8, max_loss=0.082), tmp_path / "a", QUIET, "")
+    summary = run_optimize(settings(network, trials=8, max_loss=0.082), tmp_path / "a", QUIET)
     assert [(t["trial"], t["confirmed"]) for t in summary["tries"]] == [(2, False), (3, False), (4, True)]
     assert summary["confirmed"]
     assert summary["compared"][1]["trial"] == 4
     seen.clear()
     # With two tries there is no winner, and the page shows the last one tried.
-    summary = run_optimize(settings(network, trials=8, max_loss=0.082, tries=2), tmp_path / "b", QUIET, "")
+    summary = run_optimize(settings(network, trials=8, max_loss=0.082, tries=2), tmp_path / "b", QUIET)
     assert [t["confirmed"] for t in summary["tries"]] == [False, False]
     assert (summary["confirmed"], summary["winner"], summary["compared"][1]["trial"]) == (False, None, 3)
     assert "confirm none of the 2" in (tmp_path / "b" / "report.html").read_text()
@@ -176,7 +176,7 @@ def test_designs_that_ngspice_cannot_measure_are_named(network, tmp_path, monkey
         raise InputError("samples=3 that worked, of 10: a model needs 8 or more")
 
     monkeypatch.setattr(Job, "simulated", fails)
-    summary = run_optimize(settings(network, trials=2), tmp_path, QUIET, "")
+    summary = run_optimize(settings(network, trials=2), tmp_path, QUIET)
     assert (summary["confirmed"], summary["tries"], summary["compared"]) == (False, [], [])
     assert {u["trial"] for u in summary["unmeasured"]} <= {0, 1}
     assert "cannot be measured: samples=3 that worked" in (tmp_path / "report.html").read_text()
@@ -184,12 +184,12 @@ def test_designs_that_ngspice_cannot_measure_are_named(network, tmp_path, monkey
 
 def test_a_device_that_no_ramp_fits_is_an_error(network, tmp_path):
     with pytest.raises(InputError, match="no design can be built; the default design: "):
-        run_optimize(settings(network, fixed=FIXED | {"t_step": 2e-9, "v_read": 0.4, "g_max": 4e-4}), tmp_path, QUIET, "")
+        run_optimize(settings(network, fixed=FIXED | {"t_step": 2e-9, "v_read": 0.4, "g_max": 4e-4}), tmp_path, QUIET)
 
 
 def test_no_design_within_the_limit_is_said(network, tmp_path):
     one = settings(network, max_loss=0.0, judge="sequences", trials=2)
-    summary = run_optimize(one, tmp_path, QUIET, "")
+    summary = run_optimize(one, tmp_path, QUIET)
     assert (summary["within"], summary["confirmed"], summary["winner"], summary["tries"]) == (0, False, None, [])
     assert summary["warnings"] == [
         "max_loss=0: no design tried is within; allow more loss, try more designs, or train the network with noise"
@@ -200,8 +200,8 @@ def test_no_design_within_the_limit_is_said(network, tmp_path):
 def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, monkeypatch):
     found = {}
 
-    def remember(settings, out, run, command):
-        found[command] = settings
+    def remember(settings, out, run):
+        found[run.command] = settings
         return {
             "settings": settings.model_dump(),
             "variables": [],
@@ -245,7 +245,7 @@ def test_bad_use_is_one_clear_line(network, tmp_path, capsys, options, words):
 
 def test_a_text_is_refused(network, tmp_path):
     with pytest.raises(InputError, match="task 'sotu': is a text"):
-        run_optimize(settings(network, task="sotu"), tmp_path, QUIET, "cosim optimize")
+        run_optimize(settings(network, task="sotu"), tmp_path, QUIET)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

@@ -58,7 +58,7 @@ def test_what_is_stored_comes_back(folder):
 
 def test_a_task_that_is_not_here_says_how_to_get_it(folder):
     with pytest.raises(
-        ToolkitError, match=r"task 'voices': its data is not in .*`cosim tasks get voices` gets it \(takes 116 MB by apt-get"
+        ToolkitError, match=r"task 'voices': its data is not in .*`get_task\('voices'\)` gets it \(takes 116 MB by apt-get"
     ):
         load_task("voices")
     assert not folder.exists()
@@ -83,7 +83,7 @@ def test_damage_is_named(folder, damage):
     else:
         description.write_text(description.read_text().replace('"format": 1', '"format": 999'))
     pattern = {"cut": "SHA-256 is", "changed": "SHA-256 is", "other format": "another version"}.get(damage, "damaged")
-    with pytest.raises(ToolkitError, match=rf"{pattern}.*`cosim tasks get voices --again` makes it anew"):
+    with pytest.raises(ToolkitError, match=rf"{pattern}.*`get_task\('voices', again=True\)` makes it anew"):
         load_task("voices")
 
 

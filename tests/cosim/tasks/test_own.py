@@ -14,7 +14,7 @@ from cosim.network import Network
 from cosim.tasks import OwnData, load_own, load_task, save_arrays
 from cosim.tasks.speech.keywords import OFFICIAL, _version, assigned
 from cosim.tasks.speech.sound import read_sound
-from netlists.errors import InputError
+from netlists.errors import InputError, ToolkitError
 
 SETTINGS = TrainingSettings(n_hidden=3, epochs=2, schedule="constant")
 
@@ -61,6 +61,12 @@ def test_arrays_make_a_task_by_either_names(tmp_path):
         assert again.sha256 == task.sha256
         assert again.name == "mine"
         assert path.name in again.provenance.sha256
+    np.savez(tmp_path / "bytes.npz", x_train=x, y_train=y.astype("S"), x_test=xt, y_test=yt.astype("S"))
+    assert load_own(tmp_path / "bytes.npz").sha256 == task.sha256
+    listed = Task.from_arrays("mine", [xt[0, :3], *xt[1:]], yt)
+    assert listed.test.lengths.tolist() == [3] + [5] * 29
+    with pytest.raises(InputError, match="every value must be finite"):
+        Task.from_arrays("masked", np.ma.masked_greater(xt, 0), yt)
     np.savez(tmp_path / "test.npz", test_inputs=xt, test_labels=(yt == "above").astype(int))
     alone = load_task(str(tmp_path / "test.npz"))
     assert alone.train is None
@@ -79,6 +85,7 @@ def test_arrays_make_a_task_by_either_names(tmp_path):
         ({"extra": np.zeros(3)}, "unknown array 'extra'"),
         ({"y_train": np.array(["above"] * 60)}, "no training data of class 'below'"),
         ({"classes": np.array(["above"])}, "label 'below' is no class"),
+        ({"y_train": np.zeros(60, int), "y_test": np.zeros(30, int)}, "all labels are '0'"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(tmp_path, change, message):
@@ -117,12 +124,51 @@ def test_a_manifest_names_files_labels_and_splits(tmp_path):
     task = load_task(str(manifest))
     assert task.counts() == {"train": {"a": 2, "b": 2}, "test": {"a": 1, "b": 1}}
     assert task.test.lengths.tolist() == [8, 9]
+    (tmp_path / "sub").mkdir()
+    np.save(tmp_path / "sub/6.npy", np.zeros((4, 2)))
+    manifest.write_text("\n".join([*lines, r"sub\6.npy,a,train"]).replace(",", ";"), encoding="utf-8-sig")
+    assert load_own(manifest).counts()["train"] == {"a": 3, "b": 2}
     manifest.write_text("\n".join([*lines, "7.npy,a,test"]))
     with pytest.raises(InputError, match=r"line 8: 7\.npy is not there"):
         load_own(manifest)
     manifest.write_text("\n".join([*lines, "1.npy,a,test"]))
     with pytest.raises(InputError, match=r"names 1\.npy twice"):
         load_own(manifest)
+
+
+def test_lists_that_leave_a_choice_are_named(tmp_path):
+    root = folder(tmp_path / "sounds")
+    (root / "validation_list.txt").write_text("hum/s0_nohash_0.wav\n")
+    with pytest.raises(InputError, match=r"has validation_list\.txt and no testing_list\.txt"):
+        load_own(root)
+    (root / "testing_list.txt").write_text("hum/s0_nohash_0.wav\nbeep/s1_nohash_0.wav\n")
+    with pytest.raises(InputError, match=r"hum/s0_nohash_0\.wav is in validation_list\.txt and in testing_list\.txt"):
+        load_own(root)
+
+
+def test_what_is_odd_about_recordings_is_counted(tmp_path):
+    root = folder(tmp_path / "sounds")
+    (root / "testing_list.txt").write_text("hum/s0_nohash_0.wav\nbeep/s0_nohash_0.wav\n")
+    plain = load_own(root).provenance.notes
+    assert "louder" not in plain
+    assert "to the byte" not in plain
+    (root / "hum/s0_nohash_0.wav").write_bytes((root / "hum/s1_nohash_0.wav").read_bytes())
+    loud = struct.pack("<HHIIHH", 3, 1, 16000, 64000, 4, 32)
+    (root / "beep/s1_nohash_0.wav").write_bytes(riff((b"fmt ", loud), (b"data", (2000 * tone(600)).astype("<f4").tobytes())))
+    notes = load_own(root).provenance.notes
+    assert "1 files that test are the same as one that trains, to the byte" in notes
+    assert "1 louder than full scale" in notes
+
+
+@pytest.mark.parametrize("tag", [6, 7, 17], ids=["A-law", "mu-law", "ADPCM"])
+def test_compressed_wav_files_go_to_soundfile_or_name_it(tmp_path, monkeypatch, tag):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    form = struct.pack("<HHIIHH", tag, 1, 8000, 8000, 1, 8)
+    (tmp_path / "a.wav").write_bytes(riff((b"fmt ", form), (b"data", b"\xff" * 80)))
+    with pytest.raises(ToolkitError, match="not a WAV file of plain samples; FLAC and others need the package soundfile"):
+        read_sound(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize(("rate", "channels", "width"), [(16000, 1, 2), (44100, 2, 2), (16000, 1, 3), (8000, 2, 4), (16000, 1, 1)])

@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -41,9 +40,8 @@ def curious(tmp_path, monkeypatch):
 @pytest.fixture
 def home():
     """A folder that is not below /tmp, where ngspice may read what it knows the name of."""
-    folder = Path(tempfile.mkdtemp(prefix=".test-sandbox-", dir=Path(__file__).parent))
-    yield folder
-    shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
 
 
 @needs_landlock

@@ -36,6 +36,20 @@ def test_table_to_profile_to_ramp(table, tmp_path, capsys):
     )
 
 
+def test_a_few_reads_of_each_cell(table, tmp_path, capsys):
+    cells = pd.read_csv(table)
+    rng = np.random.default_rng(2)
+    reads = pd.concat(
+        [cells.assign(cell=cells.index, read=k, measured_uS=cells["measured_uS"] + rng.normal(0, 0.2, 60)) for k in (1, 2, 3)]
+    )
+    reads.to_csv(table, index=False, sep=";")
+    assert run(["device", str(table), "-o", str(tmp_path / "p.toml"), "--g-hrs-us", "10", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["read_sigma_us"] == pytest.approx(0.2, rel=0.3)
+    assert "60 of 2 to 49" in err
+    assert "warning: no series of many reads: read noise is taken to be drawn anew at each read" in err
+
+
 def test_a_failed_check_is_a_failure(table, tmp_path, capsys):
     frame = pd.read_csv(table)
     frame = pd.concat([frame] * 4)

@@ -47,7 +47,7 @@ def levels(text: str, name: str, folder: Path, *options: str, capsys, role: str 
     out = str(folder / "deck.cir")
     assert run(["netlist", "ramp", "--bits", "2", role, f"{folder / 'own.cir'}:{name}", "--out", out, "--json", *options]) == 0
     command = json.loads(capsys.readouterr().out)["command"]
-    done = subprocess.run(shlex.split(command), cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(shlex.split(command), cwd=folder, capture_output=True, text=True, check=False)
     volts, _, bracketed = read_transitions(done.stdout)
     assert bracketed.all()
     return volts[0]

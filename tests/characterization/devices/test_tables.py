@@ -1,0 +1,105 @@
+"""Tables as laboratories write them: separators, code pages, decimal commas, odd names, values that were never measured."""
+
+import numpy as np
+import pytest
+
+from characterization.devices import fit_profile, read_tables, sort_cells
+from netlists.errors import InputError
+
+HEAD = "Device ID;Goal (µS);G@0.2V [µS];Read #;elapsed / ms;remark"
+
+
+def rows(n=24, reads=3, seed=0):
+    """Cells of two targets, some reads each at one time: cell, target, measured, read, time, note."""
+    rng = np.random.default_rng(seed)
+    for cell in range(n):
+        target = (100, 200)[cell % 2]
+        own = target + rng.uniform(-4, 4)
+        for read in range(1, reads + 1):
+            yield [f"r{cell:02d}", target, f"{own + rng.normal(0, 0.5):.3f}", read, 10, ""]
+
+
+def text(lines, separator=";", head=HEAD):
+    return "\n".join([head.replace(";", separator), *(separator.join(map(str, line)) for line in lines)]) + "\n"
+
+
+def read(path, content, encoding="utf-8", columns=None):
+    path.write_bytes(content.encode(encoding))
+    return read_tables([path], columns)[0]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-8", ""), ("utf-8-sig", ""), ("utf-16", ""), ("cp1252", "read as Windows-1252")]
+)
+def test_a_table_in_any_code_page_of_a_spreadsheet(tmp_path, encoding, said):
+    table = read(tmp_path / "t.csv", text(rows(), "\t"), encoding)
+    assert table.frame["measured"].to_numpy() == pytest.approx([1e-6 * float(line[2]) for line in rows()])
+    assert table.mapping["read"] == "Read #"
+    assert said in table.describe()
+    assert "read as" not in table.describe() or said
+
+
+def test_decimal_commas_are_said_and_taken_where_commas_part_nothing(tmp_path):
+    lines = [[*line[:2], line[2].replace(".", ","), *line[3:]] for line in rows()]
+    table = read(tmp_path / "t.csv", text(lines))
+    assert table.frame["measured"].to_numpy() == pytest.approx([1e-6 * float(line[2]) for line in rows()])
+    assert "commas in G@0.2V [µS] taken for decimal points" in table.describe()
+    # A column with both is no number: 1,234.5 is not guessed at.
+    lines[0][2] = "1,234.5"
+    with pytest.raises(InputError, match=r"row 1 below the names: '1,234\.5' is not a finite number"):
+        read(tmp_path / "t.csv", text(lines))
+
+
+def test_values_that_were_never_measured_are_counted_and_left_out(tmp_path):
+    lines = list(rows())
+    for at, word in ((3, "n/a"), (10, ""), (20, "NaN"), (30, "-")):
+        lines[at][2] = word
+    cells = sort_cells([read(tmp_path / "t.csv", text(lines))])
+    assert "t.csv: 4 of 72 rows have no measured value and are left out" in cells.warnings
+    assert sum(len(series) for _, series in cells.repeats) == 68
+    # A target that is missing is not left out: which cell is it?
+    lines[3][1] = "n/a"
+    with pytest.raises(InputError, match="row 4 below the names: 'n/a' is not a finite number"):
+        read(tmp_path / "t.csv", text(lines))
+
+
+def test_a_few_reads_of_each_cell_give_white_read_noise(tmp_path):
+    """The spread around each cell's own mean, which the errors of programming are not part of."""
+    cells = sort_cells([read(tmp_path / "t.csv", text(rows(400, 4)))])
+    fit = fit_profile(cells, "mine", given={"g_hrs": 20e-6}, draws=19)
+    assert 1e6 * fit.profile.read_sigma == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(2 * 1200))
+    assert [r.sigma_stderr / r.sigma for r in fit.reads] == pytest.approx([1 / np.sqrt(1200)] * 2)
+    assert not fit.profile.read_lasting
+    assert any("drawn anew at each read" in w for w in fit.warnings)
+
+
+def test_cells_that_may_be_stuck_are_pointed_at(tmp_path):
+    lines = list(rows(reads=1))
+    lines[5][2] = "2.1"
+    cells = sort_cells([read(tmp_path / "t.csv", text(lines))])
+    warnings = fit_profile(cells, "mine", given={"g_hrs": 1e-6}, draws=19).warnings
+    assert any(w.startswith("1 of 24 written cells are 198 uS or more from their target") for w in warnings)
+    plain = fit_profile(sort_cells([read(tmp_path / "p.csv", text(rows(reads=1)))]), "mine", given={"g_hrs": 1e-6}, draws=19)
+    assert not any("from their target" in w for w in plain.warnings)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (text([[1, 2, 3]], head="cell;Soll [uS];Ist [uS]"), r"'Soll \[uS\]' and 'Ist \[uS\]' by their units"),
+        ("cell,target_uS,measured_uS\n1,100,99,7\n", r"a row has more fields than there are column names \(3\)"),
+        (b"cell\0\xff\0target".decode("latin-1"), "is no text"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path, content, message):
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "t.csv", content, "latin-1")
+
+
+def test_lines_left_out_are_counted(tmp_path):
+    assert "1 lines that begin with # left out" in read(tmp_path / "t.csv", "# chip 7\n" + text(rows())).describe()
+
+
+def test_units_and_signs_of_other_spellings(tmp_path):
+    table = read(tmp_path / "t.csv", "target (kΩ),R_read (kOhm),wait (hours)\n10,11,2\n")
+    assert table.frame[["target", "measured", "time"]].to_numpy()[0] == pytest.approx([1e-4, 1 / 11e3, 7200])
