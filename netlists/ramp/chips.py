@@ -38,8 +38,10 @@ class Chips:
     def repeated(self, times: int) -> Chips:
         """Each chip ``times`` times, one after the other."""
         noise = None if self.comparator_noise is None else np.repeat(self.comparator_noise, times, axis=0)
-        arrays = (np.repeat(a, times, axis=0) for a in (self.conductance, self.opamp_offset, self.comparator_offset))
-        return Chips(*arrays, noise)
+        conductance, opamp, comparator = (
+            np.repeat(a, times, axis=0) for a in (self.conductance, self.opamp_offset, self.comparator_offset)
+        )
+        return Chips(conductance, opamp, comparator, noise)
 
     def __len__(self) -> int:
         return len(self.conductance)
