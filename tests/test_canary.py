@@ -20,8 +20,8 @@ from characterization.resume import Parts
 from characterization.run.folder import open_manifest, read_manifest, run_status
 from cosim.budget.run import BudgetSettings
 from cosim.cli.app import run
+from cosim.network import Network
 from cosim.network.files import write_arrays
-from cosim.network.network import Network
 from cosim.optimize.run import OptimizeSettings
 from cosim.report.registry import STUDIES
 from cosim.report.settings import StudySettings, load_settings

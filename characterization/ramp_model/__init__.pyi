@@ -15,6 +15,7 @@ from .goodness_of_fit import (
 )
 from .model import (
     RampModel as RampModel,
+    is_ramp_model as is_ramp_model,
 )
 from .noise import (
     read_noise_shape as read_noise_shape,

@@ -369,6 +369,11 @@ class RampModel(BaseModel):
         return read_model(path, cls, SCHEMA, SCHEMA_VERSION, {1: _from_version_1})
 
 
+def is_ramp_model(data: Any) -> bool:
+    """Whether what a JSON file holds says that it is a ramp model."""
+    return isinstance(data, dict) and data.get("schema") == SCHEMA
+
+
 def measured(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Levels before, after and of the noisy conversion, and which samples have all three."""
     before, after, noisy = run.levels(calibrated=False), run.levels(calibrated=True), run.conversion_levels()

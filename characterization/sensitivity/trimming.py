@@ -12,6 +12,7 @@ from characterization.estimates import max_inl
 from characterization.plan import RampPlan
 from characterization.streams import SampleSource, sample_stream
 from netlists.checks import Whole, check
+from netlists.errors import InputError
 from netlists.ramp import to_input_units
 
 from .gradient import Sensitivities, sensitivities
@@ -58,7 +59,7 @@ def trimming_table(
     Parameters
     ----------
     samples : sequence of int
-        Chips.
+        Chips, 2 or more.
     writes : sequence of int
         Numbers of cells written.
     spice : bool
@@ -71,6 +72,11 @@ def trimming_table(
     DataFrame
         ``by``, ``order``, ``writes``, ``max_inl`` (LSB, mean over chips and random orders), ``saved``, ``saved_low``,
         ``saved_high``: how much less is left than by random orders, mean over the same chips, and its 95 % interval.
+
+    Raises
+    ------
+    InputError
+        Less than 2 chips, or more writes than cells.
     """
     import pandas as pd
 
@@ -79,6 +85,8 @@ def trimming_table(
     program, numbers = plan.program(), np.asarray(samples, int)
     most = Annotated[int, Whole(0, program.n_cells)]
     writes = [check(most, w, "writes") for w in writes]
+    if len(numbers) < 2:
+        raise InputError(f"samples: are {len(numbers)}; what an order saves has an interval over 2 chips or more")
     drawn = draw(plan, numbers)
     error = drawn.conductance - program.conductance
     levels = _spice_levels if spice else closed_levels

@@ -21,7 +21,7 @@ from netlists.errors import InputError, ToolkitError
 from . import tasks
 from .commands import Entry, Interrupted, group
 from .output import note
-from .signals import exit_code, listen
+from .signals import exit_code, ignore, listen
 
 FLAGS = {
     "Permissions(files=True)": "--allow-files",
@@ -217,4 +217,6 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         note(f"error: the answer cannot be written ({e.strerror})")
         code = 1
+    if code == 0:
+        ignore()
     sys.exit(code)

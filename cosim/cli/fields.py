@@ -127,6 +127,8 @@ def expand(function: Callable[..., Any]) -> Callable[..., Any]:
     parameters = [p for several, _ in parts.values() for p in several]
     for p in parameters:
         _take_suffixes(p.annotation)
+        if p.name == "out":
+            _short(p.annotation)
     command.__dict__.update(vars(function), __signature__=inspect.Signature(parameters))
     command.__name__, command.__doc__ = function.__name__, function.__doc__
     command.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -146,6 +148,14 @@ def _take_suffixes(hint: Any) -> None:
             if isinstance(option, (OptionInfo, ArgumentInfo)) and option.parser is None:
                 option.parser = number
                 option.metavar = option.metavar or "FLOAT"
+
+
+def _short(hint: Any) -> None:
+    """Lets every ``--out`` be written ``-o``."""
+    for option in typing.get_args(hint):
+        if isinstance(option, OptionInfo):
+            # Where a name is given it is the option's first argument, which is its default's place.
+            option.param_decls = ("-o",) if option.default == "--out" else ("--out", "-o")
 
 
 def _parts(name: str, hint: Any, default: Any) -> tuple[list[inspect.Parameter], Build]:

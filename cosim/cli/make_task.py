@@ -18,7 +18,7 @@ from .output import answer
 def make(
     *,
     source: Annotated[Path, typer.Argument(help="Folder of labelled recordings, a CSV manifest, or an .npz file to look at.")],
-    out: Annotated[Path | None, typer.Option(help="Task file, .npz, for --data; without it the data is only looked at.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Task for --data, .npz; without it data is looked at.")] = None,
     classes: Annotated[str | None, typer.Option(metavar="A,B,...", help="Take these classes alone, in this order.")] = None,
     how: Annotated[Given[OwnData], Options(without=("classes",))],
     json: o.Json = False,

@@ -13,7 +13,7 @@ import typer
 
 from netlists.errors import InputError
 
-from .output import be_silent, note
+from .output import notes
 
 if TYPE_CHECKING:
     from cosim.report import RunOptions
@@ -103,7 +103,7 @@ def run_options(jobs: int, quiet: bool, work: Path | None = None, command: str =
     """How a study or other long work runs, which changes no number; ``command`` is what its page says made it."""
     from cosim.report import RunOptions
 
-    return RunOptions(workers(jobs), not quiet, be_silent if quiet else note, work, command)
+    return RunOptions(workers(jobs), not quiet, notes(quiet), work, command)
 
 
 def as_typed() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 
@@ -19,5 +20,6 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def be_silent(text: str) -> None:
-    """Say nothing: in the place of `note`."""
+def notes(quiet: bool) -> Callable[[str], None]:
+    """What takes lines about what is going on: `note`, or nothing."""
+    return (lambda _: None) if quiet else note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar
 
@@ -60,8 +61,8 @@ class WiringOptions:
         bool, typer.Option("--allow-files", help="Let the files of --comparator and --opamp include files outside its folder.")
     ] = False
 
-    def read(self, comparator: str | None = None, opamp: str | None = None) -> dict[str, Any]:
-        """Reads the blocks, each ``FILE:NAME``, by their place; what each of their ports gets is said on stderr.
+    def read(self, comparator: str | None = None, opamp: str | None = None, say: Callable[[str], None] = note) -> dict[str, Any]:
+        """Reads the blocks, each ``FILE:NAME``, by their place; ``say`` takes what each of their ports gets.
 
         Raises
         ------
@@ -85,9 +86,9 @@ class WiringOptions:
         for role, where in given.items():
             wiring = Wiring.parse(role, said["ports"], said["bias"], said["param"], self.pdk, self.compat)
             found[role] = load_user_subcircuit(where, role, Permissions(files=self.allow_files), wiring)
-            note(f"{role} {found[role].wiring}")
+            say(f"{role} {found[role].wiring}")
             for line in found[role].notes:
-                note(f"{role} {found[role].name}: {line.replace('compat=', '--compat ')}")
+                say(f"{role} {found[role].name}: {line.replace('compat=', '--compat ')}")
         return found
 
 
@@ -111,9 +112,9 @@ class BlockOptions:
     ] = None
     wiring: WiringOptions = field(default_factory=WiringOptions)
 
-    def read(self) -> dict[str, Any]:
+    def read(self, say: Callable[[str], None] = note) -> dict[str, Any]:
         """Reads the blocks that were given; raises as `WiringOptions.read`."""
-        return self.wiring.read(self.comparator, self.opamp)
+        return self.wiring.read(self.comparator, self.opamp, say)
 
 
 @dataclass(frozen=True)
@@ -145,17 +146,17 @@ class RampOptions:
     blocks: BlockOptions = field(default_factory=BlockOptions)
     set_: o.Set = None
 
-    def plan(self) -> RampPlan:
-        """The plan of a ramp.
+    def plan(self, say: Callable[[str], None] = note) -> RampPlan:
+        """The plan of a ramp; ``say`` takes what blocks of your own are wired to.
 
         Raises
         ------
         InputError
             A value that is not allowed, or a file that cannot be read.
         """
-        return self._plan()
+        return self._plan(say)
 
-    def _plan(self, seed: int = 0, vary: bool = True) -> RampPlan:
+    def _plan(self, say: Callable[[str], None], seed: int = 0, vary: bool = True) -> RampPlan:
         device = load_profile(self.profile)
         return RampPlan(
             activation=self.activation,
@@ -169,7 +170,7 @@ class RampOptions:
             cells=self.cells,
             program_from=self.program_from,
             seed=seed,
-            **self.blocks.read(),
+            **self.blocks.read(say),
         )
 
 
@@ -193,15 +194,15 @@ class ChipOptions(RampOptions):
 
     NOT_OF_THE_PLAN: ClassVar = ("allow_files",)
 
-    def plan(self) -> RampPlan:
+    def plan(self, say: Callable[[str], None] = note) -> RampPlan:
         """The plan of the chips; raises as a ramp's."""
-        plan = self._plan(self.seed, not self.no_variation)
+        plan = self._plan(say, self.seed, not self.no_variation)
         return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach, buffer=self.buffer)
 
-    def plans(self) -> list[RampPlan]:
+    def plans(self, say: Callable[[str], None] = note) -> list[RampPlan]:
         """The plans of one or several activations, ``sigmoid,tanh``, with the same blocks."""
         first, *others = [name.strip() for name in self.activation.split(",")]
-        plan = replace(self, activation=first).plan()
+        plan = replace(self, activation=first).plan(say)
         return [plan, *(replace(plan, activation=name) for name in others)]
 
 

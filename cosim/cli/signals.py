@@ -27,6 +27,12 @@ def listen() -> None:
             signal.signal(number, _stop)
 
 
+def ignore() -> None:
+    """Lets no polite signal meet what the interpreter takes down: the answer is out."""
+    for number in POLITE:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def exit_code(stop: KeyboardInterrupt) -> int:
     """128 plus the signal's number."""
     return 128 + getattr(stop, "number", signal.SIGINT)

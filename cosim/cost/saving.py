@@ -55,7 +55,7 @@ def delta_saving(network: Network, hardware: Hardware, driven: RowsDriven, desig
     Raises
     ------
     InputError
-        Hardware without pulse widths.
+        Hardware without pulse widths, or that `design_of` has no design of.
     """
     pwm = hardware.pwm
     if pwm is None or pwm.bits is None:
@@ -73,10 +73,17 @@ def delta_saving(network: Network, hardware: Hardware, driven: RowsDriven, desig
 
 
 def design_of(hardware: Hardware) -> Design:
-    """Makes the design of the simulated circuit with a hardware's resolution, pulse widths and arrays."""
+    """Makes the design of the simulated circuit with a hardware's converters, pulse widths and arrays.
+
+    Raises
+    ------
+    InputError
+        Converters of more than 8 bits.
+    """
     ramps = [r.bits for r in (hardware.ramps or {}).values() if r is not None]
     bits = hardware.bits or (hardware.adc.bits if hardware.adc else 0) or max(ramps, default=Design().bits)
     n_in = Design().n_in if hardware.pwm is None or hardware.pwm.bits is None else hardware.pwm.bits
     size = hardware.arrays
     rows, columns = (None, None) if size is None else (size.max_rows, size.max_columns)
-    return Design(bits=min(bits, 8), n_in=n_in, max_rows=rows, max_columns=columns)
+    converter = "ramp" if hardware.adc is None else "conventional"
+    return Design(bits=bits, n_in=n_in, max_rows=rows, max_columns=columns, converter=converter)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from characterization.chips import COLUMN_SCOPES
 from characterization.estimates import proportion_interval
-from characterization.ramp_model import RampModel
+from characterization.ramp_model import RampModel, is_ramp_model
 from characterization.run import Run, load_run
 from netlists.errors import InputError, ToolkitError
 from netlists.files import read_json
@@ -22,6 +22,8 @@ MOST_CHIPS = 1000
 """Chips of a run that a page holds."""
 MOST_POINTS = 20_000
 """Points of a waveform that a page holds; of a longer one the extremes of as many intervals."""
+MOST_ROWS = 2_000_000
+"""Rows of the longest table that is read."""
 DEPTH = 4
 """Folders below the one that is looked at."""
 NOISE = ("threshold_noise", "r_wire", "v_read", "temperature", "supply", "pwm_bits", "adc_bits")
@@ -104,9 +106,9 @@ def _run(found: Found, path: Path, name: str) -> None:
     found.runs.append(run_data(load_run(path.parent), str(Path(name).parent), found))
 
 
-def _numbers(values: Any, digits: int = 6) -> list[Any]:
-    """Numbers as JSON has them; None where there is none."""
-    return [None if v is None or not np.isfinite(v) else float(f"{v:.{digits}g}") for v in np.asarray(values, float)]
+def _numbers(values: Any, digits: int = 6) -> list[float]:
+    """Numbers with so many digits; NaN, which is not drawn and within no limit, where there is none."""
+    return [float(f"{v:.{digits}g}") for v in np.asarray(values, float)]
 
 
 def run_data(run: Run, name: str, found: Found) -> dict[str, Any]:
@@ -155,8 +157,7 @@ def run_data(run: Run, name: str, found: Found) -> dict[str, Any]:
 
 
 def _model(found: Found, path: Path, name: str) -> None:
-    data = read_json(path, "file")
-    if not isinstance(data, dict) or data.get("schema") != "nladc-cosim/ramp-model":
+    if not is_ramp_model(read_json(path, "file")):
         return
     model = RampModel.load(path)
     states = {}
@@ -179,13 +180,16 @@ def _model(found: Found, path: Path, name: str) -> None:
 def _table(found: Found, path: Path, name: str) -> None:
     if path.suffix == ".raw":
         plot = read_raw_plot(path)
-        if not np.iscomplexobj(plot.values):
-            found.waves.append(_wave(found, name, list(plot.names), plot.values))
+        if np.iscomplexobj(plot.values):
+            raise InputError("holds complex numbers, as of an AC analysis, which are not drawn")
+        found.waves.append(_wave(found, name, list(plot.names), plot.values))
         return
     try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, nrows=2_000_000)
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, nrows=MOST_ROWS + 1)
     except (ValueError, OSError) as e:
         raise InputError(f"cannot be read ({str(e)[:120]})") from None
+    if len(table) > MOST_ROWS:
+        raise InputError(f"has more than {MOST_ROWS} rows")
     if "bits" in table and ({"mean", "float"} <= set(table) or {"accuracy", "chip"} <= set(table)):
         found.accuracies.append(_accuracy(table, name))
     elif len(table.columns) and (scale := "time" if "time" in table else "frequency" if "frequency" in table else ""):
@@ -227,8 +231,6 @@ def _accuracy(table: pd.DataFrame, name: str) -> dict[str, Any]:
     lines = []
     for value in values:
         rows = (table[table[second] == value] if second else table).groupby("bits", as_index=False).first().sort_values("bits")
-        mean = rows["mean"].to_numpy(float)
-        ends = {c: rows[c].to_numpy(float) if c in rows else mean for c in ("chips_low", "chips_high", "float", "ideal")}
-        ends = {c: np.where(np.isfinite(v), v, mean) for c, v in ends.items()}
-        lines.append({"bits": _numbers(rows["bits"]), "mean": _numbers(mean), **{c: _numbers(v) for c, v in ends.items()}})
+        drawn = rows.reindex(columns=["bits", "mean", "chips_low", "chips_high", "float", "ideal"])
+        lines.append({str(c): _numbers(drawn[c]) for c in drawn})
     return {"name": name, "second": second, "values": _numbers(values), "lines": lines, "whiskers": whiskers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +51,13 @@ def page_text(found: Found) -> str:
             panels.append(TabPanel(title=f"{title} ({len(items)})", child=child))
             for draw in draws:
                 document.js_on_event("document_ready", draw)
-    head = f"<h2>{_escape(str(found.folder.resolve()))}</h2>" + "".join(
-        f"<p>left out: {_escape(line)}</p>" for line in found.left_out
+    head = f"<h2>{escape(str(found.folder.resolve()))}</h2>" + "".join(
+        f"<p>left out: {escape(line)}</p>" for line in found.left_out
     )
     document.add_root(
         column(Div(text=head, name="head"), Tabs(tabs=panels, sizing_mode="stretch_width"), sizing_mode="stretch_width")
     )
     return file_html(document, INLINE)
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def figure(title: str, x: str, y: str, **more: Any) -> Any:

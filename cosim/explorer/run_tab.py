@@ -15,7 +15,7 @@ band.data = {k: run.k, low: s.band[0], middle: s.band[1], high: s.band[2]};
 const chosen = [];
 for (const part of chips.value.split(',')) {
   const i = run.samples.indexOf(Number(part.trim()));
-  if (part.trim() !== '' && i >= 0 && s.inl[i][0] !== null) chosen.push(i);
+  if (part.trim() !== '' && i >= 0 && s.inl[i].some(Number.isFinite)) chosen.push(i);
 }
 lines.data = {k: chosen.map(() => run.k), inl: chosen.map((i) => s.inl[i]), chip: chosen.map((i) => run.samples[i])};
 levels.data = {k: chosen.map(() => run.k), x: chosen.map((i) => s.levels[i]), chip: chosen.map((i) => run.samples[i])};

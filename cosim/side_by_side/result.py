@@ -12,7 +12,7 @@ import numpy as np
 
 from characterization.chips import COLUMN_SCOPES
 from characterization.plan import Limits
-from characterization.ramp_model import RampModel
+from characterization.ramp_model import RampModel, is_ramp_model
 from characterization.run import FIGURES, Run, load_run
 from netlists.errors import InputError
 from netlists.files import read_json
@@ -75,7 +75,7 @@ def load_result(path: str | Path, limits: Limits | None = None) -> StoredResult:
         return _folder(path)
     if path.suffix == ".json" and path.is_file():
         data = read_json(path, "result")
-        if isinstance(data, dict) and str(data.get("schema", "")).endswith("/ramp-model"):
+        if is_ramp_model(data):
             return _model(path)
         if isinstance(data, dict) and {"metric", "chips", "mean", "paired"} <= set(data):
             return _answer(path, data)

@@ -30,7 +30,7 @@ def draw_curves(table: pd.DataFrame, names: Sequence[str]) -> Figure:
 
 
 def draw_heatmap(table: pd.DataFrame, names: Sequence[str]) -> Figure:
-    """Draws the mean over chips over the first two variables; the mean over the others, if there are more."""
+    """Draws the mean over chips over the first two variables; the mean over the others, if there are more, which it says."""
     grid = table.pivot_table(index=names[1], columns=names[0], values="mean", sort=True)
     figure, axes = new_figure(1.5 + 0.8 * grid.shape[1], 1.5 + 0.5 * grid.shape[0])
     axis = axes[0, 0]
@@ -42,5 +42,6 @@ def draw_heatmap(table: pd.DataFrame, names: Sequence[str]) -> Figure:
     axis.set_xticks(range(grid.shape[1]), [f"{v:g}" for v in grid.columns])
     axis.set_yticks(range(grid.shape[0]), [f"{v:g}" for v in grid.index])
     axis.set(xlabel=names[0], ylabel=names[1])
-    figure.colorbar(image, ax=axis, label=table["metric"].iloc[0])
+    over = f", mean over {', '.join(names[2:])}" if names[2:] else ""
+    figure.colorbar(image, ax=axis, label=f"{table['metric'].iloc[0]}{over}")
     return figure

@@ -53,8 +53,7 @@ def read_results(
     marks = _marks(stdout)
     out: list[Waves] = []
     order = re.findall(rf"^{MARK}plot (\S+)", stdout, re.MULTILINE)
-    names = sorted((n for n in files if n != "const"), key=lambda n: (order.index(n) if n in order else len(order), _number(n)))
-    for name in sorted(names, key=lambda n: _position(n, order)):
+    for name in sorted((n for n in files if n != "const"), key=lambda n: _position(n, order)):
         plot = read_raw_plot(files[name])
         kind = _kind(name, plot)
         command, step, results = marks.get(name, ("", (), {}))

@@ -7,7 +7,6 @@ compiled, in an empty folder that holds no other file to include.
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shutil
 import tempfile
@@ -16,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from netlists.errors import InputError, SimulationError, ToolkitError
-from netlists.files import cache_folder, make_folder, sha256_of
+from netlists.files import cache_folder, sha256_of, write_bytes
 from netlists.technology import libraries
 
 from .program import run_ngspice
@@ -81,7 +80,6 @@ def compiled(sources: Mapping[str, bytes], main: str, what: str) -> Path:
     kept = cache_folder() / "osdi" / f"{digest}.osdi"
     if kept.is_file():
         return kept
-    folder = make_folder(kept.parent)
     with tempfile.TemporaryDirectory(prefix="verilog-a-") as work:
         for name, text in sources.items():
             Path(work, name).write_bytes(text)
@@ -95,11 +93,7 @@ def compiled(sources: Mapping[str, bytes], main: str, what: str) -> Path:
             raise ToolkitError(f"{what}: {program.name} needs a linker: `apt-get install binutils`")
         if not out.is_file():
             raise InputError(f"{what}: {program.name} does not compile it: {_telling(printed)}")
-        # Under another name first: whoever looks for it finds all of it or nothing.
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as file:
-            file.write(out.read_bytes())
-        os.replace(file.name, kept)
-    return kept
+        return write_bytes(kept, out.read_bytes())
 
 
 def _plain(text: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from .bench import ROOT, Round, one_line
 from .kills import cpu_of
 
+OURS, VOWELS = "--set task=vowels --set network=net.npz", '--set tasks=["vowels"]'
 COMMANDS = (
     "doctor", "--help", "netlist ramp --activation sigmoid --bits 3 --out r.cir", "simulate deck.cir",
     "characterize --activation sigmoid --bits 2 --samples 400 --jobs 2 --quiet --out run", "status run7", "figures run7",
@@ -30,16 +31,16 @@ COMMANDS = (
     "netlist column --inputs 16 --out r.cir", "reproduce run7 --sample 3", "view run7 --out page.html",
     "estimate --activation sigmoid --bits 2 --until-ci 0.05 --jobs 2 --quiet --out est",
     "sensitivity --bits 3 --spice-chips 64 --out sens", "export model.json --out m.va", "compare run7 run7 --out both",
-    "import net.npz --out n.npz", "tasks get digits", "tasks make data.npz --out mine.npz", "init project", "report demo",
+    "import torch.npz --out n.npz", "tasks get digits", "tasks make data.npz --out mine.npz", "init project", "report demo",
     "optimize --network net.npz --trials 5 --chips 2 --samples 8 --confirm-chips 2 --tries 1 --max-loss 50% --quiet --out opt",
     "evaluate --network net.npz --everything --bits 4 --chips 4",
     "evaluate --network net.npz --sweep bits=3..5 --chips 8 --out sweep",
     "train --task vowels --everything --epochs 20 --quiet --out n.npz",
-    "study error-sources --quiet --out st", "study vread --quiet --jobs 2 --out st", "study cost --quiet --out st",
+    "study error-sources --quiet --out st", "study vread --quiet --jobs 2 --out st", f"study cost {OURS} --quiet --out st",
     "study activations --quiet --out st", "study stuck --quiet --jobs 2 --out st", "study models --quiet --jobs 2 --out st",
-    "study nladc-calibration --quiet --jobs 2 --out st", "study kws-bits --quiet --jobs 2 --out st",
-    "study lm-bits --quiet --jobs 2 --out st", "study lorenz --quiet --out st", "study learned-ramps --quiet --out st",
-    "study data-energy --quiet --out st",
+    "study nladc-calibration --quiet --jobs 2 --out st", f"study kws-bits {VOWELS} --quiet --jobs 2 --out st",
+    "study lm-bits --quiet --jobs 2 --out st", "study lorenz --quiet --out st", f"study learned-ramps {VOWELS} --quiet --out st",
+    f"study data-energy {OURS} --quiet --out st",
 )  # fmt: skip
 LONGEST = 300.0
 DECK = "a divider\nv1 in 0 sin(0 1 1meg)\nr1 in out 1k\nc1 out 0 1p\n.tran 1n 300u\n.end\n"
@@ -65,8 +66,18 @@ def run(command: str, at: float, inputs: Path, folder: Path, label: str) -> dict
     round_ = Round(label, inputs, folder)
     (round_.folder / "deck.cir").write_text(DECK)
     (round_.folder / "written.csv").write_text("target_uS,measured_uS\n" + "100,101\n200,203\n300,302\n400,396\n" * 500)
-    x, y = np.random.default_rng(1).normal(size=(40, 5, 2)), np.arange(40) % 2
+    normal = np.random.default_rng(1).normal
+    x, y = normal(size=(40, 5, 2)), np.arange(40) % 2
     np.savez(round_.folder / "data.npz", train_inputs=x, train_labels=y, test_inputs=x, test_labels=y)
+    shapes = {
+        "weight_ih_l0": (32, 5),
+        "weight_hh_l0": (32, 8),
+        "bias_ih_l0": 32,
+        "bias_hh_l0": 32,
+        "fc.weight": (3, 8),
+        "fc.bias": 3,
+    }
+    np.savez(round_.folder / "torch.npz", **{name: normal(size=shape) for name, shape in shapes.items()})
     shutil.copytree(ROOT / "results/demo", round_.folder / "demo")
     start = time.monotonic()
     process = round_.start(command.split())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from cosim.network.network import LSTMNetwork
+from cosim.network import LSTMNetwork
 from cosim.report import study
 from cosim.tasks import SequenceSet
 

@@ -19,7 +19,7 @@ from netlists.spice import Permissions
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..inputs import written
-from ..output import answer, note
+from ..output import answer, notes
 from ..ramp_options import ChipOptions, only_the_plan_file
 
 
@@ -79,11 +79,12 @@ def characterize(
     from characterization.ramp_model import RampModel
 
     check(Annotated[str, Choice(COLUMN_SCOPES)], columns, "columns")
+    say = notes(quiet)
     if until_ci is not None and (names := written(context, (f.name for f in fields(RunnerOptions)))):
         raise InputError(f"{names}: cannot be given with --until-ci, which runs in local processes")
     if plan is None:
         default = 256
-        found = ramp.plans()
+        found = ramp.plans(say)
         plans = [(out, found[0])] if len(found) == 1 else [(out / f"{one.name}{one.bits}", one) for one in found]
     else:
         only_the_plan_file(context)
@@ -128,7 +129,7 @@ def characterize(
     for folder, one in plans:
         if models is not None:
             path = RampModel.fit(load_run(folder)).save(models / f"{one.name}{one.bits}.json")
-            note(f"model: {path}")
+            say(f"model: {path}")
 
 
 def all_failed(run: Run, folder: str) -> str:

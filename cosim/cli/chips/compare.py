@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import options as o
-from ..output import answer, be_silent
+from ..output import answer, notes
 
 Result = Annotated[
     Path, typer.Argument(help="A run's folder, a model (.json), a folder of results, or a saved `cosim evaluate --json` (.json).")
@@ -20,7 +20,7 @@ def compare(
     second: Result,
     max_inl: o.MaxInl = 0.5,
     max_dnl: o.MaxDnl = 0.5,
-    out: Annotated[Path | None, typer.Option(help="Folder for tables, pictures and a page.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for tables, pictures and a page.")] = None,
     json: o.Json = False,
 ) -> None:
     """Set two results of one kind side by side: settings that differ, figures with the interval of their difference, pictures.
@@ -41,6 +41,6 @@ def compare(
 
     found = compare_results(first, second, Limits(max_inl=max_inl, max_dnl=max_dnl))
     if out is not None:
-        write_side_by_side(found, out, RunOptions(progress=False, say=be_silent, command=o.as_typed()))
+        write_side_by_side(found, out, RunOptions(progress=False, say=notes(quiet=True), command=o.as_typed()))
     written = [] if out is None else [f"report: {out / 'report.html'}"]
     answer(found.as_dict() | {"out": None if out is None else str(out)}, "\n".join([found.report(), *written]), json)

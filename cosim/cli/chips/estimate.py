@@ -13,7 +13,7 @@ from netlists.spice import Permissions
 
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
-from ..output import answer, note
+from ..output import answer, notes
 from ..ramp_options import ChipOptions, only_the_plan_file
 
 
@@ -54,7 +54,7 @@ def estimate(
     Example: cosim estimate --activation sigmoid --bits 5 --until-ci 0.01 --seed 1 --out runs/sigmoid5
     """
     if plan is None:
-        one = ramp.plan()
+        one = ramp.plan(notes(quiet))
         limits = Limits(max_inl=max_inl, max_dnl=max_dnl)
     else:
         only_the_plan_file(context, "max_inl", "max_dnl")
@@ -64,8 +64,7 @@ def estimate(
         one, limits = plans[0][1], file.limits
 
     def say(found: Estimate) -> None:
-        if not quiet:
-            note(f"{found.n_spice} chips: {found.value:.5g} +- {found.half_width:.2g}")
+        notes(quiet)(f"{found.n_spice} chips: {found.value:.5g} +- {found.half_width:.2g}")
 
     stopped = until_ci(
         one,

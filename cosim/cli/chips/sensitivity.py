@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import options as o
-from ..output import answer
+from ..output import answer, notes
 from ..ramp_options import ChipOptions
 
 
@@ -25,6 +25,7 @@ def sensitivity(
     spice: Annotated[bool, typer.Option("--spice", help="Check derivatives, worst case and trimming in ngspice.")] = False,
     spice_chips: Annotated[int, typer.Option(help="Chips simulated for the yield; 0: none.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Also write tables, pictures and a page.")] = None,
+    quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
     """Derivatives of levels, max |INL| and offset by each cell and parameter; cells to trim first, worst case, linear yield.
@@ -36,7 +37,7 @@ def sensitivity(
     from cosim.sensitivity import SensitivitySettings, analyse, describe, run_sensitivity
 
     settings = SensitivitySettings(
-        ramp.plan(),
+        ramp.plan(notes(quiet)),
         sample=sample,
         limits=Limits(max_inl=max_inl, max_dnl=max_dnl),
         columns=columns,

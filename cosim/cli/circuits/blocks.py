@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import options as o
-from ..output import answer, be_silent, note
+from ..output import answer, notes
 
 
 def blocks(
@@ -36,7 +36,7 @@ def blocks(
         corners=corners,
         extremes=extremes,
         jobs=o.workers(jobs),
-        progress=be_silent if quiet else note,
+        progress=notes(quiet),
     )
     lines = [f"{out}: op-amp {summary['ota']['gain_db']:.1f} dB, GBW {summary['ota']['gbw'] / 1e6:.0f} MHz"]
     for row in summary["offsets"]:

@@ -12,7 +12,7 @@ from netlists.errors import ToolkitError
 from netlists.technology import CORNERS, RampCircuit
 
 from .. import options as o
-from ..output import answer
+from ..output import answer, notes
 from ..ramp_options import WiringOptions
 
 Where = Annotated[str, typer.Argument(metavar="FILE:NAME", help="File and subcircuit.")]
@@ -43,7 +43,7 @@ class DatasheetOptions:
         from ...datasheet.run import BLOCK, describe, make_datasheet
         from ...datasheet.settings import DatasheetSettings
 
-        own = self.wiring.read(**{role: where})
+        own = self.wiring.read(**{role: where}, say=notes(quiet))
         settings = DatasheetSettings(
             own[role],
             role,

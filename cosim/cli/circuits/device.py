@@ -12,7 +12,7 @@ from netlists.errors import InputError, ToolkitError
 from ...studies.devices.settings import DevicesSettings
 from .. import options as o
 from ..fields import Given, Options
-from ..output import answer, note
+from ..output import answer, notes
 
 
 def device(
@@ -20,7 +20,7 @@ def device(
     tables: Annotated[
         list[Path], typer.Argument(metavar="TABLE.csv...", help="Tables: written cells, repeated reads, I-V sweeps.")
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Profile to write, a .toml file; TABLE.toml by default.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Profile to write, a .toml file; TABLE.toml by default.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the report; PROFILE-report by default.")] = None,
     column: Annotated[
         list[str] | None,
@@ -31,6 +31,7 @@ def device(
         ),
     ] = None,
     options: Annotated[Given[DevicesSettings], Options(without=("data", "tables", "columns", "name"))],
+    quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
     """Fit a device profile to tables of measured cells: error left by write-verify, drift, read noise, curvature, stuck cells.
@@ -52,7 +53,7 @@ def device(
         raise InputError(f"--out {path}: must end in .toml, as every command takes a profile file by that ending")
     folder = report or path.with_name(f"{path.stem}-report")
     settings = options.make(data=".", tables=[str(t) for t in tables], columns=tuple(column or ()), name=path.stem)
-    summary = STUDY.run(settings, folder, RunOptions(1, False, note))
+    summary = STUDY.run(settings, folder, RunOptions(1, False, notes(quiet)))
     write_bytes(make_folder(path.parent) / path.name, (folder / PROFILE).read_bytes())
     answer(summary | {"out": str(path)}, f"{describe(summary)}\nprofile: {path}\nreport: {folder / 'report.html'}", json)
     if failed := [c["what"] for c in summary["checks"] if not c["passed"]]:

@@ -39,7 +39,9 @@ def simulate(
     plot: Annotated[Path | None, typer.Option(help="Picture to draw: .png, .svg or .pdf.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write the vectors to: .parquet, .csv, or .raw, which ngspice and waveform viewers load."),
+        typer.Option(
+            metavar="FILE", help="Where the vectors go: .parquet, .csv, or .raw, which ngspice and waveform viewers load."
+        ),
     ] = None,
     time_limit: Annotated[float, typer.Option(help="Seconds after which ngspice is ended.")] = TIME_LIMIT,
     memory_limit: Annotated[

@@ -17,7 +17,7 @@ from ...chip import ENGINES, Arrays, Hardware
 from ...tasks import TASKS, load_data
 from .. import options as o
 from ..fields import Given, Options
-from ..output import answer, note
+from ..output import answer
 from .whole_chip import FLAGS, WholeChip
 
 HARDWARE = Options(
@@ -95,8 +95,9 @@ def evaluate(
         list[str] | None,
         typer.Option("--sweep", metavar="NAME=VALUES", help=f"Vary {', '.join(SWEPT)}: bits=3..8, or 0,0.5,1; may be repeated."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the table and the pictures of --sweep.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for the table and the pictures of --sweep.")] = None,
     jobs: o.Jobs = 0,
+    quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
     """What hardware does to a network: float, ideal converters and drawn chips, compared on the same test items.
@@ -195,10 +196,11 @@ def evaluate(
     how: dict[str, Any] = {"chips": chips, "seed": seed, "characters": characters, "engine": engine}
     how |= {"threads": o.workers(jobs)}
     if out is not None:
-        from ...report import RunOptions, read_table
+        from ...report import read_table
         from ...sweep import run_sweep
 
-        options = RunOptions(jobs=how.pop("threads"), say=note, command=o.as_typed())
+        del how["threads"]
+        options = o.run_options(jobs, quiet, command=o.as_typed())
         found = run_sweep(net, load_data(net.task_name(named)), hardware_of, variables, out, options, **how)
         table = read_table(out, "sweep.csv")
         rows = table.astype(object).where(table.notna(), None).to_dict("records")
@@ -207,15 +209,18 @@ def evaluate(
         return
     on = hardware_of({})
     result = compare(net, named, on, **how)
-    saved = None
+    judged, saved = result.as_dict(), None
     if result.delta is not None:
         from ...cost import delta_saving
 
-        saved = delta_saving(net, on, result.delta)
+        try:
+            saved = delta_saving(net, on, result.delta)
+        except InputError as e:
+            judged["warnings"].append(f"delta: the energy that it saves has no price here ({e})")
     held_out = [] if blocks is None else [f"    {name}, held out: {_errors(m)}" for name, m in blocks.models.items()]
     held_out += [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
     answer(
-        result.as_dict()
+        judged
         | ({} if saved is None else {"delta_saving": saved.as_dict()})
         | {"validation": {a: m.validation for a, m in models.items()} | ({} if blocks is None else {"columns": blocks.held_out})},
         "\n".join([result.report(), *([] if saved is None else saved.report()), *held_out]),

@@ -17,7 +17,7 @@ from ..output import answer
 
 def import_network(
     model: Annotated[Path, typer.Argument(help="PyTorch .pt .pth .ckpt, .safetensors, .keras, .h5, .onnx, Flax .msgpack, .npz.")],
-    out: Annotated[Path | None, typer.Option(help="Network file, .npz. Default: the model's name with .npz.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Network, .npz. Default: the model's name with .npz.")] = None,
     check: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="INPUTS SCORES", help="The model's own inputs and scores, .npz or .npy: the import must give them."),

@@ -12,7 +12,7 @@ from ...tasks import load_task
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options
-from ..output import answer
+from ..output import answer, notes
 from ..ramp_options import BlockOptions
 
 
@@ -64,7 +64,7 @@ def loop(
         task=net.task_name(o.task_or_data(task, data)),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),
-        **blocks.read(),
+        **blocks.read(notes(quiet)),
     )
     summary = run_loop(
         net,

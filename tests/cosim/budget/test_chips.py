@@ -15,9 +15,9 @@ from cosim.chip.pulses import PwmInputs
 from cosim.chip.units import UnquantizedColumns
 from cosim.chip.weights import effective_weights
 from cosim.evaluation.evaluator import evaluate
+from cosim.network import Layer, Network
 from cosim.network.cells.cell import Gate
 from cosim.network.cells.registry import make_cell
-from cosim.network.network import Layer, Network
 from cosim.studies.error_sources.run import only_programming
 from netlists.array.crossbar import Crossbar
 from netlists.array.pairs import weights_to_pairs

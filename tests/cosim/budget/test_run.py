@@ -25,7 +25,7 @@ from cosim.cli import app
 from cosim.cli.networks.budget import command_line
 from cosim.evaluation.evaluator import evaluate
 from cosim.evaluation.statistics import paired_difference
-from cosim.network.network import Network
+from cosim.network import Network
 from cosim.report.registry import write_report
 from cosim.report.settings import RunOptions
 from cosim.tasks import SequenceSet, load_task

@@ -13,7 +13,7 @@ from cosim.chip.circuit_ramps import CircuitRamp
 from cosim.chip.device_effects import CURVATURE_SPREAD, drawn_curvature, read_through
 from cosim.chip.draw import draw_chip
 from cosim.chip.hardware import Hardware
-from cosim.network.network import LSTMNetwork
+from cosim.network import LSTMNetwork
 from netlists.errors import InputError
 from netlists.ramp.program import step_error_lsb
 from netlists.technology import memristor

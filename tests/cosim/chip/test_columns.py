@@ -16,8 +16,8 @@ from cosim.chip.mapping import integrator_shifts, mapped_pairs, matrix_places
 from cosim.chip.pulses import PwmInputs
 from cosim.loop.chip import make_chip
 from cosim.loop.settings import LoopSettings
+from cosim.network import Layer, Network
 from cosim.network.cells.registry import make_cell
-from cosim.network.network import Layer, Network
 from netlists.array import Crossbar, Pwm
 from netlists.converter import AutoZero, ColumnGroup, Tile, convert
 from netlists.technology import RampCircuit, load_profile

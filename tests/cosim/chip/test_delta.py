@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cosim.chip import Arrays, DeltaInputs, Hardware, Integrators, PulseCount, PwmInputs, RowsDriven
-from cosim.cost import delta_saving
+from cosim.chip import Arrays, DeltaInputs, Hardware, Integrators, LinearAdc, PulseCount, PwmInputs, RowsDriven
+from cosim.cost import delta_saving, design_of
 from cosim.evaluation import compare, evaluate, evaluate_text
 from cosim.network import Layer, LSTMNetwork, Network
 from cosim.network.cells import GRU, Vanilla
@@ -180,3 +180,12 @@ def test_what_does_not_go_together_is_refused(net, data):
         evaluate(net, data, Hardware(bits=4), count=PulseCount())
     task = Task.from_arrays("slow", data.inputs, data.labels, classes=list("abc"), lengths={"test": data.lengths})
     assert any("give pwm" in w for w in compare(net, task, Hardware(bits=4, delta=DeltaInputs(0.1))).warnings)
+
+
+def test_pulses_are_priced_on_the_converters_that_there_are(net):
+    """A linear converter's energy is that of the conventional scheme; what the cost model has no converter for has no price."""
+    driven = RowsDriven(PulseCount(), PulseCount())
+    assert design_of(replace(EXACT, bits=None, adc=LinearAdc(5))).converter == "conventional"
+    assert design_of(EXACT).converter == "ramp"
+    with pytest.raises(InputError, match="bits=12: must be a whole number"):
+        delta_saving(net, replace(EXACT, bits=None, adc=LinearAdc(12)), driven)

@@ -8,7 +8,7 @@ import pytest
 from characterization.compact import ComparatorModel, FittedColumns, IntegratorModel, MacModel
 from characterization.ramp_model import Fitted
 from cosim.chip import Arrays, Hardware, draw_chip
-from cosim.network.network import LSTMNetwork
+from cosim.network import LSTMNetwork
 from netlists.errors import InputError
 
 

@@ -14,10 +14,10 @@ from cosim.chip.hardware import Arrays, Hardware, LinearAdc
 from cosim.chip.pulses import PwmInputs
 from cosim.evaluation import evaluator, ideal_hardware
 from cosim.evaluation.evaluator import draw_chips
+from cosim.network import Layer, LSTMNetwork, Network
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM
-from cosim.network.network import Layer, LSTMNetwork, Network
 from cosim.tasks import SequenceSet
 from netlists.array.crossbar import Crossbar
 from netlists.array.pairs import weights_to_pairs

@@ -18,8 +18,8 @@ from cosim.chip.weights import bias_rows
 from cosim.evaluation import compare, evaluate
 from cosim.loop.chip import make_chip
 from cosim.loop.settings import LoopSettings
+from cosim.network import Layer, Network
 from cosim.network.cells.registry import make_cell
-from cosim.network.network import Layer, Network
 from cosim.optimize import bench
 from cosim.optimize.space import Space, design_of, variables
 from cosim.studies.error_sources.run import only_programming

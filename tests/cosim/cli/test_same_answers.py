@@ -28,7 +28,7 @@ from cosim.evaluation.comparison import compare, float_score
 from cosim.evaluation.models import load_models
 from cosim.loop.run import run_loop
 from cosim.loop.settings import LoopSettings
-from cosim.network.network import Network
+from cosim.network import Network
 from cosim.optimize import confirm
 from cosim.optimize.run import OptimizeSettings, run_optimize
 from cosim.report.settings import RunOptions

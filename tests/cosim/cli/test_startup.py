@@ -98,3 +98,16 @@ def test_a_thread_that_fails_after_sigterm_says_nothing():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (143, "interrupted\n")
+
+
+def test_ctrl_c_after_the_answer_changes_nothing():
+    code = (
+        "import atexit, os, signal\n"
+        "from cosim.cli import app\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+        "app.application = lambda: lambda **_: print('answer')\n"
+        "app.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "answer\n", "")

@@ -10,7 +10,7 @@ from cosim.cli.app import run
     [
         ("charcterize", "error: no such command 'charcterize'; did you mean 'characterize'? (see `cosim --help`)"),
         ("netlist rampp", "error: no such command 'rampp'; did you mean 'ramp'? (see `cosim netlist --help`)"),
-        ("netlist ramp --bits 5", "error: missing option '--out' (see `cosim netlist ramp --help`)"),
+        ("netlist ramp --bits 5", "error: missing option '--out' / '-o' (see `cosim netlist ramp --help`)"),
         ("netlist ramp --activation sigmod --bits 5 --out a.cir", "did you mean 'sigmoid'?"),
         ("netlist ramp --bits 5 --profile taox-100-40 --out a.cir", "did you mean 'taox-100-400'?"),
         ("netlist ramp --bits 5 --set v_reed=0.2 --out a.cir", "did you mean 'v_read'?"),

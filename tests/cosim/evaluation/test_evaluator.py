@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from characterization.ramp_model.draw import RampDraw
 from cosim.chip.hardware import Hardware
 from cosim.evaluation import evaluator
-from cosim.network.network import LSTMNetwork
+from cosim.network import LSTMNetwork
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 

@@ -6,9 +6,9 @@ import pytest
 from characterization.ramp_model.draw import RampDraw
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.evaluation.evaluator import evaluate_text
+from cosim.network import Layer, Network
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
-from cosim.network.network import Layer, Network
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile

@@ -18,9 +18,10 @@ from characterization import RampPlan, characterize, load_run
 from characterization.estimates.yields import run_yield
 from characterization.plan import Limits
 from cosim.cli.app import run as run_command
-from cosim.explorer import look_into
+from cosim.explorer import folder as folder_module, look_into
 from cosim.explorer.server import server_of
 from netlists.errors import InputError, ToolkitError
+from netlists.spice import RawPlot, write_raw_plots
 
 DEMO = Path(__file__).parents[3] / "results" / "demo"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -143,3 +144,25 @@ def test_only_this_machine_is_served():
 def test_nothing_to_look_at_is_said(name, tmp_path):
     with pytest.raises(InputError, match=r"there is no such folder|holds no run"):
         look_into(tmp_path / name)
+
+
+def test_what_a_table_lacks_is_not_drawn(tmp_path):
+    """Neither at the mean nor at zero: a table without ideal ramps has no line of them, one chip no interval."""
+    pd.DataFrame({"bits": [3, 4], "mean": [0.8, 0.9], "float": [0.95, 0.95], "chips_low": [0.7, None]}).to_csv(tmp_path / "a.csv")
+    (line,) = look_into(tmp_path).accuracies[0]["lines"]
+    assert line["mean"] == [0.8, 0.9]
+    np.testing.assert_array_equal([line["ideal"], line["chips_low"]], [[np.nan, np.nan], [0.7, np.nan]])
+
+
+def test_what_is_left_out_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_module, "MOST_ROWS", 4)
+    for name, rows in (("short", 4), ("long", 5)):
+        pd.DataFrame({"time": np.arange(rows), "v(a)": np.ones(rows)}).to_csv(tmp_path / f"{name}.csv", index=False)
+    ac = RawPlot("AC Analysis", ("frequency", "v(a)"), ("frequency", "voltage"), np.ones((2, 2)) + 1j)
+    write_raw_plots(tmp_path / "ac.raw", [ac], "a deck")
+    found = look_into(tmp_path)
+    assert [wave["name"] for wave in found.waves] == ["short.csv"]
+    assert found.left_out == [
+        "ac.raw: holds complex numbers, as of an AC analysis, which are not drawn",
+        "long.csv: has more than 4 rows",
+    ]

@@ -15,8 +15,8 @@ from cosim.loop.datapath import Who, run_loop_network
 from cosim.loop.run import choose_sequences
 from cosim.loop.settings import LoopSettings
 from cosim.loop.simulators import ModelSimulator, SpiceSimulator, Step
+from cosim.network import Layer, Network
 from cosim.network.cells.registry import make_cell
-from cosim.network.network import Layer, Network
 from netlists.converter.tile_reference import mac_voltages
 from netlists.errors import InputError, SimulationError
 from netlists.outside.subcircuit import UserSubcircuit

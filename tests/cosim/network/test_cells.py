@@ -7,6 +7,7 @@ import pytest
 
 from cosim.chip.hardware import Hardware
 from cosim.evaluation.evaluator import evaluate
+from cosim.network import Layer, LSTMNetwork, Network
 from cosim.network.cells.alrnn import ALRNN
 from cosim.network.cells.diagonal import DiagonalGRU, DiagonalLSTM
 from cosim.network.cells.gru import GRU
@@ -14,7 +15,6 @@ from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.registry import CELLS, make_cell
 from cosim.network.cells.slstm import SLSTM
 from cosim.network.cells.vanilla import Vanilla
-from cosim.network.network import Layer, LSTMNetwork, Network
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 

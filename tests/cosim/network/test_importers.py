@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from cosim.network import Layer, LSTMNetwork, Network
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM
 from cosim.network.cells.vanilla import Vanilla
 from cosim.network.importers import from_torch, read_tensors, to_torch, write_safetensors
-from cosim.network.network import Layer, LSTMNetwork, Network
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 

@@ -10,7 +10,7 @@ import pytest
 from characterization.ramp_model.draw import RampDraw
 from cosim.chip.mapping import converted_columns, integrator_gains, matrix_places
 from cosim.evaluation.evaluator import evaluate
-from cosim.network.network import LSTMNetwork, Network
+from cosim.network import LSTMNetwork, Network
 from cosim.optimize.bench import DesignBench, held_out_sequences
 from cosim.optimize.space import Space, design_of, variables
 from cosim.tasks import load_task

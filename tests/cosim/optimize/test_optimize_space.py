@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from cosim.cost.electrical import ramp_capacitance
-from cosim.network.network import LSTMNetwork
+from cosim.network import LSTMNetwork
 from cosim.optimize.ramps import ramp_plan
 from cosim.optimize.space import Space, circuit_of, design_of, device_of, variables
 from netlists.errors import InputError

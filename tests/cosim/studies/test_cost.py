@@ -8,7 +8,7 @@ import pytest
 
 from characterization.transistors import energy
 from cosim.cost.figures import all_figures
-from cosim.network.network import LSTMNetwork
+from cosim.network import LSTMNetwork
 from cosim.report.registry import write_report
 from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.cost import run as cost

@@ -13,7 +13,7 @@ from characterization.resume import Parts
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.cli.app import run
 from cosim.evaluation.evaluator import evaluate
-from cosim.network.network import Network
+from cosim.network import Network
 from cosim.report import registry as report
 from cosim.report.settings import RunOptions, load_settings
 from cosim.studies.bits import conditions as c, models as bits_models, networks as bits_networks

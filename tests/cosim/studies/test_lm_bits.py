@@ -7,7 +7,7 @@ import pytest
 
 from cosim.chip.hardware import Hardware
 from cosim.evaluation.evaluator import evaluate_text
-from cosim.network.network import Network
+from cosim.network import Network
 from cosim.report.settings import RunOptions
 from cosim.studies.bits import conditions as c
 from cosim.studies.bits.networks import PLAIN

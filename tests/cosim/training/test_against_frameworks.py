@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from cosim.network import Layer, Network
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM
 from cosim.network.cells.vanilla import Vanilla
-from cosim.network.network import Layer, Network
 from cosim.training.language import Streams, loss_and_gradients
 from cosim.training.model import Model
 

@@ -7,9 +7,8 @@ import pytest
 
 from cosim.chip import Hardware, PwmInputs, saturation
 from cosim.evaluation import evaluate
-from cosim.network import FixedPoint, Network
+from cosim.network import FixedPoint, Layer, Network
 from cosim.network.cells import GRU, LSTM, Vanilla
-from cosim.network.network import Layer
 from cosim.tasks import SequenceSet, Task
 from cosim.training import HardwareAware, Model, TrainingSettings, train_task
 from cosim.training.classification import LabelledData, loss_and_gradients

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from cosim.network import Layer, Network
 from cosim.network.cells.diagonal import DiagonalGRU, DiagonalLSTM
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM
 from cosim.network.cells.vanilla import Vanilla
-from cosim.network.network import Layer, Network
 from cosim.tasks import SequenceSet
 from cosim.training import classification, language
 from cosim.training.classification import LabelledData

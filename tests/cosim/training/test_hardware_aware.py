@@ -11,11 +11,11 @@ from cosim.chip.hardware import Arrays, Hardware, LinearAdc
 from cosim.chip.mapping import with_weights
 from cosim.chip.pulses import DeltaInputs, PwmInputs
 from cosim.evaluation.evaluator import evaluate
+from cosim.network import Layer, Network
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM
 from cosim.network.cells.vanilla import Vanilla
-from cosim.network.network import Layer, Network
 from cosim.tasks import Provenance, SequenceSet, Task
 from cosim.training import HardwareAware, Model, TrainingSettings, train_task
 from cosim.training.classification import LabelledData, loss_and_gradients

@@ -6,7 +6,7 @@ import pytest
 
 import cosim.training.classification as classification
 from cosim.evaluation.evaluator import evaluate, evaluate_text
-from cosim.network.network import LSTMNetwork, Network
+from cosim.network import LSTMNetwork, Network
 from cosim.tasks import CharacterTask, Provenance, SequenceSet, Task, load_task
 from cosim.training import TrainingSettings, split, train_task
 from netlists.errors import InputError, ToolkitError

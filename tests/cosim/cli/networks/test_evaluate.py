@@ -154,6 +154,15 @@ def test_zero_of_an_option_is_its_absence(folder, capsys):
     assert zero == plain
 
 
+def test_what_has_no_price_is_said_beside_the_accuracy(folder, capsys):
+    line = ("--network", folder / "digits.npz", "--pwm-bits", 5, "--delta", 0.2, "--adc-bits")
+    assert "delta_saving" in ask(capsys, *line, 8)[0]
+    found, err = ask(capsys, *line, 12)
+    assert "delta_saving" not in found
+    assert found["warnings"][-1] in err
+    assert "has no price here (bits=12" in err
+
+
 def test_read_voltage_moves_the_conventional_scheme_alone(folder, capsys):
     low = ("--network", folder / "digits.npz", "--v-read", 0.1)
     linear, _ = ask(capsys, *low, "--adc-bits", 4)

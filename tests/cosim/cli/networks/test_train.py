@@ -3,7 +3,7 @@ import json
 import pytest
 
 from cosim.cli.app import run
-from cosim.network.network import Network
+from cosim.network import Network
 
 
 def train(tmp_path, capsys, *options, out="net.npz"):
