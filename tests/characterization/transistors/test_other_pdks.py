@@ -69,13 +69,14 @@ def test_a_gf180_comparator_has_its_offset_and_the_mismatch_of_its_models(gf180)
 @needs_gf180
 @pytest.mark.slow
 def test_a_gf180_comparator_converts(gf180):
-    """Levels of its transistors on a ramp are those of ours, without variation, less its offset."""
+    """Levels of its transistors on a ramp are those of ours, moved by one offset: a few millivolts, as it is slow."""
     circuit = RampCircuit(v_dd=3.3, v_cm=1.65)
     plan = RampPlan("sigmoid", 2, circuit=circuit, comparator=gf180, variation=Variation.none())
     examined, _ = examine(plan)
     own = measure(examined.converter, nominal_chips(plan), held=examined.held).volts[0]
     ours = measure(replace(plan, comparator=None).converter, nominal_chips(plan)).volts[0]
-    np.testing.assert_allclose(own, ours, atol=2e-3)
+    assert abs(np.mean(own - ours)) < 5e-3
+    assert np.ptp(own - ours) < 0.3e-3
 
 
 @pytest.mark.slow
