@@ -145,7 +145,7 @@ def test_line_numbers_count_from_the_title_and_name_the_included_file(write, tmp
         ("+ 1k", {}, "continues nothing"),
         ("r1 a 0 1k\nµ1 a 0", {}, "line 3.*ASCII"),
         (".model", {}, "NAME TYPE"),
-        (".tran 1n", {}, "takes 2 or 5 values, got 1"),
+        (".tran 1n", {}, "write .tran STEP STOP"),
         (".dc v1 0 1 0.1 v2", {}, "got 5"),
         (".tran 1n $stop", {}, "no number"),
         (".save v(", {}, "no vector"),
