@@ -208,25 +208,35 @@ class Saturation:
     largest : float
         Largest magnitude.
     input_range : float
+    lost : float
+        Share, of the inputs that are not 0, of those below half a step: they take no pulse.
     """
 
     share: float
     largest: float
     input_range: float
+    lost: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {"share": self.share, "largest": self.largest, "input_range": self.input_range}
+        return {"share": self.share, "largest": self.largest, "input_range": self.input_range, "lost": self.lost}
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """That inputs are clipped, if some are."""
-        if not self.share:
-            return ()
-        return (
-            f"input_range={self.input_range:g}: {100 * self.share:.2g} % of the inputs are beyond it and clipped, up to "
-            f"{self.largest:g}; what that costs is no fault of the hardware: scale the inputs, or take an input range that fits",
-        )
+        """That inputs are clipped, if some are, and that they are too small for the pulses, if most are."""
+        advice = "what that costs is no fault of the hardware: scale the inputs, or take an input range that fits"
+        found = []
+        if self.share:
+            found.append(
+                f"input_range={self.input_range:g}: {float(f'{100 * self.share:.2g}'):g} % of the inputs are beyond it and "
+                f"clipped, up to {self.largest:g}; {advice}"
+            )
+        if self.lost > 0.5:
+            found.append(
+                f"input_range={self.input_range:g}: {float(f'{100 * self.lost:.2g}'):g} % of the inputs that are not 0 are less "
+                f"than half a step of it and take no pulse; the largest is {self.largest:g}; {advice}"
+            )
+        return tuple(found)
 
 
 def saturation(network: Network, data: SequenceSet | CharacterTask, pwm: PwmInputs | None) -> Saturation | None:
@@ -237,7 +247,9 @@ def saturation(network: Network, data: SequenceSet | CharacterTask, pwm: PwmInpu
     full = pwm.full_input
     if network.formats:
         full = min(2.0**f.exponent for name, f in network.formats.items() if name.startswith("0.") and name.endswith(".x"))
-    return Saturation(float(np.mean(x > full)), float(x.max()), full)
+    there = x[x > 0]
+    lost = 0.0 if network.formats or not there.size else float(np.mean(np.rint(there * (pwm.max_code / full)) == 0))
+    return Saturation(float(np.mean(x > full)), float(x.max()), full, lost)
 
 
 def _driven(network: Network, sequences: SequenceSet) -> np.ndarray:

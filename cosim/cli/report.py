@@ -19,7 +19,7 @@ def report(
 
     Example: cosim report results/demo
     """
-    from cosim.report import write_report
+    from cosim.report import changed_files, write_report
 
     page = write_report(folder)
-    answer({"report": str(page)}, f"report: {page}", json)
+    answer({"report": str(page), "warnings": changed_files(folder)}, f"report: {page}", json)

@@ -24,6 +24,7 @@ from .pictures import (
 )
 from .registry import (
     STUDIES as STUDIES,
+    changed_files as changed_files,
     load_study as load_study,
     write_report as write_report,
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlists.errors import InputError
-from netlists.files import read_json, write_text
+from netlists.files import read_json, read_text, sha256_of, write_text
 
 if TYPE_CHECKING:
     from .page import Page
@@ -45,6 +45,8 @@ class Entry:
         return found
 
 
+SUMS = "SHA256SUMS"
+"""Digests of summary and tables of a folder."""
 STUDIES = {
     "demo": Entry(
         "cosim.studies.demo",
@@ -150,8 +152,34 @@ def write_report(folder: Path) -> Path:
     entry = STUDIES[name]
     # The pages of the other commands say in words of their own what they warn of.
     warnings = summary.get("warnings", ()) if entry.question or name in ("sweep", "compare") else ()
-    text = render(entry.page(folder), folder, summary, command(summary), warnings)
+    text = render(entry.page(folder), folder, summary, command(summary), [*changed_files(folder), *warnings])
     return write_text(folder / "report.html", text)
+
+
+def write_sums(folder: Path, names: Sequence[str]) -> None:
+    """Writes the digests of a folder's files as ``sha256sum -c`` reads them."""
+    write_text(folder / SUMS, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names))
+
+
+def changed_files(folder: Path) -> list[str]:
+    """Says of each file of a folder that it is not as it was written; nothing of a folder without digests, as older ones are.
+
+    Raises
+    ------
+    InputError
+        The digests cannot be read, or are of files elsewhere.
+    """
+    if not (folder / SUMS).exists():
+        return []
+    found = []
+    for line in read_text(folder / SUMS, "digests of a study").splitlines():
+        digest, _, name = line.partition("  ")
+        path = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise InputError(f"{folder / SUMS}: {name!r} is not in the folder")
+        if not path.is_file() or sha256_of(path) != digest:
+            found.append(f"{name}: is not as the study wrote it; see {SUMS}")
+    return found
 
 
 def command(summary: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from netlists.errors import InputError
 from netlists.files import make_folder, write_json
 from netlists.machine import weigh
 
-from .registry import command, write_report
+from .registry import command, write_report, write_sums
 from .settings import RunOptions
 from .tables import write_table
 
@@ -214,6 +214,7 @@ class Study:
         summary = head | dict(found.summary)
         summary |= {name: value for name, value in made.items() if name not in summary}
         write_json(work.out / "summary.json", summary)
+        write_sums(work.out, ["summary.json", *found.tables])
         write_report(work.out)
         work.done()
         return summary

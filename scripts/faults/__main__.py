@@ -108,7 +108,9 @@ def _run(a: argparse.Namespace, folder: Path, rows: Path) -> int:
     sound = Undisturbed(folder, inputs)
     jobs: list[tuple[str, str, Callable[[], dict[str, Any]]]] = []
     if "kills" in a.sections:
-        for label, work, at, aim, name in kills.plan(chosen, 24 if a.quick else a.kills, a.seed):
+        planned = kills.plan(chosen, 24 if a.quick else a.kills, a.seed)
+        # The long commands last: a run that is stopped has met more by then.
+        for label, work, at, aim, name in sorted(planned, key=lambda job: job[1].share == 0):
             jobs.append((label, "kills", partial(kills.kill, work, sound.of, at, aim, name, inputs, folder, label)))
     if "places" in a.sections:
         if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:

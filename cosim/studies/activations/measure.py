@@ -19,7 +19,8 @@ BESIDE = 0.1
 """Conversions are made in the middle between transition levels and this part of a step beside each."""
 EVEN_INPUTS = 4001
 """Inputs of the mean error, evenly spaced from the first to the last level."""
-_CONVERTERS_A_DECK = 48
+_CONVERTERS_A_DECK = 16
+"""ngspice 39 makes no headway at 760.2 ns, a clock's edge, in a deck of 47 converters of SELU."""
 
 Which = str | ActivationTable
 

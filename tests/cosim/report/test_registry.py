@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from cosim.cli.app import run
-from cosim.report.registry import STUDIES, write_report
+from cosim.report.registry import STUDIES, write_report, write_sums
 from netlists.errors import InputError
 from netlists.spice import spice_number
 
@@ -206,6 +206,19 @@ def test_a_changed_value_in_a_table_changes_the_page(copy, name, file, column):
     assert shown(write_report(folder).read_text())
 
 
+def test_a_changed_table_is_said_on_the_page_and_by_the_command(copy, capsys):
+    folder = copy("vread")
+    (table, *_) = sorted(p.name for p in folder.glob("*.csv"))
+    write_sums(folder, ["summary.json", table])
+    assert run(["report", str(folder)]) == 0
+    assert capsys.readouterr().err == ""
+    (folder / table).write_text((folder / table).read_text() + "\n")
+    assert run(["report", str(folder)]) == 0
+    line = f"{table}: is not as the study wrote it; see SHA256SUMS"
+    assert f"warning: {line}\n" == capsys.readouterr().err
+    assert line in (folder / "report.html").read_text()
+
+
 @pytest.mark.parametrize(("name", "file", "column"), CHANGES)
 def test_a_missing_file_is_named(copy, name, file, column):
     folder = copy(name)
@@ -278,5 +291,5 @@ def test_report_on_the_command_line(copy, capsys):
     folder = copy("stuck")
     (folder / "report.html").unlink()
     assert run(["report", str(folder), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"report": str(folder / "report.html")}
+    assert json.loads(capsys.readouterr().out) == {"report": str(folder / "report.html"), "warnings": []}
     assert (folder / "report.html").stat().st_size > 10_000

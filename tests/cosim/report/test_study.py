@@ -1,6 +1,8 @@
 """The frame of a study: what it writes, what it keeps, and the words of a page filled with numbers."""
 
 import json
+import shutil
+import subprocess
 from functools import partial
 
 import pandas as pd
@@ -9,6 +11,7 @@ import pytest
 from characterization.lock import locked
 from cosim.report import page as pages, study as frame
 from cosim.report.pictures import new_figure
+from cosim.report.registry import changed_files
 from cosim.report.settings import RunOptions, StudySettings
 from cosim.report.study import Results, Study
 from netlists.checks import Count
@@ -85,6 +88,22 @@ After.
 
 [table own]
 """
+
+
+def test_what_was_changed_in_a_folder_is_said(study, tmp_path):
+    study.run(TeaSettings(cups=3), tmp_path, RunOptions(progress=False))
+    assert changed_files(tmp_path) == []
+    if shutil.which("sha256sum"):
+        subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path, check=True)
+    for name in ("summary.json", "cups.csv", "more/cups.parquet"):
+        content = (tmp_path / name).read_bytes()
+        for k in range(0, len(content), 97):
+            (tmp_path / name).write_bytes(content[:k] + bytes([content[k] ^ 1]) + content[k + 1 :])
+            assert changed_files(tmp_path) == [f"{name}: is not as the study wrote it; see SHA256SUMS"]
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  ../x\n")
+    with pytest.raises(InputError, match=r"SHA256SUMS: '\.\./x' is not in the folder"):
+        changed_files(tmp_path)
 
 
 def test_words_of_a_page(tmp_path):

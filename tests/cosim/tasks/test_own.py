@@ -244,6 +244,10 @@ def test_inputs_beyond_the_pulses_are_counted_and_auto_fits_them():
     clipped = compare(plain, task, Hardware(pwm=PwmInputs(8)))
     assert clipped.saturation.share == pytest.approx(np.mean(np.abs(task.test.inputs) > 4))
     assert "are beyond it and clipped" in clipped.warnings[0]
+    assert clipped.saturation.lost < 0.01
+    small = compare(plain, mine(scale=1e-3), Hardware(pwm=PwmInputs(8)))
+    assert small.saturation.lost == pytest.approx(np.mean(np.abs(mine(scale=1e-3).test.inputs) < 2 / 127))
+    assert "100 % of the inputs that are not 0 are less than half a step of it and take no pulse" in small.warnings[0]
     fitted = compare(plain, task, Hardware(pwm=PwmInputs(8, input_range=None)))
     assert fitted.saturation.input_range == np.abs(task.train.inputs).max()
     with pytest.raises(InputError, match="input_range=None"):
