@@ -50,6 +50,7 @@ def kit(tmp_path_factory, module_batches_here):
         Path("comp16.cir").write_text(Path("comp.cir").read_text(), encoding="utf-16")
         Path("deck16.cir").write_text(Path("deck.cir").read_text(), encoding="utf-16")
         Path("plan16.toml").write_text("[ramp]\nbits = 3\n", encoding="utf-16")
+        Path("table16.csv").write_text("target_uS,measured_uS\n100,101\n", encoding="utf-16")
         Path("empty").touch()
         for suffix in ("cir", "csv", "json", "npz", "toml", "onnx", "pt", "h5", "keras", "safetensors"):
             Path(f"empty.{suffix}").touch()
