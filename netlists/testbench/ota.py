@@ -67,7 +67,8 @@ def ota_deck(
     stiffness = "1e4" if block == OTA else "1e2"
     for k, load in enumerate((0.0, i_load, -i_load)):
         text += (
-            f"bs{k} servo{k} com v={{0.1*tanh({stiffness}*(v(tgt)-v(outs{k})))}}\nrs{k} servo{k} inps{k} 1e6\ncs{k} inps{k} com 1e-6\n"
+            f"bs{k} servo{k} com v={{0.1*tanh({stiffness}*(v(tgt)-v(outs{k})))}}\n"
+            f"rs{k} servo{k} inps{k} 1e6\ncs{k} inps{k} com 1e-6\n"
             f"{block.card(f's{k}', f'inps{k}', 'com', f'outs{k}', 'vdds')}ils{k} outs{k} 0 {load!r}\n"
         )
     # Largest output currents: output held at analog ground, input overdriven by 0.2 V.
