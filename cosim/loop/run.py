@@ -313,7 +313,7 @@ def describe(summary: dict[str, Any]) -> str:
     lines = [
         *describe_split_biases(s["bias_rows"]),
         *describe_wire_losses(s["wires"]),
-        f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.0f} a second",
+        f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.3g} a second",
         f"codes equal {100 * (s['codes_equal'] or 0):.3f} %, within 1 {100 * (s['codes_within_1'] or 0):.3f} %;"
         f" {s['disagreements']} differ",
     ]
