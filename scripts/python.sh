@@ -6,13 +6,13 @@ python=$1
 venv=$2
 
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') || {
-    echo "setup: $python was not found; install Python 3.11, 3.12 or 3.13 (Debian, Ubuntu: apt-get install python3 python3-venv)" >&2
+    echo "setup: $python was not found; install Python 3.11 to 3.14 (Debian, Ubuntu: apt-get install python3 python3-venv)" >&2
     exit 1
 }
 case $version in
-3.11 | 3.12 | 3.13) ;;
+3.11 | 3.12 | 3.13 | 3.14) ;;
 *)
-    echo "setup: $python is Python $version; this project runs on 3.11, 3.12 and 3.13: make setup PYTHON=python3.12" >&2
+    echo "setup: $python is Python $version; this project runs on 3.11 to 3.14: make setup PYTHON=python3.12" >&2
     exit 1
     ;;
 esac

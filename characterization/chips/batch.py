@@ -67,9 +67,10 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
     Parameters
     ----------
     locate : bool
-        Measure first, and put the probes `RESOLUTION` around each level, for a comparator that only tells the side: the
-        deck then shows by its brackets where the levels are. They lie farther apart, up to `WIDER` times by 3, where the deck
-        itself has a level elsewhere: its time steps and inputs are not those of the decks that located it.
+        Measure first, for an op-amp of the user's, whose levels the closed form does not know, and for a comparator that only
+        tells the side. With this the probes lie `RESOLUTION` around each level: the deck then shows by its brackets where the
+        levels are. They lie farther apart, up to `WIDER` times by 3, where the deck itself has a level elsewhere: its time
+        steps and inputs are not those of the decks that located it.
 
     Raises
     ------
@@ -79,11 +80,11 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
     program, blocks, chips = plan.program(), plan.blocks, nominal_chips(plan)
     guess = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
     span = probe_span(plan.circuit) if blocks.linear else WIDE_SPAN
-    if locate and not blocks.linear:
+    if locate and (not blocks.linear or plan.opamp is not None):
         measured = measure(plan.converter, chips, held=plan.held)
         if measured.status[0] != "ok":
             raise SimulationError(f"the nominal {plan.name} ramp: {measured.status[0]}", measured.message[0])
-        guess, spans = measured.volts, [RESOLUTION * 3**n for n in range(WIDER + 1)]
+        guess, spans = measured.volts, [span] if blocks.linear else [RESOLUTION * 3**n for n in range(WIDER + 1)]
         enclosed = (s for s in spans if encloses(plan.converter, chips, guess, s, held=plan.held))
         if (span := next(enclosed, 0.0)) == 0.0:
             raise SimulationError(

@@ -15,7 +15,7 @@ import numpy as np
 from characterization.plan import RampPlan
 from netlists.converter import Blocks, conversion_deck, read_codes
 from netlists.errors import SimulationError
-from netlists.outside import UserSubcircuit
+from netlists.outside import UserSubcircuit, cause
 from netlists.ramp import Chips
 from netlists.spice import simulate
 from netlists.technology import MEASURED_STATISTICS, RampCircuit
@@ -43,12 +43,14 @@ def without_randomness(own: UserSubcircuit) -> UserSubcircuit:
     text = own.text
     while found := RANDOM.search(text):
         start, depth, at = found.start(), 0, text.index("(", found.start())
-        end = at
+        end, first = at, 0
         for end in range(at, len(text)):
             depth += (text[end] == "(") - (text[end] == ")")
+            if text[end] == "," and depth == 1 and not first:
+                first = end
             if not depth:
                 break
-        nominal = re.split(r",", text[at + 1 : end])[0].strip() or "0"
+        nominal = text[at + 1 : first or end].strip() or "0"
         if not re.match(r"a?gauss|a?unif|limit", text[start:], re.IGNORECASE):
             nominal = "0"
         text = f"{text[:start]}({nominal}){text[end + 1 :]}"
@@ -141,10 +143,15 @@ def check_sides(role: str, own: UserSubcircuit, blocks: Blocks, circuit: RampCir
     """
     heard: list[str] = []
     what = "op-amp" if role == "opamp" else role
+    deck = sides_deck(own, blocks, circuit)
     try:
-        data = simulate(sides_deck(own, blocks, circuit), ["in", "com", "y0", "y1"], heard=heard)
+        data = simulate(deck, ["in", "com", "y0", "y1"], heard=heard)
     except SimulationError as e:
-        raise SimulationError(f"{what} {own.name} alone cannot be simulated: {e}") from None
+        lines = deck.text.splitlines()
+        why = cause(e.ngspice_message, lambda n: f"the line {lines[n - 1]!a}" if 0 < n <= len(lines) else "")
+        raise SimulationError(
+            f"{what} {own.name} alone cannot be simulated: {why or e}", e.ngspice_message if why else ""
+        ) from None
     time, out = data["time"], np.array([data[name] - data["com"] for name in ("y0", "y1")])
     # A clocked comparator has decided just before its clock falls.
     at = np.array([HOLD, 2 * HOLD + RAMP, 3 * HOLD + 2 * RAMP])
@@ -216,15 +223,23 @@ def _is_random(own: UserSubcircuit, blocks: Blocks, circuit: RampCircuit) -> boo
 def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
     name = plan.comparator.name if plan.comparator else ""
     chips = nominal_chips(plan)
-    sampled = _levels(plan, chips, name)
-    if not (wrong := _unequal(plan, sampled)):
-        return plan, []
-    if not _unequal(plan, sampled, shared=False):
-        return plan, [_kicks(name, len(wrong))]
     held = replace(plan, held=True)
-    levels = _levels(held, chips, name)
-    lsb = plan.program().lsb * plan.program().volts_per_unit(plan.circuit)
-    moved = float(np.max(np.abs(levels - sampled) / lsb))
+    try:
+        sampled = _levels(plan, chips, name)
+    except SimulationError:
+        # With a V_mac that follows the ramp it may have no levels where conversions have them.
+        levels, found = _levels(held, chips, name), "cannot be measured with a V_mac that follows the ramp"
+    else:
+        if not (wrong := _unequal(plan, sampled)):
+            return plan, []
+        if not _unequal(plan, sampled, shared=False):
+            return plan, [_kicks(name, len(wrong))]
+        levels = _levels(held, chips, name)
+        moved = float(np.max(np.abs(levels - sampled) / (plan.program().lsb * plan.program().volts_per_unit(plan.circuit))))
+        found = (
+            f"measured with a V_mac that follows the ramp are up to {moved:.3g} LSB from those of conversions (codes beside level "
+            f"{wrong[0]} differ)"
+        )
     kicks: list[str] = []
     if still := _unequal(held, levels):
         kicks, still = [_kicks(name, len(still))], _unequal(held, levels, shared=False)
@@ -243,9 +258,8 @@ def _check_memory(plan: RampPlan) -> tuple[RampPlan, list[str]]:
             f"what it gives; {cure}"
         )
     return held, [
-        f"comparator {name}: remembers earlier steps: levels measured with a V_mac that follows the ramp are up to {moved:.3g} LSB "
-        f"from those of conversions (codes beside level {wrong[0]} differ); every level is measured with a constant V_mac, which "
-        "takes longer",
+        f"comparator {name}: remembers earlier steps: levels {found}; every level is measured with a constant V_mac, which takes "
+        "longer",
         *kicks,
     ]
 

@@ -183,6 +183,11 @@ def _add_written(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) 
         out.said.append(
             f"{table.path.name}: the error of a written cell is the one at its earliest time, {frame['time'].min():g} s"
         )
+    if "cell" in first and (again := int(first.duplicated(["cell", "target"]).sum())):
+        out.warnings.append(
+            f"{table.path.name}: {again} rows are of a cell and target that stand above them: each is taken for a cell "
+            "written anew; if they are reads of what was written once, a column must say which read or at which time"
+        )
     rows = pd.DataFrame({"target": first["target"], "error": first["measured"] - first["target"]})
     out.written = pd.concat([out.written, rows], ignore_index=True) if len(out.written) else rows.reset_index(drop=True)
     out.cells += len(rows)

@@ -86,6 +86,8 @@ SEVERAL = ("sweep",)
 """Roles that several columns may have together."""
 BYTE_BYTES = 30.0
 """Memory of a byte of a table while it is read."""
+SIDE_BY_SIDE = re.compile(r"(?:g_?|r_?)?(?:read|measured|meas)?[ _#]*\d+[ _]*[\[(]?(?P<unit>[A-Za-z]+)[\])]?", re.IGNORECASE)
+"""Names of reads in columns of their own."""
 Kind = Literal["written", "reads", "iv"]
 
 
@@ -171,7 +173,7 @@ def _frame(path: Path) -> pd.DataFrame:
         frame[plain] = frame[plain].apply(lambda column: column.str.replace(",", "."))
         taken += [f"commas in {', '.join(plain)} taken for decimal points"] if plain else []
     frame.attrs["taken"] = tuple(taken)
-    return frame
+    return _one_read_a_row(frame)
 
 
 def _text(path: Path) -> tuple[str, list[str]]:
@@ -191,6 +193,19 @@ def _text(path: Path) -> tuple[str, list[str]]:
         return content.decode("cp1252"), ["read as Windows-1252, as it is not UTF-8"]
     except UnicodeDecodeError:
         raise InputError(f"{path}: is no text; a table is a CSV file with a line of names") from None
+
+
+def _one_read_a_row(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with its reads side by side, ``read1_uS``, ``read2_uS``, with a row for each instead, in the order of the columns."""
+    found = {name: m["unit"] for name in frame.columns if (m := SIDE_BY_SIDE.fullmatch(name.replace("\N{MICRO SIGN}", "u")))}
+    units = {unit for unit in found.values() if unit in ROLES["measured"].units}
+    if len(found) < 2 or len(units) != 1 or {"read", (value := f"measured_{units.pop()}")} & set(frame.columns):
+        return frame
+    taken = (*frame.attrs["taken"], f"{', '.join(found)} taken for reads one after the other")
+    long = pd.concat([frame.drop(columns=list(found)).assign(**{value: frame[n], "read": str(k)}) for k, n in enumerate(found, 1)])
+    long = long.sort_index(kind="stable").reset_index(drop=True)
+    long.attrs |= {"taken": taken, "side_by_side": len(found)}
+    return long
 
 
 def _split(text: str, frame: pd.DataFrame) -> tuple[str, str]:
@@ -304,7 +319,6 @@ def _numbers(path: Path, frame: pd.DataFrame, name: str, *, empty: bool = False)
     bad = ~np.isfinite(values) & ~(text.str.lower().isin(MISSING).to_numpy() & empty)
     if bad.any():
         first = int(np.argmax(bad))
-        raise InputError(
-            f"{path}: column {name!r}, row {first + 1} below the names: {frame[name].iloc[first]!r} is not a finite number"
-        )
+        row = first // frame.attrs.get("side_by_side", 1) + 1
+        raise InputError(f"{path}: column {name!r}, row {row} below the names: {frame[name].iloc[first]!r} is not a finite number")
     return values

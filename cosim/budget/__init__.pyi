@@ -11,5 +11,6 @@ from .device_errors import (
 )
 from .sources import (
     ErrorSource as ErrorSource,
+    block_amounts as block_amounts,
     default_amounts as default_amounts,
 )

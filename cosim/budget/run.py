@@ -74,9 +74,7 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     asked = f"permutations={settings.permutations}" if settings.permutations > 8 * settings.chips else f"chips={settings.chips}"
     if line := weigh_chips(asked, network, task, sets * settings.chips, run.jobs):
         run.say(line)
-    bench = BudgetBench(
-        builder, task.test, settings.chips, amounts, work.parts(network_sha256=digest, data_sha256=task.sha256), run.jobs
-    )
+    bench = BudgetBench(builder, task.test, settings.chips, amounts, work.parts(network=digest, data_sha256=task.sha256), run.jobs)
     names = ("orders", "shares", "groups", "tolerances")
     clipped = saturation(network, task.test, builder.hardware(amounts).pwm)
     rng = dict(zip(names, map(np.random.default_rng, part_sequences(settings.seed, len(names))), strict=True))

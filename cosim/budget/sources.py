@@ -16,6 +16,7 @@ import numpy as np
 from cosim.chip import Integrators
 from netlists.converter import AutoZero
 from netlists.errors import InputError
+from netlists.outside import BlockFile, ComparatorMacro
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit, load_profile, memristor
 from netlists.technology.noise import OPAMP_NOISE, ROOM
 
@@ -173,6 +174,20 @@ def default_amounts(
         "pwm_bits": float(pwm_bits),
         "ramp_bits": float(bits),
     }
+
+
+def block_amounts(block: BlockFile) -> dict[str, float]:
+    """Amounts of the sources of a comparator that was measured: offset and noise where they were, and its time constant.
+
+    Raises
+    ------
+    InputError
+        It is no comparator's.
+    """
+    if not isinstance(block.macro, ComparatorMacro):
+        raise InputError(f"block file of the {block.role} {block.own.name}: must be a comparator's")
+    measured = {name: block.statistics[name] for name in ("comparator_offset", "comparator_noise") if name in block.statistics}
+    return {**measured, "comparator_delay": block.macro.tau}
 
 
 def check_amounts(amounts: Amounts, profile: DeviceProfile) -> None:

@@ -52,10 +52,10 @@ def examine() -> list[Check]:
     from characterization.provenance import PACKAGES
     from netlists.spice import INSTALL_HINT, MINIMUM_VERSION, find_executable_version
 
-    python_ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    python_ok = (3, 11) <= sys.version_info[:2] <= (3, 14)
     program = find_executable_version()
     return [
-        _check("python", sys.version.split()[0], python_ok, "use Python 3.11, 3.12 or 3.13"),
+        _check("python", sys.version.split()[0], python_ok, "use Python 3.11 to 3.14"),
         *(_check(name, found := _version(name), bool(found), f"pip install {name}") for name in PACKAGES),
         _check(
             "ngspice program",

@@ -6,7 +6,8 @@ Two decks share every block:
                    ramp step k it sits at a guess of transition level k, a little above and a little below. The
                    two comparator outputs at the latching instant bracket the level and give it by interpolation.
                    With ``held`` each probe of each level has a comparator and a constant V_mac of its own, as a
-                   conversion has: for comparators that remember more than a clock period.
+                   conversion has: for comparators that remember more than a clock period. Clocked ones then have a ramp of
+                   their own too, as each kicks the ramp that it sees.
 `conversion_deck`  one ramp per chip, a bank of comparators with constant V_mac, latches and counters: codes.
 """
 
@@ -53,7 +54,7 @@ def transition_deck(
     tight : bool
         Waveforms with their edges, shorter time steps and `TIGHT_OPTIONS`: for a chip that did not converge.
     held : bool
-        A comparator with constant V_mac for each probe of each level.
+        A comparator with constant V_mac for each probe of each level; with a ramp of its own if it is clocked.
 
     Returns
     -------
@@ -83,10 +84,12 @@ def transition_deck(
     span = check(Number(above=0, unit="V"), span, "span")
     if stepped:
         lines.append(f"Vtick tick 0 {ticks(tick_times(program, circuit), clock.stop)}")
-    own = cards.ramps(
-        converter, chips.conductance, chips.opamp_offset, stepped=stepped, comparators=2 * len(program.x) if held else 2
-    )
-    seen, noise = decision_noise(converter, chips, stepped=stepped)
+    probes = 2 * len(program.x) if held else 2
+    alone = held and blocks.is_clocked
+    of_ramps = chips.repeated(probes) if alone else chips
+    own = cards.ramps(converter, of_ramps.conductance, of_ramps.opamp_offset, stepped=stepped, comparators=1 if alone else probes)
+    seen, noise = decision_noise(converter, of_ramps, stepped=stepped)
+    made = ((f"{seen}{j}", [*own[j], *noise[j : j + 1]]) for j in range(len(of_ramps)))
     offsets = (circuit.comparator_offset + chips.comparator_offset).tolist()
     if not held:
         # After the last transition V_mac stays: the step that ends the conversion is not measured.
@@ -94,14 +97,19 @@ def transition_deck(
         waves = stairs(clock.step_start[: len(program.x)], held_at, cards.rise_time(circuit, stepped))
         inputs = cards.sources([f"mac{i}" for i in range(n)], waves, stepped=stepped)
     for i in range(n):
-        lines += [*own[i], *noise[i : i + 1]]
+        if not alone:
+            ramp, cards_of_ramp = next(made)
+            lines += cards_of_ramp
         for k, at in enumerate(cards.held_input(blocks, circuit, guess[i]).tolist() if held else [0.0]):
             mac = f"mac{i}_{k}" if held else f"mac{i}"
             lines.append(f"V{mac} {mac} 0 DC {at!r}" if held else inputs[i])
             for probe, shift in (("a", -span), ("b", span)):
                 tag = f"{probe}{i}_{k}" if held else f"{probe}{i}"
                 lines.append(f"Vprobe{tag} mac{tag} {mac} DC {shift!r}")
-                lines += cards.comparator(tag, f"{seen}{i}", f"mac{tag}", blocks, circuit, offset=offsets[i], clock="dclk")
+                if alone:
+                    ramp, cards_of_ramp = next(made)
+                    lines += cards_of_ramp
+                lines += cards.comparator(tag, ramp, f"mac{tag}", blocks, circuit, offset=offsets[i], clock="dclk")
     nodes = [*dict.fromkeys(probe_nodes(n, len(program.x), held=held).transpose(1, 2, 0).ravel().tolist()), "com", *save]
     options, longest = cards.step_options(circuit, stepped=stepped, tight=tight)
     commands = _transition_control(converter, guess, span, probe_nodes(n, len(program.x), held=held)) if control else ""

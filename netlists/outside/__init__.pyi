@@ -11,6 +11,9 @@ from .block_file import (
 from .deck import (
     read_outside_deck as read_outside_deck,
 )
+from .diagnosis import (
+    cause as cause,
+)
 from .dialects import (
     COMPATIBILITY as COMPATIBILITY,
 )

@@ -16,6 +16,7 @@ from netlists.spice import ANALYSES, Card, spice_number, words
 Kind = Annotated[str, Choice(ANALYSES)]
 
 _ARGUMENTS = {"tran": (2, 5), "ac": (4, 4), "dc": (4, 8), "op": (0, 0), "noise": (5, 7), "tf": (2, 2)}
+_LTSPICE_WORDS = ("startup", "steady", "nodiscard", "step")
 _NODE = r"[^\s(),;\"'`$={}|&]+"
 _VECTOR = rf"@{_NODE}\[\w+\]|[vi]\(\s*{_NODE}\s*(?:,\s*{_NODE}\s*)?\)|{_NODE}"
 
@@ -41,6 +42,12 @@ class Analysis:
         kind = card.word.removeprefix(".")
         arguments = tuple(words(card.text)[1:])
         low, high = _ARGUMENTS.get(kind, (1, 20))
+        if "sweep" in (a.lower() for a in arguments):
+            raise card.refused("sweep is HSPICE's: write a loop in a .control block (foreach, alter), or several decks")
+        if kind == "tran" and len(arguments) == 1:
+            raise card.refused("has a stop time alone, as LTspice takes it: write .tran STEP STOP")
+        if kind == "tran" and (word := next((a for a in arguments if a.lower() in _LTSPICE_WORDS), "")):
+            raise card.refused(f"{word} is LTspice's: take it out, and begin sources at 0 where it matters")
         if not low <= len(arguments) <= high or (kind == "dc" and len(arguments) % 4):
             raise card.refused(f"takes {' or '.join(str(n) for n in dict.fromkeys((low, high)))} values, got {len(arguments)}")
         if bad := [a for a in arguments if re.search(r"[$`<>|;\"]", a)]:

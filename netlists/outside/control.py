@@ -156,7 +156,9 @@ def _marked(text: str, word: str) -> list[str]:
     if word in _SHOW or word == "fourier":
         return [f"echo {MARK}show {text.replace('$', '')}", text, f"echo {MARK}shown"]
     if word in ("alter", "altermod", "alterparam"):
-        name, equals, value = text.partition(" ")[2].partition("=")
+        rest = text.partition(" ")[2].strip()
+        # Without a sign of equality the last word is the value.
+        name, equals, value = rest.partition("=") if "=" in rest else rest.rpartition(" ")
         computed = equals and re.search(r"[a-z_]\w*|[-+*/]", value.strip()[1:], re.IGNORECASE) and "[" not in value
         evaluated = [f"print {value.strip()}", f"echo {MARK}value"] if computed and "$" not in value else []
         return [f"echo {MARK}step {name} = {value}", *evaluated, text]

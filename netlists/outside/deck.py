@@ -31,7 +31,7 @@ from netlists.technology.libraries import pdk_of, readable_folders
 
 from .analysis import Analysis, Kind, requests, save_card
 from .control import safe_commands
-from .dialects import FOREIGN_CARDS, decoded, title_warning
+from .dialects import FOREIGN_CARDS, check_foreign_words, decoded, title_warning
 
 MAX_CHARACTERS = 64_000_000
 """Of a deck with everything it includes: a whole PDK has about 20 million."""
@@ -135,6 +135,7 @@ def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> Outsi
         else:
             check_circuit_card(card, allowed)
             body.append(card)
+    check_foreign_words(body)
     left: list[str] = []
     if allowed.commands:
         # The results are read after the commands have run, so they must not end ngspice.

@@ -18,6 +18,10 @@ Place = Callable[[int], str]
 # The first that matches says why; what it caught takes the places in the sentence.
 _CAUSES = (
     (r"unknown subckt: (\S+).*?(\S+)\s*$", "{0}: the subcircuit {1} is defined nowhere in the deck or what it includes"),
+    (
+        r'Too (many|few) parameters for subcircuit type "(.+?)" \(instance: x?(\S+?)\)',
+        "{2}: has too {0} nodes for the subcircuit {1}",
+    ),
     (r"can't find model '(.+?)' from line\s+(\S+)", "{1}: the model {0} is defined nowhere in the deck or what it includes"),
     (r"^\s*(\S+) [^\n]*\n\s*could not find a valid modelname", "{0}: its model is missing, or is of another kind of device"),
     (r"Undefined parameter \[(.+?)\]", "the parameter {0} is defined nowhere"),
@@ -33,7 +37,9 @@ _CAUSES = (
     ),
     (r"Timestep too small; (?:time = (\S+?),)?.*?trouble with (.+)$", "no convergence at {0} s (trouble with {1}): {hint}"),
     (r"[Tt]imestep too small", "no convergence in the transient: {hint}"),
+    (r"no such function '(.+?)'", "{0} is no function of ngspice"),
     (r"Transient op failed|iteration limit reached|[Nn]o convergence", "no convergence to an operating point: {hint}"),
+    (r"vector (@\S+) is not available", "saved vector {0}: there is no such device, or it has no such quantity"),
 )
 _HINT = "check models and units, give .ic or .nodeset, slower edges, a larger reltol, or parasitic capacitances where a node jumps"
 # ngspice's way to an operating point, which matters if it fails alone; and a remark on every source with a waveform.

@@ -21,16 +21,16 @@ BIAS = "bias"
 """What a port is that is tied to a voltage, a current, a supply or nothing."""
 
 NAMES = {
-    "inp": "inp vinp in_p vin_p vip in+ vin+ inplus in_plus plus",
-    "inn": "inn vinn in_n vin_n vin- in- inminus in_minus inm vinm in_m vim minus",
-    "out": "out vout output out_p outp voutp vout_p",
+    "inp": "inp vinp in_p vin_p vip in+ vin+ inplus in_plus plus pos inpos in_pos",
+    "inn": "inn vinn in_n vin_n vin- in- inminus in_minus inm vinm in_m vin_m vim minus neg inneg in_neg",
+    "out": "out vout output out_p outp voutp vout_p vo vop",
     "com": "com vcom vcm",
     "vdd": "vdd avdd vdda vcc avcc vpwr",
     "vss": "vss avss vssa gnd vgnd gnda",
-    "clk": "clk clock",
+    "clk": "clk clock ck vclk",
 }
 """Names by which a port is known, upper or lower case."""
-_COMPLEMENT = ("outn", "out_n", "voutn", "vout_n", "outb", "qn", "qb")
+_COMPLEMENT = ("outn", "out_n", "voutn", "vout_n", "von", "outm", "out_m", "voutm", "outb", "qn", "qb")
 """Names of a second, inverted output, which stays open beside ``outp``."""
 
 PORTS_HINT = "say what each port is with ports={'inp': 'plus', ...}"
@@ -127,13 +127,14 @@ def match_ports(own: Sequence[str], role: str, card: Card, wiring: Wiring) -> tu
             raise card.refused(f"port {port!r}: is given as {found[port]} and as {name}")
         found[port] = name
     for port in own:
-        known = _KNOWN.get(port)
+        # HSPICE ends the names of global nets so.
+        known = _KNOWN.get(port.rstrip("!"))
         if port not in found and port not in tied and known in roles and known not in said:
             found[port] = known
     taken = list(found.values())
     if twice := next((r for r in roles if taken.count(r) > 1), None):
         names = " and ".join(p for p, r in found.items() if r == twice)
-        raise card.refused(f"ports {names}: both may be {twice}; {PORTS_HINT}")
+        raise card.refused(f"ports {names}: both may be {twice}; {PORTS_HINT} {BIAS_HINT}")
     if role == "comparator" and "out" in taken:
         tied |= {port: "open" for port in own if port in _COMPLEMENT and port not in found and port not in tied}
     missing = [r for r in ROLES[role] if r not in taken]

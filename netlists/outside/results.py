@@ -133,7 +133,8 @@ def _waves(
     commands: bool,
 ) -> Waves:
     named = zip(plot.names, plot.units, plot.values.T, plot.lengths, strict=True)
-    found = [Wave(name, UNITS.get(unit, ""), values[:length].copy()) for name, unit, values, length in named]
+    # A parameter that a device does not have is a vector without values.
+    found = [_wave(kind, name, unit, values[:length].copy()) for name, unit, values, length in named if length]
     scales: tuple[Wave, ...] = ()
     if (kind in _SCALED or kind == "spectrum") and len(found) > 1 and re.search(r"time|frequency|sweep", found[0].name):
         first, *found = found
@@ -148,6 +149,23 @@ def _waves(
         if not np.all(np.isfinite(wave.values)):
             raise SimulationError(f"{wave.name} has values that are not finite")
     return Waves(kind, scales, waves, card=card, step=step, measurements=results or None)
+
+
+def _wave(kind: str, name: str, unit: str, values: np.ndarray) -> Wave:
+    """A vector; ngspice takes the results of .tf, of .sens and the totals of .noise for voltages of nodes of these names."""
+    if kind not in ("tf", "sens", "noise"):
+        return Wave(name, UNITS.get(unit, ""), values)
+    name = re.sub(r"^[vi]\((.*)\)$", r"\1", name)
+    ours = {"tf": "\u03a9" if "impedance" in name else "", "sens": ""}
+    return Wave(name, ours.get(kind, UNITS.get(unit, "")), values)
+
+
+def missing_vectors(saved: tuple[str, ...], found: list[Waves]) -> list[str]:
+    """What to say of vectors that a deck's .save cards name and no analysis gave."""
+    plain = [w for w in found if w.kind in ("op", "dc", "ac", "tran")]
+    names = [v for v in saved if v not in ("all", "allv", "alli")] if plain else []
+    missing = [v for v in names if not any(_has([*w.scales, *w.vectors], v) for w in plain)]
+    return [f"saved vector {v}: no analysis gave it: there is no such node, or its device has no such quantity" for v in missing]
 
 
 def _complete(kind: str, card: str, scales: tuple[Wave, ...], found: list[Wave]) -> tuple[Wave, ...]:

@@ -24,7 +24,7 @@ from .control import MARK
 from .deck import OutsideDeck
 from .diagnosis import cause, telling, warnings_of, without_shown
 from .dialects import COMPATIBILITY, dialect_warnings
-from .results import numbered, read_results
+from .results import missing_vectors, numbered, read_results
 from .waves import DeckResults, Waves
 
 _COMPUTED = ("noise", "tf", "sens", "pz", "disto", "sp")
@@ -84,6 +84,7 @@ def simulate_outside(
         found = [w for w in found if w.kind == kind]
     if not found:
         raise SimulationError(f"the deck ran no {kind or ''} analysis".replace("  ", " "))
+    warnings += missing_vectors(deck.saved, found)
     lines = [line for text in shown for line in text.splitlines() if line.strip()]
     return DeckResults(tuple(numbered(found)), tuple(lines), tuple(dict.fromkeys(warnings)), compat)
 
@@ -145,6 +146,8 @@ def _run(
             return read_results(deck, analyses, vectors, done.stdout, printed, plots), printed
         except SimulationError as e:
             why = cause(without_shown(printed), deck.place)
+            if named := next((c for c in deck.cards if why.startswith(f"{c.word}: ")), None):
+                why = f"{named.file}, line {named.line}: {why}"
             message = telling(without_shown(printed), deck.place)
             if vectors and "no data saved" in printed:
                 raise InputError(

@@ -26,7 +26,7 @@ from netlists.spice.deck import FOREIGN
 from netlists.technology import libraries
 
 from .deck import read_cards
-from .dialects import COMPATIBILITY, dialect_warnings
+from .dialects import COMPATIBILITY, check_foreign_words, dialect_warnings
 from .extract import extract
 from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_ports
 from .subcircuit_cards import NAME, check_known, definitions, header, text_of
@@ -301,6 +301,7 @@ def load_user_subcircuit(
     found = list(part.cards)
     heads = definitions(found)
     check_known(found, heads, part.pdk)
+    check_foreign_words(found)
     head = heads[name]
     own, params = header(head)
     roles, bias = match_ports(own, role, head, wiring)

@@ -35,6 +35,14 @@ class Chips:
         """``n`` chips that are exactly as programmed."""
         return cls(np.tile(program.conductance, (n, 1)), np.zeros(n), np.zeros(n))
 
+    def repeated(self, times: int) -> Chips:
+        """Each chip ``times`` times, one after the other."""
+        noise = None if self.comparator_noise is None else np.repeat(self.comparator_noise, times, axis=0)
+        conductance, opamp, comparator = (
+            np.repeat(a, times, axis=0) for a in (self.conductance, self.opamp_offset, self.comparator_offset)
+        )
+        return Chips(conductance, opamp, comparator, noise)
+
     def __len__(self) -> int:
         return len(self.conductance)
 

@@ -114,7 +114,8 @@ def run_ngspice(
 ) -> subprocess.CompletedProcess[str]:
     """Runs ngspice in a process of its own, in a folder, and returns what it printed and its exit status.
 
-    It ends with this process, however that ends, takes no more than ``memory`` and writes no file above `FILE_LIMIT`.
+    It ends with this process, however that ends, takes no more than ``memory`` and writes no file above `FILE_LIMIT`. One that a
+    signal ended runs once more.
 
     Parameters
     ----------
@@ -139,6 +140,14 @@ def run_ngspice(
     line = [guard, "--pdeathsig", "KILL", program, *arguments] if guard else [program, *arguments]
     # Compiled models are kept in the user's cache.
     readable = [*readable_folders(), cache_folder() / "osdi"] if confined else None
+    done = _run_once(line, folder, readable, timeout, memory)
+    # Killed from outside, perhaps: what depends on the circuit happens again.
+    return done if done.returncode >= 0 else _run_once(line, folder, readable, timeout, memory)
+
+
+def _run_once(
+    line: list[str], folder: Path, readable: list[Path] | None, timeout: float | None, memory: int
+) -> subprocess.CompletedProcess[str]:
     streams: dict[str, Any] = {"env": environment(), "stdin": subprocess.DEVNULL}
     with (
         tempfile.TemporaryFile() as out,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +14,7 @@ from netlists.errors import InputError
 
 from .. import options as o
 from ..fields import Options
+from ..output import note
 
 if TYPE_CHECKING:
     from ...chip import Arrays, Hardware
@@ -29,6 +32,33 @@ CHIP_ARRAYS = Options(
 )
 
 
+BlockOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--comparator",
+        metavar="FILE",
+        help="Block file of `cosim comparator`: its offset, noise and time constant are the amounts of the comparators.",
+    ),
+]
+
+
+def amounts_with(amounts: list[str] | None, comparator: Path | None) -> dict[str, float]:
+    """Amounts of error sources as ``--set`` gives them, and those of a measured comparator where it does not."""
+    given = o.numbers_from(amounts, "--set", "NAME=VALUE", "ir_drop=0.5")
+    if comparator is None:
+        return given
+    from netlists.outside import BlockFile
+
+    from ...budget import block_amounts
+
+    block = BlockFile.load(comparator)
+    found = block_amounts(block)
+    note(f"comparator {block.own.name}: {', '.join(f'{name}={value:.4g}' for name, value in found.items())}")
+    if missing := [n for n in ("comparator_offset", "comparator_noise") if n not in found and n not in given]:
+        note(f"warning: comparator {block.own.name}: {' and '.join(missing)}: not measured, so that of our comparator is taken")
+    return found | given
+
+
 @dataclass(frozen=True)
 class WholeChip:
     """A chip with every error source of ``cosim budget``."""
@@ -37,6 +67,7 @@ class WholeChip:
         bool, typer.Option("--everything", help="A whole chip: every error source of `cosim budget` at its default amount.")
     ] = False
     amounts: o.Amounts = None
+    comparator: BlockOption = None
     autozero: Annotated[
         bool | None,
         typer.Option(
@@ -48,6 +79,10 @@ class WholeChip:
     calibration: Annotated[
         str | None, typer.Option(help=f"Of the ramps of --everything: {', '.join(CALIBRATIONS)}. Default: one-point.")
     ] = None
+
+    @cached_property
+    def _amounts(self) -> dict[str, float]:
+        return amounts_with(self.amounts, self.comparator)
 
     def hardware(
         self, network: Network, profile: str | None, bits: int | None, pwm_bits: int | None, arrays: Given[Arrays]
@@ -63,7 +98,7 @@ class WholeChip:
             network,
             load_profile(profile or "taox-100-400"),
             5 if bits is None else bits,
-            o.numbers_from(self.amounts, "--set", "NAME=VALUE", "ir_drop=0.5"),
+            self._amounts,
             pwm_bits=5 if pwm_bits is None else pwm_bits,
             array_rows=rows,
             array_columns=columns,
@@ -77,6 +112,8 @@ class WholeChip:
         """Raise `InputError` for amounts without the chip that they are of; ``integrators``: the command has some without it."""
         if self.amounts and not self.everything:
             raise InputError(f"--set {self.amounts[0]}: is an amount of a whole chip; give --everything as well")
+        if self.comparator and not self.everything:
+            raise InputError(f"--comparator {self.comparator}: is of a whole chip; give --everything as well")
         if self.calibration and not self.everything:
             raise InputError(f"--calibration {self.calibration}: is of a whole chip; give --everything as well")
         if self.autozero is not None and not self.everything and not integrators:

@@ -73,6 +73,26 @@ def test_a_few_reads_of_each_cell_give_white_read_noise(tmp_path):
     assert any("drawn anew at each read" in w for w in fit.warnings)
 
 
+def test_reads_side_by_side_are_those_below_each_other(tmp_path):
+    below = read(tmp_path / "t.csv", text(rows(), head="device;target_uS;measured_uS;read;time_ms;note"))
+    cells = list(rows())
+    lines = [[*cells[i][:2], *(c[2] for c in cells[i : i + 3])] for i in range(0, len(cells), 3)]
+    side = read(tmp_path / "s.csv", text(lines, head="device;target_uS;G1 (µS);G2 (µS);G3 (µS)"))
+    assert "G1 (µS), G2 (µS), G3 (µS) taken for reads one after the other" in side.describe()
+    assert side.kind == "reads"
+    for role in ("cell", "target", "measured", "read"):
+        assert side.frame[role].tolist() == below.frame[role].tolist()
+
+
+def test_a_cell_that_stands_twice_is_said(tmp_path):
+    lines = [line[:3] for line in rows(reads=1)]
+    head = "device;target_uS;measured_uS"
+    assert not sort_cells([read(tmp_path / "t.csv", text(lines, head=head))]).warnings
+    twice = sort_cells([read(tmp_path / "t.csv", text([*lines, *lines[:2]], head=head))])
+    assert twice.warnings[0].startswith("t.csv: 2 rows are of a cell and target that stand above them")
+    assert twice.cells == 26
+
+
 def test_cells_that_may_be_stuck_are_pointed_at(tmp_path):
     lines = list(rows(reads=1))
     lines[5][2] = "2.1"

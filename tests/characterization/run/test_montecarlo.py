@@ -197,6 +197,31 @@ def test_no_run_in_the_folder(tmp_path):
         load_run(tmp_path)
 
 
+def numbers(data, at=()):
+    """Places of all numbers in JSON data."""
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from numbers(value, (*at, key))
+    elif isinstance(data, int | float) and not isinstance(data, bool):
+        yield at
+
+
+def test_no_changed_number_of_a_stored_plan_is_accepted(copied):
+    path = copied / "manifest.json"
+    manifest = json.loads(path.read_text())
+    places = list(numbers(manifest["plan"]))
+    assert len(places) > 30
+    for *above, last in places:
+        changed = json.loads(json.dumps(manifest))
+        inner = changed["plan"]
+        for key in above:
+            inner = inner[key]
+        inner[last] = inner[last] * 1.01 + 1
+        path.write_text(json.dumps(changed))
+        with pytest.raises(InputError, match="its plan does not match its checksum"):
+            load_run(copied)
+
+
 def test_a_damaged_table(copied):
     (copied / "samples.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(InputError, match=r"samples\.parquet: a table of the run is damaged"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,7 +156,9 @@ def test_a_stopped_budget_goes_on_and_computes_nothing_twice(done, evaluations, 
     stopped_at(None)
     with pytest.raises(InputError, match="parts of a stopped study with other settings \\(chips: 3 there, 4 now\\)"):
         run_budget(settings(chips=4), tmp_path, QUIET)
-    run_budget(settings(), tmp_path, RunOptions(jobs=2, progress=False))
+    # The network is its content, wherever it lies.
+    moved = shutil.copy(NETWORK, tmp_path / "moved.npz")
+    run_budget(settings(network=str(moved)), tmp_path, RunOptions(jobs=2, progress=False))
     for name in TABLES:
         assert (tmp_path / f"{name}.csv").read_bytes() == (whole / f"{name}.csv").read_bytes()
     assert len(calls) == len(evaluations) > 25

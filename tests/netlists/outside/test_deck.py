@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -143,7 +145,7 @@ def test_line_numbers_count_from_the_title_and_name_the_included_file(write, tmp
         ("+ 1k", {}, "continues nothing"),
         ("r1 a 0 1k\nµ1 a 0", {}, "line 3.*ASCII"),
         (".model", {}, "NAME TYPE"),
-        (".tran 1n", {}, "takes 2 or 5 values, got 1"),
+        (".tran 1n", {}, "write .tran STEP STOP"),
         (".dc v1 0 1 0.1 v2", {}, "got 5"),
         (".tran 1n $stop", {}, "no number"),
         (".save v(", {}, "no vector"),
@@ -157,6 +159,24 @@ def test_bad_decks(body, files, message, write, tmp_path):
         (tmp_path / "deck" / name).write_text(text)
     with pytest.raises(InputError, match=message):
         read_outside_deck(path)
+
+
+@pytest.mark.parametrize(("lines", "message"), [("r1 a 0 " + "_" * 2_000_000, None), ("r1 a 0 1\n" * 1_000_001, "lines")])
+def test_a_deck_is_read_in_linear_time(lines, message, write):
+    """Within CPU seconds that a quadratic reader exceeds a hundredfold: of those a busy machine gives as many as an idle one."""
+    code = (
+        "import resource, sys\n"
+        "from netlists.errors import ToolkitError\n"
+        "from netlists.outside.deck import read_outside_deck\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
+        "try:\n"
+        "    read_outside_deck(sys.argv[1])\n"
+        "except ToolkitError as e:\n"
+        "    print(str(e)[-200:])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, write(lines)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert message is None or message in done.stdout
 
 
 def test_a_bomb_of_includes_ends(write, tmp_path, monkeypatch):

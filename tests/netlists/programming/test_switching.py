@@ -68,7 +68,8 @@ def test_plain_ngspice_gives_the_same_final_state(loop, tmp_path):
     *_, deck, waves = loop
     printed = run_batch(deck.write(tmp_path / "loop.cir"))
     end = float(re.search(r"x_end\s*=\s*(\S+)", printed).group(1))
-    assert end == pytest.approx(waves["x"][-1], rel=1e-6)
+    # ngspice 47 prints six digits of a measurement, older ones seven.
+    assert end == pytest.approx(waves["x"][-1], rel=5e-6)
 
 
 @settings(max_examples=12)

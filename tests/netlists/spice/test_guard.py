@@ -37,6 +37,18 @@ def test_what_is_printed_is_cut_in_the_middle(tmp_path, monkeypatch):
     assert len(printed) < 300
 
 
+def test_ngspice_that_was_killed_from_outside_runs_once_more(tmp_path):
+    path = tmp_path / "mortal"
+    path.write_text("#!/bin/sh\necho run >> runs\n[ -f reborn ] || { touch reborn; kill -9 $$; }\necho answer\n")
+    path.chmod(0o755)
+    done = program.run_ngspice([], tmp_path, executable=str(path))
+    assert (done.returncode, done.stdout) == (0, "answer\n")
+    # What crashes by itself crashes again.
+    path.write_text("#!/bin/sh\necho run >> runs\nkill -SEGV $$\n")
+    assert program.run_ngspice([], tmp_path, executable=str(path)).returncode == -signal.SIGSEGV
+    assert (tmp_path / "runs").read_text() == "run\n" * 4
+
+
 def test_memory_has_a_limit(tmp_path):
     path = tmp_path / "grows"
     path.write_text(f"#!{sys.executable}\nx = bytearray(300_000_000)\nimport time\ntime.sleep(1e6)\n")

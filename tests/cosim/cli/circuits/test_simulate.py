@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import cosim.cli.circuits.simulate as command
 from cosim.cli.app import run
+from netlists.technology.pdk import library
 
 RC = "low pass\nv1 in 0 dc 1 ac 1 pulse(0 1 0 1p 1p 1 2)\nr1 in out 1k\nc1 out 0 1n\n"
 
@@ -87,7 +89,7 @@ def test_all_analyses_come_back_each_under_its_name(deck, capsys):
     assert found["noise_total"]["vectors"][0]["max"] == pytest.approx(np.sqrt(1.380649e-23 * 300.15 / 1e-9), rel=0.06)
     table = pd.read_csv("all.csv")
     assert list(dict.fromkeys(table["analysis"])) == list(found)
-    assert table["v(transfer_function)"].dropna().tolist() == [1.0]
+    assert table["transfer_function"].dropna().tolist() == [1.0]
     assert run(["simulate", path, "--analysis", "op"]) == 0
     assert "tran" not in capsys.readouterr().out
 
@@ -139,12 +141,23 @@ def test_bus_names_device_vectors_and_a_node_called_error(deck, capsys):
         ("c2 out b 1p\nc3 b 0 1p\n.op", 1, "node b floats"),
         ("l1 in 0 1n\n.op", 1, "l1: is in a loop of inductors or voltage sources"),
         ("m1 out out 0 0 nx\n.op", 1, "deck.cir, line 5: m1: the model nx is defined nowhere"),
-        ("x1 out nx\n.op", 1, "x1: the subcircuit nx is defined nowhere"),
+        ("x1 out nx\n.op", 1, "deck.cir, line 5: x1: the subcircuit nx is defined nowhere"),
         ("b1 x 0 i=v(x)^2+1\nr2 x 0 1k\n.op", 1, "no convergence"),
         ("r2 out 0 {nope}\n.op", 1, "deck.cir, line 5: the parameter nope is defined nowhere"),
         ("r2 out 0 r='1k*2'\n.op", 0, "--compat 'hsa'"),
         ("e1 a 0 value {limit(v(out),0,1)}\n.op", 0, "--compat 'psa'"),
         ("r2 out 0 5\u00b5\n.op", 2, "5u"),
+        ("r2 out 0 4k7\n.op", 0, "--compat 'lta'"),
+        ("r2 out 0 {mc(1k,0.1)}\n.op", 2, "deck.cir, line 5: r2 out 0 {mc(1k,0.1)}: mc: draws a random number in LTspice"),
+        (".func mc(x) {2*x}\nr2 out 0 {mc(1k)}\n.op", 0, ""),
+        ("e2 a 0 vcvs out 0 2 max=1\n.op", 2, "HSPICE's controlled sources"),
+        ("e2 a 0 laplace {v(out)} {1/(1+s)}\n.op", 2, "a source of PSpice"),
+        (".tran 1n 1u sweep r 1k 2k 1k", 2, "sweep is HSPICE's"),
+        (".tran 1u", 2, "a stop time alone, as LTspice takes it"),
+        (".tran 0 1u 0 1n startup", 2, "startup is LTspice's"),
+        ("x1 out amp\n.subckt amp a b\nr1 a b 1k\n.ends\n.op", 1, "deck.cir, line 5: x1: has too few nodes for the subcircuit amp"),
+        (".save v(out) @r1[foo]\n.op", 1, "saved vector @r1[foo]: there is no such device"),
+        (".save all v(nope)\n.op", 0, "saved vector v(nope): no analysis gave it"),
     ],
 )
 def test_what_is_said_of_a_deck(body, code, message, deck, capsys):
@@ -154,12 +167,113 @@ def test_what_is_said_of_a_deck(body, code, message, deck, capsys):
     assert "gmin" not in said
 
 
-def test_a_title_that_is_an_element_is_said(deck, capsys):
-    Path("d.cir").write_text("V1 a 0 1.8\nR1 a b 1k\nR2 b 0 1k\n.op\n")
+TITLES = ["V1 a 0 1.8", "B1 a 0 V={2*v(b)}", "E1 a 0 b 0 10", "G1 a 0 value {v(b)}", "F1 a 0 V2 3", "K1 L1 L2 0.9", "S1 a 0 b 0 sw"]
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_title_that_is_an_element_is_said(title, deck, capsys):
+    Path("d.cir").write_text(f"{title}\nR1 a b 1k\nR2 b 0 1k\n.model sw sw\n.op\n")
     assert run(["simulate", "d.cir", "--json"]) == 0
     said = capsys.readouterr()
-    assert "d.cir, line 1: 'V1 a 0 1.8' is the title" in said.err
+    assert f"d.cir, line 1: '{title}' is the title" in said.err
     assert json.loads(said.out)["warnings"]
+
+
+@pytest.mark.parametrize("title", ["Comparator, delay against overdrive 1m", "R divider of the bench", "E2 of four: bits 3", ""])
+def test_a_title_is_a_title(title, deck, capsys):
+    Path("d.cir").write_text(f"{title}\nV1 a 0 1\nR1 a 0 1k\n.op\n")
+    assert run(["simulate", "d.cir"]) == 0
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("// Cell name: y\nsubckt comp inp out\nM0 (out inp 0) nch\nends comp\n", "is a Spectre netlist (line 2"),
+        ("Version 4\nSHEET 1 880 680\n", "LTspice schematic"),
+        ("<Qucs Schematic 0.0.19>\n", "Qucs schematic"),
+        ('`include "disciplines.vams"\nmodule comp(a, b);\nendmodule\n', "is Verilog"),
+        ("Title: x\nDate: now\nPlotname: Transient\n", "a raw file"),
+        ("t\nv1 a 0 1\n.op\n".encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_files_that_are_no_netlists_are_named(text, message, deck, capsys):
+    Path("d.cir").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert run(["simulate", "d.cir"]) == 2
+    assert message in capsys.readouterr().err
+
+
+CASES = Path(__file__).parent / "data" / "spice"
+"""Decks as their designers have them."""
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "values", "message"),
+    [
+        ("bus_names.cir", [], {"v(d[1])": 2.0, "i(@r1[i])": -1e-3}, ""),
+        # Half of an RC step whose edge lasts 1 ns: 0.5 ns and ln 2 of 10 ns.
+        ("csparam.cir", [], {"t2": 7.43e-9, "tr": 7.43e-9}, ""),
+        ("ignored_parameter.cir", [], {"i(v1)": -18e-6}, "ignored_parameter.cir, line 5 : .model nx nmos"),
+        ("line_number.cir", [], 1, "line_number.cir, line 9: the parameter foo"),
+        ("meas.cir", [], {"tpd": 0.693e-9, "vavg": 0.505}, ""),
+        ("node_called_error.cir", [], {"v(error)": 9.95}, ""),
+        # sqrt(kT/C) of 1 pF, of which the band to 100 MHz holds 2/pi atan(2 pi).
+        ("noise.cir", [], {"onoise_total": 61.04e-6}, ""),
+        ("plot_command.cir", [], {"v(out)": 0.9937}, ""),
+        ("pspice_limit.cir", [], {"v(x1.n1)": 2000.9}, "--compat 'psa'"),
+        # At the ends of its table ngspice's source is rounded: 0.855 of 0.9 above analog ground.
+        ("pspice_limit.cir", ["--compat", "psa"], {"v(x1.n1)": 1.8, "v(o)": 1.755}, ""),
+        ("title_is_element.cir", [], {"v(a)": 0.0}, "line 1: 'V1 a 0 1.8' is the title"),
+        # gm (ro || 10 kohm) of a square law in saturation, 7.54: what the control block measures.
+        ("xschem_testbench.spice", ["--analysis", "ac"], {"g0": -7.544}, "--compat 'hsa'"),
+    ],
+)
+def test_decks_of_designers(file, options, values, message, capsys):
+    code = values if isinstance(values, int) else 0
+    assert run(["simulate", str(CASES / file), "--json", *options]) == code
+    said = capsys.readouterr()
+    assert message in said.err
+    assert bool(said.err) == bool(message)
+    if code:
+        return
+    found = {}
+    for analysis in json.loads(said.out)["analyses"]:
+        found |= {v["name"]: max(v["min"], v["max"], key=abs) for v in analysis["vectors"]} | analysis["measurements"]
+    assert {name: found[name] for name in values} == pytest.approx(values, rel=2e-3)
+
+
+def test_a_spiceinit_is_named_not_run(deck, capsys):
+    Path(".spiceinit").write_text((CASES / "spiceinit.txt").read_text())
+    assert run(["simulate", deck(".op")]) == 0
+    assert "is not run, which plain ngspice would do; it sets ngbehavior=hsa: --compat 'hsa' does" in capsys.readouterr().err
+
+
+def test_fingers_of_sky130_need_the_mode_and_are_then_transistors_of_their_own(tmp_path, capsys):
+    """Eight fingers of 2 um: as many transistors of one finger, which need no mode."""
+    text = (
+        (CASES / "sky130_nf8.spice")
+        .read_text()
+        .replace("PDK/sky130_fd_pr/combined_models/continuous/sky130.lib.spice", str(library()))
+    )
+    one = (
+        text.replace(" W=16 nf=8", " W=2 nf=1")
+        .replace("XM1 d g", "XM{0} d g")
+        .replace(".save @m.xm1.msky130_fd_pr__nfet_01v8[id]", "")
+    )
+    card = next(part for part in re.findall(r"^XM\{0\}.*(?:\n\+.*)*", one, re.MULTILINE))
+    currents = {}
+    for name, body, options in (
+        ("plain", text, []),
+        ("mode", text, ["--compat", "hsa"]),
+        ("eight", one.replace(card, "\n".join(card.replace("{0}", str(i)) for i in range(8))), []),
+    ):
+        (tmp_path / "deck.spice").write_text(body)
+        assert run(["simulate", str(tmp_path / "deck.spice"), "--save", "i(vd)", "--json", *options]) == 0
+        said = capsys.readouterr()
+        assert ("--compat 'hsa'" in said.err) == (not options)
+        currents[name] = json.loads(said.out)["vectors"][0]["max"]
+    assert currents["mode"] == pytest.approx(currents["eight"], rel=1e-3)
+    assert abs(currents["plain"] / currents["mode"] - 1) > 0.1
 
 
 def test_a_compatibility_mode_is_part_of_the_result(deck, capsys):

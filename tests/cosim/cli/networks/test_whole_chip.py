@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from cosim.budget.chips import ChipBuilder
-from cosim.budget.sources import default_amounts
+from cosim.budget.sources import block_amounts, default_amounts
 from cosim.cli.app import run
 from cosim.evaluation import evaluate
 from cosim.network import Network
 from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
+from netlists.outside import BlockFile, ComparatorMacro, UserSubcircuit
 from netlists.technology import RampCircuit, load_profile
 
 
@@ -36,6 +37,38 @@ def test_evaluate_has_the_budgets_accuracy_on_the_same_chips(trained, capsys):
     assert wires["compensate"] == "wires"
     assert wires["weight_error"] < 1e-3
     assert 0 < wires["range_left"] < 1
+
+
+@pytest.fixture(scope="module")
+def block(tmp_path_factory):
+    """A comparator whose noise was not measured."""
+    text = ".subckt mine inp inn out com\nb1 out com v={0.9*tanh(2000*(v(inp)-v(inn)))}\n.ends mine\n"
+    own = UserSubcircuit("mine", text, ("inp", "inn", "out", "com"), ())
+    macro = ComparatorMacro(20.0, 5e-9, 0.9, (0.9,), (1e-3,))
+    path = tmp_path_factory.mktemp("block") / "block.json"
+    return BlockFile("comparator", own, macro, {"comparator_offset": 20e-3}, {}, {}, {}, {}).save(path)
+
+
+def test_a_measured_comparator_stands_for_its_amounts(trained, block, capsys):
+    """Of a whole chip and of a budget; what is given by hand comes first, what was not measured is said."""
+    base = ["evaluate", "--network", str(trained), "--everything", "--bits", "4", "--chips", "2", "--seed", "3", "--json"]
+    found = []
+    for more in (
+        ["--comparator", str(block)],
+        ["--set", "comparator_offset=0.02", "--set", "comparator_delay=5e-9"],
+        ["--comparator", str(block), "--set", "comparator_offset=0", "--set", "comparator_noise=0"],
+        [],
+    ):
+        assert run([*base, *more]) == 0
+        said = capsys.readouterr()
+        warned = "warning: comparator mine: comparator_noise: not measured, so that of our comparator is taken" in said.err
+        assert warned == (len(more) == 2)
+        found.append(json.loads(said.out)["chips"])
+    assert found[0] == found[1]
+    assert found[0] not in (found[2], found[3])
+    assert block_amounts(BlockFile.load(block)) == {"comparator_offset": 20e-3, "comparator_delay": 5e-9}
+    assert run([*base[:3], "--comparator", str(block)]) == 2
+    assert "--comparator" in capsys.readouterr().err
 
 
 def test_training_sees_the_whole_chip(trained, tmp_path, capsys):
