@@ -216,7 +216,7 @@ def _weighed(network: Network, settings: LoopSettings, sequences: Sequences, job
     matrices = sum(len(layer.directions) * len(layer.cell.matrices) for layer in network.layers)
     gates = sum(len(layer.directions) * m.shape[1] for layer in network.layers for m in layer.cell.matrices)
     columns = gates if settings.columns is None else matrices * len(settings.columns)
-    kind = "sky130" if settings.level == "sky130" else settings.scope if settings.scope != "converter" else "converter"
+    kind = "sky130" if settings.level == "sky130" else settings.scope
     seconds = CONVERSION_SECONDS["tile" if settings.latches and kind == "converter" else kind]
     total = columns * int(sequences.active.sum())
     return weigh(f"utterances={settings.utterances}", seconds=seconds * total / jobs, memory=200.0 * total)
@@ -313,7 +313,7 @@ def describe(summary: dict[str, Any]) -> str:
     lines = [
         *describe_split_biases(s["bias_rows"]),
         *describe_wire_losses(s["wires"]),
-        f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.0f} a second",
+        f"{s['conversions']} conversions ({s['failed']} failed), {s['conversions_per_second']:.3g} a second",
         f"codes equal {100 * (s['codes_equal'] or 0):.3f} %, within 1 {100 * (s['codes_within_1'] or 0):.3f} %;"
         f" {s['disagreements']} differ",
     ]

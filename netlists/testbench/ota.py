@@ -62,10 +62,13 @@ def ota_deck(
     )
     # DC gain against output voltage: a servo finds the input that puts the output at the swept target. Its low pass keeps
     # it still in the transient.
+    # A softer one converges from point to point where ngspice 44 starts each anew with the other.
     text += f"vtgt tgt 0 {v_cm!r}\nvdds vdds 0 {v_dd!r}\n"
+    stiffness = "1e4" if block == OTA else "1e2"
     for k, load in enumerate((0.0, i_load, -i_load)):
         text += (
-            f"bs{k} servo{k} com v={{0.1*tanh(1e4*(v(tgt)-v(outs{k})))}}\nrs{k} servo{k} inps{k} 1e6\ncs{k} inps{k} com 1e-6\n"
+            f"bs{k} servo{k} com v={{0.1*tanh({stiffness}*(v(tgt)-v(outs{k})))}}\n"
+            f"rs{k} servo{k} inps{k} 1e6\ncs{k} inps{k} com 1e-6\n"
             f"{block.card(f's{k}', f'inps{k}', 'com', f'outs{k}', 'vdds')}ils{k} outs{k} 0 {load!r}\n"
         )
     # Largest output currents: output held at analog ground, input overdriven by 0.2 V.

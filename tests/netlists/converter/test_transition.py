@@ -12,6 +12,7 @@ from netlists.converter.conversion import conversion_deck
 from netlists.converter.converter import Converter
 from netlists.converter.transition import transition_deck
 from netlists.errors import InputError
+from netlists.outside.subcircuit import UserSubcircuit
 from netlists.ramp.chips import Chips
 from netlists.ramp.clock import tick_times, timing
 from netlists.ramp.closed_form import to_input_units, to_volts, transition_levels
@@ -329,3 +330,17 @@ def test_edges_longer_than_the_shortest_pulse(profile):
     program, slow = program_ramp("sigmoid", 5, profile), RampCircuit(t_edge=3e-9)
     with pytest.raises(InputError, match=r"t_edge=3e-09 s: the shortest select pulse, 4e-09 s, must be at least twice as long"):
         transition_deck(Converter(program, slow), Chips.nominal(program), np.full((1, 31), 0.9), span=SPAN)
+
+
+def test_held_probes_of_a_clocked_comparator_have_ramps_of_their_own(program3, circuit):
+    """It kicks the ramp that it sees: probes on one ramp would move one another's levels."""
+    head = ".subckt mine inp inn out {}\nb1 out 0 v={{1.8*(v(inp)>v(inn))}}\n.ends\n"
+    chips = Chips(np.stack([program3.conductance, 1.01 * program3.conductance]), np.array([0.0, 1e-3]), np.zeros(2))
+    guess = np.full((2, len(program3.x)), circuit.v_cm)
+    for port, ramps in (("clk", 2 * 2 * len(program3.x)), ("com", 2)):
+        own = UserSubcircuit("mine", head.format(port), ("inp", "inn", "out", port), ())
+        text = transition_deck(Converter(program3, circuit, Blocks(comparator=own)), chips, guess, span=1e-3, held=True).text
+        assert len(re.findall(r"^Xint\d+ ", text, re.MULTILINE)) == ramps
+        seen = re.findall(r"^(?!Xint).*\b(ramp\d+)\b", text, re.MULTILINE)
+        assert len(seen) == 2 * 2 * len(program3.x)
+        assert len(set(seen)) == ramps
