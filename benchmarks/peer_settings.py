@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -98,7 +99,7 @@ def rates(runs: Runs, repeats: int, sequences: int) -> dict[str, float]:
             try:
                 runs[name]()
             except Exception as e:  # a setting that this machine cannot run
-                print(f"{name}: {type(e).__name__}")
+                print(f"{name}: left out ({type(e).__name__}: {str(e)[:200]})", file=sys.stderr)
                 del busy[name]
                 continue
             if turn:

@@ -34,6 +34,7 @@ def output(tmp_path, monkeypatch, capsys, batches_here):
     return run
 
 
+@pytest.mark.slow
 def test_circuit_designer(output):
     text = output("circuit_designer")
     assert "INP = inp" in text

@@ -5,6 +5,7 @@ from .batch import (
 )
 from .calibration import (
     error_at as error_at,
+    point_weights as point_weights,
 )
 from .closed_form import (
     ControlLevels as ControlLevels,

@@ -31,6 +31,11 @@ def error_at(point: float, x: np.ndarray, program: RampProgram) -> np.ndarray:
     return np.array([np.interp(point, program.x, row) for row in error])
 
 
+def point_weights(point: float, x: np.ndarray) -> np.ndarray:
+    """Weights (thresholds,) with which errors of levels at ``x`` (thresholds,) give the error at an input, as `error_at` has it."""
+    return np.array([np.interp(point, x, row) for row in np.eye(len(x))])
+
+
 def one_point_targets(
     plan: RampPlan, conductance: np.ndarray, x: np.ndarray, *, point: float = 0.0, stuck: np.ndarray | None = None
 ) -> np.ndarray:

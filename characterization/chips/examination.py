@@ -43,12 +43,14 @@ def without_randomness(own: UserSubcircuit) -> UserSubcircuit:
     text = own.text
     while found := RANDOM.search(text):
         start, depth, at = found.start(), 0, text.index("(", found.start())
-        end = at
+        end, first = at, 0
         for end in range(at, len(text)):
             depth += (text[end] == "(") - (text[end] == ")")
+            if text[end] == "," and depth == 1 and not first:
+                first = end
             if not depth:
                 break
-        nominal = re.split(r",", text[at + 1 : end])[0].strip() or "0"
+        nominal = text[at + 1 : first or end].strip() or "0"
         if not re.match(r"a?gauss|a?unif|limit", text[start:], re.IGNORECASE):
             nominal = "0"
         text = f"{text[:start]}({nominal}){text[end + 1 :]}"

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from characterization.chips import point_weights
 from characterization.figures import dnl, inl_input
 from characterization.run import Run
 
@@ -112,8 +113,7 @@ class _Figures:
     def _at_zero(self) -> np.ndarray:
         """Weights of the levels in the error at input 0, interpolated between its neighbours, LSB."""
         x = self._model.x_ideal
-        row = np.array([np.interp(0.0, x, unit) for unit in np.eye(len(x))])
-        return row / np.interp(0.0, x, self._model.lsb)
+        return point_weights(0.0, x) / np.interp(0.0, x, self._model.lsb)
 
     @cached_property
     def _given_others(self) -> np.ndarray:

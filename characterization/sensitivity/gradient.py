@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from characterization.chips import POINT, DrawnChips, draw, through_wire, wire_resistance
+from characterization.chips import POINT, DrawnChips, draw, point_weights, through_wire, wire_resistance
 from characterization.figures import inl_input, offset_and_gain
 from characterization.plan import RampPlan
 from netlists.checks import Whole, check
@@ -195,15 +195,10 @@ def sensitivities(plan: RampPlan, sample: int | None = None, *, calibrated: bool
     sigmas = [*plan.profile.program_sigma_at(program.conductance), *(varied.get(n, 0.0) for n in (*PARAMETERS, *OF_THE_CHIP))]
     levels, jacobian = found.levels, np.array(columns).T
     if calibrated:
-        at_point = point_weights(program.x)
+        at_point = point_weights(POINT, program.x)
         levels = levels - at_point @ (levels - program.x)
         jacobian = jacobian - at_point @ jacobian
     return Sensitivities(plan, sample, calibrated, names, np.array(values), np.array(sigmas), levels, jacobian)
-
-
-def point_weights(x: np.ndarray) -> np.ndarray:
-    """Weights (levels,) with which the errors of the levels give the error at the calibration point, as `error_at` has it."""
-    return np.array([np.interp(POINT, x, row) for row in np.eye(len(x))])
 
 
 def deviations(found: Sensitivities, drawn: DrawnChips, conductance: np.ndarray) -> np.ndarray:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from cosim.network import Network
 from cosim.tasks import CharacterTask, SequenceSet, Task
 from netlists.array import Pwm
-from netlists.checks import NonNegative, Positive, PwmBits, Share, checked
+from netlists.checks import NonNegative, Number, Positive, PwmBits, Share, checked
 from netlists.errors import InputError
 
 
@@ -135,7 +135,7 @@ class RowPulses:
     """
 
     driven: Share
-    width: Share
+    width: Annotated[float, Number(0, 2)]
     delta: bool = False
     weight: NonNegative | None = None
     longest: NonNegative | None = None
@@ -177,7 +177,7 @@ class PulseCount:
     def of(self, matrix: str, *, delta: bool) -> RowPulses:
         """All rows of a matrix together, its bias included."""
         total, driven, width = np.sum([t for (m, _), t in self.tallies.items() if m == matrix], axis=0)
-        return RowPulses(float(driven / total), float(min(width / total, 1.0)), delta)
+        return RowPulses(float(driven / total), float(width / total), delta)
 
 
 @dataclass(frozen=True, eq=False)

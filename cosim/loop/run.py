@@ -216,7 +216,7 @@ def _weighed(network: Network, settings: LoopSettings, sequences: Sequences, job
     matrices = sum(len(layer.directions) * len(layer.cell.matrices) for layer in network.layers)
     gates = sum(len(layer.directions) * m.shape[1] for layer in network.layers for m in layer.cell.matrices)
     columns = gates if settings.columns is None else matrices * len(settings.columns)
-    kind = "sky130" if settings.level == "sky130" else settings.scope if settings.scope != "converter" else "converter"
+    kind = "sky130" if settings.level == "sky130" else settings.scope
     seconds = CONVERSION_SECONDS["tile" if settings.latches and kind == "converter" else kind]
     total = columns * int(sequences.active.sum())
     return weigh(f"utterances={settings.utterances}", seconds=seconds * total / jobs, memory=200.0 * total)

@@ -17,6 +17,7 @@ from netlists.errors import InputError
 from .pictures import BEFORE, IDEAL, MEASURED, band, new_figure
 
 QUANTILES = (0.05, 0.5, 0.95)
+COLOURS = (MEASURED, IDEAL, "#1b9e77", "#7570b3")
 SCOPES = {"calibrating": "-", "any": "--", "all": ":"}
 
 
@@ -60,11 +61,19 @@ def draw_run(run: Run, limits: Limits | None = None) -> Figure:
 
 
 def draw_inl_bands(runs: Mapping[str, Run], limits: Limits | None = None) -> Figure:
-    """Draws INL after calibration and yield against its limit of several runs, one over the other."""
+    """Draws INL after calibration and yield against its limit of several runs, one over the other.
+
+    Raises
+    ------
+    InputError
+        More than four runs, or one of which no chip was measured.
+    """
     limits = limits or Limits()
     figure, axes = new_figure(10, 3.6, 1, 2)
     inl, share = axes[0]
-    for (label, run), colour in zip(runs.items(), (MEASURED, IDEAL, "#1b9e77", "#7570b3"), strict=False):
+    if len(runs) > len(COLOURS):
+        raise InputError(f"runs: are {len(runs)}; at most {len(COLOURS)} are told apart in one picture")
+    for (label, run), colour in zip(runs.items(), COLOURS, strict=False):
         draw_band(inl, inl_input(good_levels(run, True), run.plan.program()), label, colour)
         table = run.figures()
         chips = table[table["calibrated"] & (table["status"] == "ok")]

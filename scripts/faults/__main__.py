@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -62,6 +63,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="24 kills, two commands for each place, 30 bytes a file, 3 moments")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--only", default="", help="commands whose name holds this")
+    parser.add_argument("--faults", default="", help="of the places, those in whose name this regular expression is found")
     parser.add_argument("--at-once", type=int, default=1, help="rounds that run side by side")
     parser.add_argument("--table", action="store_true", help="print the tables of what was found, and run nothing")
     a = parser.parse_args()
@@ -71,16 +73,16 @@ def main() -> int:
     folder = a.out.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     rows = folder / "rows.jsonl"
-    if not a.table:
-        _run(a, folder, rows)
+    failed = 0 if a.table else _run(a, folder, rows)
     found = [json.loads(line) for line in rows.read_text().splitlines()]
     print(table.page(found, a.seed))
-    return int(any(table.faulty(row) for row in found))
+    return int(failed > 0 or any(table.faulty(row) for row in found))
 
 
-def _run(a: argparse.Namespace, folder: Path, rows: Path) -> None:
+def _run(a: argparse.Namespace, folder: Path, rows: Path) -> int:
+    """Runs the rounds that are not there yet; how many of them failed by themselves, and so say nothing."""
     done = {json.loads(line)["label"] for line in rows.read_text().splitlines()} if rows.exists() else set()
-    lock = threading.Lock()
+    lock, failed = threading.Lock(), []
 
     def keep(label: str, section: str, make: Callable[[], dict[str, Any]]) -> None:
         if label in done:
@@ -89,6 +91,7 @@ def _run(a: argparse.Namespace, folder: Path, rows: Path) -> None:
             row = make()
         except Exception as e:
             print(f"{label}: the round itself failed: {type(e).__name__}: {e}", file=sys.stderr, flush=True)
+            failed.append(label)
             return
         row = {
             "label": label,
@@ -117,7 +120,7 @@ def _run(a: argparse.Namespace, folder: Path, rows: Path) -> None:
         else:
             some = [w for w in chosen if w.name in ("characterize", "train")] if a.quick else [w for w in chosen if w.share]
             for fault, meet in (places.faults() | outages.FAULTS).items():
-                for work in (w for w in some if outages.applies(fault, w)):
+                for work in (w for w in some if re.search(a.faults, fault) and outages.applies(fault, w)):
                     label = f"place-{fault}-{work.name}"
                     jobs.append(
                         (label, "places", partial(places.run, fault, meet, work, sound.of, inputs, folder, f"p{len(jobs)}"))
@@ -130,9 +133,11 @@ def _run(a: argparse.Namespace, folder: Path, rows: Path) -> None:
                     jobs.append((f"interrupt-{i}-{command}", "interrupts", make))
     with ThreadPoolExecutor(a.at_once) as pool:
         list(pool.map(lambda job: keep(job[0], job[1], job[2]), jobs))
-    if "damage" in a.sections and "damage-done" not in done:
-        for row in damage.run(inputs, a.seed, a.quick):
+    if "damage" in a.sections:
+        known = {label.removeprefix("damage-") for label in done if label.startswith("damage-")}
+        for row in damage.run(inputs, a.seed, a.quick, known):
             keep(f"damage-{row['kind']}", "damage", lambda row=row: row)
+    return len(failed)
 
 
 class Undisturbed:

@@ -113,8 +113,8 @@ def test_one_line_and_nothing_left_behind(command, code, says, kit, monkeypatch,
     *notes, answer = err.splitlines()
     assert answer.startswith("error: ")
     assert says in answer
-    # What a block of one's own is wired to is said before what is wrong with it.
-    assert all(line.startswith(("comparator comp: INP", "opamp comp: INP")) for line in notes), err
+    # What a block of one's own is wired to, and what a table's columns are taken for, is said before what is wrong with it.
+    assert all(line.startswith(("comparator comp: INP", "opamp comp: INP", "table16.csv: 1 rows, written:")) for line in notes), err
     assert out == ""
     assert "a fault of this toolkit" not in err
     assert everything(kit) == before

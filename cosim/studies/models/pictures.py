@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -12,7 +14,7 @@ def draw_levels(table: pd.DataFrame) -> Figure:
     """Draws level ``sky130`` minus macro of each transition level, and the comparator's delay at both."""
     figure, axes = new_figure(10, 4.2, 1, 2)
     left, right = axes[0]
-    for (bits, rows), colour in zip(table.groupby("bits"), (BEFORE, MEASURED, IDEAL), strict=False):
+    for (bits, rows), colour in zip(table.groupby("bits"), cycle((BEFORE, MEASURED, IDEAL)), strict=False):
         share = (rows["k"] - 0.5) / len(rows)
         mean, sigma = rows["difference_mv"], rows["difference_sigma_mv"]
         lines = mean - 2 * sigma, mean, mean + 2 * sigma

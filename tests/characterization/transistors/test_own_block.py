@@ -72,6 +72,9 @@ def test_randomness_of_its_text_is_measured_and_taken_out():
     quiet = without_randomness(block)
     assert "gauss" not in quiet.text
     assert ".param off={(1m)+(0)}" in quiet.text
+    # A comma of a function within is not the end of the nominal value.
+    nested = macro_like(offset="off", more=".param off={agauss(max(1m, 2m), 15m, 3)+gauss(min(3m, gauss(4m, 1, 3)), 1, 3)}\n")
+    assert ".param off={(max(1m, 2m))+(min(3m, (4m)))}" in without_randomness(nested).text
     found = measure_own_comparator(block, NOMINAL, [], samples=60, seed=1)
     assert found.mismatch["sigma_low"] < 5e-3 < found.mismatch["sigma_high"]
     assert found.mismatch["mean_low"] < 1e-3 < found.mismatch["mean_high"]

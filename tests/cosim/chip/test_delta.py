@@ -171,6 +171,13 @@ def test_what_is_saved_is_priced_by_the_pulses(net, data):
     assert same.after["all"] > same.before["all"]
 
 
+def test_pulses_of_full_swings_are_not_cut():
+    """An input that goes from one end of its range to the other drives its row twice as long as any value does."""
+    count = PulseCount()
+    count.add("0.0.weights", "x", np.full((3, 2), 8.0), 4.0)
+    assert count.of("0.0.weights", delta=True).width == 2.0
+
+
 def test_what_does_not_go_together_is_refused(net, data):
     with pytest.raises(InputError, match="delta: integrators that keep their charge"):
         Hardware(bits=5, arrays=Arrays(PROFILE), integrators=Integrators(), delta=DeltaInputs(0.1))

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model import RampDraw
-from cosim.chip import Hardware, PwmInputs
+from cosim.chip import Hardware, PwmInputs, kernels
 from cosim.chip.converters import Converters
 from cosim.chip.kernels import normals
 from cosim.chip.tiled import path as tiled_path, tiles
 from cosim.evaluation import evaluate, evaluator
-from cosim.network import Layer, LSTMNetwork, Network
+from cosim.network import LANES, Layer, LSTMNetwork, Network
 from cosim.network.cells import GRU, LSTM, SLSTM, Vanilla
 from cosim.tasks import SequenceSet
 
@@ -42,6 +42,11 @@ def bank(kind, rng, levels=31):
     with np.errstate(over="ignore"):
         built = Converters.build(t, sigma, rng.standard_normal(levels + 1), keys, np.float32)
     return Converters(built.thresholds, built.sigma, built.values, built.keys)
+
+
+def test_all_have_the_same_width_of_a_tile():
+    """Each file of compiled code has its own, as numba's cache does not notice changes of another."""
+    assert tiles.LANES == kernels.LANES == LANES
 
 
 @needs_permutes

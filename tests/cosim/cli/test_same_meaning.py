@@ -2,33 +2,16 @@
 
 import pytest
 
-from cosim.cli.app import application
 from cosim.cli.options import SEED
 
-NO_RESULT: set[tuple[str, ...]] = set()
-"""Commands that print no result of their own."""
 
-
-def all_commands(group=None, path=()):
-    """Names and commands."""
-    group = group or application()
-    for name in group.list_commands(None):
-        command = group.get_command(None, name)
-        if hasattr(command, "list_commands"):
-            yield from all_commands(command, (*path, name))
-        else:
-            yield (*path, name), command
-
-
-COMMANDS = dict(all_commands())
-
-
-def having(flag):
+@pytest.fixture(scope="module")
+def having(all_commands):
     """The parameter of a flag in each command that has it."""
-    return {path: p for path, c in COMMANDS.items() for p in c.params if flag in p.opts}
+    return lambda flag: {path: p for path, c in all_commands.items() for p in c.params if flag in p.opts}
 
 
-def test_one_default_seed():
+def test_one_default_seed(having):
     seeds = {path: p.default for path, p in having("--seed").items()}
     # Fresh chips must not be those that the model was fitted to.
     assert seeds.pop(("validate",)) == 99
@@ -37,7 +20,7 @@ def test_one_default_seed():
 
 
 @pytest.mark.parametrize(("flag", "least"), [("--seed", 8), ("--jobs", 9), ("--quiet", 12), ("--json", 30), ("--plan", 2)])
-def test_one_help_and_one_default(flag, least):
+def test_one_help_and_one_default(flag, least, having):
     found = having(flag)
     assert len(found) >= least
     defaults = {(p.default, p.is_flag) for path, p in found.items() if (flag, path) != ("--seed", ("validate",))}
@@ -47,21 +30,21 @@ def test_one_help_and_one_default(flag, least):
     assert len(helps) == 1 or flag == "--seed"
 
 
-def test_what_may_run_long_can_be_quiet_and_takes_jobs():
+def test_what_may_run_long_can_be_quiet_and_takes_jobs(having):
     assert set(having("--jobs")) <= set(having("--quiet"))
 
 
-def test_every_command_answers_in_json():
-    assert set(COMMANDS) - set(having("--json")) == NO_RESULT
+def test_every_command_answers_in_json(all_commands, having):
+    assert set(having("--json")) == set(all_commands)
 
 
-def test_out_is_a_file_or_a_folder_and_says_which():
+def test_out_is_a_file_or_a_folder_and_says_which(having):
     for path, p in having("--out").items():
         assert p.metavar in ("FILE", "FOLDER"), path
         assert p.opts == ["--out", "-o"], path
 
 
-def test_set_gives_a_name_its_value():
+def test_set_gives_a_name_its_value(having):
     found = having("--set")
     assert len(found) >= 12
     for path, p in found.items():

@@ -58,5 +58,8 @@ def test_a_run_without_a_measured_chip_and_other_files_are_named(tmp_path):
     for name in ("a.png", "a.svg", "a.pdf"):
         write_figure(tmp_path / name, figure)
         assert (tmp_path / name).stat().st_size > 1000
+    # A fifth would have no colour, and was left out.
+    with pytest.raises(InputError, match="runs: are 5"):
+        draw_inl_bands({name: made(n=2) for name in "abcde"})
     with pytest.raises(InputError, match=r"a\.bmp: a picture must end in"):
         write_figure(tmp_path / "a.bmp", figure)

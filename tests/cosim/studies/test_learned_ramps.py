@@ -29,6 +29,7 @@ def test_bits_are_saved_where_uniform_ramps_need_more():
     assert "uniform" in {r["ramps"] for r in gain_rows(answers, s)}
 
 
+@pytest.mark.slow
 def test_the_study_at_a_small_size(tmp_path):
     small = {"tasks": ["vowels"], "bits": [2, 3], "n_hidden": 4, "epochs": 1, "tuning_epochs": 1, "chips": 2, "errors": [3.0]}
     summary = STUDY.run(STUDY.settings(**small), tmp_path, RunOptions(progress=False))

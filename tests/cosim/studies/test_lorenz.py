@@ -53,6 +53,7 @@ def test_the_exponent_of_a_linear_network_is_that_of_its_largest_eigenvalue():
     assert network_exponent(network, np.zeros((1, 2)), 4000, DT) == pytest.approx(np.log(largest) / DT, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_study_at_a_small_size(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "EXPONENT_TIME", 1.0)
     small = {"points": 1500, "updates": 100, "trainings": 1, "bits": [5], "chips": 1, "generated": 1000, "n_hidden": 6, "n_relu": 2}

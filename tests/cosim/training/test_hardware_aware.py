@@ -176,13 +176,13 @@ def test_training_on_noisy_ramps_helps_on_noisy_ramps():
     here = Provenance(source="made here", version="1", licence="none", sha256={}, items={})
     task = Task("toy", train, test, ("a", "b"), "accuracy", here)
     hardware = Hardware(bits=3, threshold_noise=1.0)
-    settings = TrainingSettings(n_hidden=8, epochs=40)
+    settings = TrainingSettings(n_hidden=8, epochs=20)
     accuracy = [
         evaluate(train_task(task, seed=1, settings=settings, hardware_aware=aware), test, hardware, 16, np.random.default_rng(1))
         .accuracy.mean()
         for aware in (None, HardwareAware(hardware))
     ]  # fmt: skip
-    assert accuracy[1] > accuracy[0] + 0.02
+    assert accuracy[1] > accuracy[0] + 0.1
 
 
 def test_bad_requests_are_named():
