@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import InputError
@@ -45,6 +47,13 @@ def weigh(what: str, *, seconds: float = 0.0, memory: float = 0.0, disk: float =
             f"{what}: would take about {seconds / 3600:.3g} h; {hours:g} h are allowed ({HOURS}=HOURS in the environment)"
         )
     return foretell(seconds, memory, disk)
+
+
+def tied(line: Sequence[str]) -> list[str]:
+    """A command line whose process ends with the thread that starts it, however that ends (Linux, where setpriv is there)."""
+    # A thread of this process may not change itself between fork and exec, so that a program sets the life line.
+    guard = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [guard, "--pdeathsig", "KILL", *line] if guard else [*line]
 
 
 def _most_hours() -> float:

@@ -171,10 +171,13 @@ class ChipBuilder:
             comparator_noise=on.get("comparator_noise", 0.0),
             opamp_noise=on.get("opamp_noise", 0.0),
         )
+        bits = int(on.get("ramp_bits", self.bits))
         plan = RampPlan(
             activation,
-            int(on.get("ramp_bits", self.bits)),
+            bits,
             profile=self._profile(on),
+            # The ramp that was designed, whatever errors its cells are tried with.
+            scheme=self.program(activation, bits).scheme,
             circuit=self.circuit,
             variation=variation,
             seed=self.seed,

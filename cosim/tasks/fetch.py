@@ -15,6 +15,7 @@ from pathlib import Path
 
 from netlists.errors import ToolkitError
 from netlists.files import sha256_of
+from netlists.machine import tied
 
 PATIENCE_S = 1800
 """Seconds after which a client that does not end is given up."""
@@ -40,10 +41,12 @@ def run_client(command: list[str], folder: Path, what: str, remedy: str) -> None
     ToolkitError
         The client is missing, fails or does not end; with its own last words and the ``remedy``.
     """
+    if shutil.which(command[0]) is None:
+        raise ToolkitError(f"{what}: the program {command[0]} is missing; {remedy}")
     try:
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL)
-    except FileNotFoundError:
-        raise ToolkitError(f"{what}: the program {command[0]} is missing; {remedy}") from None
+        result = subprocess.run(
+            tied(command), cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired:
         raise ToolkitError(f"{what}: {command[0]} gave no answer within {PATIENCE_S} s; try again, or {remedy}") from None
     if result.returncode != 0:

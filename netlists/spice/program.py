@@ -22,6 +22,7 @@ import numpy as np
 
 from netlists.errors import SimulationError, ToolkitError
 from netlists.files import cache_folder
+from netlists.machine import tied
 from netlists.technology.libraries import readable_folders
 
 from .deck import Deck
@@ -135,9 +136,7 @@ def run_ngspice(
     if program is None:
         raise ToolkitError(f"the program {executable!r} was not found: {INSTALL_HINT}")
     memory = memory or memory_limit()
-    # A thread of this process may not change itself between fork and exec, so that a program sets the life line.
-    guard = shutil.which("setpriv") if sys.platform == "linux" else None
-    line = [guard, "--pdeathsig", "KILL", program, *arguments] if guard else [program, *arguments]
+    line = tied([program, *arguments])
     # Compiled models are kept in the user's cache.
     readable = [*readable_folders(), cache_folder() / "osdi"] if confined else None
     done = _run_once(line, folder, readable, timeout, memory)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -62,6 +63,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="24 kills, two commands for each place, 30 bytes a file, 3 moments")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--only", default="", help="commands whose name holds this")
+    parser.add_argument("--faults", default="", help="of the places, those in whose name this regular expression is found")
     parser.add_argument("--at-once", type=int, default=1, help="rounds that run side by side")
     parser.add_argument("--table", action="store_true", help="print the tables of what was found, and run nothing")
     a = parser.parse_args()
@@ -118,7 +120,7 @@ def _run(a: argparse.Namespace, folder: Path, rows: Path) -> int:
         else:
             some = [w for w in chosen if w.name in ("characterize", "train")] if a.quick else [w for w in chosen if w.share]
             for fault, meet in (places.faults() | outages.FAULTS).items():
-                for work in (w for w in some if outages.applies(fault, w)):
+                for work in (w for w in some if re.search(a.faults, fault) and outages.applies(fault, w)):
                     label = f"place-{fault}-{work.name}"
                     jobs.append(
                         (label, "places", partial(places.run, fault, meet, work, sound.of, inputs, folder, f"p{len(jobs)}"))

@@ -25,7 +25,7 @@ COMMANDS = (
     "loop --network net.npz --bits 3 --utterances 2 --jobs 2 --out l",
     "validate model.json --jobs 2", "budget --network net.npz --chips 2 --permutations 4 --out b", "tasks",
     "study demo --quiet --out demo", "comparator mine.cir:mine --samples 4 --corners tt --jobs 2 --out c",
-    "opamp mine.cir:mine --samples 4 --corners tt --jobs 2 --out c", "blocks --nominal-only --samples 4 --jobs 2 --out blocks",
+    "opamp amp.cir:amp --samples 4 --corners tt --jobs 2 --out c", "blocks --nominal-only --samples 4 --jobs 2 --out blocks",
     "device written.csv --g-hrs-us 30 --out d.toml", "write-verify taox-100-400 --cells 20000 --out w.csv",
     "netlist crossbar --rows 32 --columns 32 --out r.cir", "netlist tile --inputs 16 --columns 16 --out r.cir",
     "netlist column --inputs 16 --out r.cir", "reproduce run7 --sample 3", "view run7 --out page.html",
@@ -43,6 +43,14 @@ COMMANDS = (
     f"study data-energy {OURS} --quiet --out st",
 )  # fmt: skip
 LONGEST = 300.0
+AMP = """.subckt amp inp inn out com
+g1 com a inp inn 1m
+r1 a com 300k
+c1 a com 1p
+b1 b com v=0.8*tanh(v(a,com)/0.8)
+r2 b out 100
+.ends amp
+"""
 DECK = "a divider\nv1 in 0 sin(0 1 1meg)\nr1 in out 1k\nc1 out 0 1p\n.tran 1n 300u\n.end\n"
 
 
@@ -65,8 +73,10 @@ def run(command: str, at: float, inputs: Path, folder: Path, label: str) -> dict
     """A row: exit code, seconds until it was back, what it said."""
     round_ = Round(label, inputs, folder)
     (round_.folder / "deck.cir").write_text(DECK)
-    (round_.folder / "written.csv").write_text("target_uS,measured_uS\n" + "100,101\n200,203\n300,302\n400,396\n" * 500)
+    (round_.folder / "amp.cir").write_text(AMP)
     normal = np.random.default_rng(1).normal
+    cells = [f"{t},{m:.3f}" for t in (100, 200, 300, 400) for m in normal(t, 2.7, 500)]
+    (round_.folder / "written.csv").write_text("\n".join(["target_uS,measured_uS", *cells]))
     x, y = normal(size=(40, 5, 2)), np.arange(40) % 2
     np.savez(round_.folder / "data.npz", train_inputs=x, train_labels=y, test_inputs=x, test_labels=y)
     shapes = {

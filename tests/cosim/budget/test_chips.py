@@ -71,6 +71,13 @@ def test_no_source_is_floating_point_to_the_bit(builder, sequences):
     assert np.array_equal(scores(builder, sequences, {})[0], float_[0])
 
 
+@pytest.mark.parametrize("factor", [0, 1, 1000])
+def test_the_ramp_stays_the_one_that_was_designed_whatever_its_cells_errors(builder, factor):
+    hardware = builder.hardware({"programming": factor * PROFILE.program_sigma})
+    for activation, ramp in hardware.ramps.items():
+        assert ramp.plan.program().scheme == builder.program(activation).scheme
+
+
 def test_resolutions_alone_are_the_evaluators_to_the_bit(builder, sequences):
     for amounts, hardware in (
         ({"ramp_bits": 4.0}, Hardware(bits=4)),
