@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,9 +28,9 @@ from cosim.chip import (
 )
 from cosim.evaluation import weigh_chips
 from cosim.network import Network
-from cosim.report import Results, Study, Work
+from cosim.report import Results, Study, Work, changed_files
 from netlists.errors import InputError
-from netlists.files import sha256_of
+from netlists.files import read_json, sha256_of
 from netlists.technology import load_profile
 
 from ..cost import Design, NetworkCost, network_cost
@@ -178,7 +179,11 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
     digest = sha256_of(Path(settings.network))
     for line in job.weighed():
         run.say(line)
-    parts = work.parts(network=digest, data_sha256=job.task.sha256)
+    identity = {"network_sha256": digest, "data_sha256": job.task.sha256}
+    made_by = versions() | {"optuna": optuna().__version__}
+    known = _finished(work, identity | {"versions": made_by})
+    # Trial n depends on those before it alone: how many there will be is no part of what they are.
+    parts = work.parts(**identity, trials=None)
     judged = JUDGED[settings.judge]
 
     most = min(settings.trials, job.space.size)
@@ -195,6 +200,7 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
             objective=settings.objective,
             judged=judged,
             max_loss=settings.max_loss,
+            known=known,
             done=lambda _: bar.update(),
         )
     if all(row["loss"] is None for row in rows):
@@ -235,7 +241,8 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
             }
             for v in job.space.variables
         ],
-        "network_sha256": digest,
+        **identity,
+        "taken_over": min(len(known), len(rows)),
         "validation_sequences": len(job.validation.data),
         "test_sequences": len(job.test.data),
         "steps": job.cost(job.space.default).steps,
@@ -249,18 +256,35 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
         "unmeasured": unmeasured,
         "compared": compared,
         "saturation": None if job.clipped is None else job.clipped.as_dict(),
-        "data_sha256": job.task.sha256,
         "wires": {c["name"]: job.wires(c["point"]) for c in compared},
         "bias_rows": {c["name"]: split_biases(job.network, job.hardware(c["point"])) for c in compared},
         "warnings": _warnings(job, rows, tries, unmeasured),
         "tasks": {job.task.name: str(job.task.provenance)},
-        "versions": versions() | {"optuna": optuna().__version__},
+        "versions": made_by,
     }
     pictures = {
         "front": partial(draw_front, rows, best, tries, settings.objective, judged, settings.max_loss),
         "importance": partial(draw_importances, tables["importances.csv"], settings.objective),
     }
     return Results(summary, tables, pictures)
+
+
+def _finished(work: Work, made_by: Mapping[str, Any]) -> list[Row]:
+    """Trials of the search that ended in this folder, if it asked for the same but for their number, of the same versions."""
+    if not (work.place / "summary.json").exists():
+        return []
+    if changed := changed_files(work.place):
+        work.options.say(f"warning: {work.place}: {changed[0]}: the search begins anew")
+        return []
+    stored = read_json(work.place / "summary.json", "summary of a search")
+    settings = [json.loads(json.dumps(s)) | {"trials": None} for s in (stored["settings"], work.settings.as_dict())]
+    if settings[0] != settings[1] or any(stored.get(name) != value for name, value in made_by.items()):
+        return []
+    # As text: the reader of numbers is not exact.
+    table = pd.read_csv(work.place / "trials.csv", dtype=str, keep_default_na=False).drop(columns="within")
+    work.options.say(f"{len(table)} trials of the search that ended in {work.place} are taken over")
+    numbers = table.drop(columns="reason").map(lambda text: json.loads(text) if text else None)
+    return [row | {"reason": reason} for row, reason in zip(numbers.to_dict("records"), table["reason"], strict=True)]
 
 
 def _confirm(job: Job, found: list[Row], judged: str, parts: Parts, unmeasured: list[Row]) -> list[Row]:

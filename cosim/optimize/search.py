@@ -54,6 +54,7 @@ def run_search(
     objective: str,
     judged: str,
     max_loss: float,
+    known: Sequence[Row] = (),
     done: Callable[[Row], None] = lambda _: None,
 ) -> list[Row]:
     """Trials, the default design first, by a tree-structured Parzen estimator with a constraint.
@@ -69,13 +70,18 @@ def run_search(
         No more than there are designs on the grid.
     objective, judged : str
         Columns of a row: what is minimised, and what must not be above ``max_loss``.
+    known : sequence of Row
+        The first trials, of a search that asked for fewer.
     done : callable
         Is told of each row.
     """
     study = optuna().create_study(direction="minimize")
     rows: list[Row] = []
     for n in range(min(trials, space.size)):
-        row = parts.rows(f"trial-{n:04d}", lambda n=n: [{"trial": n} | evaluate(_propose(study, space, rows, n, seed))])[0]  # type: ignore[misc]
+        if n < len(known):
+            row = known[n]
+        else:
+            row = parts.rows(f"trial-{n:04d}", lambda n=n: [{"trial": n} | evaluate(_propose(study, space, rows, n, seed))])[0]  # type: ignore[misc]
         rows.append(row)
         loss = IMPOSSIBLE if row[judged] is None else row[judged]
         study.add_trial(_told(space, row, row[objective], {"loss": loss - max_loss}))

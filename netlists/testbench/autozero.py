@@ -100,10 +100,10 @@ _OPTIONS = OPTIONS.replace("reltol=1e-4", "reltol=1e-5")
 
 
 def _clocks(v_dd: float, autozero: AutoZero) -> str:
-    """Sources of auto-zero, reset and hold."""
+    """Sources of auto-zero, reset and hold, with the edges that `cards` gives them in decks of tiles."""
     te, text = 0.1e-9, ""
     for name, falls in (("az", T_RESET - autozero.t_guard), ("rst", T_RESET)):
-        text += f"v{name} {name} 0 dc {v_dd!r} pwl(0 {v_dd!r} {falls - 2 * te!r} {v_dd!r} {falls - te!r} 0)\n"
+        text += f"v{name} {name} 0 dc {v_dd!r} pwl(0 {v_dd!r} {falls - 3 * te!r} {v_dd!r} {falls - 2 * te!r} 0)\n"
     return text + f"vhold hold 0 pwl(0 0 {T_RESET!r} 0 {T_RESET + te!r} 1)\n"
 
 

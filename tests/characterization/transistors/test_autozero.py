@@ -19,6 +19,8 @@ def test_macro_leaves_what_its_closed_form_says():
     assert residue == pytest.approx(az.residue(offset, RampCircuit()), abs=5e-6)
     assert figures.left_rms == pytest.approx(np.hypot(figures.residue, az.noise), rel=0.05)
     assert figures.left_rms < figures.required < 0.1 * figures.offset_rms
+    # The bench ends its reset as decks of tiles do: what it finds is what was put in.
+    assert (figures.c_reset, figures.c_far) == pytest.approx((az.c_reset, az.c_far), rel=0.01)
 
 
 def test_a_level_without_auto_zero_is_refused():
@@ -36,7 +38,8 @@ def test_offsets_of_transistors_are_stored():
     az = AutoZero()
     assert figures.c_inject == pytest.approx(az.c_inject, rel=0.1)
     assert figures.c_reset == pytest.approx(az.c_reset, rel=0.1)
-    assert figures.c_far == pytest.approx(az.c_far, rel=0.1)
+    # Of one integrator without a column, with its own mismatch.
+    assert figures.c_far == pytest.approx(az.c_far, rel=0.2)
     assert 1e3 < figures.r_az < 10e3
     assert 50e-15 < figures.c_gate < 200e-15
 

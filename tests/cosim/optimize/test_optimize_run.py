@@ -17,6 +17,7 @@ from cosim.optimize.search import front
 from cosim.report.pictures import save_figure
 from cosim.report.registry import write_report
 from cosim.report.settings import RunOptions
+from cosim.report.study import Work
 from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
 from netlists.errors import InputError
@@ -123,6 +124,27 @@ def test_a_job_that_was_stopped_goes_on(network, finished, no_pictures, tmp_path
     again = run_optimize(settings(network), tmp_path, QUIET)
     different = {k for k in again if again[k] != finished[1][k]}
     assert different <= {"wall_seconds"}
+
+
+def test_a_finished_search_is_extended(network, finished, no_pictures, tmp_path, monkeypatch):
+    """Three trials and then a fourth are four trials at once; with other chips, or a table that was changed, it begins anew."""
+    evaluated, evaluate = [], Job.evaluate
+    monkeypatch.setattr(Job, "evaluate", lambda self, point: evaluated.append(point) or evaluate(self, point))
+    run_optimize(settings(network, trials=3), tmp_path, QUIET)
+    again = run_optimize(settings(network), tmp_path, QUIET)
+    assert len(evaluated) == 4
+    assert again["taken_over"] == 3
+    assert {k for k in again if again[k] != finished[1][k]} <= {"wall_seconds", "taken_over"}
+    assert (tmp_path / "trials.csv").read_bytes() == (finished[0] / "trials.csv").read_bytes()
+
+    def taken(made_by=None, **changes):
+        return run_module._finished(Work(settings(network, **changes), tmp_path, QUIET), made_by or {})
+
+    assert len(taken()) == 4
+    assert taken(chips=3) == taken({"network_sha256": "another's"}) == []
+    table = tmp_path / "trials.csv"
+    table.write_text(table.read_text().replace("0.2,", "0.1,"))
+    assert taken() == []
 
 
 def test_other_settings_do_not_go_on(network, tmp_path, monkeypatch):

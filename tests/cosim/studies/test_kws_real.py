@@ -117,8 +117,8 @@ def test_labels_are_in_the_order_of_the_networks_scores(room, tmp_path):
     np.testing.assert_array_equal(again.test.labels, task.test.labels)
     # Two clips of each folder, in the order in which they are read.
     assert names == [c for c in CLASSES for _ in range(2)]
-    save_arrays(Task.from_arrays("other", task.test.inputs, ["a"] * 24), tmp_path / "other.npz")
-    with pytest.raises(InputError, match="the classes a; the networks take"):
+    save_arrays(Task.from_arrays("other", task.test.inputs, ["a", "b"] * 12), tmp_path / "other.npz")
+    with pytest.raises(InputError, match="the classes a, b; the networks take"):
         load_speech(str(tmp_path / "other.npz"))
 
 

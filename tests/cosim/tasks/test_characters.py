@@ -112,7 +112,7 @@ def test_penn_treebank_files_of_both_kinds_give_one_task(tmp_path, monkeypatch, 
 
 def test_a_missing_or_wrong_penn_treebank_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv("NLADC_COSIM_PTB", raising=False)
-    with pytest.raises(ToolkitError, match=r"name a folder with ptb\.char\.train\.txt"):
+    with pytest.raises(ToolkitError, match=r"give a folder with ptb\.char\.train\.txt"):
         build_ptb()
     with pytest.raises(ToolkitError, match=r"ptb.train.txt cannot be read \(No such file"):
         build_ptb(tmp_path)
