@@ -99,13 +99,14 @@ def validate(
     fit = GoodnessOfFit(model, validation_stream(seed, ValidationSource.REFERENCE)).test(Fresh.of(run))
     decks, mean_chip = _conversions(model, plan, min(conversions, samples), jobs)
     failures = _failures(fit, decks)
+    fewer = [f"conversions={conversions}: {samples} fresh chips are all that can convert"] if conversions > samples else []
     return {
         "samples": samples,
         "failed": run.failed,
         "seed": seed,
         "passed": not failures,
         "failures": failures,
-        "warnings": _warnings(model, fit),
+        "warnings": _warnings(model, fit) + fewer,
         "fit": fit,
         "decks": decks,
         "mean_chip_codes": mean_chip,

@@ -86,7 +86,9 @@ def test_the_answer_does_not_depend_on_the_jobs(model, result):
 
 
 def test_held_out_chips_have_the_next_seed_by_default(model):
-    assert validate(model, 8, conversions=1, progress=False)["seed"] == 8
+    other = validate(model, 8, conversions=9, progress=False)
+    assert other["seed"] == 8
+    assert "conversions=9: 8 fresh chips are all that can convert" in other["warnings"]
 
 
 @pytest.mark.parametrize(
