@@ -92,6 +92,8 @@ class DesignBench:
         What makes good their loss (`cosim.chip.Arrays`).
     bias_rows : int or None
         Rows that share the bias of a matrix.
+    comparator : mapping or None
+        Noise and time constant of a measured one (`ramp_plan`).
     threads : int
     """
 
@@ -102,6 +104,7 @@ class DesignBench:
     threads: int = 1
     compensate: str = "mean"
     bias_rows: int | None = None
+    comparator: Mapping[str, float] | None = None
 
     @cached_property
     def exact(self) -> np.ndarray:
@@ -178,6 +181,6 @@ class DesignBench:
         """The ramps of a design as circuits; chip i has those that ngspice simulates as sample i."""
         out: dict[str, Ramp] = {}
         for position, activation in enumerate(sorted(converted_columns(self.network))):
-            plan = ramp_plan(activation, design, self.profile, ramp_seed(seed, position))
+            plan = ramp_plan(activation, design, self.profile, ramp_seed(seed, position), self.comparator)
             out[activation] = CircuitRamp(plan, delay=plan.circuit.comparator_tau)
         return out

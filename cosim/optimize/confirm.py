@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def simulated_ramps(
     samples: int,
     seed: int,
     folder: Path,
+    comparator: Mapping[str, float] | None = None,
     jobs: int = 1,
     progress: bool = True,
 ) -> dict[str, Simulated]:
@@ -61,7 +63,7 @@ def simulated_ramps(
     """
     out = {}
     for position, activation in enumerate(sorted(activations)):
-        plan = ramp_plan(activation, design, profile, ramp_seed(seed, position))
+        plan = ramp_plan(activation, design, profile, ramp_seed(seed, position), comparator)
         run = characterize(plan, samples, folder / plan.sha256[:16], jobs=jobs, progress=progress)
         out[activation] = Simulated(RampModel.fit(run), _row(run), _failures(run))
     return out

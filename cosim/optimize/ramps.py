@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from characterization.plan import RampPlan, Variation
@@ -12,20 +13,32 @@ from ..cost import Design
 from .space import circuit_of, device_of
 
 
-def ramp_plan(activation: str, design: Design, profile: DeviceProfile, seed: int) -> RampPlan:
+def ramp_plan(
+    activation: str, design: Design, profile: DeviceProfile, seed: int, comparator: Mapping[str, float] | None = None
+) -> RampPlan:
     """The ramp of a design as a Monte Carlo run would simulate it.
+
+    Parameters
+    ----------
+    comparator : mapping or None
+        Noise (V) and time constant (s) of one that was measured, as `cosim.budget.block_amounts` names them; None: ours.
 
     Raises
     ------
     InputError
         A design whose ramp does not fit the cells, or whose integrator cannot follow it.
     """
+    own, circuit, ours = comparator or {}, circuit_of(design), Variation()
     plan = RampPlan(
         activation,
         design.bits,
         profile=device_of(design, profile),
-        circuit=circuit_of(design),
-        variation=replace(Variation(), comparator_offset=design.comparator_offset),
+        circuit=replace(circuit, comparator_tau=own.get("comparator_delay", circuit.comparator_tau)),
+        variation=replace(
+            ours,
+            comparator_offset=design.comparator_offset,
+            comparator_noise=own.get("comparator_noise", ours.comparator_noise),
+        ),
         n_calibration=design.calibration_cells,
         calibration="per-column" if design.column_trim else "one-point",
         seed=seed,

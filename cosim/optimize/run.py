@@ -31,8 +31,10 @@ from cosim.network import Network
 from cosim.report import Results, Study, Work, changed_files
 from netlists.errors import InputError
 from netlists.files import read_json, sha256_of
+from netlists.outside import BlockFile
 from netlists.technology import load_profile
 
+from ..budget import block_amounts
 from ..cost import Design, NetworkCost, network_cost
 from ..cost.terms import STEP
 from ..tasks import SequenceSet, load_task
@@ -66,10 +68,13 @@ class Job:
         self.network = Network.load(settings.network)
         self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
-        self.notes = self.network.check_data(self.task)
+        self.notes = list(self.network.check_data(self.task))
+        self.comparator, lines = _measured_comparator(settings.comparator)
+        self.notes += lines
+        offset = {name: self.comparator[name] for name in ("comparator_offset",) if name in self.comparator}
+        self.space = Space(variables(self.profile), offset | settings.fixed)
         held_out = held_out_sequences(self.task, self.network)
         self.validation = self._bench(held_out)
-        self.space = Space(variables(self.profile), settings.fixed)
 
     @cached_property
     def test(self) -> DesignBench:
@@ -78,7 +83,7 @@ class Job:
 
     def _bench(self, data: SequenceSet) -> DesignBench:
         s = self.settings
-        return DesignBench(self.network, data, self.profile, s.r_wire, self.run.jobs, s.compensate, s.bias_rows)
+        return DesignBench(self.network, data, self.profile, s.r_wire, self.run.jobs, s.compensate, s.bias_rows, self.comparator)
 
     @cached_property
     def clipped(self) -> Saturation | None:
@@ -148,6 +153,7 @@ class Job:
                 samples=s.samples,
                 seed=s.seed + FRESH,
                 folder=self.work.out / SPICE,
+                comparator=self.comparator,
                 jobs=self.run.jobs,
                 progress=self.run.progress,
             )
@@ -179,7 +185,7 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
     digest = sha256_of(Path(settings.network))
     for line in job.weighed():
         run.say(line)
-    identity = {"network_sha256": digest, "data_sha256": job.task.sha256}
+    identity = {"network_sha256": digest, "data_sha256": job.task.sha256, "comparator": job.comparator}
     made_by = versions() | {"optuna": optuna().__version__}
     known = _finished(work, identity | {"versions": made_by})
     # Trial n depends on those before it alone: how many there will be is no part of what they are.
@@ -267,6 +273,17 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
         "importance": partial(draw_importances, tables["importances.csv"], settings.objective),
     }
     return Results(summary, tables, pictures)
+
+
+def _measured_comparator(path: str | None) -> tuple[dict[str, float], list[str]]:
+    """Figures of a comparator of the user's own, and what a reader must know of them."""
+    if path is None:
+        return {}, []
+    block = BlockFile.load(Path(path))
+    found, whose = block_amounts(block), f"comparator {block.own.name}"
+    missing = [n for n in ("comparator_offset", "comparator_noise") if n not in found]
+    ours = [f"{whose}: {' and '.join(missing)}: not measured, so that of our comparator is taken"] if missing else []
+    return found, [*ours, f"{whose}: energy and area are those of our comparator at its offset"]
 
 
 def _finished(work: Work, made_by: Mapping[str, Any]) -> list[Row]:

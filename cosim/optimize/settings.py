@@ -28,6 +28,11 @@ class OptimizeSettings(StudySettings):
     chips: int = Field(8, ge=2, le=1000, description="chips of each design in the search")
     fixed: dict[str, float] = Field(default_factory=dict, description="variables that are not searched, SI units")
     profile: str = Field("taox-100-400", description="device profile: a built-in name or a .toml file")
+    comparator: str | None = Field(
+        default=None,
+        description="block file of `cosim comparator`: its offset, noise and time constant are every design's; energy and "
+        "area stay those of our comparator at that offset",
+    )
     r_wire: float = Field(1.0, ge=0, description="wire resistance of a cell along rows and columns, ohm")
     compensate: Literal[COMPENSATIONS] = Field(  # type: ignore[valid-type]
         "mean", description="what makes good the loss in the wires: nothing, one gain a matrix, or targets of the cells"

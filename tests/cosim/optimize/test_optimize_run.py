@@ -21,6 +21,7 @@ from cosim.report.study import Work
 from cosim.tasks import load_task
 from cosim.training import TrainingSettings, train_task
 from netlists.errors import InputError
+from netlists.outside import BlockFile, ComparatorMacro, UserSubcircuit
 
 QUIET = RunOptions(jobs=1, progress=False, command="cosim optimize --task digits")
 FIXED = {"bits": 2, "t_step": 16e-9, "v_read": 0.2, "n_in": 5, "array_size": 32, "g_max": 400e-6}
@@ -145,6 +146,29 @@ def test_a_finished_search_is_extended(network, finished, no_pictures, tmp_path,
     table = tmp_path / "trials.csv"
     table.write_text(table.read_text().replace("0.2,", "0.1,"))
     assert taken() == []
+
+
+def test_a_measured_comparator_is_every_designs(network, tmp_path):
+    """Its offset is not searched, its noise and time constant are the ramps'; what is not measured is said to be ours."""
+    text = ".subckt comp inp inn out com\nb1 out com v={0.9*tanh(2000*(v(inp)-v(inn)))}\n.ends comp\n"
+    own, macro = UserSubcircuit("comp", text, ("inp", "inn", "out", "com"), ()), ComparatorMacro(20.0, 3e-9, 0.9, (0.9,), (1e-3,))
+    paths = [tmp_path / "all.json", tmp_path / "offset.json"]
+    for path, statistics in zip(
+        paths, ({"comparator_noise": 1e-3, "comparator_offset": 9e-3}, {"comparator_offset": 9e-3}), strict=True
+    ):
+        BlockFile("comparator", own, macro, statistics, {}, {}, {}, {}).save(path)
+    ours, mine, partly = (
+        Job(asked := settings(network, comparator=path, fixed=FIXED), Work(asked, tmp_path / "out", QUIET))
+        for path in (None, *map(str, paths))
+    )
+    assert mine.space.fixed["comparator_offset"] == 9e-3
+    assert "comparator_offset" not in ours.space.fixed
+    plans = [next(iter(j.validation.closed_form(j.design(j.space.default), 1).values())).plan for j in (ours, mine, partly)]
+    assert [p.circuit.comparator_tau for p in plans[1:]] == [3e-9, 3e-9]
+    assert plans[1].variation.comparator_noise == 1e-3
+    assert plans[2].variation.comparator_noise == plans[0].variation.comparator_noise
+    assert any("comparator_noise: not measured, so that of our comparator is taken" in line for line in partly.notes)
+    assert mine.notes[-1] == "comparator comp: energy and area are those of our comparator at its offset"
 
 
 def test_other_settings_do_not_go_on(network, tmp_path, monkeypatch):
