@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -28,9 +27,9 @@ from cosim.chip import (
 )
 from cosim.evaluation import weigh_chips
 from cosim.network import Network
-from cosim.report import Results, Study, Work, changed_files
+from cosim.report import Results, Study, Work
 from netlists.errors import InputError
-from netlists.files import read_json, sha256_of
+from netlists.files import sha256_of
 from netlists.outside import BlockFile
 from netlists.technology import load_profile
 
@@ -42,7 +41,7 @@ from ..tasks.registry import info
 from .bench import AccuracyLoss, DesignBench, held_out_sequences
 from .confirm import Simulated, simulated_ramps
 from .pictures import draw_front, draw_importances
-from .search import Row, front, importances, main_effects, optuna, run_search
+from .search import Row, finished_trials, front, importances, main_effects, optuna, run_search
 from .settings import OptimizeSettings
 from .space import Point, Space, design_of, variables
 
@@ -187,7 +186,7 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
         run.say(line)
     identity = {"network_sha256": digest, "data_sha256": job.task.sha256, "comparator": job.comparator}
     made_by = versions() | {"optuna": optuna().__version__}
-    known = _finished(work, identity | {"versions": made_by})
+    known = finished_trials(work, identity | {"versions": made_by})
     # Trial n depends on those before it alone: how many there will be is no part of what they are.
     parts = work.parts(**identity, trials=None)
     judged = JUDGED[settings.judge]
@@ -284,24 +283,6 @@ def _measured_comparator(path: str | None) -> tuple[dict[str, float], list[str]]
     missing = [n for n in ("comparator_offset", "comparator_noise") if n not in found]
     ours = [f"{whose}: {' and '.join(missing)}: not measured, so that of our comparator is taken"] if missing else []
     return found, [*ours, f"{whose}: energy and area are those of our comparator at its offset"]
-
-
-def _finished(work: Work, made_by: Mapping[str, Any]) -> list[Row]:
-    """Trials of the search that ended in this folder, if it asked for the same but for their number, of the same versions."""
-    if not (work.place / "summary.json").exists():
-        return []
-    if changed := changed_files(work.place):
-        work.options.say(f"warning: {work.place}: {changed[0]}: the search begins anew")
-        return []
-    stored = read_json(work.place / "summary.json", "summary of a search")
-    settings = [json.loads(json.dumps(s)) | {"trials": None} for s in (stored["settings"], work.settings.as_dict())]
-    if settings[0] != settings[1] or any(stored.get(name) != value for name, value in made_by.items()):
-        return []
-    # As text: the reader of numbers is not exact.
-    table = pd.read_csv(work.place / "trials.csv", dtype=str, keep_default_na=False).drop(columns="within")
-    work.options.say(f"{len(table)} trials of the search that ended in {work.place} are taken over")
-    numbers = table.drop(columns="reason").map(lambda text: json.loads(text) if text else None)
-    return [row | {"reason": reason} for row, reason in zip(numbers.to_dict("records"), table["reason"], strict=True)]
 
 
 def _confirm(job: Job, found: list[Row], judged: str, parts: Parts, unmeasured: list[Row]) -> list[Row]:

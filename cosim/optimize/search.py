@@ -6,15 +6,19 @@ goes on as if it had not been.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from characterization.resume import Parts
 from characterization.streams import proposal_seed
+from cosim.report import Work, changed_files
 from netlists.errors import ToolkitError
+from netlists.files import read_json
 
 from .space import Point, Space
 
@@ -87,6 +91,24 @@ def run_search(
         study.add_trial(_told(space, row, row[objective], {"loss": loss - max_loss}))
         done(row)
     return rows
+
+
+def finished_trials(work: Work, made_by: Mapping[str, Any]) -> list[Row]:
+    """Trials of the search that ended in this folder, if it asked for the same but for their number, of the same versions."""
+    if not (work.place / "summary.json").exists():
+        return []
+    if changed := changed_files(work.place):
+        work.options.say(f"warning: {work.place}: {changed[0]}: the search begins anew")
+        return []
+    stored = read_json(work.place / "summary.json", "summary of a search")
+    settings = [json.loads(json.dumps(s)) | {"trials": None} for s in (stored["settings"], work.settings.as_dict())]
+    if settings[0] != settings[1] or any(stored.get(name) != value for name, value in made_by.items()):
+        return []
+    # As text: the reader of numbers is not exact.
+    table = pd.read_csv(work.place / "trials.csv", dtype=str, keep_default_na=False).drop(columns="within")
+    work.options.say(f"{len(table)} trials of the search that ended in {work.place} are taken over")
+    numbers = table.drop(columns="reason").map(lambda text: json.loads(text) if text else None)
+    return [row | {"reason": reason} for row, reason in zip(numbers.to_dict("records"), table["reason"], strict=True)]
 
 
 def _propose(study: Any, space: Space, rows: Sequence[Row], number: int, seed: int) -> Point:

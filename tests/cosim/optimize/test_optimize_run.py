@@ -13,7 +13,7 @@ from cosim.cli.networks.optimize import command_line
 from cosim.optimize import confirm, run as run_module
 from cosim.optimize.pictures import draw_front, draw_importances
 from cosim.optimize.run import OBJECTIVES, Job, OptimizeSettings, describe, run_optimize
-from cosim.optimize.search import front
+from cosim.optimize.search import finished_trials, front
 from cosim.report.pictures import save_figure
 from cosim.report.registry import write_report
 from cosim.report.settings import RunOptions
@@ -139,7 +139,7 @@ def test_a_finished_search_is_extended(network, finished, no_pictures, tmp_path,
     assert (tmp_path / "trials.csv").read_bytes() == (finished[0] / "trials.csv").read_bytes()
 
     def taken(made_by=None, **changes):
-        return run_module._finished(Work(settings(network, **changes), tmp_path, QUIET), made_by or {})
+        return finished_trials(Work(settings(network, **changes), tmp_path, QUIET), made_by or {})
 
     assert len(taken()) == 4
     assert taken(chips=3) == taken({"network_sha256": "another's"}) == []
