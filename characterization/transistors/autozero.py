@@ -141,7 +141,8 @@ def reset_capacitances(autozero: AutoZero, charge: float, area: float, *, c_f: f
         left = released(RampCircuit(), replace(autozero, c_reset=abs(c[0]) * 1e-15, c_far=abs(c[1]) * 1e-15), c_f)
         return [(left.charge - charge) * 1e15, (left.area - area) * 1e12]
 
-    found = root(error, [12.0, 17.0], options={"eps": 1e-3})
+    # Differential equations are solved to 1e-6: a finer end would be sought in their noise.
+    found = root(error, [12.0, 17.0], tol=1e-4, options={"eps": 1e-3})
     if not found.success:
         raise SimulationError(f"no switches of level macro leave {charge:.3g} C and {area:.3g} V s: {found.message}")
     return float(abs(found.x[0]) * 1e-15), float(abs(found.x[1]) * 1e-15)
