@@ -13,4 +13,5 @@ from .sources import (
     ErrorSource as ErrorSource,
     block_amounts as block_amounts,
     default_amounts as default_amounts,
+    measured_comparator as measured_comparator,
 )

@@ -27,7 +27,7 @@ from .bench import BudgetBench
 from .chips import ChipBuilder
 from .pictures import draw_tolerances, draw_waterfall
 from .settings import BudgetSettings
-from .sources import GROUPS, check_amounts, default_amounts, source
+from .sources import GROUPS, check_amounts, default_amounts, measured_comparator, source
 from .tolerance_table import tolerance_tables
 
 
@@ -49,7 +49,8 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     notes = network.check_data(task)
     profile, circuit = load_profile(settings.profile), RampCircuit()
     autozero = AutoZero() if settings.autozero else None
-    amounts = default_amounts(profile, circuit, settings.bits, autozero=autozero) | settings.amounts
+    own, unmeasured = ({}, []) if settings.comparator is None else measured_comparator(settings.comparator, settings.amounts)
+    amounts = default_amounts(profile, circuit, settings.bits, autozero=autozero) | own | settings.amounts
     check_amounts(amounts, profile)
     builder = ChipBuilder(
         network,
@@ -74,7 +75,9 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
     asked = f"permutations={settings.permutations}" if settings.permutations > 8 * settings.chips else f"chips={settings.chips}"
     if line := weigh_chips(asked, network, task, sets * settings.chips, run.jobs):
         run.say(line)
-    bench = BudgetBench(builder, task.test, settings.chips, amounts, work.parts(network=digest, data_sha256=task.sha256), run.jobs)
+    bench = BudgetBench(
+        builder, task.test, settings.chips, amounts, work.parts(network=digest, data_sha256=task.sha256, own=own), run.jobs
+    )
     names = ("orders", "shares", "groups", "tolerances")
     clipped = saturation(network, task.test, builder.hardware(amounts).pwm)
     rng = dict(zip(names, map(np.random.default_rng, part_sequences(settings.seed, len(names))), strict=True))
@@ -95,7 +98,13 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
             "shapley": _rows(shares),
             "groups": _rows(groups),
             "tolerances": _rows(tolerances),
-            "warnings": [*notes, *network.warnings, *(clipped.warnings if clipped else ()), *builder.hardware(amounts).warnings],
+            "warnings": [
+                *notes,
+                *unmeasured,
+                *network.warnings,
+                *(clipped.warnings if clipped else ()),
+                *builder.hardware(amounts).warnings,
+            ],
             "wires": wire_losses(network, builder.hardware(amounts)),
             "bias_rows": split_biases(network, builder.hardware(amounts)),
             "saturation": clipped.as_dict() if clipped else None,

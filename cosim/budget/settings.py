@@ -24,6 +24,10 @@ class BudgetSettings(StudySettings):
     seed: int = Field(default=1, ge=0, description="of chips, orders and resampling")
     max_loss: float = Field(default=0.01, gt=0, lt=1, description="loss of accuracy that tolerances allow")
     profile: str = Field(default="taox-100-400", description="device profile: a built-in name or a .toml file")
+    comparator: str | None = Field(
+        default=None,
+        description="block file of `cosim comparator`: its offset, noise and time constant are the amounts of the comparators",
+    )
     array_rows: int = Field(default=64, ge=0, description="cells along a column of an array, 2 or more; 0: one array a matrix")
     array_columns: int = Field(default=64, ge=0, description="cells along a row of an array, as array_rows")
     compensate: Literal[COMPENSATIONS] = Field(  # type: ignore[valid-type]

@@ -7,9 +7,10 @@ error. Two sources are resolutions; their amount is a whole number of bits, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -188,6 +189,15 @@ def block_amounts(block: BlockFile) -> dict[str, float]:
         raise InputError(f"block file of the {block.role} {block.own.name}: must be a comparator's")
     measured = {name: block.statistics[name] for name in ("comparator_offset", "comparator_noise") if name in block.statistics}
     return {**measured, "comparator_delay": block.macro.tau}
+
+
+def measured_comparator(path: str | Path, given: Container[str] = ()) -> tuple[dict[str, float], list[str]]:
+    """Amounts of a comparator's block file (`block_amounts`), and a warning of those it lacks, if they are not ``given``."""
+    block = BlockFile.load(Path(path))
+    found = block_amounts(block)
+    missing = [n for n in ("comparator_offset", "comparator_noise") if n not in found and n not in given]
+    what = f"comparator {block.own.name}: {' and '.join(missing)}: not measured, so that of our comparator is taken"
+    return found, [what] if missing else []
 
 
 def check_amounts(amounts: Amounts, profile: DeviceProfile) -> None:

@@ -5,8 +5,7 @@ Two kinds of uncertainty are kept apart: what another test set of this size coul
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Annotated, Any, Generic, TypeVar
@@ -195,6 +194,7 @@ def compare(
     characters: int | None = None,
     engine: str = "numba",
     threads: int | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Comparison[Any]:
     """Judge a network on a task's test set in floating point, on ideal converters and on drawn chips.
 
@@ -209,6 +209,8 @@ def compare(
         Only so many characters from the start of the test text; None: all.
     engine, threads
         As for `cosim.evaluation.evaluator.evaluate`.
+    tell : callable
+        Takes a line about long work before it begins.
 
     Raises
     ------
@@ -236,7 +238,7 @@ def compare(
     varied = hardware.random or hardware.drawn_chips() is not None
     drawn = chips if varied else 1
     if line := weigh_chips(f"chips={chips}", network, data, drawn, threads, hardware=hardware, characters=characters):
-        print(line, file=sys.stderr)
+        tell(line)
     resampling = part_sequences(seed, 4)[3]
     on = scored(data, characters, resampling)
     how: dict[str, Any] = {"engine": engine, "threads": threads}

@@ -30,10 +30,9 @@ from cosim.network import Network
 from cosim.report import Results, Study, Work
 from netlists.errors import InputError
 from netlists.files import sha256_of
-from netlists.outside import BlockFile
 from netlists.technology import load_profile
 
-from ..budget import block_amounts
+from ..budget import measured_comparator
 from ..cost import Design, NetworkCost, network_cost
 from ..cost.terms import STEP
 from ..tasks import SequenceSet, load_task
@@ -68,10 +67,12 @@ class Job:
         self.network.task_name(settings.task)
         self.task, self.profile = load_task(settings.task), load_profile(settings.profile)
         self.notes = list(self.network.check_data(self.task))
-        self.comparator, lines = _measured_comparator(settings.comparator)
-        self.notes += lines
-        offset = {name: self.comparator[name] for name in ("comparator_offset",) if name in self.comparator}
-        self.space = Space(variables(self.profile), offset | settings.fixed)
+        self.comparator: dict[str, float] = {}
+        if settings.comparator is not None:
+            self.comparator, unmeasured = measured_comparator(settings.comparator)
+            self.notes += [*unmeasured, f"{settings.comparator}: energy and area are those of our comparator at its offset"]
+        own = {name: value for name, value in self.comparator.items() if name == "comparator_offset"}
+        self.space = Space(variables(self.profile), own | settings.fixed)
         held_out = held_out_sequences(self.task, self.network)
         self.validation = self._bench(held_out)
 
@@ -272,17 +273,6 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
         "importance": partial(draw_importances, tables["importances.csv"], settings.objective),
     }
     return Results(summary, tables, pictures)
-
-
-def _measured_comparator(path: str | None) -> tuple[dict[str, float], list[str]]:
-    """Figures of a comparator of the user's own, and what a reader must know of them."""
-    if path is None:
-        return {}, []
-    block = BlockFile.load(Path(path))
-    found, whose = block_amounts(block), f"comparator {block.own.name}"
-    missing = [n for n in ("comparator_offset", "comparator_noise") if n not in found]
-    ours = [f"{whose}: {' and '.join(missing)}: not measured, so that of our comparator is taken"] if missing else []
-    return found, [*ours, f"{whose}: energy and area are those of our comparator at its offset"]
 
 
 def _confirm(job: Job, found: list[Row], judged: str, parts: Parts, unmeasured: list[Row]) -> list[Row]:

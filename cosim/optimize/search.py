@@ -103,6 +103,7 @@ def finished_trials(work: Work, made_by: Mapping[str, Any]) -> list[Row]:
     stored = read_json(work.place / "summary.json", "summary of a search")
     settings = [json.loads(json.dumps(s)) | {"trials": None} for s in (stored["settings"], work.settings.as_dict())]
     if settings[0] != settings[1] or any(stored.get(name) != value for name, value in made_by.items()):
+        work.options.say(f"{work.place}: the search that ended there had other settings, inputs or versions: this one begins anew")
         return []
     # As text: the reader of numbers is not exact.
     table = pd.read_csv(work.place / "trials.csv", dtype=str, keep_default_na=False).drop(columns="within")

@@ -15,7 +15,6 @@ from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
 from ..fields import Given, Options, words_of
 from ..output import answer
-from .whole_chip import BlockOption, amounts_with
 
 OPTIONS = Options(flags={"autozero": "auto-zero"}, without=("network", "task", "max_loss", "amounts"))
 
@@ -29,7 +28,6 @@ def budget(
     options: Annotated[Given[BudgetSettings], OPTIONS],
     max_loss: o.MaxLoss = "1%",
     amounts: o.Amounts = None,
-    comparator: BlockOption = None,
     out: o.OutFolder = Path("results/budget"),
     jobs: o.Jobs = 0,
     quiet: o.Quiet = False,
@@ -56,7 +54,7 @@ def budget(
         network=str(network),
         task=Network.load(network).task_name(o.task_or_data(task, data)),
         max_loss=o.parse_loss(max_loss),
-        amounts=amounts_with(amounts, comparator),
+        amounts=o.numbers_from(amounts, "--set", "NAME=VALUE", "ir_drop=0.5"),
     )
     summary = run_budget(settings, out, o.run_options(jobs, quiet, command=command_line(settings)))
     answer(summary, f"{describe(summary)}\nreport: {out / 'report.html'}", json)

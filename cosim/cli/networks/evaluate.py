@@ -17,7 +17,7 @@ from ...chip import ENGINES, Arrays, Hardware
 from ...tasks import TASKS, load_data
 from .. import options as o
 from ..fields import Given, Options
-from ..output import answer
+from ..output import answer, notes
 from .whole_chip import FLAGS, WholeChip
 
 HARDWARE = Options(
@@ -208,8 +208,9 @@ def evaluate(
         answer(found | {"out": str(out), "rows": rows}, f"{shown}\nwritten: {out}, with report.html", json)
         return
     on = hardware_of({})
-    result = compare(net, named, on, **how)
+    result = compare(net, named, on, tell=notes(quiet), **how)
     judged, saved = result.as_dict(), None
+    judged["warnings"] = [*judged["warnings"], *whole.warnings]
     if result.delta is not None:
         from ...cost import delta_saving
 

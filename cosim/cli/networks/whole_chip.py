@@ -32,33 +32,6 @@ CHIP_ARRAYS = Options(
 )
 
 
-BlockOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--comparator",
-        metavar="FILE",
-        help="Block file of `cosim comparator`: its offset, noise and time constant are the amounts of the comparators.",
-    ),
-]
-
-
-def amounts_with(amounts: list[str] | None, comparator: Path | None) -> dict[str, float]:
-    """Amounts of error sources as ``--set`` gives them, and those of a measured comparator where it does not."""
-    given = o.numbers_from(amounts, "--set", "NAME=VALUE", "ir_drop=0.5")
-    if comparator is None:
-        return given
-    from netlists.outside import BlockFile
-
-    from ...budget import block_amounts
-
-    block = BlockFile.load(comparator)
-    found = block_amounts(block)
-    note(f"comparator {block.own.name}: {', '.join(f'{name}={value:.4g}' for name, value in found.items())}")
-    if missing := [n for n in ("comparator_offset", "comparator_noise") if n not in found and n not in given]:
-        note(f"warning: comparator {block.own.name}: {' and '.join(missing)}: not measured, so that of our comparator is taken")
-    return found | given
-
-
 @dataclass(frozen=True)
 class WholeChip:
     """A chip with every error source of ``cosim budget``."""
@@ -67,7 +40,13 @@ class WholeChip:
         bool, typer.Option("--everything", help="A whole chip: every error source of `cosim budget` at its default amount.")
     ] = False
     amounts: o.Amounts = None
-    comparator: BlockOption = None
+    comparator: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Block file of `cosim comparator`: its offset, noise and time constant are the amounts of the comparators.",
+        ),
+    ] = None
     autozero: Annotated[
         bool | None,
         typer.Option(
@@ -81,8 +60,22 @@ class WholeChip:
     ] = None
 
     @cached_property
-    def _amounts(self) -> dict[str, float]:
-        return amounts_with(self.amounts, self.comparator)
+    def _given(self) -> tuple[dict[str, float], list[str]]:
+        """Amounts as ``--set`` gives them, those of a measured comparator where it does not, and what that does not have."""
+        given = o.numbers_from(self.amounts, "--set", "NAME=VALUE", "ir_drop=0.5")
+        if self.comparator is None:
+            return given, []
+        from ...budget import measured_comparator
+
+        found, warnings = measured_comparator(self.comparator, given)
+        for line in warnings:
+            note(f"warning: {line}")
+        return found | given, warnings
+
+    @property
+    def warnings(self) -> list[str]:
+        """What of a measured comparator is ours, as it was not measured."""
+        return self._given[1]
 
     def hardware(
         self, network: Network, profile: str | None, bits: int | None, pwm_bits: int | None, arrays: Given[Arrays]
@@ -98,7 +91,7 @@ class WholeChip:
             network,
             load_profile(profile or "taox-100-400"),
             5 if bits is None else bits,
-            self._amounts,
+            self._given[0],
             pwm_bits=5 if pwm_bits is None else pwm_bits,
             array_rows=rows,
             array_columns=columns,

@@ -168,7 +168,7 @@ def test_a_measured_comparator_is_every_designs(network, tmp_path):
     assert plans[1].variation.comparator_noise == 1e-3
     assert plans[2].variation.comparator_noise == plans[0].variation.comparator_noise
     assert any("comparator_noise: not measured, so that of our comparator is taken" in line for line in partly.notes)
-    assert mine.notes[-1] == "comparator comp: energy and area are those of our comparator at its offset"
+    assert mine.notes[-1] == f"{paths[0]}: energy and area are those of our comparator at its offset"
 
 
 def test_other_settings_do_not_go_on(network, tmp_path, monkeypatch):

@@ -63,12 +63,28 @@ def test_a_measured_comparator_stands_for_its_amounts(trained, block, capsys):
         said = capsys.readouterr()
         warned = "warning: comparator mine: comparator_noise: not measured, so that of our comparator is taken" in said.err
         assert warned == (len(more) == 2)
-        found.append(json.loads(said.out)["chips"])
+        answer = json.loads(said.out)
+        assert any("comparator_noise: not measured" in line for line in answer["warnings"]) == warned
+        found.append(answer["chips"])
     assert found[0] == found[1]
     assert found[0] not in (found[2], found[3])
     assert block_amounts(BlockFile.load(block)) == {"comparator_offset": 20e-3, "comparator_delay": 5e-9}
     assert run([*base[:3], "--comparator", str(block)]) == 2
     assert "--comparator" in capsys.readouterr().err
+
+
+def test_a_budget_takes_a_measured_comparator(trained, block, tmp_path, capsys):
+    """Its amounts and what it lacks stand in the folder."""
+    without = [n for n in default_amounts(load_profile("taox-100-400"), RampCircuit(), 5) if not n.startswith("comparator_")]
+    nothing = [word for name in without for word in ("--set", f"{name}=0")]
+    options = ["--chips", "2", "--permutations", "4", "--comparator", str(block), "--out", str(tmp_path / "budget"), "--json"]
+    assert run(["budget", "--network", str(trained), *nothing, *options]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary == json.loads((tmp_path / "budget" / "summary.json").read_text())
+    assert any("comparator_noise: not measured" in line for line in summary["warnings"])
+    assert f"--comparator {block}" in summary["command"]
+    amounts = {row["source"]: row["amount"] for row in summary["sources"]}
+    assert (amounts["comparator_offset"], amounts["comparator_delay"]) == (20e-3, 5e-9)
 
 
 def test_training_sees_the_whole_chip(trained, tmp_path, capsys):
