@@ -185,7 +185,7 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
     digest = sha256_of(Path(settings.network))
     for line in job.weighed():
         run.say(line)
-    identity = {"network_sha256": digest, "data_sha256": job.task.sha256, "comparator": job.comparator}
+    identity = {"network_sha256": digest, "data_sha256": job.task.sha256, "comparator": job.comparator, "files": work.files()}
     made_by = versions() | {"optuna": optuna().__version__}
     known = finished_trials(work, identity | {"versions": made_by})
     # Trial n depends on those before it alone: how many there will be is no part of what they are.

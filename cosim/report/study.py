@@ -20,7 +20,7 @@ from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.workers import in_workers
 from netlists.errors import InputError
-from netlists.files import make_folder, write_json
+from netlists.files import make_folder, sha256_of, write_json
 from netlists.machine import weigh
 
 from .registry import command, write_report, write_sums
@@ -57,12 +57,17 @@ class Work:
         """Makes the study's folder."""
         return make_folder(self.place)
 
+    def files(self) -> dict[str, str]:
+        """Digests of the device profiles and the like that settings name: such a file is its content, wherever it lies."""
+        texts = {name: value for name, value in self.settings.as_dict().items() if isinstance(value, str)}
+        return {n: sha256_of(Path(v)) for n, v in texts.items() if v.endswith(".toml") and Path(v).is_file()}
+
     def parts(self, **more: Any) -> Parts:
         """Opens the finished parts, which depend on the settings and on ``more``, as JSON has it."""
         if self._parts is None:
             place = self.options.work or self.out
             self._lock.enter_context(locked(make_folder(place / ".parts")))
-            self._parts = Parts(place, self.settings.as_dict() | more)
+            self._parts = Parts(place, self.settings.as_dict() | self.files() | more)
         return self._parts
 
     def rows(self, jobs: Mapping[str, Callable[[], Rows]], unit: str, title: str) -> list[Rows]:

@@ -32,6 +32,7 @@ from cosim.report.settings import RunOptions
 from cosim.tasks import SequenceSet, load_task
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile
+from netlists.technology.profile_file import write_profile
 
 NETWORK = Path(__file__).parents[3] / "results" / "demo" / "network.npz"
 ON = ("programming", "comparator_offset", "stuck", "ramp_bits")
@@ -133,6 +134,23 @@ def test_bits_have_a_step_for_a_factor():
     bits, ohm = source("ramp_bits"), source("ir_drop")
     assert [scaled_amount(bits, 5, f) for f in (0.5, 1, 2, 8)] == [6, 5, 4, 2]
     assert scaled_amount(ohm, 1.5, 4) == 6.0
+
+
+def test_a_profile_is_its_content(no_pictures, tmp_path, monkeypatch):
+    """A stopped budget does not go on with another profile in the same file."""
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench_module, "evaluate", stopped)
+    file = write_profile(load_profile("taox-100-400"), tmp_path / "mine.toml")
+    with pytest.raises(KeyboardInterrupt):
+        run_budget(settings(profile=str(file)), tmp_path / "out", QUIET)
+    with pytest.raises(KeyboardInterrupt):
+        run_budget(settings(profile=str(shutil.copy(file, tmp_path / "moved.toml"))), tmp_path / "out", QUIET)
+    write_profile(replace(load_profile("taox-100-400"), read_sigma=2e-7), file)
+    with pytest.raises(InputError, match="other settings \\(profile"):
+        run_budget(settings(profile=str(file)), tmp_path / "out", QUIET)
 
 
 def test_a_stopped_budget_goes_on_and_computes_nothing_twice(done, evaluations, no_pictures, tmp_path, monkeypatch):
