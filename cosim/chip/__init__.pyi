@@ -4,6 +4,7 @@ from .arrays import (
 )
 from .circuit_ramps import (
     CircuitRamp as CircuitRamp,
+    own_circuit as own_circuit,
 )
 from .column_effects import (
     FAR as FAR,

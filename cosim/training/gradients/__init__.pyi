@@ -7,6 +7,9 @@ from .kernels import (
 from .packing import (
     Packing as Packing,
 )
+from .smooth import (
+    SmoothBank as SmoothBank,
+)
 from .symbols import (
     FoldedEmbedding as FoldedEmbedding,
     one_hot as one_hot,

@@ -1,9 +1,11 @@
-"""Elementwise parts of the training, compiled: an LSTM's step forth and back, and Adam's update.
+"""Elementwise parts of the training, compiled: an LSTM's step forth and back, smoothed converters, and Adam's update.
 
 One pass over memory each, without temporary arrays. Rows are sequences.
 """
 
 from __future__ import annotations
+
+import math
 
 import numba
 import numpy as np
@@ -11,6 +13,9 @@ import numpy as np
 from cosim.compiled import compiled
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_FAR = 8.0
+"""Noise widths from a threshold beyond which a converter's mean output is one of its values."""
+_HALF, _DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
 _inline = numba.njit(error_model="numpy", fastmath={"contract"})
 
 
@@ -89,6 +94,42 @@ def lstm_backward(gates, c_before, tanh_c, d_h, d_c):
             ga[j] = d * i * (one - a * a)
             go[j] = g * t * o * (one - o)
             dc[j] = d * f
+
+
+@compiled(nogil=True, error_model="numpy")
+def smooth_outputs(x, thresholds, widths, values, y, slope):
+    """Mean outputs of converters with Gaussian noise and their slopes; see `smooth.SmoothBank`.
+
+    Parameters
+    ----------
+    x, y, slope : ndarray (rows, columns)
+        Pre-activations; outputs and slopes, written.
+    thresholds, widths : ndarray (columns, levels)
+    values : ndarray (columns, levels + 1)
+    """
+    for r in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out, d = values[j, 0], 0.0
+            for k in range(thresholds.shape[1]):
+                u = (x[r, j] - thresholds[j, k]) / widths[j, k]
+                step = values[j, k + 1] - values[j, k]
+                if u > _FAR:
+                    out += step
+                elif u > -_FAR:
+                    out += step * 0.5 * math.erfc(-u * _HALF)
+                    d += step * _DENSITY * math.exp(-0.5 * u * u) / widths[j, k]
+            y[r, j], slope[r, j] = out, d
+
+
+@compiled(nogil=True, error_model="numpy")
+def smooth_threshold_gradients(x, d, thresholds, widths, steps, out):
+    """Adds to ``out`` (columns, levels) the gradients in the thresholds, from ``d`` (rows, columns) in the outputs."""
+    for r in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            for k in range(thresholds.shape[1]):
+                u = (x[r, j] - thresholds[j, k]) / widths[j, k]
+                if -_FAR < u < _FAR:
+                    out[j, k] -= d[r, j] * steps[j, k] * _DENSITY * math.exp(-0.5 * u * u) / widths[j, k]
 
 
 @compiled(**_OPTIONS)

@@ -18,6 +18,7 @@ from cosim.network import EXPONENTS, FixedPoint
 from cosim.network.cells import Gate, Matrix, State
 from netlists.function import get_activation
 
+from .smooth import SmoothBank
 from .workspace import Workspace
 
 
@@ -37,6 +38,8 @@ class Disturbance:
     bits : int
     ramps : mapping of str to (ndarray, ndarray)
         Thresholds and output levels of the gates whose ramps are learned, by ``matrix.gate``.
+    smooth : mapping of str to (mapping of int to SmoothBank)
+        Converters whose steps are smoothed, by matrix and first column: the forward pass is then a smooth function.
     """
 
     noise: float = 0.0
@@ -46,6 +49,7 @@ class Disturbance:
     points: Mapping[str, np.ndarray] | None = None
     bits: int = 8
     ramps: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    smooth: Mapping[str, Mapping[int, SmoothBank]] = field(default_factory=dict)
 
 
 NONE = Disturbance()
@@ -94,6 +98,7 @@ class MatrixTape:
         self.chip: ChipMatrix | None = None
         self.converted: set[int] = set()
         self.learned: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.smooth: Mapping[int, SmoothBank] = {}
 
     def begin(self, weights: np.ndarray, total: int, disturbance: Disturbance, state: State, sequences: int) -> None:
         """Starts a forward pass over ``total`` rows with weights as `Matrix` has them.
@@ -107,6 +112,7 @@ class MatrixTape:
         self.converted = {j for u in units if isinstance(u, ConvertedColumns) for j in range(u.columns.start, u.columns.stop)}
         mine = f"{self.matrix.name}."
         self.learned = {n.removeprefix(mine): r for n, r in disturbance.ramps.items() if n.startswith(mine)}
+        self.smooth = disturbance.smooth.get(self.matrix.name, {})
         points = None if self.matrix.digital or disturbance.points is None else disturbance.points[self.matrix.name].ravel()
         self.fixed = [] if points is None else [learned_format(disturbance.bits, p) for p in points]
         if self.fixed:
@@ -176,15 +182,17 @@ class MatrixTape:
         """Gradient in the parts after the inputs, (sequences, their rows), from the gradients in the gates."""
         self.d_sums = self.slopes
         if not self.sloped:
-            if self.learned:
+            if self.learned or self.smooth:
                 self._array("converted", *self.gates.shape)[:] = self.slopes
             for gate, columns in self.gate_columns:
                 z = self.slopes[:, columns]
                 z[:] = 1.0 if self.matrix.digital else _slope(gate, z, columns.start in self.converted)
+            for columns, bank in self._smooth_banks():
+                self.slopes[:, columns] = bank.slopes(self._array("converted", *self.gates.shape)[:, columns])
             self.sloped = True
         for gate, columns in self.gate_columns:
             if gate.name in d_gates:
-                if self.learned:
+                if self.learned or self.smooth:
                     self._array("d_out", *self.gates.shape)[now, columns] = d_gates[gate.name]
                 self.slopes[now, columns] *= d_gates[gate.name]
         return self.backward_from_sums(now, self.slopes)
@@ -226,6 +234,14 @@ class MatrixTape:
             for name, g in zip(("thresholds", "values"), found, strict=True):
                 out[f"{gate.name}.{name}"] = (s * g)[None].astype(sums.dtype)
         return out
+
+    def threshold_gradients(self) -> dict[int, np.ndarray]:
+        """Gradients (columns, levels) in the thresholds of smoothed converters, by their first column."""
+        x, d = (self._array(name, *self.gates.shape) for name in ("converted", "d_out"))
+        return {c.start: bank.threshold_gradients(x[:, c], d[:, c]) for c, bank in self._smooth_banks()}
+
+    def _smooth_banks(self) -> list[tuple[slice, SmoothBank]]:
+        return [(slice(start, start + len(bank.thresholds)), bank) for start, bank in self.smooth.items()]
 
     def _through_formats(self, out: np.ndarray) -> None:
         """Gradients through the roundings: of the weights, in place, and in the binary points.
@@ -301,7 +317,9 @@ class MatrixTape:
                 across += noise
         for unit in self.chip.units:
             part = across[unit.columns]
-            if isinstance(unit, ConvertedColumns):
+            if unit.columns.start in self.smooth:
+                part[:] = self.smooth[unit.columns.start].outputs(part.T).T
+            elif isinstance(unit, ConvertedColumns):
                 unit.bank.convert_compiled(part, part, counters, step)
             else:
                 part[:] = unit.compute(part)
