@@ -228,11 +228,11 @@ def measure_own_comparator(
         warnings.append(f"comparator {own.name}: nothing in it makes noise: its noise is 0, and is drawn as 0")
     if block.is_clocked:
         warnings.append(
-            f"comparator {own.name}: is clocked: power is that of a clock of {1e-6 / DECISION_PERIOD:.4g} MHz, without what drives it"
+            f"comparator {own.name}: is clocked: power is that of a clock of {1e-6 / DECISION_PERIOD:.4g} MHz without its driver"
         )
         if noise:
             warnings.append(
-                f"comparator {own.name}: its noise is that of {NOISE_RECORDS} records of noise, {CORNER_RECORDS} at other conditions: "
+                f"comparator {own.name}: its noise is that of {NOISE_RECORDS} records of noise, {CORNER_RECORDS} elsewhere: "
                 f"known to {100 / np.sqrt(2 * NOISE_RECORDS):.0f} and {100 / np.sqrt(2 * CORNER_RECORDS):.0f} %"
             )
     mismatch, offsets = None, []

@@ -132,8 +132,9 @@ def describe(summary: dict[str, Any]) -> str:
     """Writes the main figures, for reading."""
     low, high = headline_bits(summary["settings"]["bits"])
     return (
-        f"learned at {low} bits against uniform at {high}, both trained on their ramps: as accurate or better on {summary['reached']} "
-        f"of {summary['of']} tasks, not shown to be worse on {summary['no_worse']}; uniform at {low} bits itself on "
+        f"learned at {low} bits against uniform at {high}, both trained on their ramps: as accurate or better on "
+        f"{summary['reached']} of {summary['of']} tasks, not shown to be worse on {summary['no_worse']}; "
+        f"uniform at {low} bits itself on "
         f"{summary['uniform_reached']} and {summary['uniform_no_worse']}"
     )
 
