@@ -66,10 +66,8 @@ from .pulses import (
     saturation as saturation,
 )
 from .tiled import (
-    TiledPath as TiledPath,
     fits_tiles as fits_tiles,
-    in_tiles as in_tiles,
-    run_tiled_network as run_tiled_network,
+    tiled_run as tiled_run,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,

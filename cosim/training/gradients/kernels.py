@@ -6,13 +6,14 @@ One pass over memory each, without temporary arrays. Rows are sequences.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
 
 from cosim.compiled import compiled
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 _FAR = 8.0
 """Noise widths from a threshold beyond which a converter's mean output is one of its values."""
 _HALF, _DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
