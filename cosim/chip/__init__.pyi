@@ -66,7 +66,10 @@ from .pulses import (
     saturation as saturation,
 )
 from .tiled import (
+    LEAST_ROWS as LEAST_ROWS,
+    Tables as Tables,
     fits_tiles as fits_tiles,
+    row_tables as row_tables,
     tiled_run as tiled_run,
 )
 from .units import (

@@ -23,6 +23,9 @@ from ..units import ConvertedColumns, Exact
 from .product import Tables, TileProduct
 from .shared import shared_sums
 
+LEAST_ROWS = 16
+"""Sequences, and columns, from which on `Tables.convert_rows` turns squares of them."""
+
 
 def fits_tiles(chip: Chip, engine: str) -> bool:
     """Whether a chip's answers can be computed in tiles."""
@@ -103,6 +106,18 @@ class TiledPath:
 
     def _noise(self, t: Tables) -> tuple[np.ndarray, np.ndarray, np.uint32]:
         return t.keys, np.ascontiguousarray(self._counters), np.uint32(self._step)
+
+
+def row_tables(m: ChipMatrix, dtype: np.dtype | type) -> Tables | None:
+    """Tables of a matrix whose sums, sequence by sequence, are converted without noise by AVX-512; None for all others."""
+    from . import codes, tiles  # numba is slow to load
+
+    if np.dtype(dtype) != np.float32 or not tiles.has_permutes() or not _fits(m, codes.LEVELS):
+        return None
+    unit, columns = m.units[0], m.matrix.shape[1]
+    if not isinstance(unit, ConvertedColumns) or unit.bank.sigma is not None or columns < LEAST_ROWS:
+        return None
+    return Tables.of(unit.bank, np.arange(columns), columns)
 
 
 def tiled_run(

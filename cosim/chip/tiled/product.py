@@ -42,6 +42,12 @@ class Tables:
     ends: np.ndarray
     keys: np.ndarray
 
+    def convert_rows(self, x: np.ndarray, out: np.ndarray) -> None:
+        """Outputs without noise of pre-activations (sequences, columns) that lie sequence by sequence."""
+        from . import tiles  # numba is slow to load
+
+        tiles.convert_rows(x, self.thresholds, self.values, out)
+
     @classmethod
     def of(cls, bank: Converters, order: np.ndarray, columns: int) -> Tables:
         """``columns`` or fewer columns of a bank, in this order."""

@@ -247,6 +247,39 @@ def _lstm_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, ste
     return _coded([_F4] * 5 + _NOISE + [_F4] * 4, put_together)
 
 
+@intrinsic
+def _convert_square(typingctx, x, row, column, thresholds, values, out):
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        b, kinds = builder, signature.args
+        x, thresholds, values, out = (context.make_array(kinds[k])(context, b, given[k]) for k in (0, 3, 4, 5))
+        width = cgutils.unpack_tuple(b, x.shape, 2)[1]
+        first = b.add(b.mul(given[1], width), given[2])
+        places = [b.add(first, b.mul(width, ir.Constant(width.type, k))) for k in range(VECTOR)]
+        columns = vectors.transposed(b, [load(b, x.data, place) for place in places])
+        for k, column in enumerate(columns):
+            at = b.add(given[2], ir.Constant(width.type, k))
+            row = ThresholdRow(b, thresholds.data, b.mul(at, ir.Constant(width.type, codes.SLOTS)))
+            table = Outputs(b, values.data, b.mul(at, ir.Constant(width.type, 32)))
+            columns[k] = table.at(codes.codes(b, row, column))
+        for place, vector in zip(places, vectors.transposed(b, columns), strict=True):
+            store(b, vector, out.data, place)
+        return context.get_dummy_value()
+
+    return types.void(_F4, types.intp, types.intp, _F4, _F4, _F4), generate
+
+
+@compiled(**_OPTIONS)
+def convert_rows(x, thresholds, values, out):
+    """Outputs without noise of sequences one after the other: ``x``, ``out`` (sequences, columns), `VECTOR` at least.
+
+    ``thresholds`` and ``values`` as in `Tables`. Squares of numbers are turned in registers; the last overlap those before.
+    """
+    rows, columns = x.shape
+    for j in range(0, columns, VECTOR):
+        for i in range(0, rows, VECTOR):
+            _convert_square(x, min(i, rows - VECTOR), min(j, columns - VECTOR), thresholds, values, out)
+
+
 @register_jitable
 def _of(array, t, first, stop):
     """Some columns of a tile; of what serves all tiles and columns, that."""

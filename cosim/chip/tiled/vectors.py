@@ -50,6 +50,18 @@ def called(builder: Any, name: str, result: Any, *values: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
 
 
+def transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Columns of a square of numbers, 16 vectors of 16: in four steps, blocks of 8, 4, 2, 1 change places across the diagonal."""
+    for block in (8, 4, 2, 1):
+        for i in range(VECTOR):
+            if not i & block:
+                a, b = rows[i], rows[i + block]
+                first = [lane if not lane & block else VECTOR + lane - block for lane in range(VECTOR)]
+                second = [lane + block if not lane & block else VECTOR + lane for lane in range(VECTOR)]
+                rows[i], rows[i + block] = (builder.shuffle_vector(a, b, ir.Constant(INTS, order)) for order in (first, second))
+    return rows
+
+
 class Wide:
     """Several vectors that the same is done to: each operation on all before the next, so that none waits for its own last one.
 

@@ -1,3 +1,6 @@
+from .activation import (
+    ActivationTape as ActivationTape,
+)
 from .cells import (
     BACKPROP as BACKPROP,
 )
@@ -16,7 +19,6 @@ from .symbols import (
 )
 from .tape import (
     NONE as NONE,
-    ActivationTape as ActivationTape,
     Disturbance as Disturbance,
     MatrixTape as MatrixTape,
     learned_format as learned_format,

@@ -14,6 +14,7 @@ import numpy as np
 from cosim.compiled import compiled
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _FAR = 8.0
 """Noise widths from a threshold beyond which a converter's mean output is one of its values."""
 _HALF, _DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
@@ -131,6 +132,53 @@ def smooth_threshold_gradients(x, d, thresholds, widths, steps, out):
                 u = (x[r, j] - thresholds[j, k]) / widths[j, k]
                 if -_FAR < u < _FAR:
                     out[j, k] -= d[r, j] * steps[j, k] * _DENSITY * math.exp(-0.5 * u * u) / widths[j, k]
+
+
+@compiled(**_EXACT)
+def keep_within(x, first, stop, values, low, high):
+    """Replaces columns ``first`` to ``stop`` of x, (rows, columns), by ``values`` where they are between the ends, else by 0."""
+    zero = x.dtype.type(0)
+    for b in range(len(x)):
+        xb, vb = x[b, first:stop], values[b]
+        for j in range(len(vb)):
+            xb[j] = vb[j] if low <= xb[j] <= high else zero
+
+
+@compiled(**_EXACT)
+def lstm_state(gates, c, c_before):
+    """Next c of LSTMs whose gates i, f, a, o are known, (sequences, 4 * hidden); ``c_before`` is what c was.
+
+    As NumPy rounds, after each operation.
+    """
+    rows, n = c.shape
+    for b in range(rows):
+        i, f, a, cb, before = gates[b, :n], gates[b, n : 2 * n], gates[b, 2 * n : 3 * n], c[b], c_before[b]
+        for j in range(n):
+            old = cb[j]
+            before[j] = old
+            cb[j] = f[j] * old + i[j] * a[j]
+
+
+@compiled(**_EXACT)
+def lstm_state_backward(gates, slopes, c_before, tanh_c, d_h, d_c):
+    """As `lstm_backward`, with gates from anywhere: ``slopes``, of the gates, become the gradient in the pre-activations.
+
+    As NumPy rounds, after each operation.
+    """
+    rows, n = d_c.shape
+    one = d_c.dtype.type(1)
+    for b in range(rows):
+        gi, gf, ga, go = gates[b, :n], gates[b, n : 2 * n], gates[b, 2 * n : 3 * n], gates[b, 3 * n :]
+        si, sf, sa, so = slopes[b, :n], slopes[b, n : 2 * n], slopes[b, 2 * n : 3 * n], slopes[b, 3 * n :]
+        before, tc, dh, dc = c_before[b], tanh_c[b], d_h[b], d_c[b]
+        for j in range(n):
+            t, g = tc[j], dh[j]
+            d = dc[j] + g * go[j] * (one - t * t)
+            si[j] *= d * ga[j]
+            sf[j] *= d * before[j]
+            sa[j] *= d * gi[j]
+            so[j] *= g * t
+            dc[j] = d * gf[j]
 
 
 @compiled(**_OPTIONS)
