@@ -14,16 +14,34 @@ from netlists.testbench import (
     At,
     BenchConditions,
     BlockOnBench,
+    ListedInstance,
     clocked_step_deck,
     clocked_trip_deck,
+    densities,
+    density_deck,
+    listing_deck,
     mismatch_tables,
+    noise_grid,
+    noisy_trip_deck,
     run_bench,
+    run_listing,
+    run_plot,
+    voltages_deck,
 )
 
 from .comparator import LARGEST_OFFSET, SHORTEST, DecisionDelay, Kickback
 
 COMMON_MODES = 7
 """Common modes of a table of offsets: each takes two instances and many clock periods."""
+NOISE_RECORDS, CORNER_RECORDS = 64, 16
+"""Instances with records of noise at nominal and at other conditions: their deviation is known to 9 and 18 %."""
+RECORDS_CHUNK = 16
+NOISE_SPANS, NOISE_BITS = (2e-3, 50e-3), 9
+"""How far from the trip point the bench looks for that of a record, volts, the next if one lies beyond; and in how many halves."""
+MOMENTS = 40
+"""At which the noise of elements is taken; between them it is interpolated."""
+SLOWEST = 100.0
+"""Hertz from which on 1/f noise counts, as for other comparators."""
 
 
 def clocked_trips(
@@ -91,3 +109,71 @@ def measure_clocked_delay(
     peak = float(np.max(np.abs(moved)))
     energy = -at.v_dd * float(np.trapezoid(current, time)) / 2
     return delays, Kickback.at(at, c_hold, peak, peak, float(moved[-1]), energy)
+
+
+def measure_clocked_noise(
+    block: BlockOnBench, at: BenchConditions, trip: float, delay: float, rng: np.random.Generator, *, records: int = NOISE_RECORDS
+) -> tuple[float, tuple[str, ...]]:
+    """Input-referred rms noise of a decision, volts, from the noise of the block's own transistors and resistors.
+
+    Each of ``records`` instances has its own record of noise, repeated in every clock period, and finds the trip point with it.
+    Noise of 1/f from `SLOWEST` on is a constant during a decision.
+
+    Parameters
+    ----------
+    trip : float
+        v(inp) - v(inn) at its trip point, volts.
+    delay : float
+        Of a decision close to it, seconds: noise counts from the last half period before the clock's edge until then.
+
+    Returns
+    -------
+    noise : float
+        NaN where nothing of it makes noise that is known here.
+    others : tuple of str
+        Elements whose noise is not in it.
+
+    Raises
+    ------
+    SimulationError
+        A record whose trip point lies off the bench's span.
+    """
+    listed = ListedInstance.parse(run_listing(listing_deck(block, at), block.settings))
+    if not listed.noisy:
+        return np.nan, listed.others
+    window = min(max(delay, 0.1e-9), 0.9 * DECISION_PERIOD / 2)
+    times = noise_grid(window)
+    white, slow = _element_noise(block, at, listed, at.v_cm + trip + 1e-3, times, window)
+    fast = np.sqrt(white / (2 * np.gradient(times)))
+    constant = np.sqrt(slow * np.log(0.25 / window / SLOWEST))
+    shape = (records, len(listed.noisy))
+    currents = fast * rng.standard_normal((*shape, len(times))) + constant * rng.standard_normal((*shape, 1))
+    for span in NOISE_SPANS:
+        found = []
+        for first in range(0, records, RECORDS_CHUNK):
+            some = currents[first : first + RECORDS_CHUNK]
+            deck = noisy_trip_deck(block, at, listed, times, some, start=trip, span=span, bits=NOISE_BITS)
+            names = mismatch_tables("trip", len(some))
+            run = run_bench(deck, names, settings=block.settings)
+            found += [run[name][-1, 1:] for name in names]
+        values = np.concatenate(found)
+        if np.max(np.abs(values)) < 0.99 * span:
+            return float(np.std(values, ddof=1)), listed.others
+    raise SimulationError(f"{block.name} at {at}: its noise moves the trip point by more than {NOISE_SPANS[-1]:g} V")
+
+
+def _element_noise(
+    block: BlockOnBench, at: BenchConditions, listed: ListedInstance, inp: float, times: np.ndarray, window: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """White (A^2/Hz) and 1/f noise (A^2) of each element while it decides, (elements, times)."""
+    deck, names = voltages_deck(block, at, listed, inp, window / 32)
+    run = run_bench(deck, names, settings=block.settings)
+    t = run[names[0]][:, 0]
+    waves = np.concatenate([run[name][:, 1:] for name in names], axis=1)
+    moments = times[np.unique(np.linspace(0, len(times) - 1, MOMENTS).round().astype(int))]
+    # The second of its periods: in the first it starts.
+    volts = np.column_stack([np.interp(moments + DECISION_PERIOD, t, wave) for wave in waves.T])
+    plot = run_plot(density_deck(block, at, listed, inp, volts), block.settings)
+    found = densities(listed, plot, len(moments))
+    white, slow = (np.array([np.interp(times, moments, row) for row in values.T]) for values in found)
+    return white, slow

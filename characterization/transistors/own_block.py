@@ -21,7 +21,7 @@ from netlists.ramp import Chips
 from netlists.technology import RampCircuit
 from netlists.testbench import DECISION_PERIOD, BenchConditions, BlockOnBench, comparator_sweep_deck, run_bench
 
-from .clocked import COMMON_MODES, clocked_rows, measure_clocked_delay
+from .clocked import COMMON_MODES, CORNER_RECORDS, NOISE_RECORDS, clocked_rows, measure_clocked_delay, measure_clocked_noise
 from .comparator import (
     OVERDRIVES,
     SHORTEST,
@@ -84,9 +84,12 @@ def sweep_rows(block: BlockOnBench, at: BenchConditions, common_modes: Sequence[
 
 
 def measure_at(
-    block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], points: int = 17
+    block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], points: int = 17, *, seed: int = 1, records: int = 0
 ) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]], list[str]]:
-    """Figures of a comparator at one condition, its rows over common mode and over overdrive, and what ngspice warned of."""
+    """Figures of a comparator at one condition, its rows over common mode and over overdrive, and what ngspice warned of.
+
+    ``records`` of noise, drawn with ``seed``, measure that of a comparator with a clock; 0: it is not measured.
+    """
     around = np.linspace(0.05, 0.95, COMMON_MODES if block.is_clocked else points) * at.v_dd
     common_modes = sorted({at.v_cm, *(float(v) for v in around if abs(v - at.v_cm) > 0.02 * at.v_dd)})
     over = (clocked_rows if block.is_clocked else sweep_rows)(block, at, common_modes)
@@ -108,6 +111,9 @@ def measure_at(
     if block.is_clocked:
         gain = noise = np.nan
         power = kick.energy / DECISION_PERIOD
+        if records:
+            noise, more = _clocked_noise(block, at, -offset, delays[0], seed, records)
+            heard += more
     else:
         try:
             small = measure_comparator(at, (at.v_cm,), block, heard)[0]
@@ -133,6 +139,21 @@ def measure_at(
         **{f"delay_{1e3 * d['overdrive']:g}mv": max(d["delay_rise"], d["delay_fall"]) for d in delays},
     }
     return figures, over, delays, heard
+
+
+def _clocked_noise(
+    block: BlockOnBench, at: BenchConditions, trip: float, delay: dict[str, Any], seed: int, records: int
+) -> tuple[float, list[str]]:
+    """Noise of a decision, and what is to be said of it."""
+    longest = max(delay["delay_rise"], delay["delay_fall"])
+    try:
+        noise, others = measure_clocked_noise(block, at, trip, longest, np.random.default_rng(seed), records=records)
+    except SimulationError as e:
+        return np.nan, [f"no noise at {where_at(at)}: {short_error(e)}"]
+    if not others:
+        return noise, []
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return noise, [f"its noise is without that of {', '.join(others[:3])}{more}: only MOS transistors and resistors are counted"]
 
 
 def where_at(at: BenchConditions) -> str:
@@ -167,9 +188,12 @@ def measure_own_comparator(
     samples: int,
     seed: int,
     jobs: int = 1,
+    noise: bool = True,
     say: Say = lambda text: None,
 ) -> MeasuredComparator:
     """Measures a comparator of the user's at nominal and other conditions, and the offsets of ``samples`` instances.
+
+    Without ``noise`` that of a comparator with a clock is left out: it takes longest.
 
     Raises
     ------
@@ -184,14 +208,14 @@ def measure_own_comparator(
     circuit = RampCircuit(v_dd=nominal.v_dd, v_cm=nominal.v_cm)
     warnings = list(check_sides("comparator", fixed, Blocks(comparator=fixed), circuit))
     block, began = BlockOnBench.of(fixed), time.monotonic()
-    figures, over, delays, heard = measure_at(block, nominal, OVERDRIVES)
+    figures, over, delays, heard = measure_at(block, nominal, OVERDRIVES, seed=seed, records=NOISE_RECORDS if noise else 0)
     took = time.monotonic() - began
     decks = -(-samples // MISMATCH_CHUNK) if is_random(own) else 0
     seconds = took * (len(others) / jobs + 0.5 * decks)
     weigh(f"samples={samples}", seconds=seconds)
     say(f"nominal figures in {took:.0f} s; {len(others)} more conditions and {decks} decks of mismatch take about {seconds:.0f} s")
     rows = {"figures": [figures], "over": list(over), "delays": list(delays)}
-    found = in_workers((delayed(_tried)(block, at) for at in others), jobs)
+    found = in_workers((delayed(_tried)(block, at, seed, CORNER_RECORDS if noise else 0) for at in others), jobs)
     for at, (result, failure) in zip(others, found, strict=True):
         if result is None:
             warnings.append(f"comparator {own.name} fails at {where_at(at)}: {failure}")
@@ -204,9 +228,13 @@ def measure_own_comparator(
         warnings.append(f"comparator {own.name}: nothing in it makes noise: its noise is 0, and is drawn as 0")
     if block.is_clocked:
         warnings.append(
-            f"comparator {own.name}: is clocked: ngspice's transients have no noise of transistors, so its noise is not measured; "
-            f"power is that of a clock of {1e-6 / DECISION_PERIOD:.4g} MHz, without what drives the clock"
+            f"comparator {own.name}: is clocked: power is that of a clock of {1e-6 / DECISION_PERIOD:.4g} MHz without its driver"
         )
+        if noise:
+            warnings.append(
+                f"comparator {own.name}: its noise is that of {NOISE_RECORDS} records of noise, {CORNER_RECORDS} elsewhere: "
+                f"known to {100 / np.sqrt(2 * NOISE_RECORDS):.0f} and {100 / np.sqrt(2 * CORNER_RECORDS):.0f} %"
+            )
     mismatch, offsets = None, []
     if is_random(own):
         say(f"offsets of {samples} instances")
@@ -230,9 +258,9 @@ def measure_own_comparator(
     return MeasuredComparator(rows["figures"], rows["over"], rows["delays"], offsets, mismatch, tuple(dict.fromkeys(warnings)))
 
 
-def _tried(block: BlockOnBench, at: BenchConditions) -> tuple[Any, str]:
+def _tried(block: BlockOnBench, at: BenchConditions, seed: int, records: int) -> tuple[Any, str]:
     try:
-        return measure_at(block, at, CORNER_OVERDRIVES), ""
+        return measure_at(block, at, CORNER_OVERDRIVES, seed=seed, records=records), ""
     except SimulationError as e:
         return None, short_error(e)
 

@@ -4,6 +4,7 @@ from .arrays import (
 )
 from .circuit_ramps import (
     CircuitRamp as CircuitRamp,
+    own_circuit as own_circuit,
 )
 from .column_effects import (
     FAR as FAR,
@@ -65,10 +66,11 @@ from .pulses import (
     saturation as saturation,
 )
 from .tiled import (
-    TiledPath as TiledPath,
+    LEAST_ROWS as LEAST_ROWS,
+    Tables as Tables,
     fits_tiles as fits_tiles,
-    in_tiles as in_tiles,
-    run_tiled_network as run_tiled_network,
+    row_tables as row_tables,
+    tiled_run as tiled_run,
 )
 from .units import (
     ConvertedColumns as ConvertedColumns,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from characterization.ramp_model import RampDraw, RampModel
 from netlists.check_rules import Choice, Whole
 from netlists.checks import Finite, NonNegative, Positive, Seconds, checked
 from netlists.errors import InputError
-from netlists.function import get_activation
+from netlists.function import Activation, get_activation
 from netlists.ramp import RampProgram, program_ramp
 
 from .arrays import Arrays, ReadVoltage
@@ -311,9 +311,17 @@ class Hardware:
 
 def ideal_ramp(activation: str, bits: int) -> RampDraw:
     """An ideal ramp of any resolution: beyond what a ramp column holds, from the inverse itself."""
+    return _ideal_ramp(activation, get_activation(activation), bits)
+
+
+@lru_cache(maxsize=32)
+def _ideal_ramp(activation: str, a: Activation, bits: int) -> RampDraw:
+    """The same, once for each: a training draws it for every gradient step. Nobody writes to its arrays."""
     if bits <= 8:
-        return RampDraw.ideal(activation, bits)
-    a = get_activation(activation)
+        ramp = RampDraw.ideal(activation, bits)
+        for array in (ramp.thresholds, ramp.column_offset, ramp.noise_sigma, ramp.values, ramp.shared_sigma):
+            array.flags.writeable = False
+        return ramp
     if a.inverse is None:
         raise InputError(f"bits={bits}: {activation} has no single inverse; its ideal ramp has 8 bits at most")
     levels = a.inverse(a.y_min + np.arange(1, 2**bits) * (a.y_max - a.y_min) / 2**bits)

@@ -20,10 +20,8 @@ from numba.extending import register_jitable
 from ..compiled import compiled
 
 # "numpy": a division that cannot raise can be a vector instruction. Fused multiply-add stays off (numba's default): NumPy has none.
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _TILE = 256
-LANES = 64
-"""Sequences of a tile."""
 REACH = np.float32(5.8)
 """No number of `box_muller` is larger: its radius ends at ``sqrt(-2 ln 2**-24)``, 5.77."""
 _SPLIT = np.uint32(0x1BD11BDA)
@@ -152,20 +150,6 @@ def _fill(keys, counters, step, first, second):
     for b in range(len(counters)):
         u, v = _threefry(keys[0], keys[1], counters[b], step)
         first[b], second[b] = _box_muller(u, v)
-
-
-@compiled(**_OPTIONS)
-def fill_tiles(keys, counters, step, out):
-    """Noise of sequences in tiles: counters (tiles, LANES), out (tiles, columns, LANES), an even number of columns."""
-    a, b = np.empty(LANES, np.uint32), np.empty(LANES, np.uint32)
-    for t in range(len(counters)):
-        for pair in range(out.shape[1] // 2):
-            k0, k1 = keys[pair, 0], keys[pair, 1]
-            # Two loops: each by itself keeps more of the processor's units busy than both at once.
-            for i in range(LANES):
-                a[i], b[i] = _threefry(k0, k1, counters[t, i], step)
-            for i in range(LANES):
-                out[t, 2 * pair, i], out[t, 2 * pair + 1, i] = _box_muller(a[i], b[i])
 
 
 @compiled(**_OPTIONS)

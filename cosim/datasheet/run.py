@@ -57,7 +57,7 @@ def _measure(settings: DatasheetSettings, options: RunOptions) -> _Found:
         macro, fit = fit_opamp(opamp)
         tables = {"response.csv": pd.DataFrame(opamp.response)}
         return _Found(opamp.figures, opamp.offsets, opamp.mismatch, opamp.warnings, macro, fit, tables)
-    found = measure_own_comparator(settings.own, settings.nominal, settings.others, **how)
+    found = measure_own_comparator(settings.own, settings.nominal, settings.others, noise=settings.noise is None, **how)
     simple, fit = macro_of(found, settings.nominal)
     tables = {"common_modes.csv": pd.DataFrame(found.common_modes), "delays.csv": pd.DataFrame(found.delays)}
     return _Found(found.figures, found.offsets, found.mismatch, found.warnings, simple, fit, tables)

@@ -42,7 +42,7 @@ class DatasheetSettings:
         Drawn converters on which the macro-model is held against the block; 0: none.
     seed : int
     noise : float, optional
-        Rms noise of a decision, volts, of a block whose noise is not measured (one with a clock): from elsewhere, not from here.
+        Rms noise of a decision, volts, of a comparator with a clock: from elsewhere, in place of measuring it.
     """
 
     own: UserSubcircuit

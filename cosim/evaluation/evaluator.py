@@ -15,7 +15,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, TiledPath, draw_chip, fits_tiles, in_tiles, run_tiled_network
+from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, draw_chip, fits_tiles, tiled_run
 from cosim.network import LANES, Network, padded, run_layer, run_network
 from cosim.tasks import SequenceSet
 from netlists.checks import Seed, check
@@ -149,19 +149,19 @@ def evaluate(
                     x = hardware.pwm.first(network, x)
                 numbers = np.zeros(x.shape[2], np.uint32)
                 numbers[: len(some)] = counters[some]
-                whole = in_tiles(x) if any(fast) else x
+                fits = [chip for chip, tiled in zip(group, fast, strict=True) if tiled]
+                in_tiles = tiled_run(fits, x, running, numbers, network.pooling, workers)
 
                 def run(
                     row: int,
                     x: np.ndarray = x,
-                    whole: np.ndarray = whole,
                     running: np.ndarray = running,
                     numbers: np.ndarray = numbers,
+                    in_tiles: Callable[[Chip], np.ndarray] = in_tiles,
                 ) -> np.ndarray:
                     chip = group[row]  # noqa: B023 - used within this turn
                     if fast[row]:  # noqa: B023
-                        own = [[TiledPath(cell, chip.hardware) for cell in layer] for layer in chip.layers]
-                        return run_tiled_network(own, whole, running, numbers, network.pooling)
+                        return in_tiles(chip)
                     return run_network(_paths(chip, engine, count), x, running, numbers, network.pooling)
 
                 for row, last in enumerate(_in_threads(run, range(len(group)), workers)):

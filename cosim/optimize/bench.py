@@ -15,13 +15,11 @@ from cosim.evaluation import accuracy_change, evaluate
 from cosim.network import Network
 from netlists.array import Pwm
 from netlists.converter import AutoZero
-from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 
 from ..cost import Design, NetworkShape
 from ..cost.electrical import opamp_size
-from ..tasks import SequenceSet, Task
-from ..training.train import split
+from ..tasks import SequenceSet
 from .ramps import ramp_plan
 from .space import circuit_of, device_of
 
@@ -51,29 +49,6 @@ class AccuracyLoss:
     def as_dict(self) -> dict[str, float]:
         """For tables and JSON."""
         return asdict(self)
-
-
-def held_out_sequences(task: Task, network: Network) -> SequenceSet:
-    """Sequences that neither trained the network nor test it: the task's validation set, or what the training held out.
-
-    Raises
-    ------
-    InputError
-        A task without a validation set, and a network that does not say what its training held out.
-    """
-    if task.validation is not None:
-        return task.validation
-    about = network.metadata
-    fraction = about.settings.get("validation_fraction")
-    if about.seed is not None and isinstance(fraction, (int, float)) and fraction > 0:
-        # The first thing that a training draws: the same sequences again.
-        held = split(task.training, float(fraction), np.random.default_rng(about.seed))[1]
-        if held is not None:
-            return held
-    raise InputError(
-        f"task {task.name}: has no validation set, and the network does not say what its training held out; "
-        "a search must not look at the test set: give validation sequences, or train the network with `cosim train`"
-    )
 
 
 @dataclass(frozen=True, eq=False)

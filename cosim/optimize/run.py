@@ -37,7 +37,8 @@ from ..cost import Design, NetworkCost, network_cost
 from ..cost.terms import STEP
 from ..tasks import SequenceSet, load_task
 from ..tasks.registry import info
-from .bench import AccuracyLoss, DesignBench, held_out_sequences
+from ..training import held_out_sequences
+from .bench import AccuracyLoss, DesignBench
 from .confirm import Simulated, simulated_ramps
 from .pictures import draw_front, draw_importances
 from .search import Row, finished_trials, front, importances, main_effects, optuna, run_search

@@ -114,6 +114,7 @@ STUDIES = {
     "budget": Entry("cosim.budget"),
     "optimize": Entry("cosim.optimize"),
     "sensitivity": Entry("cosim.sensitivity"),
+    "network-sensitivity": Entry("cosim.sensitivity.network"),
     "sweep": Entry("cosim.sweep"),
     "compare": Entry("cosim.side_by_side"),
 }

@@ -27,6 +27,7 @@ from .torch_lstm import (
 )
 from .train import (
     fit_ramps as fit_ramps,
+    held_out_sequences as held_out_sequences,
     initial_network as initial_network,
     split as split,
     train_task as train_task,

@@ -259,6 +259,29 @@ def _scaled(sequences: SequenceSet, scaling: Scaling | None) -> SequenceSet:
     return sequences if scaling is None else SequenceSet(scaling.apply(sequences.inputs), sequences.lengths, sequences.labels)
 
 
+def held_out_sequences(task: Task, network: Network) -> SequenceSet:
+    """Sequences that neither trained the network nor test it: the task's validation set, or what the training held out.
+
+    Raises
+    ------
+    InputError
+        A task without a validation set, and a network that does not say what its training held out.
+    """
+    if task.validation is not None:
+        return task.validation
+    about = network.metadata
+    fraction = about.settings.get("validation_fraction")
+    if about.seed is not None and isinstance(fraction, (int, float)) and fraction > 0:
+        # The first thing that a training draws: the same sequences again.
+        held = split(task.training, float(fraction), np.random.default_rng(about.seed))[1]
+        if held is not None:
+            return held
+    raise InputError(
+        f"task {task.name}: has no validation set, and the network does not say what its training held out; "
+        "a choice must not look at the test set: give validation sequences, or train the network with `cosim train`"
+    )
+
+
 def _some(members: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(members)[: round(fraction * len(members))]
 

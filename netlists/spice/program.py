@@ -140,8 +140,12 @@ def run_ngspice(
     # Compiled models are kept in the user's cache.
     readable = [*readable_folders(), cache_folder() / "osdi"] if confined else None
     done = _run_once(line, folder, readable, timeout, memory)
+    if done.returncode >= 0:
+        return done
     # Killed from outside, perhaps: what depends on the circuit happens again.
-    return done if done.returncode >= 0 else _run_once(line, folder, readable, timeout, memory)
+    again = _run_once(line, folder, readable, timeout, memory)
+    again.stdout = f"Warning: ngspice was ended by signal {-done.returncode} and ran again\n{again.stdout}"
+    return again
 
 
 def _run_once(

@@ -7,6 +7,15 @@ from .clocked import (
     clocked_step_deck as clocked_step_deck,
     clocked_trip_deck as clocked_trip_deck,
 )
+from .clocked_noise import (
+    ListedInstance as ListedInstance,
+    densities as densities,
+    density_deck as density_deck,
+    listing_deck as listing_deck,
+    noise_grid as noise_grid,
+    noisy_trip_deck as noisy_trip_deck,
+    voltages_deck as voltages_deck,
+)
 from .column import (
     T_PULSE as T_PULSE,
     T_STEP as T_STEP,
@@ -52,6 +61,8 @@ from .own import (
 from .run import (
     mismatch_tables as mismatch_tables,
     run_bench as run_bench,
+    run_listing as run_listing,
+    run_plot as run_plot,
 )
 from .tested import (
     COMPARATOR as COMPARATOR,

@@ -33,6 +33,7 @@ def clocked_trip_deck(
     *,
     span: float = 0.1,
     bits: int = 13,
+    start: float = 0.0,
     mismatch: bool = False,
     seed: int | None = None,
 ) -> Deck:
@@ -45,31 +46,34 @@ def clocked_trip_deck(
     ----------
     before : float, optional
         Input in a clock period before each one that counts, volts; default: none, every period counts.
+    start : float
+        Where they begin, volts.
     seed : int
         Of ngspice's own draws, with ``mismatch``.
 
     Returns
     -------
     Deck
-        Tables of `mismatch_tables`: v(inp) - v(inn) of each over the last moments; the last row is within ``span / 2**bits`` of the
-        trip point, or at an end of the span where no decision turned.
+        Tables of `mismatch_tables`: v(inp) - v(inn) - ``start`` of each over the last moments; the last row is within
+        ``span / 2**bits`` of the trip point, or at an end of the span where no decision turned.
     """
     each = DECISION_PERIOD if before is None else 2 * DECISION_PERIOD
     end = bits * each
     # In the second half of the clock's high time, once the decision is there.
     stop = np.arange(1, bits + 1) * each - 0.05 * DECISION_PERIOD
-    start = stop - 0.1 * DECISION_PERIOD
-    height = span / 2.0 ** np.arange(1, bits + 1) / (stop - start)
+    moved = stop - 0.1 * DECISION_PERIOD
+    height = span / 2.0 ** np.arange(1, bits + 1) / (stop - moved)
     text = _head("trip points", block, conditions, mismatch=mismatch, seed=seed)
-    text += f"vstep step 0 {pwl(*pulses(start, stop, height * 1e-9, EDGE))}\n"
+    text += f"vstep step 0 {pwl(*pulses(moved, stop, height * 1e-9, EDGE))}\n"
     move = "v(z{k})"
     if before is not None:
         t, p = 1.1 * DECISION_PERIOD, DECISION_PERIOD
         text += f"vtest test 0 pulse(0 1 {t!r} {EDGE!r} {EDGE!r} {p - EDGE!r} {2 * p!r})\n"
         move = f"v(test)*v(z{{k}})+(1-v(test))*({before!r})"
+    begin = f"+({start!r})" if start else ""
     for k, v in enumerate(common_modes):
         text += (
-            f"vn{k} inn{k} 0 {v!r}\nbp{k} inp{k} inn{k} v={{{move.format(k=k)}}}\n"
+            f"vn{k} inn{k} 0 {v!r}\nbp{k} inp{k} inn{k} v={{{move.format(k=k)}{begin}}}\n"
             f"{block.card(f'{k}', f'inp{k}', f'inn{k}', f'out{k}', 'vdd', 'clk')}"
             f"b{k} z{k} 0 i={{1e-3*v(step)*tanh(20*(v(out{k})-v(com)))}}\nc{k} z{k} 0 1p\nr{k} z{k} 0 1e12\n"
         )

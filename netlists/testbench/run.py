@@ -7,13 +7,14 @@ its vectors with ``wrdata NAME.txt ...`` after ``set wr_singlescale``.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from netlists.errors import SimulationError
-from netlists.spice import TIME_LIMIT, Deck, init_lines, run_batch, subcircuits, warning_lines
+from netlists.spice import TIME_LIMIT, Deck, init_lines, read_raw_plot, run_batch, subcircuits, warning_lines
 from netlists.technology import pdk
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-13 vntol=1e-7 chgtol=1e-16 gmin=1e-15\n"
@@ -58,21 +59,46 @@ def run_bench(
     SimulationError
         If ngspice reports an error, or a table is missing, empty or not finite.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        path = deck.write(Path(folder) / "bench.cir")
-        (path.parent / ".spiceinit").write_text(init_lines(settings))
-        printed = run_batch(path, timeout=timeout, confined=True)
+    with _bench(deck, settings, timeout) as (folder, printed):
         if heard is not None:
             heard += warning_lines(printed.splitlines())
         out = {}
         for name in tables:
             try:
-                out[name] = np.loadtxt(path.parent / f"{name}.txt", ndmin=2)
+                out[name] = np.loadtxt(folder / f"{name}.txt", ndmin=2)
             except (OSError, ValueError):
                 raise SimulationError(f"the bench wrote no table {name!r}", printed[-2000:]) from None
             if not out[name].size or not np.all(np.isfinite(out[name])):
                 raise SimulationError(f"the bench's table {name!r} is empty or not finite", printed[-2000:])
     return out
+
+
+def run_listing(deck: Deck, settings: Sequence[str]) -> str:
+    """Runs a bench and returns what ngspice printed, as of its command ``listing``."""
+    with _bench(deck, settings, TIME_LIMIT) as (_, printed):
+        return printed
+
+
+def run_plot(deck: Deck, settings: Sequence[str], *, timeout: float = TIME_LIMIT) -> dict[str, np.ndarray]:
+    """Runs a bench that writes its current plot (``write bench.raw``), and returns each vector (points,) by its name.
+
+    Raises
+    ------
+    SimulationError
+        As `run_bench`.
+    """
+    with _bench(deck, settings, timeout) as (folder, _):
+        plot = read_raw_plot(folder / "bench.raw")
+    return dict(zip(plot.names, plot.values.T, strict=True))
+
+
+@contextmanager
+def _bench(deck: Deck, settings: Sequence[str], timeout: float) -> Iterator[tuple[Path, str]]:
+    """Runs a bench in a folder of its own; what it printed."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        path = deck.write(Path(folder) / "bench.cir")
+        (path.parent / ".spiceinit").write_text(init_lines(settings))
+        yield path.parent, run_batch(path, timeout=timeout, confined=True)
 
 
 def commands(*steps: str | tuple[str, Sequence[str]]) -> str:

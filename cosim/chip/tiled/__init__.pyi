@@ -1,6 +1,9 @@
 from .path import (
-    TiledPath as TiledPath,
+    LEAST_ROWS as LEAST_ROWS,
     fits_tiles as fits_tiles,
-    in_tiles as in_tiles,
-    run_tiled_network as run_tiled_network,
+    row_tables as row_tables,
+    tiled_run as tiled_run,
+)
+from .product import (
+    Tables as Tables,
 )

@@ -10,30 +10,32 @@ one number of noise a conversion or none, or by no ramp at all. For all others t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from cosim.network import LayerRun, exact_activation, pool
 from cosim.network.cells import LSTM, State
 
-from ..converters import Converters
 from ..draw import Chip, ChipCell, ChipMatrix
 from ..hardware import Hardware
-from ..pulses import PwmInputs
 from ..units import ConvertedColumns, Exact
+from .product import Tables, TileProduct
+from .shared import shared_sums
+
+LEAST_ROWS = 16
+"""Sequences, and columns, from which on `Tables.convert_rows` turns squares of them."""
 
 
 def fits_tiles(chip: Chip, engine: str) -> bool:
     """Whether a chip's answers can be computed in tiles."""
     if engine != "numba" or chip.dtype is not np.float32:
         return False
-    from . import tiles  # numba is slow to load
+    from . import codes, tiles  # numba is slow to load
 
     cells = [cell for layer in chip.layers for cell in layer]
     return tiles.has_permutes() and all(
-        not cell.state_units and len(m.matrix.parts) <= 2 and _fits(m, tiles.LEVELS)
+        not cell.state_units and len(m.matrix.parts) <= 2 and _fits(m, codes.LEVELS)
         for cell in cells
         for m in cell.matrices.values()
     )
@@ -50,127 +52,16 @@ def _fits(m: ChipMatrix, levels: int) -> bool:
     return bank.levels <= levels or bool(np.all(np.isposinf(bank.thresholds[:, levels:])))
 
 
-@dataclass(frozen=True, eq=False)
-class Tables:
-    """Converters of a matrix as `tiles` takes them, columns in whole groups.
-
-    Attributes
-    ----------
-    thresholds : ndarray (columns, SLOTS)
-        In the order of `tiles.BISECTION`, filled up with infinity.
-    values : ndarray (columns, 32)
-        By the code whose bits are in reverse.
-    sigma : ndarray (columns, SLOTS) or None
-    ends : ndarray (columns, 3)
-        Smallest and largest rms noise of a column's thresholds, and 1 if it counts a level only with all before, else 0.
-    keys : ndarray of uint32
-    """
-
-    thresholds: np.ndarray
-    values: np.ndarray
-    sigma: np.ndarray | None
-    ends: np.ndarray
-    keys: np.ndarray
-
-    @classmethod
-    def of(cls, bank: Converters, order: np.ndarray, columns: int) -> Tables:
-        """``columns`` or fewer columns of a bank, in this order."""
-        from . import tiles  # numba is slow to load
-
-        levels = min(bank.levels, tiles.LEVELS)
-        natural, own = np.full((columns, 32), np.inf, np.float32), np.zeros((columns, 32), np.float32)
-        natural[: len(order), :levels] = bank.thresholds[order, :levels]
-        values = np.zeros((columns, 32), np.float32)
-        values[: len(order), : levels + 1] = bank.values[order, : levels + 1]
-        thresholds, sigma = np.full((columns, tiles.SLOTS), np.inf, np.float32), np.zeros((columns, tiles.SLOTS), np.float32)
-        thresholds[:, :32] = natural[:, tiles.BISECTION]
-        values = np.ascontiguousarray(values[:, tiles.REVERSED])
-        if bank.sigma is None:
-            return cls(thresholds, values, None, np.zeros((columns, 3), np.float32), bank.keys)
-        own[: len(order), :levels] = bank.sigma[order, : levels if bank.sigma.shape[1] > 1 else 1]
-        sigma[:, :32] = own[:, tiles.BISECTION]
-        counts = np.isfinite(natural)
-        low, high = (f(own, axis=1, where=counts, initial=start) for f, start in ((np.min, np.inf), (np.max, 0.0)))
-        ends = np.stack([np.minimum(low, high), high, _steady(natural, own)], axis=1)
-        return cls(thresholds, values, sigma, ends.astype(np.float32), bank.keys)
-
-
-def _steady(thresholds: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """Whether a column that counts a level counts those before, whatever it draws, bool (columns,).
-
-    Level k + 1 counts and level k does not only where ``g (s_k - s_(k+1))`` exceeds the gap between them, but for the rounding of
-    three operations on numbers as large as the largest threshold and its noise.
-    """
-    from ..kernels import REACH  # numba is slow to load
-
-    t, s, reach = thresholds.astype(float), sigma.astype(float), float(REACH)
-    finite = np.isfinite(t)
-    largest = np.max(np.abs(t), axis=1, where=finite, initial=0.0) + reach * s.max(axis=1)
-    with np.errstate(invalid="ignore"):
-        gap = np.where(finite[:, 1:], np.diff(t), np.inf)
-    change = np.abs(np.diff(s))
-    needed = reach * change + 2.0**-21 * largest[:, None]
-    same = (gap == 0) & (change == 0)
-    return np.all(same | (gap > needed), axis=1)
-
-
-def packed(weights: np.ndarray) -> np.ndarray:
-    """Weights (columns, rows) in the order in which a tile's products read them: (groups, rows * GROUP), filled up with zeros."""
-    from .tiles import GROUP  # numba is slow to load
-
-    columns, rows = weights.shape
-    whole = np.zeros((-(-columns // GROUP) * GROUP, rows), np.float32)
-    whole[:columns] = weights
-    return np.ascontiguousarray(whole.reshape(-1, GROUP, rows).transpose(0, 2, 1)).reshape(-1, rows * GROUP)
-
-
-class _Product:
-    """A matrix made ready for products: packed weights, tables of its converters, and room for results."""
-
-    def __init__(self, m: ChipMatrix, pwm: PwmInputs | None, *, by_unit: bool) -> None:
-        from . import tiles  # numba is slow to load
-
-        self.units, self.ranges, self.pwm = m.units, m.ranges, pwm
-        unit = m.units[0]
-        converted = isinstance(unit, ConvertedColumns)
-        self.by_unit = by_unit and converted
-        order = np.arange(m.matrix.shape[1])
-        if self.by_unit:
-            order = order.reshape(len(m.matrix.gates), -1).T.ravel()
-        self.weights = packed(m.sums[0].weights[order])
-        self.columns, self.used = len(self.weights) * tiles.GROUP, len(order)
-        self.tables = Tables.of(unit.bank, order, self.columns) if isinstance(unit, ConvertedColumns) else None
-        self.ones = np.ones((int(m.matrix.bias), tiles.LANES), np.float32)
-        self.gates = [(g.name, m.matrix.columns(g.name)) for g in m.matrix.gates]
-        self._room: dict[tuple[str, int], np.ndarray] = {}
-
-    def room(self, name: str, count: int, rows: int) -> np.ndarray:
-        """An array for so many tiles, the same whenever it is asked for."""
-        if (name, count) not in self._room:
-            self._room[name, count] = np.zeros((count, rows, self.ones.shape[1]), np.float32)
-        return self._room[name, count]
-
-    def driven(self, parts: Sequence[np.ndarray], not_in: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """What drives the rows, as rounded as pulse widths are, two contiguous arrays outside of ``not_in``."""
-        if self.ranges is not None and self.pwm is not None:
-            parts = [self.pwm.quantize(part, full) for part, full in zip(parts, self.ranges, strict=True)]
-        if not_in is not None:
-            parts = [np.array(part) if np.may_share_memory(part, not_in) else part for part in parts]
-        x = np.ascontiguousarray(parts[0])
-        return x, np.ascontiguousarray(parts[1]) if len(parts) > 1 else np.zeros((len(x), 0, x.shape[2]), np.float32)
-
-
 class TiledPath:
     """As `cosim.network.cells.Datapath`. Results of a product are overwritten by the next product of the same matrix."""
 
-    def __init__(self, chip: ChipCell, hardware: Hardware) -> None:
-        from .. import kernels  # numba is slow to load
-        from . import tiles
+    def __init__(self, chip: ChipCell, hardware: Hardware, shared: Mapping[str, np.ndarray] | None = None) -> None:
+        from . import tiles  # numba is slow to load
 
         self.cell = chip.cell
-        self._kernels, self._tiles = kernels, tiles
-        by_unit = isinstance(self.cell, LSTM) and self.cell.n_projection is None
-        self._products = {name: _Product(m, hardware.pwm, by_unit=by_unit) for name, m in chip.matrices.items()}
+        self._tiles = tiles
+        known = shared or {}
+        self._products = {n: TileProduct(self.cell, m, hardware.pwm, known.get(n)) for n, m in chip.matrices.items()}
         self._counters = np.zeros((0, 0), np.uint32)
         self._step = 0
 
@@ -184,13 +75,11 @@ class TiledPath:
         # As `LSTM.step`, with the products of gates computed where the gates are.
         h, c = state["h"], state["c"]
         o = p.room("o", len(c), c.shape[1])
-        x, driven = p.driven((x, h))
-        t = p.tables
+        begun, t = p.begun((x, h), step), p.tables
         if t.sigma is None:
-            self._tiles.lstm(p.weights, x, driven, p.ones, t.thresholds, t.values, c, o)
+            self._tiles.lstm(*begun, t.thresholds, t.values, c, o)
         else:
-            noise = self._noise(p, len(c))
-            self._tiles.lstm_noisy(p.weights, x, driven, p.ones, noise, t.thresholds, t.sigma, t.ends, t.values, c, o)
+            self._tiles.lstm_noisy(*begun, *self._noise(t), t.thresholds, t.sigma, t.ends, t.values, c, o)
         h = exact_activation(self.cell.state, c, out=h)
         np.multiply(h, o, out=h)
         return {"h": h, "c": c}
@@ -199,27 +88,53 @@ class TiledPath:
         p = self._products[matrix]
         z, t = p.room("sums", len(parts[0]), p.columns), p.tables
         # A state that is the last product's result must outlast this one.
-        x, h = p.driven(parts, z)
+        begun = p.begun(parts, self._step, z)
         if t is None:
-            self._tiles.sums(p.weights, x, h, p.ones, z)
+            weights, x, h, first, ones, before = begun
+            self._tiles.sums(weights, x, h, first, h.shape[1], ones, before, z)
             for unit in p.units:
                 assert isinstance(unit, Exact)
                 z[:, unit.columns] = unit.compute(z[:, unit.columns])
         elif t.sigma is None:
-            self._tiles.product(p.weights, x, h, p.ones, t.thresholds, t.values, z)
+            self._tiles.product(*begun, t.thresholds, t.values, z)
         else:
-            noise = self._noise(p, len(z))
-            self._tiles.product_noisy(p.weights, x, h, p.ones, noise, t.thresholds, t.sigma, t.ends, t.values, z)
+            self._tiles.product_noisy(*begun, *self._noise(t), t.thresholds, t.sigma, t.ends, t.values, z)
         return {name: z[:, columns] for name, columns in p.gates}
 
     def activate(self, activation: str, values: np.ndarray) -> np.ndarray:
         return exact_activation(activation, values)
 
-    def _noise(self, p: _Product, count: int) -> np.ndarray:
-        noise = p.room("noise", count, p.columns)
-        assert p.tables is not None
-        self._kernels.fill_tiles(p.tables.keys, self._counters, np.uint32(self._step), noise)
-        return noise
+    def _noise(self, t: Tables) -> tuple[np.ndarray, np.ndarray, np.uint32]:
+        return t.keys, np.ascontiguousarray(self._counters), np.uint32(self._step)
+
+
+def row_tables(m: ChipMatrix, dtype: np.dtype | type) -> Tables | None:
+    """Tables of a matrix whose sums, sequence by sequence, are converted without noise by AVX-512; None for all others."""
+    from . import codes, tiles  # numba is slow to load
+
+    if np.dtype(dtype) != np.float32 or not tiles.has_permutes() or not _fits(m, codes.LEVELS):
+        return None
+    unit, columns = m.units[0], m.matrix.shape[1]
+    if not isinstance(unit, ConvertedColumns) or unit.bank.sigma is not None or columns < LEAST_ROWS:
+        return None
+    return Tables.of(unit.bank, np.arange(columns), columns)
+
+
+def tiled_run(
+    chips: Sequence[Chip], x: np.ndarray, active: np.ndarray, counters: np.ndarray, pooling: str, threads: int
+) -> Callable[[Chip], np.ndarray]:
+    """What runs any of these chips on inputs (steps, n_in, lanes), as `cosim.network.run_network`; sums in common are done here."""
+    whole = in_tiles(x) if chips else x
+    shared = shared_sums(chips, whole, active, threads)
+
+    def run(chip: Chip) -> np.ndarray:
+        paths = [
+            [TiledPath(cell, chip.hardware, None if depth else shared[d]) for d, cell in enumerate(layer)]
+            for depth, layer in enumerate(chip.layers)
+        ]
+        return run_tiled_network(paths, whole, active, counters, pooling)
+
+    return run
 
 
 def in_tiles(x: np.ndarray) -> np.ndarray:

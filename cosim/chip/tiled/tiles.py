@@ -2,8 +2,8 @@
 
 A tile is `LANES` sequences. Its sums are one chain of fused multiply-adds each, in the rows' order, as BLAS has them. Codes come
 from bisection in a table of 32 thresholds in vector registers: five compares and four permutes for 16 conversions, where
-counting takes 31 compares. That takes AVX-512; `kernels` is for all machines. The answers are the same to the bit.
-Nothing compiled here calls what is compiled elsewhere, because numba's cache notices changes of this file alone.
+counting takes 31 compares. Noise is drawn for two columns at a time, where they are converted. That takes AVX-512; `kernels` is
+for all machines. The answers are the same to the bit.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils, config
 from numba.core.codegen import get_host_cpu_features
-from numba.extending import intrinsic as numba_intrinsic
+from numba.extending import intrinsic as numba_intrinsic, register_jitable
 
 from cosim.compiled import compiled
 
+from . import codes, vectors
+from .codes import NoisyRow, Outputs, ThresholdRow
+from .vectors import FLOATS, INTS, VECTOR, Wide, called, load, splat, store
+
 intrinsic: Any = numba_intrinsic
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "sources": (codes.__file__, vectors.__file__)}
 LANES = 64
 GROUP = 4
 """Columns whose sums are in registers together."""
-LEVELS = 31
-"""Thresholds of a table, which has a slot more."""
-SLOTS = 46
-"""Length of a table's row; 16 numbers are read from its last place."""
-_VECTOR = 16
-_PLACES = (30, 28, 24, 16, 0)
-"""Where the 1, 2, 4, 8, 16 thresholds of each compare of a bisection stand, by the answers before it, the first the lowest bit."""
+SOME = 32
+"""Groups of columns that all tiles are done for before the next, an even number."""
+_PARTS = range(0, LANES, VECTOR)
 
 
 @cache
@@ -42,151 +42,8 @@ def has_permutes() -> bool:
     return "+avx512f" in (get_host_cpu_features() if chosen is None else chosen).split(",")
 
 
-def _order() -> np.ndarray:
-    """Number of the threshold at each place of a table; 31, which is never reached, at the place that no compare uses."""
-    out = np.full(32, LEVELS)
-    for compare, place in enumerate(_PLACES):
-        for answers in range(1 << compare):
-            known = sum(16 >> bit for bit in range(compare) if answers >> bit & 1)
-            out[place + answers] = known + (16 >> compare) - 1
-    return out
-
-
-BISECTION = _order()
-REVERSED = [int(f"{code:05b}"[::-1], 2) for code in range(32)]
-"""Codes whose five bits are in reverse."""
-
-_FLOATS = ir.VectorType(ir.FloatType(), _VECTOR)
-_INTS = ir.VectorType(ir.IntType(32), _VECTOR)
-
-
-def _splat(builder: Any, value: Any) -> Any:
-    kind = ir.VectorType(value.type, _VECTOR)
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_INTS.element, 0))
-    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(_INTS, [0] * _VECTOR))
-
-
-def _load(builder: Any, pointer: Any, offset: Any) -> Any:
-    place = builder.bitcast(builder.gep(pointer, [offset]), _FLOATS.as_pointer())
-    return builder.load(place, align=4)
-
-
-def _store(builder: Any, value: Any, pointer: Any, offset: Any) -> None:
-    builder.store(value, builder.bitcast(builder.gep(pointer, [offset]), _FLOATS.as_pointer()), align=4)
-
-
-class _Row:
-    """Tables of one column in registers, and what is done with them to 16 numbers."""
-
-    def __init__(self, builder: Any, table: Any, offset: Any) -> None:
-        self.builder = builder
-        places = [builder.gep(table, [builder.add(offset, ir.Constant(offset.type, place))]) for place in _PLACES]
-        self.first = _splat(builder, builder.load(places[0]))
-        self.further = [_load(builder, place, ir.Constant(offset.type, 0)) for place in places[1:]]
-
-    def at(self, compare: int, answers: Any) -> Any:
-        """The number that each compare meets after these answers."""
-        if compare == 0:
-            return self.first
-        kind = ir.FunctionType(_FLOATS, [_FLOATS, _INTS])
-        permute = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.x86.avx512.permvar.sf.512")
-        return self.builder.call(permute, [self.further[compare - 1], answers])
-
-
-def _bisect(builder: Any, above: Callable[[int, Any], Any]) -> Any:
-    """Answers of five compares, the first the lowest bit: a code whose bits are in reverse."""
-    answers = ir.Constant(_INTS, [0] * _VECTOR)
-    for compare in range(5):
-        more = builder.add(answers, ir.Constant(_INTS, [1 << compare] * _VECTOR))
-        answers = builder.select(above(compare, answers), more, answers)
-    return answers
-
-
-class _Pair:
-    """A table of 32 numbers in registers."""
-
-    def __init__(self, builder: Any, table: Any, offset: Any) -> None:
-        self.builder = builder
-        self.halves = [_load(builder, table, builder.add(offset, ir.Constant(offset.type, k))) for k in (0, _VECTOR)]
-
-    def at(self, index: Any) -> Any:
-        kind = ir.FunctionType(_FLOATS, [_FLOATS, _INTS, _FLOATS])
-        permute = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.x86.avx512.vpermi2var.ps.512")
-        return self.builder.call(permute, [self.halves[0], index, self.halves[1]])
-
-
-def _codes(builder: Any, row: _Row, x: Any) -> Any:
-    """Number of thresholds below each of 16 numbers, its bits in reverse; a NaN is above none."""
-    return _bisect(builder, lambda compare, answers: builder.fcmp_ordered(">", x, row.at(compare, answers)))
-
-
-def _constant_at(builder: Any, table: list[int], index: Any) -> Any:
-    """Numbers of a constant table of 32."""
-    kind = ir.FunctionType(_INTS, [_INTS] * 3)
-    permute = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.vpermi2var.d.512")
-    low, high = (ir.Constant(_INTS, [int(k) for k in table[i : i + _VECTOR]]) for i in (0, _VECTOR))
-    return builder.call(permute, [low, index, high])
-
-
-def _reverse(builder: Any, codes: Any) -> Any:
-    """Codes with their five bits in reverse."""
-    return _constant_at(builder, REVERSED, codes)
-
-
-class _NoisyRow:
-    """As `_Row`, with the rms noise of each threshold; codes of 16 numbers by 16 draws, their bits in reverse."""
-
-    def __init__(self, builder: Any, tables: tuple[Any, Any], at: Any, ends: Any) -> None:
-        self.builder, self.tables, self.column = builder, tables, at
-        self.offset = builder.mul(at, ir.Constant(at.type, SLOTS))
-        self.thresholds, self.sigma = (_Row(builder, table, self.offset) for table in tables)
-        first = builder.mul(at, ir.Constant(at.type, 3))
-        self.low, self.high, self.is_steady = (
-            builder.load(builder.gep(ends, [builder.add(first, ir.Constant(at.type, k))])) for k in range(3)
-        )
-        self.code, self.level = (cgutils.alloca_once(builder, _INTS) for _ in range(2))
-
-    def _above(self, x: Any, g: Any, threshold: Any, sigma: Any) -> Any:
-        b = self.builder
-        return b.fcmp_ordered(">", b.fsub(x, b.fmul(g, sigma)), threshold)
-
-    def steady(self, x: Any, g: Any) -> Any:
-        """Bisection with each threshold's own noise, for columns that count a level only if they count those before."""
-        t, s = self.thresholds, self.sigma
-        return _bisect(self.builder, lambda compare, known: self._above(x, g, t.at(compare, known), s.at(compare, known)))
-
-    def any(self, x: Any, g: Any) -> Any:
-        """For all columns: levels that count with the smallest and the largest noise, or with neither, then each between."""
-        b = self.builder
-        one, other = b.fmul(g, _splat(b, self.low)), b.fmul(g, _splat(b, self.high))
-        swapped = b.fcmp_ordered(">", one, other)
-        b.store(_reverse(b, _codes(b, self.thresholds, b.fsub(x, b.select(swapped, one, other)))), self.code)
-        b.store(b.load(self.code), self.level)
-        end_level = _reverse(b, _codes(b, self.thresholds, b.fsub(x, b.select(swapped, other, one))))
-        test, body, end = (b.append_basic_block(name) for name in ("between.test", "between", "between.end"))
-        b.branch(test)
-        b.position_at_end(test)
-        k = b.load(self.level)
-        open_ = b.icmp_signed("<", k, end_level)
-        some = b.icmp_unsigned("!=", b.bitcast(open_, ir.IntType(_VECTOR)), ir.Constant(ir.IntType(_VECTOR), 0))
-        b.cbranch(some, body, end)
-        b.position_at_end(body)
-        place = _constant_at(b, list(np.argsort(BISECTION)), k)
-        threshold, sigma = (_Pair(b, table, self.offset).at(place) for table in self.tables)
-        above = b.and_(open_, self._above(x, g, threshold, sigma))
-        code, more = b.load(self.code), ir.Constant(_INTS, [1] * _VECTOR)
-        b.store(b.select(above, b.add(code, more), code), self.code)
-        b.store(b.add(k, more), self.level)
-        b.branch(test)
-        b.position_at_end(end)
-        return _reverse(b, b.load(self.code))
-
-
-def _sums(builder: Any, weights: Any, first: Any, sources: list[Any]) -> list[list[Any]]:
-    """Sums of `GROUP` columns for all vectors of a tile, in registers."""
-    kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
-    fma = cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v16f32")
-    sums: list[list[Any]] = [[ir.Constant(_FLOATS, [0.0] * _VECTOR)] * (LANES // _VECTOR) for _ in range(GROUP)]
+def _sums(builder: Any, weights: Any, first: Any, sources: list[Any], sums: list[list[Any]]) -> list[list[Any]]:
+    """Sums of `GROUP` columns for all vectors of a tile, in registers, from what they are before."""
     for source in sources:
         count = cgutils.unpack_tuple(builder, source.shape, 2)[0]
         number = count.type
@@ -196,17 +53,17 @@ def _sums(builder: Any, weights: Any, first: Any, sources: list[Any]) -> list[li
         builder.position_at_end(test)
         k = builder.phi(number)
         k.add_incoming(ir.Constant(number, 0), before)
-        held = [[builder.phi(_FLOATS) for _ in row] for row in sums]
+        held = [[builder.phi(FLOATS) for _ in row] for row in sums]
         builder.cbranch(builder.icmp_signed("<", k, count), body, end)
         builder.position_at_end(body)
         place = builder.mul(k, ir.Constant(number, LANES))
-        x = [_load(builder, source.data, builder.add(place, ir.Constant(number, _VECTOR * i))) for i in range(LANES // _VECTOR)]
+        x = [load(builder, source.data, builder.add(place, ir.Constant(number, part))) for part in _PARTS]
         weight = builder.add(first, builder.mul(k, ir.Constant(number, GROUP)))
         for j, row in enumerate(held):
-            w = _splat(builder, builder.load(builder.gep(weights, [builder.add(weight, ir.Constant(number, j))])))
+            w = splat(builder, builder.load(builder.gep(weights, [builder.add(weight, ir.Constant(number, j))])))
             for i, value in enumerate(row):
                 value.add_incoming(sums[j][i], before)
-                value.add_incoming(builder.call(fma, [w, x[i], value]), body)
+                value.add_incoming(called(builder, "llvm.fma.v16f32", FLOATS, w, x[i], value), body)
         k.add_incoming(builder.add(k, ir.Constant(number, 1)), body)
         builder.branch(test)
         builder.position_at_end(end)
@@ -215,186 +72,289 @@ def _sums(builder: Any, weights: Any, first: Any, sources: list[Any]) -> list[li
     return sums
 
 
-_F4 = types.Array(types.float32, 2, "C")
+_F4, _U4, _LINE, _STEP = (
+    types.Array(types.float32, 2, "C"),
+    types.Array(types.uint32, 2, "C"),
+    types.Array(types.uint32, 1, "C"),
+    types.uint32,
+)
 Vectors = list[Any]
 """The numbers of one column of a tile."""
 Convert = Callable[[Any, Vectors], Vectors]
 
 
 class _Tile:
-    """Code for one tile in the making: its arrays, its sums by groups, conversions and stores."""
+    """Code for one tile in the making: its sums by groups, conversions and stores.
 
-    def __init__(self, context: Any, builder: Any, values: Any) -> None:
-        self.builder = builder
-        self.arrays = [context.make_array(_F4)(context, builder, value) for value in values]
+    The first five arrays are the weights, three kinds of rows, and where the sums begin: (columns, LANES), or `GROUP` rows that
+    serve each group.
+    """
 
-    def groups(self, finish: Callable[[Any, list[Vectors]], None]) -> None:
-        """Sums each group of columns and hands the sums on; weights and three kinds of rows are the first arrays."""
-        packed, *sources = self.arrays[:4]
-        count, width = cgutils.unpack_tuple(self.builder, packed.shape, 2)
-        with cgutils.for_range(self.builder, count) as loop:
-            finish(loop.index, _sums(self.builder, packed.data, self.builder.mul(loop.index, width), sources))
+    def __init__(self, builder: Any, arrays: list[Any]) -> None:
+        self.builder, self.arrays = builder, arrays
+        self.groups, self.width = self.shape(arrays[0])
+
+    def shape(self, array: Any) -> tuple[Any, Any]:
+        rows, columns = cgutils.unpack_tuple(self.builder, array.shape, 2)
+        return rows, columns
+
+    def sums(self, group: Any) -> list[Vectors]:
+        b, (packed, *sources, before) = self.builder, self.arrays[:5]
+        own = b.icmp_signed(">", self.shape(before)[0], ir.Constant(group.type, GROUP))
+        first = b.select(own, self.at(group, GROUP), ir.Constant(group.type, 0))
+        start = [self.load(before, b.add(first, ir.Constant(first.type, j))) for j in range(GROUP)]
+        # Sums of long ago are far away: those of the next group are called for now.
+        for line in range(0, GROUP * LANES, VECTOR):
+            vectors.prefetch(b, before.data, self.at(b.add(first, ir.Constant(first.type, GROUP)), LANES, line))
+        return _sums(b, packed.data, b.mul(group, self.width), sources, start)
 
     def at(self, index: Any, times: int, more: int = 0) -> Any:
         return self.builder.add(self.builder.mul(index, ir.Constant(index.type, times)), ir.Constant(index.type, more))
 
     def load(self, array: Any, column: Any) -> Vectors:
-        return [_load(self.builder, array.data, self.at(column, LANES, part)) for part in range(0, LANES, _VECTOR)]
+        return [load(self.builder, array.data, self.at(column, LANES, part)) for part in _PARTS]
 
-    def store(self, vectors: Vectors, array: Any, column: Any) -> None:
-        for i, vector in enumerate(vectors):
-            _store(self.builder, vector, array.data, self.at(column, LANES, i * _VECTOR))
+    def store(self, numbers: Vectors, array: Any, column: Any) -> None:
+        for part, vector in zip(_PARTS, numbers, strict=True):
+            store(self.builder, vector, array.data, self.at(column, LANES, part))
 
     def quiet(self, tables: Any, values: Any) -> Convert:
         """A conversion without noise, of a column by its number."""
 
         def convert(at: Any, sums: Vectors) -> Vectors:
-            row, out = _Row(self.builder, tables.data, self.at(at, SLOTS)), _Pair(self.builder, values.data, self.at(at, 32))
-            return [out.at(_codes(self.builder, row, x)) for x in sums]
+            row, out = (
+                ThresholdRow(self.builder, tables.data, self.at(at, codes.SLOTS)),
+                Outputs(self.builder, values.data, self.at(at, 32)),
+            )
+            return [out.at(codes.codes(self.builder, row, x)) for x in sums]
 
         return convert
 
-    def noisy(self, arrays: list[Any], order: Callable[[Any], Any]) -> None:
-        """Converts the columns of the last array in place; ``order`` says which column of the noise is whose.
+    def columns(self, convert: Convert, z: Any) -> None:
+        """Outputs of all columns into ``z`` (columns, LANES)."""
+        with cgutils.for_range(self.builder, self.groups) as loop:
+            for j, column in enumerate(self.sums(loop.index)):
+                at = self.at(loop.index, GROUP, j)
+                self.store(convert(at, column), z, at)
 
-        Conversions with noise need most registers for themselves: a column and a vector at a time is fastest.
-        """
-        b = self.builder
-        noise, tables, sigma, ends, values, z = arrays
-        columns = cgutils.unpack_tuple(b, z.shape, 2)[0]
-        with cgutils.for_range(b, columns) as loop:
-            at = loop.index
-            row, out = _NoisyRow(b, (tables.data, sigma.data), at, ends.data), _Pair(b, values.data, self.at(at, 32))
-            drawn = order(at)
-            with b.if_else(b.fcmp_ordered(">", row.is_steady, ir.Constant(ir.FloatType(), 0.0))) as branches:
-                for branch, find in zip(branches, (row.steady, row.any), strict=True):
-                    with branch:
-                        for part in range(0, LANES, _VECTOR):
-                            place = self.at(at, LANES, part)
-                            x, g = _load(b, z.data, place), _load(b, noise.data, self.at(drawn, LANES, part))
-                            _store(b, out.at(find(x, g)), z.data, place)
+    def unit(self, at: Any, gates: list[Vectors], c: Any, o: Any) -> None:
+        """State of an LSTM's unit with gates i, f, a, o: ``c = f c + i a``, each product rounded by itself, and o."""
+        b, (i, f, a, opened) = self.builder, gates
+        self.store([b.fadd(b.fmul(y, c0), b.fmul(x, z)) for x, y, z, c0 in zip(i, f, a, self.load(c, at), strict=True)], c, at)
+        self.store(opened, o, at)
+
+    def draw(self, arrays: list[Any], pair: Any, noise: Any, rows: tuple[Any, Any]) -> None:
+        """Writes the noise of the two columns of a pair to these rows of ``noise``."""
+        b, (keys, counters, step) = self.builder, arrays[:3]
+        first = self.at(pair, 2)
+        key = [b.load(b.gep(keys.data, [b.add(first, ir.Constant(first.type, k))])) for k in range(2)]
+        numbers = Wide(b, [load(b, counters.data, ir.Constant(first.type, part), INTS) for part in _PARTS])
+        for drawn, row in zip(vectors.box_muller(*vectors.threefry((key[0], key[1]), numbers, step)), rows, strict=True):
+            self.store(drawn.vectors, noise, row)
+
+    def noisy(self, arrays: list[Any], at: Any, noise: tuple[Any, Any], z: Any, row: Any) -> None:
+        """Converts a column, by its number, in a row of ``z`` that has its sums, with the noise of a row of another array."""
+        b, (tables, sigma, ends, values) = self.builder, arrays[3:]
+        thresholds, out = NoisyRow(b, (tables.data, sigma.data), at, ends.data), Outputs(b, values.data, self.at(at, 32))
+        x, drawn = self.load(z, row), self.load(*noise)
+        with b.if_else(b.fcmp_ordered(">", thresholds.is_steady, ir.Constant(ir.FloatType(), 0.0))) as (steady, otherwise):
+            with steady:
+                self.store([out.at(code) for code in thresholds.steady(x, drawn)], z, row)
+            with otherwise:
+                self.store([out.at(thresholds.any(*both)) for both in zip(x, drawn, strict=True)], z, row)
 
 
 def _as_it_is(_: Any, sums: Vectors) -> Vectors:
     return sums
 
 
-def _columns(tile: _Tile, convert: Convert, z: Any) -> Callable[[Any, list[Vectors]], None]:
-    """Outputs of a group of columns into ``z`` (columns, LANES)."""
-
-    def finish(group: Any, sums: list[Vectors]) -> None:
-        for j, column in enumerate(sums):
-            at = tile.at(group, GROUP, j)
-            tile.store(convert(at, column), z, at)
-
-    return finish
-
-
-def _units(tile: _Tile, convert: Convert, c: Any, o: Any) -> Callable[[Any, list[Vectors]], None]:
-    """State of an LSTM's unit, whose gates i, f, a, o are a group: ``c = f c + i a``, each product rounded by itself, and o."""
-
-    def finish(unit: Any, sums: list[Vectors]) -> None:
-        b = tile.builder
-        i, f, a, opened = (convert(tile.at(unit, GROUP, j), column) for j, column in enumerate(sums))
-        tile.store([b.fadd(b.fmul(y, c0), b.fmul(x, z)) for x, y, z, c0 in zip(i, f, a, tile.load(c, unit), strict=True)], c, unit)
-        tile.store(opened, o, unit)
-
-    return finish
-
-
-def _coded(count: int, put_together: Callable[[_Tile], None]) -> tuple[Any, Callable[..., Any]]:
-    """What numba asks of an intrinsic of so many arrays: its signature, and what writes its code."""
+def _coded(kinds: list[Any], put_together: Callable[[_Tile], None]) -> tuple[Any, Callable[..., Any]]:
+    """What numba asks of an intrinsic of these arrays and numbers: its signature, and what writes its code."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        put_together(_Tile(context, builder, values))
+        known = [
+            context.make_array(kind)(context, builder, value) if isinstance(kind, types.Array) else value
+            for kind, value in zip(kinds, values, strict=True)
+        ]
+        put_together(_Tile(builder, known))
         return context.get_dummy_value()
 
-    return types.void(*[_F4] * count), generate
+    return types.void(*kinds), generate
+
+
+_NOISE = [_U4, _LINE, _STEP, _F4, _F4, _F4, _F4]
+"""Keys, counters, step, thresholds, rms noise, its ends, values."""
 
 
 @intrinsic
-def _sum_tile(typingctx, weights, x, h, ones, z):
-    return _coded(5, lambda tile: tile.groups(_columns(tile, _as_it_is, tile.arrays[4])))
+def _sum_tile(typingctx, weights, x, h, ones, before, z):
+    return _coded([_F4] * 6, lambda tile: tile.columns(_as_it_is, tile.arrays[5]))
 
 
 @intrinsic
-def _product_tile(typingctx, weights, x, h, ones, thresholds, values, z):
-    return _coded(7, lambda tile: tile.groups(_columns(tile, tile.quiet(*tile.arrays[4:6]), tile.arrays[6])))
+def _product_tile(typingctx, weights, x, h, ones, before, thresholds, values, z):
+    return _coded([_F4] * 8, lambda tile: tile.columns(tile.quiet(*tile.arrays[5:7]), tile.arrays[7]))
 
 
 @intrinsic
-def _product_noisy_tile(typingctx, weights, x, h, ones, noise, thresholds, sigma, ends, values, z):
+def _product_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, drawn, z):
     def put_together(tile: _Tile) -> None:
-        tile.groups(_columns(tile, _as_it_is, tile.arrays[9]))
-        tile.noisy(tile.arrays[4:], lambda at: at)
+        b, noise, (drawn, z) = tile.builder, tile.arrays[5:12], tile.arrays[12:]
+        with cgutils.for_range(b, tile.groups) as loop:
+            for j, column in enumerate(tile.sums(loop.index)):
+                tile.store(column, z, tile.at(loop.index, GROUP, j))
+            with cgutils.for_range(b, ir.Constant(loop.index.type, GROUP // 2)) as pairs:
+                pair, first = b.add(tile.at(loop.index, GROUP // 2), pairs.index), tile.at(pairs.index, 2)
+                tile.draw(noise, pair, drawn, (first, tile.at(first, 1, 1)))
+            with cgutils.for_range(b, ir.Constant(loop.index.type, GROUP)) as columns:
+                at = b.add(tile.at(loop.index, GROUP), columns.index)
+                tile.noisy(noise, at, (drawn, columns.index), z, at)
 
-    return _coded(10, put_together)
+    return _coded([_F4] * 5 + _NOISE + [_F4] * 2, put_together)
 
 
 @intrinsic
-def _lstm_tile(typingctx, weights, x, h, ones, thresholds, values, c, o):
-    return _coded(8, lambda tile: tile.groups(_units(tile, tile.quiet(*tile.arrays[4:6]), *tile.arrays[6:])))
-
-
-@intrinsic
-def _lstm_noisy_tile(typingctx, weights, x, h, ones, noise, thresholds, sigma, ends, values, c, o, z):
+def _lstm_tile(typingctx, weights, x, h, ones, before, thresholds, values, c, o):
     def put_together(tile: _Tile) -> None:
-        builder, (c, o, z) = tile.builder, tile.arrays[9:]
-        tile.groups(_columns(tile, _as_it_is, z))
-        units = cgutils.unpack_tuple(builder, c.shape, 2)[0]
-        four = ir.Constant(units.type, GROUP)
-        # Gates of a unit are neighbours here, and whole gates in the noise.
-        tile.noisy(
-            [*tile.arrays[4:9], z], lambda at: builder.add(builder.udiv(at, four), builder.mul(builder.urem(at, four), units))
-        )
-        update = _units(tile, _as_it_is, c, o)
-        with cgutils.for_range(builder, units) as loop:
-            update(loop.index, [tile.load(z, tile.at(loop.index, GROUP, j)) for j in range(GROUP)])
+        convert = tile.quiet(*tile.arrays[5:7])
+        with cgutils.for_range(tile.builder, tile.groups) as loop:
+            gates = [convert(tile.at(loop.index, GROUP, j), column) for j, column in enumerate(tile.sums(loop.index))]
+            tile.unit(loop.index, gates, *tile.arrays[7:])
 
-    return _coded(12, put_together)
+    return _coded([_F4] * 9, put_together)
+
+
+@intrinsic
+def _lstm_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o, drawn, z):
+    def put_together(tile: _Tile) -> None:
+        b, noise, (c, o, drawn, z) = tile.builder, tile.arrays[5:12], tile.arrays[12:]
+        two = ir.Constant(tile.groups.type, 2)
+        couples = b.udiv(tile.groups, two)
+        with cgutils.for_range(b, couples) as loop:
+            units = tile.at(loop.index, 2), tile.at(loop.index, 2, 1)
+            rows = [[ir.Constant(two.type, GROUP * k + j) for j in range(GROUP)] for k in range(2)]
+            for unit, mine in zip(units, rows, strict=True):
+                for column, row in zip(tile.sums(unit), mine, strict=True):
+                    tile.store(column, z, row)
+            with cgutils.for_range(b, ir.Constant(two.type, GROUP)) as gates:
+                places = gates.index, b.add(gates.index, ir.Constant(two.type, GROUP))
+                tile.draw(noise, b.add(tile.at(loop.index, GROUP), gates.index), drawn, places)
+            with cgutils.for_range(b, ir.Constant(two.type, 2 * GROUP)) as columns:
+                tile.noisy(noise, b.add(tile.at(loop.index, 2 * GROUP), columns.index), (drawn, columns.index), z, columns.index)
+            for unit, mine in zip(units, rows, strict=True):
+                tile.unit(unit, [tile.load(z, row) for row in mine], c, o)
+
+    return _coded([_F4] * 5 + _NOISE + [_F4] * 4, put_together)
+
+
+@intrinsic
+def _convert_square(typingctx, x, row, column, thresholds, values, out):
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        b, kinds = builder, signature.args
+        x, thresholds, values, out = (context.make_array(kinds[k])(context, b, given[k]) for k in (0, 3, 4, 5))
+        width = cgutils.unpack_tuple(b, x.shape, 2)[1]
+        first = b.add(b.mul(given[1], width), given[2])
+        places = [b.add(first, b.mul(width, ir.Constant(width.type, k))) for k in range(VECTOR)]
+        columns = vectors.transposed(b, [load(b, x.data, place) for place in places])
+        for k, column in enumerate(columns):
+            at = b.add(given[2], ir.Constant(width.type, k))
+            row = ThresholdRow(b, thresholds.data, b.mul(at, ir.Constant(width.type, codes.SLOTS)))
+            table = Outputs(b, values.data, b.mul(at, ir.Constant(width.type, 32)))
+            columns[k] = table.at(codes.codes(b, row, column))
+        for place, vector in zip(places, vectors.transposed(b, columns), strict=True):
+            store(b, vector, out.data, place)
+        return context.get_dummy_value()
+
+    return types.void(_F4, types.intp, types.intp, _F4, _F4, _F4), generate
 
 
 @compiled(**_OPTIONS)
-def sums(weights, x, h, ones, z):
+def convert_rows(x, thresholds, values, out):
+    """Outputs without noise of sequences one after the other: ``x``, ``out`` (sequences, columns), `VECTOR` at least.
+
+    ``thresholds`` and ``values`` as in `Tables`. Squares of numbers are turned in registers; the last overlap those before.
+    """
+    rows, columns = x.shape
+    for j in range(0, columns, VECTOR):
+        for i in range(0, rows, VECTOR):
+            _convert_square(x, min(i, rows - VECTOR), min(j, columns - VECTOR), thresholds, values, out)
+
+
+@register_jitable
+def _of(array, t, first, stop):
+    """Some columns of a tile; of what serves all tiles and columns, that."""
+    if len(array) == 1 and array.shape[1] == GROUP:
+        return array[0]
+    return array[t, first:stop]
+
+
+@compiled(**_OPTIONS)
+def sums(weights, x, h, first, stop, ones, before, z):
     """Sums of the columns of a matrix.
+
+    Some columns of all tiles come before the next, so that their weights are near when they are used again.
 
     Parameters
     ----------
     weights : ndarray (groups of columns, rows * GROUP), float32 as all
         As `packed` gives them.
     x, h, ones : ndarray (tiles, rows, LANES), ones without tiles
-        What drives the rows: two parts, and the bias or nothing.
+        What drives the rows: two parts, of the second the rows from ``first`` to ``stop``, and the bias or nothing.
+    before : ndarray (tiles, columns, LANES) or (1, GROUP, LANES)
+        Where the sums begin, which may be ``z``, or zeros.
     z : ndarray (tiles, columns, LANES)
         The result; columns in whole groups.
     """
-    for t in range(len(z)):
-        _sum_tile(weights, x[t], h[t], ones, z[t])
+    for a in range(0, len(weights), SOME):
+        e = min(a + SOME, len(weights))
+        c0, c1 = GROUP * a, GROUP * e
+        for t in range(len(z)):
+            _sum_tile(weights[a:e], x[t], h[t, first:stop], ones, _of(before, t, c0, c1), z[t, c0:c1])
 
 
 @compiled(**_OPTIONS)
-def product(weights, x, h, ones, thresholds, values, z):
-    """As `sums`, converted without noise; ``thresholds`` and ``values`` as in `Tables`."""
-    for t in range(len(z)):
-        _product_tile(weights, x[t], h[t], ones, thresholds, values, z[t])
+def product(weights, x, h, first, ones, before, thresholds, values, z):
+    """As `sums` to the last row, converted without noise; ``thresholds`` and ``values`` as in `Tables`."""
+    for a in range(0, len(weights), SOME):
+        e = min(a + SOME, len(weights))
+        c0, c1 = GROUP * a, GROUP * e
+        for t in range(len(z)):
+            start = _of(before, t, c0, c1)
+            _product_tile(weights[a:e], x[t], h[t, first:], ones, start, thresholds[c0:c1], values[c0:c1], z[t, c0:c1])
 
 
 @compiled(**_OPTIONS)
-def product_noisy(weights, x, h, ones, noise, thresholds, sigma, ends, values, z):
-    """As `sums`, converted with ``noise`` (tiles, columns, LANES) times the rms of each threshold, as in `Tables`."""
-    for t in range(len(z)):
-        _product_noisy_tile(weights, x[t], h[t], ones, noise[t], thresholds, sigma, ends, values, z[t])
+def product_noisy(weights, x, h, first, ones, before, keys, counters, step, thresholds, sigma, ends, values, z):
+    """As `sums`, converted with noise: tables as in `Tables`, counters (tiles, LANES), step uint32."""
+    drawn = np.empty((GROUP, LANES), np.float32)
+    for a in range(0, len(weights), SOME):
+        e = min(a + SOME, len(weights))
+        c0, c1 = GROUP * a, GROUP * e
+        k, th, si, en, va = keys[c0 // 2 : c1 // 2], thresholds[c0:c1], sigma[c0:c1], ends[c0:c1], values[c0:c1]
+        for t in range(len(z)):
+            start, out = _of(before, t, c0, c1), z[t, c0:c1]
+            _product_noisy_tile(weights[a:e], x[t], h[t, first:], ones, start, k, counters[t], step, th, si, en, va, drawn, out)
 
 
 @compiled(**_OPTIONS)
-def lstm(weights, x, h, ones, thresholds, values, c, o):
+def lstm(weights, x, h, first, ones, before, thresholds, values, c, o):
     """Next state ``c`` (tiles, units, LANES) of an LSTM, in place, and its gate ``o``; a unit's gates are a group of columns."""
-    for t in range(len(c)):
-        _lstm_tile(weights, x[t], h[t], ones, thresholds, values, c[t], o[t])
+    for a in range(0, len(weights), SOME):
+        e = min(a + SOME, len(weights))
+        c0, c1 = GROUP * a, GROUP * e
+        th, va = thresholds[c0:c1], values[c0:c1]
+        for t in range(len(c)):
+            _lstm_tile(weights[a:e], x[t], h[t, first:], ones, _of(before, t, c0, c1), th, va, c[t, a:e], o[t, a:e])
 
 
 @compiled(**_OPTIONS)
-def lstm_noisy(weights, x, h, ones, noise, thresholds, sigma, ends, values, c, o):
-    """As `lstm`, with noise as in `product_noisy`, in the order of the matrix's columns."""
-    z = np.empty((len(weights) * GROUP, LANES), np.float32)
-    for t in range(len(c)):
-        _lstm_noisy_tile(weights, x[t], h[t], ones, noise[t], thresholds, sigma, ends, values, c[t], o[t], z)
+def lstm_noisy(weights, x, h, first, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o):
+    """As `lstm`, of an even number of units, with noise as in `product_noisy`."""
+    drawn, z = np.empty((2 * GROUP, LANES), np.float32), np.empty((2 * GROUP, LANES), np.float32)
+    for a in range(0, len(weights), SOME):
+        e = min(a + SOME, len(weights))
+        c0, c1 = GROUP * a, GROUP * e
+        k, th, si, en, va = keys[c0 // 2 : c1 // 2], thresholds[c0:c1], sigma[c0:c1], ends[c0:c1], values[c0:c1]
+        for t in range(len(c)):
+            start, c_, o_ = _of(before, t, c0, c1), c[t, a:e], o[t, a:e]
+            _lstm_noisy_tile(weights[a:e], x[t], h[t, first:], ones, start, k, counters[t], step, th, si, en, va, c_, o_, drawn, z)

@@ -33,7 +33,7 @@ class DatasheetOptions:
     seed: o.Seed = o.SEED
     noise: Annotated[
         float | None,
-        typer.Option(metavar="VOLTS", help="Rms noise of a decision, of a comparator with a clock: it is not measured."),
+        typer.Option(metavar="VOLTS", help="Rms noise of a decision of a comparator with a clock, in place of measuring it."),
     ] = None
     limits: Annotated[Path | None, typer.Option(help="Limits (TOML): [power] max = 1e-4; exit code 1 where one is not met.")] = None
 

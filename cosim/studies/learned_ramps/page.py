@@ -7,6 +7,8 @@ from pathlib import Path
 from cosim.report import Page, page_of, read_table
 from netlists.files import read_json
 
+from .tables import headline_bits
+
 
 def page(folder: Path) -> Page:
     """Makes the page of a folder from ``summary.json`` and its tables."""
@@ -16,4 +18,5 @@ def page(folder: Path) -> Page:
     saved = read_table(folder, "saved.csv", ["task", "training", "ramps", "bits", "on", "bound", "saved", "low", "high"])
     shown = gains["ramps"].isin(("learned", "uniform"))
     tables = {"results": results, "gains": gains[shown], "saved": saved[saved["ramps"] == "learned"]}
-    return page_of(Path(__file__), folder, tables, s=s)
+    low, high = headline_bits(s["settings"]["bits"])
+    return page_of(Path(__file__), folder, tables, s=s, low=low, high=high)

@@ -22,7 +22,7 @@ from netlists.technology import load_profile
 
 from .pictures import draw_accuracy, draw_staircases
 from .settings import LearnedRampsSettings
-from .tables import gain_rows, saved_rows
+from .tables import gain_rows, headline_bits, saved_rows
 
 FLOAT, PLAIN, TUNED, AWARE = "float", "none", "on ideal ramps", "hardware-aware"
 UNIFORM, LEARNED = "uniform", "learned"
@@ -63,7 +63,7 @@ def compute(settings: LearnedRampsSettings, work: Work) -> Results:
     table = pd.DataFrame(rows)
     gains, saved = pd.DataFrame(gain_rows(answers, s)), pd.DataFrame(saved_rows(answers, s))
     shown = pd.DataFrame(stairs)
-    ideal = gains[(gains["on"] == IDEAL) & (gains["training"] == TUNED) & (gains["bits"] == min(3, s.bits[-2]))]
+    ideal = gains[(gains["on"] == IDEAL) & (gains["training"] == TUNED) & (gains["bits"] == headline_bits(s.bits)[0])]
     return Results(
         summary=_counts(ideal[ideal["ramps"] == LEARNED], "") | _counts(ideal[ideal["ramps"] == UNIFORM], "uniform_"),
         tables={"results.csv": table, "gains.csv": gains, "saved.csv": saved, "ramps.csv": shown},
@@ -130,9 +130,11 @@ def _stairs(network: Network, task: str, training: str, ramps: str, bits: int) -
 
 def describe(summary: dict[str, Any]) -> str:
     """Writes the main figures, for reading."""
+    low, high = headline_bits(summary["settings"]["bits"])
     return (
-        f"learned at 3 bits against uniform at 4, both trained on their ramps: as accurate or better on {summary['reached']} of "
-        f"{summary['of']} tasks, not shown to be worse on {summary['no_worse']}; uniform at 3 bits itself on "
+        f"learned at {low} bits against uniform at {high}, both trained on their ramps: as accurate or better on "
+        f"{summary['reached']} of {summary['of']} tasks, not shown to be worse on {summary['no_worse']}; "
+        f"uniform at {low} bits itself on "
         f"{summary['uniform_reached']} and {summary['uniform_no_worse']}"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +14,12 @@ from .settings import LearnedRampsSettings
 
 RESAMPLES = 1000
 Answers = Mapping[tuple[Any, ...], np.ndarray]
+
+
+def headline_bits(bits: Sequence[int]) -> tuple[int, int]:
+    """Resolutions that sentences compare: learned at 3 bits, or at the last but one, and uniform at the next."""
+    at = list(bits).index(3) if 3 in bits[:-1] else len(bits) - 2
+    return bits[at], bits[at + 1]
 
 
 def gain_rows(answers: Answers, s: LearnedRampsSettings) -> list[dict[str, Any]]:

@@ -9,12 +9,15 @@ from matplotlib.figure import Figure
 
 from cosim.report import BEFORE, IDEAL, MEASURED, band, new_figure
 
+OTHERS = ("#1b9e77", "#7570b3", "#e7298a")
+"""Colours of a fourth resolution and more."""
+
 
 def draw_levels(table: pd.DataFrame) -> Figure:
     """Draws level ``sky130`` minus macro of each transition level, and the comparator's delay at both."""
     figure, axes = new_figure(10, 4.2, 1, 2)
     left, right = axes[0]
-    for (bits, rows), colour in zip(table.groupby("bits"), cycle((BEFORE, MEASURED, IDEAL)), strict=False):
+    for (bits, rows), colour in zip(table.groupby("bits"), cycle((BEFORE, MEASURED, IDEAL, *OTHERS)), strict=False):
         share = (rows["k"] - 0.5) / len(rows)
         mean, sigma = rows["difference_mv"], rows["difference_sigma_mv"]
         lines = mean - 2 * sigma, mean, mean + 2 * sigma

@@ -1,3 +1,6 @@
+from .activation import (
+    ActivationTape as ActivationTape,
+)
 from .cells import (
     BACKPROP as BACKPROP,
 )
@@ -7,13 +10,15 @@ from .kernels import (
 from .packing import (
     Packing as Packing,
 )
+from .smooth import (
+    SmoothBank as SmoothBank,
+)
 from .symbols import (
     FoldedEmbedding as FoldedEmbedding,
     one_hot as one_hot,
 )
 from .tape import (
     NONE as NONE,
-    ActivationTape as ActivationTape,
     Disturbance as Disturbance,
     MatrixTape as MatrixTape,
     learned_format as learned_format,

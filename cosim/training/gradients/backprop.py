@@ -10,8 +10,9 @@ import numpy as np
 
 from cosim.network.cells import Cell, State
 
+from .activation import ActivationTape
 from .packing import Packing
-from .tape import NONE, ActivationTape, Disturbance, MatrixTape
+from .tape import NONE, Disturbance, MatrixTape
 from .workspace import Workspace
 
 
@@ -74,7 +75,7 @@ class Backprop(ABC):
             if tape.takes_inputs:
                 tape.drive_inputs(x, packing.steps(backward=self.from_the_end))
         for unit in self.units.values():
-            unit.begin(packing.total, disturbance)
+            unit.begin(packing.total, disturbance.chip)
         outputs = self.array("outputs", self.cell.n_out)
         for t, now, n in packing.steps(backward=self.from_the_end):
             self.step(now, n, t)

@@ -8,7 +8,7 @@ from cosim.network.cells import GRU, LSTM, SLSTM, Cell
 from netlists.errors import InputError
 
 from .backprop import Backprop
-from .kernels import lstm_backward, lstm_forward
+from .kernels import lstm_backward, lstm_forward, lstm_state, lstm_state_backward
 from .workspace import Workspace
 
 TEXTBOOK = ("sigmoid", "tanh", "tanh")
@@ -45,9 +45,14 @@ class LSTMBackprop(Backprop):
             self.workspace.share(gates.shape, lambda s: lstm_forward(gates[s], c[:n][s], before[s], tanh_c[s], out[s]))
         else:
             g = weights.activate(now, t)
-            before[:] = c[:n]
-            c[:n] = g["f"] * before + g["i"] * g["a"]
-            np.multiply(g["o"], self.units[self.cell.state].activate(now, t, c[:n]), out=out)
+            if self._fused():
+                lstm_state(gates, c[:n], before)
+                tanh_c = np.tanh(c[:n], out=self.array("tanh_c", self.cell.n_hidden)[now])
+            else:
+                before[:] = c[:n]
+                c[:n] = g["f"] * before + g["i"] * g["a"]
+                tanh_c = self.units[self.cell.state].activate(now, t, c[:n])
+            np.multiply(g["o"], tanh_c, out=out)
         h[:n] = out if self.cell.n_projection is None else self.tapes["projection"].product(now, t, out)["h"]
 
     def step_back(self, now: slice, n: int) -> None:
@@ -59,6 +64,11 @@ class LSTMBackprop(Backprop):
             self.workspace.share(gates.shape, lambda s: lstm_backward(gates[s], before[s], tanh_c[s], d_out[s], d_c[:n][s]))
             d_h[:n] = weights.backward_from_sums(now, weights.gates)
             return
+        if self._fused():
+            slopes, tanh_c = weights.all_slopes(), self.array("tanh_c", self.cell.n_hidden)[now]
+            lstm_state_backward(weights.gates[now], slopes[now], before, tanh_c, d_out, d_c[:n])
+            d_h[:n] = weights.backward_from_sums(now, slopes)
+            return
         g, unit = weights.gates_of(now), self.units[self.cell.state]
         d = d_c[:n] + d_out * g["o"] * unit.slopes[now]
         d_h[:n] = weights.backward(now, i=d * g["a"], f=d * before, a=d * g["i"], o=d_out * unit.values[now])
@@ -67,6 +77,12 @@ class LSTMBackprop(Backprop):
     def _compiled(self) -> bool:
         exact = self.disturbance.chip is None and (self.cell.gate, self.cell.candidate, self.cell.state) == TEXTBOOK
         return exact and self.workspace.dtype == np.float32
+
+    def _fused(self) -> bool:
+        """Whether the state is computed in one pass, with the same bits: not where outputs of gates have gradients of their own."""
+        weights = self.tapes["weights"]
+        own = bool(weights.learned or weights.smooth)
+        return self.cell.state == "tanh" and self.units["tanh"].bank is None and not own
 
 
 class GRUBackprop(Backprop):

@@ -1,16 +1,23 @@
-"""Elementwise parts of the training, compiled: an LSTM's step forth and back, and Adam's update.
+"""Elementwise parts of the training, compiled: an LSTM's step forth and back, smoothed converters, and Adam's update.
 
 One pass over memory each, without temporary arrays. Rows are sequences.
 """
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numba
 import numpy as np
 
 from cosim.compiled import compiled
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_FAR = 8.0
+"""Noise widths from a threshold beyond which a converter's mean output is one of its values."""
+_HALF, _DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
 _inline = numba.njit(error_model="numpy", fastmath={"contract"})
 
 
@@ -89,6 +96,89 @@ def lstm_backward(gates, c_before, tanh_c, d_h, d_c):
             ga[j] = d * i * (one - a * a)
             go[j] = g * t * o * (one - o)
             dc[j] = d * f
+
+
+@compiled(nogil=True, error_model="numpy")
+def smooth_outputs(x, thresholds, widths, values, y, slope):
+    """Mean outputs of converters with Gaussian noise and their slopes; see `smooth.SmoothBank`.
+
+    Parameters
+    ----------
+    x, y, slope : ndarray (rows, columns)
+        Pre-activations; outputs and slopes, written.
+    thresholds, widths : ndarray (columns, levels)
+    values : ndarray (columns, levels + 1)
+    """
+    for r in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out, d = values[j, 0], 0.0
+            for k in range(thresholds.shape[1]):
+                u = (x[r, j] - thresholds[j, k]) / widths[j, k]
+                step = values[j, k + 1] - values[j, k]
+                if u > _FAR:
+                    out += step
+                elif u > -_FAR:
+                    out += step * 0.5 * math.erfc(-u * _HALF)
+                    d += step * _DENSITY * math.exp(-0.5 * u * u) / widths[j, k]
+            y[r, j], slope[r, j] = out, d
+
+
+@compiled(nogil=True, error_model="numpy")
+def smooth_threshold_gradients(x, d, thresholds, widths, steps, out):
+    """Adds to ``out`` (columns, levels) the gradients in the thresholds, from ``d`` (rows, columns) in the outputs."""
+    for r in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            for k in range(thresholds.shape[1]):
+                u = (x[r, j] - thresholds[j, k]) / widths[j, k]
+                if -_FAR < u < _FAR:
+                    out[j, k] -= d[r, j] * steps[j, k] * _DENSITY * math.exp(-0.5 * u * u) / widths[j, k]
+
+
+@compiled(**_EXACT)
+def keep_within(x, first, stop, values, low, high):
+    """Replaces columns ``first`` to ``stop`` of x, (rows, columns), by ``values`` where they are between the ends, else by 0."""
+    zero = x.dtype.type(0)
+    for b in range(len(x)):
+        xb, vb = x[b, first:stop], values[b]
+        for j in range(len(vb)):
+            xb[j] = vb[j] if low <= xb[j] <= high else zero
+
+
+@compiled(**_EXACT)
+def lstm_state(gates, c, c_before):
+    """Next c of LSTMs whose gates i, f, a, o are known, (sequences, 4 * hidden); ``c_before`` is what c was.
+
+    As NumPy rounds, after each operation.
+    """
+    rows, n = c.shape
+    for b in range(rows):
+        i, f, a, cb, before = gates[b, :n], gates[b, n : 2 * n], gates[b, 2 * n : 3 * n], c[b], c_before[b]
+        for j in range(n):
+            old = cb[j]
+            before[j] = old
+            cb[j] = f[j] * old + i[j] * a[j]
+
+
+@compiled(**_EXACT)
+def lstm_state_backward(gates, slopes, c_before, tanh_c, d_h, d_c):
+    """As `lstm_backward`, with gates from anywhere: ``slopes``, of the gates, become the gradient in the pre-activations.
+
+    As NumPy rounds, after each operation.
+    """
+    rows, n = d_c.shape
+    one = d_c.dtype.type(1)
+    for b in range(rows):
+        gi, gf, ga, go = gates[b, :n], gates[b, n : 2 * n], gates[b, 2 * n : 3 * n], gates[b, 3 * n :]
+        si, sf, sa, so = slopes[b, :n], slopes[b, n : 2 * n], slopes[b, 2 * n : 3 * n], slopes[b, 3 * n :]
+        before, tc, dh, dc = c_before[b], tanh_c[b], d_h[b], d_c[b]
+        for j in range(n):
+            t, g = tc[j], dh[j]
+            d = dc[j] + g * go[j] * (one - t * t)
+            si[j] *= d * ga[j]
+            sf[j] *= d * before[j]
+            sa[j] *= d * gi[j]
+            so[j] *= g * t
+            dc[j] = d * gf[j]
 
 
 @compiled(**_OPTIONS)

@@ -34,11 +34,11 @@ class Packing:
         """First row of each step."""
         return np.cumsum(self.active) - self.active
 
-    @property
+    @cached_property
     def sequences(self) -> int:
         return int(self.active[0])
 
-    @property
+    @cached_property
     def total(self) -> int:
         """Rows of all steps."""
         return int(self.active.sum())

@@ -13,11 +13,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cosim.chip import ChipCell, ChipMatrix, ConvertedColumns, Converters, PwmInputs, keep_rows, kernels
+from cosim.chip import (
+    LEAST_ROWS,
+    ChipCell,
+    ChipMatrix,
+    ConvertedColumns,
+    PwmInputs,
+    Tables,
+    keep_rows,
+    kernels,
+    row_tables,
+)
 from cosim.network import EXPONENTS, FixedPoint
-from cosim.network.cells import Gate, Matrix, State
-from netlists.function import get_activation
+from cosim.network.cells import Matrix, State
 
+from .activation import to_slopes
+from .smooth import SmoothBank
 from .workspace import Workspace
 
 
@@ -37,6 +48,8 @@ class Disturbance:
     bits : int
     ramps : mapping of str to (ndarray, ndarray)
         Thresholds and output levels of the gates whose ramps are learned, by ``matrix.gate``.
+    smooth : mapping of str to (mapping of int to SmoothBank)
+        Converters whose steps are smoothed, by matrix and first column: the forward pass is then a smooth function.
     """
 
     noise: float = 0.0
@@ -46,6 +59,7 @@ class Disturbance:
     points: Mapping[str, np.ndarray] | None = None
     bits: int = 8
     ramps: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    smooth: Mapping[str, Mapping[int, SmoothBank]] = field(default_factory=dict)
 
 
 NONE = Disturbance()
@@ -94,6 +108,8 @@ class MatrixTape:
         self.chip: ChipMatrix | None = None
         self.converted: set[int] = set()
         self.learned: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.smooth: Mapping[int, SmoothBank] = {}
+        self.tables: Tables | None = None
 
     def begin(self, weights: np.ndarray, total: int, disturbance: Disturbance, state: State, sequences: int) -> None:
         """Starts a forward pass over ``total`` rows with weights as `Matrix` has them.
@@ -107,6 +123,8 @@ class MatrixTape:
         self.converted = {j for u in units if isinstance(u, ConvertedColumns) for j in range(u.columns.start, u.columns.stop)}
         mine = f"{self.matrix.name}."
         self.learned = {n.removeprefix(mine): r for n, r in disturbance.ramps.items() if n.startswith(mine)}
+        self.smooth = disturbance.smooth.get(self.matrix.name, {})
+        self.tables = None if self.chip is None or self.smooth else row_tables(self.chip, self.workspace.dtype)
         points = None if self.matrix.digital or disturbance.points is None else disturbance.points[self.matrix.name].ravel()
         self.fixed = [] if points is None else [learned_format(disturbance.bits, p) for p in points]
         if self.fixed:
@@ -156,7 +174,9 @@ class MatrixTape:
         z = self.gates[now]
         # Pre-activations until all steps are done: the slopes of all steps together cost a fraction of those of each.
         self.slopes[now] = z
-        if self.chip is not None:
+        if self.tables is not None and len(z) >= LEAST_ROWS:
+            self.tables.convert_rows(self.slopes[now], z)
+        elif self.chip is not None:
             self._convert(now, z, step)
         elif not self.matrix.digital:
             for gate, columns in self.gate_columns:
@@ -176,18 +196,31 @@ class MatrixTape:
         """Gradient in the parts after the inputs, (sequences, their rows), from the gradients in the gates."""
         self.d_sums = self.slopes
         if not self.sloped:
-            if self.learned:
+            if self.learned or self.smooth:
                 self._array("converted", *self.gates.shape)[:] = self.slopes
-            for gate, columns in self.gate_columns:
-                z = self.slopes[:, columns]
-                z[:] = 1.0 if self.matrix.digital else _slope(gate, z, columns.start in self.converted)
-            self.sloped = True
+            self._to_slopes()
         for gate, columns in self.gate_columns:
             if gate.name in d_gates:
-                if self.learned:
+                if self.learned or self.smooth:
                     self._array("d_out", *self.gates.shape)[now, columns] = d_gates[gate.name]
                 self.slopes[now, columns] *= d_gates[gate.name]
         return self.backward_from_sums(now, self.slopes)
+
+    def _to_slopes(self) -> None:
+        for gate, columns in self.gate_columns:
+            if self.matrix.digital:
+                self.slopes[:, columns] = 1.0
+            else:
+                to_slopes(gate, self.slopes, columns, converted=columns.start in self.converted)
+        for columns, bank in self._smooth_banks():
+            self.slopes[:, columns] = bank.slopes(self._array("converted", *self.gates.shape)[:, columns])
+        self.sloped = True
+
+    def all_slopes(self) -> np.ndarray:
+        """Slopes of all steps, (total, columns), to be replaced by the gradients in the pre-activations."""
+        if not self.sloped:
+            self._to_slopes()
+        return self.slopes
 
     def backward_from_sums(self, now: slice, d_sums: np.ndarray) -> np.ndarray:
         """As `backward`, from an array with the gradients in the pre-activations of all steps, filled for this step."""
@@ -226,6 +259,14 @@ class MatrixTape:
             for name, g in zip(("thresholds", "values"), found, strict=True):
                 out[f"{gate.name}.{name}"] = (s * g)[None].astype(sums.dtype)
         return out
+
+    def threshold_gradients(self) -> dict[int, np.ndarray]:
+        """Gradients (columns, levels) in the thresholds of smoothed converters, by their first column."""
+        x, d = (self._array(name, *self.gates.shape) for name in ("converted", "d_out"))
+        return {c.start: bank.threshold_gradients(x[:, c], d[:, c]) for c, bank in self._smooth_banks()}
+
+    def _smooth_banks(self) -> list[tuple[slice, SmoothBank]]:
+        return [(slice(start, start + len(bank.thresholds)), bank) for start, bank in self.smooth.items()]
 
     def _through_formats(self, out: np.ndarray) -> None:
         """Gradients through the roundings: of the weights, in place, and in the binary points.
@@ -301,7 +342,9 @@ class MatrixTape:
                 across += noise
         for unit in self.chip.units:
             part = across[unit.columns]
-            if isinstance(unit, ConvertedColumns):
+            if unit.columns.start in self.smooth:
+                part[:] = self.smooth[unit.columns.start].outputs(part.T).T
+            elif isinstance(unit, ConvertedColumns):
                 unit.bank.convert_compiled(part, part, counters, step)
             else:
                 part[:] = unit.compute(part)
@@ -331,47 +374,3 @@ def ramp_gradients(thresholds: np.ndarray, values: np.ndarray, x: np.ndarray, d:
 def learned_format(bits: int, point: float) -> FixedPoint:
     """The format of a binary point that is learned as a real number: the nearest whole one."""
     return FixedPoint(bits, int(np.clip(np.rint(point), *EXPONENTS)))
-
-
-class ActivationTape:
-    """An activation of a digital value, such as tanh(c), over all steps: outputs and slopes."""
-
-    def __init__(self, activation: str, width: int, workspace: Workspace, place: str) -> None:
-        self.gate = Gate(activation, activation)
-        self.width = width
-        self.workspace = workspace
-        self.place = f"{place}.{activation}"
-        self.bank: Converters | None = None
-
-    def begin(self, total: int, disturbance: Disturbance) -> None:
-        chip = disturbance.chip
-        self.bank = None if chip is None else chip.state_units.get(self.gate.activation)
-        self.values = self.workspace.array(f"{self.place}.values", total, self.width)
-        self._met = self.workspace.array(f"{self.place}.slopes", total, self.width)
-        self._sloped = False
-
-    @property
-    def slopes(self) -> np.ndarray:
-        """Slopes of all steps, on the way back."""
-        if not self._sloped:
-            self._met[:] = _slope(self.gate, self._met, self.bank is not None)
-            self._sloped = True
-        return self._met
-
-    def activate(self, now: slice, step: int, x: np.ndarray) -> np.ndarray:
-        self._met[now] = x
-        if self.bank is None:
-            self.values[now] = self.gate.exact(x)
-        else:
-            across = np.ascontiguousarray(x.T)
-            self.bank.convert_compiled(across, across, np.arange(len(x), dtype=np.uint32), step)
-            self.values[now] = across.T
-        return self.values[now]
-
-
-def _slope(gate: Gate, z: np.ndarray, converted: bool) -> np.ndarray:
-    """Slope of a gate's activation; 0 beyond the domain of a ramp, where its output does not change any more."""
-    a = get_activation(gate.activation)
-    x = z if gate.full_scale == 1.0 else z / gate.full_scale
-    slope = a.slope(x)
-    return np.where((x >= a.x_min) & (x <= a.x_max), slope, 0.0) if converted else slope

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from characterization.chips import closed_levels, draw
 from characterization.figures import inl_input, offset_and_gain
@@ -38,6 +39,46 @@ def test_chain_through_gain_and_wire(plan3, name):
     step[i] = 1e-4 * (abs(found.values[i]) or 1.0)
     expected = (levels_after(found, step) - levels_after(found, -step)) / (2 * step[i])
     np.testing.assert_allclose(found.jacobian[:, i], expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    st.sampled_from(["sigmoid", "tanh", "softsign"]),
+    st.integers(1, 4),
+    st.sampled_from(["auto", "pulse", "split"]),
+    st.booleans(),
+    st.integers(0, 2**31),
+)
+def test_every_kind_of_parameter_over_random_plans(activation, bits, scheme, calibrated, seed):
+    """Cells, op-amp, comparator and wire of drawn chips of random programs, calibrated or not, against central differences."""
+    rng = np.random.default_rng(seed)
+    plan = RampPlan(activation, bits, scheme=scheme, seed=seed, wire_resistance=float(rng.uniform(0, 20)))
+    found = sensitivities(plan, 3, calibrated=calibrated)
+    program = plan.program()
+    point = np.array([np.interp(0.0, program.x, e) for e in np.eye(len(program.x))])
+    for name in (
+        f"cell {rng.integers(found.n_cells)}",
+        "opamp_offset",
+        "gbw",
+        "comparator_offset",
+        "wire_resistance",
+        "conductance_gain",
+    ):
+        i = found.names.index(name)
+        step = {"wire_resistance": 1e-2, "opamp_offset": 1e-5, "comparator_offset": 1e-5, "conductance_gain": 1e-4}.get(name, 0.0)
+        step = step or 1e-4 * found.values[i]
+        sides = []
+        for side in (1, -1):
+            circuit, change = plan.circuit, np.zeros(len(found.names))
+            if name == "gbw":
+                circuit = circuit.with_(gbw=circuit.gbw + side * step)
+            else:
+                change[i] = side * step
+            x = to_input_units(transition_levels(program, circuit, chip_of(found, change)), program, circuit)[0]
+            sides.append(x - point @ x if calibrated else x)
+        expected = (sides[0] - sides[1]) / (2 * step)
+        scale = max(np.abs(expected).max(), 1e-9 / step)
+        np.testing.assert_allclose(found.jacobian[:, i], expected, rtol=0, atol=1e-4 * scale, err_msg=name)
 
 
 def test_gradients_of_the_figures(found):

@@ -5,18 +5,23 @@ import os
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from characterization.ramp_model import RampDraw
-from cosim.chip import Hardware, PwmInputs, kernels
+from cosim.chip import Arrays, Hardware, PwmInputs, kernels
 from cosim.chip.converters import Converters
-from cosim.chip.kernels import normals
-from cosim.chip.tiled import path as tiled_path, tiles
+from cosim.chip.tiled import path as tiled_path, product, shared, tiles, vectors
+from cosim.compiled import compiled
 from cosim.evaluation import evaluate, evaluator
 from cosim.network import LANES, Layer, LSTMNetwork, Network
 from cosim.network.cells import GRU, LSTM, SLSTM, Vanilla
 from cosim.tasks import SequenceSet
+from netlists.technology import load_profile
 
 needs_permutes = pytest.mark.skipif(not tiles.has_permutes(), reason="needs AVX-512")
 COLUMNS, INPUTS, STATES = 10, 7, 5
@@ -44,9 +49,9 @@ def bank(kind, rng, levels=31):
     return Converters(built.thresholds, built.sigma, built.values, built.keys)
 
 
-def test_all_have_the_same_width_of_a_tile():
-    """Each file of compiled code has its own, as numba's cache does not notice changes of another."""
-    assert tiles.LANES == kernels.LANES == LANES
+def test_tiles_are_as_wide_as_lanes_are_padded():
+    """The file of compiled code has its own, as numba's cache does not notice changes of another."""
+    assert tiles.LANES == LANES
 
 
 @needs_permutes
@@ -60,7 +65,7 @@ def test_a_tile_converts_as_counting_does(kind, levels):
         else Converters.build(rng.normal(size=(COLUMNS, 1)), np.zeros(()), np.arange(2.0), np.zeros((7, 2), U), np.float32)
     )
     order, columns = np.arange(COLUMNS), 12
-    tables = tiled_path.Tables.of(converters, order, columns)
+    tables = product.Tables.of(converters, order, columns)
     # One row drives each column with a number of its own choice: thresholds, their neighbours, NaN, infinities.
     x = np.zeros((2, COLUMNS, tiles.LANES), np.float32)
     exact = converters.thresholds[order[:, None], rng.integers(0, converters.levels, (COLUMNS, 128))].reshape(COLUMNS, 2, 64)
@@ -73,16 +78,13 @@ def test_a_tile_converts_as_counting_does(kind, levels):
     x[:] = np.choose(rng.integers(0, 4, exact.shape), choice).transpose(1, 0, 2)
     x[np.isinf(x)] = 0.5
     h, ones = np.zeros((2, 0, tiles.LANES), np.float32), np.zeros((0, tiles.LANES), np.float32)
+    driven = product.packed(np.eye(COLUMNS, dtype=np.float32)), x, h, 0, ones, np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
     z = np.zeros((2, columns, tiles.LANES), np.float32)
     counters = rng.integers(0, 2**32, (2, tiles.LANES), dtype=U)
-    weights = tiled_path.packed(np.eye(COLUMNS, dtype=np.float32))
     if tables.sigma is None:
-        tiles.product(weights, x, h, ones, tables.thresholds, tables.values, z)
+        tiles.product(*driven, tables.thresholds, tables.values, z)
     else:
-        noise = np.zeros(z.shape, np.float32)
-        for t in range(2):
-            noise[t, :COLUMNS] = normals(converters.keys, counters[t], 3)[:COLUMNS]
-        tiles.product_noisy(weights, x, h, ones, noise, tables.thresholds, tables.sigma, tables.ends, tables.values, z)
+        tiles.product_noisy(*driven, tables.keys, counters, U(3), tables.thresholds, tables.sigma, tables.ends, tables.values, z)
     for t in range(2):
         np.testing.assert_array_equal(z[t, :COLUMNS], converters.convert(x[t], counters[t], 3))
 
@@ -90,11 +92,12 @@ def test_a_tile_converts_as_counting_does(kind, levels):
 @needs_permutes
 def test_numbers_that_are_none_and_infinite_ones_have_their_codes():
     converters = Converters.build(np.array([[-1.0, 0.0, 1.0]] * 4), np.zeros(()), np.arange(4.0), np.zeros((4, 2), U), np.float32)
-    tables = tiled_path.Tables.of(converters, np.arange(4), 4)
+    tables = product.Tables.of(converters, np.arange(4), 4)
     z, ones = np.zeros((1, 4, tiles.LANES), np.float32), np.ones((1, tiles.LANES), np.float32)
     nothing = np.zeros((1, 0, tiles.LANES), np.float32)
-    bias = tiled_path.packed(np.array([[np.nan], [np.inf], [-np.inf], [0.0]], np.float32))
-    tiles.product(bias, nothing, nothing, ones, tables.thresholds, tables.values, z)
+    bias = product.packed(np.array([[np.nan], [np.inf], [-np.inf], [0.0]], np.float32))
+    before = np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
+    tiles.product(bias, nothing, nothing, 0, ones, before, tables.thresholds, tables.values, z)
     np.testing.assert_array_equal(z[0], np.repeat([[0.0], [3.0], [0.0], [1.0]], tiles.LANES, axis=1))
 
 
@@ -105,17 +108,34 @@ def test_sums_are_chains_of_fused_multiply_adds_as_those_of_blas():
     x, h = (rng.standard_normal((3, n, tiles.LANES)).astype(np.float32) for n in (INPUTS, STATES))
     z = np.zeros((3, 12, tiles.LANES), np.float32)
     ones = np.ones((1, tiles.LANES), np.float32)
-    tiles.sums(tiled_path.packed(w), x, h, ones, z)
+    zeros = np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
+    tiles.sums(product.packed(w), x, h, 0, STATES, ones, zeros, z)
+    # The same in two passes, the second of which goes on from the first.
+    twice, none = np.zeros_like(z), np.zeros((3, 0, tiles.LANES), np.float32)
+    tiles.sums(product.packed(w[:, : INPUTS + 2]), x, h, 0, 2, ones[:0], zeros, twice)
+    tiles.sums(product.packed(w[:, INPUTS + 2 :]), none, h, 2, STATES, ones, twice, twice)
+    np.testing.assert_array_equal(twice, z)
     for t in range(3):
         rows = np.vstack([x[t], h[t], ones])
         np.testing.assert_array_equal(z[t, :COLUMNS], chained_sums(w, rows))
         np.testing.assert_allclose(z[t, :COLUMNS], w @ rows, rtol=1e-5, atol=1e-5)
 
 
+def test_compiled_code_is_made_again_when_a_file_that_it_is_written_with_changes(tmp_path):
+    one, other = tmp_path / "one.py", tmp_path / "other.py"
+    one.write_text("a = 1")
+    other.write_text("a = 2")
+
+    def stamp(source):
+        return compiled(sources=(str(source),))(lambda x: x)._cache._cache_file._source_stamp
+
+    assert stamp(one) == stamp(one) != stamp(other)
+
+
 def test_a_column_is_steady_unless_noise_can_turn_levels_around():
     t = np.array([[0.0, 0.1, np.inf], [0.0, 0.0, np.inf], [0.0, 1e-4, np.inf], [0.0, 0.0, 1.0]], np.float32)
     s = np.array([[0.01, 0.02, 0.0], [0.02, 0.02, 0.0], [0.01, 0.02, 0.0], [0.01, 0.02, 0.02]], np.float32)
-    assert tiled_path._steady(t, s).tolist() == [True, True, False, False]
+    assert product._steady(t, s).tolist() == [True, True, False, False]
 
 
 def sequences(steps=9, count=150):
@@ -138,6 +158,7 @@ def ramps(noise, columns):
 
 NETWORKS = {
     "lstm": ((LSTM(INPUTS, STATES),), {"sigmoid": 3 * STATES, "tanh": STATES}, "h_n"),
+    "even": ((LSTM(INPUTS, 6),), {"sigmoid": 18, "tanh": 6}, "h_n"),
     "projected": (
         (LSTM(INPUTS, STATES, n_projection=3, projection_full_scale=2.0),),
         {"sigmoid": 3 * STATES, "tanh": STATES, "identity": 3},
@@ -170,6 +191,66 @@ def test_networks_have_the_same_answers_in_tiles(name, noise, monkeypatch):
     assert any(used)
 
 
+@needs_permutes
+@pytest.mark.parametrize("name", ["even", "two layers", "both ways", "gru"])
+def test_passes_and_sums_that_chips_share_change_no_bit(name, monkeypatch):
+    cells, columns, pooling = NETWORKS[name]
+    net = network(cells, pooling, directions=2 if name == "both ways" else 1)
+    hardware = Hardware(ramps=ramps(0.01, columns), pwm=PwmInputs(6) if name == "gru" else None)
+    alone = evaluate(net, sequences(), hardware, 2, 7).scores
+    monkeypatch.setattr(product, "MOST_ROWS", 4)
+    monkeypatch.setattr(product, "ROWS", 4)
+    np.testing.assert_array_equal(evaluate(net, sequences(), hardware, 2, 7).scores, alone)
+    monkeypatch.setattr(shared, "LEAST_ROWS", 1)
+    summed = []
+    monkeypatch.setattr(shared, "_sums", lambda *a, sums=shared._sums: summed.append(a[1]) or sums(*a))
+    np.testing.assert_array_equal(evaluate(net, sequences(), hardware, 2, 7).scores, alone)
+    assert summed
+    # Chips with cells of their own share nothing.
+    summed.clear()
+    own = Hardware(ramps=ramps(0.01, columns), arrays=Arrays(load_profile("taox-100-400")))
+    evaluate(net, sequences(), own, 2, 7)
+    assert not summed
+
+
+def drawn(words, others):
+    """Numbers of a tile's generator for given random words, (n,) each."""
+
+    @intrinsic
+    def draw(typingctx, a, b, first, second):
+        def generate(context, builder, signature, values):
+            a, b, first, second = (
+                context.make_array(kind)(context, builder, value).data for kind, value in zip(signature.args, values, strict=True)
+            )
+            zero = ir.Constant(ir.IntType(64), 0)
+            wide = [vectors.Wide(builder, [vectors.load(builder, place, zero, vectors.INTS)]) for place in (a, b)]
+            for out, place in zip(vectors.box_muller(*wide), (first, second), strict=True):
+                vectors.store(builder, out.vectors[0], place, zero)
+            return context.get_dummy_value()
+
+        return types.void(a, b, first, second), generate
+
+    @numba.njit
+    def run(a, b, first, second):
+        for i in range(len(a)):
+            draw(a[i], b[i], first[i], second[i])
+
+    first, second = (np.zeros((len(words) // 16, 16), np.float32) for _ in range(2))
+    run(words.reshape(-1, 16), others.reshape(-1, 16), first, second)
+    return first.ravel(), second.ravel()
+
+
+@needs_permutes
+@pytest.mark.parametrize("bits", [14, pytest.param(23, marks=pytest.mark.slow)])
+def test_noise_in_tiles_has_the_bits_of_the_reference(bits):
+    """All radii that there are, or some; and as many angles and signs."""
+    rng = np.random.default_rng(bits)
+    a, b = (np.arange(2**bits, dtype=U) << U(32 - bits) | rng.integers(0, 2 ** (32 - bits), 2**bits, dtype=U) for _ in range(2))
+    rng.shuffle(b)
+    for mine, theirs in zip(drawn(a, b), kernels.box_muller(a, b), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 DIGEST = """
 import numpy as np
 from cosim.chip.tiled import tiles
@@ -179,11 +260,13 @@ print(tiles.has_permutes(), answers())
 
 
 def answers():
-    """Digest of the predictions of a small network with noise."""
-    rng = np.random.default_rng(3)
-    net = LSTMNetwork(rng.normal(0, 0.5, (INPUTS + STATES + 1, 4 * STATES)), rng.normal(0, 1, (STATES + 1, 3)))
-    hardware = Hardware(ramps=ramps(0.01, NETWORKS["lstm"][1]))
-    return hashlib.sha256(evaluate(net, sequences(), hardware, 2, 7).scores.tobytes()).hexdigest()
+    """Digest of the answers of small networks with noise, whose units are odd and even in number."""
+    digest, rng = hashlib.sha256(), np.random.default_rng(3)
+    for states in (STATES, STATES + 1):
+        net = LSTMNetwork(rng.normal(0, 0.5, (INPUTS + states + 1, 4 * states)), rng.normal(0, 1, (states + 1, 3)))
+        hardware = Hardware(ramps=ramps(0.01, {"sigmoid": 3 * states, "tanh": states}))
+        digest.update(evaluate(net, sequences(), hardware, 2, 7).scores.tobytes())
+    return digest.hexdigest()
 
 
 def test_a_processor_without_avx512_has_the_same_answers():

@@ -11,10 +11,10 @@ from characterization.ramp_model.draw import RampDraw
 from cosim.chip.mapping import converted_columns, integrator_gains, matrix_places
 from cosim.evaluation.evaluator import evaluate
 from cosim.network import LSTMNetwork, Network
-from cosim.optimize.bench import DesignBench, held_out_sequences
+from cosim.optimize.bench import DesignBench
 from cosim.optimize.space import Space, design_of, variables
 from cosim.tasks import load_task
-from cosim.training import TrainingSettings, train_task
+from cosim.training import TrainingSettings, held_out_sequences, train_task
 from netlists.errors import InputError
 from netlists.technology.profile import load_profile
 
