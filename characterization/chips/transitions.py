@@ -219,9 +219,10 @@ class _Search:
 
         Not ``paired``, those of all chips but the first are with V_mac at the probe.
         """
-        how = {"held": self.held, "paired": paired}
-        deck = transition_deck(self.converter, chips, probe, span=span, control=False, tight=self.tight, **how)
-        nodes = probe_nodes(*probe.shape, **how)
+        deck = transition_deck(
+            self.converter, chips, probe, span=span, control=False, tight=self.tight, held=self.held, paired=paired
+        )
+        nodes = probe_nodes(*probe.shape, held=self.held, paired=paired)
         names, where = np.unique(nodes, return_inverse=True)
         data = self.solve(deck, ["com", *names.tolist()])
         result.passes += 1
