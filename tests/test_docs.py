@@ -10,7 +10,7 @@ from cosim.cli.app import application
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "circuits.md").read_text()
-EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", (DOCS / "own_circuits.md").read_text() + PAGE, re.DOTALL | re.MULTILINE)
 ROOT = DOCS.parent
 # Not the changelog: it names what is gone.
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
