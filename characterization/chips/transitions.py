@@ -11,7 +11,7 @@ import numpy as np
 from netlists.converter import Converter, is_stepped, probe_nodes, transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, tick_times, transition_levels
-from netlists.spice import Deck, simulate
+from netlists.spice import Deck, kept_circuit, simulate
 from netlists.technology import RampCircuit
 
 SPAN = 2e-3
@@ -109,7 +109,8 @@ def measure(
     size = max(1, COMPARATORS_A_DECK // (2 * len(program.x)) if held else CELLS_A_DECK // program.n_cells)
     for first in range(0, len(chips), size):
         rows = np.arange(first, min(first + size, len(chips)))
-        search.run(chips, rows, np.array(guess, float), result)
+        with kept_circuit():
+            search.run(chips, rows, np.array(guess, float), result)
     return result
 
 
