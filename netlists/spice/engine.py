@@ -38,8 +38,10 @@ RELEASE_EVERY = 100
 QUIET = "noinit"
 """Without this variable ngspice prints the operating point before each transient, a line a node, all through Python."""
 _HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-_SOURCE = re.compile(r"^(V\S+)( \S+ \S+ )(?:DC (\S+)|PWL\(([^)]*)\))$", re.MULTILINE)
-"""A voltage source as `netlists.converter` writes it: name, nodes, value or waveform."""
+_SOURCE = re.compile(
+    r"^(V\S+)( \S+ \S+ )(?:DC (\S+)|PWL\(([^)]*)\))$|^(X\S+)( \S.*_sky130 .*\bv_os=)(\S+)", re.MULTILINE
+)
+"""A voltage source as `netlists.converter` writes it: name, nodes, value or waveform; or a block's offset, which is its source vos."""
 _runs = 0
 _watched = False
 _keeping = False
@@ -168,14 +170,16 @@ def _simulate_shared(deck: Deck, vectors: Sequence[str], heard: list[str] | None
     ngspice = shared_instance()
     keep = _keeping and "\n.lib " in deck.circuit
     with LOCK:
-        altered = keep and _alter(ngspice, deck)
-        if not altered:
+        there = keep and _kept is not None and _kept.settings == deck.settings and _skeleton(_kept) == _skeleton(deck)
+        if not there:
             _forget()
         _kept = None
         with _session(ngspice, deck, keep=keep):
-            if not altered:
+            if not there:
                 _load(ngspice, deck)
             printed = ngspice.messages
+            if keep:
+                _alter(ngspice, deck)
             data = _run(ngspice, deck, vectors)
             if heard is not None:
                 heard += warning_lines([*printed, *ngspice.messages])
@@ -183,28 +187,21 @@ def _simulate_shared(deck: Deck, vectors: Sequence[str], heard: list[str] | None
         return data
 
 
-def _alter(ngspice: NgSpice, deck: Deck) -> bool:
-    """Gives the circuit that ngspice has the voltage sources of ``deck``; False if it differs in more, or does not take them."""
-    if _kept is None or _kept.settings != deck.settings:
-        return False
-    old, new = (_SOURCE.findall(d.circuit) for d in (_kept, deck))
-    if _skeleton(_kept) != _skeleton(deck):
-        return False
+def _alter(ngspice: NgSpice, deck: Deck) -> None:
+    """Gives the circuit that ngspice has the voltage sources of a deck: all, so that it does not matter which it had before."""
     try:
-        for (name, _, _, _), (_, _, volts, wave) in ((a, b) for a, b in zip(old, new, strict=True) if a != b):
-            if volts:
-                ngspice.exec_command(f"alter {name.lower()} = {volts}")
-            else:
+        for name, _, volts, wave, block, _, offset in _SOURCE.findall(deck.circuit):
+            if wave:
                 ngspice.alter_wave(name.lower(), np.array(wave.replace("+", " ").split(), float))
-    except Exception:
-        # What is left half altered is parsed anew.
-        return False
-    return not ngspice.failed
+            else:
+                ngspice.exec_command(f"alter {name.lower() or f'v.{block.lower()}.vos'} = {volts or offset}")
+    except Exception as e:
+        raise failure(ngspice, f"ngspice did not take the deck's sources ({type(e).__name__})") from None
 
 
 def _skeleton(deck: Deck) -> str:
     """A deck without what its voltage sources are."""
-    return _SOURCE.sub(lambda m: f"{m[1]}{m[2]}{'DC' if m[3] else 'PWL'}", deck.circuit)
+    return _SOURCE.sub(lambda m: f"{m[1]}{m[2]}{'PWL' if m[4] else 'DC'}" if m[1] else f"{m[5]}{m[6]}", deck.circuit)
 
 
 def _forget() -> None:
