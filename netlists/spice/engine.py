@@ -38,10 +38,8 @@ RELEASE_EVERY = 100
 QUIET = "noinit"
 """Without this variable ngspice prints the operating point before each transient, a line a node, all through Python."""
 _HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-_SOURCE = re.compile(
-    r"^(V\S+)( \S+ \S+ )(?:DC (\S+)|PWL\(([^)]*)\))$|^(X\S+)( \S.*_sky130 .*\bv_os=)(\S+)", re.MULTILINE
-)
-"""A voltage source as `netlists.converter` writes it: name, nodes, value or waveform; or a block's offset, which is its source vos."""
+_SOURCE = re.compile(r"^(V\S+)( \S+ \S+ )(?:DC (\S+)|PWL\(([^)]*)\))$|^(X\S+)( \S.*_sky130 .*\bv_os=)(\S+)", re.MULTILINE)
+"""A voltage source as `netlists.converter` writes it, with its value or waveform; or a block with the offset of its source vos."""
 _runs = 0
 _watched = False
 _keeping = False
