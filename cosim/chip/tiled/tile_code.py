@@ -54,7 +54,7 @@ Vectors = list[Any]
 Convert = Callable[[Any, Vectors], Vectors]
 
 
-class Tile:
+class TileCode:
     """Code for one tile in the making: its sums by groups, conversions and stores.
 
     The first five arrays are the weights, three kinds of rows, and where the sums begin: (columns, LANES), or `GROUP` rows that
@@ -135,7 +135,7 @@ class Tile:
                 self.store([out.at(thresholds.any(*both)) for both in zip(x, drawn, strict=True)], z, row)
 
 
-def coded(kinds: list[Any], put_together: Callable[[Tile], None]) -> tuple[Any, Callable[..., Any]]:
+def coded(kinds: list[Any], put_together: Callable[[TileCode], None]) -> tuple[Any, Callable[..., Any]]:
     """What numba asks of an intrinsic of these arrays and numbers: its signature, and what writes its code."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -143,7 +143,7 @@ def coded(kinds: list[Any], put_together: Callable[[Tile], None]) -> tuple[Any, 
             context.make_array(kind)(context, builder, value) if isinstance(kind, types.Array) else value
             for kind, value in zip(kinds, values, strict=True)
         ]
-        put_together(Tile(builder, known))
+        put_together(TileCode(builder, known))
         return context.get_dummy_value()
 
     return types.void(*kinds), generate

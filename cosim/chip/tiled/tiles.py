@@ -22,7 +22,7 @@ from cosim.compiled import compiled
 
 from . import codes, tile_code, vectors
 from .codes import Outputs, ThresholdRow
-from .tile_code import GROUP, LANES, Tile, Vectors, coded
+from .tile_code import GROUP, LANES, TileCode, Vectors, coded
 from .vectors import VECTOR, load, store
 
 intrinsic: Any = numba_intrinsic
@@ -68,7 +68,7 @@ def _product_tile(typingctx, weights, x, h, ones, before, thresholds, values, z)
 
 @intrinsic
 def _product_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, drawn, z):
-    def put_together(tile: Tile) -> None:
+    def put_together(tile: TileCode) -> None:
         b, noise, (drawn, z) = tile.builder, tile.arrays[5:12], tile.arrays[12:]
         with cgutils.for_range(b, tile.groups) as loop:
             for j, column in enumerate(tile.sums(loop.index)):
@@ -85,7 +85,7 @@ def _product_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, 
 
 @intrinsic
 def _lstm_tile(typingctx, weights, x, h, ones, before, thresholds, values, c, o):
-    def put_together(tile: Tile) -> None:
+    def put_together(tile: TileCode) -> None:
         convert = tile.quiet(*tile.arrays[5:7])
         with cgutils.for_range(tile.builder, tile.groups) as loop:
             gates = [convert(tile.at(loop.index, GROUP, j), column) for j, column in enumerate(tile.sums(loop.index))]
@@ -96,7 +96,7 @@ def _lstm_tile(typingctx, weights, x, h, ones, before, thresholds, values, c, o)
 
 @intrinsic
 def _lstm_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o, drawn, z):
-    def put_together(tile: Tile) -> None:
+    def put_together(tile: TileCode) -> None:
         b, noise, (c, o, drawn, z) = tile.builder, tile.arrays[5:12], tile.arrays[12:]
         two = ir.Constant(tile.groups.type, 2)
         couples = b.udiv(tile.groups, two)
