@@ -82,9 +82,9 @@ class TiledPath:
         return {"h": h, "c": state["c"]}
 
     def takes_steps(self) -> bool:
-        """Whether several steps are one piece of code: an LSTM's whose sums take one pass, without pulse widths."""
+        """Whether several steps are one piece of code: an LSTM's without pulse widths."""
         p = self._products.get("weights")
-        return p is not None and p.by_unit and p.one_pass and p.ranges is None and self._loop() != (0, 0)
+        return p is not None and p.by_unit and p.ranges is None and self._loop() != (0, 0)
 
     def steps(self, x: np.ndarray, state: State, counters: np.ndarray, step: int, outputs: np.ndarray) -> None:
         """As `step` several times from a number on, inputs (steps, tiles, n_in, LANES); h of all steps into ``outputs``.
@@ -102,29 +102,28 @@ class TiledPath:
         h, c, t = state["h"], state["c"], p.tables
         assert t is not None
         o = p.room("o", len(c), c.shape[1])
-        begun = p.begun_steps(x, h, self._step)
+        driven = p.driven_steps(x, h, self._step)
         end = t.values, c, o, *loop, outputs
         if t.sigma is None:
-            self._tiles.lstm(*begun, t.thresholds, *end)
+            self._tiles.lstm(*driven, t.thresholds, *end)
         else:
-            self._tiles.lstm_noisy(*begun, *self._noise(t), t.thresholds, t.sigma, t.ends, *end)
+            self._tiles.lstm_noisy(*driven, *self._noise(t), t.thresholds, t.sigma, t.ends, *end)
         return o
 
     def product(self, matrix: str, *parts: np.ndarray) -> Mapping[str, np.ndarray]:
         p = self._products[matrix]
         z, t = p.room("sums", len(parts[0]), p.columns), p.tables
         # A state that is the last product's result must outlast this one.
-        begun = p.begun(parts, self._step, z)
+        driven = p.driven(parts, self._step, z)
         if t is None:
-            weights, x, h, first, ones, before = begun
-            self._tiles.sums(weights, x, h, first, h.shape[1], ones, before, z)
+            self._tiles.sums(*driven, z)
             for unit in p.units:
                 assert isinstance(unit, Exact)
                 z[:, unit.columns] = unit.compute(z[:, unit.columns])
         elif t.sigma is None:
-            self._tiles.product(*begun, t.thresholds, t.values, z)
+            self._tiles.product(*driven, t.thresholds, t.values, z)
         else:
-            self._tiles.product_noisy(*begun, *self._noise(t), t.thresholds, t.sigma, t.ends, t.values, z)
+            self._tiles.product_noisy(*driven, *self._noise(t), t.thresholds, t.sigma, t.ends, t.values, z)
         return {name: z[:, columns] for name, columns in p.gates}
 
     def activate(self, activation: str, values: np.ndarray) -> np.ndarray:

@@ -58,11 +58,11 @@ class TileCode:
     """Code for one tile in the making: its sums by groups, conversions and stores.
 
     The first five arrays are the weights, three kinds of rows, and where the sums begin: (columns, LANES), or `GROUP` rows that
-    serve each group.
+    serve each group. The last is a number: so many of a group's weights are of rows that are in these sums.
     """
 
     def __init__(self, builder: Any, arrays: list[Any]) -> None:
-        self.builder, self.arrays = builder, arrays
+        self.builder, self.arrays, self.skip = builder, arrays[:-1], arrays[-1]
         self.groups, self.width = self.shape(arrays[0])
 
     def shape(self, array: Any) -> tuple[Any, Any]:
@@ -77,7 +77,7 @@ class TileCode:
         # Sums of long ago are far away: those of the next group are called for now.
         for line in range(0, GROUP * LANES, VECTOR):
             vectors.prefetch(b, before.data, self.at(b.add(first, ir.Constant(first.type, GROUP)), LANES, line))
-        return _sums(b, packed.data, b.mul(group, self.width), sources, start)
+        return _sums(b, packed.data, b.add(b.mul(group, self.width), self.skip), sources, start)
 
     def at(self, index: Any, times: int, more: int = 0) -> Any:
         return self.builder.add(self.builder.mul(index, ir.Constant(index.type, times)), ir.Constant(index.type, more))
@@ -137,6 +137,8 @@ class TileCode:
 
 def coded(kinds: list[Any], put_together: Callable[[TileCode], None]) -> tuple[Any, Callable[..., Any]]:
     """What numba asks of an intrinsic of these arrays and numbers: its signature, and what writes its code."""
+
+    kinds = [*kinds, types.intp]
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         known = [

@@ -57,17 +57,19 @@ _NOISE = [_U4, _LINE, _STEP, _F4, _F4, _F4, _F4]
 
 
 @intrinsic
-def _sum_tile(typingctx, weights, x, h, ones, before, z):
+def _sum_tile(typingctx, weights, x, h, ones, before, z, skip):
     return coded([_F4] * 6, lambda tile: tile.columns(_as_it_is, tile.arrays[5]))
 
 
 @intrinsic
-def _product_tile(typingctx, weights, x, h, ones, before, thresholds, values, z):
+def _product_tile(typingctx, weights, x, h, ones, before, thresholds, values, z, skip):
     return coded([_F4] * 8, lambda tile: tile.columns(tile.quiet(*tile.arrays[5:7]), tile.arrays[7]))
 
 
 @intrinsic
-def _product_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, drawn, z):
+def _product_noisy_tile(
+    typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, drawn, z, skip
+):
     def put_together(tile: TileCode) -> None:
         b, noise, (drawn, z) = tile.builder, tile.arrays[5:12], tile.arrays[12:]
         with cgutils.for_range(b, tile.groups) as loop:
@@ -84,7 +86,7 @@ def _product_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, 
 
 
 @intrinsic
-def _lstm_tile(typingctx, weights, x, h, ones, before, thresholds, values, c, o):
+def _lstm_tile(typingctx, weights, x, h, ones, before, thresholds, values, c, o, skip):
     def put_together(tile: TileCode) -> None:
         convert = tile.quiet(*tile.arrays[5:7])
         with cgutils.for_range(tile.builder, tile.groups) as loop:
@@ -95,7 +97,9 @@ def _lstm_tile(typingctx, weights, x, h, ones, before, thresholds, values, c, o)
 
 
 @intrinsic
-def _lstm_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o, drawn, z):
+def _lstm_noisy_tile(
+    typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o, drawn, z, skip
+):
     def put_together(tile: TileCode) -> None:
         b, noise, (c, o, drawn, z) = tile.builder, tile.arrays[5:12], tile.arrays[12:]
         two = ir.Constant(tile.groups.type, 2)
@@ -158,8 +162,19 @@ def _of(array, t, first, stop):
     return array[t, first:stop]
 
 
+@register_jitable
+def _begun(weights, x, h, edges, ones, before, z):
+    """Passes of a tile's sums but the last, into ``z``: what the last takes of x, its start, the weights it leaves out."""
+    skip = 0
+    for k in range(len(edges) - 2):
+        _sum_tile(weights, x, h[edges[k] : edges[k + 1]], ones[:0], before, z, skip)
+        skip += GROUP * (len(x) + edges[k + 1] - edges[k])
+        x, before = x[:0], z
+    return x, before, skip
+
+
 @compiled(**_OPTIONS)
-def sums(weights, x, h, first, stop, ones, before, z):
+def sums(weights, x, h, edges, ones, before, z):
     """Sums of the columns of a matrix.
 
     Some columns of all tiles come before the next, so that their weights are near when they are used again.
@@ -169,41 +184,49 @@ def sums(weights, x, h, first, stop, ones, before, z):
     weights : ndarray (groups of columns, rows * GROUP), float32 as all
         As `packed` gives them.
     x, h, ones : ndarray (tiles, rows, LANES), ones without tiles
-        What drives the rows: two parts, of the second the rows from ``first`` to ``stop``, and the bias or nothing.
+        What drives the rows: two parts, and the bias or nothing.
+    edges : ndarray of int
+        Where the rows of h are cut into passes, 0 and their number included; x is driven in the first pass, the bias in the last.
     before : ndarray (tiles, columns, LANES) or (1, GROUP, LANES)
-        Where the sums begin, which may be ``z``, or zeros.
+        Where the sums begin, or zeros.
     z : ndarray (tiles, columns, LANES)
         The result; columns in whole groups.
     """
+    last = edges[-2]
     for a in range(0, len(weights), SOME):
         e = min(a + SOME, len(weights))
-        c0, c1 = GROUP * a, GROUP * e
+        w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
         for t in range(len(z)):
-            _sum_tile(weights[a:e], x[t], h[t, first:stop], ones, _of(before, t, c0, c1), z[t, c0:c1])
+            out = z[t, c0:c1]
+            left, own, skip = _begun(w, x[t], h[t], edges, ones, _of(before, t, c0, c1), out)
+            _sum_tile(w, left, h[t, last:], ones, own, out, skip)
 
 
 @compiled(**_OPTIONS)
-def product(weights, x, h, first, ones, before, thresholds, values, z):
-    """As `sums` to the last row, converted without noise; ``thresholds`` and ``values`` as in `Tables`."""
+def product(weights, x, h, edges, ones, before, thresholds, values, z):
+    """As `sums`, converted without noise; ``thresholds`` and ``values`` as in `Tables`."""
+    last = edges[-2]
     for a in range(0, len(weights), SOME):
         e = min(a + SOME, len(weights))
-        c0, c1 = GROUP * a, GROUP * e
+        w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
         for t in range(len(z)):
-            start = _of(before, t, c0, c1)
-            _product_tile(weights[a:e], x[t], h[t, first:], ones, start, thresholds[c0:c1], values[c0:c1], z[t, c0:c1])
+            out = z[t, c0:c1]
+            left, own, skip = _begun(w, x[t], h[t], edges, ones, _of(before, t, c0, c1), out)
+            _product_tile(w, left, h[t, last:], ones, own, thresholds[c0:c1], values[c0:c1], out, skip)
 
 
 @compiled(**_OPTIONS)
-def product_noisy(weights, x, h, first, ones, before, keys, counters, step, thresholds, sigma, ends, values, z):
+def product_noisy(weights, x, h, edges, ones, before, keys, counters, step, thresholds, sigma, ends, values, z):
     """As `sums`, converted with noise: tables as in `Tables`, counters (tiles, LANES), step uint32."""
-    drawn = np.empty((GROUP, LANES), np.float32)
+    drawn, last = np.empty((GROUP, LANES), np.float32), edges[-2]
     for a in range(0, len(weights), SOME):
         e = min(a + SOME, len(weights))
-        c0, c1 = GROUP * a, GROUP * e
+        w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
         k, th, si, en, va = keys[c0 // 2 : c1 // 2], thresholds[c0:c1], sigma[c0:c1], ends[c0:c1], values[c0:c1]
         for t in range(len(z)):
-            start, out = _of(before, t, c0, c1), z[t, c0:c1]
-            _product_noisy_tile(weights[a:e], x[t], h[t, first:], ones, start, k, counters[t], step, th, si, en, va, drawn, out)
+            out = z[t, c0:c1]
+            left, own, skip = _begun(w, x[t], h[t], edges, ones, _of(before, t, c0, c1), out)
+            _product_noisy_tile(w, left, h[t, last:], ones, own, k, counters[t], step, th, si, en, va, drawn, out, skip)
 
 
 @intrinsic
@@ -238,7 +261,7 @@ def _finish(h, c, o, function, data, outputs):
 
 
 @compiled(**_OPTIONS)
-def lstm(weights, x, h, first, ones, before, thresholds, values, c, o, function, data, outputs):
+def lstm(weights, x, h, edges, ones, before, thresholds, values, c, o, function, data, outputs):
     """Steps of an LSTM whose units' gates are groups of columns: the next states in place, and the last step's gate o.
 
     Parameters
@@ -251,30 +274,34 @@ def lstm(weights, x, h, first, ones, before, thresholds, values, c, o, function,
     outputs : ndarray (steps, tiles, units, LANES), or without tiles
         Where h of each step is kept.
     """
+    begun, last = np.empty((GROUP * SOME, LANES), np.float32), edges[-2]
     for s in range(len(x)):
         start = before[min(s, len(before) - 1)]
         for a in range(0, len(weights), SOME):
             e = min(a + SOME, len(weights))
-            c0, c1 = GROUP * a, GROUP * e
+            w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
             th, va = thresholds[c0:c1], values[c0:c1]
             for t in range(len(c)):
-                _lstm_tile(weights[a:e], x[s, t], h[t, first:], ones, _of(start, t, c0, c1), th, va, c[t, a:e], o[t, a:e])
+                left, own, skip = _begun(w, x[s, t], h[t], edges, ones, _of(start, t, c0, c1), begun[: c1 - c0])
+                _lstm_tile(w, left, h[t, last:], ones, own, th, va, c[t, a:e], o[t, a:e], skip)
         _finish(h, c, o, function, data, outputs[s])
 
 
 @compiled(**_OPTIONS)
 def lstm_noisy(
-    weights, x, h, first, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o, function, data, outputs
+    weights, x, h, edges, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o, function, data, outputs
 ):
     """As `lstm`, of an even number of units, with noise as in `product_noisy`; ``step`` is the first."""
     drawn, z = np.empty((2 * GROUP, LANES), np.float32), np.empty((2 * GROUP, LANES), np.float32)
+    begun, last = np.empty((GROUP * SOME, LANES), np.float32), edges[-2]
     for s in range(len(x)):
         start, now = before[min(s, len(before) - 1)], np.uint32(step + np.uint32(s))
         for a in range(0, len(weights), SOME):
             e = min(a + SOME, len(weights))
-            c0, c1 = GROUP * a, GROUP * e
+            w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
             k, th, si, en, va = keys[c0 // 2 : c1 // 2], thresholds[c0:c1], sigma[c0:c1], ends[c0:c1], values[c0:c1]
             for t in range(len(c)):
-                u, own, c_, o_ = weights[a:e], _of(start, t, c0, c1), c[t, a:e], o[t, a:e]
-                _lstm_noisy_tile(u, x[s, t], h[t, first:], ones, own, k, counters[t], now, th, si, en, va, c_, o_, drawn, z)
+                left, own, skip = _begun(w, x[s, t], h[t], edges, ones, _of(start, t, c0, c1), begun[: c1 - c0])
+                now_c, now_o, rows = c[t, a:e], o[t, a:e], h[t, last:]
+                _lstm_noisy_tile(w, left, rows, ones, own, k, counters[t], now, th, si, en, va, now_c, now_o, drawn, z, skip)
         _finish(h, c, o, function, data, outputs[s])

@@ -79,7 +79,14 @@ def test_a_tile_converts_as_counting_does(kind, levels):
     x[:] = np.choose(rng.integers(0, 4, exact.shape), choice).transpose(1, 0, 2)
     x[np.isinf(x)] = 0.5
     h, ones = np.zeros((2, 0, tiles.LANES), np.float32), np.zeros((0, tiles.LANES), np.float32)
-    driven = product.packed(np.eye(COLUMNS, dtype=np.float32)), x, h, 0, ones, np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
+    driven = (
+        product.packed(np.eye(COLUMNS, dtype=np.float32)),
+        x,
+        h,
+        np.zeros(2, np.intp),
+        ones,
+        np.zeros((1, tiles.GROUP, tiles.LANES), np.float32),
+    )
     z = np.zeros((2, columns, tiles.LANES), np.float32)
     counters = rng.integers(0, 2**32, (2, tiles.LANES), dtype=U)
     if tables.sigma is None:
@@ -98,7 +105,7 @@ def test_numbers_that_are_none_and_infinite_ones_have_their_codes():
     nothing = np.zeros((1, 0, tiles.LANES), np.float32)
     bias = product.packed(np.array([[np.nan], [np.inf], [-np.inf], [0.0]], np.float32))
     before = np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
-    tiles.product(bias, nothing, nothing, 0, ones, before, tables.thresholds, tables.values, z)
+    tiles.product(bias, nothing, nothing, np.zeros(2, np.intp), ones, before, tables.thresholds, tables.values, z)
     np.testing.assert_array_equal(z[0], np.repeat([[0.0], [3.0], [0.0], [1.0]], tiles.LANES, axis=1))
 
 
@@ -110,11 +117,9 @@ def test_sums_are_chains_of_fused_multiply_adds_as_those_of_blas():
     z = np.zeros((3, 12, tiles.LANES), np.float32)
     ones = np.ones((1, tiles.LANES), np.float32)
     zeros = np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
-    tiles.sums(product.packed(w), x, h, 0, STATES, ones, zeros, z)
-    # The same in two passes, the second of which goes on from the first.
-    twice, none = np.zeros_like(z), np.zeros((3, 0, tiles.LANES), np.float32)
-    tiles.sums(product.packed(w[:, : INPUTS + 2]), x, h, 0, 2, ones[:0], zeros, twice)
-    tiles.sums(product.packed(w[:, INPUTS + 2 :]), none, h, 2, STATES, ones, twice, twice)
+    tiles.sums(product.packed(w), x, h, np.array([0, STATES]), ones, zeros, z)
+    twice = np.zeros_like(z)
+    tiles.sums(product.packed(w), x, h, np.array([0, 2, STATES]), ones, zeros, twice)
     np.testing.assert_array_equal(twice, z)
     for t in range(3):
         rows = np.vstack([x[t], h[t], ones])
