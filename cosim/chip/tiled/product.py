@@ -137,6 +137,7 @@ class TileProduct:
         self.ones = np.ones((int(m.matrix.bias), tiles.LANES), np.float32)
         self.zeros = np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
         self.gates = [(g.name, m.matrix.columns(g.name)) for g in m.matrix.gates]
+        self.one_pass = len(self._passes) == 1
         self._room: dict[tuple[str, int], np.ndarray] = {}
 
     def room(self, name: str, count: int, rows: int) -> np.ndarray:
@@ -161,6 +162,17 @@ class TileProduct:
             x, before = none, z
         weights, first, _ = self._passes[-1]
         return weights, x, h, first, self.ones, before
+
+    def begun_steps(self, x: np.ndarray, h: np.ndarray, step: int) -> tuple[Any, ...]:
+        """The same for steps from a number on, x (steps, tiles, rows, LANES): several of sums in one pass without pulse widths."""
+        if len(x) == 1:
+            weights, one, h, first, ones, before = self.begun((x[0, : len(h)], h), step)
+            return weights, one[None], h, first, ones, before[None]
+        weights, first, _ = self._passes[0]
+        if self.shared is None:
+            return weights, np.ascontiguousarray(x), h, first, self.ones, self.zeros[None]
+        none = np.zeros((len(x), len(h), 0, x.shape[3]), np.float32)
+        return weights, none, h, first, self.ones, self.shared[step : step + len(x)]
 
     def _rows(self, parts: Sequence[np.ndarray], number: int, not_in: np.ndarray | None) -> np.ndarray:
         part = parts[number]

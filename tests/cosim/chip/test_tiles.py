@@ -16,6 +16,7 @@ from characterization.ramp_model import RampDraw
 from cosim.chip import Arrays, Hardware, PwmInputs, kernels
 from cosim.chip.converters import Converters
 from cosim.chip.tiled import path as tiled_path, product, shared, tiles, vectors
+from cosim.chip.tiled.numpy_loop import float_loop
 from cosim.compiled import compiled
 from cosim.evaluation import evaluate, evaluator
 from cosim.network import LANES, Layer, LSTMNetwork, Network
@@ -138,9 +139,9 @@ def test_a_column_is_steady_unless_noise_can_turn_levels_around():
     assert product._steady(t, s).tolist() == [True, True, False, False]
 
 
-def sequences(steps=9, count=150):
+def sequences(steps=9, count=150, *, equal=False):
     rng = np.random.default_rng(2)
-    lengths = rng.integers(1, steps + 1, count)
+    lengths = rng.integers(steps if equal else 1, steps + 1, count)
     lengths[:3] = steps
     return SequenceSet(rng.standard_normal((count, steps, INPUTS)), lengths, rng.integers(0, 3, count))
 
@@ -211,6 +212,29 @@ def test_passes_and_sums_that_chips_share_change_no_bit(name, monkeypatch):
     own = Hardware(ramps=ramps(0.01, columns), arrays=Arrays(load_profile("taox-100-400")))
     evaluate(net, sequences(), own, 2, 7)
     assert not summed
+
+
+@needs_permutes
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+@pytest.mark.parametrize("name", ["even", "two layers", "lstm"])
+def test_steps_in_one_go_change_no_bit(name, noise, monkeypatch):
+    cells, columns, pooling = NETWORKS[name]
+    net, hardware = network(cells, pooling, directions=1), Hardware(ramps=ramps(noise, columns))
+    several, spans = [], tiled_path._spans
+    monkeypatch.setattr(tiled_path, "_spans", lambda *a, **k: [several.append(k["several"]), *spans(*a, **k)][1:])
+    data = sequences(equal=True)
+    at_once = evaluate(net, data, hardware, 2, 7).scores
+    # Noise is drawn for two units of a gate: an odd number of units takes a step at a time.
+    assert any(several) == (np.any([cell.n_hidden % 2 == 0 for cell in cells]) or not noise)
+    monkeypatch.setattr(tiled_path, "float_loop", lambda function: (0, 0))
+    np.testing.assert_array_equal(evaluate(net, data, hardware, 2, 7).scores, at_once)
+    monkeypatch.setattr(evaluator, "fits_tiles", lambda chip, engine: False)
+    np.testing.assert_array_equal(evaluate(net, data, hardware, 2, 7).scores, at_once)
+
+
+def test_a_loop_of_numpy_is_found_by_its_types_alone():
+    assert float_loop(np.tanh)[0] != 0
+    assert float_loop(np.bitwise_not) == (0, 0)
 
 
 def drawn(words, others):
