@@ -85,9 +85,7 @@ def measure(only: str | None) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--only", choices=sorted(COMMANDS), help="one command, if it needs no other"
-    )
+    parser.add_argument("--only", choices=sorted(COMMANDS), help="one command, if it needs no other")
     options = parser.parse_args()
     found = measure(options.only)
     if options.json:
