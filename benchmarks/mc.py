@@ -4,6 +4,9 @@ A sample is one 5-bit sigmoid ramp column at level macro: one transient that yie
 what a user of PySpice writes: build the circuit, ``simulator``, ``transient``, one column at a time, one process, with a PWL
 source for each waveform, the same subcircuits and ngspice's usual tolerances (reltol 1e-3, trtol 7, steps of at most a quarter
 pulse). All ways measure the same drawn chips; they take turns, and each figure is the median of its repeats.
+
+``ratio_vs_bare_ngspice`` is in seconds of processor time: one process that draws chips and measures them as `characterize` does,
+against `bare_ngspice`, which only loads, runs and reads decks of the same chips, written beforehand.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from statistics import median
 import joblib
 import numpy as np
 import psutil
+from bare_ngspice import PLAIN_BLOCKS, bare_loop, levels as bare_levels
 from comparator_offset import comparator_offsets
 
 from characterization.chips import draw, measure, probe_span
@@ -35,8 +39,12 @@ BATCH = 16
 JOBS = 2
 PLAN = RampPlan("sigmoid", 5, seed=1)
 PROGRAM = PLAN.program()
+BARE_BATCHES = (16, 27)
+"""Chips a deck of the bare loop; the faster counts (``python bare_ngspice.py`` tries others)."""
 AGREEMENT_LSB = 5e-3
-"""Levels of all ways must agree to this."""
+"""Levels of ours and the bare loop must agree to this."""
+LOOP_LSB = 1e-2
+"""The same for the plain loops, whose own time steps leave 7e-3 LSB of a fine transient."""
 
 
 def chips_of(first: int, n: int) -> Chips:
@@ -55,7 +63,7 @@ def plain_loop(chips: Chips, program: RampProgram, cells: str) -> np.ndarray:
     block = "ramp_cells_selected" if cells == "selected" else "ramp_cell_switch"
     for i in range(len(chips)):
         circuit = Circuit("ramp column")
-        circuit.raw_spice = subcircuits(block, "integrator_macro", "comparator_macro")
+        circuit.raw_spice = PLAIN_BLOCKS.read_text() + (subcircuits(block) if cells == "switch" else "")
         circuit.V("com", "com", circuit.gnd, f"DC {c.v_cm}")
         off = c.t_reset - c.t_edge
         circuit.V(
@@ -147,8 +155,8 @@ def measure_speed(repeats: int, samples: int) -> dict[str, float]:
             levels[name] = np.concatenate([f[0] for f in found])[:loop]
         rates["share"].append(sum(f[1] for f in found) / sum(f[2] for f in found))
         agreement = max(agreement, *(float(np.abs((levels["loop"] - v) / lsb).max()) for v in levels.values()))
-    if not agreement < AGREEMENT_LSB:
-        raise SystemExit(f"the ways measure different levels: {agreement:.2g} LSB apart, at most {AGREEMENT_LSB:g} allowed")
+    if not agreement < LOOP_LSB:
+        raise SystemExit(f"the ways measure different levels: {agreement:.2g} LSB apart, at most {LOOP_LSB:g} allowed")
     rate = {name: median(values) for name, values in rates.items()}
     return {
         "samples_per_s": rate["two_processes"],
@@ -160,6 +168,35 @@ def measure_speed(repeats: int, samples: int) -> dict[str, float]:
         "samples_per_s_pyspice_loop": rate["loop"],
         "samples_per_s_pyspice_fast_cell": rate["fast_cell"],
         "agreement_lsb": agreement,
+    }
+
+
+def against_bare(repeats: int, samples: int) -> dict[str, float]:
+    """Samples a second of processor time, ours and the bare loop's, and how far apart their levels are."""
+    converter, lsb = PLAN.converter, PROGRAM.lsb * PROGRAM.volts_per_unit(PLAN.circuit)
+    drawn = {b: [chips_of(k, min(b, samples - k)) for k in range(0, samples, b)] for b in BARE_BATCHES}
+    loops = {b: bare_loop(converter, batches) for b, batches in drawn.items()}
+    rates: dict[str, list[float]] = {"ours": [], "bare": []}
+    apart = 0.0
+    for _ in range(repeats):
+        start = time.process_time()
+        ours = np.concatenate([our_batch(k, min(BATCH, samples - k))[0] for k in range(0, samples, BATCH)])
+        rates["ours"].append(samples / (time.process_time() - start))
+        best = 0.0
+        for b, loop in loops.items():
+            start = time.process_time()
+            found = loop.run()
+            best = max(best, samples / (time.process_time() - start))
+            volts = np.concatenate([bare_levels(converter, *one) for one in zip(drawn[b], found, strict=True)])
+            apart = max(apart, float(np.abs((ours - volts) / lsb).max()))
+        rates["bare"].append(best)
+    if not apart < AGREEMENT_LSB:
+        raise SystemExit(f"the bare loop measures other levels: {apart:.2g} LSB apart, at most {AGREEMENT_LSB:g} allowed")
+    return {
+        "ratio_vs_bare_ngspice": median(np.divide(rates["ours"], rates["bare"]).tolist()),
+        "samples_per_cpu_s": median(rates["ours"]),
+        "samples_per_cpu_s_bare_ngspice": median(rates["bare"]),
+        "agreement_bare_lsb": apart,
     }
 
 
@@ -222,6 +259,7 @@ def main() -> None:
     figures: dict[str, float] = {
         "startup_to_first_sample_s": median(startup() for _ in range(3)),
         **measure_speed(arguments.repeats, arguments.samples),
+        **against_bare(arguments.repeats, arguments.samples // JOBS),
         "batch_effect_lsb": batch_effect(),
         **memory(100_000 if arguments.long else 4_000),
         "sky130_comparator_offset_samples_per_s": offsets_per_second(),

@@ -1,4 +1,4 @@
-"""Speed of the training: ``python benchmarks/train.py [--json] [--repeats N] [--no-torch]``.
+"""Speed of the training: ``python benchmarks/train.py [--json] [--repeats N] [--no-torch] [--no-jax]``.
 
 ``train_epoch_s``: an epoch of an LSTM-32 on 10,000 sequences of 49 x 40, batches of 128, twelve classes, validation aside.
 ``train_step_2016_s``: a gradient step of a language model with an embedding of 128, LSTM 2016, projection 504 and 50 characters,
@@ -6,6 +6,7 @@
 a custom cell in a Python loop, same batch, same threads, alternating with ours in one process; missing without torch.
 ``train_on_chips_cpu_s``, ``torch_epoch_cpu_s`` and the ratios beside them: an epoch on drawn chips with ideal 5-bit ramps, and
 torch's ``nn.LSTM`` with one thread, in turns with ours, in seconds of processor time (``--epochs``: these alone).
+``jax_epoch_cpu_s``: JAX at the best of the settings `JAX_SETTINGS` of `jax_epoch.py`, in processes of their own, in these turns.
 ``products_2016_s``: the matrix products of that step and nothing else, NumPy's ``matmul`` on all cores: no step can be shorter.
 """
 
@@ -14,9 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -33,6 +39,13 @@ SEQUENCES, STEPS, FEATURES, CLASSES, BATCH = 10_000, 49, 40, 12, 128
 EMBEDDING, HIDDEN, PROJECTION, CHARACTERS = 128, 2016, 504, 50
 STREAMS, WINDOW = 64, 64
 CORES = joblib.cpu_count()
+JAX_SETTINGS = {
+    "one thread": ("--one-thread",),
+    "one thread, 7 steps unrolled": ("--one-thread", "--unroll", "7"),
+    "one thread, a call a batch": ("--one-thread", "--by-batch"),
+    "all cores": (),
+    "all cores, a call a batch": ("--by-batch",),
+}
 
 
 def timed(repeats: int, **work: Callable[[], object]) -> dict[str, list[float]]:
@@ -90,22 +103,62 @@ def epoch_of_torch(sequences: int) -> Callable[[], None]:
     return run
 
 
-def measure_epochs(repeats: int, *, torch: bool = True, sequences: int = 2000) -> dict[str, float]:
+@contextmanager
+def epochs_of_jax(sequences: int) -> Iterator[dict[str, Callable[[], tuple[float, float]]]]:
+    """By setting, what runs an epoch of JAX in a process of its own and tells its seconds, of the processor and by the clock."""
+    with ExitStack() as stack:
+        out: dict[str, Callable[[], tuple[float, float]]] = {}
+        for name, options in JAX_SETTINGS.items():
+            command = [sys.executable, str(Path(__file__).with_name("jax_epoch.py")), "--sequences", str(sequences), *options]
+            peer = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            assert peer.stdin is not None
+            stack.callback(peer.stdin.close)
+            out[name] = partial(_ask, peer)
+        yield out
+
+
+def _ask(peer: Any) -> tuple[float, float]:
+    peer.stdin.write("\n")
+    peer.stdin.flush()
+    busy, seconds = map(float, peer.stdout.readline().split())
+    return busy, seconds
+
+
+def measure_epochs(repeats: int, *, torch: bool = True, jax: bool = False, sequences: int = 2000) -> dict[str, Any]:
     """Seconds of processor time of an epoch of 10,000 sequences, in turns, from epochs of fewer; medians."""
+    with epochs_of_jax(sequences) if jax else nullcontext({}) as peers:
+        return _measure_epochs(repeats, peers, torch=torch, sequences=sequences)
+
+
+def _measure_epochs(
+    repeats: int, peers: dict[str, Callable[[], tuple[float, float]]], *, torch: bool, sequences: int
+) -> dict[str, Any]:
     work = {
         "train_epoch_cpu_s": epoch_of_sequences(sequences),
         "train_on_chips_cpu_s": epoch_of_sequences(sequences, on_chips=True),
     }
     if torch:
         work["torch_epoch_cpu_s"] = epoch_of_torch(sequences)
-    busy: dict[str, list[float]] = {name: [] for name in work}
+    busy: dict[str, list[float]] = {name: [] for name in [*work, *peers]}
+    clock: dict[str, list[float]] = {name: [] for name in peers}
     for turn in range(repeats + 1):
         for name, run in work.items():
             start = time.process_time()
             run()
             if turn:
                 busy[name].append((time.process_time() - start) * SEQUENCES / sequences)
-    out = {name: median(values) for name, values in busy.items()}
+        for name, ask in peers.items():
+            seconds = ask()
+            if turn:
+                busy[name].append(seconds[0] * SEQUENCES / sequences)
+                clock[name].append(seconds[1] * SEQUENCES / sequences)
+    out: dict[str, Any] = {name: median(busy[name]) for name in work}
+    if peers:
+        out["jax_best"] = best = min(peers, key=lambda name: median(busy[name]))
+        out["jax_epoch_cpu_s"] = median(busy[best])
+        out["jax_settings_cpu_s"] = {name: median(busy[name]) for name in peers}
+        out["jax_settings_s"] = {name: median(values) for name, values in clock.items()}
+        out["ratio_epoch_vs_jax_best"] = out["jax_epoch_cpu_s"] / out["train_epoch_cpu_s"]
     out["ratio_on_chips"] = out["train_on_chips_cpu_s"] / out["train_epoch_cpu_s"]
     if torch:
         out["ratio_epoch_vs_torch_best"] = out["torch_epoch_cpu_s"] / out["train_epoch_cpu_s"]
@@ -200,9 +253,9 @@ def _windows(rng: np.random.Generator) -> Iterator[Any]:
         yield from Streams.of(text, STREAMS).windows(WINDOW)
 
 
-def measure(repeats: int, *, torch: bool = True) -> dict[str, Any]:
+def measure(repeats: int, *, torch: bool = True, jax: bool = False) -> dict[str, Any]:
     """All figures; medians, and the shortest times beside them."""
-    fast = measure_epochs(repeats, torch=torch)
+    fast = measure_epochs(repeats, torch=torch, jax=jax)
     epochs = timed(repeats, epoch=epoch_of_sequences())["epoch"]
     work = {"ours": step_of_text(), "products": products_of_text()} | ({"torch": step_of_torch()} if torch else {})
     steps = timed(repeats, **work)
@@ -234,12 +287,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--no-torch", action="store_true")
+    parser.add_argument("--no-jax", action="store_true")
     parser.add_argument("--epochs", action="store_true", help="only epochs of the classifier, in seconds of processor time")
     arguments = parser.parse_args()
     torch = not arguments.no_torch and has_torch()
     if not torch:
         print("torch left out", file=sys.stderr)
-    figures = (measure_epochs if arguments.epochs else measure)(arguments.repeats, torch=torch) | {
+    jax = not arguments.no_jax and find_spec("jax") is not None
+    if not jax:
+        print("JAX left out", file=sys.stderr)
+    figures = (measure_epochs if arguments.epochs else measure)(arguments.repeats, torch=torch, jax=jax) | {
         "repeats": arguments.repeats,
         "cores": CORES,
         "numpy": np.__version__,

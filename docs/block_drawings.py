@@ -74,8 +74,8 @@ def ramp_cells(d: schemdraw.Drawing) -> None:
     net(d, (0, -0.2), "sum", "bottom")
     text(d, (0, -1.6), "ramp_cell_switch", halign="center", size=11)
     net(d, (8, 2.6), "sum", "top")
-    controlled(d, (8, 2.6), (8, 0.6), "G_selp (v(sum, com) + v_read)\n+ G_seln (v(sum, com) - v_read)")
-    net(d, (8, 0.6), "com", "bottom")
+    controlled(d, (8, 2.6), (8, 0.6), "G_sel v(sum, drv)")
+    net(d, (8, 0.6), "drv", "bottom")
     text(d, (8, -1.6), "ramp_cells_selected", halign="center", size=11)
 
 

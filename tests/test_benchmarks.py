@@ -23,7 +23,8 @@ def test_benchmarks_import(path, monkeypatch):
 def test_make_runs_those_that_are_there():
     line = next(line for line in (FOLDER.parent / "Makefile").read_text().splitlines() if "for name in" in line)
     names = line.partition("for name in ")[2].partition(";")[0].split()
-    assert {path.stem for path in FOLDER.glob("*.py")} == {*names, "train", "comparator_offset", "fixed_point", "record"}
+    others = {"train", "comparator_offset", "fixed_point", "record", "bare_ngspice"}
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*names, *others}
 
 
 def test_what_a_benchmark_found_is_kept_with_machine_and_versions(tmp_path, monkeypatch):

@@ -239,6 +239,10 @@ def _candidates(levels: np.ndarray) -> list[tuple[str, int]]:
 def _factors(levels: np.ndarray, basis: str, rank: int, anchor: int) -> tuple[np.ndarray, np.ndarray]:
     """Loadings and diagonal of one structure."""
     data = _to_basis(levels - levels.mean(axis=0), basis, anchor)
+    if not np.ptp(levels, axis=0).any():
+        # Where nothing varies, one chip's levels are another's to the bit: rounding is all that could be between them.
+        width = data.shape[1]
+        return np.zeros((width, rank or width)), np.full(width, (np.finfo(float).eps * np.abs(levels).max()) ** 2)
     if rank == 0:
         return _root(np.atleast_2d(np.cov(data.T))), np.zeros(data.shape[1])
     scale = data.std(axis=0, ddof=1)

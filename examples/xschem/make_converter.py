@@ -17,7 +17,7 @@ def converter(activation: str, bits: int) -> str:
     """Text of the subcircuit, with the ones it needs: reset, selected cells, integrator and comparator of the deck's one chip."""
     text = nominal_deck(RampPlan(activation, bits)).text
     definitions = text[text.index("* ramp_cells") : text.index("Vcom ")]
-    inside = [line for line in text.splitlines() if re.match(r"Vrst|Vtick|Bsel|Xcells|Xint|Xcmpa", line)]
+    inside = [line for line in text.splitlines() if re.match(r"Vrst|Vtick|[BV]drv|Bsel|Xcells|Xint|Xcmpa", line)]
     cards = [re.sub(r"\S+", lambda word: RENAMED.get(word[0], word[0]), line) for line in inside]
     head = f"* ramp_converter - {activation}, {bits} bits, level macro: y is above com while the ramp is above mac\n"
     return f"{head}{definitions}.subckt ramp_converter mac ramp y com\n" + "\n".join(cards) + "\n.ends ramp_converter\n"

@@ -23,15 +23,18 @@ from .converter import Converter
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 2e-3 LSB (tests). With abstol=1e-12 ngspice 39
 # stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing.
 OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7"
-# For stepped waveforms (`is_stepped`): half of the time points, and no farther from the fine reference than OPTIONS are. A little
-# damping (xmu) keeps the trapezoidal rule from ringing after each step.
-STEPPED_OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=100 xmu=0.45"
+# For stepped waveforms (`is_stepped`): no farther from the fine reference than OPTIONS are, at a third of the time points. Steps
+# double from a tick's on, up to STEPPED_STEP, and the error that ngspice estimates hardly ever shortens them: what is right between
+# ticks is known. A little damping (xmu) keeps the trapezoidal rule from ringing in such steps.
+STEPPED_OPTIONS = ".options reltol=5e-3 abstol=1e-9 vntol=1e-5 trtol=1000 xmu=0.415"
 SHORT_EDGE = 0.02
 """Edge times gbw: longer edges move a level by more than 0.005 LSB (5-bit sigmoid)."""
 # When a chip did not converge: both smaller errors allowed and a method that damps what the trapezoidal rule lets ring.
 TIGHT_OPTIONS = ".options reltol=1e-4 abstol=1e-10 trtol=7 method=gear itl4=100"
 # No simple part of a pulse: a step that ends a rounding error away from a clock edge makes ngspice 39 lose that edge.
-LONGEST_STEP = 0.6180339887
+STEPPED_STEP = 0.5497787144
+SETTLES = 1.5
+"""gbw times t_settle above which what the op-amp still has to settle at a long step is too little to matter (0.01 LSB below it)."""
 # A latch that decides within a time step ends on either side: ngspice 44 takes steps there that are 30 times those of a decision.
 CLOCKED_STEP = 0.25
 
@@ -56,7 +59,9 @@ def step_options(circuit: RampCircuit, *, stepped: bool = False, tight: bool = F
     """The ``.options`` card and the longest time step, seconds."""
     if tight:
         return TIGHT_OPTIONS, circuit.t_pulse / 16
-    return (STEPPED_OPTIONS, LONGEST_STEP * circuit.t_pulse) if stepped else (OPTIONS, circuit.t_pulse / 4)
+    if not stepped:
+        return OPTIONS, circuit.t_pulse / 4
+    return STEPPED_OPTIONS, STEPPED_STEP * circuit.t_pulse / (1 if circuit.gbw * circuit.t_settle > SETTLES else 3)
 
 
 def transient(lines: Sequence[str], saved: Sequence[str], step: float, stop: float, blocks: Blocks, control: str = "") -> Deck:
@@ -127,7 +132,7 @@ def ramps(
     rst : str
         Node of the reset clock.
     lines : str
-        Tag of the lines that select cells with switches (`select_lines`).
+        Tag of the lines that select cells with switches (`select_lines`), and of the drive lines of selected cells.
     comparators : int
         Comparators on each ramp in the deck; one capacitor stands for the rest of the circuit's (`Blocks.missing_load`).
     """
@@ -136,15 +141,13 @@ def ramps(
     tags = [str(i) for i in range(len(conductance))] if tags is None else tags
     cards: list[list[str]] = [[] for _ in tags]
     if blocks.cells == "selected":
-        used = {name: np.flatnonzero(program.polarity == sign) for name, sign in (("selp", 1), ("seln", -1))}
-        for name, use in used.items():
-            if len(use):
-                waves = pulses(start[use], stop[use], 1e3 * conductance[:, use], rise_time(circuit, stepped))
-                for own, card in zip(cards, sources([f"{name}{t}" for t in tags], waves, stepped=stepped), strict=True):
-                    own.append(card)
-        for own, t in zip(cards, tags, strict=True):
-            up, down = (f"{name}{t}" if len(use) else "0" for name, use in used.items())
-            own.append(f"Xcells{t} {up} {down} sum{t} com ramp_cells_selected v_read={circuit.v_read!r}")
+        for kind, use in _cells_of_lines(converter):
+            waves = pulses(start[use], stop[use], 1e3 * conductance[:, use], rise_time(circuit, stepped))
+            selected = sources([f"sel{kind}{t}" for t in tags], waves, stepped=stepped)
+            drive = _drive_line(converter, f"drv{kind}{lines}", use, stepped=stepped)
+            for own, t, card in zip(cards, tags, selected, strict=True):
+                own += [*drive, card, f"Xcells{kind}{t} sel{kind}{t} drv{kind}{lines} sum{t} ramp_cells_selected"]
+                drive = []
     else:
         for own, t, row in zip(cards, tags, conductance, strict=True):
             own += switch_cells(converter, row, t, lines)
@@ -157,6 +160,28 @@ def ramps(
         if load and not inside:
             own.append(f"Cload{t} ramp{t} com {load!r}")
     return cards
+
+
+def _cells_of_lines(converter: Converter) -> list[tuple[str, np.ndarray]]:
+    """Kind of each drive line of selected cells, and the cells on it: all on one, unless cells of one slot pull both ways."""
+    slot, up = converter.program.slot, converter.program.polarity == 1
+    if np.intersect1d(slot[up], slot[~up]).size:
+        return [("p", np.flatnonzero(up)), ("n", np.flatnonzero(~up))]
+    return [("", np.arange(len(slot)))]
+
+
+def _drive_line(converter: Converter, name: str, cells: np.ndarray, *, stepped: bool) -> list[str]:
+    """Drive line of selected cells, which changes sides in the settling time before the first cell that pulls the other way."""
+    circuit, (start, _) = converter.circuit, converter.select
+    cells = cells[np.argsort(start[cells], kind="stable")]
+    sign = converter.program.polarity[cells]
+    turns = 1 + np.flatnonzero(np.diff(sign))
+    volts = circuit.v_cm - circuit.v_read * sign[np.append(0, turns)]
+    if not len(turns):
+        return [f"V{name} {name} 0 DC {float(volts[0])!r}"]
+    at = start[cells[turns]] - (circuit.t_settle - circuit.t_edge) / 2
+    corners = np.append(0.0, np.stack([at, at + rise_time(circuit, stepped)], axis=1))
+    return sources([name], (corners, np.repeat(volts, 2)[None, :-1]), stepped=stepped)
 
 
 def decision_noise(converter: Converter, chips: Chips, *, stepped: bool = False) -> tuple[str, list[str]]:

@@ -36,6 +36,7 @@ def transition_deck(
     control: bool = True,
     tight: bool = False,
     held: bool = False,
+    paired: bool = True,
 ) -> Deck:
     """Writes a deck that measures every transition level of every chip in one transient.
 
@@ -55,6 +56,9 @@ def transition_deck(
         Waveforms with their edges, shorter time steps and `TIGHT_OPTIONS`: for a chip that did not converge.
     held : bool
         A comparator with constant V_mac for each probe of each level; with a ramp of its own if it is clocked.
+    paired : bool
+        False: the first chip alone has two comparators; each other has one, with V_mac at the guess and the output
+        ``y<chip>``. For linear comparators, whose gain the first chip's two tell for all. No ``control``, no ``held``.
 
     Returns
     -------
@@ -103,6 +107,9 @@ def transition_deck(
         for k, at in enumerate(cards.held_input(blocks, circuit, guess[i]).tolist() if held else [0.0]):
             mac = f"mac{i}_{k}" if held else f"mac{i}"
             lines.append(f"V{mac} {mac} 0 DC {at!r}" if held else inputs[i])
+            if not paired and i:
+                lines += cards.comparator(f"{i}", ramp, mac, blocks, circuit, offset=offsets[i])
+                continue
             for probe, shift in (("a", -span), ("b", span)):
                 tag = f"{probe}{i}_{k}" if held else f"{probe}{i}"
                 lines.append(f"Vprobe{tag} mac{tag} {mac} DC {shift!r}")
@@ -110,15 +117,23 @@ def transition_deck(
                     ramp, cards_of_ramp = next(made)
                     lines += cards_of_ramp
                 lines += cards.comparator(tag, ramp, f"mac{tag}", blocks, circuit, offset=offsets[i], clock="dclk")
-    nodes = [*dict.fromkeys(probe_nodes(n, len(program.x), held=held).transpose(1, 2, 0).ravel().tolist()), "com", *save]
+    nodes = [*dict.fromkeys(probe_nodes(n, len(program.x), held=held, paired=paired).transpose(1, 2, 0).ravel().tolist())]
     options, longest = cards.step_options(circuit, stepped=stepped, tight=tight)
     commands = _transition_control(converter, guess, span, probe_nodes(n, len(program.x), held=held)) if control else ""
-    return cards.transient([*lines, options], [f"v({node})" for node in nodes], longest, clock.stop, blocks, commands)
+    saved = [f"v({node})" for node in (*nodes, "com", *save)]
+    # Where levels are all that is read, nothing happens after the last one.
+    stop = clock.stop if control or save else float(clock.latch[len(program.x) - 1] + circuit.t_aperture)
+    return cards.transient([*lines, options], saved, longest, stop, blocks, commands)
 
 
-def probe_nodes(n: int, levels: int, *, held: bool = False) -> np.ndarray:
-    """Names of the comparator outputs that bracket each level, below and above: shape (2, n, levels)."""
+def probe_nodes(n: int, levels: int, *, held: bool = False, paired: bool = True) -> np.ndarray:
+    """Names of the comparator outputs that bracket each level, below and above: shape (2, n, levels).
+
+    Not ``paired``, all chips but the first have the same one in both places.
+    """
     names = [[[f"y{p}{i}_{k}" if held else f"y{p}{i}" for k in range(levels)] for i in range(n)] for p in "ab"]
+    if not paired:
+        names = [[names[p][0], *([f"y{i}"] * levels for i in range(1, n))] for p in range(2)]
     return np.array(names)
 
 

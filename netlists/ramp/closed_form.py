@@ -9,10 +9,11 @@ It takes complex conductances, and circuits with complex values, as `netlists.ra
 from __future__ import annotations
 
 import math
+from functools import cache, lru_cache
 
 import numpy as np
 
-from netlists.technology import RampCircuit
+from netlists.technology import RampCircuit, TwoStageOpamp
 
 from .cells import CALIBRATION
 from .chips import Chips
@@ -86,7 +87,7 @@ def charge_share(program: RampProgram, circuit: RampCircuit, conductance: np.nda
     together = (program.slot[:, None] == program.slot).astype(float)
     load, driven = conductance @ together, (conductance * program.polarity) @ together
     largest = program.g_max * together.sum(axis=0).max()
-    modes = [opamp.integrator_modes(c_f, circuit.c_in, g) for g in (0.0, largest)]
+    modes = [_integrator_modes(opamp, c_f, circuit.c_in, g) for g in (0.0, largest)]
     empty, full = (_mean_impedance(*own, width, circuit.t_edge) for own in modes)
     limited = (opamp.gm1 * circuit.v_read / opamp.i_1 * driven) ** 2 / 3 * _mean_cube(*modes[1], width)
     return 1 - load * (1 / (1 / empty + load / largest * (1 / full - 1 / empty)) + limited)
@@ -106,10 +107,20 @@ def _mean_impedance(rate: np.ndarray, weight: np.ndarray, width: np.ndarray, edg
 
 def _mean_cube(rate: np.ndarray, weight: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Mean over pulses (cells,) of the third power of the summing node's step response, ohm**3."""
-    nodes, share = np.polynomial.legendre.leggauss(12)
+    nodes, share = _gauss_legendre(12)
     time = 0.5 * (nodes + 1) * width[:, None]
     response = _real_of((_rest_of_exponential(rate * time[..., None], 1) * time[..., None]) @ weight, width)
     return 0.5 * response**3 @ share
+
+
+@lru_cache(64)
+def _integrator_modes(opamp: TwoStageOpamp, c_f: float, c_in: float, load: float) -> tuple[np.ndarray, np.ndarray]:
+    return opamp.integrator_modes(c_f, c_in, load)
+
+
+@cache
+def _gauss_legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(n)
 
 
 def _real_of(modes: np.ndarray, width: np.ndarray) -> np.ndarray:

@@ -135,7 +135,7 @@ class RampProgram:
         """
         ramp = self.step != CALIBRATION
         total = float(np.sum((self.conductance * self.width * self.polarity)[ramp]))
-        return RampCircuit().v_read * circuit.t_pulse * total / circuit.v_swing
+        return RampCircuit.v_read * circuit.t_pulse * total / circuit.v_swing
 
     def span(self, circuit: RampCircuit) -> tuple[float, float]:
         """Lowest and highest voltage of the ramp from reset to its end, without op-amp errors, volts.

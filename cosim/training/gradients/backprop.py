@@ -39,6 +39,7 @@ class Backprop(ABC):
         self.tapes = {m.name: MatrixTape(m, workspace, place) for m in cell.matrices}
         self.units = {a: ActivationTape(a, cell.n_hidden, workspace, place) for a in cell.digital_activations}
         self.disturbance = NONE
+        self._arrays: dict[str, np.ndarray] = {}
         self.state: State = {}
         self.d_state: State = {}
 
@@ -67,6 +68,7 @@ class Backprop(ABC):
             State to go on from; None: the cell's own. The gradient does not flow back into it.
         """
         self.packing, self.disturbance = packing, disturbance
+        self._arrays.clear()
         self.state = start or {
             k: np.ascontiguousarray(v.T) for k, v in self.cell.start(packing.sequences, self.workspace.dtype).items()
         }
@@ -96,5 +98,7 @@ class Backprop(ABC):
         return sum(tape.d_inputs() for tape in self.tapes.values() if tape.takes_inputs)  # type: ignore[return-value]
 
     def array(self, name: str, columns: int) -> np.ndarray:
-        """A kept array with a row for each sequence and step."""
-        return self.workspace.array(f"{self.place}.{name}", self.packing.total, columns)
+        """A kept array with a row for each sequence and step, found once a pass."""
+        if name not in self._arrays:
+            self._arrays[name] = self.workspace.array(f"{self.place}.{name}", self.packing.total, columns)
+        return self._arrays[name]

@@ -39,7 +39,7 @@ class LSTMBackprop(Backprop):
         h, c, weights = self.state["h"], self.state["c"], self.tapes["weights"]
         before = self.array("c_before", self.cell.n_hidden)[now]
         gates = weights.sums(now, h[:n])
-        out = self.workspace.array(f"{self.place}.out", len(h), self.cell.n_hidden)[:n]
+        out = self.array("out", self.cell.n_hidden)[:n]
         if self._compiled():
             tanh_c = self.array("tanh_c", self.cell.n_hidden)[now]
             self.workspace.share(gates.shape, lambda s: lstm_forward(gates[s], c[:n][s], before[s], tanh_c[s], out[s]))

@@ -6,11 +6,12 @@ import pytest
 
 import characterization.chips.batch as batch
 import characterization.chips.transitions as transitions
-from characterization.chips.sampling import nominal_chips
+from characterization.chips.sampling import draw, nominal_chips
 from characterization.chips.transitions import SPAN, measure, probe_span
 from characterization.figures.inl_dnl import codes
 from characterization.plan import RampPlan
 from characterization.ramp_model.validation import convert
+from netlists.converter import cards
 from netlists.converter.blocks import Blocks
 from netlists.converter.cards import TIGHT_OPTIONS
 from netlists.converter.converter import Converter
@@ -44,6 +45,40 @@ def test_each_probe_may_start_anywhere(program3, circuit, drawn_chips):
     guess = transition_levels(program3, circuit, chips) + np.random.default_rng(0).uniform(-0.1, 0.1, (3, 7))
     near, far = measure(Converter(program3, circuit), chips), measure(Converter(program3, circuit), chips, guess=guess)
     assert np.abs((far.volts - near.volts) / lsb_volts(program3, circuit)).max() < 1e-3
+
+
+def test_one_comparator_a_chip_measures_what_two_do(program3, circuit, drawn_chips, monkeypatch):
+    """Also where the first chip, whose two tell the gain, starts with probes that enclose some levels or none."""
+    chips = drawn_chips(program3, 4, noise=1e-3)
+    guess = transition_levels(program3, circuit, chips)
+    found = []
+    for moved in (0.0, np.array([0.1, -0.1, 0.0, 0.0, 0.1, 0.0, 0.1]), 0.1):
+        guess[0] += moved
+        found.append(measure(Converter(program3, circuit), chips, guess=guess).volts)
+        guess[0] -= moved
+    monkeypatch.setattr(transitions._Search, "_probed", transitions._Search._outputs)
+    pairs = measure(Converter(program3, circuit), chips).volts
+    for volts in found:
+        assert np.abs((volts - pairs) / lsb_volts(program3, circuit)).max() < 1e-3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_levels_of_any_program_are_those_of_a_fine_transient(seed, circuit, monkeypatch):
+    """Within the documented 5e-3 LSB, of waveforms with all their edges; with noise of the decisions."""
+    rng = np.random.default_rng(seed)
+    name, scheme = (
+        rng.choice(["sigmoid", "tanh", "softplus", "selu", "identity"]),
+        rng.choice(["auto", "pulse", "differential", "split"]),
+    )
+    plan = RampPlan(str(name), int(rng.integers(3, 6)), scheme=str(scheme), seed=seed)
+    drawn = draw(plan, np.arange(3))
+    chips = drawn.conversions(drawn.chips().conductance, plan.profile)
+    volts = measure(plan.converter, chips).volts
+    monkeypatch.setattr(cards, "TIGHT_OPTIONS", ".options reltol=1e-6 abstol=1e-12 trtol=1")
+    text = cards.step_options
+    monkeypatch.setattr(cards, "step_options", lambda *a, **k: (text(*a, **k)[0], plan.circuit.t_pulse / 80))
+    fine = measure(plan.converter, chips, tight=True).volts
+    assert np.abs((volts - fine) / lsb_volts(plan.program(), plan.circuit)).max() < 5e-3
 
 
 def test_random_inputs_convert_to_the_codes_of_the_measured_levels(plan3, program3, drawn_chips):

@@ -135,7 +135,8 @@ def test_commands_are_left_out_on_request(program3, circuit):
         transition_deck(Converter(program3, circuit), Chips.nominal(program3), guess, span=SPAN, control=c) for c in (True, False)
     )
     assert bare.control == ""
-    assert bare.circuit == whole.circuit
+    a, b = (re.sub(r"^\.tran (\S+) \S+", r".tran \1", deck.circuit, flags=re.MULTILINE) for deck in (whole, bare))
+    assert a == b
 
 
 def test_selected_and_switched_cells_give_the_same_levels(profile, circuit, drawn_chips):
@@ -154,7 +155,7 @@ def test_comparator_text_decides_the_levels(level, program3, circuit, drawn_chip
     chips = drawn_chips(program3, 2)
 
     def changed(text):
-        new = text.replace("-v(inn)+v_os)", "-v(inn)+v_os+1m)", 1)
+        new = text.replace("+v_os)", "+v_os+1m)", 1)
         assert new != text
         return new
 
