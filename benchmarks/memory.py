@@ -15,6 +15,7 @@ import tempfile
 from typing import Any
 
 NETWORK = "{folder}/network.npz"
+EVALUATE = ["evaluate", "--task", "vowels", "--network", NETWORK, "--bits", "5", "--seed", "1"]
 COMMANDS: dict[str, tuple[list[str], list[str], list[str]]] = {
     # name: arguments, the work at a default, the work at ten times as much
     "characterize": (
@@ -22,30 +23,26 @@ COMMANDS: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["--samples", "256"],
         ["--samples", "2560"],
     ),
+    "fit": (["fit", "{folder}/run-{times}", "--out", "{folder}/sigmoid-{times}.json", "--quiet"], [], []),
+    "validate": (["validate", "{folder}/sigmoid-1.json", "--jobs", "1"], ["--samples", "64"], ["--samples", "640"]),
+    "sensitivity": (["sensitivity", "--activation", "sigmoid", "--bits", "5"], ["--chips", "1000"], ["--chips", "10000"]),
     "train": (["train", "--task", "vowels", "--out", NETWORK], ["--epochs", "4"], ["--epochs", "40"]),
-    "evaluate": (
-        ["evaluate", "--task", "vowels", "--network", NETWORK, "--bits", "5", "--threshold-noise", "0.5", "--seed", "1"],
-        ["--chips", "16"],
-        ["--chips", "160"],
+    "evaluate": ([*EVALUATE, "--threshold-noise", "0.5"], ["--chips", "16"], ["--chips", "160"]),
+    "evaluate with wires": ([*EVALUATE, "--weights", "taox-100-400", "--r-wire", "1"], ["--chips", "16"], ["--chips", "160"]),
+    "budget": (
+        ["budget", "--network", NETWORK, "--jobs", "1", "--out", "{folder}/budget-{times}", "--quiet"],
+        ["--chips", "4"],
+        ["--chips", "40"],
     ),
-    "evaluate with wires": (
-        [
-            "evaluate",
-            "--task",
-            "vowels",
-            "--network",
-            NETWORK,
-            "--bits",
-            "5",
-            "--weights",
-            "taox-100-400",
-            "--r-wire",
-            "1",
-            "--seed",
-            "1",
-        ],
-        ["--chips", "16"],
-        ["--chips", "160"],
+    "loop": (
+        ["loop", "--network", NETWORK, "--jobs", "1", "--out", "{folder}/loop-{times}", "--quiet"],
+        ["--utterances", "1"],
+        ["--utterances", "10"],
+    ),
+    "optimize": (
+        ["optimize", "--network", NETWORK, "--samples", "16", "--jobs", "1", "--out", "{folder}/search-{times}", "--quiet"],
+        ["--trials", "5"],
+        ["--trials", "50"],
     ),
 }
 _PEAK = """
@@ -76,21 +73,26 @@ def measure(only: str | None) -> dict[str, Any]:
                 peak([word.format(folder=folder, times=times) for word in [*arguments, *amount]])
                 for times, amount in zip((1, 10), amounts, strict=True)
             )
-            out[name] = {"work": " ".join(amounts[0]), "mib": once, "mib_ten_times": ten, "ratio": ten / once}
+            out[name] = {
+                "work": " ".join(amounts[0]) or "run of characterize",
+                "mib": once,
+                "mib_ten_times": ten,
+                "ratio": ten / once,
+            }
     return out
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", choices=sorted(COMMANDS), help="one command (evaluate needs the network of train)")
+    parser.add_argument("--only", choices=sorted(COMMANDS), help="one command, if it needs no other")
     options = parser.parse_args()
     found = measure(options.only)
     if options.json:
         print(json.dumps(found, indent=1))
         return
     for name, row in found.items():
-        print(f"{name:22}{row['work']:16}{row['mib']:8.0f} MiB, ten times as much {row['mib_ten_times']:8.0f} MiB")
+        print(f"{name:20}{row['work']:22}{row['mib']:8.0f} MiB, ten times as much {row['mib_ten_times']:8.0f} MiB")
 
 
 if __name__ == "__main__":

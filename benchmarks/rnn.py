@@ -10,13 +10,15 @@ where they are installed; their ratios are null elsewhere.
 
 ``ratio_vs_torch_best`` and those beside it: sequences times chips a second of processor time against those of PyTorch's float
 ``nn.LSTM`` (onnxruntime's LSTM) at the best of the settings of `peer_settings.py` with one thread a process, for 32 units without
-and with noise, and for 118 and 344 units, in turns.
+and with noise, and for 118 and 344 units, in turns; ours with a thread for each core, or with one (``_one_thread``), as the peers.
+``load`` is the load average before and after.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import time
@@ -117,7 +119,10 @@ def against_best(hidden: int, chips: int, repeats: int) -> dict[str, float]:
     for name, noise in (("ours", 0.0), ("ours with noise", NOISE)):
         hardware = Hardware(ramps={a: ramps(a, n * hidden, chips, noise, rng) for a, n in (("sigmoid", 3), ("tanh", 1))})
         drawn = draw_chips(network, hardware, chips, np.random.default_rng(1))
-        work[name] = lambda h=hardware, c=drawn: evaluate(network, data, h, c, np.random.default_rng(1))
+        for end, threads in (("", None), (", one thread", 1)):
+            work[name + end] = lambda h=hardware, c=drawn, n=threads: evaluate(
+                network, data, h, c, np.random.default_rng(1), threads=n
+            )
     _, busy = timed(repeats, work | torch_runs(hidden, inputs) | onnx_runs(hidden, inputs))
     return {name: SEQUENCES * (chips if name in work else 1) / seconds for name, seconds in busy.items()}
 
@@ -131,8 +136,9 @@ def best_ratios(repeats: int) -> dict[str, Any]:
         for peer, name in (("torch", "torch"), ("onnxruntime", "onnx")):
             found = {setting: rate for setting, rate in rates.items() if setting.startswith(peer)}
             best = max(found, key=found.__getitem__) if found else None
-            out[f"ratio_vs_{name}_best{end}"] = rates["ours"] / found[best] if best else None
-            out[f"ratio_vs_{name}_best_noise{end}"] = rates["ours with noise"] / found[best] if best else None
+            for kind, ours in (("", "ours"), ("_noise", "ours with noise")):
+                for threads, what in (("", ours), ("_one_thread", f"{ours}, one thread")):
+                    out[f"ratio_vs_{name}_best{kind}{threads}{end}"] = rates[what] / found[best] if best else None
             out[f"{name}_best{end}"] = best
             out[f"{name}_best_per_cpu_s{end}"] = found[best] if best else None
     return out
@@ -168,6 +174,7 @@ def character_run(rng: np.random.Generator) -> Callable[[], object]:
 
 
 def measure(repeats: int) -> dict[str, Any]:
+    load = [os.getloadavg()[0]]
     rng = np.random.default_rng(0)
     keywords, busy = timed(repeats, keyword_runs(rng))
     text, text_busy = timed(repeats, {"text": character_run(rng)})
@@ -192,6 +199,7 @@ def measure(repeats: int) -> dict[str, Any]:
         "chars_per_cpu_s_2016": (TEXT - 1) / text_busy["text"],
         "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         **measure_training(repeats, torch=has_torch()),
+        "load": [*load, os.getloadavg()[0]],
         "repeats": repeats,
         "cores": joblib.cpu_count(),
         "machine": platform.machine(),

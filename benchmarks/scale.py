@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -33,7 +34,7 @@ from characterization.plan import RampPlan
 from characterization.provenance import versions
 from characterization.run import CHUNK_SAMPLES, ChunkStore, cluster, load, measured_rows, montecarlo, simulate_samples, write_tables
 from characterization.workers import Worker
-from netlists.ramp import RampProgram, transition_levels
+from netlists.ramp import transition_levels
 from netlists.spice import shared_instance
 
 BITS = 5
@@ -45,8 +46,12 @@ def nothing() -> None:
     """A task that costs only its handing out."""
 
 
-def closed_form_samples(plan: RampPlan, program: RampProgram, samples: np.ndarray, runner: str = "none") -> pa.Table:
+_program = cache(RampPlan.program)
+
+
+def closed_form_samples(plan: RampPlan, samples: np.ndarray, runner: str = "none") -> pa.Table:
     """In place of `simulate_samples`, from the closed form: real digits, hardly any time."""
+    program = _program(plan)
     drawn = draw(plan, samples)
     volts = transition_levels(program, plan.circuit, drawn.chips())
     n = len(samples)
@@ -85,7 +90,7 @@ def handing_out(counts: list[int], with_dask: bool) -> dict[str, float]:
         n = min(counts)
         out["worker_call_ms"] = 1e3 * seconds(lambda: [worker.call(nothing, limit=60) for _ in range(n)]) / n
     if with_dask:
-        with dask_on_loopback() as address, cluster.dask(address):
+        with dask_on_loopback(2) as (address, _), cluster.dask(address):
             tasks_a_run(10)
             for n in counts:
                 out[f"dask_{n}_ms_a_task"] = 1e3 * seconds(lambda n=n: tasks_a_run(n)) / n
@@ -93,12 +98,12 @@ def handing_out(counts: list[int], with_dask: bool) -> dict[str, float]:
 
 
 @contextmanager
-def dask_on_loopback() -> Iterator[str]:
-    """Address of a scheduler with two workers of one thread each."""
+def dask_on_loopback(workers: int) -> Iterator[tuple[str, int]]:
+    """Address and process of a scheduler that has some workers of one thread each."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scheduler.json"
         common = ["--scheduler-file", str(file), "--no-dashboard", "--host", "127.0.0.1"]
-        commands = [["dask_scheduler", *common, "--port", "0"], *[["dask_worker", *common, "--nthreads", "1"]] * 2]
+        commands = [["dask_scheduler", *common, "--port", "0"], *[["dask_worker", *common, "--nthreads", "1"]] * workers]
         processes = [
             subprocess.Popen(
                 [sys.executable, "-m", f"distributed.cli.{name}", *rest],
@@ -115,8 +120,8 @@ def dask_on_loopback() -> Iterator[str]:
             from distributed import Client
 
             with Client(address, set_as_default=False) as client:
-                client.wait_for_workers(2, timeout=120)
-            yield address
+                client.wait_for_workers(workers, timeout=120)
+            yield address, processes[0].pid
         finally:
             for process in reversed(processes):
                 process.terminate()
@@ -125,12 +130,9 @@ def dask_on_loopback() -> Iterator[str]:
 
 def storing(plan: RampPlan) -> dict[str, float]:
     """Time and bytes a sample of chunks and tables."""
-    program = plan.program()
     with tempfile.TemporaryDirectory() as folder:
         store = ChunkStore(str(Path(folder) / "chunks"), plan.sha256, BATCH)
-        chunks = [
-            closed_form_samples(plan, program, np.arange(first, first + CHUNK_SAMPLES)) for first in range(0, STORED, CHUNK_SAMPLES)
-        ]
+        chunks = [closed_form_samples(plan, np.arange(first, first + CHUNK_SAMPLES)) for first in range(0, STORED, CHUNK_SAMPLES)]
         times = []
         for rows in chunks:
             start = time.perf_counter()

@@ -54,6 +54,7 @@ def test_the_picture_is_that_of_its_data():
         assert found["modules"] == 1 or f"{found['modules']} / {found['lines']:,}" in words, REDRAW
 
 
+@pytest.mark.slow
 def test_imports_are_those_that_the_linter_finds(drawing):
     """Against the graph of import-linter, which reads them in another way."""
     grimp = pytest.importorskip("grimp")

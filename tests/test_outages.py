@@ -100,6 +100,7 @@ def test_a_sound_program_holds_and_one_with_a_fault_does_not(fault, planted, mee
     assert "differs" in meets(fault, planted)
 
 
+@pytest.mark.slow
 def test_a_fault_that_meets_nothing_is_no_round(meets, monkeypatch):
     def never(*_: object) -> None:
         raise LookupError

@@ -19,8 +19,6 @@ from cosim.chip import (
     PwmInputs,
     Saturation,
     converted_columns,
-    describe_split_biases,
-    describe_wire_losses,
     saturation,
     split_biases,
     wire_losses,
@@ -40,10 +38,13 @@ from ..tasks.registry import info
 from ..training import held_out_sequences
 from .bench import AccuracyLoss, DesignBench
 from .confirm import Simulated, simulated_ramps
+from .gradient import Guide, run_gradient_search, until_best
 from .pictures import draw_front, draw_importances
+from .ramps import ramp_plan
 from .search import Row, finished_trials, front, importances, main_effects, optuna, run_search
 from .settings import OptimizeSettings
 from .space import Point, Space, design_of, variables
+from .words import describe, verdict
 
 OBJECTIVES = ("energy", "latency", "area", "edp")
 JUDGED = {"mean": "loss", "chips": "chips_high", "sequences": "high"}
@@ -110,12 +111,36 @@ class Job:
 
     def costs(self, point: Mapping[str, float]) -> dict[str, float]:
         """What an inference takes: joules, seconds, square metres, joule seconds."""
-        cost = self.cost(point)
-        return {"energy": cost.energy, "latency": cost.latency, "area": cost.area, "edp": cost.energy * cost.latency}
+        return figures_of(self.cost(point))
 
     def objective(self, point: Mapping[str, float]) -> float:
         """What is minimised."""
         return self.costs(point)[self.settings.objective]
+
+    def smooth_objective(self, point: Mapping[str, float]) -> float:
+        """What is minimised, as a smooth function that is asked often.
+
+        Arrays are solved at the conductances of the grid alone, and the cost between them is interpolated.
+        """
+        grid = next(v.grid for v in self.space.variables if v.name == "g_max")
+        at = point["g_max"]
+        ends = sorted({max((g for g in grid if g <= at), default=at), min((g for g in grid if g >= at), default=at)})
+        design, own = self.design(point), {"v_read": self.space.default["v_read"]}
+        found = []
+        for g in ends:
+            shape = self.validation.shape(self.design({**point, **own, "g_max": g}))
+            cost = network_cost(shape, design)
+            found.append(figures_of(cost)[self.settings.objective])
+        return float(np.interp(at, ends, found))
+
+    def buildable(self, point: Mapping[str, float]) -> bool:
+        """Whether the ramps of a design fit its cells and its op-amp."""
+        try:
+            for activation in converted_columns(self.network):
+                ramp_plan(activation, self.design(point), self.profile, self.settings.seed, self.comparator)
+        except InputError:
+            return False
+        return True
 
     def blocks(self, point: Mapping[str, float]) -> list[dict[str, Any]]:
         """Energy of an inference (joules) and area (square metres) of each block, the one that takes most first."""
@@ -170,6 +195,11 @@ class Job:
         }
 
 
+def figures_of(cost: NetworkCost) -> dict[str, float]:
+    """What can be minimised of a cost."""
+    return {"energy": cost.energy, "latency": cost.latency, "area": cost.area, "edp": cost.energy * cost.latency}
+
+
 def compute(settings: OptimizeSettings, work: Work) -> Results:
     """Searches, confirms the best designs in SPICE, and compares them on the test sequences.
 
@@ -198,18 +228,19 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
         f"search: {most} of {job.space.size} designs, {settings.chips} chips each, {len(job.validation.data)} validation sequences"
     )
     with tqdm(total=most, unit=" designs", desc="search", disable=not run.progress) as bar:
-        rows = run_search(
-            job.space,
-            job.evaluate,
-            parts,
-            trials=settings.trials,
-            seed=settings.seed,
-            objective=settings.objective,
-            judged=judged,
-            max_loss=settings.max_loss,
-            known=known,
-            done=lambda _: bar.update(),
-        )
+        asked: dict[str, Any] = {
+            "trials": settings.trials,
+            "seed": settings.seed,
+            "objective": settings.objective,
+            "judged": judged,
+            "max_loss": settings.max_loss,
+            "known": known,
+            "done": lambda _: bar.update(),
+        }
+        if settings.method == "gradient":
+            rows = run_gradient_search(job.space, job.evaluate, parts, guide=Guide.of(job), **asked)
+        else:
+            rows = run_search(job.space, job.evaluate, parts, **asked)
     if all(row["loss"] is None for row in rows):
         raise InputError(f"no design can be built; the default design: {rows[0]['reason']}")
     for row in rows:
@@ -232,7 +263,7 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
     table = [{"target": t, "variable": v, "importance": share} for t, found in shares.items() for v, share in found.items()]
     tables = {
         "trials.csv": pd.DataFrame(rows),
-        "front.csv": pd.DataFrame([r | {"confirmed": _verdict(r, tries)} for r in best]),
+        "front.csv": pd.DataFrame([r | {"confirmed": verdict(r, tries)} for r in best]),
         "importances.csv": pd.DataFrame(table, columns=["target", "variable", "importance"]),
     }
     summary = {
@@ -255,6 +286,7 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
         "steps": job.cost(job.space.default).steps,
         "designs": job.space.size,
         "trials": len(rows),
+        **({} if settings.method == "tpe" else {"method": settings.method, "until_best": until_best(rows, settings.objective)}),
         "built": sum(r["loss"] is not None for r in rows),
         "within": sum(r["within"] for r in rows),
         "confirmed": chosen is not None,
@@ -351,34 +383,6 @@ def _warnings(job: Job, rows: list[Row], tries: list[Row], unmeasured: list[Row]
         models = {a: s.model for a, s in job.simulated(trial).items()}
         out += [f"trial {trial['trial']}: {line}" for line in job.validation.hardware(job.design(trial), models).warnings]
     return out
-
-
-def _verdict(row: Row, tries: list[dict[str, Any]]) -> bool | None:
-    """Whether SPICE confirmed a design; None: it was not simulated."""
-    return next((t["confirmed"] for t in tries if t["trial"] == row["trial"]), None)
-
-
-def describe(summary: Mapping[str, Any]) -> str:
-    """A few lines for the terminal."""
-    settings, shown = summary["settings"], {v["name"]: v for v in summary["variables"]}
-    limit = f"{100 * settings['max_loss']:g} %"
-    lines = [f"{summary['trials']} designs of {summary['designs']}, {summary['within']} within {limit} of floating point"]
-    for t in summary["tries"]:
-        predicted, confirmed = (100 * t["validation"][k]["loss"] for k in ("predicted", "confirmed"))
-        verdict = "confirmed" if t["confirmed"] else "not confirmed"
-        lines.append(f"trial {t['trial']}: predicted loss {predicted:+.2f} %, with SPICE ramps {confirmed:+.2f} %: {verdict}")
-    for c in summary["compared"]:
-        test = c["test"]["confirmed"]
-        values = [f"{n} {value * shown[n]['shown']:.4g} {shown[n]['unit']}".rstrip() for n, value in c["point"].items()]
-        lines += [
-            f"{c['name']}: {', '.join(values)}",
-            f"    {c['energy'] * 1e6:.3g} uJ, {c['latency'] * 1e6:.3g} us, {c['area'] * 1e6:.3g} mm2; test accuracy "
-            f"{test['accuracy']:.4f}, float {test['exact']:.4f}, loss {100 * test['loss']:+.2f} % "
-            f"({100 * test['low']:+.2f}..{100 * test['high']:+.2f})",
-            *(f"    {line}" for line in describe_split_biases(summary["bias_rows"][c["name"]])),
-            *(f"    {line}" for line in describe_wire_losses(summary["wires"][c["name"]])),
-        ]
-    return "\n".join(lines)
 
 
 STUDY = Study("optimize", OptimizeSettings, compute, describe)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,10 @@ class OptimizeSettings(StudySettings):
         "mean",
         description="what must be within the limit: the mean over chips (mean), or the upper end of its 95 % interval over chips "
         "(chips) or over sequences (sequences)",
+    )
+    method: Literal["tpe", "gradient"] = Field(
+        "tpe",
+        description="what proposes designs: the estimator on the grid, or gradient steps between its places (fewer evaluations)",
     )
     trials: int = Field(60, ge=2, le=100_000, description="designs to try, the default design first")
     chips: int = Field(8, ge=2, le=1000, description="chips of each design in the search")
@@ -50,3 +54,10 @@ class OptimizeSettings(StudySettings):
     confirm_chips: int = Field(16, ge=2, description="fresh chips that the confirmation runs the network on")
     tries: int = Field(3, ge=1, le=20, description="designs along the front that are taken to SPICE")
     seed: int = Field(1, ge=0, description="of the chips and of the search")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the settings as JSON has them; what came later is left out where it is as in searches of before."""
+        found = super().as_dict()
+        if self.method == "tpe":
+            del found["method"]
+        return found

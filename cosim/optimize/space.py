@@ -54,6 +54,10 @@ class Variable:
         """A value with its unit."""
         return f"{value * self.shown:.4g} {self.unit}".rstrip()
 
+    def place(self, value: float) -> int:
+        """Its place on the grid, or the nearest one's, by ratio."""
+        return self.grid.index(value) if value in self.grid else int(np.argmin(np.abs(np.log(np.array(self.grid) / value))))
+
     def check(self, value: float) -> float:
         """The value, whole where it has to be; `InputError` for one that cannot be."""
         if not math.isfinite(value) or not self.low <= value <= self.high or (self.whole and value != int(value)):
@@ -127,8 +131,8 @@ class Space:
         return {v.name: chosen.get(v.name, self.fixed.get(v.name, v.default)) for v in self.variables}
 
     def index(self, point: Mapping[str, float]) -> dict[str, int]:
-        """Places on the grids of the free variables; the inverse of `point`."""
-        return {v.name: v.grid.index(point[v.name]) for v in self.free}
+        """Places on the grids of the free variables, of a value between two the nearer one; the inverse of `point`."""
+        return {v.name: v.place(point[v.name]) for v in self.free}
 
     @property
     def default(self) -> Point:

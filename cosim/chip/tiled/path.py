@@ -10,7 +10,8 @@ one number of noise a conversion or none, or by no ramp at all. For all others t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from cosim.network.cells import LSTM, State
 from ..draw import Chip, ChipCell, ChipMatrix
 from ..hardware import Hardware
 from ..units import ConvertedColumns, Exact
+from .numpy_loop import float_loop
 from .product import Tables, TileProduct
 from .shared import shared_sums
 
@@ -63,6 +65,7 @@ class TiledPath:
         known = shared or {}
         self._products = {n: TileProduct(self.cell, m, hardware.pwm, known.get(n)) for n, m in chip.matrices.items()}
         self._counters = np.zeros((0, 0), np.uint32)
+        self.none = np.zeros((1, 0, chip.cell.n_hidden, tiles.LANES), np.float32)
         self._step = 0
 
     def step(self, x: np.ndarray, state: State, counters: np.ndarray, step: int) -> State:
@@ -73,32 +76,54 @@ class TiledPath:
             return self.cell.step(x, state, self)
         assert isinstance(self.cell, LSTM)
         # As `LSTM.step`, with the products of gates computed where the gates are.
-        h, c = state["h"], state["c"]
-        o = p.room("o", len(c), c.shape[1])
-        begun, t = p.begun((x, h), step), p.tables
-        if t.sigma is None:
-            self._tiles.lstm(*begun, t.thresholds, t.values, c, o)
-        else:
-            self._tiles.lstm_noisy(*begun, *self._noise(t), t.thresholds, t.sigma, t.ends, t.values, c, o)
-        h = exact_activation(self.cell.state, c, out=h)
+        o = self._lstm(p, x[None], state, (0, 0), self.none)
+        h = exact_activation(self.cell.state, state["c"], out=state["h"])
         np.multiply(h, o, out=h)
-        return {"h": h, "c": c}
+        return {"h": h, "c": state["c"]}
+
+    def takes_steps(self) -> bool:
+        """Whether several steps are one piece of code: an LSTM's without pulse widths."""
+        p = self._products.get("weights")
+        return p is not None and p.by_unit and p.ranges is None and self._loop() != (0, 0)
+
+    def steps(self, x: np.ndarray, state: State, counters: np.ndarray, step: int, outputs: np.ndarray) -> None:
+        """As `step` several times from a number on, inputs (steps, tiles, n_in, LANES); h of all steps into ``outputs``.
+
+        These are (steps, tiles, units, LANES), or without tiles if they are not kept. The state is changed in place.
+        """
+        self._counters, self._step = counters, step
+        self._lstm(self._products["weights"], x, state, self._loop(), outputs)
+
+    def _loop(self) -> tuple[int, int]:
+        return float_loop(np.tanh) if isinstance(self.cell, LSTM) and self.cell.state == "tanh" else (0, 0)
+
+    def _lstm(self, p: TileProduct, x: np.ndarray, state: State, loop: tuple[int, int], outputs: np.ndarray) -> np.ndarray:
+        """Steps of an LSTM in place; the gate o of the last."""
+        h, c, t = state["h"], state["c"], p.tables
+        assert t is not None
+        o = p.room("o", len(c), c.shape[1])
+        driven = p.driven_steps(x, h, self._step)
+        end = t.values, c, o, *loop, outputs
+        if t.sigma is None:
+            self._tiles.lstm(*driven, t.thresholds, *end)
+        else:
+            self._tiles.lstm_noisy(*driven, *self._noise(t), t.thresholds, t.sigma, t.ends, *end)
+        return o
 
     def product(self, matrix: str, *parts: np.ndarray) -> Mapping[str, np.ndarray]:
         p = self._products[matrix]
         z, t = p.room("sums", len(parts[0]), p.columns), p.tables
         # A state that is the last product's result must outlast this one.
-        begun = p.begun(parts, self._step, z)
+        driven = p.driven(parts, self._step, z)
         if t is None:
-            weights, x, h, first, ones, before = begun
-            self._tiles.sums(weights, x, h, first, h.shape[1], ones, before, z)
+            self._tiles.sums(*driven, z)
             for unit in p.units:
                 assert isinstance(unit, Exact)
                 z[:, unit.columns] = unit.compute(z[:, unit.columns])
         elif t.sigma is None:
-            self._tiles.product(*begun, t.thresholds, t.values, z)
+            self._tiles.product(*driven, t.thresholds, t.values, z)
         else:
-            self._tiles.product_noisy(*begun, *self._noise(t), t.thresholds, t.sigma, t.ends, t.values, z)
+            self._tiles.product_noisy(*driven, *self._noise(t), t.thresholds, t.sigma, t.ends, t.values, z)
         return {name: z[:, columns] for name, columns in p.gates}
 
     def activate(self, activation: str, values: np.ndarray) -> np.ndarray:
@@ -175,7 +200,8 @@ def _run_layer(path: TiledPath, x: np.ndarray, active: np.ndarray, counters: np.
     last = np.zeros((count, cell.n_out, lanes), x.dtype)
     numbers = counters.reshape(count, lanes)
     running = 0
-    for t in range(len(active) - 1, -1, -1) if backward else range(len(active)):
+    several = not backward and path.takes_steps()
+    for t, stop in _spans(active, backward=backward, several=several):
         n = int(active[t])
         m = -(-n // lanes)
         if backward and n > running:
@@ -185,15 +211,27 @@ def _run_layer(path: TiledPath, x: np.ndarray, active: np.ndarray, counters: np.
                 _copy_lanes(values, fresh[name], 0, running)
             state, running = fresh, n
         state = {name: values[:m] for name, values in state.items()}
-        state = path.step(x[t, :m], state, numbers[:m], t)
-        if keep:
-            outputs[t, :m] = state["h"]
-        following = 0 if t + 1 == len(active) else int(active[t + 1])
+        if several:
+            path.steps(x[t:stop], state, numbers[:m], t, outputs[t:stop] if keep else path.none)
+        else:
+            state = path.step(x[t, :m], state, numbers[:m], t)
+            if keep:
+                outputs[t, :m] = state["h"]
+        following = 0 if stop == len(active) else int(active[stop])
         if not backward and following < n:
             _copy_lanes(state["h"], last, following, n)
     if backward:
         _copy_lanes(state["h"], last, 0, running)
     return LayerRun(outputs, last, state)
+
+
+def _spans(active: np.ndarray, *, backward: bool, several: bool) -> Iterator[tuple[int, int]]:
+    """First step and end of what runs in one go: a step, or several with the same sequences."""
+    steps = range(len(active))
+    if backward or not several:
+        yield from ((t, t + 1) for t in (reversed(steps) if backward else steps))
+        return
+    yield from pairwise([0, *(np.flatnonzero(np.diff(active)) + 1).tolist(), len(active)])
 
 
 def _copy_lanes(source: np.ndarray, target: np.ndarray, start: int, stop: int) -> None:

@@ -126,13 +126,9 @@ class TileProduct:
         order = column_order(cell, m)
         weights = m.sums[0].weights[order]
         n_x = m.matrix.parts[0][1]
-        edges = _edges(0 if shared is not None else n_x, weights.shape[1] - n_x - int(m.matrix.bias))
-        # Inputs are driven in the first pass, the bias in the last.
-        starts = [0 if shared is None and a == 0 else n_x + a for a in edges[:-1]]
-        stops = [*(n_x + b for b in edges[1:-1]), weights.shape[1]]
-        packs = [packed(weights[:, start:stop]) for start, stop in zip(starts, stops, strict=True)]
-        self._passes = list(zip(packs, edges[:-1], edges[1:], strict=True))
-        self.columns, self.used = len(packs[0]) * tiles.GROUP, len(order)
+        self.edges = _edges(0 if shared is not None else n_x, weights.shape[1] - n_x - int(m.matrix.bias))
+        self.weights = packed(weights if shared is None else weights[:, n_x:])
+        self.columns, self.used = len(self.weights) * tiles.GROUP, len(order)
         self.tables = Tables.of(unit.bank, order, self.columns) if isinstance(unit, ConvertedColumns) else None
         self.ones = np.ones((int(m.matrix.bias), tiles.LANES), np.float32)
         self.zeros = np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
@@ -145,22 +141,26 @@ class TileProduct:
             self._room[name, count] = np.zeros((count, rows, self.zeros.shape[2]), np.float32)
         return self._room[name, count]
 
-    def begun(self, parts: Sequence[np.ndarray], step: int, not_in: np.ndarray | None = None) -> tuple[Any, ...]:
-        """What the last pass of a product takes: weights, rows of both parts, the first of the second, bias, and the sums before.
+    def driven(self, parts: Sequence[np.ndarray], step: int, not_in: np.ndarray | None = None) -> tuple[Any, ...]:
+        """What a product takes: weights, rows of both parts and the edges of their passes, the bias, and the sums before.
 
         Parts are as rounded as pulse widths are, and outside of ``not_in``.
         """
-        count = len(parts[0])
-        none = self.room("none", count, 0)
+        none = self.room("none", len(parts[0]), 0)
         x = none if self.shared is not None else self._rows(parts, 0, not_in)
         h = self._rows(parts, 1, not_in) if len(parts) > 1 else none
-        before = self.zeros if self.shared is None else self.shared[step, :count]
-        for weights, first, stop in self._passes[:-1]:
-            z = self.room("begun", count, self.columns)
-            self._tiles.sums(weights, x, h, first, stop, self.ones[:0], before, z)
-            x, before = none, z
-        weights, first, _ = self._passes[-1]
-        return weights, x, h, first, self.ones, before
+        before = self.zeros if self.shared is None else self.shared[step, : len(x)]
+        return self.weights, x, h, self.edges, self.ones, before
+
+    def driven_steps(self, x: np.ndarray, h: np.ndarray, step: int) -> tuple[Any, ...]:
+        """The same for steps from a number on, x (steps, tiles, rows, LANES); several only without pulse widths."""
+        if len(x) == 1:
+            weights, one, h, edges, ones, before = self.driven((x[0, : len(h)], h), step)
+            return weights, one[None], h, edges, ones, before[None]
+        if self.shared is None:
+            return self.weights, np.ascontiguousarray(x), h, self.edges, self.ones, self.zeros[None]
+        none = np.zeros((len(x), len(h), 0, x.shape[3]), np.float32)
+        return self.weights, none, h, self.edges, self.ones, self.shared[step : step + len(x)]
 
     def _rows(self, parts: Sequence[np.ndarray], number: int, not_in: np.ndarray | None) -> np.ndarray:
         part = parts[number]
@@ -187,9 +187,9 @@ def column_order(cell: Cell, m: ChipMatrix) -> np.ndarray:
     return order.reshape(len(m.matrix.gates), -1).T.ravel() if by_unit(cell, m) else order
 
 
-def _edges(n_x: int, n_h: int) -> list[int]:
+def _edges(n_x: int, n_h: int) -> np.ndarray:
     """Where the rows of the second part are cut into passes, the first of which also has the inputs."""
     rows = n_x + n_h
     passes = 1 if rows <= MOST_ROWS else -(-rows // ROWS)
     edges = [rows * k // passes - n_x for k in range(1, passes)]
-    return [0, *(edge for edge in edges if edge > 0), n_h]
+    return np.array([0, *(edge for edge in edges if edge > 0), n_h], np.intp)

@@ -63,6 +63,7 @@ def _sums(cell: ChipCell, name: str, chip: Chip, x: np.ndarray, active: np.ndarr
     m, pwm = cell.matrices[name], chip.hardware.pwm
     weights = packed(m.sums[0].weights[column_order(cell.cell, m), : m.matrix.parts[0][1]])
     out = np.empty((*x.shape[:2], len(weights) * tiles.GROUP, x.shape[3]), np.float32)
+    edges = np.zeros(2, np.intp)
     zeros, ones = np.zeros((1, tiles.GROUP, x.shape[3]), np.float32), np.ones((0, x.shape[3]), np.float32)
 
     def run(t: int) -> None:
@@ -71,7 +72,7 @@ def _sums(cell: ChipCell, name: str, chip: Chip, x: np.ndarray, active: np.ndarr
         if pwm is not None and m.ranges is not None:
             rows = pwm.quantize(rows, m.ranges[0])
         rows = np.ascontiguousarray(rows)
-        tiles.sums(weights, rows, rows[:, :0].copy(), 0, 0, ones, zeros, out[t, running])
+        tiles.sums(weights, rows, rows[:, :0].copy(), edges, ones, zeros, out[t, running])
 
     if threads == 1:
         for t in range(len(x)):

@@ -8,7 +8,6 @@ for all machines. The answers are the same to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -21,18 +20,19 @@ from numba.extending import intrinsic as numba_intrinsic, register_jitable
 
 from cosim.compiled import compiled
 
-from . import codes, vectors
-from .codes import NoisyRow, Outputs, ThresholdRow
-from .vectors import FLOATS, INTS, VECTOR, Wide, called, load, splat, store
+from . import codes, tile_code, vectors
+from .codes import Outputs, ThresholdRow
+from .tile_code import GROUP, LANES, TileCode, Vectors, coded
+from .vectors import VECTOR, load, store
 
 intrinsic: Any = numba_intrinsic
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "sources": (codes.__file__, vectors.__file__)}
-LANES = 64
-GROUP = 4
-"""Columns whose sums are in registers together."""
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "sources": (codes.__file__, tile_code.__file__, vectors.__file__),
+}
 SOME = 32
 """Groups of columns that all tiles are done for before the next, an even number."""
-_PARTS = range(0, LANES, VECTOR)
 
 
 @cache
@@ -42,33 +42,7 @@ def has_permutes() -> bool:
     return "+avx512f" in (get_host_cpu_features() if chosen is None else chosen).split(",")
 
 
-def _sums(builder: Any, weights: Any, first: Any, sources: list[Any], sums: list[list[Any]]) -> list[list[Any]]:
-    """Sums of `GROUP` columns for all vectors of a tile, in registers, from what they are before."""
-    for source in sources:
-        count = cgutils.unpack_tuple(builder, source.shape, 2)[0]
-        number = count.type
-        before = builder.block
-        test, body, end = (builder.append_basic_block(name) for name in ("rows.test", "rows", "rows.end"))
-        builder.branch(test)
-        builder.position_at_end(test)
-        k = builder.phi(number)
-        k.add_incoming(ir.Constant(number, 0), before)
-        held = [[builder.phi(FLOATS) for _ in row] for row in sums]
-        builder.cbranch(builder.icmp_signed("<", k, count), body, end)
-        builder.position_at_end(body)
-        place = builder.mul(k, ir.Constant(number, LANES))
-        x = [load(builder, source.data, builder.add(place, ir.Constant(number, part))) for part in _PARTS]
-        weight = builder.add(first, builder.mul(k, ir.Constant(number, GROUP)))
-        for j, row in enumerate(held):
-            w = splat(builder, builder.load(builder.gep(weights, [builder.add(weight, ir.Constant(number, j))])))
-            for i, value in enumerate(row):
-                value.add_incoming(sums[j][i], before)
-                value.add_incoming(called(builder, "llvm.fma.v16f32", FLOATS, w, x[i], value), body)
-        k.add_incoming(builder.add(k, ir.Constant(number, 1)), body)
-        builder.branch(test)
-        builder.position_at_end(end)
-        sums = held
-        first = builder.add(first, builder.mul(count, ir.Constant(number, GROUP)))
+def _as_it_is(_: Any, sums: Vectors) -> Vectors:
     return sums
 
 
@@ -78,127 +52,25 @@ _F4, _U4, _LINE, _STEP = (
     types.Array(types.uint32, 1, "C"),
     types.uint32,
 )
-Vectors = list[Any]
-"""The numbers of one column of a tile."""
-Convert = Callable[[Any, Vectors], Vectors]
-
-
-class _Tile:
-    """Code for one tile in the making: its sums by groups, conversions and stores.
-
-    The first five arrays are the weights, three kinds of rows, and where the sums begin: (columns, LANES), or `GROUP` rows that
-    serve each group.
-    """
-
-    def __init__(self, builder: Any, arrays: list[Any]) -> None:
-        self.builder, self.arrays = builder, arrays
-        self.groups, self.width = self.shape(arrays[0])
-
-    def shape(self, array: Any) -> tuple[Any, Any]:
-        rows, columns = cgutils.unpack_tuple(self.builder, array.shape, 2)
-        return rows, columns
-
-    def sums(self, group: Any) -> list[Vectors]:
-        b, (packed, *sources, before) = self.builder, self.arrays[:5]
-        own = b.icmp_signed(">", self.shape(before)[0], ir.Constant(group.type, GROUP))
-        first = b.select(own, self.at(group, GROUP), ir.Constant(group.type, 0))
-        start = [self.load(before, b.add(first, ir.Constant(first.type, j))) for j in range(GROUP)]
-        # Sums of long ago are far away: those of the next group are called for now.
-        for line in range(0, GROUP * LANES, VECTOR):
-            vectors.prefetch(b, before.data, self.at(b.add(first, ir.Constant(first.type, GROUP)), LANES, line))
-        return _sums(b, packed.data, b.mul(group, self.width), sources, start)
-
-    def at(self, index: Any, times: int, more: int = 0) -> Any:
-        return self.builder.add(self.builder.mul(index, ir.Constant(index.type, times)), ir.Constant(index.type, more))
-
-    def load(self, array: Any, column: Any) -> Vectors:
-        return [load(self.builder, array.data, self.at(column, LANES, part)) for part in _PARTS]
-
-    def store(self, numbers: Vectors, array: Any, column: Any) -> None:
-        for part, vector in zip(_PARTS, numbers, strict=True):
-            store(self.builder, vector, array.data, self.at(column, LANES, part))
-
-    def quiet(self, tables: Any, values: Any) -> Convert:
-        """A conversion without noise, of a column by its number."""
-
-        def convert(at: Any, sums: Vectors) -> Vectors:
-            row, out = (
-                ThresholdRow(self.builder, tables.data, self.at(at, codes.SLOTS)),
-                Outputs(self.builder, values.data, self.at(at, 32)),
-            )
-            return [out.at(codes.codes(self.builder, row, x)) for x in sums]
-
-        return convert
-
-    def columns(self, convert: Convert, z: Any) -> None:
-        """Outputs of all columns into ``z`` (columns, LANES)."""
-        with cgutils.for_range(self.builder, self.groups) as loop:
-            for j, column in enumerate(self.sums(loop.index)):
-                at = self.at(loop.index, GROUP, j)
-                self.store(convert(at, column), z, at)
-
-    def unit(self, at: Any, gates: list[Vectors], c: Any, o: Any) -> None:
-        """State of an LSTM's unit with gates i, f, a, o: ``c = f c + i a``, each product rounded by itself, and o."""
-        b, (i, f, a, opened) = self.builder, gates
-        self.store([b.fadd(b.fmul(y, c0), b.fmul(x, z)) for x, y, z, c0 in zip(i, f, a, self.load(c, at), strict=True)], c, at)
-        self.store(opened, o, at)
-
-    def draw(self, arrays: list[Any], pair: Any, noise: Any, rows: tuple[Any, Any]) -> None:
-        """Writes the noise of the two columns of a pair to these rows of ``noise``."""
-        b, (keys, counters, step) = self.builder, arrays[:3]
-        first = self.at(pair, 2)
-        key = [b.load(b.gep(keys.data, [b.add(first, ir.Constant(first.type, k))])) for k in range(2)]
-        numbers = Wide(b, [load(b, counters.data, ir.Constant(first.type, part), INTS) for part in _PARTS])
-        for drawn, row in zip(vectors.box_muller(*vectors.threefry((key[0], key[1]), numbers, step)), rows, strict=True):
-            self.store(drawn.vectors, noise, row)
-
-    def noisy(self, arrays: list[Any], at: Any, noise: tuple[Any, Any], z: Any, row: Any) -> None:
-        """Converts a column, by its number, in a row of ``z`` that has its sums, with the noise of a row of another array."""
-        b, (tables, sigma, ends, values) = self.builder, arrays[3:]
-        thresholds, out = NoisyRow(b, (tables.data, sigma.data), at, ends.data), Outputs(b, values.data, self.at(at, 32))
-        x, drawn = self.load(z, row), self.load(*noise)
-        with b.if_else(b.fcmp_ordered(">", thresholds.is_steady, ir.Constant(ir.FloatType(), 0.0))) as (steady, otherwise):
-            with steady:
-                self.store([out.at(code) for code in thresholds.steady(x, drawn)], z, row)
-            with otherwise:
-                self.store([out.at(thresholds.any(*both)) for both in zip(x, drawn, strict=True)], z, row)
-
-
-def _as_it_is(_: Any, sums: Vectors) -> Vectors:
-    return sums
-
-
-def _coded(kinds: list[Any], put_together: Callable[[_Tile], None]) -> tuple[Any, Callable[..., Any]]:
-    """What numba asks of an intrinsic of these arrays and numbers: its signature, and what writes its code."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        known = [
-            context.make_array(kind)(context, builder, value) if isinstance(kind, types.Array) else value
-            for kind, value in zip(kinds, values, strict=True)
-        ]
-        put_together(_Tile(builder, known))
-        return context.get_dummy_value()
-
-    return types.void(*kinds), generate
-
-
 _NOISE = [_U4, _LINE, _STEP, _F4, _F4, _F4, _F4]
 """Keys, counters, step, thresholds, rms noise, its ends, values."""
 
 
 @intrinsic
-def _sum_tile(typingctx, weights, x, h, ones, before, z):
-    return _coded([_F4] * 6, lambda tile: tile.columns(_as_it_is, tile.arrays[5]))
+def _sum_tile(typingctx, weights, x, h, ones, before, z, skip):
+    return coded([_F4] * 6, lambda tile: tile.columns(_as_it_is, tile.arrays[5]))
 
 
 @intrinsic
-def _product_tile(typingctx, weights, x, h, ones, before, thresholds, values, z):
-    return _coded([_F4] * 8, lambda tile: tile.columns(tile.quiet(*tile.arrays[5:7]), tile.arrays[7]))
+def _product_tile(typingctx, weights, x, h, ones, before, thresholds, values, z, skip):
+    return coded([_F4] * 8, lambda tile: tile.columns(tile.quiet(*tile.arrays[5:7]), tile.arrays[7]))
 
 
 @intrinsic
-def _product_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, drawn, z):
-    def put_together(tile: _Tile) -> None:
+def _product_noisy_tile(
+    typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, drawn, z, skip
+):
+    def put_together(tile: TileCode) -> None:
         b, noise, (drawn, z) = tile.builder, tile.arrays[5:12], tile.arrays[12:]
         with cgutils.for_range(b, tile.groups) as loop:
             for j, column in enumerate(tile.sums(loop.index)):
@@ -210,23 +82,25 @@ def _product_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, 
                 at = b.add(tile.at(loop.index, GROUP), columns.index)
                 tile.noisy(noise, at, (drawn, columns.index), z, at)
 
-    return _coded([_F4] * 5 + _NOISE + [_F4] * 2, put_together)
+    return coded([_F4] * 5 + _NOISE + [_F4] * 2, put_together)
 
 
 @intrinsic
-def _lstm_tile(typingctx, weights, x, h, ones, before, thresholds, values, c, o):
-    def put_together(tile: _Tile) -> None:
+def _lstm_tile(typingctx, weights, x, h, ones, before, thresholds, values, c, o, skip):
+    def put_together(tile: TileCode) -> None:
         convert = tile.quiet(*tile.arrays[5:7])
         with cgutils.for_range(tile.builder, tile.groups) as loop:
             gates = [convert(tile.at(loop.index, GROUP, j), column) for j, column in enumerate(tile.sums(loop.index))]
             tile.unit(loop.index, gates, *tile.arrays[7:])
 
-    return _coded([_F4] * 9, put_together)
+    return coded([_F4] * 9, put_together)
 
 
 @intrinsic
-def _lstm_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o, drawn, z):
-    def put_together(tile: _Tile) -> None:
+def _lstm_noisy_tile(
+    typingctx, weights, x, h, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o, drawn, z, skip
+):
+    def put_together(tile: TileCode) -> None:
         b, noise, (c, o, drawn, z) = tile.builder, tile.arrays[5:12], tile.arrays[12:]
         two = ir.Constant(tile.groups.type, 2)
         couples = b.udiv(tile.groups, two)
@@ -244,7 +118,7 @@ def _lstm_noisy_tile(typingctx, weights, x, h, ones, before, keys, counters, ste
             for unit, mine in zip(units, rows, strict=True):
                 tile.unit(unit, [tile.load(z, row) for row in mine], c, o)
 
-    return _coded([_F4] * 5 + _NOISE + [_F4] * 4, put_together)
+    return coded([_F4] * 5 + _NOISE + [_F4] * 4, put_together)
 
 
 @intrinsic
@@ -288,8 +162,19 @@ def _of(array, t, first, stop):
     return array[t, first:stop]
 
 
+@register_jitable
+def _begun(weights, x, h, edges, ones, before, z):
+    """Passes of a tile's sums but the last, into ``z``: what the last takes of x, its start, the weights it leaves out."""
+    skip = 0
+    for k in range(len(edges) - 2):
+        _sum_tile(weights, x, h[edges[k] : edges[k + 1]], ones[:0], before, z, skip)
+        skip += GROUP * (len(x) + edges[k + 1] - edges[k])
+        x, before = x[:0], z
+    return x, before, skip
+
+
 @compiled(**_OPTIONS)
-def sums(weights, x, h, first, stop, ones, before, z):
+def sums(weights, x, h, edges, ones, before, z):
     """Sums of the columns of a matrix.
 
     Some columns of all tiles come before the next, so that their weights are near when they are used again.
@@ -299,62 +184,124 @@ def sums(weights, x, h, first, stop, ones, before, z):
     weights : ndarray (groups of columns, rows * GROUP), float32 as all
         As `packed` gives them.
     x, h, ones : ndarray (tiles, rows, LANES), ones without tiles
-        What drives the rows: two parts, of the second the rows from ``first`` to ``stop``, and the bias or nothing.
+        What drives the rows: two parts, and the bias or nothing.
+    edges : ndarray of int
+        Where the rows of h are cut into passes, 0 and their number included; x is driven in the first pass, the bias in the last.
     before : ndarray (tiles, columns, LANES) or (1, GROUP, LANES)
-        Where the sums begin, which may be ``z``, or zeros.
+        Where the sums begin, or zeros.
     z : ndarray (tiles, columns, LANES)
         The result; columns in whole groups.
     """
+    last = edges[-2]
     for a in range(0, len(weights), SOME):
         e = min(a + SOME, len(weights))
-        c0, c1 = GROUP * a, GROUP * e
+        w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
         for t in range(len(z)):
-            _sum_tile(weights[a:e], x[t], h[t, first:stop], ones, _of(before, t, c0, c1), z[t, c0:c1])
+            out = z[t, c0:c1]
+            left, own, skip = _begun(w, x[t], h[t], edges, ones, _of(before, t, c0, c1), out)
+            _sum_tile(w, left, h[t, last:], ones, own, out, skip)
 
 
 @compiled(**_OPTIONS)
-def product(weights, x, h, first, ones, before, thresholds, values, z):
-    """As `sums` to the last row, converted without noise; ``thresholds`` and ``values`` as in `Tables`."""
+def product(weights, x, h, edges, ones, before, thresholds, values, z):
+    """As `sums`, converted without noise; ``thresholds`` and ``values`` as in `Tables`."""
+    last = edges[-2]
     for a in range(0, len(weights), SOME):
         e = min(a + SOME, len(weights))
-        c0, c1 = GROUP * a, GROUP * e
+        w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
         for t in range(len(z)):
-            start = _of(before, t, c0, c1)
-            _product_tile(weights[a:e], x[t], h[t, first:], ones, start, thresholds[c0:c1], values[c0:c1], z[t, c0:c1])
+            out = z[t, c0:c1]
+            left, own, skip = _begun(w, x[t], h[t], edges, ones, _of(before, t, c0, c1), out)
+            _product_tile(w, left, h[t, last:], ones, own, thresholds[c0:c1], values[c0:c1], out, skip)
 
 
 @compiled(**_OPTIONS)
-def product_noisy(weights, x, h, first, ones, before, keys, counters, step, thresholds, sigma, ends, values, z):
+def product_noisy(weights, x, h, edges, ones, before, keys, counters, step, thresholds, sigma, ends, values, z):
     """As `sums`, converted with noise: tables as in `Tables`, counters (tiles, LANES), step uint32."""
-    drawn = np.empty((GROUP, LANES), np.float32)
+    drawn, last = np.empty((GROUP, LANES), np.float32), edges[-2]
     for a in range(0, len(weights), SOME):
         e = min(a + SOME, len(weights))
-        c0, c1 = GROUP * a, GROUP * e
+        w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
         k, th, si, en, va = keys[c0 // 2 : c1 // 2], thresholds[c0:c1], sigma[c0:c1], ends[c0:c1], values[c0:c1]
         for t in range(len(z)):
-            start, out = _of(before, t, c0, c1), z[t, c0:c1]
-            _product_noisy_tile(weights[a:e], x[t], h[t, first:], ones, start, k, counters[t], step, th, si, en, va, drawn, out)
+            out = z[t, c0:c1]
+            left, own, skip = _begun(w, x[t], h[t], edges, ones, _of(before, t, c0, c1), out)
+            _product_noisy_tile(w, left, h[t, last:], ones, own, k, counters[t], step, th, si, en, va, drawn, out, skip)
+
+
+@intrinsic
+def _apply(typingctx, function, data, x, out):
+    """NumPy's loop of a function, at this address, from ``x`` to ``out``."""
+    kind = types.Array(types.float32, 3, "C")
+
+    def generate(context: Any, b: Any, signature: Any, given: Any) -> Any:
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(64)
+        arrays = [context.make_array(kind)(context, b, value) for value in given[2:]]
+        places = cgutils.pack_array(b, [b.bitcast(array.data, pointer) for array in arrays])
+        strides = cgutils.pack_array(b, [ir.Constant(number, 4)] * 2)
+        values = [cgutils.alloca_once_value(b, value) for value in (places, arrays[0].nitems, strides)]
+        loop = ir.FunctionType(ir.VoidType(), [pointer] * 4).as_pointer()
+        b.call(b.inttoptr(given[0], loop), [*(b.bitcast(value, pointer) for value in values), b.inttoptr(given[1], pointer)])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, kind, kind), generate
+
+
+@register_jitable
+def _finish(h, c, o, function, data, outputs):
+    """The state h from c and o, where the function of c is known, and its copy where outputs are kept."""
+    if function != 0:
+        _apply(function, data, c, h)
+        for t in range(len(h)):
+            for j in range(h.shape[1]):
+                for i in range(LANES):
+                    h[t, j, i] *= o[t, j, i]
+        for t in range(len(outputs)):
+            outputs[t] = h[t]
 
 
 @compiled(**_OPTIONS)
-def lstm(weights, x, h, first, ones, before, thresholds, values, c, o):
-    """Next state ``c`` (tiles, units, LANES) of an LSTM, in place, and its gate ``o``; a unit's gates are a group of columns."""
-    for a in range(0, len(weights), SOME):
-        e = min(a + SOME, len(weights))
-        c0, c1 = GROUP * a, GROUP * e
-        th, va = thresholds[c0:c1], values[c0:c1]
-        for t in range(len(c)):
-            _lstm_tile(weights[a:e], x[t], h[t, first:], ones, _of(before, t, c0, c1), th, va, c[t, a:e], o[t, a:e])
+def lstm(weights, x, h, edges, ones, before, thresholds, values, c, o, function, data, outputs):
+    """Steps of an LSTM whose units' gates are groups of columns: the next states in place, and the last step's gate o.
+
+    Parameters
+    ----------
+    x : ndarray (steps, tiles, rows, LANES)
+    h, c, o : ndarray (tiles, units, LANES)
+    before : ndarray (steps, tiles, columns, LANES) or (1, 1, GROUP, LANES)
+    function, data : int
+        Addresses of the loop that makes h of c (`float_loop`), or 0: one step, and h is left.
+    outputs : ndarray (steps, tiles, units, LANES), or without tiles
+        Where h of each step is kept.
+    """
+    begun, last = np.empty((GROUP * SOME, LANES), np.float32), edges[-2]
+    for s in range(len(x)):
+        start = before[min(s, len(before) - 1)]
+        for a in range(0, len(weights), SOME):
+            e = min(a + SOME, len(weights))
+            w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
+            th, va = thresholds[c0:c1], values[c0:c1]
+            for t in range(len(c)):
+                left, own, skip = _begun(w, x[s, t], h[t], edges, ones, _of(start, t, c0, c1), begun[: c1 - c0])
+                _lstm_tile(w, left, h[t, last:], ones, own, th, va, c[t, a:e], o[t, a:e], skip)
+        _finish(h, c, o, function, data, outputs[s])
 
 
 @compiled(**_OPTIONS)
-def lstm_noisy(weights, x, h, first, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o):
-    """As `lstm`, of an even number of units, with noise as in `product_noisy`."""
+def lstm_noisy(
+    weights, x, h, edges, ones, before, keys, counters, step, thresholds, sigma, ends, values, c, o, function, data, outputs
+):
+    """As `lstm`, of an even number of units, with noise as in `product_noisy`; ``step`` is the first."""
     drawn, z = np.empty((2 * GROUP, LANES), np.float32), np.empty((2 * GROUP, LANES), np.float32)
-    for a in range(0, len(weights), SOME):
-        e = min(a + SOME, len(weights))
-        c0, c1 = GROUP * a, GROUP * e
-        k, th, si, en, va = keys[c0 // 2 : c1 // 2], thresholds[c0:c1], sigma[c0:c1], ends[c0:c1], values[c0:c1]
-        for t in range(len(c)):
-            start, c_, o_ = _of(before, t, c0, c1), c[t, a:e], o[t, a:e]
-            _lstm_noisy_tile(weights[a:e], x[t], h[t, first:], ones, start, k, counters[t], step, th, si, en, va, c_, o_, drawn, z)
+    begun, last = np.empty((GROUP * SOME, LANES), np.float32), edges[-2]
+    for s in range(len(x)):
+        start, now = before[min(s, len(before) - 1)], np.uint32(step + np.uint32(s))
+        for a in range(0, len(weights), SOME):
+            e = min(a + SOME, len(weights))
+            w, c0, c1 = weights[a:e], GROUP * a, GROUP * e
+            k, th, si, en, va = keys[c0 // 2 : c1 // 2], thresholds[c0:c1], sigma[c0:c1], ends[c0:c1], values[c0:c1]
+            for t in range(len(c)):
+                left, own, skip = _begun(w, x[s, t], h[t], edges, ones, _of(start, t, c0, c1), begun[: c1 - c0])
+                now_c, now_o, rows = c[t, a:e], o[t, a:e], h[t, last:]
+                _lstm_noisy_tile(w, left, rows, ones, own, k, counters[t], now, th, si, en, va, now_c, now_o, drawn, z, skip)
+        _finish(h, c, o, function, data, outputs[s])

@@ -125,6 +125,7 @@ def transistors():
     return plan, measure(plan.converter, Chips.nominal(plan.program()))
 
 
+@pytest.mark.slow
 def test_transistor_level_is_near_the_macro_level(transistors):
     """The macro-models were fitted to these transistors."""
     plan, found = transistors

@@ -170,6 +170,7 @@ def test_jax_gradients_go_straight_through(jax, model, draw, x):
     np.testing.assert_allclose(np.asarray(gradient), expit(x) * expit(-x), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_jax_maps_keeps_half_and_knows_nan_and_whole_numbers(jax, model, draw, x):
     from characterization.export.jax_function import ramp_function
 

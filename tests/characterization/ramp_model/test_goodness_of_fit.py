@@ -33,6 +33,7 @@ def test_the_fit_finds_the_law_of_the_steps():
     assert found.evidence["steps"]["kurtosis"] == pytest.approx(1.85, abs=0.15)
 
 
+@pytest.mark.slow
 def test_true_models_pass():
     # Twenty sets at both resolutions: `test_power_and_size_of_the_whole_validation`.
     assert sum(map(bool, rejections(fitted(3), default_plan(3), 8, 1000))) <= 1

@@ -39,6 +39,7 @@ def heavy_fit(heavy):
     return LevelDistribution.fit(heavy)
 
 
+@pytest.mark.slow
 def test_steps_from_the_anchor_are_found_to_describe_a_ramp():
     rng = np.random.default_rng(1)
     x = ramp_samples(400, rng, 0.05 * rng.standard_normal(400))
@@ -58,6 +59,7 @@ def test_steps_from_the_anchor_are_found_to_describe_a_ramp():
     assert np.mean(fitted.logpdf(held)) > np.mean(sample.logpdf(held))
 
 
+@pytest.mark.slow
 def test_a_tail_of_the_shift_is_found_and_drawn(heavy_fit):
     found = heavy_fit
     assert found.shift.kind == "two-normals"
@@ -79,6 +81,7 @@ def test_without_its_tail_the_model_would_be_rejected(heavy, heavy_fit):
     assert ks_2samp(heavy[:, ANCHOR], gaussian[:, ANCHOR]).pvalue < 1e-4
 
 
+@pytest.mark.slow
 def test_a_full_covariance_is_kept_where_the_samples_ask_for_one():
     rng = np.random.default_rng(4)
     factor = rng.standard_normal((LEVELS, LEVELS))

@@ -130,6 +130,7 @@ def test_no_scheduler(plan, tmp_path, monkeypatch):
         characterize(plan, 4, tmp_path / "run", cluster="tcp://127.0.0.1:9", progress=False)
 
 
+@pytest.mark.slow
 def test_dask_is_missing(plan, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.setattr("characterization.run.cluster.reach", lambda address: None)

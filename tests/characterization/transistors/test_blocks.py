@@ -41,6 +41,7 @@ def ota():
     return measure_ota()
 
 
+@pytest.mark.slow
 def test_ota_bandwidth_and_slew_follow_from_its_miller_capacitor(ota):
     c_c, i_ref = _default("ota_sky130", "c_c"), _default("ota_sky130", "i_ref")
     # The mirror's and the load's capacitances take a little: gm1 / (2 pi C_c) is the upper limit.

@@ -61,6 +61,7 @@ def test_a_resistor_and_a_capacitor_have_kt_over_c():
     assert of_rc() == pytest.approx(np.sqrt(kt / 0.1e-12), rel=0.15)
 
 
+@pytest.mark.slow
 def test_noise_rises_with_temperature():
     hot = noise_of(RC, 96, BenchConditions("-", temperature=299.85))
     # The same random numbers: the ratio is far better known than either.

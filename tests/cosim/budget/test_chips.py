@@ -224,6 +224,7 @@ def test_fine_steps_approach_what_is_seen_without_steps(network, sequences):
     assert off[8] < 0.1 * off[3]
 
 
+@pytest.mark.slow
 def test_single_precision_gives_nearly_the_same(builder, sequences):
     chips, hardware = builder.chips(DEFAULTS, range(2))
     single = evaluate(builder.network, sequences, hardware, chips)

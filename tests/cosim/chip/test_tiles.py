@@ -16,6 +16,7 @@ from characterization.ramp_model import RampDraw
 from cosim.chip import Arrays, Hardware, PwmInputs, kernels
 from cosim.chip.converters import Converters
 from cosim.chip.tiled import path as tiled_path, product, shared, tiles, vectors
+from cosim.chip.tiled.numpy_loop import float_loop
 from cosim.compiled import compiled
 from cosim.evaluation import evaluate, evaluator
 from cosim.network import LANES, Layer, LSTMNetwork, Network
@@ -78,7 +79,14 @@ def test_a_tile_converts_as_counting_does(kind, levels):
     x[:] = np.choose(rng.integers(0, 4, exact.shape), choice).transpose(1, 0, 2)
     x[np.isinf(x)] = 0.5
     h, ones = np.zeros((2, 0, tiles.LANES), np.float32), np.zeros((0, tiles.LANES), np.float32)
-    driven = product.packed(np.eye(COLUMNS, dtype=np.float32)), x, h, 0, ones, np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
+    driven = (
+        product.packed(np.eye(COLUMNS, dtype=np.float32)),
+        x,
+        h,
+        np.zeros(2, np.intp),
+        ones,
+        np.zeros((1, tiles.GROUP, tiles.LANES), np.float32),
+    )
     z = np.zeros((2, columns, tiles.LANES), np.float32)
     counters = rng.integers(0, 2**32, (2, tiles.LANES), dtype=U)
     if tables.sigma is None:
@@ -97,7 +105,7 @@ def test_numbers_that_are_none_and_infinite_ones_have_their_codes():
     nothing = np.zeros((1, 0, tiles.LANES), np.float32)
     bias = product.packed(np.array([[np.nan], [np.inf], [-np.inf], [0.0]], np.float32))
     before = np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
-    tiles.product(bias, nothing, nothing, 0, ones, before, tables.thresholds, tables.values, z)
+    tiles.product(bias, nothing, nothing, np.zeros(2, np.intp), ones, before, tables.thresholds, tables.values, z)
     np.testing.assert_array_equal(z[0], np.repeat([[0.0], [3.0], [0.0], [1.0]], tiles.LANES, axis=1))
 
 
@@ -109,11 +117,9 @@ def test_sums_are_chains_of_fused_multiply_adds_as_those_of_blas():
     z = np.zeros((3, 12, tiles.LANES), np.float32)
     ones = np.ones((1, tiles.LANES), np.float32)
     zeros = np.zeros((1, tiles.GROUP, tiles.LANES), np.float32)
-    tiles.sums(product.packed(w), x, h, 0, STATES, ones, zeros, z)
-    # The same in two passes, the second of which goes on from the first.
-    twice, none = np.zeros_like(z), np.zeros((3, 0, tiles.LANES), np.float32)
-    tiles.sums(product.packed(w[:, : INPUTS + 2]), x, h, 0, 2, ones[:0], zeros, twice)
-    tiles.sums(product.packed(w[:, INPUTS + 2 :]), none, h, 2, STATES, ones, twice, twice)
+    tiles.sums(product.packed(w), x, h, np.array([0, STATES]), ones, zeros, z)
+    twice = np.zeros_like(z)
+    tiles.sums(product.packed(w), x, h, np.array([0, 2, STATES]), ones, zeros, twice)
     np.testing.assert_array_equal(twice, z)
     for t in range(3):
         rows = np.vstack([x[t], h[t], ones])
@@ -138,9 +144,9 @@ def test_a_column_is_steady_unless_noise_can_turn_levels_around():
     assert product._steady(t, s).tolist() == [True, True, False, False]
 
 
-def sequences(steps=9, count=150):
+def sequences(steps=9, count=150, *, equal=False):
     rng = np.random.default_rng(2)
-    lengths = rng.integers(1, steps + 1, count)
+    lengths = rng.integers(steps if equal else 1, steps + 1, count)
     lengths[:3] = steps
     return SequenceSet(rng.standard_normal((count, steps, INPUTS)), lengths, rng.integers(0, 3, count))
 
@@ -211,6 +217,29 @@ def test_passes_and_sums_that_chips_share_change_no_bit(name, monkeypatch):
     own = Hardware(ramps=ramps(0.01, columns), arrays=Arrays(load_profile("taox-100-400")))
     evaluate(net, sequences(), own, 2, 7)
     assert not summed
+
+
+@needs_permutes
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+@pytest.mark.parametrize("name", ["even", "two layers", "lstm"])
+def test_steps_in_one_go_change_no_bit(name, noise, monkeypatch):
+    cells, columns, pooling = NETWORKS[name]
+    net, hardware = network(cells, pooling, directions=1), Hardware(ramps=ramps(noise, columns))
+    several, spans = [], tiled_path._spans
+    monkeypatch.setattr(tiled_path, "_spans", lambda *a, **k: [several.append(k["several"]), *spans(*a, **k)][1:])
+    data = sequences(equal=True)
+    at_once = evaluate(net, data, hardware, 2, 7).scores
+    # Noise is drawn for two units of a gate: an odd number of units takes a step at a time.
+    assert any(several) == (np.any([cell.n_hidden % 2 == 0 for cell in cells]) or not noise)
+    monkeypatch.setattr(tiled_path, "float_loop", lambda function: (0, 0))
+    np.testing.assert_array_equal(evaluate(net, data, hardware, 2, 7).scores, at_once)
+    monkeypatch.setattr(evaluator, "fits_tiles", lambda chip, engine: False)
+    np.testing.assert_array_equal(evaluate(net, data, hardware, 2, 7).scores, at_once)
+
+
+def test_a_loop_of_numpy_is_found_by_its_types_alone():
+    assert float_loop(np.tanh)[0] != 0
+    assert float_loop(np.bitwise_not) == (0, 0)
 
 
 def drawn(words, others):

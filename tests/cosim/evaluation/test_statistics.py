@@ -90,6 +90,7 @@ def test_independent_characters_have_the_interval_of_their_mean():
     assert (i.high - i.low) / 2 == pytest.approx(half, rel=0.15)
 
 
+@pytest.mark.slow
 def test_blocks_see_that_neighbours_are_alike():
     """Runs of 100 equal values: a tenth of the information, so a wider interval than single characters would give."""
     bits = np.repeat(np.random.default_rng(1).exponential(2.0, 500), 100)

@@ -152,6 +152,7 @@ def test_the_first_pulse_with_q_high_stops_the_count_until_reset(trips):
 
 
 @pytest.mark.parametrize("conditions", CONDITIONS, ids=lambda c: c.corner)
+@pytest.mark.slow
 def test_comparator_latch_and_counter_give_the_code_of_a_staircase(conditions):
     v, period, n = conditions.v_dd, 12e-9, 6
     ramp = 0.7 + 0.06 * np.arange(n)
