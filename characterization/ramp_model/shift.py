@@ -27,6 +27,7 @@ from netlists.check_rules import Choice
 from netlists.checks import NonNegative, Share, checked
 from netlists.errors import InputError
 
+from .shift_density import SURE, follows_gain_logpdf
 from .step_law import GRID, KNOTS, SCORED, draw_steps, folds, ranked_score
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ _ROW = 80
 """Chips that a row rests on, at least."""
 _GRID = 4001
 _NO_GAIN = "gain: a shift that follows the gain needs the gain error of each chip"
-_SURE = 20.0
-"""Log odds beyond which the wide normal is as good as certain."""
 _SEARCH: dict[str, tuple[str, list[list[float]], list[tuple[float, float]]]] = {
     "student-t": ("L-BFGS-B", [[-0.2, 1.5]], [(-3, 1), (-4, 6)]),
     "two-normals": ("L-BFGS-B", [[-0.3, 0.0, -1.5, 0.1]], [(-3, 0.5), (-4, 3), (-6, 6), (-5, 5)]),
@@ -161,7 +160,7 @@ class ShiftDistribution:
     def _log_odds(self, gain: np.ndarray) -> np.ndarray:
         from scipy.special import logit
 
-        return np.minimum(logit(self.weight) + self.steep * np.asarray(gain) ** 2, _SURE)
+        return np.minimum(logit(self.weight) + self.steep * np.asarray(gain) ** 2, SURE)
 
     def _given(self, x: np.ndarray, gain: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Deviation from the mean at each gain error, and the share of the wide normal."""
@@ -186,12 +185,10 @@ class ShiftDistribution:
         if self.kind == "table":
             raise InputError("kind='table': a table of quantiles has no density")
         if self.kind == "follows-gain":
-            from scipy.special import ndtr
-
-            d, wide = self._given(x, gain)
-            inside = _normal_logpdf(d, self.sigma) - math.log(1 - 2 * ndtr(-self.cut))
-            narrow = np.where(np.abs(d) <= self.cut * self.sigma, inside, -np.inf)
-            return np.logaddexp(np.log1p(-wide) + narrow, np.log(wide) + _normal_logpdf(d, self.shape))
+            if gain is None:
+                raise InputError(_NO_GAIN)
+            numbers = (self.sigma, self.shape, self.weight, self.apart, self.steep, self.cut)
+            return follows_gain_logpdf(np.asarray(x), np.asarray(gain) ** 2, *numbers)
         from scipy.stats import norm, t
 
         if self.kind == "student-t":
@@ -256,8 +253,8 @@ class ShiftDistribution:
         from scipy.special import expit, logit
         from scipy.stats import norm
 
-        low = min(float(logit(self.weight)), _SURE)
-        odds = np.linspace(low, max(_SURE, low + 1), 257)
+        low = min(float(logit(self.weight)), SURE)
+        odds = np.linspace(low, max(SURE, low + 1), 257)
         z = np.linspace(-8, 8, 1601)
         reach = 9 * max(self.sigma, self.shape)
         x = np.linspace(-reach, 0, _GRID // 2 + 1)
@@ -274,11 +271,6 @@ class ShiftDistribution:
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary."""
         return asdict(self)
-
-
-def _normal_logpdf(x: np.ndarray, sigma: float) -> np.ndarray:
-    """As SciPy's; written out, for a search asks thousands of times and most of the time there goes into checks of arguments."""
-    return -((x / sigma) ** 2) / 2 - math.log(math.sqrt(2 * math.pi)) - math.log(sigma)
 
 
 def fit_shift(x: np.ndarray, kind: str, gain: np.ndarray | None = None) -> ShiftDistribution:
@@ -300,7 +292,11 @@ def fit_shift(x: np.ndarray, kind: str, gain: np.ndarray | None = None) -> Shift
             return math.exp(p[0]) * sigma, wide, float(expit(p[3])), float(p[2]) * sigma, float(p[4]), 1 + math.exp(p[5])
         return math.exp(p[0]) * sigma, wide, 0.5 / (1 + math.exp(-p[2])), float(p[3]) * sigma
 
-    def loss(p: np.ndarray) -> float:
+    def loss_of_gain(p: np.ndarray) -> float:
+        value = -float(follows_gain_logpdf(x, square, *numbers(p)).sum()) / len(x)
+        return value if math.isfinite(value) else 1e6
+
+    def loss_of_any(p: np.ndarray) -> float:
         # Within its bounds a search meets valid numbers alone; the checks would be a fifth of its time.
         tried = object.__new__(ShiftDistribution)
         vars(tried).update(zip(names, (kind, *numbers(p)), strict=False))
@@ -308,6 +304,8 @@ def fit_shift(x: np.ndarray, kind: str, gain: np.ndarray | None = None) -> Shift
         return value if math.isfinite(value) else 1e6
 
     method, starts, bounds = _SEARCH[kind]
+    square = None if gain is None else np.asarray(gain) ** 2
+    loss = loss_of_gain if kind == "follows-gain" and square is not None else loss_of_any
     found = [minimize(loss, np.array(start), method=method, bounds=bounds) for start in starts]
     if method == "Nelder-Mead":
         # A simplex that has collapsed early gets a new one at the place where it stopped.
