@@ -78,7 +78,7 @@ def transition_deck(
     >>> converter = Converter(program_ramp("sigmoid", 2, load_profile("taox-100-400")))
     >>> chips = Chips.nominal(converter.program)
     >>> transition_deck(converter, chips, transition_levels(converter.program, converter.circuit, chips), span=1e-3)
-    <Deck 'ramp converter, sigmoid, 2 bits, level macro: transition levels': .tran, 12 elements, 82 lines>
+    <Deck 'ramp converter, sigmoid, 2 bits, level macro: transition levels': .tran, 12 elements, 90 lines>
     """
     program, circuit, blocks, clock = converter.program, converter.circuit, converter.blocks, converter.clock
     n, stepped = len(chips), is_stepped(blocks, circuit) and not tight
