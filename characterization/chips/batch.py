@@ -12,11 +12,11 @@ from characterization.plan import RampPlan
 from netlists.converter import Converter, transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, to_input_units, transition_levels
-from netlists.spice import Deck
+from netlists.spice import Deck, kept_circuit
 
 from .recalibrate import recalibrate
 from .sampling import DrawnChips, draw, nominal_chips
-from .transitions import RESOLUTION, WIDE_SPAN, Measured, encloses, measure, probe_span
+from .transitions import NEAR_SPAN, RESOLUTION, WIDE_SPAN, Measured, encloses, measure, probe_span
 
 WIDER = 2
 """How often a written deck's probes are moved apart by 3 until they enclose every level."""
@@ -36,15 +36,26 @@ class Calibrated:
 
 def measure_batch(plan: RampPlan, samples: np.ndarray, *, conversions: bool = True, runner: str = "shared") -> Calibrated:
     """Draw, measure, calibrate and measure again the chips with the given sample numbers; ``runner`` as for `measure`."""
+    with kept_circuit():
+        return _measured(plan, samples, conversions=conversions, runner=runner)
+
+
+def _measured(plan: RampPlan, samples: np.ndarray, *, conversions: bool, runner: str) -> Calibrated:
     program, circuit, drawn = plan.program(), plan.circuit, draw(plan, samples)
 
+    far: np.ndarray | None = None
+
     def measured_as(chips: Chips) -> Measured:
-        return measure(plan.converter, chips, runner=runner, held=plan.held)
+        how = {} if far is None else {"guess": _closed_form(plan, chips) + far, "span": NEAR_SPAN}
+        return measure(plan.converter, chips, runner=runner, held=plan.held, **how)
 
     def levels(conductance: np.ndarray) -> np.ndarray:
         return to_input_units(measured_as(drawn.chips(conductance)).volts, program, circuit)
 
     before = measured_as(drawn.chips())
+    if not plan.blocks.linear and not np.isnan(before.volts).all():
+        far = before.volts - _closed_form(plan, drawn.chips())
+        far = np.where(np.isnan(far), np.nanmedian(far), far)
     calibrated = recalibrate(plan, drawn, to_input_units(before.volts, program, circuit), levels)
     conductance = calibrated.conductance
     after = measured_as(drawn.chips(conductance))
@@ -59,6 +70,10 @@ def measure_batch(plan: RampPlan, samples: np.ndarray, *, conversions: bool = Tr
             measured.volts[i], measured.status[i], measured.message[i] = np.nan, "not calibrated", reason
             reason = ""
     return Calibrated(drawn, conductance, calibrated.writes, before, after, noisy)
+
+
+def _closed_form(plan: RampPlan, chips: Chips) -> np.ndarray:
+    return transition_levels(plan.program(), plan.circuit, chips, first_order=plan.level != "ideal")
 
 
 def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
@@ -78,7 +93,7 @@ def nominal_deck(plan: RampPlan, *, locate: bool = False) -> Deck:
         If the levels were to be located and could not be, or the deck does not enclose them.
     """
     program, blocks, chips = plan.program(), plan.blocks, nominal_chips(plan)
-    guess = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
+    guess = _closed_form(plan, chips)
     span = probe_span(plan.circuit) if blocks.linear else WIDE_SPAN
     if locate and (not blocks.linear or plan.opamp is not None):
         measured = measure(plan.converter, chips, held=plan.held)

@@ -16,10 +16,10 @@ import numpy as np
 from characterization.resume import Parts
 from characterization.workers import in_workers
 from netlists.converter import Blocks, ColumnCharge, Converter, Replay, Tile, replay_deck, saved_vectors, tile_deck
-from netlists.converter.replay import codes
+from netlists.converter.replay import UNDECIDED, codes
 from netlists.errors import InputError, SimulationError
 from netlists.files import sha256_of
-from netlists.ramp import Chips, RampProgram, to_volts
+from netlists.ramp import Chips, RampProgram, to_volts, transition_levels
 from netlists.spice import simulate
 from netlists.technology import RampCircuit
 
@@ -30,6 +30,8 @@ from .settings import LoopSettings
 
 FAILED = -1
 """Code of a conversion that ngspice could not do."""
+AHEAD = 2
+"""Steps after the one that should pass a deck's highest input: what is open at its end is converted again, on the whole ramp."""
 
 
 class Step(NamedTuple):
@@ -180,6 +182,9 @@ class SpiceSimulator:
             if len(rows) == 0:
                 continue
             places = (rows[:, None] * step.x.shape[1] + np.arange(step.x.shape[1])).ravel()
+            if settings.scope == "converter":
+                # Inputs that one deck holds are near to one another: its ramp ends where the last of them is passed.
+                places = places[np.argsort(step.x.ravel()[places], kind="stable")]
             # Every worker has its share, of decks that are not too large.
             size = min(deck_size(settings), max(-(-len(places) // self.jobs), 1))
             for first in range(0, len(places), size):
@@ -198,10 +203,10 @@ class SpiceSimulator:
 
 
 def deck_size(settings: LoopSettings) -> int:
-    """Conversions in a deck: about a second of ngspice, and for latches few, whose time grows faster than their number."""
+    """Conversions in a deck: so many that the ramp costs little, and for latches few, whose time grows faster than their number."""
     if settings.latches or settings.level == "sky130":
         return 32
-    return 96 if settings.scope == "column" else 256
+    return 96
 
 
 def convert(batch: Batch | TileBatch, runner: str = "shared") -> Done:
@@ -224,16 +229,19 @@ def _convert_columns(batch: Batch, runner: str) -> Done:
     """Codes of columns; what ngspice fails on is halved until conversions stand alone, and each tried once with shorter steps."""
     begun = time.perf_counter()
     out, messages, retried = np.full(len(batch.places), FAILED), dict[int, str](), 0
+    converter, counters = Converter(batch.program, batch.circuit, batch.blocks), batch.counters
     todo = [(np.arange(len(batch.places)), False)]
+    steps = _steps(converter, batch)
     while todo:
         use, tight = todo.pop()
         replay = take(batch.replay, use)
         try:
-            deck = replay_deck(
-                Converter(batch.program, batch.circuit, batch.blocks), batch.ramp, replay, counters=batch.counters, tight=tight
-            )
-            data = simulate(deck, saved_vectors(len(use), counters=batch.counters), runner)
-            out[use] = codes(Converter(batch.program, batch.circuit, batch.blocks), data, replay, counters=batch.counters)
+            deck = replay_deck(converter, batch.ramp, replay, counters=counters, tight=tight, steps=steps)
+            data = simulate(deck, saved_vectors(len(use), counters=counters), runner)
+            out[use] = codes(converter, data, replay, counters=counters)
+            if np.any(open_ := out[use] == UNDECIDED):
+                steps = None
+                todo.append((use[open_], tight))
         except SimulationError as e:
             if len(use) > 1:
                 todo += [(half, False) for half in np.array_split(use, 2)]
@@ -243,6 +251,15 @@ def _convert_columns(batch: Batch, runner: str) -> Done:
                 retried += 1
                 todo.append((use, True))
     return Done(batch.places, out, messages, retried, time.perf_counter() - begun)
+
+
+def _steps(converter: Converter, batch: Batch) -> int | None:
+    """Steps of the ramp that pass every held input by `AHEAD`, as the closed form has it; None: all."""
+    if isinstance(batch.replay.v_mac, ColumnCharge):
+        return None
+    levels = transition_levels(converter.program, converter.circuit, batch.ramp)[0]
+    highest = float(np.max(batch.replay.v_mac - batch.replay.offset))
+    return int(np.searchsorted(levels, highest)) + 1 + AHEAD
 
 
 def take(replay: Replay, rows: np.ndarray) -> Replay:

@@ -26,6 +26,9 @@ from .cards import is_stepped
 from .converter import Converter
 from .counter import latch_and_counter, latch_clocks, latch_load, read_codes
 
+UNDECIDED = -(2**14)
+"""Of a conversion that was open when its transient ended."""
+
 
 @dataclass(frozen=True, eq=False)
 class ColumnCharge:
@@ -105,6 +108,7 @@ def replay_deck(
     counters: bool = True,
     tight: bool = False,
     save: Sequence[str] = (),
+    steps: int | None = None,
 ) -> Deck:
     """Writes a deck that converts the inputs of a number of columns that share a ramp.
 
@@ -121,6 +125,8 @@ def replay_deck(
         Shorter steps and tighter options, for a deck that did not converge.
     save : sequence of str
         More nodes to save, such as ``mac0``.
+    steps : int, optional
+        Steps of the ramp that are simulated, without counters: all by default. Inputs that none of them passes have no code.
 
     Returns
     -------
@@ -161,7 +167,10 @@ def replay_deck(
         lines.append(f"Vtick tick 0 {ticks(_events(converter, charge), converter.stop)}")
     options, longest = cards.step_options(converter.circuit, stepped=stepped, tight=tight)
     saved = [f"v({name})" for name in (*saved_vectors(len(replay), counters=counters), *save)]
-    return cards.transient([*lines, options], saved, longest, converter.stop, blocks)
+    latch, stop = converter.clock.latch, converter.stop
+    if steps is not None and not counters and steps < len(latch):
+        stop = float(latch[steps - 1] + converter.circuit.t_aperture)
+    return cards.transient([*lines, options], saved, longest, stop, blocks)
 
 
 def saved_vectors(m: int, *, counters: bool) -> list[str]:
@@ -170,7 +179,7 @@ def saved_vectors(m: int, *, counters: bool) -> list[str]:
 
 
 def codes(converter: Converter, data: Mapping[str, np.ndarray], replay: Replay, *, counters: bool) -> np.ndarray:
-    """Codes (m,) of a deck's transient.
+    """Codes (m,) of a deck's transient; `UNDECIDED` where it ended before the ramp passed an input.
 
     Raises
     ------
@@ -180,9 +189,10 @@ def codes(converter: Converter, data: Mapping[str, np.ndarray], replay: Replay, 
     m, program = len(replay), converter.program
     if not counters:
         at = _clocked(converter, replay).clock.latch[: len(program.x)]
-        y = np.array([np.interp(at, data["time"], data[f"y{j}"] - data["com"]) for j in range(m)])
-        tripped = y > 0
-        return program.codes[np.where(tripped.any(axis=1), tripped.argmax(axis=1), len(program.x))]
+        seen = at[at < data["time"][-1]]
+        tripped = np.array([np.interp(seen, data["time"], data[f"y{j}"] - data["com"]) for j in range(m)]) > 0
+        passed = np.where(tripped.any(axis=1), tripped.argmax(axis=1), len(program.x))
+        return np.where(tripped.any(axis=1) | (len(seen) == len(at)), program.codes[passed], UNDECIDED)
     return read_codes(program, data, [f"code{j}" for j in range(m)])
 
 

@@ -9,6 +9,7 @@ from .deck import (
 )
 from .engine import (
     RUNNERS as RUNNERS,
+    kept_circuit as kept_circuit,
     simulate as simulate,
     simulate_draws as simulate_draws,
     watched as watched,

@@ -38,8 +38,12 @@ RELEASE_EVERY = 100
 QUIET = "noinit"
 """Without this variable ngspice prints the operating point before each transient, a line a node, all through Python."""
 _HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_SOURCE = re.compile(r"^(V\S+)( \S+ \S+ )(?:DC (\S+)|PWL\(([^)]*)\))$|^(X\S+)( \S.*_sky130 .*\bv_os=)(\S+)", re.MULTILINE)
+"""A voltage source as `netlists.converter` writes it, with its value or waveform; or a block with the offset of its source vos."""
 _runs = 0
 _watched = False
+_keeping = False
+_kept: Deck | None = None
 _loaded: set[str] = set()
 
 
@@ -50,6 +54,22 @@ def watched() -> None:
     """Says that this process is one that another ends when it takes too long or too much, and replaces when it crashes."""
     global _watched
     _watched = True
+
+
+@contextmanager
+def kept_circuit() -> Iterator[None]:
+    """Within it, a deck with a PDK's models that differs from the last one in its voltage sources alone is not parsed again.
+
+    ngspice then alters the sources of the circuit that it has: parsing the models takes longer than many a transient.
+    """
+    global _keeping
+    before, _keeping = _keeping, True
+    try:
+        yield
+    finally:
+        _keeping = before
+        if not before:
+            _forget()
 
 
 def simulate(
@@ -144,19 +164,56 @@ def simulate_draws(deck: Deck, vectors: Sequence[str], seeds: Sequence[int]) -> 
 
 
 def _simulate_shared(deck: Deck, vectors: Sequence[str], heard: list[str] | None) -> dict[str, np.ndarray]:
+    global _kept
     ngspice = shared_instance()
-    with _session(ngspice, deck):
-        _load(ngspice, deck)
-        printed = ngspice.messages
-        data = _run(ngspice, deck, vectors)
-        if heard is not None:
-            heard += warning_lines([*printed, *ngspice.messages])
+    keep = _keeping and "\n.lib " in deck.circuit
+    with LOCK:
+        there = keep and _kept is not None and _kept.settings == deck.settings and _skeleton(_kept) == _skeleton(deck)
+        if not there:
+            _forget()
+        _kept = None
+        with _session(ngspice, deck, keep=keep):
+            if not there:
+                _load(ngspice, deck)
+            printed = ngspice.messages
+            if keep:
+                _alter(ngspice, deck)
+            data = _run(ngspice, deck, vectors)
+            if heard is not None:
+                heard += warning_lines([*printed, *ngspice.messages])
+        _kept = deck if keep else None
         return data
 
 
+def _alter(ngspice: NgSpice, deck: Deck) -> None:
+    """Gives the circuit that ngspice has the voltage sources of a deck: all, so that it does not matter which it had before."""
+    try:
+        for name, _, volts, wave, block, _, offset in _SOURCE.findall(deck.circuit):
+            if wave:
+                ngspice.alter_wave(name.lower(), np.array(wave.replace("+", " ").split(), float))
+            else:
+                ngspice.exec_command(f"alter {name.lower() or f'v.{block.lower()}.vos'} = {volts or offset}")
+    except Exception as e:
+        raise failure(ngspice, f"ngspice did not take the deck's sources ({type(e).__name__})") from None
+
+
+def _skeleton(deck: Deck) -> str:
+    """A deck without what its voltage sources are."""
+    return _SOURCE.sub(lambda m: f"{m[1]}{m[2]}{'PWL' if m[4] else 'DC'}" if m[1] else f"{m[5]}{m[6]}", deck.circuit)
+
+
+def _forget() -> None:
+    """Removes a circuit that was kept."""
+    global _kept
+    if _kept is not None:
+        _kept = None
+        with LOCK:
+            _clean(shared_instance())
+
+
 @contextmanager
-def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
-    """Settings of a deck while it runs, and nothing left behind of it."""
+def _session(ngspice: NgSpice, deck: Deck, *, keep: bool = False) -> Iterator[None]:
+    """Settings of a deck while it runs, and nothing left behind of it; ``keep`` leaves the circuit, if nothing failed."""
     global _runs
     with LOCK, _interrupt_afterwards():
         variables, models = split(deck.settings)
@@ -166,8 +223,11 @@ def _session(ngspice: NgSpice, deck: Deck) -> Iterator[None]:
             for setting in settings:
                 ngspice.exec_command(f"set {setting}")
             yield
+        except BaseException:
+            keep = False
+            raise
         finally:
-            _clean(ngspice)
+            _clean(ngspice, keep=keep)
             for setting in settings:
                 ngspice.exec_command(f"unset {setting.partition('=')[0]}")
             _runs += 1
@@ -254,9 +314,9 @@ def _stop_time(deck: Deck) -> float:
     return spice_number(match.group(1))
 
 
-def _clean(ngspice: NgSpice) -> None:
+def _clean(ngspice: NgSpice, *, keep: bool = False) -> None:
     """Removes circuit and plots: ngspice keeps both otherwise, and a later bad deck would return old data."""
-    for command in ("remcirc", "destroy all"):
+    for command in ("destroy all",) if keep else ("remcirc", "destroy all"):
         # A deck that never loaded leaves nothing to remove, and ngspice says so.
         with suppress(Exception):
             ngspice.exec_command(command)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
 from PySpice.Spice.Netlist import Circuit
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi, ffi_string_utf8
 
@@ -47,6 +48,16 @@ class NgSpice(NgSpiceShared):
     @property
     def failed(self) -> bool:
         return bool(self._error_in_stderr)
+
+    def alter_wave(self, source: str, wave: np.ndarray) -> None:
+        """Gives a PWL source of the loaded circuit another waveform: times and values in turn, shape (2 points,).
+
+        They go through a vector: a command line is cut past about 1,000 characters.
+        """
+        self.exec_command(f"let wave = vector({len(wave)})")
+        vector = self._ngspice_shared.ngGet_Vec_Info(b"wave")
+        np.frombuffer(ffi.buffer(vector.v_realdata, 8 * len(wave)))[:] = wave
+        self.exec_command(f"alter @{source}[pwl] = wave")
 
     def release_history(self) -> None:
         """Frees the history of commands, which ngspice keeps for ever: call it every hundred runs."""

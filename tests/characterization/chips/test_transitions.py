@@ -231,6 +231,22 @@ def test_nominal_levels_are_near_the_thresholds(program3, circuit):
     assert 0.05 < np.abs((x - program3.x) / program3.lsb).max() < 0.25
 
 
+def test_one_chip_tells_where_the_levels_of_others_are(drawn_chips, monkeypatch):
+    """For comparators that only tell the side: fewer passes, the same levels; and again for a chip in another state."""
+    monkeypatch.setattr("netlists.spice.engine._watched", True)
+    text = ".subckt mine inp inn out com\nb1 out com v={0.9*tanh(2222*(v(inp)-v(inn)-3m))}\n.ends\n"
+    plan = RampPlan("sigmoid", 2, seed=3, comparator=UserSubcircuit("mine", text, ("inp", "inn", "out", "com"), ()))
+    chips = drawn_chips(plan.program(), 5)
+    together = measure(plan.converter, chips)
+    alone = [measure(plan.converter, transitions._take(chips, np.arange(i, i + 1))) for i in range(5)]
+    assert together.passes < alone[0].passes
+    np.testing.assert_allclose(together.volts, np.concatenate([one.volts for one in alone]), atol=2 * transitions.RESOLUTION)
+    found = batch.measure_batch(plan, np.arange(2))
+    assert found.after.passes < found.before.passes
+    again = measure(plan.converter, found.drawn.chips(found.conductance))
+    np.testing.assert_allclose(found.after.volts, again.volts, atol=2 * transitions.RESOLUTION)
+
+
 def test_a_written_deck_encloses_its_levels_or_is_refused(monkeypatch, tmp_path):
     """Located 0.1 mV off, as decks of other inputs can be, its probes move apart; 2 mV off is said."""
     text = ".subckt mine inp inn out com\nb1 out com v={0.9*tanh(2222*(v(inp)-v(inn)))}\n.ends\n"
