@@ -23,7 +23,7 @@ def test_benchmarks_import(path, monkeypatch):
 def test_make_runs_those_that_are_there():
     line = next(line for line in (FOLDER.parent / "Makefile").read_text().splitlines() if "for name in" in line)
     names = line.partition("for name in ")[2].partition(";")[0].split()
-    others = {"train", "comparator_offset", "fixed_point", "record", "bare_ngspice"}
+    others = {"train", "comparator_offset", "fixed_point", "record", "bare_ngspice", "jax_epoch", "dask_cluster"}
     assert {path.stem for path in FOLDER.glob("*.py")} == {*names, *others}
 
 

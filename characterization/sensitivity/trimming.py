@@ -50,7 +50,13 @@ def trim_order(found: Sensitivities, error: np.ndarray) -> np.ndarray:
 
 
 def trimming_table(
-    plan: RampPlan, samples: Sequence[int], writes: Sequence[int], *, spice: bool = False, random: int = 20
+    plan: RampPlan,
+    samples: Sequence[int],
+    writes: Sequence[int],
+    *,
+    spice: bool = False,
+    random: int = 20,
+    limit: float | None = None,
 ) -> pd.DataFrame:
     """Largest |INL| that is left on drawn chips after so many writes, by the order in which cells are written to their targets.
 
@@ -66,12 +72,15 @@ def trimming_table(
         From ngspice; else from the closed form. ngspice takes one of the random orders.
     random : int
         Random orders a chip that the closed form takes.
+    limit : float, optional
+        Largest |INL| of a chip that passes, LSB.
 
     Returns
     -------
     DataFrame
         ``by``, ``order``, ``writes``, ``max_inl`` (LSB, mean over chips and random orders), ``saved``, ``saved_low``,
-        ``saved_high``: how much less is left than by random orders, mean over the same chips, and its 95 % interval.
+        ``saved_high``: how much less is left than by random orders, mean over the same chips, and its 95 % interval; with a
+        limit ``within``, the share of chips that pass, mean over random orders.
 
     Raises
     ------
@@ -91,6 +100,7 @@ def trimming_table(
     error = drawn.conductance - program.conductance
     levels = _spice_levels if spice else closed_levels
     found = {name: np.zeros((len(writes), len(numbers))) for name in ORDERS}
+    passed = dict.fromkeys(ORDERS, np.zeros(len(writes)))
     rankings: dict[str, list[np.ndarray]] = {"ranked": [], "largest error": []}
     for i, sample in enumerate(numbers.tolist()):
         rankings["ranked"].append(trim_order(sensitivities(plan, sample, calibrated=True), error[i]))
@@ -98,8 +108,10 @@ def trimming_table(
     streams = [sample_stream(plan.seed, sample, SampleSource.WRITE_ORDER) for sample in numbers.tolist()]
     shuffled = [[stream.permutation(program.n_cells) for stream in streams] for _ in range(1 if spice else random)]
     for name, orders in [*rankings.items(), *(("random", s) for s in shuffled)]:
-        for row, n in enumerate(writes):
-            found[name][row] += _left(plan, drawn, np.array(orders)[:, :n], levels) / (len(shuffled) if name == "random" else 1)
+        share = 1 / (len(shuffled) if name == "random" else 1)
+        left = np.array([_left(plan, drawn, np.array(orders)[:, :n], levels) for n in writes])
+        found[name] += share * left
+        passed[name] = passed[name] + share * np.mean(left <= (np.inf if limit is None else limit), axis=1)
     rows = []
     for name, values in found.items():
         for n, left in zip(writes, values, strict=True):
@@ -107,6 +119,8 @@ def trimming_table(
             saved = found["random"][writes.index(n)] - left
             mean = mean_of(saved) if np.ptp(saved) > 1e-12 else None
             figures = {"max_inl": float(left.mean())} | {key: getattr(mean, at, 0.0) for key, at in _SAVED.items()}
+            if limit is not None:
+                figures["within"] = float(passed[name][writes.index(n)])
             rows.append({"by": "ngspice" if spice else "closed form", "order": name, "writes": n, **figures})
     return pd.DataFrame(rows)
 

@@ -138,7 +138,8 @@ def evaluate(
             scores = np.empty((len(group), len(data), network.n_classes))
             # Pulses are counted where they are laid side by side.
             fast = [count is None and fits_tiles(chip, engine) for chip in group]
-            lanes = _lanes(network, len(data), max(-(-workers // len(group)), 1))
+            # Tiles of their own take their weights further, and their answers do not depend on how many run.
+            lanes = _lanes(network, len(data), max(-(-workers // len(group)), 1), 4 if all(fast) else 2)
             for start in range(0, len(data), lanes):
                 some = order[start : start + lanes]
                 running = np.clip(active - start, 0, len(some))
@@ -347,10 +348,10 @@ def _chip_groups(
     return groups()
 
 
-def _lanes(network: Network, sequences: int, pieces: int) -> int:
-    """Sequences to run side by side: few enough for the cache, and enough pieces for all threads."""
+def _lanes(network: Network, sequences: int, pieces: int, least: int = 2) -> int:
+    """Sequences to run side by side: few enough for the cache, ``least`` tiles at least, and enough pieces for all threads."""
     widest = max(m.shape[1] for layer in network.layers for m in layer.cell.matrices)
-    return min(max(LANE_COLUMNS // widest // LANES * LANES, 2 * LANES), padded(-(-sequences // pieces)))
+    return min(max(LANE_COLUMNS // widest // LANES * LANES, least * LANES), padded(-(-sequences // pieces)))
 
 
 def _in_threads(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[Result]:

@@ -27,10 +27,13 @@ class Entry:
         Package with the modules ``page``, whose function ``page`` makes a `Page` of a folder, and ``run``, which has `STUDY`.
     question : str
         What `cosim study` says of it; empty: a command of its own runs it.
+    command : str
+        That command, if its name is another.
     """
 
     room: str
     question: str = ""
+    command: str = ""
 
     @property
     def page(self) -> Callable[[Path], Page]:
@@ -113,8 +116,12 @@ STUDIES = {
     "loop": Entry("cosim.loop"),
     "budget": Entry("cosim.budget"),
     "optimize": Entry("cosim.optimize"),
-    "sensitivity": Entry("cosim.sensitivity"),
-    "network-sensitivity": Entry("cosim.sensitivity.network"),
+    "sensitivity": Entry(
+        "cosim.studies.sensitivity",
+        "What gradients through the circuit are good for: cells to trim first, yield, loss of chips, design search.",
+    ),
+    "ramp-sensitivity": Entry("cosim.sensitivity", command="sensitivity"),
+    "network-sensitivity": Entry("cosim.sensitivity.network", command="sensitivity"),
     "sweep": Entry("cosim.sweep"),
     "compare": Entry("cosim.side_by_side"),
 }
@@ -189,7 +196,7 @@ def command(summary: dict[str, Any]) -> str:
         return str(summary["command"])
     name = summary["study"]
     if not STUDIES[name].question:
-        return f"cosim {name}"
+        return f"cosim {STUDIES[name].command or name}"
     # Older folders have no settings: of those only tasks were chosen.
     given = summary.get("settings", {"tasks": list(summary.get("tasks", ()))})
     standard = STUDIES[name].study.settings().as_dict()

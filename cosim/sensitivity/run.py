@@ -179,7 +179,9 @@ def run_sensitivity(settings: SensitivitySettings, out: Path, options: RunOption
         As `analyse`; a folder of something else.
     """
 
-    return Study("sensitivity", SensitivitySettings, lambda given, _: analyse(given), describe).run(settings, Path(out), options)
+    return Study("ramp-sensitivity", SensitivitySettings, lambda given, _: analyse(given), describe).run(
+        settings, Path(out), options
+    )
 
 
 def describe(s: dict[str, Any]) -> str:

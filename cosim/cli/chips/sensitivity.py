@@ -71,7 +71,7 @@ def sensitivity(
     if network is not None:
         if given := written(context, OF_A_RAMP):
             raise InputError(f"{given}: asks about one ramp; leave it away with --network")
-        if model and (given := written(context, parameters_of(ChipOptions))):
+        if model and (given := written(context, set(parameters_of(ChipOptions)) - {"seed"})):
             raise InputError(f"{given}: cannot be given with --model; a model has its plan")
         _of_network(ramp, network, o.task_or_data(task, data), model or [], (split, width, network_chips), (out, quiet, json))
         return

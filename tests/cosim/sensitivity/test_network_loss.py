@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -218,6 +219,27 @@ def test_command_on_data_and_network_of_ones_own(files, tmp_path, capsys):
     again = json.loads(capsys.readouterr().out)
     assert again["prediction"] is None
     assert again["parameters"] == said["parameters"]
+
+
+def test_command_with_fitted_models(files, capsys):
+    """The plan of each model gives the derivatives, the models the chips."""
+    models = Path(__file__).resolve().parents[3] / "results" / "demo" / "models"
+    line = [
+        "sensitivity",
+        "--network",
+        str(files / "net.npz"),
+        "--data",
+        str(files / "mine.npz"),
+        "--network-chips",
+        "8",
+        "--seed",
+        "2",
+    ]
+    assert run([*line, "--model", str(models / "sigmoid3.json"), "--model", str(models / "tanh3.json"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["ramps"] == {a: {"bits": 3, "calibration": "one-point"} for a in ("sigmoid", "tanh")}
+    assert said["settings"]["plan"] is None
+    assert len(said["settings"]["models"]) == 2
 
 
 @pytest.mark.parametrize(
