@@ -304,8 +304,8 @@ def fit_shift(x: np.ndarray, kind: str, gain: np.ndarray | None = None) -> Shift
         return value if math.isfinite(value) else 1e6
 
     method, starts, bounds = _SEARCH[kind]
-    square = None if gain is None else np.asarray(gain) ** 2
-    loss = loss_of_gain if kind == "follows-gain" and square is not None else loss_of_any
+    square = np.zeros(0) if gain is None else np.asarray(gain) ** 2
+    loss = loss_of_gain if kind == "follows-gain" and gain is not None else loss_of_any
     found = [minimize(loss, np.array(start), method=method, bounds=bounds) for start in starts]
     if method == "Nelder-Mead":
         # A simplex that has collapsed early gets a new one at the place where it stopped.
