@@ -32,6 +32,7 @@ from .device_effects import drawn_curvature, read_through
 if TYPE_CHECKING:
     from cosim.network import Network
     from cosim.network.cells import Gate
+    from netlists.technology import DeviceProfile
 
     from .hardware import Hardware, Ramp
 
@@ -111,10 +112,7 @@ class CircuitRamp:
     @property
     def _aged(self) -> bool:
         """Whether cells differ from their targets."""
-        p = self.plan.profile
-        written = replace(p.without_variation(), read_sigma=p.read_sigma) != p
-        lasting = bool(p.read_lasting) and p.read_sigma > 0
-        return written or lasting or self.curvature > 0 or self.drift_time is not None
+        return _varies(self.plan.profile) or self.curvature > 0 or self.drift_time is not None
 
     def levels(self, seed: int, number: int, chip: int) -> np.ndarray:
         """Levels of a chip's ramp for a comparator without offset, shape (thresholds,), input units.
@@ -127,7 +125,19 @@ class CircuitRamp:
             Of the ramp: that of its activation in alphabetical order.
         chip : int
         """
-        return _levels(replace(self, plan=replace(self.plan, seed=ramp_seed(seed, number))), chip)
+        return _levels(_seeded(self, ramp_seed(seed, number)), chip)
+
+
+@lru_cache(maxsize=256)
+def _seeded(ramp: CircuitRamp, seed: int) -> CircuitRamp:
+    return replace(ramp, plan=replace(ramp.plan, seed=seed))
+
+
+@lru_cache(maxsize=256)
+def _varies(p: DeviceProfile) -> bool:
+    """Whether cells of a device are written, or keep what they were read with, otherwise than as their targets say."""
+    lasting = bool(p.read_lasting) and p.read_sigma > 0
+    return lasting or replace(p.without_variation(), read_sigma=p.read_sigma) != p
 
 
 @lru_cache(maxsize=4096)
