@@ -23,26 +23,16 @@ COMMANDS: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["--samples", "256"],
         ["--samples", "2560"],
     ),
-    "fit": (["fit", "{folder}/run-{times}", "--out", "{folder}/sigmoid-{times}.json", "--quiet"], [], []),
+    "fit": (["fit", "{folder}/run-{times}", "--out", "{folder}/sigmoid-{times}.json"], [], []),
     "validate": (["validate", "{folder}/sigmoid-1.json", "--jobs", "1"], ["--samples", "64"], ["--samples", "640"]),
     "sensitivity": (["sensitivity", "--activation", "sigmoid", "--bits", "5"], ["--chips", "1000"], ["--chips", "10000"]),
     "train": (["train", "--task", "vowels", "--out", NETWORK], ["--epochs", "4"], ["--epochs", "40"]),
     "evaluate": ([*EVALUATE, "--threshold-noise", "0.5"], ["--chips", "16"], ["--chips", "160"]),
     "evaluate with wires": ([*EVALUATE, "--weights", "taox-100-400", "--r-wire", "1"], ["--chips", "16"], ["--chips", "160"]),
-    "budget": (
-        ["budget", "--network", NETWORK, "--jobs", "1", "--out", "{folder}/budget-{times}", "--quiet"],
-        ["--chips", "4"],
-        ["--chips", "40"],
-    ),
     "loop": (
         ["loop", "--network", NETWORK, "--jobs", "1", "--out", "{folder}/loop-{times}", "--quiet"],
         ["--utterances", "1"],
         ["--utterances", "10"],
-    ),
-    "optimize": (
-        ["optimize", "--network", NETWORK, "--samples", "16", "--jobs", "1", "--out", "{folder}/search-{times}", "--quiet"],
-        ["--trials", "5"],
-        ["--trials", "50"],
     ),
 }
 _PEAK = """
@@ -73,12 +63,9 @@ def measure(only: str | None) -> dict[str, Any]:
                 peak([word.format(folder=folder, times=times) for word in [*arguments, *amount]])
                 for times, amount in zip((1, 10), amounts, strict=True)
             )
-            out[name] = {
-                "work": " ".join(amounts[0]) or "run of characterize",
-                "mib": once,
-                "mib_ten_times": ten,
-                "ratio": ten / once,
-            }
+            work = " ".join(amounts[0]) or "run of characterize"
+            out[name] = {"work": work, "mib": once, "mib_ten_times": ten, "ratio": ten / once}
+            print(f"{name:20}{work:22}{once:8.0f} MiB, ten times as much {ten:8.0f} MiB", file=sys.stderr)
     return out
 
 
@@ -90,9 +77,6 @@ def main() -> None:
     found = measure(options.only)
     if options.json:
         print(json.dumps(found, indent=1))
-        return
-    for name, row in found.items():
-        print(f"{name:20}{row['work']:22}{row['mib']:8.0f} MiB, ten times as much {row['mib_ten_times']:8.0f} MiB")
 
 
 if __name__ == "__main__":
