@@ -15,7 +15,8 @@ RENAMED = {"ramp0": "ramp", "maca0": "mac", "ya0": "y"}
 
 def converter(activation: str, bits: int) -> str:
     """Text of the subcircuit, with the ones it needs: reset, selected cells, integrator and comparator of the deck's one chip."""
-    text = nominal_deck(RampPlan(activation, bits)).text
+    # One line a card: long ones go over continuation lines.
+    text = nominal_deck(RampPlan(activation, bits)).text.replace("\n+", " ")
     definitions = text[text.index("* ramp_cells") : text.index("Vcom ")]
     inside = [line for line in text.splitlines() if re.match(r"Vrst|Vtick|[BV]drv|Bsel|Xcells|Xint|Xcmpa", line)]
     cards = [re.sub(r"\S+", lambda word: RENAMED.get(word[0], word[0]), line) for line in inside]
