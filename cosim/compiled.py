@@ -25,10 +25,14 @@ def compiled(*, sources: Sequence[str] = (), **options: Any) -> Callable[[Callab
         except RuntimeError:
             # Neither the package's folder nor the user's can be written: compiled anew in each process.
             return numba.njit(**options)(function)
-        if sources:
-            file = dispatcher._cache._cache_file
-            digest = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
-            file._source_stamp = (file._source_stamp, digest)
+        if not sources:
+            return dispatcher
+        # numba has no public way to name further sources. Where it has another inside, the code is compiled anew in each process.
+        file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+        if not hasattr(file, "_source_stamp"):
+            return numba.njit(**options)(function)
+        digest = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
+        file._source_stamp = (file._source_stamp, digest)
         return dispatcher
 
     return decorate

@@ -46,3 +46,12 @@ def test_the_exponent_of_a_power_law_is_found():
     assert slope == pytest.approx(2.0)
     assert half < 1e-6
     assert names["exponent"]((1, 2, 4, 8), [3.0, 13.0, 45.0, 192.0])[1] > 0.05
+
+
+@pytest.mark.slow
+def test_samples_that_cost_nothing_run_in_workers(monkeypatch):
+    """Of `scale`, and of `dask_cluster`, which takes them from there."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import scale
+
+    assert scale.parent(64)["parent_samples"] == 64

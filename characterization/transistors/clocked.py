@@ -136,7 +136,7 @@ def measure_clocked_noise(
     Raises
     ------
     SimulationError
-        A record whose trip point lies off the bench's span.
+        ngspice gives no noise of any transistor or resistor, or a record's trip point lies off the bench's span.
     """
     listed = ListedInstance.parse(run_listing(listing_deck(block, at), block.settings))
     if not listed.noisy:
@@ -144,6 +144,9 @@ def measure_clocked_noise(
     window = min(max(delay, 0.1e-9), 0.9 * DECISION_PERIOD / 2)
     times = noise_grid(window)
     white, slow = _element_noise(block, at, listed, at.v_cm + trip + 1e-3, times, window)
+    silent = tuple(name for (name, _, _), row in zip(listed.noisy, white + slow, strict=True) if not row.any())
+    if len(silent) == len(listed.noisy):
+        raise SimulationError(f"{block.name} at {at}: ngspice gives no noise of {', '.join(silent[:3])}")
     fast = np.sqrt(white / (2 * np.gradient(times)))
     constant = np.sqrt(slow * np.log(0.25 / window / SLOWEST))
     shape = (records, len(listed.noisy))
@@ -158,7 +161,7 @@ def measure_clocked_noise(
             found += [run[name][-1, 1:] for name in names]
         values = np.concatenate(found)
         if np.max(np.abs(values)) < 0.99 * span:
-            return float(np.std(values, ddof=1)), listed.others
+            return float(np.std(values, ddof=1)), (*listed.others, *silent)
     raise SimulationError(f"{block.name} at {at}: its noise moves the trip point by more than {NOISE_SPANS[-1]:g} V")
 
 

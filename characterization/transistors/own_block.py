@@ -86,7 +86,7 @@ def sweep_rows(block: BlockOnBench, at: BenchConditions, common_modes: Sequence[
 def measure_at(
     block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], points: int = 17, *, seed: int = 1, records: int = 0
 ) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]], list[str]]:
-    """Figures of a comparator at one condition, its rows over common mode and over overdrive, and what ngspice warned of.
+    """Figures of a comparator at one condition, its rows over common mode and over overdrive, and what is to be said.
 
     ``records`` of noise, drawn with ``seed``, measure that of a comparator with a clock; 0: it is not measured.
     """
@@ -107,13 +107,14 @@ def measure_at(
     while high < len(over) - 1 and near[high + 1]:
         high += 1
     heard: list[str] = []
+    notes: list[str] = []
     delays, kick = _delays(block, at, overdrives, offset)
     if block.is_clocked:
         gain = noise = np.nan
         power = kick.energy / DECISION_PERIOD
         if records:
             noise, more = _clocked_noise(block, at, -offset, delays[0], seed, records)
-            heard += more
+            notes += more
     else:
         try:
             small = measure_comparator(at, (at.v_cm,), block, heard)[0]
@@ -121,7 +122,7 @@ def measure_at(
             power = (small.power_low + small.power_high) / 2
         except SimulationError as e:
             gain = noise = power = np.nan
-            heard.append(f"no small-signal figures at {where_at(at)}: {short_error(e)}")
+            notes.append(f"no small-signal figures at {where_at(at)}: {short_error(e)}")
     c_in, kick_charge = (np.nan, np.nan) if block.is_clocked else measure_input_charge(at, block)
     figures = vars(at) | {
         "offset": offset,
@@ -138,7 +139,7 @@ def measure_at(
         "energy": kick.energy,
         **{f"delay_{1e3 * d['overdrive']:g}mv": max(d["delay_rise"], d["delay_fall"]) for d in delays},
     }
-    return figures, over, delays, heard
+    return figures, over, delays, [*notes, *(f"ngspice: {line}" for line in heard)]
 
 
 def _clocked_noise(
@@ -153,7 +154,8 @@ def _clocked_noise(
     if not others:
         return noise, []
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-    return noise, [f"its noise is without that of {', '.join(others[:3])}{more}: only MOS transistors and resistors are counted"]
+    counted = "MOS transistors and resistors that ngspice gives noise of are counted"
+    return noise, [f"its noise is without that of {', '.join(others[:3])}{more}: {counted}"]
 
 
 def where_at(at: BenchConditions) -> str:
@@ -224,6 +226,7 @@ def measure_own_comparator(
         rows["figures"].append(result[0])
         rows["over"] += result[1]
         rows["delays"] += result[2]
+        heard += result[3]
     if figures["noise"] == 0:
         warnings.append(f"comparator {own.name}: nothing in it makes noise: its noise is 0, and is drawn as 0")
     if block.is_clocked:
@@ -254,7 +257,7 @@ def measure_own_comparator(
         offsets = [{"sample": i, "offset": float(v)} for i, v in enumerate(values)]
     else:
         warnings.append(f"comparator {own.name}: neither its text nor its models have mismatch, so its offset sigma is not known")
-    warnings += [f"comparator {own.name}: ngspice: {line}" for line in dict.fromkeys(heard)]
+    warnings += [f"comparator {own.name}: {line}" for line in dict.fromkeys(heard)]
     return MeasuredComparator(rows["figures"], rows["over"], rows["delays"], offsets, mismatch, tuple(dict.fromkeys(warnings)))
 
 

@@ -62,8 +62,9 @@ class ListedInstance:
                 noisy.append((name, at[0], at[2 if letter == "m" else 1]))
             elif letter in _OTHERS:
                 others.append(name)
-        # What joins a node to itself moves nothing.
-        return cls(tuple(n for n in noisy if n[1] != n[2]), tuple(nodes), tuple(others))
+        # What joins a node to itself moves nothing, nor does what joins two ports that the bench holds.
+        moving = (n for n in noisy if n[1] != n[2] and (n[1] in nodes or n[2] in nodes))
+        return cls(tuple(moving), tuple(nodes), tuple(others))
 
 
 def _one(block: BlockOnBench, at: At, title: str, clock: str, inp: float) -> str:
@@ -112,16 +113,21 @@ def density_deck(block: BlockOnBench, at: At, listed: ListedInstance, inp: float
 
 
 def densities(listed: ListedInstance, plot: Mapping[str, np.ndarray], moments: int) -> tuple[np.ndarray, np.ndarray]:
-    """White noise (A^2/Hz) and 1/f noise (A^2) of each element at each moment, (moments, elements), from `density_deck`'s plot."""
+    """White noise (A^2/Hz) and 1/f noise (A^2) of each element at each moment, (moments, elements), from `density_deck`'s plot.
+
+    0 of an element that ngspice gives no noise of, such as a resistor with ``noisy=0``.
+    """
     number = {node: j + 1 for j, node in enumerate(listed.nodes)}
-    white, slow = np.empty((2, moments, len(listed.noisy)))
+    white, slow = np.zeros((2, moments, len(listed.noisy)))
     for j, (name, a, b) in enumerate(listed.noisy):
         between = number.get(a, 0) - number.get(b, 0)
         for k in range(moments):
             of_moment = name.replace(f".{_INSTANCE}.", f".xm{k}.", 1)
             # BSIM models put a dot there.
-            vector = next(v for mark in "._" if (v := plot.get(f"onoise{mark}{of_moment}")) is not None)
-            low, high = np.abs(vector) ** 2 / between**2
+            found = [v for mark in "._" if (v := plot.get(f"onoise{mark}{of_moment}")) is not None]
+            if not found:
+                continue
+            low, high = np.abs(found[0]) ** 2 / between**2
             white[k, j], slow[k, j] = high, max(low - high, 0.0) * NOISE_FREQUENCIES[0]
     return white, slow
 

@@ -16,7 +16,7 @@ from .product import by_unit, column_order, packed
 
 SHARED_BYTES = 2**26
 """Sums of a matrix that are kept weigh at most this."""
-LEAST_ROWS = 24
+WORTH_ROWS = 24
 """Rows less for each chip, on average, from which on sums are worth the way from memory."""
 
 Shared = Sequence[dict[str, np.ndarray]]
@@ -54,7 +54,7 @@ def _alike(cell: ChipCell, other: ChipCell, name: str) -> bool:
 def _worth(m: ChipMatrix, x: np.ndarray, chips: int) -> bool:
     part, n_x = m.matrix.parts[0]
     size = x.itemsize * x[:, :, 0].size * m.matrix.shape[1]
-    return part == "x" and n_x * (chips - 1) >= LEAST_ROWS * chips and size <= SHARED_BYTES
+    return part == "x" and n_x * (chips - 1) >= WORTH_ROWS * chips and size <= SHARED_BYTES
 
 
 def _sums(cell: ChipCell, name: str, chip: Chip, x: np.ndarray, active: np.ndarray, threads: int) -> np.ndarray:

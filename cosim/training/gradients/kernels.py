@@ -98,7 +98,7 @@ def lstm_backward(gates, c_before, tanh_c, d_h, d_c):
             dc[j] = d * f
 
 
-@compiled(nogil=True, error_model="numpy")
+@compiled(**_EXACT)
 def smooth_outputs(x, thresholds, widths, values, y, slope):
     """Mean outputs of converters with Gaussian noise and their slopes; see `smooth.SmoothBank`.
 
@@ -123,7 +123,7 @@ def smooth_outputs(x, thresholds, widths, values, y, slope):
             y[r, j], slope[r, j] = out, d
 
 
-@compiled(nogil=True, error_model="numpy")
+@compiled(**_EXACT)
 def smooth_threshold_gradients(x, d, thresholds, widths, steps, out):
     """Adds to ``out`` (columns, levels) the gradients in the thresholds, from ``d`` (rows, columns) in the outputs."""
     for r in range(x.shape[0]):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from characterization.transistors.clocked import clocked_trips, measure_clocked_noise
+from netlists.errors import SimulationError
 from netlists.spice import Deck
 from netlists.testbench import BenchConditions, BlockOnBench, ListedInstance, run_bench
 
@@ -86,3 +87,16 @@ def test_elements_whose_noise_is_not_known_are_named():
     assert listed.others == ("q.xnz.x2.q1",)
     assert listed.noisy == (("r.xnz.r1", "inp0", "xnz.a"),)
     assert set(listed.nodes) == {"out0", "xnz.a", "xnz.e"}
+
+
+def test_what_joins_held_ports_is_left_out_and_what_makes_no_noise_is_named():
+    """A termination between the inputs, a bleeder across the supply, a resistor that is told to be silent."""
+    more = "r7 inp inn 1k\nr8 vdd 0 10k\nr9 a 0 1meg noisy=0\n"
+    block = BlockOnBench("mine", LATCH + RC.replace("c1 a", f"{more}c1 a"), PORTS, "", ())
+    noise, others = measure_clocked_noise(block, AT, 0.0, 0.3e-9, np.random.default_rng(1), records=8)
+    assert 0.1e-3 < noise < 0.4e-3
+    assert others == ("r.xnz.r9",)
+    silent = RC.replace("10k", "10k noisy=0")
+    block = BlockOnBench("mine", LATCH + silent, PORTS, "", ())
+    with pytest.raises(SimulationError, match=r"ngspice gives no noise of r\.xnz\.r1"):
+        measure_clocked_noise(block, AT, 0.0, 0.3e-9, np.random.default_rng(1), records=8)

@@ -207,7 +207,7 @@ def test_passes_and_sums_that_chips_share_change_no_bit(name, monkeypatch):
     monkeypatch.setattr(product, "MOST_ROWS", 4)
     monkeypatch.setattr(product, "ROWS", 4)
     np.testing.assert_array_equal(evaluate(net, sequences(), hardware, 2, 7).scores, alone)
-    monkeypatch.setattr(shared, "LEAST_ROWS", 1)
+    monkeypatch.setattr(shared, "WORTH_ROWS", 1)
     summed = []
     monkeypatch.setattr(shared, "_sums", lambda *a, sums=shared._sums: summed.append(a[1]) or sums(*a))
     np.testing.assert_array_equal(evaluate(net, sequences(), hardware, 2, 7).scores, alone)
