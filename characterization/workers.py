@@ -15,8 +15,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import process
 from pathlib import Path
@@ -35,6 +36,8 @@ MEMORY_GROWTH = 256 * 2**20
 """A worker whose resident memory grew by so many bytes since its first result is replaced."""
 START_LIMIT = 600.0
 """Seconds a process may take to load ngspice."""
+STALL = 60.0
+"""Seconds without any processor time after which a process that starts is taken for one that hangs."""
 LAST_WORDS = 2000
 WORDS_LIMIT = 3.0
 """Seconds in which a process that hangs may say where."""
@@ -151,13 +154,14 @@ class Worker:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
-            self._pid, self.versions = ready.result(timeout=START_LIMIT)
+            self._pid, self.versions = _started(pool, ready)
         except (BrokenProcessPool, TimeoutError) as e:
             words = self._words()
             self._end()
-            if attempts > 1 and isinstance(e, TerminatedWorkerError) and not self.closed:
-                # Killed from outside, perhaps.
-                self.events.append(f"a worker died while it started{_code(e)}{words}")
+            if attempts > 1 and not self.closed:
+                # Killed or stopped from outside, perhaps.
+                how = f"died while it started{_code(e)}" if isinstance(e, TerminatedWorkerError) else f"hung while it started ({e})"
+                self.events.append(f"a worker {how}{words}")
                 return self._start(attempts - 1)
             raise ToolkitError(f"a worker process does not start ({type(e).__name__}){words}") from None
         except BaseException:
@@ -228,6 +232,36 @@ class Workers:
             worker.close()
 
 
+def _started(pool: ProcessPoolExecutor, ready: Future[T]) -> T:
+    """What a process that starts answers.
+
+    Raises
+    ------
+    TimeoutError
+        It took more than `START_LIMIT`, or did nothing at all for `STALL` seconds; a busy machine gives some processor time.
+    """
+    import psutil
+
+    start = since = time.monotonic()
+    used = -1.0
+    while True:
+        try:
+            return ready.result(timeout=1.0)
+        except TimeoutError:
+            if ready.done():
+                raise
+        now, spent = time.monotonic(), 0.0
+        for pid in list(pool._processes):
+            with suppress(psutil.Error):
+                spent += sum(psutil.Process(pid).cpu_times()[:2])
+        if spent != used:
+            used, since = spent, now
+        if now - since > STALL:
+            raise TimeoutError(f"no processor time for {STALL:g} s")
+        if now - start > START_LIMIT:
+            raise TimeoutError(f"not ready after {START_LIMIT:g} s")
+
+
 def _code(error: TerminatedWorkerError) -> str:
     """Says how a process ended: an exit code is all that a killed one leaves; one that crashed also wrote where."""
     code = re.search(r"\{(.*)\}", str(error))
@@ -272,6 +306,18 @@ def _measured_call(work: Callable[..., T], arguments: tuple) -> tuple[T, int]:
     import psutil
 
     return work(*arguments), psutil.Process().memory_info().rss
+
+
+@contextmanager
+def thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads of this process; where something goes wrong, Ctrl-C included, nobody waits for what they still compute."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:

@@ -6,9 +6,11 @@ use, 1 a failure, 130 Ctrl-C, 143 and 129 SIGTERM and SIGHUP.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module, metadata
 from typing import Annotated
@@ -21,7 +23,7 @@ from netlists.errors import InputError, ToolkitError
 from . import tasks
 from .commands import Entry, Interrupted, group
 from .output import note
-from .signals import exit_code, ignore, listen
+from .signals import SIGNALLED, exit_code, ignore, listen
 
 FLAGS = {
     "Permissions(files=True)": "--allow-files",
@@ -219,4 +221,14 @@ def main() -> None:
         code = 1
     if code == 0:
         ignore()
+    elif code > SIGNALLED:
+        _leave(code)
     sys.exit(code)
+
+
+def _leave(code: int) -> None:
+    """Ends the process where threads of an interrupted command still compute, which the interpreter would wait for."""
+    if any(not t.daemon for t in threading.enumerate() if t is not threading.main_thread()):
+        ignore()
+        atexit._run_exitfuncs()
+        os._exit(code)

@@ -9,6 +9,8 @@ from types import FrameType
 
 from .output import note
 
+SIGNALLED = 128
+"""Exit codes above it say by which signal a command was ended."""
 POLITE = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -34,8 +36,8 @@ def ignore() -> None:
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
-    """128 plus the signal's number."""
-    return 128 + getattr(stop, "number", signal.SIGINT)
+    """`SIGNALLED` plus the signal's number."""
+    return SIGNALLED + getattr(stop, "number", signal.SIGINT)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -45,7 +47,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib."):
             note("interrupted")
-            os._exit(128 + number)
+            os._exit(SIGNALLED + number)
         frame = frame.f_back
     raise PoliteSignal(number)
 

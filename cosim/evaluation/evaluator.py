@@ -7,7 +7,6 @@ seed alone: neither on the number of threads nor on which other chips or sequenc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from characterization.workers import thread_pool
 from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, draw_chip, fits_tiles, tiled_run
 from cosim.network import LANES, Network, padded, run_layer, run_network
 from cosim.tasks import SequenceSet
@@ -359,7 +359,7 @@ def _in_threads(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int
     if workers == 1 or len(jobs) == 1:
         yield from map(work, jobs)
         return
-    with ThreadPoolExecutor(workers) as pool:
+    with thread_pool(workers) as pool:
         yield from pool.map(work, jobs)
 
 

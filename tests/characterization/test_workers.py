@@ -39,6 +39,26 @@ def test_calls_share_a_process_that_outlives_errors(worker):
     assert worker.events == []
 
 
+def test_a_process_that_stops_while_it_starts_is_replaced(monkeypatch, tmp_path):
+    """By what it computes, not by the clock: the limit of time alone would cost ten minutes."""
+    monkeypatch.setattr(workers, "STALL", 5.0)
+    monkeypatch.setattr(workers, "START_LIMIT", float("inf"))
+
+    def load():
+        if not (tmp_path / "stopped").exists():
+            (tmp_path / "stopped").touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return {"version": "2"}
+
+    worker = Worker(load)
+    try:
+        assert worker.call(os.getpid, limit=600) != os.getpid()
+        assert worker.versions == {"version": "2"}
+        assert worker.events == ["a worker hung while it started (no processor time for 5 s)"]
+    finally:
+        worker.close()
+
+
 def test_a_process_that_dies_or_hangs_is_replaced(worker, monkeypatch):
     # On a busy machine it says late where it hangs.
     monkeypatch.setattr(workers, "WORDS_LIMIT", 600.0)

@@ -7,9 +7,10 @@ the inputs, so that chips which go on from there have the bits that they have by
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+
+from characterization.workers import thread_pool
 
 from ..draw import Chip, ChipCell, ChipMatrix
 from .product import by_unit, column_order, packed
@@ -78,6 +79,6 @@ def _sums(cell: ChipCell, name: str, chip: Chip, x: np.ndarray, active: np.ndarr
         for t in range(len(x)):
             run(t)
     else:
-        with ThreadPoolExecutor(threads) as pool:
+        with thread_pool(threads) as pool:
             list(pool.map(run, range(len(x))))
     return out

@@ -102,6 +102,31 @@ def test_a_thread_that_fails_after_sigterm_says_nothing():
     assert (done.returncode, done.stderr) == (143, "interrupted\n")
 
 
+def test_ctrl_c_does_not_wait_for_threads_that_compute():
+    """Where compiled code goes on for seconds, here for ever; what runs at the end of a process does."""
+    code = (
+        "import atexit, os, signal, threading\n"
+        "from characterization.workers import thread_pool\n"
+        "from cosim.cli import app\n"
+        "started, never = threading.Event(), threading.Event()\n"
+        "def compute(_):\n"
+        "    started.set()\n"
+        "    never.wait()\n"
+        "def command(**_):\n"
+        "    with thread_pool(2) as pool:\n"
+        "        results = pool.map(compute, range(9))\n"
+        "        started.wait()\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        list(results)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "atexit.register(print, 'cleaned up', flush=True)\n"
+        "app.application = lambda: command\n"
+        "app.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "cleaned up\n", "interrupted\n")
+
+
 def test_ctrl_c_after_the_answer_changes_nothing():
     code = (
         "import atexit, os, signal\n"
