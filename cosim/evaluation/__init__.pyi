@@ -27,8 +27,18 @@ from .ideal import (
 from .identity import (
     describe_hardware as describe_hardware,
 )
+from .metric import (
+    METRICS as METRICS,
+    Metric as Metric,
+    metric_of as metric_of,
+)
 from .models import (
     load_models as load_models,
+)
+from .scores import (
+    ScoredSequences as ScoredSequences,
+    ScoredText as ScoredText,
+    scored as scored,
 )
 from .statistics import (
     AccuracyInterval as AccuracyInterval,

@@ -16,6 +16,7 @@ from netlists.errors import InputError
 from .change import Change, accuracy_change
 from .classes import ClassFigures
 from .evaluator import evaluate, evaluate_text
+from .metric import METRICS
 from .statistics import AccuracyInterval, BitsInterval, accuracy_interval, bits_interval, chip_interval
 
 
@@ -42,6 +43,7 @@ class ScoredSequences:
     classes: tuple[str, ...]
     answers: list[np.ndarray] = field(default_factory=list)
     items = "sequences"
+    metric = METRICS["accuracy"]
 
     def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, *, kept: bool = True, **how: Any) -> np.ndarray:
         """Which answers are right, shape (chips, sequences); ``kept`` for `figures`."""
@@ -68,6 +70,10 @@ class ScoredSequences:
     def change(self, correct: np.ndarray, reference: np.ndarray) -> Change:
         return accuracy_change(correct, reference)
 
+    def blocks(self, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What resampling draws: means over chips, summed over each block, and the items of each; here a block is a sequence."""
+        return correct.mean(axis=0, dtype=np.float64), np.ones(correct.shape[1])
+
 
 @dataclass(frozen=True, eq=False)
 class ScoredText:
@@ -76,6 +82,7 @@ class ScoredText:
     test: np.ndarray
     resampling: np.random.SeedSequence
     items = "characters"
+    metric = METRICS["bits per character"]
 
     def judge(self, network: Network, on: Hardware, chips: int, rng: int | None, *, kept: bool = True, **how: Any) -> np.ndarray:
         """Bits of surprise, shape (chips, characters)."""
@@ -93,10 +100,22 @@ class ScoredText:
         return self._resampled(bits.mean(axis=0, dtype=np.float64))
 
     def change(self, bits: np.ndarray, reference: np.ndarray) -> Change:
-        i = self._resampled(bits.mean(axis=0, dtype=np.float64) - reference)
-        over = chip_interval(bits.mean(axis=1, dtype=np.float64) - reference.mean(dtype=np.float64))
+        """The reference is one answer, which every chip is held against, or as many as chips."""
+        other = np.atleast_2d(reference)
+        i = self._resampled(bits.mean(axis=0, dtype=np.float64) - other.mean(axis=0, dtype=np.float64))
+        over = chip_interval(bits.mean(axis=1, dtype=np.float64) - other.mean(axis=1, dtype=np.float64))
         return Change(i.value, i.low, i.high, over)
 
+    def blocks(self, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What resampling draws: means over chips, summed over each block, and the items of each."""
+        edges = np.arange(0, bits.shape[1], _block(bits.shape[1]))
+        return np.add.reduceat(bits.mean(axis=0, dtype=np.float64), edges), np.diff(np.append(edges, bits.shape[1])).astype(float)
+
     def _resampled(self, bits: np.ndarray) -> BitsInterval:
-        # Blocks of 1,000 characters, or ten in a short text; the same blocks are drawn each time.
-        return bits_interval(bits, np.random.default_rng(self.resampling), block=min(1000, max(len(bits) // 10, 1)))
+        # The same blocks are drawn each time.
+        return bits_interval(bits, np.random.default_rng(self.resampling), block=_block(len(bits)))
+
+
+def _block(characters: int) -> int:
+    """Characters of a block: 1,000, or a tenth of a short text."""
+    return min(1000, max(characters // 10, 1))

@@ -90,6 +90,22 @@ class CharacterTask:
         train, validation, test = (encode(texts[s], alphabet, f"task {name}: {s}") for s in SPLITS)
         return cls(name, alphabet, train, validation, test, provenance)
 
+    def shortened(self, train: int = 0, validation: int = 0, test: int = 0) -> CharacterTask:
+        """The start of each text, so many characters of it; 0 takes all.
+
+        Raises
+        ------
+        InputError
+            A text has fewer characters than are asked for, named ``train_characters`` etc.
+        """
+        texts = {}
+        for split, asked in zip(SPLITS, (train, validation, test), strict=True):
+            text = getattr(self, split)
+            if asked > len(text):
+                raise InputError(f"{split}_characters={asked}: the {split} text of task {self.name!r} has {len(text)}; 0 takes all")
+            texts[split] = text[: asked or len(text)]
+        return CharacterTask(self.name, self.alphabet, **texts, provenance=self.provenance)
+
     def decode(self, ids: np.ndarray) -> str:
         """The text of character numbers."""
         return "".join(self.alphabet[i] for i in ids)

@@ -27,6 +27,7 @@ from .torch_lstm import (
 )
 from .train import (
     fit_ramps as fit_ramps,
+    gate_inputs as gate_inputs,
     held_out_sequences as held_out_sequences,
     initial_network as initial_network,
     split as split,

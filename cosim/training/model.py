@@ -89,7 +89,7 @@ class Model:
             self.parameters["embedding"] = network.embedding
         if fixed_point is not None:
             self.parameters |= fixed_point.start(self.cells, self.directions)
-        self.learned_ramps = LearnedRamps.of(network.ramps, hardware_aware)
+        self.learned_ramps = LearnedRamps.of(network, hardware_aware)
         self.parameters |= self.learned_ramps.start
         self.parameters = {name: np.array(p, dtype, order="C") for name, p in self.parameters.items()}
         self._read = np.empty(0, int)

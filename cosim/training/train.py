@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ WEIGHT_SECONDS, STEP_SECONDS = 1.6e-10, 5e-5
 of a batch besides."""
 ROW_BYTES = 100.0
 """Memory of an output of a layer at a step of a batch, with all that its gradient needs."""
+OBSERVED_STEPS = 64
+"""Characters of each stream of a text that ramps are fitted to."""
 
 
 def train_task(
@@ -176,8 +179,49 @@ def _weighed(network: Network, settings: TrainingSettings, steps: int, batch: in
     return weigh(f"epochs={settings.epochs}", seconds=settings.epochs * epoch, memory=memory)
 
 
-def fit_ramps(network: Network, task: Task, bits: int, *, fit: str = "lloyd-max", sequences: int = 256, **options: Any) -> Network:
-    """Fits a ramp to the pre-activations of each gate on training sequences; the weights stay as they are.
+def gate_inputs(network: Network, task: Task | CharacterTask, *, sequences: int = 256) -> dict[str, np.ndarray]:
+    """Pre-activations of each gate in floating point on training data, by ``layer.direction.matrix.gate``.
+
+    Parameters
+    ----------
+    sequences : int
+        Training sequences that are observed, the first ones. A text is cut into so many streams, and observed for `OBSERVED_STEPS`
+        characters of each, after as many that fill the state.
+
+    Returns
+    -------
+    dict of str to ndarray (steps of all sequences, units)
+        In units of the gate's full scale.
+
+    Raises
+    ------
+    InputError
+        A network that does not fit the task, or with a cell that training does not have.
+    """
+    _check_reads(network, task, "network")
+    model = Model(network.with_ramps({}), np.float64)
+    if isinstance(task, Task):
+        data = LabelledData.of(network.driven(task.training), np.float64)
+        batch = data.batch(np.arange(min(sequences, len(data))))
+        model.outputs(batch.x, batch.packing)
+    else:
+        start = None
+        for window in islice(Streams.of(task.train, min(sequences, len(task.train) - 1)).windows(OBSERVED_STEPS), 2):
+            model.outputs(window.symbols, window.packing, start=start)
+            start = model.states()
+    found = {}
+    for name, gate in ramp_gates([(layer.cell, len(layer.directions)) for layer in network.layers]):
+        layer, direction, matrix, _ = name.split(".")
+        tape = model.passes[int(layer)][int(direction)].tapes[matrix]
+        # Before a backward pass the slopes are still the pre-activations.
+        found[name] = tape.slopes[:, tape.matrix.columns(gate.name)] / gate.full_scale
+    return found
+
+
+def fit_ramps(
+    network: Network, task: Task | CharacterTask, bits: int, *, fit: str = "lloyd-max", sequences: int = 256, **options: Any
+) -> Network:
+    """Fits a ramp to the pre-activations of each gate on training data; the weights stay as they are.
 
     Parameters
     ----------
@@ -186,32 +230,22 @@ def fit_ramps(network: Network, task: Task, bits: int, *, fit: str = "lloyd-max"
     fit : str
         One of `netlists.function.FITS`, or ``uniform``: the ramps of the activations, to start learning from.
     sequences : int
-        Training sequences that are observed, the first ones.
+        As of `gate_inputs`.
     **options
         ``held_back`` and ``step_ratio`` of `netlists.function.fit_staircase`.
 
     Raises
     ------
     InputError
-        As `netlists.function.fit_staircase`; a network that reads characters.
+        As `netlists.function.fit_staircase` and `gate_inputs`.
     """
-    if network.embedding is not None:
-        raise InputError("network: reads characters; ramps are fitted to labelled sequences")
-    names = list(ramp_gates([(layer.cell, len(layer.directions)) for layer in network.layers]))
+    gates = dict(ramp_gates([(layer.cell, len(layer.directions)) for layer in network.layers]))
     if fit == "uniform":
-        return network.with_ramps({name: uniform_staircase(gate.activation, bits) for name, gate in names})
-    data = LabelledData.of(network.driven(task.training), np.float64)
-    model = Model(network.with_ramps({}), np.float64)
-    batch = data.batch(np.arange(min(sequences, len(data))))
-    model.outputs(batch.x, batch.packing)
-    ramps = {}
-    for name, gate in names:
-        layer, direction, matrix, _ = name.split(".")
-        tape = model.passes[int(layer)][int(direction)].tapes[matrix]
-        # Before a backward pass the slopes are still the pre-activations.
-        seen = tape.slopes[:, tape.matrix.columns(gate.name)] / gate.full_scale
-        ramps[name] = fit_staircase(seen, gate.activation, bits, fit=fit, **options)
-    return network.with_ramps(ramps)
+        return network.with_ramps({name: uniform_staircase(gate.activation, bits) for name, gate in gates.items()})
+    seen = gate_inputs(network, task, sequences=sequences)
+    return network.with_ramps(
+        {name: fit_staircase(seen[name], gate.activation, bits, fit=fit, **options) for name, gate in gates.items()}
+    )
 
 
 def initial_network(
@@ -293,11 +327,16 @@ def _fitting(start: Network, task: Task | CharacterTask) -> Network:
             "start: is read by pooling or hidden layers, which training does not have; take a network whose "
             "scores are a linear function of its last outputs"
         )
-    if isinstance(task, Task):
-        if start.embedding is not None:
-            raise InputError(f"start: reads symbols; task {task.name!r} has features")
-        start.check(task.training)
-    elif start.embedding is None or len(start.embedding) != len(task.alphabet) or start.n_classes != len(task.alphabet):
-        has = "no embedding" if start.embedding is None else f"{len(start.embedding)} symbols and {start.n_classes} classes"
-        raise InputError(f"start: has {has}; task {task.name!r} has {len(task.alphabet)} characters")
+    _check_reads(start, task, "start")
     return start
+
+
+def _check_reads(network: Network, task: Task | CharacterTask, name: str) -> None:
+    """Raises `InputError` unless the network reads what the task has."""
+    if isinstance(task, Task):
+        if network.embedding is not None:
+            raise InputError(f"{name}: reads symbols; task {task.name!r} has features")
+        network.check(task.training)
+    elif network.embedding is None or len(network.embedding) != len(task.alphabet) or network.n_classes != len(task.alphabet):
+        has = "no embedding" if network.embedding is None else f"{len(network.embedding)} symbols and {network.n_classes} classes"
+        raise InputError(f"{name}: has {has}; task {task.name!r} has {len(task.alphabet)} characters")

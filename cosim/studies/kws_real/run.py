@@ -18,10 +18,8 @@ from cosim.evaluation import accuracy_change, accuracy_interval, chip_interval, 
 from cosim.loop.run import run_loop
 from cosim.loop.settings import LoopSettings
 from cosim.network import Network
-from cosim.network.importers import Convention, import_network
 from cosim.report import Results, RunOptions, Study, Takes, Work
-from cosim.tasks import SequenceSet, Task, load_own
-from cosim.tasks.speech import build_keywords_test
+from cosim.tasks import Task
 from netlists.errors import InputError
 from netlists.technology import load_profile
 
@@ -29,25 +27,15 @@ from .conditions import ALONE, CURVES, FLOAT, IDEAL, CircuitPart, part_hardware
 from .pictures import draw
 from .placement import Placement, place_rows
 from .settings import KwsRealSettings
+from .speech import CLASSES, SILENCE, load_published, load_speech
 from .tuning import tuning_rows
-
-SILENCE = "silence"
-CLASSES = (SILENCE, "unknown", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-"""The classes in the order of the networks' scores."""
-HOW = (
-    "the archive speech_commands_test_set_v0.02.tar.gz (download.tensorflow.org/data, CC BY 4.0) unpacked; the networks are "
-    "those of ML-KWS-for-MCU (Apache-2.0) as arrays; name the folders with data and networks"
-)
 
 
 def compute(settings: KwsRealSettings, work: Work) -> Results:
     """Reads data and networks, evaluates every condition, and prices the networks."""
     if unknown := [f for f in settings.chip_files if f not in settings.files]:
         raise InputError(f"chip_files: {unknown[0]!r} is not among files, {', '.join(settings.files)}")
-    paths = {name: Path(settings.networks).expanduser() / name for name in settings.files}
-    if missing := [p for p in paths.values() if not p.exists()]:
-        raise InputError(f"networks: there is no {missing[0]}; {HOW}")
-    networks = {name: import_network(path, Convention(pooling="last")).network for name, path in paths.items()}
+    networks = load_published(settings.networks, settings.files)
     if settings.tuning_epochs and settings.chip_files and not Path(settings.data).expanduser().is_dir():
         raise InputError(
             f"tuning_epochs={settings.tuning_epochs}: fine-tuning parts the clips by speaker, whom the names of "
@@ -109,30 +97,6 @@ def compute(settings: KwsRealSettings, work: Work) -> Results:
         float_format="%.6g",
         warnings=warnings,
     )
-
-
-def load_speech(path: str) -> Task:
-    """The test set with features and order of classes of the published networks: of the recordings, or of a file made of them.
-
-    Raises
-    ------
-    InputError
-        Nothing there, or another kind of data; the message says how to get it.
-    """
-    place = Path(path).expanduser()
-    if not place.exists():
-        raise InputError(f"data: there is no {place}; {HOW}")
-    task = load_own(place) if place.is_file() else build_keywords_test(place, features="mfcc-tensorflow")
-    names = [c.strip("_") for c in task.classes]
-    if task.test.n_features != 10 or set(names) != set(CLASSES):
-        raise InputError(
-            f"data: {place} has {task.test.n_features} features and the classes {', '.join(names)}; the networks take 10 "
-            "coefficients of ten words, unknown and silence: the folder itself, or "
-            "own data made of it with features='mfcc-tensorflow' and scale='none'"
-        )
-    test = task.test
-    labels = np.array([CLASSES.index(c) for c in names])[test.labels]
-    return replace(task, train=None, validation=None, test=SequenceSet(test.inputs, test.lengths, labels), classes=CLASSES)
 
 
 class _Judge:

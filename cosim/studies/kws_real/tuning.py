@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -19,11 +20,13 @@ from cosim.report import RunOptions
 from cosim.tasks import Task
 from cosim.tasks.speech import clip_speakers
 from cosim.training import HardwareAware, TrainingSettings, train_task
+from netlists.errors import InputError
 from netlists.technology import load_profile
 
 from .conditions import ALONE, EVERYTHING, FLOAT, part_hardware
-from .placement import Placement
+from .placement import Placement, place_rows
 from .settings import KwsRealSettings
+from .speech import load_published, load_speech
 
 PUBLISHED, IN_FLOAT, ON_CHIPS = "as published", "fine-tuned in float", "fine-tuned on whole chips"
 JUDGED = 1 / 3
@@ -68,6 +71,33 @@ def tuning_rows(name: str, placed: Placement, settings: KwsRealSettings, options
     return pd.DataFrame(rows)
 
 
+def speaker_task(placed: Placement, judges: np.ndarray, classes: Sequence[str]) -> Task:
+    """Clips of two thirds of the speakers train, those of the others test."""
+    clips = [placed.data.select(np.flatnonzero(chosen)) for chosen in (judges, ~judges)]
+    arrays = [a for one in clips for a in (one.inputs, one.labels)]
+    return Task.from_arrays("kws-real", *arrays, classes=classes)
+
+
+def tuned_network(settings: KwsRealSettings) -> tuple[Task, Network]:
+    """The task of the fine-tuning, and the network that it starts from, on its rows: the first of ``chip_files``.
+
+    Raises
+    ------
+    InputError
+        As `load_speech` and `load_published`; data without speakers.
+    """
+    name = settings.chip_files[0]
+    network = load_published(settings.networks, (name,))[name]
+    if not Path(settings.data).expanduser().is_dir():
+        raise InputError(
+            f"data={settings.data!r}: the clips are parted by speaker, whom the names of the recordings tell; give their folder"
+        )
+    task = load_speech(settings.data)
+    placed = place_rows(network, task.test, deviations=settings.deviations, largest=settings.largest)
+    judges = judged_clips(clip_speakers(Path(settings.data).expanduser()))
+    return speaker_task(placed, judges, task.classes), placed.network
+
+
 def _answers(
     training: str, placed: Placement, judges: np.ndarray, hardware: Hardware, settings: KwsRealSettings, options: RunOptions
 ) -> np.ndarray:
@@ -81,9 +111,7 @@ def _answers(
 
 
 def _trained(placed: Placement, judges: np.ndarray, hardware: Hardware | None, settings: KwsRealSettings) -> Network:
-    known = placed.data.select(np.flatnonzero(~judges))
-    names = [str(k) for k in range(placed.network.n_classes)]
-    task = Task.from_arrays("kws-real", known.inputs, known.labels, known.inputs, known.labels, classes=names)
+    task = speaker_task(placed, judges, [str(k) for k in range(placed.network.n_classes)])
     how = TrainingSettings(
         epochs=settings.tuning_epochs,
         batch=settings.tuning_batch,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,63 +14,85 @@ import pandas as pd
 from characterization.plan import RampPlan
 from characterization.resume import Parts
 from cosim.chip import Arrays, CircuitRamp, Hardware
-from cosim.evaluation import accuracy_interval, evaluate
 from cosim.network import Network
 from cosim.report import Results, Study, Takes, Work
-from cosim.tasks import Task, load_task
-from cosim.training import HardwareAware, TrainingSettings, fit_ramps, train_task
+from cosim.tasks import TASKS
+from cosim.training import HardwareAware, fit_ramps
 from netlists.function import FITS
 from netlists.technology import load_profile
 
+from .gates import gate_rows, spice_warnings
 from .pictures import draw_accuracy, draw_staircases
 from .settings import LearnedRampsSettings
-from .tables import gain_rows, headline_bits, saved_rows
+from .subjects import PUBLISHED, Subject
+from .tables import (
+    AWARE,
+    FLOAT,
+    IDEAL,
+    LEARNED,
+    PLAIN,
+    TUNED,
+    UNIFORM,
+    gain_rows,
+    headline_bits,
+    order_warnings,
+    result_rows,
+    saved_rows,
+)
 
-FLOAT, PLAIN, TUNED, AWARE = "float", "none", "on ideal ramps", "hardware-aware"
-UNIFORM, LEARNED = "uniform", "learned"
-IDEAL = "ideal"
 COURSES = (
     *((PLAIN, ramps) for ramps in (UNIFORM, *FITS)),
     *((TUNED, ramps) for ramps in (UNIFORM, "lloyd-max", LEARNED)),
     *((AWARE, ramps) for ramps in (UNIFORM, LEARNED)),
 )
 """Training on ramps, and what ramps: thresholds of all but learned ones stay as they are."""
+SPOKEN_WEIGHTS = 8.5e4
+"""Of the published network on its rows."""
 
 
 def compute(settings: LearnedRampsSettings, work: Work) -> Results:
     """Trains in floating point, then on ramps of each kind, and evaluates each network on ideal ramps and on chips."""
-    s, parts = settings, work.parts()
-    rows: list[dict[str, Any]] = []
-    answers: dict[tuple[Any, ...], np.ndarray] = {}
-    stairs: list[dict[str, Any]] = []
-    for name in s.tasks:
-        task = load_task(name)
-        network = _trained(parts, f"network-{name}", partial(_float, task, s))
-        key = (name, FLOAT, FLOAT, 0, FLOAT)
-        answers[key] = parts.array(f"answers-{name}", partial(_answers, network, task, Hardware(), s))
-        for bits in work.options.bar(s.bits, "resolutions", name):
-            for training, ramps in COURSES:
-                what = f"{name}-{training}-{ramps}-{bits}".replace(" ", "-")
-                own = _trained(parts, f"network-{what}", partial(_on_ramps, network, task, training, ramps, bits, s))
-                stairs += _stairs(own, name, training, ramps, bits)
-                for condition, hardware in _conditions(bits, s):
-                    compute_answers = partial(_answers, own, task, hardware, s)
-                    found = parts.array(f"answers-{what}-{condition}".replace(" ", "-").replace(",", ""), compute_answers)
-                    answers[name, training, ramps, bits, condition] = found
-    for (name, training, ramps, bits, condition), correct in answers.items():
-        i = accuracy_interval(round(float(correct.mean(axis=0).sum())), correct.shape[1])
-        row = {"task": name, "training": training, "ramps": ramps, "bits": bits, "on": condition, "chips": len(correct)}
-        deviation = float(correct.mean(axis=1).std(ddof=1)) if len(correct) > 1 else float("nan")
-        rows.append(row | {"accuracy": float(correct.mean()), "low": i.low, "high": i.high, "chip_deviation": deviation})
-    table = pd.DataFrame(rows)
-    gains, saved = pd.DataFrame(gain_rows(answers, s)), pd.DataFrame(saved_rows(answers, s))
-    shown = pd.DataFrame(stairs)
-    ideal = gains[(gains["on"] == IDEAL) & (gains["training"] == TUNED) & (gains["bits"] == headline_bits(s.bits)[0])]
+    s = settings
+    subjects = {name: Subject.of(name, s) for name in s.tasks}
+    parts = work.parts(data={name: subject.task.sha256 for name, subject in subjects.items()})
+    threads = 1 if work.options.jobs > 1 else None
+    about = [{"metric": one.task.metric, **one.sizes} for one in subjects.values()]
+    exact = {f"about-{name}": partial(_exact_rows, parts, name, one, s, threads) for name, one in subjects.items()}
+    networks = [{"task": n} | a | row for n, a, (row,) in zip(subjects, about, work.rows(exact, "networks", "float"), strict=True)]
+    courses = [(name, *course, bits) for name in subjects for bits in s.bits for course in COURSES]
+    calls = {f"gates-{_named(*c)}": partial(_gate_rows, parts, subjects[c[0]], s, threads, *c) for c in courses}
+    gates: list[dict[str, Any]] = []
+    for course, each in zip(courses, work.rows(calls, "networks", "on ramps"), strict=True):
+        gates += [dict(zip(("task", "training", "ramps", "bits"), course, strict=True)) | row for row in each]
+    answers: dict[tuple[str, str, str, int, str], np.ndarray] = {}
+    for name, one in subjects.items():
+        answers[name, FLOAT, FLOAT, 0, FLOAT] = _exact_answers(parts, name, one, s, threads)
+        for _, training, ramps, bits in (c for c in courses if c[0] == name):
+            for condition, found in _course_answers(parts, one, s, threads, name, training, ramps, bits).items():
+                answers[name, training, ramps, bits, condition] = found
+    scores = {name: one.score for name, one in subjects.items()}
+    table = pd.DataFrame(result_rows(answers, scores))
+    gains, saved = pd.DataFrame(gain_rows(answers, scores, s)), pd.DataFrame(saved_rows(answers, scores, s))
+    shown = pd.DataFrame([row for gate in gates for row in _stairs(gate)])
+    low, high = headline_bits(s.bits)
+    ideal = gains[(gains["on"] == IDEAL) & (gains["training"] == TUNED) & (gains["bits"] == low) & (gains["uniform_bits"] == high)]
+    measured = [gate for gate in gates if gate["ramps"] == LEARNED]
+    uses = pd.DataFrame(gates).drop(columns=["thresholds", "values"]).astype({"spice_lsb": float})
     return Results(
-        summary=_counts(ideal[ideal["ramps"] == LEARNED], "") | _counts(ideal[ideal["ramps"] == UNIFORM], "uniform_"),
-        tables={"results.csv": table, "gains.csv": gains, "saved.csv": saved, "ramps.csv": shown},
+        summary=_counts(ideal[ideal["ramps"] == LEARNED], "")
+        | _counts(ideal[ideal["ramps"] == UNIFORM], "uniform_")
+        | {"spice_lsb": float(uses["spice_lsb"].max()), "spice_ramps": len(measured)},
+        tables={
+            "results.csv": table,
+            "gains.csv": gains,
+            "saved.csv": saved,
+            "ramps.csv": shown,
+            "gates.csv": uses,
+            "networks.csv": pd.DataFrame(networks),
+        },
         pictures={"accuracy": partial(draw_accuracy, table), "staircases": partial(draw_staircases, shown)},
         float_format="%.6g",
+        warnings=[*spice_warnings(measured), *order_warnings(answers, scores, s)],
     )
 
 
@@ -78,26 +102,74 @@ def _counts(gains: pd.DataFrame, prefix: str) -> dict[str, int]:
     return {f"{prefix}{name}": count for name, count in found.items()}
 
 
-def _trained(parts: Parts, name: str, compute: Any) -> Network:
-    path = parts.file(f"{name}.npz".replace(" ", "-"))
+def _named(name: str, training: str, ramps: str, bits: int) -> str:
+    return f"{_plain(name)}-{training}-{ramps}-{bits}".replace(" ", "-")
+
+
+def _plain(name: str) -> str:
+    """A name as a part's: tasks of one's own are paths."""
+    return re.sub(r"[^A-Za-z0-9._=+-]", "-", name).lstrip("-.")
+
+
+def _network(parts: Parts, name: str, compute: Callable[[], Network]) -> Network:
+    path = parts.file(f"network-{name}.npz")
     if not path.exists():
         compute().save(path)
     return Network.load(path)
 
 
-def _float(task: Task, s: LearnedRampsSettings) -> Network:
-    return train_task(task, seed=s.seed, settings=TrainingSettings(n_hidden=s.n_hidden, epochs=s.epochs))
+def _exact(parts: Parts, name: str, one: Subject, s: LearnedRampsSettings) -> Network:
+    return _network(parts, _plain(name), partial(one.trained, s.seed))
 
 
-def _on_ramps(network: Network, task: Task, training: str, ramps: str, bits: int, s: LearnedRampsSettings) -> Network:
+def _exact_answers(parts: Parts, name: str, one: Subject, s: LearnedRampsSettings, threads: int | None) -> np.ndarray:
+    network = _exact(parts, name, one, s)
+    return parts.array(f"answers-{_plain(name)}", partial(_answers, network, one, Hardware(), s, threads))
+
+
+def _exact_rows(parts: Parts, name: str, one: Subject, s: LearnedRampsSettings, threads: int | None) -> list[dict[str, Any]]:
+    """What the network in floating point is; its answers are stored besides."""
+    _exact_answers(parts, name, one, s, threads)
+    network = _exact(parts, name, one, s)
+    about = network.metadata
+    row = {"units": network.layers[0].n_out, "rows": network.n_in + network.layers[0].n_out + 1, "weights": network.n_weights}
+    return [row | {"epochs": len(about.epochs), "best_epoch": about.best_epoch}]
+
+
+def _own(parts: Parts, one: Subject, s: LearnedRampsSettings, name: str, training: str, ramps: str, bits: int) -> Network:
     """The network with its ramps, trained with them unless the training is none; learned ones start from uniform ones."""
-    start = fit_ramps(network, task, bits, fit=UNIFORM if ramps == LEARNED else ramps)
-    if training == PLAIN:
-        return start
-    noise, weights = (s.threshold_noise, s.weight_noise) if training == AWARE else (0.0, 0.0)
-    aware = HardwareAware(Hardware(bits=bits, threshold_noise=noise), weights, learn_ramps=ramps == LEARNED)
-    how = TrainingSettings(n_hidden=s.n_hidden, epochs=s.tuning_epochs, learning_rate=s.tuning_rate)
-    return train_task(task, seed=s.seed, settings=how, start=start, hardware_aware=aware)
+
+    def compute() -> Network:
+        start = fit_ramps(_exact(parts, name, one, s), one.task, bits, fit=UNIFORM if ramps == LEARNED else ramps)
+        if training == PLAIN:
+            return start
+        noise, weights = (s.threshold_noise, s.weight_noise) if training == AWARE else (0.0, 0.0)
+        aware = HardwareAware(Hardware(bits=bits, threshold_noise=noise), weights, learn_ramps=ramps == LEARNED)
+        return one.tuned(s.seed, start, aware)
+
+    return _network(parts, _named(name, training, ramps, bits), compute)
+
+
+def _course_answers(
+    parts: Parts, one: Subject, s: LearnedRampsSettings, threads: int | None, name: str, training: str, ramps: str, bits: int
+) -> dict[str, np.ndarray]:
+    """Answers on each hardware."""
+    own, what = _own(parts, one, s, name, training, ramps, bits), _named(name, training, ramps, bits)
+    return {
+        condition: parts.array(
+            f"answers-{what}-{condition}".replace(" ", "-").replace(",", ""), partial(_answers, own, one, hardware, s, threads)
+        )
+        for condition, hardware in _conditions(bits, s)
+    }
+
+
+def _gate_rows(
+    parts: Parts, one: Subject, s: LearnedRampsSettings, threads: int | None, name: str, training: str, ramps: str, bits: int
+) -> list[dict[str, Any]]:
+    """The ramps of a course's network; its answers are stored besides."""
+    _course_answers(parts, one, s, threads, name, training, ramps, bits)
+    own = _own(parts, one, s, name, training, ramps, bits)
+    return gate_rows(own, one.task, load_profile(s.profile) if ramps == LEARNED else None)
 
 
 def _conditions(bits: int, s: LearnedRampsSettings) -> list[tuple[str, Hardware]]:
@@ -113,26 +185,23 @@ def _conditions(bits: int, s: LearnedRampsSettings) -> list[tuple[str, Hardware]
     return out
 
 
-def _answers(network: Network, task: Task, hardware: Hardware, s: LearnedRampsSettings) -> np.ndarray:
-    """Which test sequences are right, (chips, sequences), as 0 and 1."""
+def _answers(network: Network, one: Subject, hardware: Hardware, s: LearnedRampsSettings, threads: int | None) -> np.ndarray:
+    """Whether test sequences are right, or bits of surprise of a text's characters: (chips, items)."""
     chips = s.chips if hardware.random else 1
-    return evaluate(network, task.test, hardware, chips, s.seed, dtype=np.float64).correct.astype(np.uint8)
+    return one.score.judge(network, hardware, chips, s.seed, kept=False, threads=threads)
 
 
-def _stairs(network: Network, task: str, training: str, ramps: str, bits: int) -> list[dict[str, Any]]:
-    return [
-        {"task": task, "training": training, "ramps": ramps, "bits": bits, "gate": name.rsplit(".", 1)[1], "code": k}
-        | {"threshold": r.thresholds[k - 1] if k else float("nan"), "value": v}
-        for name, r in network.ramps.items()
-        for k, v in enumerate(r.values)
-    ]
+def _stairs(gate: dict[str, Any]) -> list[dict[str, Any]]:
+    own = {name: gate[name] for name in ("task", "training", "ramps", "bits", "gate")}
+    levels = zip([float("nan"), *gate["thresholds"]], gate["values"], strict=True)
+    return [own | {"code": k, "threshold": x, "value": v} for k, (x, v) in enumerate(levels)]
 
 
 def describe(summary: dict[str, Any]) -> str:
     """Writes the main figures, for reading."""
     low, high = headline_bits(summary["settings"]["bits"])
     return (
-        f"learned at {low} bits against uniform at {high}, both trained on their ramps: as accurate or better on "
+        f"learned at {low} bits against uniform at {high}, both trained on their ramps: as good or better on "
         f"{summary['reached']} of {summary['of']} tasks, not shown to be worse on {summary['no_worse']}; "
         f"uniform at {low} bits itself on "
         f"{summary['uniform_reached']} and {summary['uniform_no_worse']}"
@@ -140,11 +209,26 @@ def describe(summary: dict[str, Any]) -> str:
 
 
 def _work(s: LearnedRampsSettings) -> float:
-    return len(s.tasks) * _weights(s) * (s.epochs + 4 * len(s.bits) * (s.tuning_epochs + s.chips))
+    """Weights times steps, in training and on chips; a small task of labelled sequences has about 10,000 steps."""
+    texts = sum(name in TASKS and TASKS[name].kind == "characters" for name in s.tasks)
+    spoken = PUBLISHED in s.tasks
+    courses = len(COURSES) * len(s.bits)
+    small = (len(s.tasks) - texts - spoken) * 1e4 * _weights(s.n_hidden)
+    text = texts * _weights(s.text_hidden) * (s.train_characters or 10**7)
+    speech = 1.6e5 * SPOKEN_WEIGHTS * spoken
+    judged = len(s.errors) * s.chips
+    labelled = (small + speech) * (s.epochs + courses * (s.tuning_epochs / 2 + judged / 8))
+    return labelled + text * (s.text_epochs / 2 + courses * (s.text_tuning_epochs / 2 + judged / 200))
 
 
-def _weights(s: LearnedRampsSettings) -> float:
-    return 4.0 * s.n_hidden * (s.n_hidden + 13)
+def _weights(n_hidden: int) -> float:
+    return 4.0 * n_hidden * (n_hidden + 13)
 
 
-STUDY = Study("learned-ramps", LearnedRampsSettings, compute, describe, Takes(280.0, _work, lambda s: 48.0 * _weights(s)))
+STUDY = Study(
+    "learned-ramps",
+    LearnedRampsSettings,
+    compute,
+    describe,
+    Takes(280.0, _work, lambda s: 48.0 * _weights(s.n_hidden + s.text_hidden)),
+)

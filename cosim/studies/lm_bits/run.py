@@ -51,15 +51,10 @@ def shortened(task: CharacterTask, settings: LmSettings) -> CharacterTask:
     InputError
         A text has fewer characters than are asked for, or too few for the bootstrap.
     """
-    texts = {}
-    for split in SPLITS:
-        text, asked = getattr(task, split), getattr(settings, f"{split}_characters")
-        if asked > len(text):
-            raise InputError(f"{split}_characters={asked}: the {split} text of task {task.name!r} has {len(text)}; 0 takes all")
-        texts[split] = text[: asked or len(text)]
-    if len(texts["test"]) - 1 <= settings.block:
-        raise InputError(f"block={settings.block}: {len(texts['test'])} characters of test text must hold two blocks at least")
-    return CharacterTask(task.name, task.alphabet, **texts, provenance=task.provenance)
+    out = task.shortened(settings.train_characters, settings.validation_characters, settings.test_characters)
+    if len(out.test) - 1 <= settings.block:
+        raise InputError(f"block={settings.block}: {len(out.test)} characters of test text must hold two blocks at least")
+    return out
 
 
 def training_settings(settings: LmSettings) -> TrainingSettings:

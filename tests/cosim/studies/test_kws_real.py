@@ -12,7 +12,8 @@ from cosim.network.importers import Convention, import_network
 from cosim.report import RunOptions, write_report
 from cosim.studies.kws_real.conditions import EVERYTHING, FLOAT, IDEAL, MEMRISTORS
 from cosim.studies.kws_real.placement import RANGE, place_rows
-from cosim.studies.kws_real.run import CLASSES as ORDER, STUDY, load_speech
+from cosim.studies.kws_real.run import STUDY
+from cosim.studies.kws_real.speech import CLASSES as ORDER, load_speech
 from cosim.studies.kws_real.tuning import PUBLISHED, judged_clips
 from cosim.tasks import Task
 from cosim.tasks.own.arrays import save_arrays
