@@ -46,8 +46,8 @@ COURSES = (
     *((AWARE, ramps) for ramps in (UNIFORM, LEARNED)),
 )
 """Training on ramps, and what ramps: thresholds of all but learned ones stay as they are."""
-SPOKEN_WEIGHTS = 8.5e4
-"""Of the published network on its rows."""
+SPOKEN_WEIGHTS, SPOKEN_STEPS = 8.5e4, 1.6e5
+"""Of the published network on its rows, and of the clips that train it further."""
 
 
 def compute(settings: LearnedRampsSettings, work: Work) -> Results:
@@ -209,16 +209,15 @@ def describe(summary: dict[str, Any]) -> str:
 
 
 def _work(s: LearnedRampsSettings) -> float:
-    """Weights times steps, in training and on chips; a small task of labelled sequences has about 10,000 steps."""
+    """Seconds: small tasks by what they took, a text and speech by weights and steps in training and on chips."""
     texts = sum(name in TASKS and TASKS[name].kind == "characters" for name in s.tasks)
     spoken = PUBLISHED in s.tasks
-    courses = len(COURSES) * len(s.bits)
-    small = (len(s.tasks) - texts - spoken) * 1e4 * _weights(s.n_hidden)
-    text = texts * _weights(s.text_hidden) * (s.train_characters or 10**7)
-    speech = 1.6e5 * SPOKEN_WEIGHTS * spoken
-    judged = len(s.errors) * s.chips
-    labelled = (small + speech) * (s.epochs + courses * (s.tuning_epochs / 2 + judged / 8))
-    return labelled + text * (s.text_epochs / 2 + courses * (s.text_tuning_epochs / 2 + judged / 200))
+    small = (len(s.tasks) - texts - spoken) * _weights(s.n_hidden) * (s.epochs + 4 * len(s.bits) * (s.tuning_epochs + s.chips))
+    courses, judged = len(COURSES) * len(s.bits), 1 + len(s.errors) * s.chips
+    read, heard = s.train_characters or 10**7, s.test_characters or 10**6
+    text = _weights(s.text_hidden) * (read * (s.text_epochs + 2 * courses * s.text_tuning_epochs) + heard * courses * judged)
+    steps = SPOKEN_STEPS * (s.speech_epochs * (1 + 2 * courses) + courses * judged / 2)
+    return 3.9e-4 * small + 1e-10 * (texts * text + spoken * SPOKEN_WEIGHTS * steps)
 
 
 def _weights(n_hidden: int) -> float:
