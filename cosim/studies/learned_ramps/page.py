@@ -44,7 +44,8 @@ def page(folder: Path) -> Page:
         ),
         "use": use_table(gates),
     }
-    return page_of(Path(__file__), folder, tables, s=s, low=low, high=high, found=_findings(gains, saved, low, high))
+    found = _findings(gains, saved, tables["use"], low, high)
+    return page_of(Path(__file__), folder, tables, s=s, low=low, high=high, found=found)
 
 
 def _saved(bound: object, saved: float, low: float, high: float) -> str:
@@ -79,7 +80,7 @@ FITTED = "lloyd-max"
 KINDS = (UNIFORM, FITTED, LEARNED)
 
 
-def _findings(gains: pd.DataFrame, saved: pd.DataFrame, low: int, high: int) -> list[dict[str, Any]]:
+def _findings(gains: pd.DataFrame, saved: pd.DataFrame, use: pd.DataFrame, low: int, high: int) -> list[dict[str, Any]]:
     """Of each task, on ideal ramps and on chips: bits that learned ramps save, and their gain over more uniform bits."""
     out = []
     for task in dict.fromkeys(saved["task"]):
@@ -91,6 +92,7 @@ def _findings(gains: pd.DataFrame, saved: pd.DataFrame, low: int, high: int) -> 
                 "task": task,
                 "reached": ideal["high"] >= 0,
                 "gain": ideal["text"],
+                "worth": use[(use["task"] == task) & (use["bits"] == low)]["worth"].item(),
                 "saved": {on: bits.loc[on, "text"] for on in bits.index},
             }
         )
