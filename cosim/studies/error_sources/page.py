@@ -13,7 +13,7 @@ from netlists.files import read_json
 def page(folder: Path) -> Page:
     """Makes the page of a folder from ``summary.json`` and the tables."""
     s = read_json(folder / "summary.json", "study summary")
-    networks = read_table(folder, "networks.csv", ["task", "training", "float", "low", "high", "test_sequences"])
+    networks = read_table(folder, "networks.csv", ["task", "training", "float", "low", "high", "test_sequences", "bias_rows"])
     rows = read_table(folder, "sources.csv", ["task", "training", "bits", "source", "amount", "change", "low", "high"])
     shown = networks.drop_duplicates("task").set_index("task")["training"]
     rows = rows[rows["training"] == rows["task"].map(shown)]

@@ -18,7 +18,7 @@ from characterization.provenance import versions
 from characterization.ramp_model import RampDraw
 from characterization.streams import error_source_stream
 from cosim.budget import AnswerBench, budget_profile
-from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
+from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs, split_biases
 from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import LSTMNetwork
 from cosim.report import BEFORE, IDEAL, MEASURED, Results, Study, StudySettings, Takes, Words, Work, new_figure
@@ -267,6 +267,7 @@ def _described(network: LSTMNetwork, bench: HardwareBench, settings: dict[str, A
         "validation_accuracy": best.validation_accuracy if best else None,
         "best_epoch": network.metadata.best_epoch,
         "network_sha256": network.sha256,
+        "bias_rows": max(split_biases(network, Hardware(arrays=Arrays(load_profile(PROFILE)))).values(), default=1),
         "settings": settings,
     }
 
