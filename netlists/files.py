@@ -26,6 +26,8 @@ CHECKSUMS = "checksums"
 LARGEST_TEXT = 64 * 2**20
 LARGEST_ARRAYS = 8 * 2**30
 """Bytes that a user's text, or the arrays of an archive when they are unpacked, may have."""
+LARGEST_TOML = 4 * 2**20
+"""Bytes that a TOML file may have."""
 READ_BYTES = 2**20
 
 
@@ -245,6 +247,25 @@ def read_json(path: str | Path, what: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as e:
         raise InputError(f"{path}: not a valid {what} ({e})") from None
+
+
+def read_toml(path: str | Path, what: str, *, limit: int = LARGEST_TOML) -> dict[str, Any]:
+    """Reads a TOML file; `InputError` names it and what is wrong."""
+    return toml_of(read_text(path, what, limit=limit), f"{what} {path}")
+
+
+def toml_of(text: str, where: str) -> dict[str, Any]:
+    """What a TOML text says; `InputError` begins with ``where``."""
+    # TOML is loaded where it is read: most commands read none.
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{where}: not valid TOML (nested too deep)") from None
+    except ValueError as e:
+        # A number of more digits than Python reads is no error of the syntax.
+        raise InputError(f"{where}: not valid TOML ({str(e).partition('; use sys')[0]})") from None
 
 
 def _kind(path: Path) -> str:

@@ -310,7 +310,7 @@ def _named_unit(name: str, units: Mapping[str, float]) -> str:
 
 
 def _without_unit(name: str, unit: str) -> str:
-    return re.sub(r"[\s_(\[/,.-]+[^\s_(\[/,.-]+$", "", name.rstrip(" )]")) if unit else name
+    return re.sub(r"(?<![\s_(\[/,.-])[\s_(\[/,.-]+[^\s_(\[/,.-]+$", "", name.rstrip(" )]")) if unit else name
 
 
 def _numbers(path: Path, frame: pd.DataFrame, name: str, *, empty: bool = False) -> np.ndarray:
