@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -266,6 +266,25 @@ def toml_of(text: str, where: str) -> dict[str, Any]:
     except ValueError as e:
         # A number of more digits than Python reads is no error of the syntax.
         raise InputError(f"{where}: not valid TOML ({str(e).partition('; use sys')[0]})") from None
+
+
+def column_names(head: str, separator: str, where: str) -> list[str]:
+    """Names in the first line of a table, without the blanks around them; `InputError` begins with ``where``."""
+    import csv
+
+    try:
+        return [name.strip() for name in next(csv.reader([head], delimiter=separator), [])]
+    except csv.Error as e:
+        raise InputError(f"{where}: its line of names cannot be read ({e})") from None
+
+
+def named_once(names: Iterable[str], where: str) -> None:
+    """Raises `InputError` if two columns have one name, as a reader of tables takes one of them without a word; "" is no name."""
+    seen: set[str] = set()
+    for name in names:
+        if name and name in seen:
+            raise InputError(f"{where}: two columns are called {name!r}: which is meant? Give each a name of its own")
+        seen.add(name)
 
 
 def _kind(path: Path) -> str:
