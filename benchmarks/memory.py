@@ -34,6 +34,33 @@ COMMANDS: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["--utterances", "1"],
         ["--utterances", "10"],
     ),
+    "budget": (
+        ["budget", "--network", NETWORK, "--permutations", "4", "--jobs", "1", "--out", "{folder}/budget-{times}"],
+        ["--chips", "4"],
+        ["--chips", "40"],
+    ),
+    "optimize": (
+        [
+            "optimize",
+            "--network",
+            NETWORK,
+            "--chips",
+            "2",
+            "--samples",
+            "8",
+            "--confirm-chips",
+            "2",
+            "--tries",
+            "1",
+            "--max-loss",
+            "50%",
+            "--quiet",
+            "--out",
+            "{folder}/optimize-{times}",
+        ],
+        ["--trials", "4"],
+        ["--trials", "40"],
+    ),
 }
 _PEAK = """
 import resource, subprocess, sys
@@ -53,11 +80,11 @@ def peak(arguments: list[str]) -> float:
     return kibibytes / 1024
 
 
-def measure(only: str | None) -> dict[str, Any]:
+def measure(only: list[str] | None) -> dict[str, Any]:
     out: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (arguments, *amounts) in COMMANDS.items():
-            if only not in (None, name):
+            if only is not None and name not in only:
                 continue
             once, ten = (
                 peak([word.format(folder=folder, times=times) for word in [*arguments, *amount]])
@@ -72,7 +99,7 @@ def measure(only: str | None) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", choices=sorted(COMMANDS), help="one command, if it needs no other")
+    parser.add_argument("--only", choices=sorted(COMMANDS), nargs="+", help="these, with those that they need")
     options = parser.parse_args()
     found = measure(options.only)
     if options.json:

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_given_up: set[threading.Thread] = set()
 MEMORY_GROWTH = 256 * 2**20
 """A worker whose resident memory grew by so many bytes since its first result is replaced."""
 START_LIMIT = 600.0
@@ -316,8 +318,22 @@ def thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        _given_up.update(pool._threads)
         raise
     pool.shutdown()
+
+
+def threads_given_up() -> bool:
+    """Whether threads still compute what nobody waits for: the interpreter would, as it ends."""
+    return any(thread.is_alive() for thread in _given_up)
+
+
+def end_workers() -> None:
+    """Ends joblib's worker processes, whatever they are doing; without it they wait for calls for five minutes."""
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    executor = getattr(loky, "_executor", None)
+    if executor is not None:
+        executor.shutdown(wait=True, kill_workers=True)
 
 
 def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ CHECKSUMS = "checksums"
 LARGEST_TEXT = 64 * 2**20
 LARGEST_ARRAYS = 8 * 2**30
 """Bytes that a user's text, or the arrays of an archive when they are unpacked, may have."""
+LARGEST_TOML = 4 * 2**20
+"""Bytes that a TOML file may have."""
 READ_BYTES = 2**20
 
 
@@ -245,6 +247,44 @@ def read_json(path: str | Path, what: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as e:
         raise InputError(f"{path}: not a valid {what} ({e})") from None
+
+
+def read_toml(path: str | Path, what: str, *, limit: int = LARGEST_TOML) -> dict[str, Any]:
+    """Reads a TOML file; `InputError` names it and what is wrong."""
+    return toml_of(read_text(path, what, limit=limit), f"{what} {path}")
+
+
+def toml_of(text: str, where: str) -> dict[str, Any]:
+    """What a TOML text says; `InputError` begins with ``where``."""
+    # TOML is loaded where it is read: most commands read none.
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{where}: not valid TOML (nested too deep)") from None
+    except ValueError as e:
+        # A number of more digits than Python reads is no error of the syntax.
+        raise InputError(f"{where}: not valid TOML ({str(e).partition('; use sys')[0]})") from None
+
+
+def column_names(head: str, separator: str, where: str) -> list[str]:
+    """Names in the first line of a table, without the blanks around them; `InputError` begins with ``where``."""
+    import csv
+
+    try:
+        return [name.strip() for name in next(csv.reader([head], delimiter=separator), [])]
+    except csv.Error as e:
+        raise InputError(f"{where}: its line of names cannot be read ({e})") from None
+
+
+def named_once(names: Iterable[str], where: str) -> None:
+    """Raises `InputError` if two columns have one name, as a reader of tables takes one of them without a word; "" is no name."""
+    seen: set[str] = set()
+    for name in names:
+        if name and name in seen:
+            raise InputError(f"{where}: two columns are called {name!r}: which is meant? Give each a name of its own")
+        seen.add(name)
 
 
 def _kind(path: Path) -> str:

@@ -2,12 +2,16 @@
 
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from cosim.datasheet.figures import load_limits
+from cosim.report.registry import load_study
+from cosim.report.settings import load_settings
 from netlists.errors import ToolkitError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
@@ -48,6 +52,50 @@ def test_a_file_is_read_or_refused(name):
         check()
     except ImportError as e:
         pytest.skip(f"needs {e.name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        # Each took a minute to ages: time grew with the square of the length, or doubled with each line.
+        ("deck", "\n" * 300 + "v1 a b"),
+        ("deck", "a\nr1 a b " + "+\n" * 400_000),
+        ("deck", "subckt a\n" * 40_000),
+        ("deck", "Version 4" + "\n" * 400_000),
+        ("subcircuit", "\r" * 300 + "\x00"),
+        ("subcircuit", "* a\n.subckt mine inp inn out com\n" + "+\n" * 400_000),
+        ("devices", "target_uS,measured" + "_" * 400_000 + "\n1,2\n"),
+    ],
+)
+def test_long_texts_are_read_in_linear_time(tmp_path, name, content):
+    path = tmp_path / f"mine{LOADERS[name].suffix}"
+    path.write_bytes(content.encode("latin-1"))
+    before = time.process_time()
+    with suppress(ToolkitError):
+        LOADERS[name].load(path)
+    # Processor time, and ten times what it takes: no matter of a busy machine.
+    assert time.process_time() - before < 20
+
+
+@pytest.mark.parametrize("name", ["deck", "subcircuit"])
+def test_parentheses_nobody_wrote_are_refused(tmp_path, name):
+    (path := tmp_path / "mine.cir").write_text(f"* a\n.subckt mine inp inn out com\nb1 out com v={'(' * 301}1{')' * 301}\n.ends\n")
+    with pytest.raises(ToolkitError, match=r"line 3: .*more than 300"):
+        LOADERS[name].load(path)
+    path.write_text(path.read_text().replace("(" * 301, "(" * 300).replace(")" * 301, ")" * 300))
+    LOADERS[name].load(path)
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "1" * 5000, "{a=" * 5000])
+def test_toml_that_python_cannot_hold_is_refused_everywhere(tmp_path, value):
+    (path := tmp_path / "mine.toml").write_text(f"[ramp]\nactivation = {value}")
+    for name in ("profile", "plan", "settings"):
+        with pytest.raises(ToolkitError, match=r"mine\.toml.*not valid TOML"):
+            LOADERS[name].load(path)
+    with pytest.raises(ToolkitError, match=r"mine\.toml.*not valid TOML"):
+        load_limits(path, "comparator")
+    with pytest.raises(ToolkitError, match="samples"):
+        load_settings(load_study("demo").settings, None, [f"samples={value}"])
 
 
 @pytest.mark.parametrize(

@@ -36,22 +36,25 @@ _OF_COMPARATOR = ("comparator_gain", "comparator_tau", "comparator_limit")
 RANDOM = re.compile(
     r"\b(a?gauss|a?unif|sgauss|sunif|rnd|exponential|poisson|trnoise|trrandom)\s*\(|\blimit\s*\([^,()]*,[^,()]*\)", re.I
 )
+_MARK = re.compile(r"[(),]")
 
 
 def without_randomness(own: UserSubcircuit) -> UserSubcircuit:
     """The block with the nominal value in the place of every random function of its text."""
     text = own.text
-    while found := RANDOM.search(text):
-        start, depth, at = found.start(), 0, text.index("(", found.start())
-        end, first = at, 0
-        for end in range(at, len(text)):
-            depth += (text[end] == "(") - (text[end] == ")")
-            if text[end] == "," and depth == 1 and not first:
-                first = end
+    # From the end: what stands inside of one has its value before, and no place moves that is still to come.
+    for found in reversed(list(RANDOM.finditer(text))):
+        start, at = found.start(), text.index("(", found.start())
+        depth, first, end = 0, 0, len(text) - 1
+        for mark in _MARK.finditer(text, at):
+            depth += (mark[0] == "(") - (mark[0] == ")")
+            if mark[0] == "," and depth == 1 and not first:
+                first = mark.start()
             if not depth:
+                end = mark.start()
                 break
         nominal = text[at + 1 : first or end].strip() or "0"
-        if not re.match(r"a?gauss|a?unif|limit", text[start:], re.IGNORECASE):
+        if not re.match(r"a?gauss|a?unif|limit", found[0], re.IGNORECASE):
             nominal = "0"
         text = f"{text[:start]}({nominal}){text[end + 1 :]}"
     return own if text == own.text else replace(own, text=text)

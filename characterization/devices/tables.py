@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from netlists.errors import InputError
+from netlists.files import column_names, named_once
 from netlists.machine import weigh
 
 _CONDUCTANCE = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9}
@@ -155,6 +156,7 @@ def _frame(path: Path) -> pd.DataFrame:
     separator = max((",", ";", "\t"), key=head.count)
     if not head.count(separator):
         raise InputError(f"{path}: has no line of column names, separated by commas, semicolons or tabs")
+    named_once(column_names(head, separator, str(path)), str(path))
     try:
         with warnings.catch_warnings():
             # Of rows longer than the line of names: they would be cut.
@@ -310,7 +312,7 @@ def _named_unit(name: str, units: Mapping[str, float]) -> str:
 
 
 def _without_unit(name: str, unit: str) -> str:
-    return re.sub(r"[\s_(\[/,.-]+[^\s_(\[/,.-]+$", "", name.rstrip(" )]")) if unit else name
+    return re.sub(r"(?<![\s_(\[/,.-])[\s_(\[/,.-]+[^\s_(\[/,.-]+$", "", name.rstrip(" )]")) if unit else name
 
 
 def _numbers(path: Path, frame: pd.DataFrame, name: str, *, empty: bool = False) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import typing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 from netlists.check_rules import Choice, Refused, Text, Whole, near, short
 from netlists.checks import Count, FieldOf, NonNegative, fields_of
 from netlists.errors import InputError
-from netlists.files import read_text
+from netlists.files import read_toml
 from netlists.outside import Wiring, load_user_subcircuit
 from netlists.spice import NOTHING, Permissions
 from netlists.technology import DeviceProfile, Pvt, RampCircuit, circuit_at, load_profile
@@ -167,10 +166,7 @@ def _field_schema(field: FieldOf) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(read_text(path, "plan file", limit=LARGEST_FILE))
-    except (tomllib.TOMLDecodeError, RecursionError) as e:
-        raise InputError(f"plan file {path}: not valid TOML ({e})") from None
+    return read_toml(path, "plan file", limit=LARGEST_FILE)
 
 
 @contextmanager

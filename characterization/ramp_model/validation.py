@@ -97,7 +97,7 @@ def validate(
     sigma = np.sqrt(np.diag(model.covariance))
     rms = np.sqrt(np.mean(difference**2, axis=0))
     fit = GoodnessOfFit(model, validation_stream(seed, ValidationSource.REFERENCE)).test(Fresh.of(run))
-    decks, mean_chip = _conversions(model, plan, min(conversions, samples), jobs)
+    decks, mean_chip = _conversions(model, plan, min(conversions, samples), jobs, progress)
     failures = _failures(fit, decks)
     fewer = [f"conversions={conversions}: {samples} fresh chips are all that can convert"] if conversions > samples else []
     return {
@@ -205,14 +205,17 @@ def _expected(model: RampModel, quantiles: np.ndarray, rng: np.random.Generator)
     }
 
 
-def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int) -> tuple[dict[str, Any], float]:
+def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int, progress: bool) -> tuple[dict[str, Any], float]:
     """Codes of the conversion deck against those of the chip's own levels, and the share that the mean chip's levels give."""
     import joblib
+    from tqdm import tqdm
 
     groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
     halves = [h for g in groups for h in np.array_split(g, 2) if len(h)]
     calls = (joblib.delayed(_convert)(plan, h) for h in halves)
-    x, own, spice = map(np.concatenate, zip(*in_workers(calls, min(jobs, len(halves))), strict=True))
+    done = in_workers(calls, min(jobs, len(halves)))
+    bar = tqdm(done, "conversions", len(halves), unit=" batches", disable=not progress)
+    x, own, spice = map(np.concatenate, zip(*bar, strict=True))
     ok = np.isfinite(own).all(axis=1)
     x, own, spice = x[ok], own[ok], spice[ok]
     code = model.program.codes

@@ -10,7 +10,6 @@ import atexit
 import os
 import re
 import sys
-import threading
 from collections.abc import Sequence
 from importlib import import_module, metadata
 from typing import Annotated
@@ -227,8 +226,10 @@ def main() -> None:
 
 
 def _leave(code: int) -> None:
-    """Ends the process where threads of an interrupted command still compute, which the interpreter would wait for."""
-    if any(not t.daemon for t in threading.enumerate() if t is not threading.main_thread()):
+    """Ends the process of an interrupted command at once where threads still compute."""
+    workers = sys.modules.get("characterization.workers")
+    if workers is not None and workers.threads_given_up():
         ignore()
+        workers.end_workers()
         atexit._run_exitfuncs()
         os._exit(code)

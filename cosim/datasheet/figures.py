@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from netlists.errors import InputError
+from netlists.files import read_toml
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,7 @@ def load_limits(path: Path | None, role: str = "comparator") -> dict[str, dict[s
     """
     if path is None:
         return {}
-    try:
-        data = tomllib.loads(Path(path).read_text())
-    except OSError as e:
-        raise InputError(f"limits {path}: cannot be read ({e.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise InputError(f"limits {path}: not valid TOML ({e})") from None
+    data = read_toml(path, "limits")
     for name, table in data.items():
         if name not in ROLE_FIGURES[role]:
             raise InputError(f"limits {path}: {name}: unknown; allowed are {', '.join(ROLE_FIGURES[role])}")

@@ -198,4 +198,4 @@ def _joined(block: str) -> str:
 
 
 def _one_line(value: Any) -> Any:
-    return re.sub(r"\s*\n\s*", " ", value) if isinstance(value, str) else value
+    return " ".join(filter(None, map(str.strip, value.splitlines()))) if isinstance(value, str) and "\n" in value else value

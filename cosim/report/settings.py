@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from tqdm import tqdm
 
 from netlists.check_rules import near
 from netlists.errors import InputError
-from netlists.files import read_text
+from netlists.files import read_toml, toml_of
 from netlists.spice import spice_number
 
 
@@ -94,7 +93,7 @@ def load_settings(model: type[StudySettings], preset: Path | None = None, change
     InputError
         A file that cannot be read, an unknown name, a value that does not fit; the message names the field.
     """
-    values: dict[str, Any] = {} if preset is None else _read(Path(preset))
+    values: dict[str, Any] = {} if preset is None else read_toml(preset, "preset")
     for change in changes:
         name, separator, text = change.partition("=")
         if not separator:
@@ -110,17 +109,10 @@ def describe_settings(settings: StudySettings) -> str:
     return "\n".join(f"{r:<{width}}  {text}".rstrip() for r, text in rows)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(read_text(path, "preset"))
-    except (tomllib.TOMLDecodeError, RecursionError) as e:
-        raise InputError(f"{path}: not a valid TOML file ({e})") from None
-
-
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return toml_of(f"value = {text}", "value")["value"]
+    except InputError:
         # Not TOML: a number as SPICE writes it, or a word without quotes.
         try:
             return spice_number(text)

@@ -49,10 +49,11 @@ _SPECTRE = re.compile(
     r"|(?:inline[ \t]+)?subckt[ \t]+\w+[ \t]*\(|parameters[ \t]+\w+[ \t]*=|include[ \t]+\")",
     re.MULTILINE,
 )
-_SPECTRE_BLOCK = re.compile(r"^[ \t]*((?:inline[ \t]+)?subckt[ \t]+\w+[^\n]*)(?=.*?^[ \t]*ends\b)", re.MULTILINE | re.DOTALL)
+_SPECTRE_BLOCK = re.compile(r"^[ \t]*((?:inline[ \t]+)?subckt[ \t]+\w+[^\n]*)", re.MULTILINE)
+_SPECTRE_END = re.compile(r"^[ \t]*ends\b", re.MULTILINE)
 _OTHERS = (
     (
-        re.compile(r"\s*Version \d+\s*\n\s*SHEET "),
+        re.compile(r"\s*Version \d+\s+SHEET "),
         "an LTspice schematic (.asc), no netlist: LTspice writes one with View > SPICE Netlist, or `-netlist`",
     ),
     (re.compile(r"v \{xschem"), "an xschem schematic, no netlist: xschem writes one with `xschem -n -s -q`, or its button Netlist"),
@@ -60,7 +61,7 @@ _OTHERS = (
     (re.compile(r"\(kicad_sch"), "a KiCad schematic, no netlist: export it as a SPICE netlist"),
     (re.compile(r"Title:.*\nDate:.*\nPlotname:"), "a raw file, results of a simulation, and no netlist"),
     (
-        re.compile(r"(?:\s*(?://|/\*|`).*\n|\s*\n)*\s*module\s+\w+\s*[(;]"),
+        re.compile(r"(?:[^\S\n]*(?:(?://|/\*|`).*)?\n)*[^\S\n]*module\s+\w+\s*[(;]"),
         "Verilog, no netlist: a Verilog-A comparator or op-amp is named FILE.va:MODULE",
     ),
 )
@@ -89,13 +90,19 @@ def decoded(data: bytes, refuse: Callable[[str], InputError]) -> str:
         text = text.replace("\r", "\n")
     if other := next((what for begins, what in _OTHERS if begins.match(text)), ""):
         raise refuse(f"is {other}")
-    if found := _SPECTRE.search(text) or _SPECTRE_BLOCK.search(text):
+    if found := _SPECTRE.search(text) or _spectre_block(text):
         line = text.count("\n", 0, found.start(1)) + 1
         raise refuse(
             f"is a Spectre netlist (line {line}: {found[1].strip()!r}), which ngspice does not read: "
             "netlist it for ngspice or SPICE"
         )
     return text
+
+
+def _spectre_block(text: str) -> re.Match[str] | None:
+    """The first subcircuit of Spectre with an end somewhere behind it."""
+    begins = _SPECTRE_BLOCK.search(text)
+    return begins if begins and _SPECTRE_END.search(text, begins.end()) else None
 
 
 def title_warning(path: Path, body: Sequence[Card]) -> list[str]:

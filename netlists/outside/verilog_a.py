@@ -15,6 +15,7 @@ _STANDARD = frozenset(("disciplines.vams", "constants.vams", "discipline.h", "co
 """Files that the compiler brings along; no other may be included."""
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?[TGMKkmunpfa]?", re.IGNORECASE)
 _SCALES = {"T": 1e12, "G": 1e9, "M": 1e6, "K": 1e3, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18}
+_MODULE = re.compile(r"\bmodule\s+(\w+)\s*(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?\(([^()]*)\)\s*;")
 _RANDOM = re.compile(r"\$(?:random|arandom|rdist_\w+|dist_\w+)\b")
 _TASKS = re.compile(r"\$(?:fopen|fclose|fwrite|fdisplay|fstrobe|fmonitor|fscanf|fgets|readmem\w*|system|simparam\$str)\b")
 
@@ -56,7 +57,7 @@ def read_module(text: str, name: str, file: str) -> Module:
     """
     if len(text) > LARGEST:
         raise InputError(f"{file}: has more than {LARGEST // 1_000_000} million characters")
-    plain = re.sub(r"//[^\n]*", "", re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL))
+    plain = re.sub(r"//[^\n]*", "", re.sub(r"/\*.*?(?:\*/|\Z)", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL))
     for found in re.finditer(r"`include\b[ \t]*([^\n]*)", plain):
         if found[1].strip().strip('"<>') not in _STANDARD:
             where = f"{file}, line {plain.count(chr(10), 0, found.start()) + 1}"
@@ -68,10 +69,7 @@ def read_module(text: str, name: str, file: str) -> Module:
         raise InputError(f"{where}: {random[0]} draws anew at every use, so that no two probes see one block: take it out")
     if task := _TASKS.search(plain):
         raise InputError(f"{file}, line {plain.count(chr(10), 0, task.start()) + 1}: {task[0]}: reads or writes files")
-    there = {
-        m[1].lower(): m
-        for m in re.finditer(r"\bmodule\s+(\w+)\s*(?:#\s*\(.*?\)\s*)?\((.*?)\)\s*;(.*?)\bendmodule\b", plain, re.DOTALL)
-    }
+    there = {m[1].lower(): m for piece in re.split(r"\bendmodule\b", plain)[:-1] if (m := _MODULE.search(piece))}
     if name not in there:
         known = ", ".join(m[1] for m in there.values()) or "none"
         raise InputError(f"{file}: has no module {name} with a list of ports; it has {known}")
@@ -79,18 +77,19 @@ def read_module(text: str, name: str, file: str) -> Module:
     ports = tuple(re.split(r"\s+", p.strip())[-1].lower() for p in module[2].split(",") if p.strip())
     if bad := [p for p in ports if not re.fullmatch(r"[a-z_]\w*", p)]:
         raise InputError(f"{file}: module {module[1]}: port {bad[0]!r}: buses and escaped names are not taken")
-    return Module(module[1], ports, _parameters(module[3]))
+    return Module(module[1], ports, _parameters(module.string[module.end() :]))
 
 
 def _parameters(body: str) -> dict[str, float]:
     """Parameters whose default is a plain number."""
     found: dict[str, float] = {}
-    for card in re.finditer(r"\bparameter\b([^;]*);", body):
-        for item in re.finditer(
-            r"(\w+)\s*=\s*([^,;]+?)\s*(?=\bfrom\b|\bexclude\b|,|$)", re.sub(r"\bparameter\b|\(\*.*?\*\)", "", card[1])
-        ):
-            if _NUMBER.fullmatch(item[2].strip()):
-                found[item[1]] = _number(item[2].strip())
+    for statement in re.sub(r"\(\*.*?(?:\*\)|\Z)", "", body, flags=re.DOTALL).split(";")[:-1]:
+        if card := re.search(r"\bparameter\b", statement):
+            for item in statement[card.end() :].split(","):
+                name, _, value = item.partition("=")
+                number = re.split(r"\b(?:from|exclude)\b", value)[0].strip()
+                if name.strip() and _NUMBER.fullmatch(number):
+                    found[name.split()[-1]] = _number(number)
     return found
 
 

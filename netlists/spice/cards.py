@@ -114,5 +114,7 @@ def cards(text: str, file: str, *, title: bool) -> list[Card]:
 
 def words(text: str) -> list[str]:
     """Words of a card; quoted text and ``{expressions}`` stay whole, ``name = value`` becomes ``name=value``."""
-    joined = re.sub(r"\s*=\s*", "=", text)
-    return re.findall(r"(?:\{[^{}]*\}|'[^']*'|\"[^\"]*\"|[^\s{'\"]|[{'\"])+", joined)
+    # Not by an expression, which looks at a long run of blanks from each of them.
+    first, *others = text.split("=")
+    parts = [first.rstrip(), *map(str.strip, others[:-1]), others[-1].lstrip()] if others else [text]
+    return re.findall(r"(?:\{[^{}]*\}|'[^']*'|\"[^\"]*\"|[^\s{'\"]|[{'\"])+", "=".join(parts))

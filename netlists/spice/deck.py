@@ -55,7 +55,7 @@ class Deck:
 
     def __repr__(self) -> str:
         title, _, rest = self.circuit.partition("\n")
-        top = re.sub(r"^\.subckt\b.*?^\.ends[^\n]*$", "", rest, flags=re.MULTILINE | re.DOTALL | re.IGNORECASE)
+        top = _outside_subcircuits(rest)
         analyses = ", ".join(re.findall(r"^\.(?:tran|ac|dc|op)\b", top, re.MULTILINE | re.IGNORECASE)) or "no analysis"
         elements, lines = len(re.findall(r"^[a-z]", top, re.MULTILINE | re.IGNORECASE)), rest.count("\n")
         return f"<Deck {title.removeprefix('.title ')!r}: {analyses}, {elements} elements, {lines} lines>"
@@ -85,6 +85,20 @@ class Deck:
         """Writes `text` to ``path`` (complete or not at all); `ToolkitError` names a folder that can't be written."""
         # Decks that only ngspice reads come by the thousand: none waits for the disk.
         return write_atomic(Path(path), lambda p: p.write_text(self.text), sync=False)
+
+
+def _outside_subcircuits(text: str) -> str:
+    """The lines of a text that stand in no subcircuit."""
+    found, inside = [], False
+    for line in text.splitlines():
+        word = line.lower().split(maxsplit=1)[:1]
+        if word == [".subckt"]:
+            inside = True
+        elif word == [".ends"]:
+            inside = False
+        elif not inside:
+            found.append(line)
+    return "\n".join(found)
 
 
 @cache

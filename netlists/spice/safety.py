@@ -91,6 +91,19 @@ _FILE_PARAMETER = re.compile(r"(?<![a-z0-9])file\s*=|\bfile\s*[\"']", re.IGNOREC
 _MODEL = re.compile(r"\.model\s+[^\s(),=\"'{}]+\s+(?:ako:\s*[^\s(),=\"'{}]+\s+)?(\w+)\s*(?=[\s(]|$)", re.IGNORECASE)
 
 
+NESTED = 300
+"""Parentheses may stand in so many others."""
+
+
+def _depth(text: str) -> int:
+    """In how many parentheses something stands at most."""
+    deepest = now = 0
+    for mark in re.findall(r"[()]", text):
+        now += 1 if mark == "(" else -1
+        deepest = max(deepest, now)
+    return deepest
+
+
 def check_deck(circuit: str, own: Callable[[str], bool]) -> None:
     """Raises `InputError` if ngspice would run commands or read a file while it parses a deck.
 
@@ -121,6 +134,8 @@ def check_circuit_card(card: Card, allowed: Permissions | None = NOTHING) -> Non
         raise card.refused("a backquote and $( start programs in ngspice's commands: not allowed in a circuit")
     if card.text.endswith("\\"):
         raise card.refused("a backslash at the end may join lines: continue a line with + at the start of the next")
+    if card.text.count("(") > NESTED and _depth(card.text) > NESTED:
+        raise card.refused(f"has parentheses in more than {NESTED} others: nobody writes that, and readers of it go astray")
     if card.word.startswith(".") and not re.match(r"\.\w+(\s|$)", card.text):
         raise card.refused("not understood: a blank must follow the name of the card")
     if card.word == ".model":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from html import escape
@@ -16,7 +15,7 @@ import numpy as np
 from netlists.check_rules import near
 from netlists.checks import Items, NonNegative, Positive, Share, Siemens, check, checked, made_of
 from netlists.errors import InputError
-from netlists.files import read_text
+from netlists.files import read_toml, toml_of
 
 from . import memristor
 
@@ -307,14 +306,10 @@ def load_profile(name_or_path: str | Path) -> DeviceProfile:
     """
     text = str(name_or_path)
     if text in profile_names():
-        raw = (resources.files("netlists.technology") / "profiles" / f"{text}.toml").read_text()
+        data = toml_of((resources.files("netlists.technology") / "profiles" / f"{text}.toml").read_text(), f"device profile {text}")
     elif text.endswith(".toml"):
-        raw = read_text(text, "device profile")
+        data = read_toml(text, "device profile")
     else:
         known = profile_names()
         raise InputError(f"profile={text!r}: unknown; built in are {', '.join(known)}, or give a .toml file{near(text, known)}")
-    try:
-        data = tomllib.loads(raw)
-    except tomllib.TOMLDecodeError as e:
-        raise InputError(f"device profile {text}: not valid TOML: {e}") from None
     return made_of(DeviceProfile, data, f"device profile {text}")

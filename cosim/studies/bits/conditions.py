@@ -22,12 +22,12 @@ Conditions = dict[str, Hardware]
 
 def float_conditions(settings: BitsSettings) -> Conditions:
     """Lists exact activations, on exact weights and on arrays with programming error and read noise."""
-    return {FLOAT: Hardware(), FLOAT_WEIGHTS: Hardware(arrays=_arrays(settings))}
+    return {FLOAT: Hardware(), FLOAT_WEIGHTS: Hardware(arrays=cells(settings))}
 
 
 def conditions(settings: BitsSettings, models: Models, bits: int) -> Conditions:
     """Lists converters of one resolution; fitted chips have the spread of the ramp, and offset and noise of each comparator."""
-    arrays, fitted = _arrays(settings), ramps(models, bits)
+    arrays, fitted = cells(settings), ramps(models, bits)
     return {
         IDEAL: Hardware(bits=bits),
         WEIGHTS: Hardware(bits=bits, arrays=arrays),
@@ -51,5 +51,6 @@ def training_hardware(settings: BitsSettings, models: Models, bits: int) -> Hard
     return HardwareAware(hardware, settings.weight_noise)
 
 
-def _arrays(settings: BitsSettings) -> Arrays:
+def cells(settings: BitsSettings) -> Arrays:
+    """Memristors of the profile."""
     return Arrays(load_profile(settings.profile))

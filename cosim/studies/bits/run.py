@@ -15,7 +15,7 @@ from cosim.tasks import TASKS, CharacterTask, Task, get_task, is_here
 from cosim.training import TrainingSettings
 from netlists.errors import InputError
 
-from .conditions import conditions, float_conditions
+from .conditions import cells, conditions, float_conditions
 from .models import ramp_models
 from .networks import TRAININGS, courses, trained
 from .pictures import draw
@@ -86,7 +86,7 @@ def run_bits(kind: Kind[Data], data: Mapping[str, Data], absent: Mapping[str, st
     for course, network in networks.items():
         network.save(work.out / "networks" / f"{course.name}.npz")
     hardware = [h for bits in settings.bits for h in conditions(settings, models, bits).values()]
-    tables = {"results": results, "gains": gains, "models": model_rows(models), "networks": network_rows(networks)}
+    tables = {"results": results, "gains": gains, "models": model_rows(models), "networks": network_rows(networks, cells(settings))}
     table = pd.DataFrame(results)
     return Results(
         summary={

@@ -11,7 +11,7 @@ import numpy as np
 
 from characterization.resume import Parts
 from characterization.streams import network_chips_stream
-from cosim.chip import Hardware
+from cosim.chip import Arrays, Hardware, split_biases
 from cosim.network import Network
 from cosim.report import RunOptions
 
@@ -144,13 +144,14 @@ def model_rows(models: Models) -> list[dict[str, Any]]:
     return rows
 
 
-def network_rows(networks: Mapping[BitsCourse, Network]) -> list[dict[str, Any]]:
-    """Lists how each training went."""
+def network_rows(networks: Mapping[BitsCourse, Network], arrays: Arrays) -> list[dict[str, Any]]:
+    """Lists how each training went, and the rows of the bias in those arrays, the most of any matrix."""
     rows = []
     for course, network in networks.items():
         log = network.metadata
         best = next(e for e in log.epochs if e.epoch == log.best_epoch)
         row: dict[str, Any] = {"task": course.task, "training": course.training, "trained_bits": course.bits, "seed": course.seed}
         row |= {"epochs": len(log.epochs), "best_epoch": log.best_epoch, "validation_loss": best.validation_loss}
-        rows.append(row | {"validation_accuracy": best.validation_accuracy, "seconds": round(log.seconds or 0.0, 1)})
+        row |= {"validation_accuracy": best.validation_accuracy, "seconds": round(log.seconds or 0.0, 1)}
+        rows.append(row | {"bias_rows": max(split_biases(network, Hardware(arrays=arrays)).values(), default=1)})
     return rows

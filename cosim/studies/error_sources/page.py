@@ -13,14 +13,15 @@ from netlists.files import read_json
 def page(folder: Path) -> Page:
     """Makes the page of a folder from ``summary.json`` and the tables."""
     s = read_json(folder / "summary.json", "study summary")
-    networks = read_table(folder, "networks.csv", ["task", "training", "float", "low", "high", "test_sequences"])
+    networks = read_table(folder, "networks.csv", ["task", "training", "float", "low", "high", "test_sequences", "bias_rows"])
     rows = read_table(folder, "sources.csv", ["task", "training", "bits", "source", "amount", "change", "low", "high"])
-    plain = rows[rows["training"] == "plain"]
-    tasks = list(dict.fromkeys(networks["task"]))
-    first = plain[plain["task"] == tasks[0]]
+    shown = networks.drop_duplicates("task").set_index("task")["training"]
+    rows = rows[rows["training"] == rows["task"].map(shown)]
+    tasks = list(shown.index)
+    first = rows[rows["task"] == tasks[0]]
     values = {"networks": networks.to_dict("records"), "worst": first.loc[first["change"].idxmin()].to_dict()}
-    values |= {"tasks": tasks, "bits": sorted(first["bits"].unique(), reverse=True), "points": _points}
-    tables = {f"alone {task}": _alone(plain[plain["task"] == task]) for task in tasks}
+    values |= {"tasks": tasks, "shown": shown.to_dict(), "bits": sorted(first["bits"].unique(), reverse=True), "points": _points}
+    tables = {f"alone {task}": _alone(rows[rows["task"] == task]) for task in tasks}
     return page_of(Path(__file__), folder, tables, s=s, **values)
 
 

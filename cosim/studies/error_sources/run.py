@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import pairwise
+from itertools import cycle, pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +18,13 @@ from characterization.provenance import versions
 from characterization.ramp_model import RampDraw
 from characterization.streams import error_source_stream
 from cosim.budget import AnswerBench, budget_profile
-from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs
+from cosim.chip import Arrays, Hardware, LinearAdc, PwmInputs, split_biases
 from cosim.evaluation import accuracy_change, accuracy_interval, evaluate
 from cosim.network import LSTMNetwork
 from cosim.report import BEFORE, IDEAL, MEASURED, Results, Study, StudySettings, Takes, Words, Work, new_figure
-from cosim.tasks import SequenceSet, load_task
+from cosim.tasks import SequenceSet, Task, load_task
 from cosim.training import TrainingSettings, train_task
+from netlists.errors import InputError
 from netlists.technology import DeviceProfile, load_profile
 
 BITS = (5, 4, 3)
@@ -57,12 +59,50 @@ class SingleError(NamedTuple):
     reference: Build
 
 
+class Trained(NamedTuple):
+    """A network, the task that it was trained on, and how, in a word and in settings."""
+
+    task: str
+    training: str
+    network: LSTMNetwork
+    settings: dict[str, Any]
+
+
 class ErrorSourcesSettings(StudySettings):
     """What the study asks."""
 
     tasks: Words = Field(("voices",), min_length=1, description="classification tasks")
+    networks: str = Field(
+        "", description="folder of trained networks TASK-TRAINING.npz, one LSTM layer each; none: they are trained here"
+    )
     chips: int = Field(16, ge=2, description="chips of each source: one says nothing about spread")
     seed: int = Field(1, ge=0, description="of the trainings and of the chips")
+
+
+def trained(settings: ErrorSourcesSettings, work: Work, data: Mapping[str, Task]) -> Iterator[Trained]:
+    """Networks of each task: those of a folder, or trained here and saved in ``networks/``.
+
+    Raises
+    ------
+    InputError
+        The folder has none for a task, or one that is no single LSTM layer.
+    """
+    for name, task in data.items():
+        if settings.networks:
+            files = sorted(Path(settings.networks).glob(f"{name}-*.npz"))
+            if not files:
+                raise InputError(f"networks={settings.networks!r}: holds no {name}-*.npz")
+            for file in files:
+                network = LSTMNetwork.load(file)
+                yield Trained(name, file.stem.removeprefix(f"{name}-").replace("-", " "), network, dict(network.metadata.settings))
+            continue
+        for training, options in TRAININGS.get(name, OTHER_TRAININGS).items():
+            work.options.say(f"{name}: training, {training}")
+            how = TrainingSettings(**COMMON, **options)
+            new = train_task(task, seed=settings.seed, settings=how, progress=work.options.progress)
+            assert isinstance(new, LSTMNetwork)
+            new.save(work.out / "networks" / f"{name}-{training.replace(' ', '-')}.npz")
+            yield Trained(name, training, new, asdict(how))
 
 
 def error_sources() -> list[SingleError]:
@@ -132,23 +172,17 @@ def _offset_at(v_read: float) -> Build:
 
 
 def compute(settings: ErrorSourcesSettings, work: Work) -> Results:
-    """Trains networks, saves them in ``networks/``, and switches on each source alone."""
+    """Takes or trains networks, and switches on each source alone."""
     chips, seed, run = settings.chips, settings.seed, work.options
     data = {name: load_task(name) for name in settings.tasks}
     networks, sources, separation = [], [], []
-    for name, task in data.items():
-        for training, options in TRAININGS.get(name, OTHER_TRAININGS).items():
-            run.say(f"{name}: training, {training}")
-            how = TrainingSettings(**COMMON, **options)
-            network = train_task(task, seed=seed, settings=how, progress=run.progress)
-            assert isinstance(network, LSTMNetwork)
-            network.save(work.out / "networks" / f"{name}-{training.replace(' ', '-')}.npz")
-            run.say(f"{name}: error sources, {training}")
-            bench = HardwareBench(network, task.test, chips, seed, run.jobs)
-            labels = {"task": name, "training": training}
-            networks.append(labels | _described(network, bench, how))
-            sources += [labels | row for row in bench.sources()]
-            separation += [labels | row for row in bench.separation()]
+    for name, training, network, how in trained(settings, work, data):
+        run.say(f"{name}: error sources, {training}")
+        bench = HardwareBench(network, data[name].test, chips, seed, run.jobs)
+        labels = {"task": name, "training": training}
+        networks.append(labels | _described(network, bench, how))
+        sources += [labels | row for row in bench.sources()]
+        separation += [labels | row for row in bench.separation()]
     tables = {"sources": pd.DataFrame(sources), "separation": pd.DataFrame(separation), "networks": pd.DataFrame(networks)}
     return Results(
         summary={
@@ -222,7 +256,7 @@ def _row(bits: int, source: str, amount: str, correct: np.ndarray, reference: np
     return row | accuracy_change(correct, reference).columns()
 
 
-def _described(network: LSTMNetwork, bench: HardwareBench, settings: TrainingSettings) -> dict[str, Any]:
+def _described(network: LSTMNetwork, bench: HardwareBench, settings: dict[str, Any]) -> dict[str, Any]:
     i = accuracy_interval(int(bench.exact.sum()), len(bench.exact))
     best = next((e for e in network.metadata.epochs if e.epoch == network.metadata.best_epoch), None)
     return {
@@ -232,16 +266,19 @@ def _described(network: LSTMNetwork, bench: HardwareBench, settings: TrainingSet
         "test_sequences": i.total,
         "validation_accuracy": best.validation_accuracy if best else None,
         "best_epoch": network.metadata.best_epoch,
-        "settings": asdict(settings),
+        "network_sha256": network.sha256,
+        "bias_rows": max(split_biases(network, Hardware(arrays=Arrays(load_profile(PROFILE)))).values(), default=1),
+        "settings": settings,
     }
 
 
 def draw(sources: pd.DataFrame, separation: pd.DataFrame, networks: pd.DataFrame) -> Figure:
-    """Draws the change of accuracy by source for the plainly trained network, and accuracy against threshold noise for both."""
+    """Draws the change of accuracy by source for the first training, and accuracy against threshold noise for all."""
     figure, axes = new_figure(12, 7.2, 1, 2)
     left, right = axes[0]
     colours, marks = dict(zip(BITS, (IDEAL, BEFORE, MEASURED), strict=True)), dict(zip(BITS, "os^", strict=True))
-    plain = sources[sources["training"] == "plain"]
+    trainings = list(dict.fromkeys(networks["training"]))
+    plain = sources[sources["training"] == trainings[0]]
     names = list(dict.fromkeys(zip(plain["source"], plain["amount"], strict=True)))
     for n, bits in enumerate(BITS):
         rows = plain[plain["bits"] == bits]
@@ -252,9 +289,9 @@ def draw(sources: pd.DataFrame, separation: pd.DataFrame, networks: pd.DataFrame
     left.axvline(0, color="black", linewidth=0.8)
     left.set_yticks(range(len(names)), [f"{source}, {amount}" for source, amount in names], fontsize=8)
     left.set(xlabel="change of accuracy (percentage points)", ylim=(len(names) - 0.4, -0.6))
-    left.set_title("each source alone, plain training; bars: 95 % on the same test sequences", fontsize=9)
+    left.set_title(f"each source alone, trained {trainings[0]}; bars: 95 % on the same test sequences", fontsize=9)
     left.legend(fontsize=8, loc="lower left")
-    for training, line in (("plain", "-"), ("with noise", "--")):
+    for training, line in zip(trainings, cycle(("-", "--", "-.", ":")), strict=False):
         rows = separation[separation["training"] == training]
         for bits in BITS:
             first, second = rows[rows["bits"] == bits], rows[rows["against_bits"] == bits]
@@ -272,7 +309,9 @@ def draw(sources: pd.DataFrame, separation: pd.DataFrame, networks: pd.DataFrame
                 markersize=5,
                 label=f"{bits} bits, trained {training}",
             )
-    right.axhline(100 * float(networks["float"].iloc[0]), color="black", linewidth=0.8, linestyle=":", label="float, trained plain")
+    right.axhline(
+        100 * float(networks["float"].iloc[0]), color="black", linewidth=0.8, linestyle=":", label=f"float, trained {trainings[0]}"
+    )
     right.set(xlabel="threshold noise of each column (LSB rms)", ylabel="accuracy (%), mean over chips")
     right.set_title("resolutions separate with threshold noise, less so after noisy training", fontsize=9)
     right.legend(fontsize=8)

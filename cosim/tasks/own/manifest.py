@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from netlists.errors import InputError
+from netlists.files import column_names, named_once
 
 SOUNDS = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3")
 TABLES = (".npy", ".csv")
@@ -59,7 +60,9 @@ def read_manifest(path: Path) -> Listing:
         raise InputError(f"{path}: there is no such file") from None
     except (OSError, ValueError, UnicodeDecodeError) as e:
         raise InputError(f"{path}: is not a CSV file ({e})") from None
-    table = table.rename(columns=lambda c: OTHER_COLUMNS.get(c.strip().lower(), c.strip().lower()))
+    known = lambda c: OTHER_COLUMNS.get(c.strip().lower(), c.strip().lower())  # noqa: E731
+    named_once(map(known, column_names(head, separator, str(path))), str(path))
+    table = table.rename(columns=known)
     if missing := [c for c in COLUMNS[:2] if c not in table.columns]:
         raise InputError(f"{path}: has no column {missing[0]!r}; a manifest has file, label and may have split and speaker")
     items = []

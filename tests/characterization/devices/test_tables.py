@@ -50,6 +50,14 @@ def test_decimal_commas_are_said_and_taken_where_commas_part_nothing(tmp_path):
         read(tmp_path / "t.csv", text(lines))
 
 
+@pytest.mark.parametrize("names", ["target_uS,measured_uS,measured_uS", "target_uS,measured_uS, measured_uS"])
+def test_two_columns_of_one_name_are_no_choice(tmp_path, names):
+    with pytest.raises(InputError, match="two columns are called 'measured_uS'"):
+        read(tmp_path / "t.csv", f"{names}\n100,101,102\n")
+    # Those that a spreadsheet left without a name say nothing.
+    assert len(read(tmp_path / "t.csv", "target_uS,measured_uS,,\n100,101,,\n").frame) == 1
+
+
 def test_values_that_were_never_measured_are_counted_and_left_out(tmp_path):
     lines = list(rows())
     for at, word in ((3, "n/a"), (10, ""), (20, "NaN"), (30, "-")):

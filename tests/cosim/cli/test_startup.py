@@ -103,16 +103,19 @@ def test_a_thread_that_fails_after_sigterm_says_nothing():
 
 
 def test_ctrl_c_does_not_wait_for_threads_that_compute():
-    """Where compiled code goes on for seconds, here for ever; what runs at the end of a process does."""
+    """Where compiled code goes on for seconds, here for ever; what runs at the end of a process does, and workers end."""
     code = (
         "import atexit, os, signal, threading\n"
-        "from characterization.workers import thread_pool\n"
+        "from characterization.workers import parallel, thread_pool\n"
         "from cosim.cli import app\n"
+        "import joblib\n"
         "started, never = threading.Event(), threading.Event()\n"
         "def compute(_):\n"
         "    started.set()\n"
         "    never.wait()\n"
         "def command(**_):\n"
+        # Workers of joblib, which are there for five minutes more.
+        "    list(parallel([joblib.delayed(abs)(-1)] * 2, 2))\n"
         "    with thread_pool(2) as pool:\n"
         "        results = pool.map(compute, range(9))\n"
         "        started.wait()\n"
@@ -123,7 +126,8 @@ def test_ctrl_c_does_not_wait_for_threads_that_compute():
         "app.application = lambda: command\n"
         "app.main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
+    # Workers that were left would end by themselves after 300 s.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stdout, done.stderr) == (130, "cleaned up\n", "interrupted\n")
 
 

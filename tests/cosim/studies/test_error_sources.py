@@ -167,7 +167,13 @@ def test_interval_of_a_change_covers_the_truth():
 
 @pytest.mark.parametrize(
     ("options", "names"),
-    [({"chips": 1}, "chips=1"), ({"seed": -1}, "seed=-1"), ({"tasks": ()}, "tasks="), ({"tasks": ("cats",)}, "task='cats'")],
+    [
+        ({"chips": 1}, "chips=1"),
+        ({"seed": -1}, "seed=-1"),
+        ({"tasks": ()}, "tasks="),
+        ({"tasks": ("cats",)}, "task='cats'"),
+        ({"tasks": ("digits",), "networks": "nowhere"}, r"networks='nowhere': holds no digits-\*.npz"),
+    ],
 )
 def test_bad_use_is_named(tmp_path, options, names):
     with pytest.raises(InputError, match=names):
@@ -214,3 +220,20 @@ def test_voices_separate_by_threshold_noise(tmp_path):
     worst = sources[(sources["training"] == "plain") & (sources["bits"] == 3)].groupby("source")["change"].min()
     for name in ("comparator offset", "threshold noise", "programming error", "IR drop", "drift", "pulse widths"):
         assert worst[name] < 0, name
+
+
+def test_networks_of_ones_own_take_the_place_of_trained_ones(tmp_path, bench, monkeypatch):
+    task = load_task("digits")
+    few = replace(task, test=task.test.select(np.arange(0, len(task.test.labels), 16)))
+    monkeypatch.setattr("cosim.studies.error_sources.run.load_task", lambda name: few)
+    bench.network.save(tmp_path / "mine" / "digits-my-way.npz")
+    settings = ErrorSourcesSettings(tasks=("digits",), chips=2, networks=str(tmp_path / "mine"))
+    summary = STUDY.run(settings, tmp_path / "out", RunOptions(progress=False))
+    (row,) = summary["networks"]
+    assert (row["training"], row["network_sha256"]) == ("my way", bench.network.sha256)
+    assert row["settings"]["weight_decay"] == 0.3
+    assert not (tmp_path / "out" / "networks").exists()
+    assert "trained my way" in (tmp_path / "out" / "report.html").read_text()
+    np.savez(tmp_path / "mine" / "digits-other.npz", weights=np.ones(3))
+    with pytest.raises(InputError, match="digits-other"):
+        STUDY.run(settings, tmp_path / "again", RunOptions(progress=False))

@@ -134,6 +134,10 @@ def test_a_manifest_names_files_labels_and_splits(tmp_path):
     manifest.write_text("\n".join([*lines, "1.npy,a,test"]))
     with pytest.raises(InputError, match=r"names 1\.npy twice"):
         load_own(manifest)
+    for names in ("file,label,label", "file,Path,label"):
+        manifest.write_text("\n".join([names, *(f"{line}" for line in lines[1:])]))
+        with pytest.raises(InputError, match="two columns are called"):
+            load_own(manifest)
 
 
 def test_lists_that_leave_a_choice_are_named(tmp_path):
