@@ -26,6 +26,7 @@ def page(folder: Path) -> Page:
     gains = read_table(folder, "gains.csv", [*KEY, "on", "uniform_bits", "metric", *INTERVAL])
     saved = read_table(folder, "saved.csv", [*KEY, "on", "bound", "saved", "low", "high"])
     gates = read_table(folder, "gates.csv", [*KEY, "gate", "rms_error", "code_entropy", "spice_lsb"])
+    ramps = read_table(folder, "ramps.csv", [*KEY, "gate", "code", "threshold", "value"])
     results["text"] = [metric_of(r.metric).interval(r.value, r.low, r.high) for r in results.itertuples()]
     gains["text"] = [metric_of(r.metric).gain_interval(r.value, r.low, r.high) for r in gains.itertuples()]
     saved["text"] = [_saved(r.bound, r.saved, r.low, r.high) for r in saved.itertuples()]
@@ -42,7 +43,7 @@ def page(folder: Path) -> Page:
             saved[(saved["ramps"] == LEARNED) | fitted],
             {"task": "task", "training": "training on ramps", "ramps": "ramps", "bits": "bits"},
         ),
-        "use": use_table(gates),
+        "use": use_table(gates, ramps),
     }
     found = _findings(gains, saved, tables["use"], low, high)
     return page_of(Path(__file__), folder, tables, s=s, low=low, high=high, found=found)
@@ -59,25 +60,31 @@ def _by_hardware(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     return wide.loc[list(dict.fromkeys(map(tuple, rows[list(columns)].values)))].reset_index().rename(columns=columns)
 
 
-def use_table(gates: pd.DataFrame) -> pd.DataFrame:
+def use_table(gates: pd.DataFrame, ramps: pd.DataFrame) -> pd.DataFrame:
     """By task and bits: error of outputs and entropy of codes over all gates, of uniform, fitted and learned ramps.
 
-    ``worth``: the bits by which a uniform ramp would have to grow for the smaller error, as each bit halves it.
+    ``*_moved``: mean distance of thresholds from the uniform ones, in steps of these; ``*_top``: largest output of the forget gate.
     """
     out: list[dict[str, Any]] = []
     for (task, bits), rows in gates.groupby(["task", "bits"], sort=False):
-        of = {r: rows[(rows["ramps"] == r) & (rows["training"] == (TUNED if r == LEARNED else PLAIN))] for r in KINDS}
-        rms = {r: float(np.sqrt((each["rms_error"] ** 2).mean())) for r, each in of.items()}
-        entropy = {f"{r}_entropy": float(each["code_entropy"].mean()) for r, each in of.items()}
-        worth = float(np.log2(rms[UNIFORM] / rms[FITTED]))
-        out.append(
-            {"task": task, "bits": bits, "uniform_error": rms[UNIFORM], "fitted_error": rms[FITTED], "worth": worth} | entropy
-        )
-    return pd.DataFrame(out).rename(columns={f"{FITTED}_entropy": "fitted_entropy"})
+        row: dict[str, Any] = {"task": task, "bits": bits}
+        uniform: np.ndarray | None = None
+        for kind, name in KINDS.items():
+            training = TUNED if kind == LEARNED else PLAIN
+            of = {"task": task, "bits": bits, "ramps": kind, "training": training}
+            each, own = _chosen(rows, of), _chosen(ramps, of).sort_values(["gate", "code"])
+            row |= {f"{name}_error": float(np.sqrt((each["rms_error"] ** 2).mean()))}
+            row |= {f"{name}_entropy": float(each["code_entropy"].mean())}
+            row |= {f"{name}_top": float(own[own["gate"] == "f"]["value"].max())}
+            # The first code has no threshold.
+            levels = own["threshold"].to_numpy().reshape(-1, 2**bits)[:, 1:]
+            uniform = levels if uniform is None else uniform
+            row |= {f"{name}_moved": float(np.abs((levels - uniform) / np.gradient(uniform, axis=1)).mean())}
+        out.append(row)
+    return pd.DataFrame(out)
 
 
-FITTED = "lloyd-max"
-KINDS = (UNIFORM, FITTED, LEARNED)
+KINDS = {UNIFORM: "uniform", "lloyd-max": "fitted", LEARNED: "learned"}
 
 
 def _findings(gains: pd.DataFrame, saved: pd.DataFrame, use: pd.DataFrame, low: int, high: int) -> list[dict[str, Any]]:
@@ -92,7 +99,7 @@ def _findings(gains: pd.DataFrame, saved: pd.DataFrame, use: pd.DataFrame, low: 
                 "task": task,
                 "reached": ideal["high"] >= 0,
                 "gain": ideal["text"],
-                "worth": use[(use["task"] == task) & (use["bits"] == low)]["worth"].item(),
+                **_chosen(use, {"task": task, "bits": low}).iloc[0][["fitted_moved", "learned_moved"]],
                 "saved": {on: bits.loc[on, "text"] for on in bits.index},
             }
         )
@@ -100,5 +107,8 @@ def _findings(gains: pd.DataFrame, saved: pd.DataFrame, use: pd.DataFrame, low: 
 
 
 def _rows(table: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame:
-    keep = np.logical_and.reduce([table[name] == value for name, value in chosen.items()])
-    return table[keep].set_index("on")
+    return _chosen(table, chosen).set_index("on")
+
+
+def _chosen(table: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame:
+    return table[np.logical_and.reduce([table[name] == value for name, value in chosen.items()])]

@@ -209,7 +209,7 @@ def describe(summary: dict[str, Any]) -> str:
 
 
 def _work(s: LearnedRampsSettings) -> float:
-    """Seconds: small tasks by what they took, a text and speech by weights and steps in training and on chips."""
+    """Seconds on two cores: small tasks by what they took, a text and speech by weights and steps in training and on chips."""
     texts = sum(name in TASKS and TASKS[name].kind == "characters" for name in s.tasks)
     spoken = PUBLISHED in s.tasks
     small = (len(s.tasks) - texts - spoken) * _weights(s.n_hidden) * (s.epochs + 4 * len(s.bits) * (s.tuning_epochs + s.chips))
@@ -217,7 +217,7 @@ def _work(s: LearnedRampsSettings) -> float:
     read, heard = s.train_characters or 10**7, s.test_characters or 10**6
     text = _weights(s.text_hidden) * (read * (s.text_epochs + 2 * courses * s.text_tuning_epochs) + heard * courses * judged)
     steps = SPOKEN_STEPS * (s.speech_epochs * (1 + 2 * courses) + courses * judged / 2)
-    return 3.9e-4 * small + 1e-10 * (texts * text + spoken * SPOKEN_WEIGHTS * steps)
+    return 1.4e-4 * small + 3.5e-11 * (texts * text + spoken * SPOKEN_WEIGHTS * steps)
 
 
 def _weights(n_hidden: int) -> float:
@@ -229,5 +229,5 @@ STUDY = Study(
     LearnedRampsSettings,
     compute,
     describe,
-    Takes(280.0, _work, lambda s: 48.0 * _weights(s.n_hidden + s.text_hidden)),
+    Takes(100.0, _work, lambda s: 48.0 * _weights(s.n_hidden + s.text_hidden)),
 )

@@ -105,18 +105,26 @@ def test_results_have_value_interval_and_metric():
     assert row["metric"] == "bits per character"
 
 
-def test_use_of_a_ramp_and_what_a_better_one_is_worth():
+def test_use_of_a_ramp_and_how_far_thresholds_moved():
     ramp = Staircase((-1.0, 0.0, 1.0), (0.1, 0.4, 0.6, 0.9))
     found = use(ramp, "sigmoid", np.array([-2.0, -2.0, 0.5, 0.5]))
     assert found["code_entropy"] == pytest.approx(1.0)
     assert found["rms_error"] == pytest.approx(np.sqrt(np.mean([(0.1 - 0.1192) ** 2, (0.6 - 0.62246) ** 2])), rel=1e-3)
-    gates = pd.DataFrame(
-        [
-            {"task": "t", "training": how, "ramps": ramps, "bits": 2, "rms_error": e, "code_entropy": 1.0}
-            for how, ramps, e in (("none", "uniform", 0.1), ("none", "lloyd-max", 0.05), ("on ideal ramps", LEARNED, 0.07))
-        ]
+    kinds = {"uniform": ("none", 0.0), "lloyd-max": ("none", 0.5), LEARNED: ("on ideal ramps", 0.1)}
+    of = [{"task": "t", "training": how, "ramps": kind, "bits": 1} for kind, (how, _) in kinds.items()]
+    gates = pd.DataFrame([one | {"gate": g, "rms_error": 0.1, "code_entropy": 1.0} for one in of for g in "fo"])
+    stairs = [
+        one | {"gate": g, "code": k, "threshold": [np.nan, -1.0, 1.0, 3.0][k] + 2 * moved, "value": k / 4}
+        for one, (_, moved) in zip(of, kinds.values(), strict=True)
+        for g in "fo"
+        for k in range(4)
+    ]
+    (row,) = use_table(gates.assign(bits=2), pd.DataFrame(stairs).assign(bits=2)).to_dict("records")
+    assert {n: row[f"{n}_moved"] for n in ("uniform", "fitted", "learned")} == pytest.approx(
+        {"uniform": 0, "fitted": 0.5, "learned": 0.1}
     )
-    assert use_table(gates)["worth"].tolist() == pytest.approx([1.0])
+    assert row["learned_top"] == 0.75
+    assert row["fitted_error"] == pytest.approx(0.1)
 
 
 def test_a_ramp_that_ngspice_finds_elsewhere_is_said():
