@@ -46,7 +46,7 @@ def page(folder: Path) -> Page:
         "use": use_table(gates, ramps),
     }
     found = _findings(gains, saved, tables["use"], low, high)
-    return page_of(Path(__file__), folder, tables, s=s, low=low, high=high, found=found)
+    return page_of(Path(__file__), folder, tables, s=s, low=low, high=high, high_end=max(s["settings"]["bits"]), found=found)
 
 
 def _saved(bound: object, saved: float, low: float, high: float) -> str:

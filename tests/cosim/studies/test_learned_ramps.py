@@ -1,6 +1,7 @@
 """The study of learned ramps at a small size; bits that are saved, where they are known; figures whose better side is wrong."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from cosim.evaluation import METRICS, ScoredSequences, ScoredText, metric_of
 from cosim.report import RunOptions
 from cosim.studies.learned_ramps import subjects
 from cosim.studies.learned_ramps.gates import spice_deviation, spice_warnings, use
-from cosim.studies.learned_ramps.page import use_table
+from cosim.studies.learned_ramps.page import page, use_table
 from cosim.studies.learned_ramps.run import COURSES, STUDY
 from cosim.studies.learned_ramps.settings import LearnedRampsSettings
 from cosim.studies.learned_ramps.tables import LEARNED, gain_rows, order_warnings, result_rows, saved_rows
@@ -161,10 +162,24 @@ def test_the_study_at_a_small_size(tmp_path, monkeypatch):
     assert 0 < summary["spice_lsb"] < 0.05
     gates = pd.read_csv(tmp_path / "gates.csv")
     assert gates["spice_lsb"].notna().sum() == summary["spice_ramps"] == 2 * 2 * 2 * 4
-    page = (tmp_path / "report.html").read_text()
-    assert "arXiv 2603.10540" in page
-    assert "bits per character" in page
-    assert "kws-real" not in page
+    text = (tmp_path / "report.html").read_text()
+    assert "arXiv 2603.10540" in text
+    assert "bits per character" in text
+
+
+def test_the_committed_page_says_what_its_tables_hold():
+    folder = Path(__file__).parents[3] / "results" / "learned-ramps"
+    made = page(folder)
+    assert [s.heading for s in made.sections if s.table is None] == ["Scores against bits", "Ramps"]
+    assert not [s.heading for s in made.sections for text in (*s.text, *s.notes) if "[table" in text]
+    gates = pd.read_csv(folder / "gates.csv")
+    assert gates["spice_lsb"].max() < 0.05
+    gains = pd.read_csv(folder / "gains.csv").query("task == 'sotu' and ramps == 'learned' and on == 'ideal'")
+    values = pd.read_csv(folder / "results.csv").query("task == 'sotu' and on == 'ideal'")
+    values = values.set_index(["training", "ramps", "bits"])["value"]
+    for r in gains.itertuples():
+        fewer = values[r.training, "uniform", r.uniform_bits] - values[r.training, "learned", r.bits]
+        assert r.value == pytest.approx(fewer, abs=1e-5)
 
 
 def test_data_that_is_not_there_is_said(tmp_path):
