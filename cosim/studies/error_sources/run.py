@@ -59,7 +59,7 @@ class SingleError(NamedTuple):
     reference: Build
 
 
-class Trained(NamedTuple):
+class TaskNetwork(NamedTuple):
     """A network, the task that it was trained on, and how, in a word and in settings."""
 
     task: str
@@ -79,7 +79,7 @@ class ErrorSourcesSettings(StudySettings):
     seed: int = Field(1, ge=0, description="of the trainings and of the chips")
 
 
-def trained(settings: ErrorSourcesSettings, work: Work, data: Mapping[str, Task]) -> Iterator[Trained]:
+def trained(settings: ErrorSourcesSettings, work: Work, data: Mapping[str, Task]) -> Iterator[TaskNetwork]:
     """Networks of each task: those of a folder, or trained here and saved in ``networks/``.
 
     Raises
@@ -94,7 +94,9 @@ def trained(settings: ErrorSourcesSettings, work: Work, data: Mapping[str, Task]
                 raise InputError(f"networks={settings.networks!r}: holds no {name}-*.npz")
             for file in files:
                 network = LSTMNetwork.load(file)
-                yield Trained(name, file.stem.removeprefix(f"{name}-").replace("-", " "), network, dict(network.metadata.settings))
+                yield TaskNetwork(
+                    name, file.stem.removeprefix(f"{name}-").replace("-", " "), network, dict(network.metadata.settings)
+                )
             continue
         for training, options in TRAININGS.get(name, OTHER_TRAININGS).items():
             work.options.say(f"{name}: training, {training}")
@@ -102,7 +104,7 @@ def trained(settings: ErrorSourcesSettings, work: Work, data: Mapping[str, Task]
             new = train_task(task, seed=settings.seed, settings=how, progress=work.options.progress)
             assert isinstance(new, LSTMNetwork)
             new.save(work.out / "networks" / f"{name}-{training.replace(' ', '-')}.npz")
-            yield Trained(name, training, new, asdict(how))
+            yield TaskNetwork(name, training, new, asdict(how))
 
 
 def error_sources() -> list[SingleError]:
