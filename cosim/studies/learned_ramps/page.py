@@ -12,7 +12,7 @@ from cosim.evaluation import metric_of
 from cosim.report import Page, page_of, read_table
 from netlists.files import read_json
 
-from .tables import IDEAL, LEARNED, PLAIN, TUNED, UNIFORM, headline_bits
+from .tables import FITTED, IDEAL, LEARNED, PLAIN, REFINED, STARTS, TUNED, UNIFORM, headline_bits
 
 KEY = ["task", "training", "ramps", "bits"]
 INTERVAL = ["value", "low", "high"]
@@ -30,19 +30,16 @@ def page(folder: Path) -> Page:
     results["text"] = [metric_of(r.metric).interval(r.value, r.low, r.high) for r in results.itertuples()]
     gains["text"] = [metric_of(r.metric).gain_interval(r.value, r.low, r.high) for r in gains.itertuples()]
     saved["text"] = [_saved(r.bound, r.saved, r.low, r.high) for r in saved.itertuples()]
-    learned, equal = gains["ramps"] == LEARNED, gains["bits"] == gains["uniform_bits"]
-    fitted = (saved["ramps"] == "lloyd-max") & (saved["training"] == PLAIN)
+    learned, equal = gains["ramps"].isin(STARTS), gains["bits"] == gains["uniform_bits"]
+    fitted = (saved["ramps"] == FITTED) & (saved["training"] == PLAIN)
     floats = results[results["on"] == "float"].set_index("task")["text"]
     networks = read_table(folder, "networks.csv", ["task", "metric", "units", "weights", "trained_on", "tested_on"])
     tables = {
         "results": results,
         "networks": networks.assign(value=[floats[t] for t in networks["task"]]),
         "gains": gains[(learned | (gains["ramps"] == UNIFORM)) & ~equal],
-        "errors": _by_hardware(gains[learned & equal], {"task": "task", "training": "training on ramps", "bits": "bits"}),
-        "saved": _by_hardware(
-            saved[(saved["ramps"] == LEARNED) | fitted],
-            {"task": "task", "training": "training on ramps", "ramps": "ramps", "bits": "bits"},
-        ),
+        "errors": _by_hardware(gains[learned & equal]),
+        "saved": _by_hardware(saved[saved["ramps"].isin(STARTS) | fitted]),
         "use": use_table(gates, ramps),
     }
     found = _findings(gains, saved, tables["use"], low, high)
@@ -53,11 +50,12 @@ def _saved(bound: object, saved: float, low: float, high: float) -> str:
     return f"{bound if isinstance(bound, str) else ''} {saved:+.2f} ({low:+.2f}..{high:+.2f})".strip()
 
 
-def _by_hardware(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+def _by_hardware(rows: pd.DataFrame) -> pd.DataFrame:
     """The texts of rows, those of each hardware in a column of its own."""
-    wide = rows.pivot(index=list(columns), columns="on", values="text")[list(dict.fromkeys(rows["on"]))]
+    wide = rows.pivot(index=KEY, columns="on", values="text")[list(dict.fromkeys(rows["on"]))]
     # As the rows come, not by name.
-    return wide.loc[list(dict.fromkeys(map(tuple, rows[list(columns)].values)))].reset_index().rename(columns=columns)
+    wide = wide.loc[list(dict.fromkeys(map(tuple, rows[KEY].values)))]
+    return wide.reset_index().rename(columns={"training": "training on ramps"})
 
 
 def use_table(gates: pd.DataFrame, ramps: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +68,7 @@ def use_table(gates: pd.DataFrame, ramps: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = {"task": task, "bits": bits}
         uniform: np.ndarray | None = None
         for kind, name in KINDS.items():
-            training = TUNED if kind == LEARNED else PLAIN
+            training = TUNED if kind in STARTS else PLAIN
             of = {"task": task, "bits": bits, "ramps": kind, "training": training}
             each, own = _chosen(rows, of), _chosen(ramps, of).sort_values(["gate", "code"])
             row |= {f"{name}_error": float(np.sqrt((each["rms_error"] ** 2).mean()))}
@@ -84,25 +82,20 @@ def use_table(gates: pd.DataFrame, ramps: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-KINDS = {UNIFORM: "uniform", "lloyd-max": "fitted", LEARNED: "learned"}
+KINDS = {UNIFORM: "uniform", FITTED: "fitted", LEARNED: "learned", REFINED: "refined"}
 
 
 def _findings(gains: pd.DataFrame, saved: pd.DataFrame, use: pd.DataFrame, low: int, high: int) -> list[dict[str, Any]]:
     """Of each task, on ideal ramps and on chips: bits that learned ramps save, and their gain over more uniform bits."""
     out = []
     for task in dict.fromkeys(saved["task"]):
-        of = {"task": task, "training": TUNED, "ramps": LEARNED, "bits": low}
-        one, bits = _rows(gains, of | {"uniform_bits": high}), _rows(saved, of)
-        ideal = one.loc[IDEAL]
-        out.append(
-            {
-                "task": task,
-                "reached": ideal["high"] >= 0,
-                "gain": ideal["text"],
-                **_chosen(use, {"task": task, "bits": low}).iloc[0][["fitted_moved", "learned_moved"]],
-                "saved": {on: bits.loc[on, "text"] for on in bits.index},
-            }
-        )
+        of = {"task": task, "training": TUNED, "bits": low}
+        ideal = {r: _rows(gains, of | {"ramps": r, "uniform_bits": high}).loc[IDEAL] for r in STARTS}
+        bits = {r: _rows(saved, of | {"ramps": r})["text"] for r in STARTS}
+        row: dict[str, Any] = {"task": task, "reached": ideal[LEARNED]["high"] >= 0, "gain": ideal[LEARNED]["text"]}
+        row |= {"refined": ideal[REFINED]["text"], "saved": {r: dict(found) for r, found in bits.items()}}
+        moved = _chosen(use, {"task": task, "bits": low}).iloc[0]
+        out.append(row | {name: moved[name] for name in ("fitted_moved", "learned_moved", "refined_moved")})
     return out
 
 

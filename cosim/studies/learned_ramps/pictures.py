@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 from cosim.evaluation import metric_of
 from cosim.report import BEFORE, IDEAL, MEASURED, new_figure
 
-COLOURS = {"uniform": IDEAL, "quantile": "#7570b3", "k-means": "#1b9e77", "lloyd-max": BEFORE, "learned": MEASURED}
+COLOURS = {
+    "uniform": IDEAL,
+    "quantile": "#7570b3",
+    "k-means": "#1b9e77",
+    "lloyd-max": BEFORE,
+    "learned": MEASURED,
+    "learned from lloyd-max": "#a6761d",
+}
 LINES = {"none": ":", "on ideal ramps": "-", "hardware-aware": "--"}
 
 
@@ -46,7 +53,12 @@ def draw_staircases(ramps: pd.DataFrame) -> Figure:
     """Draws, for the last task and 3 bits, each gate's staircase: uniform, fitted to data, learned."""
     bits = 3 if 3 in set(ramps["bits"]) else int(ramps["bits"].max())
     rows = ramps[(ramps["task"] == ramps["task"].iloc[-1]) & (ramps["bits"] == bits)]
-    kinds = [("none", "uniform"), ("none", "lloyd-max"), ("on ideal ramps", "learned")]
+    kinds = [
+        ("none", "uniform"),
+        ("none", "lloyd-max"),
+        ("on ideal ramps", "learned"),
+        ("on ideal ramps", "learned from lloyd-max"),
+    ]
     gates = list(dict.fromkeys(rows["gate"]))
     figure, axes = new_figure(3.2 * len(gates), 3.0, 1, len(gates))
     for axis, gate in zip(axes[0], gates, strict=True):

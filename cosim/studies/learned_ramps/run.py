@@ -27,10 +27,13 @@ from .settings import LearnedRampsSettings
 from .subjects import PUBLISHED, Subject
 from .tables import (
     AWARE,
+    FITTED,
     FLOAT,
     IDEAL,
     LEARNED,
     PLAIN,
+    REFINED,
+    STARTS,
     TUNED,
     UNIFORM,
     gain_rows,
@@ -42,7 +45,7 @@ from .tables import (
 
 COURSES = (
     *((PLAIN, ramps) for ramps in (UNIFORM, *FITS)),
-    *((TUNED, ramps) for ramps in (UNIFORM, "lloyd-max", LEARNED)),
+    *((TUNED, ramps) for ramps in (UNIFORM, FITTED, LEARNED, REFINED)),
     *((AWARE, ramps) for ramps in (UNIFORM, LEARNED)),
 )
 """Training on ramps, and what ramps: thresholds of all but learned ones stay as they are."""
@@ -76,7 +79,7 @@ def compute(settings: LearnedRampsSettings, work: Work) -> Results:
     shown = pd.DataFrame([row for gate in gates for row in _stairs(gate)])
     low, high = headline_bits(s.bits)
     ideal = gains[(gains["on"] == IDEAL) & (gains["training"] == TUNED) & (gains["bits"] == low) & (gains["uniform_bits"] == high)]
-    measured = [gate for gate in gates if gate["ramps"] == LEARNED]
+    measured = [gate for gate in gates if gate["ramps"] in STARTS]
     uses = pd.DataFrame(gates).drop(columns=["thresholds", "values"]).astype({"spice_lsb": float})
     return Results(
         summary=_counts(ideal[ideal["ramps"] == LEARNED], "")
@@ -137,14 +140,14 @@ def _exact_rows(parts: Parts, name: str, one: Subject, s: LearnedRampsSettings, 
 
 
 def _own(parts: Parts, one: Subject, s: LearnedRampsSettings, name: str, training: str, ramps: str, bits: int) -> Network:
-    """The network with its ramps, trained with them unless the training is none; learned ones start from uniform ones."""
+    """The network with its ramps, trained with them unless the training is none; learned ones start from uniform or fitted ones."""
 
     def compute() -> Network:
-        start = fit_ramps(_exact(parts, name, one, s), one.task, bits, fit=UNIFORM if ramps == LEARNED else ramps)
+        start = fit_ramps(_exact(parts, name, one, s), one.task, bits, fit=STARTS.get(ramps, ramps))
         if training == PLAIN:
             return start
         noise, weights = (s.threshold_noise, s.weight_noise) if training == AWARE else (0.0, 0.0)
-        aware = HardwareAware(Hardware(bits=bits, threshold_noise=noise), weights, learn_ramps=ramps == LEARNED)
+        aware = HardwareAware(Hardware(bits=bits, threshold_noise=noise), weights, learn_ramps=ramps in STARTS)
         return one.tuned(s.seed, start, aware)
 
     return _network(parts, _named(name, training, ramps, bits), compute)
@@ -169,7 +172,7 @@ def _gate_rows(
     """The ramps of a course's network; its answers are stored besides."""
     _course_answers(parts, one, s, threads, name, training, ramps, bits)
     own = _own(parts, one, s, name, training, ramps, bits)
-    return gate_rows(own, one.task, load_profile(s.profile) if ramps == LEARNED else None)
+    return gate_rows(own, one.task, load_profile(s.profile) if ramps in STARTS else None)
 
 
 def _conditions(bits: int, s: LearnedRampsSettings) -> list[tuple[str, Hardware]]:

@@ -14,7 +14,9 @@ from .settings import LearnedRampsSettings
 
 RESAMPLES = 1000
 FLOAT, PLAIN, TUNED, AWARE = "float", "none", "on ideal ramps", "hardware-aware"
-UNIFORM, LEARNED = "uniform", "learned"
+UNIFORM, FITTED, LEARNED, REFINED = "uniform", "lloyd-max", "learned", "learned from lloyd-max"
+STARTS = {LEARNED: UNIFORM, REFINED: FITTED}
+"""What learned ramps start from."""
 IDEAL = "ideal"
 Answers = Mapping[tuple[str, str, str, int, str], np.ndarray]
 """Right or wrong, or bits of surprise, (chips, items), by task, training, ramps, bits and hardware."""

@@ -14,7 +14,7 @@ from cosim.studies.learned_ramps.gates import spice_deviation, spice_warnings, u
 from cosim.studies.learned_ramps.page import page, use_table
 from cosim.studies.learned_ramps.run import COURSES, STUDY
 from cosim.studies.learned_ramps.settings import LearnedRampsSettings
-from cosim.studies.learned_ramps.tables import LEARNED, gain_rows, order_warnings, result_rows, saved_rows
+from cosim.studies.learned_ramps.tables import LEARNED, REFINED, gain_rows, order_warnings, result_rows, saved_rows
 from cosim.tasks import CharacterTask, Provenance, load_task
 from netlists import load_profile
 from netlists.errors import InputError
@@ -112,6 +112,7 @@ def test_use_of_a_ramp_and_how_far_thresholds_moved():
     assert found["code_entropy"] == pytest.approx(1.0)
     assert found["rms_error"] == pytest.approx(np.sqrt(np.mean([(0.1 - 0.1192) ** 2, (0.6 - 0.62246) ** 2])), rel=1e-3)
     kinds = {"uniform": ("none", 0.0), "lloyd-max": ("none", 0.5), LEARNED: ("on ideal ramps", 0.1)}
+    kinds |= {REFINED: ("on ideal ramps", 0.6)}
     of = [{"task": "t", "training": how, "ramps": kind, "bits": 1} for kind, (how, _) in kinds.items()]
     gates = pd.DataFrame([one | {"gate": g, "rms_error": 0.1, "code_entropy": 1.0} for one in of for g in "fo"])
     stairs = [
@@ -161,7 +162,7 @@ def test_the_study_at_a_small_size(tmp_path, monkeypatch):
     assert summary["of"] == 2
     assert 0 < summary["spice_lsb"] < 0.05
     gates = pd.read_csv(tmp_path / "gates.csv")
-    assert gates["spice_lsb"].notna().sum() == summary["spice_ramps"] == 2 * 2 * 2 * 4
+    assert gates["spice_lsb"].notna().sum() == summary["spice_ramps"] == 2 * 2 * 3 * 4
     text = (tmp_path / "report.html").read_text()
     assert "arXiv 2603.10540" in text
     assert "bits per character" in text
