@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from multiprocessing import process
 from pathlib import Path
@@ -358,6 +358,31 @@ def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
         if jobs > 1:
             get_reusable_executor().shutdown(wait=False, kill_workers=True)
         raise
+
+
+def in_limited_workers(
+    calls: Iterable[tuple[Callable[..., T], tuple]], jobs: int, load: Callable[[], dict[str, str]], limit: float
+) -> Iterator[T | Lost]:
+    """Results of calls in their order, each in a process that may crash or hang, which costs that call alone.
+
+    Parameters
+    ----------
+    calls : iterable of (callable, arguments)
+    load : callable
+        As in `Worker`.
+    limit : float
+        Seconds that a call may take.
+    """
+    import joblib
+
+    def call(work: Callable[..., T], arguments: tuple) -> T | Lost:
+        try:
+            return workers.mine().call(work, *arguments, limit=limit)
+        except Lost as lost:
+            return lost
+
+    with closing(Workers(load)) as workers, joblib.parallel_config(backend="threading"):
+        yield from parallel((joblib.delayed(call)(*c) for c in calls), jobs, ordered=True)
 
 
 def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[Any]:

@@ -11,9 +11,9 @@ import numpy as np
 from characterization.chips import measure_batch
 from characterization.figures import codes, inl_input
 from characterization.plan import RampPlan
-from characterization.run import BATCH, simulate_run
+from characterization.run import BATCH, load, simulate_run, time_limit
 from characterization.streams import ValidationSource, input_stream, validation_stream
-from characterization.workers import in_workers
+from characterization.workers import Lost, in_limited_workers
 from netlists.check_rules import Whole
 from netlists.checks import Count, Seed, check
 from netlists.converter import conversion_deck, read_codes
@@ -99,6 +99,7 @@ def validate(
     fit = GoodnessOfFit(model, validation_stream(seed, ValidationSource.REFERENCE)).test(Fresh.of(run))
     decks, mean_chip = _conversions(model, plan, min(conversions, samples), jobs, progress)
     failures = _failures(fit, decks)
+    lost = [f"{decks['failed']} of {min(conversions, samples)} chips could not convert in ngspice"] if decks["failed"] else []
     fewer = [f"conversions={conversions}: {samples} fresh chips are all that can convert"] if conversions > samples else []
     return {
         "samples": samples,
@@ -106,7 +107,7 @@ def validate(
         "seed": seed,
         "passed": not failures,
         "failures": failures,
-        "warnings": _warnings(model, fit) + fewer,
+        "warnings": _warnings(model, fit) + lost + fewer,
         "fit": fit,
         "decks": decks,
         "mean_chip_codes": mean_chip,
@@ -207,15 +208,14 @@ def _expected(model: RampModel, quantiles: np.ndarray, rng: np.random.Generator)
 
 def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int, progress: bool) -> tuple[dict[str, Any], float]:
     """Codes of the conversion deck against those of the chip's own levels, and the share that the mean chip's levels give."""
-    import joblib
     from tqdm import tqdm
 
     groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
     halves = [h for g in groups for h in np.array_split(g, 2) if len(h)]
-    calls = (joblib.delayed(_convert)(plan, h) for h in halves)
-    done = in_workers(calls, min(jobs, len(halves)))
+    done = in_limited_workers(((_convert, (plan, h)) for h in halves), min(jobs, len(halves)), load, time_limit(plan))
     bar = tqdm(done, "conversions", len(halves), unit=" batches", disable=not progress)
-    x, own, spice = map(np.concatenate, zip(*bar, strict=True))
+    found = [_lost(plan, h) if isinstance(f, Lost) else f for h, f in zip(halves, bar, strict=True)]
+    x, own, spice = map(np.concatenate, zip(*found, strict=True))
     ok = np.isfinite(own).all(axis=1)
     x, own, spice = x[ok], own[ok], spice[ok]
     code = model.program.codes
@@ -232,6 +232,12 @@ def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int, progre
         "ties": int(tie.sum()),
     }
     return decks, float((spice == mean).mean()) if equal.size else 0.0
+
+
+def _lost(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `_convert`, of chips whose process was lost."""
+    shape = (len(samples), INPUTS_PER_CHIP)
+    return np.zeros(shape), np.full((len(samples), len(plan.program().x)), np.nan), np.full(shape, -1)
 
 
 def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

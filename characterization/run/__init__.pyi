@@ -13,6 +13,7 @@ from .montecarlo import (
     check_counts as check_counts,
     load_run as load_run,
     simulate_run as simulate_run,
+    time_limit as time_limit,
     weigh_samples as weigh_samples,
 )
 from .progress import (

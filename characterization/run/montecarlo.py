@@ -252,12 +252,16 @@ def _task(plan: RampPlan, samples: int, jobs: int, timeout: float | None, batch:
     """What is done with each batch; `InputError` for an argument that is not possible, `ToolkitError` without ngspice."""
     check_counts(samples, jobs, batch=batch)
     plan.sampling.check(samples)
-    own = plan.comparator is not None or plan.opamp is not None
-    limit = TIMEOUT["sky130" if own else plan.level] if timeout is None else timeout
-    limit = check(Seconds, limit, "timeout")
+    limit = check(Seconds, time_limit(plan) if timeout is None else timeout, "timeout")
     runner = check(Annotated[str, Choice(RUNNERS)], runner, "runner")
     shared_instance()
     return BatchTask(plan, partial(simulate_samples, runner=runner), limit)
+
+
+def time_limit(plan: RampPlan) -> float:
+    """Seconds that a batch of a plan may take; blocks of one's own are taken for transistors."""
+    own = plan.comparator is not None or plan.opamp is not None
+    return TIMEOUT["sky130" if own else plan.level]
 
 
 def _count(finished: Finished, batch: int, samples: int) -> int:

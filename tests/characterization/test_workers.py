@@ -150,6 +150,20 @@ def test_a_task_that_cannot_be_read_is_no_crash_of_a_sample(worker):
     assert worker.call(len, "four", limit=600) == 4
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_call_that_hangs_or_crashes_costs_itself_alone(jobs):
+    def work(kind):
+        if kind == "hangs":
+            threading.Event().wait()
+        if kind == "crashes":
+            os.abort()
+        return kind
+
+    calls = [(work, (kind,)) for kind in ("first", "crashes", "hangs", "last")]
+    found = list(workers.in_limited_workers(calls, jobs, lambda: {}, 20.0))
+    assert [f.status if isinstance(f, Lost) else f for f in found] == ["first", "crashed", "timed out", "last"]
+
+
 def test_a_process_that_cannot_start():
     def missing():
         raise ToolkitError("ngspice was not found")

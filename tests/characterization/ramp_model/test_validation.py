@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from characterization.plan import RampPlan
 from characterization.ramp_model import validation
 from characterization.ramp_model.goodness_of_fit import Fresh, GoodnessOfFit
 from characterization.ramp_model.model import RampModel
@@ -16,7 +17,9 @@ from characterization.ramp_model.validation import (
     validate,
 )
 from characterization.run.montecarlo import simulate_run
+from characterization.workers import Lost
 from netlists.errors import InputError
+from netlists.spice import simulate
 
 KEYS = {
     "samples",
@@ -89,6 +92,25 @@ def test_held_out_chips_have_the_next_seed_by_default(model):
     other = validate(model, 8, conversions=9, progress=False)
     assert other["seed"] == 8
     assert "conversions=9: 8 fresh chips are all that can convert" in other["warnings"]
+
+
+def test_chips_whose_conversions_are_lost_are_counted_and_said(model, result, monkeypatch):
+    def first_is_lost(calls, *_):
+        for i, (work, arguments) in enumerate(calls):
+            yield work(*arguments) if i else Lost("timed out", "no result within 600 s")
+
+    monkeypatch.setattr(validation, "in_limited_workers", first_is_lost)
+    found = validate(model, 16, 99, conversions=4, progress=False)
+    assert (found["decks"]["failed"], found["decks"]["conversions"]) == (2, 2 * INPUTS_PER_CHIP)
+    assert "2 of 4 chips could not convert in ngspice" in found["warnings"]
+    assert found["fit"] == result["fit"]
+
+
+def test_an_edge_a_rounding_error_away_is_passed(monkeypatch):
+    """The first of these chips has a deck, one of some hundred, in which ngspice 39 stood at 368.0 ns for ever."""
+    monkeypatch.setattr(validation, "simulate", lambda deck, names: simulate(deck, names, "batch", timeout=300))
+    _, levels, _ = validation._convert(RampPlan("sigmoid", 5, seed=1001), np.arange(552, 560))
+    assert np.isfinite(levels).all()
 
 
 @pytest.mark.parametrize(
