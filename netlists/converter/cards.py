@@ -21,8 +21,8 @@ from .blocks import SUPPLY, Blocks, autozero_values, comparator_values, integrat
 from .converter import Converter
 
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 2e-3 LSB (tests). With abstol=1e-12 ngspice 39
-# stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing. minbreak: where a time
-# step happens to end less than 0.1 ps before an edge, ngspice 39 never passes that edge and stands there for ever, in one conversion
+# stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing. minbreak: where a step
+# happens to end less than 0.1 ps before an edge, ngspice 39 never passes that edge and stands there for ever, in one conversion
 # deck of some hundred; its own limit is 1e-10 steps. 1 ps is ten times what was met, and a tenth of the shortest edge.
 OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7 minbreak=1e-12"
 # For stepped waveforms (`is_stepped`): no farther from the fine reference than OPTIONS are, at a third of the time points. Steps
