@@ -28,6 +28,8 @@ from .model import RampModel
 SAMPLES = 512
 """Fresh chips: so many tell a standard deviation that is 1.3 times another, of each source of error."""
 INPUTS_PER_CHIP = 16
+MOST_TIMES = 100.0
+"""So many times what they take conversions may take before they count as lost."""
 CONVERSION_SECONDS = 0.0125
 """Core seconds of a chip that converts so many inputs, of each of its levels."""
 NEAR_LSB = 0.2
@@ -212,9 +214,16 @@ def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int, progre
 
     groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
     halves = [h for g in groups for h in np.array_split(g, 2) if len(h)]
-    done = in_limited_workers(((_convert, (plan, h)) for h in halves), min(jobs, len(halves)), load, time_limit(plan))
-    bar = tqdm(done, "conversions", len(halves), unit=" batches", disable=not progress)
-    found = [_lost(plan, h) if isinstance(f, Lost) else f for h, f in zip(halves, bar, strict=True)]
+    limit = min(time_limit(plan), max(MOST_TIMES * CONVERSION_SECONDS * 2**plan.bits * max(map(len, halves)), 60.0))
+    done = in_limited_workers(((_convert, (plan, h)) for h in halves), min(jobs, len(halves)), load, limit)
+    found: list[Any] = list(tqdm(done, "conversions", len(halves), unit=" batches", disable=not progress))
+    # ngspice 39 stands still, for ever, where a step happens to end just before a clock's edge; other steps end elsewhere.
+    lost = [i for i, f in enumerate(found) if isinstance(f, Lost)]
+    again = in_limited_workers(
+        ((_convert, (plan, halves[i], True)) for i in lost), min(jobs, max(len(lost), 1)), load, time_limit(plan)
+    )
+    for i, f in zip(lost, again, strict=True):
+        found[i] = _lost(plan, halves[i]) if isinstance(f, Lost) else f
     x, own, spice = map(np.concatenate, zip(*found, strict=True))
     ok = np.isfinite(own).all(axis=1)
     x, own, spice = x[ok], own[ok], spice[ok]
@@ -240,7 +249,7 @@ def _lost(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     return np.zeros(shape), np.full((len(samples), len(plan.program().x)), np.nan), np.full(shape, -1)
 
 
-def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _convert(plan: RampPlan, samples: np.ndarray, tight: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inputs, own transition levels (NaN where SPICE failed) and SPICE codes of some calibrated chips."""
     program, circuit = plan.program(), plan.circuit
     batch = measure_batch(plan, samples, conversions=False)
@@ -252,7 +261,7 @@ def _convert(plan: RampPlan, samples: np.ndarray) -> tuple[np.ndarray, np.ndarra
         # Chip by chip: one that fails stands alone, and Ctrl-C does not wait for all of them.
         one = Chips(chips.conductance[[i]], chips.opamp_offset[[i]], chips.comparator_offset[[i]])
         try:
-            spice[i] = convert(plan, one, to_volts(x[[i]], program, circuit))[0]
+            spice[i] = convert(plan, one, to_volts(x[[i]], program, circuit), tight=tight)[0]
         except SimulationError:
             levels[i] = np.nan
     return x, levels, spice
@@ -270,7 +279,7 @@ def inputs_for(levels: np.ndarray, plan: RampPlan, sample: int) -> np.ndarray:
     return np.concatenate([anywhere, levels[k] + rng.uniform(-NEAR_LSB, NEAR_LSB, half) * program.lsb[k]])
 
 
-def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray) -> np.ndarray:
+def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray, *, tight: bool = False) -> np.ndarray:
     """Codes from ngspice of inputs ``v_mac`` (n, m), volts, on ``n`` chips: comparators, latches and counters.
 
     Raises
@@ -279,6 +288,6 @@ def convert(plan: RampPlan, chips: Chips, v_mac: np.ndarray) -> np.ndarray:
         If the transient fails, or a counter ends anywhere but at a code.
     """
     program = plan.program()
-    deck = conversion_deck(plan.converter, chips, v_mac)
+    deck = conversion_deck(plan.converter, chips, v_mac, tight=tight)
     names = [f"code{i}_{j}" for i in range(v_mac.shape[0]) for j in range(v_mac.shape[1])]
     return read_codes(program, simulate(deck, names), names).reshape(v_mac.shape)

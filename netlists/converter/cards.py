@@ -21,18 +21,17 @@ from .blocks import SUPPLY, Blocks, autozero_values, comparator_values, integrat
 from .converter import Converter
 
 # Against reltol=1e-6 with 50 ps steps these move no transition level by more than 2e-3 LSB (tests). With abstol=1e-12 ngspice 39
-# stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing. minbreak: where a step
-# happens to end less than 0.1 ps before an edge, ngspice 39 never passes that edge and stands there for ever, in one conversion
-# deck of some hundred; its own limit is 1e-10 steps. 1 ps is ten times what was met, and a tenth of the shortest edge.
-OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7 minbreak=1e-12"
+# stops advancing in decks of many latches: the cells carry tens of microamperes, so 1e-10 costs nothing. No `minbreak`, which would
+# let ngspice pass an edge before which a step happens to end by less than 0.1 ps, where it else stands for ever: clocks lose edges.
+OPTIONS = ".options reltol=1e-3 abstol=1e-10 trtol=7"
 # For stepped waveforms (`is_stepped`): no farther from the fine reference than OPTIONS are, at a third of the time points. Steps
 # double from a tick's on, up to STEPPED_STEP, and the error that ngspice estimates hardly ever shortens them: what is right between
 # ticks is known. A little damping (xmu) keeps the trapezoidal rule from ringing in such steps.
-STEPPED_OPTIONS = ".options reltol=5e-3 abstol=1e-9 vntol=1e-5 trtol=1000 xmu=0.415 minbreak=1e-12"
+STEPPED_OPTIONS = ".options reltol=5e-3 abstol=1e-9 vntol=1e-5 trtol=1000 xmu=0.415"
 SHORT_EDGE = 0.02
 """Edge times gbw: longer edges move a level by more than 0.005 LSB (5-bit sigmoid)."""
 # When a chip did not converge: both smaller errors allowed and a method that damps what the trapezoidal rule lets ring.
-TIGHT_OPTIONS = ".options reltol=1e-4 abstol=1e-10 trtol=7 method=gear itl4=100 minbreak=1e-12"
+TIGHT_OPTIONS = ".options reltol=1e-4 abstol=1e-10 trtol=7 method=gear itl4=100"
 # No simple part of a pulse: a step that ends a rounding error away from a clock edge makes ngspice 39 lose that edge.
 STEPPED_STEP = 0.5497787144
 SETTLES = 1.5

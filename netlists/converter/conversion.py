@@ -18,6 +18,8 @@ def conversion_deck(
     converter: Converter,
     chips: Chips,
     v_mac: np.ndarray,
+    *,
+    tight: bool = False,
 ) -> Deck:
     """Writes a deck that converts constant inputs to codes: a bank of comparators, latches and counters on each ramp.
 
@@ -25,6 +27,8 @@ def conversion_deck(
     ----------
     v_mac : ndarray (n, m)
         Inputs of the m converters of each chip, volts. They share the chip's ramp and its comparator offset.
+    tight : bool
+        Shorter steps and tighter options, for a deck that did not converge or stood still.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def conversion_deck(
             lines.append(f"Vmac{tag} mac{tag} 0 DC {v_in!r}")
             lines += cards.comparator(tag, f"{seen}{i}", f"mac{tag}", blocks, circuit, offset=offsets[i], clock="dclk")
             lines += latch_and_counter(tag, circuit, digital, load=latch_load(blocks))
-    options, longest = cards.step_options(circuit)
+    options, longest = cards.step_options(circuit, tight=tight)
     control = ["set numdgt=14", "run", "echo columns: chip converter v_mac_V code"]
     for tag, v in zip(tags, v_mac.ravel(), strict=True):
         control += [
