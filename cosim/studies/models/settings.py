@@ -24,7 +24,7 @@ class ModelsSettings(StudySettings):
         8, description="further sets of as many fresh chips, whose levels alone are tested: whether what one set fails was chance"
     )
     transistors: tuple[tuple[Bits, Count, Several], ...] = Field(
-        ((3, 208, 8), (5, 208, 0)), description="sigmoid ramps at level sky130: bits, chips, how many of them are calibrated too"
+        ((3, 96, 8), (5, 48, 0)), description="sigmoid ramps at level sky130: bits, chips, how many of them are calibrated too"
     )
     calibration_chips: Several = Field(256, description="chips of each calibration procedure; 0: none")
     seed: Seed = Field(1, description="of the first activation; the next takes the next seed")
