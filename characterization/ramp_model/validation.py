@@ -35,7 +35,7 @@ CONVERSION_SECONDS = 0.0125
 NEAR_LSB = 0.2
 """Half of the inputs lie so near a transition level of their chip: the others would hardly ever be wrong."""
 TIE_LSB = 5e-3
-"""Nearer to a level than this, two decks may differ by their time steps, which move a 5-bit level by up to 3e-3 LSB: a tie, no error."""
+"""Nearer to a level than this two decks may differ by their time steps, which move a level by up to 3e-3 LSB: a tie, no error."""
 REFERENCE_REPEATS = 200
 
 
