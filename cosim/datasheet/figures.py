@@ -71,7 +71,7 @@ def load_limits(path: Path | None, role: str = "comparator") -> dict[str, dict[s
     """
     if path is None:
         return {}
-    data = read_toml(path, "limits")
+    data = read_toml(path, "file of limits")
     for name, table in data.items():
         if name not in ROLE_FIGURES[role]:
             raise InputError(f"limits {path}: {name}: unknown; allowed are {', '.join(ROLE_FIGURES[role])}")
