@@ -333,5 +333,5 @@ def describe(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-STUDY = Study("error-sources", ErrorSourcesSettings, compute, describe, Takes(290.0, lambda s: s.chips))
+STUDY = Study("error-sources", ErrorSourcesSettings, compute, describe, Takes(60.0, lambda s: s.chips * len(s.tasks)))
 """Study error-sources: what each source alone does to a trained network."""

@@ -91,11 +91,13 @@ def test_scores_and_pulses_are_those_of_a_loop(net, data, engine, x, h):
 @pytest.mark.parametrize("engine", ["numba", "numpy"])
 def test_threshold_0_gives_the_bits_of_rows_that_are_driven_at_every_step(net, data, engine):
     arrays = Arrays(replace(PROFILE, read_sigma=0.0))
+    # Rows that are driven at every step are summed in tiles, changed ones by BLAS, which on some processors sums in another order.
+    same_order = np.array_equal(*(evaluate(net, data, Hardware(), 1, 3, engine=e).scores for e in (engine, "numpy")))
     for hardware in (Hardware(), Hardware(bits=4), EXACT, Hardware(bits=5, pwm=PWM, arrays=arrays)):
         always, changed = (
             evaluate(net, data, replace(hardware, delta=d), 1, 3, engine=engine).scores for d in (None, DeltaInputs(0.0))
         )
-        np.testing.assert_array_equal(always, changed)
+        np.testing.assert_allclose(always, changed, rtol=0, atol=0 if same_order else 1e-5)
     held = evaluate(net, data, replace(EXACT, delta=DeltaInputs(0.2)), engine=engine).scores
     assert np.abs(held - evaluate(net, data, EXACT, engine=engine).scores).max() > 1e-3
 
