@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _given_up: set[threading.Thread] = set()
+"""Of pools that were left while they computed."""
 MEMORY_GROWTH = 256 * 2**20
 """A worker whose resident memory grew by so many bytes since its first result is replaced."""
 START_LIMIT = 600.0

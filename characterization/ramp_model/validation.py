@@ -68,7 +68,8 @@ def validate(
         ``warnings``: what could not be tested;
         ``fit``: what `GoodnessOfFit.test` found, the model against the chips;
         ``decks``: the conversion deck against the transition deck of the same chips, in which the model has no part:
-        ``conversions``, ``failed``, ``equal`` and ``within_1`` (fractions of codes that are what the chip's own levels say),
+        ``conversions``, ``failed``, ``again`` (chips whose decks ran again
+        with shorter steps), ``equal`` and ``within_1`` (fractions of codes that are what the chip's own levels say),
         ``equal_near`` (of the inputs near a level), ``differ`` (codes that are not, ties apart) and ``ties``;
         ``mean_chip_codes``: the fraction of codes that the model's mean levels give in place of the chip's own;
         ``rms_dt_lsb``, ``p99_dt_lsb``: difference between the model's and SPICE's distribution of each level, taken
@@ -101,7 +102,13 @@ def validate(
     fit = GoodnessOfFit(model, validation_stream(seed, ValidationSource.REFERENCE)).test(Fresh.of(run))
     decks, mean_chip = _conversions(model, plan, min(conversions, samples), jobs, progress)
     failures = _failures(fit, decks)
-    lost = [f"{decks['failed']} of {min(conversions, samples)} chips could not convert in ngspice"] if decks["failed"] else []
+    of = min(conversions, samples)
+    lost = [f"{decks['failed']} of {of} chips could not convert in ngspice"] if decks["failed"] else []
+    lost += (
+        [f"{decks['again']} of {of} chips: ngspice was lost on their decks, which ran again with shorter steps"]
+        if decks["again"]
+        else []
+    )
     fewer = [f"conversions={conversions}: {samples} fresh chips are all that can convert"] if conversions > samples else []
     return {
         "samples": samples,
@@ -234,6 +241,7 @@ def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int, progre
     decks = {
         "conversions": int(equal.size),
         "failed": int((~ok).sum()),
+        "again": sum(len(halves[i]) for i in lost),
         "equal": float(equal.mean()) if equal.size else 0.0,
         "equal_near": float(equal[:, INPUTS_PER_CHIP // 2 :].mean()) if equal.size else 0.0,
         "within_1": float((np.abs(spice - modelled) <= 1).mean()) if equal.size else 0.0,

@@ -333,5 +333,11 @@ def describe(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-STUDY = Study("error-sources", ErrorSourcesSettings, compute, describe, Takes(60.0, lambda s: s.chips * len(s.tasks)))
+STUDY = Study(
+    "error-sources",
+    ErrorSourcesSettings,
+    compute,
+    describe,
+    Takes(60.0, lambda s: s.chips * len(s.tasks) * (1 if s.networks else 2)),
+)
 """Study error-sources: what each source alone does to a trained network."""

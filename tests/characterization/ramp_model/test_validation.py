@@ -112,6 +112,8 @@ def test_lost_conversions_are_tried_with_other_steps_then_counted_and_said(model
     assert calls_of_first == [(), (True,)]
     assert (found["decks"]["failed"], found["decks"]["conversions"]) == (failed, (4 - failed) * INPUTS_PER_CHIP)
     assert ("2 of 4 chips could not convert in ngspice" in found["warnings"]) == (failed > 0)
+    assert found["decks"]["again"] == 2
+    assert "2 of 4 chips: ngspice was lost on their decks, which ran again with shorter steps" in found["warnings"]
     assert found["fit"] == result["fit"]
 
 
