@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
@@ -47,6 +47,10 @@ class BitsCourse:
         return f"{self.task}-{self.training}{bits}-seed-{self.seed}"
 
 
+Item = tuple[BitsCourse, Task | CharacterTask, TrainingSettings]
+"""A training, its data and its settings."""
+
+
 def courses(settings: BitsSettings, task: str) -> list[BitsCourse]:
     """Lists all trainings of a task; those on chips take longest and come first."""
     resolutions = settings.bits if settings.aware_bits == "each" else (settings.aware_bits,)
@@ -63,7 +67,7 @@ def course_for(settings: BitsSettings, task: str, training: str, seed: int, bits
 
 def trained(
     settings: BitsSettings,
-    work: Sequence[tuple[BitsCourse, Task | CharacterTask, TrainingSettings]],
+    work: Sequence[Item],
     models: Models,
     parts: Parts,
     options: RunOptions,
@@ -77,7 +81,16 @@ def trained(
     side_by_side : bool
         Several trainings at a time, each on one core, or one after another on all cores, which suits large networks.
     """
-    todo = [item for item in work if not _path(parts, item[0]).exists()]
+    kinds = [TRAININGS] if settings.aware_start == "anew" else [(PLAIN,), (AWARE,)]
+    for kind in kinds:
+        todo = [item for item in work if item[0].training in kind and not _path(parts, item[0]).exists()]
+        _train_all(settings, todo, models, parts, options, side_by_side=side_by_side)
+    return {course: Network.load(_path(parts, course)) for course, *_ in work}
+
+
+def _train_all(
+    settings: BitsSettings, todo: Sequence[Item], models: Models, parts: Parts, options: RunOptions, *, side_by_side: bool
+) -> None:
     workers = min(options.jobs, len(todo)) if side_by_side else 1
     calls = [
         joblib.delayed(_train)(
@@ -86,6 +99,9 @@ def trained(
             course.seed,
             training,
             None if course.bits is None else training_hardware(settings, models, course.bits),
+            None
+            if course.bits is None or settings.aware_start == "anew"
+            else _path(parts, replace(course, training=PLAIN, bits=None)),
             1 if workers > 1 else options.jobs,
             options.progress and workers == 1,
         )
@@ -95,7 +111,6 @@ def trained(
         options.say(f"training {len(calls)} networks: {', '.join(course.name for course, *_ in todo)}")
         for _ in tqdm(in_workers(calls, workers), "training", len(calls), unit=" networks", disable=not options.progress):
             pass
-    return {course: Network.load(_path(parts, course)) for course, *_ in work}
 
 
 def _path(parts: Parts, course: BitsCourse) -> Path:
@@ -108,6 +123,7 @@ def _train(
     seed: int,
     settings: TrainingSettings,
     aware: HardwareAware | None,
+    start: Path | None,
     threads: int,
     progress: bool,
 ) -> None:
@@ -117,6 +133,7 @@ def _train(
         seed=seed,
         settings=settings,
         hardware_aware=aware,
+        start=None if start is None else Network.load(start),
         checkpoint=checkpoint,
         resume=checkpoint.exists(),
         threads=threads,

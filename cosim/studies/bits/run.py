@@ -38,6 +38,8 @@ class Kind(Generic[Data]):
         Of the tasks' pictures.
     training : callable
         From a task's name and a kind of training to its settings.
+    learned : callable
+        From a task and a kind of training to the task whose training data is learned.
     judge : callable
         From a task to how answers to it are judged.
     size : callable
@@ -50,6 +52,7 @@ class Kind(Generic[Data]):
     factor: float
     titles: Mapping[str, str]
     training: Callable[[str, str], TrainingSettings]
+    learned: Callable[[Data, str], Data]
     judge: Callable[[Data], Judge]
     size: Callable[[Data], dict[str, int]]
     side_by_side: bool
@@ -73,7 +76,11 @@ def run_bits(kind: Kind[Data], data: Mapping[str, Data], absent: Mapping[str, st
     trainings = {(name, training): kind.training(name, training) for name in data for training in TRAININGS}
     parts = work.parts(data={name: str(task.provenance) for name, task in data.items()})
     models = ramp_models(settings, parts, options)
-    todo = [(course, data[name], trainings[name, course.training]) for name in data for course in courses(settings, name)]
+    todo = [
+        (course, kind.learned(data[name], course.training), trainings[name, course.training])
+        for name in data
+        for course in courses(settings, name)
+    ]
     networks = trained(settings, todo, models, parts, options, side_by_side=kind.side_by_side)
     results, gains = [], []
     for name, task in data.items():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from characterization.plan import DEFAULT_PROFILE
 from cosim.report import Resolutions, StudySettings, distinct
 from netlists.checks import Bits, NonNegative, Positive, Seed, Share, Whole
+
+if TYPE_CHECKING:
+    from cosim.training import TrainingSettings
 
 
 class BitsSettings(StudySettings):
@@ -21,6 +25,11 @@ class BitsSettings(StudySettings):
     aware_bits: Bits | Literal["each"] = Field(
         5, description="resolution of hardware-aware training; 'each': a network for each resolution"
     )
+    aware_start: Literal["anew", "plain"] = Field(
+        "anew", description="hardware-aware training begins with random weights, or with those of the plain network"
+    )
+    aware_epochs: Annotated[int, Whole(0)] = Field(0, description="of each hardware-aware training; 0: as many as of a plain one")
+    aware_learning_rate: Share = Field(0.0, description="of hardware-aware training; 0: the plain one's")
     weight_noise: Share = Field(0.02, description="hardware-aware training: noise of every weight, of the matrix's largest weight")
     training_threshold_noise: NonNegative = Field(0.0, description="hardware-aware training: noise of every threshold, LSB")
     pwm_bits: Annotated[int, Whole(2, 8)] = Field(5, description="pulse widths of inputs and states, sign included")
@@ -38,3 +47,8 @@ class BitsSettings(StudySettings):
         """Lists the resolutions that models of ramps are needed of."""
         trained = () if self.aware_bits == "each" else (self.aware_bits,)
         return tuple(sorted({*self.bits, *trained}))
+
+    def of_aware(self, training: TrainingSettings) -> TrainingSettings:
+        """Sets hardware-aware training by what else would be that of a plain one."""
+        own = {"epochs": self.aware_epochs, "learning_rate": self.aware_learning_rate}
+        return replace(training, **{name: value for name, value in own.items() if value})

@@ -32,6 +32,7 @@ def compute(settings: KwsSettings, work: Work) -> Results:
         factor=100.0,
         titles=TITLES,
         training=lambda task, training: training_settings(settings, task, training),
+        learned=lambda task, training: task,
         judge=lambda task: accuracy_judge(task, work.options.jobs),
         size=lambda task: {"training sequences": len(task.training), "test sequences": len(task.test)},
         side_by_side=True,
@@ -43,7 +44,8 @@ def training_settings(settings: KwsSettings, task: str, training: str) -> Traini
     """Sets an LSTM of 32 units; plain training has the weight decay that the study of error sources found best."""
     plain = TRAININGS.get(task, OTHER_TRAININGS)["plain"]
     options = plain if training == PLAIN else {"weight_decay": settings.aware_weight_decay}
-    return TrainingSettings(**COMMON | options | {"epochs": settings.epochs})
+    chosen = TrainingSettings(**COMMON | options | {"epochs": settings.epochs})
+    return chosen if training == PLAIN else settings.of_aware(chosen)
 
 
 def accuracy_judge(task: Task, threads: int) -> Judge:

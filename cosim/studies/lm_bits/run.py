@@ -15,7 +15,7 @@ from cosim.tasks import CharacterTask, load_characters
 from cosim.training import TrainingSettings
 from netlists.errors import InputError
 
-from ..bits import Judge, Kind, check_tasks, describe, run_bits, where_present
+from ..bits import PLAIN, Judge, Kind, check_tasks, describe, run_bits, where_present
 from .settings import TITLES, LmSettings
 
 LARGE = 512
@@ -34,7 +34,8 @@ def compute(settings: LmSettings, work: Work) -> Results:
         unit="bits per character",
         factor=1.0,
         titles=TITLES,
-        training=lambda task, training: training_settings(settings),
+        training=lambda task, training: training_settings(settings, training),
+        learned=lambda task, training: learned(task, settings, training),
         judge=lambda task: text_judge(task.test, settings.block, settings.seed, work.options.jobs),
         size=lambda task: {f"{split} characters": len(getattr(task, split)) for split in SPLITS},
         side_by_side=settings.n_hidden < LARGE,
@@ -49,17 +50,25 @@ def shortened(task: CharacterTask, settings: LmSettings) -> CharacterTask:
     Raises
     ------
     InputError
-        A text has fewer characters than are asked for, or too few for the bootstrap.
+        A text has fewer characters than are asked for, hardware-aware training takes more than plain, or the test text has too few
+        for the bootstrap.
     """
     out = task.shortened(settings.train_characters, settings.validation_characters, settings.test_characters)
+    if settings.aware_characters > len(out.train):
+        raise InputError(f"aware_characters={settings.aware_characters}: {len(out.train)} characters are learned; 0 takes all")
     if len(out.test) - 1 <= settings.block:
         raise InputError(f"block={settings.block}: {len(out.test)} characters of test text must hold two blocks at least")
     return out
 
 
-def training_settings(settings: LmSettings) -> TrainingSettings:
-    """Sets the same for all trainings."""
-    return TrainingSettings(
+def learned(task: CharacterTask, settings: LmSettings, training: str) -> CharacterTask:
+    """Takes the start of the training text that a kind of training learns."""
+    return task.shortened(0 if training == PLAIN else settings.aware_characters, 0, 0)
+
+
+def training_settings(settings: LmSettings, training: str) -> TrainingSettings:
+    """Sets the same for all trainings, but for what is set for hardware-aware ones alone."""
+    plain = TrainingSettings(
         n_hidden=settings.n_hidden,
         n_projection=settings.n_projection or None,
         n_embedding=settings.n_embedding,
@@ -69,6 +78,7 @@ def training_settings(settings: LmSettings) -> TrainingSettings:
         learning_rate=settings.learning_rate,
         weight_decay=0.0,
     )
+    return plain if training == PLAIN else settings.of_aware(plain)
 
 
 def text_judge(text: np.ndarray, block: int, seed: int, threads: int) -> Judge:
@@ -91,7 +101,8 @@ def text_judge(text: np.ndarray, block: int, seed: int, threads: int) -> Judge:
 
 def _work(s: LmSettings) -> float:
     """Characters times weights, in training and on chips."""
-    learned = 2 * s.epochs * (s.train_characters or 10**7)
+    text = s.train_characters or 10**7
+    learned = s.epochs * text + 1.8 * (s.aware_epochs or s.epochs) * (s.aware_characters or text)
     judged = 15 * len(s.bits) * s.chips * (s.test_characters or 10**6)
     return len(s.seeds) * _weights(s) * (learned + judged) + s.samples
 

@@ -23,6 +23,7 @@ class LmSettings(BitsSettings):
     n_embedding: Count = Field(64, description="numbers that stand for a character")
     epochs: Count = Field(3, description="of each training")
     train_characters: Several = Field(2_000_000, description="from the start of the training text; 0: all of it")
+    aware_characters: Several = Field(0, description="of those, for hardware-aware training; 0: all")
     validation_characters: Several = Field(100_000, description="from the start of the validation text; 0: all of it")
     test_characters: Several = Field(50_000, description="from the start of the test text; 0: all of it")
     batch: Count = Field(64, description="streams of text that run side by side in training")

@@ -248,7 +248,7 @@ def test_each_resolution_may_have_its_own_training():
 def test_the_preset_of_the_large_network_fits_the_settings():
     full = load_settings(LmSettings, lm_bits.STUDY.preset.with_name("full.toml"))
     assert (full.n_hidden, full.n_projection, full.n_embedding) == (2016, 504, 128)
-    assert lm_bits.training_settings(full).n_projection == 504
+    assert lm_bits.training_settings(full, PLAIN).n_projection == 504
 
 
 @pytest.mark.parametrize(

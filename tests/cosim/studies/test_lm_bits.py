@@ -72,12 +72,21 @@ def test_a_language_model_on_the_users_own_text(tmp_path, ptb_folder):
         validation_characters=500,
         test_characters=900,
         block=100,
+        aware_start="plain",
+        aware_epochs=1,
+        aware_learning_rate=1e-3,
+        aware_characters=2000,
     )
     summary = lm_bits.STUDY.run(settings, tmp_path / "out", QUIET)
     task = get_task("ptb")
     assert summary["absent"] == {}
     assert summary["sizes"]["ptb"] == {"train characters": 4000, "validation characters": 500, "test characters": 900}
     network = Network.load(tmp_path / "out" / "networks" / "ptb-plain-seed-1.npz")
+    aware = Network.load(tmp_path / "out" / "networks" / "ptb-hardware-aware-5-bits-seed-1.npz")
+    assert (len(aware.metadata.epochs), aware.metadata.settings["learning_rate"]) == (1, 1e-3)
+    # A single epoch with a small rate: near the plain network that it began with, on the start of the text alone.
+    assert 0 < np.abs(aware.readout - network.readout).max() < 0.1
+    assert aware.metadata.data_sha256 == task.shortened(2000).train_sha256
     for condition, bits, hardware in ((c.FLOAT, None, Hardware()), (c.IDEAL, 3, Hardware(bits=3))):
         own = evaluate_text(network, task.test[:900], hardware).bits_per_character[0]
         assert row_of(summary, PLAIN, condition, bits)["value"] == pytest.approx(own, rel=1e-6)
@@ -92,6 +101,10 @@ def test_more_text_than_there_is_and_too_little_for_the_bootstrap(ptb_folder):
     task = get_task("ptb", ptb_folder)
     with pytest.raises(InputError, match="train_characters=99999"):
         lm_bits.shortened(task, LmSettings(train_characters=99_999))
+    with pytest.raises(InputError, match="aware_characters=5000: 4000"):
+        lm_bits.shortened(
+            task, LmSettings(train_characters=4000, validation_characters=0, test_characters=0, aware_characters=5000)
+        )
     everything = LmSettings(train_characters=0, validation_characters=0, test_characters=900)
     with pytest.raises(InputError, match="two blocks"):
         lm_bits.shortened(task, everything)
