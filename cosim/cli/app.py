@@ -22,7 +22,7 @@ from netlists.errors import InputError, ToolkitError
 from . import tasks
 from .commands import Entry, Interrupted, group
 from .output import note
-from .signals import SIGNALLED, exit_code, ignore, listen
+from .signals import exit_code, ignore, listen
 
 FLAGS = {
     "Permissions(files=True)": "--allow-files",
@@ -220,16 +220,17 @@ def main() -> None:
         code = 1
     if code == 0:
         ignore()
-    elif code > SIGNALLED:
-        _leave(code)
+    _leave(code)
     sys.exit(code)
 
 
 def _leave(code: int) -> None:
-    """Ends the process of an interrupted command at once where threads still compute."""
+    """Ends the process at once where threads still compute what nobody waits for."""
     workers = sys.modules.get("characterization.workers")
-    if workers is not None and workers.threads_given_up():
+    spice = sys.modules.get("netlists.spice.attended")
+    if (workers is not None and workers.threads_given_up()) or (spice is not None and not spice.free()):
         ignore()
-        workers.end_workers()
+        if workers is not None:
+            workers.end_workers()
         atexit._run_exitfuncs()
         os._exit(code)

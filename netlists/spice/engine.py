@@ -4,7 +4,8 @@
 ``batch``   ``ngspice -b`` in a process of its own, which a time limit can kill
 
 A deck with a block of the user's own, which may hang or crash ngspice, runs in a process of its own all the same,
-unless this process is one that another watches over (`watched`).
+unless this process is one that another watches over (`watched`). Elsewhere our own decks are attended (`attended`), as ngspice
+can stand still in any deck: Ctrl-C leaves them at once, and while one that was left computes, others run in processes of their own.
 
 ngspice returns 0 for many things that went wrong: a deck it refused leaves the previous circuit in place, and
 `run` then returns that circuit's data. So every run is checked: the circuit must have loaded, nothing that
@@ -25,6 +26,7 @@ import numpy as np
 from netlists.checks import Choice, check
 from netlists.errors import InputError, SimulationError
 
+from .attended import attend, free
 from .deck import Deck
 from .numbers import spice_number
 from .program import TIME_LIMIT, transient_vectors
@@ -45,6 +47,8 @@ _watched = False
 _keeping = False
 _kept: Deck | None = None
 _loaded: set[str] = set()
+_unset: Sequence[str] = ()
+"""Settings of a simulation that was left, to be taken back once ngspice has returned."""
 
 
 RUNNERS = ("shared", "batch")
@@ -91,7 +95,7 @@ def simulate(
     runner : {"shared", "batch"}
         Both solve the same text and give the same numbers.
     timeout : float
-        Seconds after which ngspice is ended where it runs in a process of its own. The shared library cannot be interrupted.
+        Seconds after which ngspice is ended where it runs in a process of its own; in this one it is left where it stands still.
     heard : list of str, optional
         Takes what ngspice warns of, such as a parameter that it ignored.
 
@@ -117,7 +121,9 @@ def simulate(
     0.5
     """
     if check(Choice(RUNNERS), runner, "runner") == "shared" and (_watched or not deck.foreign):
-        return _simulate_shared(deck, vectors, heard)
+        with LOCK:
+            if free():
+                return _simulate_shared(deck, vectors, heard)
     data, printed = transient_vectors(deck, vectors, timeout=timeout)
     if heard is not None:
         heard += warning_lines(printed.splitlines())
@@ -152,13 +158,13 @@ def simulate_draws(deck: Deck, vectors: Sequence[str], seeds: Sequence[int]) -> 
     if re.search(r"^\.options?\b.*\bseed\s*=", deck.circuit, re.MULTILINE | re.IGNORECASE):
         raise InputError("the deck sets a seed (.options seed): it would draw the same for every seed")
     ngspice = shared_instance()
-    with _session(ngspice, deck):
+    with LOCK, _session(ngspice, deck) as signals:
         _load(ngspice, deck)
         out = []
         for seed in seeds:
             ngspice.exec_command(f"setseed {int(seed)}")
             ngspice.exec_command("reset")
-            out.append(_run(ngspice, deck, vectors))
+            out.append(_run(ngspice, deck, vectors, signals))
             ngspice.exec_command("destroy all")
         return out
 
@@ -172,13 +178,13 @@ def _simulate_shared(deck: Deck, vectors: Sequence[str], heard: list[str] | None
         if not there:
             _forget()
         _kept = None
-        with _session(ngspice, deck, keep=keep):
+        with _session(ngspice, deck, keep=keep) as signals:
             if not there:
                 _load(ngspice, deck)
             printed = ngspice.messages
             if keep:
                 _alter(ngspice, deck)
-            data = _run(ngspice, deck, vectors)
+            data = _run(ngspice, deck, vectors, signals)
             if heard is not None:
                 heard += warning_lines([*printed, *ngspice.messages])
         _kept = deck if keep else None
@@ -212,27 +218,43 @@ def _forget() -> None:
 
 
 @contextmanager
-def _session(ngspice: NgSpice, deck: Deck, *, keep: bool = False) -> Iterator[None]:
-    """Settings of a deck while it runs, and nothing left behind of it; ``keep`` leaves the circuit, if nothing failed."""
-    global _runs
-    with LOCK, _interrupt_afterwards():
+def _session(ngspice: NgSpice, deck: Deck, *, keep: bool = False) -> Iterator[Sequence[object]]:
+    """Settings of a deck while it runs, and nothing left behind of it; ``keep`` leaves the circuit, if nothing failed.
+
+    Yields the signals that came meanwhile.
+    """
+    global _runs, _unset
+    if not free():
+        raise SimulationError("ngspice still computes in this process, in a simulation that was left; start a new process")
+    with LOCK, _interrupt_afterwards() as signals:
+        if _unset:
+            _end_session(ngspice, _unset, keep=False)
         variables, models = split(deck.settings)
         settings = (QUIET, *thread_settings(), *variables)
         _load_models(ngspice, models)
         try:
             for setting in settings:
                 ngspice.exec_command(f"set {setting}")
-            yield
+            yield signals
         except BaseException:
             keep = False
             raise
         finally:
-            _clean(ngspice, keep=keep)
-            for setting in settings:
-                ngspice.exec_command(f"unset {setting.partition('=')[0]}")
+            if free():
+                _end_session(ngspice, settings, keep=keep)
+            else:
+                _unset = settings
             _runs += 1
-            if _runs % RELEASE_EVERY == 0:
+            if _runs % RELEASE_EVERY == 0 and free():
                 ngspice.release_history()
+
+
+def _end_session(ngspice: NgSpice, settings: Sequence[str], *, keep: bool) -> None:
+    global _unset
+    _unset = ()
+    _clean(ngspice, keep=keep)
+    for setting in settings:
+        ngspice.exec_command(f"unset {setting.partition('=')[0]}")
 
 
 def _load_models(ngspice: NgSpice, models: Sequence[str]) -> None:
@@ -249,17 +271,17 @@ def _load_models(ngspice: NgSpice, models: Sequence[str]) -> None:
 
 
 @contextmanager
-def _interrupt_afterwards() -> Iterator[None]:
+def _interrupt_afterwards() -> Iterator[Sequence[object]]:
     """Holds Ctrl-C and its like back until ngspice has returned: raised inside one of its callbacks they would be lost."""
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield ()
         return
     held: list[tuple] = []
     handlers = {n: h for n in _HELD if callable(h := signal.getsignal(n))}
     for number in handlers:
         signal.signal(number, lambda *args: held.append(args))
     try:
-        yield
+        yield held
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -277,9 +299,14 @@ def _load(ngspice: NgSpice, deck: Deck) -> None:
         raise failure(ngspice, "ngspice did not accept the deck")
 
 
-def _run(ngspice: NgSpice, deck: Deck, vectors: Sequence[str]) -> dict[str, np.ndarray]:
+def _run(ngspice: NgSpice, deck: Deck, vectors: Sequence[str], signals: Sequence[object]) -> dict[str, np.ndarray]:
     try:
-        ngspice.run()
+        if _watched:
+            ngspice.run()
+        else:
+            attend(ngspice, ngspice.run, signals)
+    except SimulationError:
+        raise
     except Exception as e:
         raise failure(ngspice, f"the simulation failed ({type(e).__name__})") from None
     plot_name = ngspice.last_plot

@@ -31,6 +31,14 @@ for _name in ("PySpice", "PySpice.Spice.NgSpice.Shared.NgSpiceShared"):
 class NgSpice(NgSpiceShared):
     """PySpice's shared-library interface with `is_error` as the judge of what ngspice prints."""
 
+    reports = 0
+    """How often ngspice has said how far it is: at each thousandth of a transient, ten times a second at most."""
+
+    @staticmethod
+    def _send_stat(message_c: Any, ngspice_id: int, user_data: Any) -> int:
+        ffi.from_handle(user_data).reports += 1
+        return 0
+
     @staticmethod
     def _send_char(message_c: Any, ngspice_id: int, user_data: Any) -> int:
         self = ffi.from_handle(user_data)
