@@ -79,7 +79,7 @@ dist:
 	sh scripts/dist.sh "$(PYTHON)" "$$(mktemp -d)/dist"
 
 bench: setup $(PDK) $(CHECKERS)
-	@for name in mc crossbar ir_drop rnn peer_settings growth memory models validation estimators scale startup peers; do \
+	@for name in mc crossbar ir_drop rnn peer_settings growth loop memory models validation estimators scale startup peers; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/record.py $$name || exit 1; done
 
 faults: setup $(PDK)

@@ -11,7 +11,7 @@ import numpy as np
 from netlists.converter import Converter, is_stepped, probe_nodes, transition_deck
 from netlists.errors import SimulationError
 from netlists.ramp import Chips, tick_times, transition_levels
-from netlists.spice import Deck, kept_circuit, simulate
+from netlists.spice import Deck, check_ticks, kept_circuit, simulate
 from netlists.technology import RampCircuit
 
 SPAN = 2e-3
@@ -29,7 +29,6 @@ FEW = 3
 """Chips up to so many are measured without looking at one of them first."""
 RESOLUTION = 50e-6
 """Width to which the bracket of a comparator that is not linear is cut, volts; the level is its middle."""
-_TICK_TOLERANCE = 1e-14
 REACH = 32
 """An unbracketed probe moves by at most this many spans a pass."""
 
@@ -238,7 +237,7 @@ class _Search:
         data = self.solve(deck, ["com", *names.tolist()])
         result.passes += 1
         if is_stepped(self.converter.blocks, self.converter.circuit) and not self.tight:
-            _check_ticks(data["time"], tick_times(self.converter.program, self.converter.circuit))
+            check_ticks(data["time"], tick_times(self.converter.program, self.converter.circuit))
         at = self.converter.clock.latch[: probe.shape[1]]
         values = _at(at, data["time"], np.array([data[name] for name in names]) - data["com"])
         below, above = values[where.reshape(nodes.shape), np.arange(len(at))]
@@ -251,15 +250,6 @@ def _at(times: np.ndarray, time: np.ndarray, values: np.ndarray) -> np.ndarray:
     before = after - 1
     slope = (values[:, after] - values[:, before]) / (time[after] - time[before])
     return slope * (times - time[before]) + values[:, before]
-
-
-def _check_ticks(time: np.ndarray, ticks: np.ndarray) -> None:
-    """Raises `SimulationError` if ngspice has no time point at one of the ``ticks`` that it came to: it may have lost a pulse."""
-    ticks = ticks[ticks < time[-1]]
-    after = np.searchsorted(time, ticks - _TICK_TOLERANCE)
-    missed = ticks[time[after] > ticks + _TICK_TOLERANCE]
-    if len(missed):
-        raise SimulationError(f"ngspice stepped over the clock edge at {missed[0]:.6g} s")
 
 
 def _take(chips: Chips, rows: np.ndarray) -> Chips:

@@ -28,7 +28,7 @@ from .datapath import StepConversion, Trajectory, Who, run_loop_network
 from .settings import ON_FAILURE, LoopSettings
 from .simulators import Answer, ResumingSimulator, Simulator, SpiceSimulator
 
-CONVERSION_SECONDS = {"converter": 3.5e-3, "column": 0.29, "tile": 0.2, "sky130": 2.3}
+CONVERSION_SECONDS = {"converter": 5.5e-4, "column": 0.29, "tile": 0.2, "sky130": 2.3}
 """Core seconds of a conversion of 5 bits, as the folders under results/ have them."""
 
 
@@ -284,6 +284,8 @@ def _speed(converted: list[StepConversion]) -> dict[str, Any]:
     n = sum(a.codes.size for a in answers)
     return {
         "retried": sum(a.retried for a in answers),
+        "repeated": sum(a.repeated for a in answers),
+        "foretold_wrong": sum(a.foretold_wrong for a in answers),
         "spice_seconds": wall,
         "seconds_per_conversion": wall / n,
         "worker_seconds_per_conversion": busy / n,

@@ -15,7 +15,21 @@ import numpy as np
 
 from characterization.resume import Parts
 from characterization.workers import in_workers
-from netlists.converter import Blocks, ColumnCharge, Converter, Replay, Tile, replay_deck, saved_vectors, tile_deck
+from netlists.converter import (
+    Blocks,
+    ColumnCharge,
+    Converter,
+    Replay,
+    Tile,
+    can_multiplex,
+    multiplexed_codes,
+    multiplexed_deck,
+    multiplexed_vectors,
+    replay_deck,
+    saved_vectors,
+    tile_deck,
+    turns,
+)
 from netlists.converter.replay import UNDECIDED, codes
 from netlists.errors import InputError, SimulationError
 from netlists.files import sha256_of
@@ -32,6 +46,10 @@ FAILED = -1
 """Code of a conversion that ngspice could not do."""
 AHEAD = 2
 """Steps after the one that should pass a deck's highest input: what is open at its end is converted again, on the whole ramp."""
+HELD_A_DECK = 96
+"""Conversions in a deck in which each has a comparator of its own: so many that the ramp costs little."""
+TURNS_A_DECK = 1024
+"""Conversions in a deck in which they take comparators in turns: those of 5 bits need about 80 comparators."""
 
 
 class Step(NamedTuple):
@@ -75,6 +93,11 @@ class Answer:
     failures : list of Failure
     retried : int
         Conversions that failed alone and were tried once more, with shorter steps.
+    repeated : int
+        Conversions that took a comparator in turns with others and then had one of their own, which gave the code: they were near
+        a level, foretold wrongly, or in a deck that failed.
+    foretold_wrong : int
+        Of those, the ones that tripped at another step than their turn was for.
     wall, busy : float
         Seconds that went by, and that workers spent.
     """
@@ -84,6 +107,8 @@ class Answer:
     retried: int = 0
     wall: float = 0.0
     busy: float = 0.0
+    repeated: int = 0
+    foretold_wrong: int = 0
 
 
 class Simulator(Protocol):
@@ -106,7 +131,10 @@ class ModelSimulator:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Conversions that share a deck: everything a worker needs."""
+    """Conversions that share a deck: everything a worker needs.
+
+    ``passed`` are the thresholds that each is foretold to pass, where they take comparators in turns.
+    """
 
     places: np.ndarray
     program: RampProgram
@@ -115,6 +143,7 @@ class Batch:
     blocks: Blocks
     replay: Replay
     counters: bool
+    passed: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +166,8 @@ class Done:
     messages: dict[int, str]
     retried: int
     seconds: float
+    repeated: int = 0
+    foretold_wrong: int = 0
 
 
 class SpiceSimulator:
@@ -156,14 +187,16 @@ class SpiceSimulator:
     def answer(self, step: Step) -> Answer:
         begun = time.perf_counter()
         out = np.full(step.x.shape, FAILED)
-        failures, retried, busy = [], 0, 0.0
+        failures, retried, repeated, wrong, busy = [], 0, 0, 0, 0.0
         for part in in_workers((joblib.delayed(convert)(b, self.runner) for b in self.batches(step)), self.jobs):
             rows, sequences = np.unravel_index(part.places, out.shape)
             out[rows, sequences] = part.codes
             failures += [Failure(int(rows[i]), int(sequences[i]), message) for i, message in part.messages.items()]
             retried += part.retried
+            repeated += part.repeated
+            wrong += part.foretold_wrong
             busy += part.seconds
-        return Answer(out, sorted(failures), retried, time.perf_counter() - begun, busy)
+        return Answer(out, sorted(failures), retried, time.perf_counter() - begun, busy, repeated, wrong)
 
     def batches(self, step: Step) -> Iterator[Batch | TileBatch]:
         """Decks of a step: the columns of one ramp, of all sequences; or the tile, a sequence at a time."""
@@ -182,13 +215,23 @@ class SpiceSimulator:
             if len(rows) == 0:
                 continue
             places = (rows[:, None] * step.x.shape[1] + np.arange(step.x.shape[1])).ravel()
-            if settings.scope == "converter":
-                # Inputs that one deck holds are near to one another: its ramp ends where the last of them is passed.
-                places = places[np.argsort(step.x.ravel()[places], kind="stable")]
+            in_turns = (
+                settings.scope == "converter" and noise is None and not settings.latches and can_multiplex(ramp.plan.converter)
+            )
             # Every worker has its share, of decks that are not too large.
-            size = min(deck_size(settings), max(-(-len(places) // self.jobs), 1))
-            for first in range(0, len(places), size):
-                some = places[first : first + size]
+            size = min(deck_size(settings, in_turns=in_turns), max(-(-len(places) // self.jobs), 1))
+            passed = None
+            if in_turns:
+                passed = self.chip.passed(array, array.chosen, step.x, step.number, None).ravel()
+                # Inputs of one deck are far from one another: they take fewer comparators.
+                decks = -(-len(places) // size)
+                split = [places[i::decks] for i in range(decks)]
+            else:
+                if settings.scope == "converter":
+                    # Inputs that one deck holds are near to one another: its ramp ends where the last of them is passed.
+                    places = places[np.argsort(step.x.ravel()[places], kind="stable")]
+                split = [places[first : first + size] for first in range(0, len(places), size)]
+            for some in split:
                 row, sequence = np.unravel_index(some, step.x.shape)
                 column = array.chosen[row]
                 v_mac: np.ndarray | ColumnCharge
@@ -199,14 +242,17 @@ class SpiceSimulator:
                     v_mac = to_volts((step.x[row, sequence] + array.trim[column]) / scale, ramp.program, ramp.plan.circuit)
                 own = None if noise is None else noise[row, sequence, : ramp.program.n_steps]
                 replay = Replay(v_mac, array.tile.comparator_offset[column], own)
-                yield Batch(some, ramp.program, ramp.plan.circuit, ramp.column, ramp.plan.blocks, replay, settings.latches)
+                foretold = None if passed is None else passed[some]
+                yield Batch(
+                    some, ramp.program, ramp.plan.circuit, ramp.column, ramp.plan.blocks, replay, settings.latches, foretold
+                )
 
 
-def deck_size(settings: LoopSettings) -> int:
+def deck_size(settings: LoopSettings, *, in_turns: bool = False) -> int:
     """Conversions in a deck: so many that the ramp costs little, and for latches few, whose time grows faster than their number."""
     if settings.latches or settings.level == "sky130":
         return 32
-    return 96
+    return TURNS_A_DECK if in_turns else HELD_A_DECK
 
 
 def convert(batch: Batch | TileBatch, runner: str = "shared") -> Done:
@@ -230,35 +276,59 @@ def _convert_columns(batch: Batch, runner: str) -> Done:
     begun = time.perf_counter()
     out, messages, retried = np.full(len(batch.places), FAILED), dict[int, str](), 0
     converter, counters = Converter(batch.program, batch.circuit, batch.blocks), batch.counters
-    todo = [(np.arange(len(batch.places)), False)]
-    steps = _steps(converter, batch)
+    decks, wrong = ([np.arange(len(out))], 0) if batch.passed is None else _take_turns(converter, batch, runner, out)
+    repeated = 0 if batch.passed is None else sum(map(len, decks))
+    todo = [(use, False, False) for use in decks]
     while todo:
-        use, tight = todo.pop()
+        use, tight, whole = todo.pop()
         replay = take(batch.replay, use)
         try:
+            steps = None if whole else _steps(converter, batch, replay)
             deck = replay_deck(converter, batch.ramp, replay, counters=counters, tight=tight, steps=steps)
             data = simulate(deck, saved_vectors(len(use), counters=counters), runner)
             out[use] = codes(converter, data, replay, counters=counters)
             if np.any(open_ := out[use] == UNDECIDED):
-                steps = None
-                todo.append((use[open_], tight))
+                todo.append((use[open_], tight, True))
         except SimulationError as e:
             if len(use) > 1:
-                todo += [(half, False) for half in np.array_split(use, 2)]
+                todo += [(half, False, whole) for half in np.array_split(use, 2)]
             elif tight:
                 messages[int(use[0])] = str(e)
             else:
                 retried += 1
-                todo.append((use, True))
-    return Done(batch.places, out, messages, retried, time.perf_counter() - begun)
+                todo.append((use, True, whole))
+    return Done(batch.places, out, messages, retried, time.perf_counter() - begun, repeated, wrong)
 
 
-def _steps(converter: Converter, batch: Batch) -> int | None:
+def _take_turns(converter: Converter, batch: Batch, runner: str, out: np.ndarray) -> tuple[list[np.ndarray], int]:
+    """Fills in the codes of conversions on shared comparators; decks of those that are left, and how many were foretold wrongly."""
+    assert batch.passed is not None and not isinstance(batch.replay.v_mac, ColumnCharge)
+    own = turns(batch.passed, len(batch.program.x))
+    by_input = np.argsort(batch.replay.v_mac, kind="stable")
+    try:
+        data = simulate(multiplexed_deck(converter, batch.ramp, batch.replay, own), multiplexed_vectors(own), runner)
+        told = multiplexed_codes(converter, data, own)
+    except SimulationError:
+        # Decks of fewer conversions will tell which of them it was.
+        return _pieces(by_input), 0
+    wrong = told.codes == UNDECIDED
+    done = ~wrong & ~told.near
+    out[done] = told.codes[done]
+    # Alone: comparators that trip elsewhere move the ramp, by what ngspice leaves of an iteration.
+    alone = [np.array([i]) for i in np.flatnonzero(told.near)]
+    return [*alone, *_pieces(by_input[(wrong & ~told.near)[by_input]])], int(wrong.sum())
+
+
+def _pieces(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[first : first + HELD_A_DECK] for first in range(0, len(rows), HELD_A_DECK)]
+
+
+def _steps(converter: Converter, batch: Batch, replay: Replay) -> int | None:
     """Steps of the ramp that pass every held input by `AHEAD`, as the closed form has it; None: all."""
-    if isinstance(batch.replay.v_mac, ColumnCharge):
+    if isinstance(replay.v_mac, ColumnCharge):
         return None
     levels = transition_levels(converter.program, converter.circuit, batch.ramp)[0]
-    highest = float(np.max(batch.replay.v_mac - batch.replay.offset))
+    highest = float(np.max(replay.v_mac - replay.offset))
     return int(np.searchsorted(levels, highest)) + 1 + AHEAD
 
 
@@ -306,11 +376,11 @@ def _packed(answer: Answer) -> dict[str, np.ndarray]:
         "codes": answer.codes.astype(np.int16),
         "failed": np.array([(f.row, f.sequence) for f in answer.failures], int).reshape(-1, 2),
         "messages": np.array([f.message for f in answer.failures], str),
-        "figures": np.array([answer.retried, answer.wall, answer.busy]),
+        "figures": np.array([answer.retried, answer.wall, answer.busy, answer.repeated, answer.foretold_wrong]),
     }
 
 
 def _unpacked(stored: dict[str, np.ndarray]) -> Answer:
     failures = [Failure(int(r), int(s), str(m)) for (r, s), m in zip(stored["failed"], stored["messages"], strict=True)]
-    retried, wall, busy = stored["figures"].tolist()
-    return Answer(stored["codes"].astype(int), failures, int(retried), wall, busy)
+    retried, wall, busy, repeated, wrong = stored["figures"].tolist()
+    return Answer(stored["codes"].astype(int), failures, int(retried), wall, busy, int(repeated), int(wrong))

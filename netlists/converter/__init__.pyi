@@ -28,6 +28,14 @@ from .counter import (
     latch_clocks as latch_clocks,
     read_codes as read_codes,
 )
+from .multiplexed import (
+    Turns as Turns,
+    can_multiplex as can_multiplex,
+    multiplexed_codes as multiplexed_codes,
+    multiplexed_deck as multiplexed_deck,
+    multiplexed_vectors as multiplexed_vectors,
+    turns as turns,
+)
 from .release import (
     released as released,
 )

@@ -164,7 +164,7 @@ def replay_deck(
         *_converters(converter, ramp, replay, counters=counters, stepped=stepped),
     ]
     if stepped:
-        lines.append(f"Vtick tick 0 {ticks(_events(converter, charge), converter.stop)}")
+        lines.append(f"Vtick tick 0 {ticks(events(converter, charge), converter.stop)}")
     options, longest = cards.step_options(converter.circuit, stepped=stepped, tight=tight)
     saved = [f"v({name})" for name in (*saved_vectors(len(replay), counters=counters), *save)]
     latch, stop = converter.clock.latch, converter.stop
@@ -256,7 +256,7 @@ def _converters(converter: Converter, ramp: Chips, replay: Replay, *, counters: 
     return lines
 
 
-def _events(converter: Converter, charge: ColumnCharge | None) -> np.ndarray:
+def events(converter: Converter, charge: ColumnCharge | None = None) -> np.ndarray:
     """Every time at which a waveform of a stepped deck moves, seconds, increasing."""
     times = [*converter.select, converter.clock.step_start]
     if charge is not None:

@@ -65,6 +65,7 @@ from .settings import (
     init_lines as init_lines,
 )
 from .waveforms import (
+    check_ticks as check_ticks,
     pulses as pulses,
     pwl as pwl,
     pwl_texts as pwl_texts,

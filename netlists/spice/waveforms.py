@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlists.errors import InputError
+from netlists.errors import InputError, SimulationError
 
 _A_LINE = 24
 """Breakpoints on a line of a deck; ngspice cuts lines past about 1,000 characters."""
+_TICK_TOLERANCE = 1e-14
 
 
 def pwl(times: np.ndarray, values: np.ndarray) -> str:
@@ -43,6 +44,15 @@ def ticks(times: np.ndarray, stop: float) -> str:
     """A PWL source with a corner at each of the ``times``: ngspice places a time point there and starts anew after it."""
     corners = np.concatenate([[0.0], times, [stop]])
     return pwl(corners, np.arange(len(corners)) % 2)
+
+
+def check_ticks(time: np.ndarray, ticks: np.ndarray) -> None:
+    """Raises `SimulationError` if ngspice has no time point at one of the ``ticks`` that it came to: it may have lost a pulse."""
+    ticks = ticks[ticks < time[-1]]
+    after = np.searchsorted(time, ticks - _TICK_TOLERANCE)
+    missed = ticks[time[after] > ticks + _TICK_TOLERANCE]
+    if len(missed):
+        raise SimulationError(f"ngspice stepped over the clock edge at {missed[0]:.6g} s")
 
 
 def _check_increasing(times: np.ndarray) -> None:

@@ -117,7 +117,7 @@ def test_both_runners_and_any_number_of_decks_give_the_same_codes(network, chip,
     step = steps_of(network, chip, some)[0].step
     shared = SpiceSimulator(chip).answer(step)
     np.testing.assert_array_equal(SpiceSimulator(chip, runner="batch").answer(step).codes, shared.codes)
-    monkeypatch.setattr(simulators, "deck_size", lambda _: 5)
+    monkeypatch.setattr(simulators, "deck_size", lambda *_, **__: 5)
     np.testing.assert_array_equal(SpiceSimulator(chip).answer(step).codes, shared.codes)
 
 
@@ -207,13 +207,15 @@ def test_sequences_are_drawn_from_the_seed(task, make):
 
 
 def test_a_deck_that_fails_is_halved_until_the_fault_stands_alone(network, chip, some, monkeypatch):
-    """ngspice is made to fail on every deck that holds one offset; the others keep their codes."""
+    """ngspice is made to fail on every deck that holds one offset or has comparators in turns; the others keep their codes."""
     step = steps_of(network, chip, some)[0].step
     expected = SpiceSimulator(chip).answer(step)
     bad = f"v_os={float(step.array.tile.comparator_offset[2])!r}"
     tight = []
 
     def failing(deck, vectors, runner):
+        if " in turns on " in deck.circuit:
+            raise SimulationError("the simulation failed", "timestep too small")
         if bad in deck.circuit:
             tight.append("method=gear" in deck.circuit)
             raise SimulationError("the simulation failed", "timestep too small")
@@ -224,9 +226,36 @@ def test_a_deck_that_fails_is_halved_until_the_fault_stands_alone(network, chip,
     assert [(f.row, f.sequence) for f in found.failures] == [(2, 0), (2, 1)]
     assert all("timestep too small" in f.message for f in found.failures)
     assert found.retried == tight.count(True) == 2
+    assert (found.repeated, found.foretold_wrong) == (24, 0)
     assert np.all(found.codes[2] == simulators.FAILED)
     others = np.arange(12) != 2
     np.testing.assert_array_equal(found.codes[others], expected.codes[others])
+
+
+@pytest.mark.parametrize("moved", [1, -1, 3, "any"])
+def test_conversions_foretold_wrongly_are_done_again_and_counted(network, chip, some, monkeypatch, moved):
+    step = steps_of(network, chip, some)[0].step
+    expected = SpiceSimulator(chip).answer(step)
+    assert expected.foretold_wrong == 0
+    true, rng = type(chip).passed, np.random.default_rng(4)
+
+    def wrong(self, array, columns, x, number, identities):
+        k = true(self, array, columns, x, number, identities)
+        return rng.integers(0, 8, k.shape) if moved == "any" else np.clip(k + moved, 0, 7)
+
+    monkeypatch.setattr(type(chip), "passed", wrong)
+    found = SpiceSimulator(chip).answer(step)
+    np.testing.assert_array_equal(found.codes, expected.codes)
+    assert found.repeated >= found.foretold_wrong >= 4
+    again = simulators._unpacked(simulators._packed(found))
+    assert (again.repeated, again.foretold_wrong) == (found.repeated, found.foretold_wrong)
+
+
+def test_noise_and_own_comparators_have_a_comparator_for_each_conversion(network, make, task):
+    for change, in_turns in (({}, True), ({"noise": True}, False), ({"comparator": OWN}, False), ({"latches": True}, False)):
+        chip = make_chip(network, make(columns=(0, 7), **change))
+        step = steps_of(network, chip, choose_sequences(task.test, make(columns=(0, 7))))[0].step
+        assert {b.passed is not None for b in SpiceSimulator(chip).batches(step)} == {in_turns}
 
 
 def test_a_tile_that_fails_has_no_code_in_any_column(network, task, make, monkeypatch):
