@@ -1,7 +1,7 @@
 """How many conversions a loop makes: ``python benchmarks/loop.py [--json] [--repeats N] [--utterances N]``.
 
-All conversions in ngspice of ``cosim loop --task vowels --mode shadow --jobs 1`` with ``results/demo/network.npz``: on comparators that
-take them in turns, and with a comparator for each, as in commit 57c999e; in decks of 64 too, to tell how many codes depend on that.
+All conversions in ngspice of ``cosim loop --task vowels --mode shadow --jobs 1`` with ``results/demo/network.npz``: on comparators
+that take them in turns, and with one for each, as in commit 57c999e; in decks of 64 too, to tell how many codes depend on that.
 Conversions a second of processor time, in turns, medians; codes that differ.
 """
 

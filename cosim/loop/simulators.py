@@ -302,7 +302,8 @@ def _convert_columns(batch: Batch, runner: str) -> Done:
 
 def _take_turns(converter: Converter, batch: Batch, runner: str, out: np.ndarray) -> tuple[list[np.ndarray], int]:
     """Fills in the codes of conversions on shared comparators; decks of those that are left, and how many were foretold wrongly."""
-    assert batch.passed is not None and not isinstance(batch.replay.v_mac, ColumnCharge)
+    assert batch.passed is not None
+    assert not isinstance(batch.replay.v_mac, ColumnCharge)
     own = turns(batch.passed, len(batch.program.x))
     by_input = np.argsort(batch.replay.v_mac, kind="stable")
     try:
