@@ -13,8 +13,8 @@ from typing import NamedTuple, Protocol
 import joblib
 import numpy as np
 
+from characterization.processes import in_workers
 from characterization.resume import Parts
-from characterization.workers import in_workers
 from netlists.converter import Blocks, ColumnCharge, Converter, Replay, Tile, replay_deck, saved_vectors, tile_deck
 from netlists.converter.replay import UNDECIDED, codes
 from netlists.errors import InputError, SimulationError

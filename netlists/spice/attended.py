@@ -23,7 +23,7 @@ LOOK = 0.2
 """Seconds between two looks."""
 
 
-class Work:
+class Simulation:
     """What the thread is to do; ``over`` once it has."""
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -32,9 +32,9 @@ class Work:
         self.failure: BaseException | None = None
 
 
-_work: Work | None = None
+_work: Simulation | None = None
 _thread: threading.Thread | None = None
-_queue: queue.SimpleQueue[Work] = queue.SimpleQueue()
+_queue: queue.SimpleQueue[Simulation] = queue.SimpleQueue()
 
 
 def free() -> bool:
@@ -63,7 +63,7 @@ def attend(ngspice: NgSpice, work: Callable[[], None], signals: Sequence[object]
     if _thread is None or not _thread.is_alive():
         _thread = threading.Thread(target=_do, name="ngspice", daemon=True)
         _thread.start()
-    _work = now = Work(work)
+    _work = now = Simulation(work)
     reports, since = ngspice.reports, time.process_time()
     _queue.put(now)
     while not now.over.wait(LOOK):
