@@ -1,9 +1,9 @@
 """Evaluations that the design search needs with gradient steps and without: ``python benchmarks/search.py [--json] [--trials N]``.
 
 Problems on which no constant of the gradient steps was chosen: networks of other tasks, sizes and limits than those of their tests
-and of the study of sensitivities. Both methods have the same network, chips, seeds and evaluation; the best of a problem is the cheapest
-design within the limit that any of its searches tried. Counted are evaluations until a search is within 1 % of that cost; one that
-does not come there counts as all of its trials. Nothing is confirmed in SPICE.
+and of the study of sensitivities. Both methods have the same network, chips, seeds and evaluation; the best of a problem is the
+cheapest design within the limit that any of its searches tried. Counted are evaluations until a search is within 1 % of that cost;
+one that does not come there counts as all of its trials. Nothing is confirmed in SPICE.
 """
 
 from __future__ import annotations
