@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from cosim.cli.app import application
+from netlists.files import read_json
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "circuits.md").read_text()
@@ -238,3 +239,12 @@ def test_examples_of_other_pages_run(code, run_example):
 def test_no_page_has_examples_that_no_test_runs():
     pages = {page.stem for page in DOCS.glob("*.md") if "\n```python\n" in page.read_text()}
     assert pages == {"architecture", "circuits", "models", "cost", "devices", "howto", "statistics", "training"}
+
+
+def test_codes_equal_in_readme_are_those_of_the_results():
+    loop = read_json(ROOT / "results" / "loop-shadow" / "summary.json", "study summary")
+    found = re.search(
+        r"every step of an LSTM, (\S+) % of (\S+) codes equal, none farther than one", (ROOT / "README.md").read_text()
+    )
+    assert found.groups() == (f"{100 * loop['codes_equal']:.2f}", f"{loop['conversions']:,}")
+    assert loop["codes_within_1"] == 1.0
