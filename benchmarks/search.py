@@ -28,9 +28,9 @@ from cosim.training import TrainingSettings, train_task
 
 PROBLEMS = (
     # task, units, objective, allowed loss, resistance of the wires
-    ("digits", 16, "energy", 0.03, 0.0),
-    ("digits", 24, "area", 0.02, 1.0),
-    ("vowels", 16, "latency", 0.03, 0.0),
+    ("digits", 24, "energy", 0.03, 0.0),
+    ("digits", 24, "area", 0.02, 0.0),
+    ("vowels", 24, "latency", 0.03, 0.0),
     ("vowels", 24, "edp", 0.02, 1.0),
 )
 NEAR = 0.01
@@ -65,7 +65,7 @@ def measured(trials: int, seeds: Sequence[int], jobs: int) -> list[dict[str, Any
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             network = folder / "network.npz"
-            training = TrainingSettings(n_hidden=units, epochs=20, preactivation_noise=0.1)
+            training = TrainingSettings(n_hidden=units, epochs=60, preactivation_noise=0.3)
             train_task(load_task(task), seed=11, settings=training).save(network)
             costs: dict[tuple[str, int], list[float | None]] = {}
             began = time.process_time()
