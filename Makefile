@@ -11,7 +11,7 @@ CHECKERS := $(VENV)/.checkers
 OTHER_PDKS := $(VENV)/.other-pdks
 FUZZER := $(VENV)/.fuzz
 
-.PHONY: help fresh setup pdk demo test test-slow docs site dist bench faults soak fuzz sbom constraints lint clean
+.PHONY: help fresh setup pdk demo test test-slow docs site dist bench bench-long faults soak fuzz sbom constraints lint clean
 
 help:
 	@echo "make setup      create .venv, install the package, and ngspice where it is missing"
@@ -23,6 +23,7 @@ help:
 	@echo "make site       build the docs site into site/, without warnings or not at all"
 	@echo "make dist       build wheel and sdist, and try each in an environment of its own"
 	@echo "make bench      measure speed, into results/bench; ratios against other tools in the same run"
+	@echo "make bench-long memory, scale, statistics, models, design search (hours)"
 	@echo "make faults     kills, full disks, damage, Ctrl-C: the tables of docs/reliability.md (as root all of them)"
 	@echo "make soak       thousands of batches with random kills"
 	@echo "make fuzz       files that nobody wrote, 10 minutes for each loader"
@@ -78,9 +79,15 @@ site: setup
 dist:
 	sh scripts/dist.sh "$(PYTHON)" "$$(mktemp -d)/dist"
 
+# Each with its options; ten minutes on two idle cores.
+BENCH = startup "mc --repeats 3" crossbar "ir_drop --chips 24" "rnn --repeats 3" "peer_settings --repeats 3" "train --epochs --repeats 3" growth "loop --repeats 3"
+BENCH_LONG = memory scale estimators validation models search peers train
+
 bench: setup $(PDK) $(CHECKERS)
-	@for name in mc crossbar ir_drop rnn peer_settings growth loop memory models validation estimators scale startup peers; do \
-	  echo "== $$name"; $(BIN)/python benchmarks/record.py $$name || exit 1; done
+	@for one in $(BENCH); do echo "== $$one"; $(BIN)/python benchmarks/record.py $$one || exit 1; done
+
+bench-long: setup $(PDK) $(CHECKERS)
+	@for one in $(BENCH_LONG); do echo "== $$one"; $(BIN)/python benchmarks/record.py $$one || exit 1; done
 
 faults: setup $(PDK)
 	$(BIN)/python -m scripts.faults

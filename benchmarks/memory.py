@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["--utterances", "10"],
     ),
     "budget": (
-        ["budget", "--network", NETWORK, "--permutations", "2", "--jobs", "1", "--out", "{folder}/budget-{times}"],
+        ["budget", "--network", NETWORK, "--permutations", "4", "--jobs", "1", "--out", "{folder}/budget-{times}"],
         ["--chips", "2"],
         ["--chips", "20"],
     ),

@@ -27,16 +27,17 @@ Rooms, top floor first; each imports only those below:
 `chips`          one batch: drawn, measured, calibrated
 `figures`        figures of merit of one chip
 `plan`           what is varied, and the files that say so
-`workers`        processes that may crash, hang or grow
+`workers`        processes that may crash, hang or grow, one ngspice each
 `resume`         finished parts of long work
 `streams`        every random stream and its key
 `provenance`     versions behind a figure
+`processes`      many calls side by side, in processes of joblib's or threads
 `lock`           one process at a time in a folder
 `parquet`        Parquet tables, read without threads
 `notebook`       tables and pictures that objects show of themselves
 ===============  ==============================================================================================
 
-The last six are modules.
+The last eight are modules.
 """
 
 import lazy_loader as _lazy

@@ -11,15 +11,13 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager, suppress
-from functools import cache
+from contextlib import closing, suppress
 from multiprocessing import process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,14 +25,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from netlists.errors import ToolkitError
 from netlists.spice import watched
 
+from .processes import leave_with, parallel, start_tracker
+
 if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 T = TypeVar("T")
 
-_given_up: set[threading.Thread] = set()
-"""Of pools that were left while they computed."""
 MEMORY_GROWTH = 256 * 2**20
 """A worker whose resident memory grew by so many bytes since its first result is replaced."""
 START_LIMIT = 600.0
@@ -140,7 +138,7 @@ class Worker:
 
         if self.closed:
             raise ToolkitError("the run was stopped")
-        # Dask's own processes are marked as such that have no children; ours end with their parent (`_leave_with`).
+        # Dask's own processes are marked as such that have no children; ours end with their parent (`leave_with`).
         process.current_process()._config.pop("daemon", None)  # type: ignore[attr-defined]
         try:
             fd, name = tempfile.mkstemp(prefix="nladc-worker-")
@@ -148,7 +146,7 @@ class Worker:
             raise ToolkitError(f"{tempfile.gettempdir()}: no temporary file can be made ({e.strerror})") from None
         os.close(fd)
         self._stderr, self._first_rss = Path(name), None
-        _start_tracker()
+        start_tracker()
         self._pool = pool = ProcessPoolExecutor(1, initializer=_enter, initargs=(os.getpid(), name))
         # A new process inherits what is blocked: Ctrl-C must not meet it before `_enter`.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -282,16 +280,7 @@ def _enter(parent: int, stderr: str) -> None:
     watched()
     faulthandler.enable(all_threads=False)
     faulthandler.register(signal.SIGUSR1, all_threads=False)
-    threading.Thread(target=_leave_with, args=(parent, stderr), daemon=True).start()
-
-
-def _leave_with(parent: int, *files: str) -> None:
-    """Ends this process, and removes files of its own, when the one that started it is gone, killed included."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    for file in files:
-        _remove(Path(file))
-    os._exit(1)
+    threading.Thread(target=leave_with, args=(parent, lambda: _remove(Path(stderr))), daemon=True).start()
 
 
 def _remove(stderr: Path) -> None:
@@ -309,56 +298,6 @@ def _measured_call(work: Callable[..., T], arguments: tuple) -> tuple[T, int]:
     import psutil
 
     return work(*arguments), psutil.Process().memory_info().rss
-
-
-@contextmanager
-def thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads of this process; where something goes wrong, Ctrl-C included, nobody waits for what they still compute."""
-    pool = ThreadPoolExecutor(threads)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        _given_up.update(pool._threads)
-        raise
-    pool.shutdown()
-
-
-def threads_given_up() -> bool:
-    """Whether threads still compute what nobody waits for: the interpreter would, as it ends."""
-    return any(thread.is_alive() for thread in _given_up)
-
-
-def end_workers() -> None:
-    """Ends joblib's worker processes, whatever they are doing; without it they wait for calls for five minutes."""
-    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
-    executor = getattr(loky, "_executor", None)
-    if executor is not None:
-        executor.shutdown(wait=True, kill_workers=True)
-
-
-def in_workers(calls: Iterable, jobs: int) -> Iterator[Any]:
-    """Results of ``joblib.delayed`` calls, in their order, as they come; whatever goes wrong, no worker is left behind.
-
-    Worker processes stay for the next calls. With one job the calls run in this process. The processes are joblib's own, which
-    share large arrays and take no more threads than there are cores; a crash ends all of the calls.
-
-    Raises
-    ------
-    ToolkitError
-        A worker was killed.
-    """
-    from joblib.externals.loky import get_reusable_executor
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    try:
-        yield from parallel(calls, jobs, ordered=True)
-    except TerminatedWorkerError:
-        raise ToolkitError("a worker process was killed (out of memory?): run the same command again") from None
-    except BaseException:
-        if jobs > 1:
-            get_reusable_executor().shutdown(wait=False, kill_workers=True)
-        raise
 
 
 def in_limited_workers(
@@ -384,62 +323,3 @@ def in_limited_workers(
 
     with closing(Workers(load)) as workers, joblib.parallel_config(backend="threading"):
         yield from parallel((joblib.delayed(call)(*c) for c in calls), jobs, ordered=True)
-
-
-def parallel(calls: Iterable, jobs: int, *, ordered: bool = False) -> Iterator[Any]:
-    """Results of ``joblib.delayed`` calls on whatever backend the caller has chosen: threads, Dask, or joblib's processes."""
-    import joblib
-    from joblib.parallel import LokyBackend, get_active_backend
-
-    order = "generator" if ordered else "generator_unordered"
-    backend, _ = get_active_backend()
-    # Also of a worker that was not given a call yet.
-    own: dict[str, Any] = {}
-    deaf: set[signal.Signals] = set()
-    if isinstance(backend, LokyBackend) and jobs > 1:
-        _start_tracker()
-        # Also of a worker that was not given a call yet.
-        own = {"initializer": _watch, "initargs": (os.getpid(),)}
-        # Workers inherit what is blocked: this process hears Ctrl-C and ends them.
-        deaf = {signal.SIGINT}
-    watched = (joblib.delayed(_watched)(os.getpid(), *call) for call in calls)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, deaf)
-    try:
-        results = joblib.Parallel(n_jobs=jobs, return_as=order, pre_dispatch="3*n_jobs", batch_size=1, **own)(watched)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    yield from results
-
-
-def _start_tracker() -> None:
-    """Starts what cleans up after workers, if it does not run: deaf to the end of the terminal, which all processes hear of.
-
-    Beforehand, as both unblock Ctrl-C in this process when they are started.
-    """
-    from multiprocessing.resource_tracker import ensure_running as ensure_other
-
-    from joblib.externals.loky.backend.resource_tracker import ensure_running
-
-    if not hasattr(signal, "SIGHUP"):
-        return
-    # It hears neither Ctrl-C nor SIGTERM by itself.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    try:
-        ensure_running()
-        ensure_other()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@cache
-def _watch(parent: int) -> None:
-    """Lets this process end with the one that started it, which is ``parent`` unless it is Dask's or the parent itself."""
-    # A parent that was killed while this process started is its parent no more.
-    if os.getppid() == parent or process.current_process().name.startswith("Loky"):
-        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-
-
-def _watched(parent: int, work: Callable[..., T], arguments: tuple, options: dict[str, Any]) -> T:
-    if os.getpid() != parent:
-        _watch(parent)
-    return work(*arguments, **options)

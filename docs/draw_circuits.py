@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/circuits.md and refresh its tables: ``python docs/draw_circuits.py``."""
+"""Draw the pictures of docs/circuits.md, refresh its tables and those of results/blocks: ``python docs/draw_circuits.py``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ import transistor_drawings as transistors
 from netlists.files import write_atomic
 
 FOLDER = Path(__file__).resolve().parent
+PAGES = (FOLDER / "circuits.md", FOLDER.parent / "results" / "blocks" / "README.md")
+"""Those with tables: what the code says, and what was measured."""
 # Words stay words in the SVG files, and the same picture gives the same file.
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "circuits"}
 
@@ -66,9 +68,9 @@ def main() -> None:
     """Write every picture and every table."""
     for name in PICTURES:
         draw(name, FOLDER / "pictures")
-    page = FOLDER / "circuits.md"
-    refreshed = circuit_tables.refresh(page.read_text())
-    write_atomic(page, partial(Path.write_text, data=refreshed))
+    for page in PAGES:
+        refreshed = circuit_tables.refresh(page.read_text())
+        write_atomic(page, partial(Path.write_text, data=refreshed))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,18 @@ import re
 from pathlib import Path
 
 import click
+import pandas as pd
 import pytest
 
 from cosim.cli.app import application
+from netlists.files import read_json
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "circuits.md").read_text()
 EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", (DOCS / "own_circuits.md").read_text() + PAGE, re.DOTALL | re.MULTILINE)
 ROOT = DOCS.parent
 # Not the changelog: it names what is gone.
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(ROOT.glob("results/*/README.md"))]
 MODULES = ("netlists.checks", "netlists.errors", "netlists.files", "characterization.resume", "characterization.streams")
 """Modules that stand beside the rooms, and have no door."""
 DEEP = {
@@ -34,12 +36,24 @@ def drawing(monkeypatch):
 
 
 def test_tables_are_those_of_the_code_and_the_results(drawing):
-    assert drawing.circuit_tables.refresh(PAGE) == PAGE, f"docs/circuits.md is out of date: {REFRESH}"
+    for page in drawing.PAGES:
+        assert drawing.circuit_tables.refresh(page.read_text()) == page.read_text(), f"{page} is out of date: {REFRESH}"
 
 
-def test_every_table_is_in_the_page(drawing):
-    assert sorted(re.findall(r"<!-- table (\S+) -->", PAGE)) == sorted(drawing.circuit_tables.TABLES)
-    assert PAGE.count("<!-- end -->") == len(drawing.circuit_tables.TABLES)
+def test_every_table_is_in_a_page(drawing):
+    text = "".join(page.read_text() for page in drawing.PAGES)
+    assert sorted(re.findall(r"<!-- table (\S+) -->", text)) == sorted(drawing.circuit_tables.TABLES)
+    assert text.count("<!-- end -->") == len(drawing.circuit_tables.TABLES)
+
+
+def test_offsets_in_the_page_are_those_of_the_results():
+    offsets = pd.read_csv(ROOT / "results" / "blocks" / "offsets.csv")
+    at = offsets[offsets["common_mode"] == 0.9].set_index("block")["sigma"] * 1e3
+    said = re.search(
+        r"`comparator_sky130` has a sigma of (\S+) mV.*?`strongarm_sky130` (\S+) mV, of `ota_sky130` (\S+) mV", PAGE, re.DOTALL
+    )
+    for name, text in zip(("comparator_sky130", "strongarm_sky130", "ota_sky130"), said.groups(), strict=True):
+        assert text == f"{at[name]:.2f}"
 
 
 def test_refresh_replaces_a_wrong_number(drawing):
@@ -225,3 +239,12 @@ def test_examples_of_other_pages_run(code, run_example):
 def test_no_page_has_examples_that_no_test_runs():
     pages = {page.stem for page in DOCS.glob("*.md") if "\n```python\n" in page.read_text()}
     assert pages == {"architecture", "circuits", "models", "cost", "devices", "howto", "statistics", "training"}
+
+
+def test_codes_equal_in_readme_are_those_of_the_results():
+    loop = read_json(ROOT / "results" / "loop-shadow" / "summary.json", "study summary")
+    found = re.search(
+        r"every step of an LSTM, (\S+) % of (\S+) codes equal, none farther than one", (ROOT / "README.md").read_text()
+    )
+    assert found.groups() == (f"{100 * loop['codes_equal']:.2f}", f"{loop['conversions']:,}")
+    assert loop["codes_within_1"] == 1.0

@@ -18,7 +18,8 @@ import numpy as np
 
 from characterization.lock import locked
 from characterization.plan import RampPlan
-from characterization.workers import Workers, in_workers, parallel
+from characterization.processes import in_workers, parallel
+from characterization.workers import Workers
 from netlists.check_rules import Choice
 from netlists.checks import Count, Samples, Seconds, check
 from netlists.errors import InputError

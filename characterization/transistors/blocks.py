@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from characterization.processes import in_workers
 from characterization.provenance import versions
-from characterization.workers import in_workers
 from netlists.checks import Seed, check
 from netlists.files import write_atomic, write_json
 from netlists.machine import weigh

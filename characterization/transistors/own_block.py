@@ -12,7 +12,7 @@ import numpy as np
 from characterization.chips import RANDOM, check_sides, draw, examine, measure, without_randomness
 from characterization.chips.sampling import nominal_chips
 from characterization.plan import RampPlan, Variation
-from characterization.workers import in_workers
+from characterization.processes import in_workers
 from netlists.converter import Blocks
 from netlists.errors import SimulationError
 from netlists.machine import weigh

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from characterization.chips import check_sides, without_randomness
-from characterization.workers import in_workers
+from characterization.processes import in_workers
 from netlists.converter import Blocks
 from netlists.errors import SimulationError
 from netlists.machine import weigh

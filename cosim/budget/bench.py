@@ -10,8 +10,8 @@ from typing import Any
 import joblib
 import numpy as np
 
+from characterization.processes import in_workers
 from characterization.resume import Parts
-from characterization.workers import in_workers
 from cosim.chip import Arrays
 from cosim.evaluation import evaluate
 from cosim.network import Network

@@ -226,11 +226,11 @@ def main() -> None:
 
 def _leave(code: int) -> None:
     """Ends the process at once where threads still compute what nobody waits for."""
-    workers = sys.modules.get("characterization.workers")
+    processes = sys.modules.get("characterization.processes")
     spice = sys.modules.get("netlists.spice.attended")
-    if (workers is not None and workers.threads_given_up()) or (spice is not None and not spice.free()):
+    if (processes is not None and processes.threads_given_up()) or (spice is not None and not spice.free()):
         ignore()
-        if workers is not None:
-            workers.end_workers()
+        if processes is not None:
+            processes.end_workers()
         atexit._run_exitfuncs()
         os._exit(code)

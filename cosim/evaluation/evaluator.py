@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from characterization.workers import thread_pool
+from characterization.processes import thread_pool
 from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, draw_chip, fits_tiles, tiled_run
 from cosim.network import LANES, Network, padded, run_layer, run_network
 from cosim.tasks import SequenceSet

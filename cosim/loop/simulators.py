@@ -13,8 +13,8 @@ from typing import NamedTuple, Protocol
 import joblib
 import numpy as np
 
+from characterization.processes import in_workers
 from characterization.resume import Parts
-from characterization.workers import in_workers
 from netlists.converter import (
     Blocks,
     ColumnCharge,

@@ -16,9 +16,9 @@ import joblib
 from tqdm import tqdm
 
 from characterization.lock import locked
+from characterization.processes import in_workers
 from characterization.provenance import versions
 from characterization.resume import Parts
-from characterization.workers import in_workers
 from netlists.errors import InputError
 from netlists.files import make_folder, sha256_of, write_json
 from netlists.machine import weigh

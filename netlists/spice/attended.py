@@ -6,6 +6,7 @@ still; until it returns, nobody may call ngspice in this process (`free`).
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -23,7 +24,7 @@ LOOK = 0.2
 """Seconds between two looks."""
 
 
-class Work:
+class Simulation:
     """What the thread is to do; ``over`` once it has."""
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -32,9 +33,9 @@ class Work:
         self.failure: BaseException | None = None
 
 
-_work: Work | None = None
+_work: Simulation | None = None
 _thread: threading.Thread | None = None
-_queue: queue.SimpleQueue[Work] = queue.SimpleQueue()
+_queue: queue.SimpleQueue[Simulation] = queue.SimpleQueue()
 
 
 def free() -> bool:
@@ -61,9 +62,9 @@ def attend(ngspice: NgSpice, work: Callable[[], None], signals: Sequence[object]
     """
     global _work, _thread
     if _thread is None or not _thread.is_alive():
-        _thread = threading.Thread(target=_do, name="ngspice", daemon=True)
+        _thread = threading.Thread(target=_do, args=(_queue,), name="ngspice", daemon=True)
         _thread.start()
-    _work = now = Work(work)
+    _work = now = Simulation(work)
     reports, since = ngspice.reports, time.process_time()
     _queue.put(now)
     while not now.over.wait(LOOK):
@@ -77,11 +78,21 @@ def attend(ngspice: NgSpice, work: Callable[[], None], signals: Sequence[object]
         raise now.failure
 
 
-def _do() -> None:
+def _do(waiting: queue.SimpleQueue[Simulation]) -> None:
     while True:
-        now = _queue.get()
+        now = waiting.get()
         try:
             now.work()
         except BaseException as e:
             now.failure = e
         now.over.set()
+
+
+def _forget() -> None:
+    """Begins anew in a process that was forked: threads do not come along, and a queue that one waited at is locked."""
+    global _work, _thread, _queue
+    _work, _thread, _queue = None, None, queue.SimpleQueue()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

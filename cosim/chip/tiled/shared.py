@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from characterization.workers import thread_pool
+from characterization.processes import thread_pool
 
 from ..draw import Chip, ChipCell, ChipMatrix
 from .product import by_unit, column_order, packed

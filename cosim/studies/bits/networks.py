@@ -9,8 +9,8 @@ from pathlib import Path
 import joblib
 from tqdm import tqdm
 
+from characterization.processes import in_workers
 from characterization.resume import Parts
-from characterization.workers import in_workers
 from cosim.network import Network
 from cosim.report import RunOptions
 from cosim.tasks import CharacterTask, Task

@@ -80,8 +80,22 @@ def bits_page(
     values: dict[str, Any] = {"reader": reader, "row": row, "told": told, "bits": main_bits(summary), "ours": ours}
     values |= {"data": "same data" if same else "other data", "differences": differences, "network": network}
     values |= {"plain": PLAIN, "aware": AWARE, "trainings": TRAININGS, "float": FLOAT, "ideal": IDEAL}
+    values |= {"begins": _begins(summary["settings"])}
     values |= {"noisy": FITTED_WEIGHTS, "all": ALL, "chips": int(results["chips"].max())}
     return page_of(Path(__file__), folder, tables, s=summary, **values)
+
+
+def _begins(settings: dict[str, Any]) -> str:
+    """Says what hardware-aware training begins with and how long it is, where that is not as in plain training."""
+    start = "" if settings.get("aware_start", "anew") == "anew" else "It begins with the plain network. "
+    own = [
+        f"{settings[name]:,} {unit}"
+        for name, unit in (("aware_epochs", "epochs"), ("aware_characters", "characters"))
+        if settings.get(name)
+    ]
+    if rate := settings.get("aware_learning_rate"):
+        own.append(f"a rate of {rate:g}")
+    return f"{start}{'Of its own: ' + ', '.join(own) + '.' if own else ''}".strip()
 
 
 def main_bits(summary: dict[str, Any]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -50,5 +50,5 @@ class BitsSettings(StudySettings):
 
     def of_aware(self, training: TrainingSettings) -> TrainingSettings:
         """Sets hardware-aware training by what else would be that of a plain one."""
-        own = {"epochs": self.aware_epochs, "learning_rate": self.aware_learning_rate}
+        own: dict[str, Any] = {"epochs": self.aware_epochs, "learning_rate": self.aware_learning_rate}
         return replace(training, **{name: value for name, value in own.items() if value})

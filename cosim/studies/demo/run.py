@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
+from characterization.processes import in_workers
 from characterization.ramp_model import RampModel
 from characterization.resume import Parts
-from characterization.workers import in_workers
 from cosim.chip import Hardware
 from cosim.evaluation import compare
 from cosim.network import LSTMNetwork

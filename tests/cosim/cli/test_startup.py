@@ -106,7 +106,7 @@ def test_ctrl_c_does_not_wait_for_threads_that_compute():
     """Where compiled code goes on for seconds, here for ever; what runs at the end of a process does, and workers end."""
     code = (
         "import atexit, os, signal, threading\n"
-        "from characterization.workers import parallel, thread_pool\n"
+        "from characterization.processes import parallel, thread_pool\n"
         "from cosim.cli import app\n"
         "import joblib\n"
         "started, never = threading.Event(), threading.Event()\n"
