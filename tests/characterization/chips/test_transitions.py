@@ -265,3 +265,8 @@ def test_a_written_deck_encloses_its_levels_or_is_refused(monkeypatch, tmp_path)
     monkeypatch.setattr(batch, "measure", lambda *_, **__: replace(right, volts=right.volts + 2e-3))
     with pytest.raises(SimulationError, match="is over 450 uV from where it was located"):
         batch.nominal_deck(plan, locate=True)
+
+
+def test_a_near_bracket_is_cut_twice():
+    """Of comparators that only tell the side: three transients where the first encloses all levels."""
+    assert 2 * transitions.NEAR_SPAN / 9 <= transitions.RESOLUTION < 2 * transitions.NEAR_SPAN / 3
