@@ -102,7 +102,7 @@ def measured(trials: int, seeds: Sequence[int], jobs: int) -> list[dict[str, Any
                     each = costs[method, seed]
                     cheapest = min((c for c in each if c is not None), default=float("nan"))
                     row |= {method: needed(each, best), f"{method}_trials": len(each), f"{method}_above": cheapest / best - 1}
-                row["ratio"] = (row["gradient"] or row["gradient_trials"]) / (row["tpe"] or row["tpe_trials"])
+                row["ratio"] = (row["gradient"] or trials) / (row["tpe"] or trials)
                 rows.append(row)
                 print(row, f"{time.process_time() - began:.0f} s", file=sys.stderr, flush=True)
     return rows

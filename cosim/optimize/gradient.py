@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ SCREENED = 64
 """Random designs for each choice of whole numbers that are looked at, in closed form, before steps are taken."""
 WALKED = 4
 """Designs from which steps are taken: the most promising of every choice of whole numbers, and of the best trial's neighbours."""
+PULLS = 6
+"""Halvings of the way back from a design that cannot be built."""
 CHOICES = 4000
 COST_DESIGNS = 400
 """Designs whose cost says where it is worth to look."""
@@ -141,15 +143,12 @@ class GradientSteps:
         if len(rows) < min(SPREAD, 1 + len(self.space.free)) and (point := self._apart(model, screened, tried)):
             return point
         # In turns: where the limit is expected, and where a larger saving has a chance.
-        for kind in (_Walk.down, _Walk.chance) if best is None or len(rows) % 2 else (_Walk.chance, _Walk.down):
-            starts = walk.starts(screened, kind is _Walk.chance)
-            ends = [kind(walk, start) for start in starts]
+        for chance in (False, True) if best is None or len(rows) % 2 else (True, False):
+            steps = walk.chance if chance else walk.down
+            ends = [walk.judged(walk.built(start, steps(start)), chance) for start in walk.starts(screened, chance)]
             good = [e for e in ends if np.abs(tried - e.at).max(axis=1).min() > APART]
             for end in sorted(good, key=lambda e: e.score):
-                if not end.worth:
-                    break
-                point = self.places.point(end.at)
-                if self.guide.buildable(point):
+                if end.worth and self.guide.buildable(point := self.places.point(end.at)):
                     return point
             if best is None:
                 break
@@ -265,7 +264,33 @@ class _Walk:
                 sides = (_moved(here, i, here[i] + side) for side in (-1.0, 1.0))
                 out += [u for u in sides if 0 <= u[i] <= self.of.places.ends[i]]
         costs = np.array([self.of.log_cost(u) for u in out])
-        return [out[i] for i in np.argsort(self._score(np.array(out), costs, chance), kind="stable")[:WALKED]]
+        order = np.argsort(self._score(np.array(out), costs, chance), kind="stable")
+        return list(islice((out[i] for i in order if self.can_build(out[i])), WALKED))
+
+    def can_build(self, at: np.ndarray) -> bool:
+        return self.of.guide.buildable(self.of.places.point(at))
+
+    def built(self, start: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Where steps ended if that can be built, which they know nothing of; else the last design on the way that can."""
+        if self.can_build(at):
+            return at
+        near, far = 0.0, 1.0
+        for _ in range(PULLS):
+            middle = (near + far) / 2
+            near, far = (middle, far) if self.can_build(start + middle * (at - start)) else (near, middle)
+        return start + near * (at - start)
+
+    def judged(self, at: np.ndarray, chance: bool) -> _End:
+        """Whether a design is worth a trial."""
+        cost = self.of.log_cost(at)
+        if chance:
+            score = float(self._score(at[None], np.array([cost]), chance=True)[0])
+            return _End(at, score, score < -np.log(CHANCE))
+        beyond = float(self.model.scaled(at)) - self.allowed
+        if beyond > CLOSE:
+            # Nothing is known to be within: as near as can be.
+            return _End(at, 1e3 + beyond, self.best is None)
+        return _End(at, cost, cost < self.cost + np.log(1 - BETTER))
 
     def _score(self, at: np.ndarray, cost: np.ndarray, chance: bool) -> np.ndarray:
         """How promising designs are, the best least."""
@@ -276,21 +301,16 @@ class _Walk:
         # What is beyond the limit has a way back, the longer the farther.
         return cost + np.maximum(scaled - self.allowed, 0.0) + np.where(scaled <= self.allowed, 0.0, 0.05)
 
-    def down(self, start: np.ndarray) -> _End:
+    def down(self, start: np.ndarray) -> np.ndarray:
         """Down the cost, within the limit that is expected."""
         room = {
             "type": "ineq",
             "fun": lambda x: self.allowed - float(self.model.scaled(self._full(start, x))),
             "jac": lambda x: -self.model.gradient(self._full(start, x))[self.free],
         }
-        at = self._minimised(start, self.of.log_cost, self.of.d_log_cost, [room])
-        beyond, cost = float(self.model.scaled(at)) - self.allowed, self.of.log_cost(at)
-        if beyond > CLOSE:
-            # Nothing is known to be within: as near as can be.
-            return _End(at, 1e3 + beyond, self.best is None)
-        return _End(at, cost, cost < self.cost + np.log(1 - BETTER))
+        return self._minimised(start, self.of.log_cost, self.of.d_log_cost, [room])
 
-    def chance(self, start: np.ndarray) -> _End:
+    def chance(self, start: np.ndarray) -> np.ndarray:
         """Up the expected saving: how much cheaper than the best trial, times the chance to be within the limit."""
         from scipy.special import expit
 
@@ -308,9 +328,7 @@ class _Walk:
             out[self.free] -= (high - low) / np.sum(sides[1] - sides[0], axis=1)
             return out
 
-        at = self._minimised(start, lost, d_lost, [])
-        score = lost(at)
-        return _End(at, score, score < -np.log(CHANCE))
+        return self._minimised(start, lost, d_lost, [])
 
     def _log_saving(self, log_cost: Any) -> Any:
         """Logarithm of how much cheaper than the best trial; smooth, and small where it is no saving."""

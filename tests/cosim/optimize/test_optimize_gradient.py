@@ -99,6 +99,22 @@ def test_places_are_designs_of_the_grid_and_between():
     assert between["bits"] == 3
 
 
+def test_steps_go_along_what_cannot_be_built(tmp_path):
+    """Where the limit holds nothing back, the cheapest design lies beside those that cannot be built: steps ended there at once."""
+
+    def can_build(p):
+        return p["t_step"] * p["v_read"] >= 11e-9 * 0.1 and p["bits"] >= 3
+
+    mesh = np.meshgrid(*(np.array(v.grid, float) for v in SPACE.variables), indexing="ij")
+    p = {v.name: m.ravel() for v, m in zip(SPACE.variables, mesh, strict=True)}
+    cost = cost_of(p)[(p["t_step"] * p["v_read"] >= 11e-9 * 0.1) & (p["bits"] >= 3) & (loss_of(p) <= 1.0)]
+    guide = Guide(lambda p: float(cost_of(p)), can_build, PROFILE.g_min, True)
+    asked = {"trials": 20, "seed": 3, "objective": "cost", "judged": "loss", "max_loss": 1.0}
+    rows = run_gradient_search(SPACE, evaluate, Parts(tmp_path, {}), guide=guide, **asked)
+    assert all(can_build(r) for r in rows)
+    assert min(r["cost"] for r in rows) <= 1.05 * cost.min()
+
+
 def test_a_known_optimum_takes_few_evaluations(tmp_path):
     """Among 420,000 designs of a made-up network, whose best is known by enumeration."""
     assert needed(searched(tmp_path, 2, 14), best_of_the_grid(SPACE)) is not None
