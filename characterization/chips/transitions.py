@@ -26,8 +26,10 @@ WIDE_SPAN = 10e-3
 RESOLUTION = 50e-6
 """Width to which the bracket of a comparator that is not linear is cut, volts; the level is its middle."""
 NEAR_SPAN = 4.4 * RESOLUTION
-"""The same where another chip, or the same one in another state, has told how far from the closed form its levels are. Cut to a third
-twice it is as narrow as `RESOLUTION`. Most levels of SKY130 lie within 0.1 mV of where that tells, the first within 0.4 mV."""
+"""The same where another chip, or the same one in another state, has told how far from the closed form its levels are.
+
+Cut to a third twice it is as narrow as `RESOLUTION`. Most levels of SKY130 lie within 0.1 mV of that, the first within 0.4 mV.
+"""
 FEW = 3
 """Chips up to so many are measured without looking at one of them first."""
 REACH = 32
