@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from characterization.processes import in_workers
 from characterization.streams import offset_seed
-from characterization.workers import in_workers
 from netlists.checks import is_whole
 from netlists.errors import InputError, SimulationError
 from netlists.spice import Deck, simulate_draws
