@@ -177,7 +177,7 @@ class _Search:
         probe, span = guess.copy(), self.span
         low, high = np.full(probe.shape, -np.inf), np.full(probe.shape, np.inf)
         volts = np.full(probe.shape, np.nan)
-        for _ in range(MAX_PASSES):
+        for tries in range(MAX_PASSES):
             above, below = self._probed(chips, probe, span, result)
             found = (above > 0) & (below < 0)
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -189,8 +189,10 @@ class _Search:
             up, down = ~found & (below >= 0), ~found & (above <= 0)
             low[up] = np.maximum(low, probe + span)[up]
             high[down] = np.minimum(high, probe - span)[down]
-            # The secant's length; where the comparator limits it has none, or only rounding's sign.
-            move = np.clip(np.nan_to_num(np.abs(step), nan=np.inf, posinf=np.inf), 2 * span, REACH * span)
+            # The secant's length; where the comparator limits it has none, or only rounding's sign. One that only tells the side
+            # has none: the place beside this one, then twice as far.
+            far = np.abs(step) if self.converter.blocks.linear else np.full(step.shape, 2.0 ** (tries + 1) * span)
+            move = np.clip(np.nan_to_num(far, nan=np.inf, posinf=np.inf), 2 * span, REACH * span)
             target = probe + np.where(up, move, np.where(down, -move, 0.0))
             inside = (target > low) & (target < high)
             enclosed = np.isfinite(low) & np.isfinite(high)
