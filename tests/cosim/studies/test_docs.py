@@ -12,6 +12,7 @@ from cosim.report.registry import STUDIES, load_study
 from cosim.report.settings import load_settings
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "studies.md"
+ROOT = PAGE.parents[1]
 TEXT = PAGE.read_text()
 
 
@@ -48,3 +49,14 @@ def test_figures_of_the_calibration_study_are_those_of_its_files():
 def test_links_of_the_page_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert (PAGE.parent / target).exists(), target
+
+
+def test_figures_of_the_large_network_are_those_of_its_files():
+    rows = pd.read_csv(ROOT / "results" / "lm-bits-full" / "results.csv").set_index(["training", "condition"])
+    text = (ROOT / "docs" / "resolution.md").read_text()
+    assert f"plain network in float ({rows.loc[('plain', 'float'), 'value']:.3f})" in text
+    for name in ("ideal ramps", "fitted chips", "fitted chips, weight noise", "fitted chips, weight noise, pulse widths"):
+        each = [rows.loc[(training, name)] for training in ("plain", "hardware-aware")]
+        cells = [f"{r['change']:.3f} ({r['change_low']:.3f}..{r['change_high']:.3f})" for r in each]
+        assert f"| {name} | {' | '.join(cells)} |" in text
+    assert f"in float it is {rows.loc[('hardware-aware', 'float'), 'change']:.3f} worse" in text
