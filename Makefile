@@ -79,7 +79,7 @@ site: setup
 dist:
 	sh scripts/dist.sh "$(PYTHON)" "$$(mktemp -d)/dist"
 
-# Each with its options; ten minutes on two idle cores.
+# Each with its options; three minutes on two idle cores.
 BENCH = startup "mc --repeats 3" crossbar "ir_drop --chips 24" "rnn --repeats 3" "peer_settings --repeats 3" "train --epochs --repeats 3" growth "loop --repeats 3"
 BENCH_LONG = memory scale estimators validation models search peers train
 

@@ -17,6 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import json
+import logging
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -57,6 +58,8 @@ def badcrossbar(chip: list[Crossbar]) -> list[Any]:
     """Currents of one row driven at a time."""
     import badcrossbar as b
 
+    # It tells its steps on standard output.
+    logging.disable(logging.INFO)
     one = np.eye(SIZE)
     return [b.compute(one, 1 / a.conductance, r_i=WIRE_OHM, node_voltages=False, all_currents=False) for a in chip]
 
