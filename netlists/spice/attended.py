@@ -61,7 +61,7 @@ def attend(ngspice: NgSpice, work: Callable[[], None], signals: Sequence[object]
         Whatever ``work`` raised.
     """
     global _work, _thread
-    if _thread is None or not _thread.is_alive():
+    if _thread is None:
         _thread = threading.Thread(target=_do, args=(_queue,), name="ngspice", daemon=True)
         _thread.start()
     _work = now = Simulation(work)
