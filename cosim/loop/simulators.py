@@ -361,7 +361,8 @@ class ResumingSimulator:
             there = False
             return _packed(self.inner.answer(step)) | {"asked": np.array(asked)}
 
-        stored = self.parts.arrays(f"step-{step.array.key}-{step.number:04d}", ask)
+        # Not `step-...`: parts of that name are without what comparators in turns are counted by.
+        stored = self.parts.arrays(f"answer-{step.array.key}-{step.number:04d}", ask)
         if str(stored["asked"]) != asked:
             raise InputError(
                 f"{self.parts.folder}: step {step.number} of array {step.array.key} holds the codes of other pre-activations: this "

@@ -91,12 +91,12 @@ def test_another_loop_does_not_take_a_stopped_ones_parts(network, task, make, nu
         loop(network, task, tmp_path, make(), nudged, {}, stop_at=1)
     with pytest.raises(InputError, match="seed: 1 there, 2 now"):
         loop(network, task, tmp_path, make(seed=2), nudged, {})
-    (path,) = (tmp_path / ".parts").glob("step-0.0.weights-0000.*")
+    (path,) = (tmp_path / ".parts").glob("answer-0.0.weights-0000.*")
     with np.load(path) as data:
         stored = {name: data[name] for name in data.files}
     path.unlink()
     parts = Parts(tmp_path, json.loads((tmp_path / ".parts" / "settings.json").read_text()))
-    parts.arrays("step-0.0.weights-0000", lambda: stored | {"asked": np.array("0" * 64)})
+    parts.arrays("answer-0.0.weights-0000", lambda: stored | {"asked": np.array("0" * 64)})
     with pytest.raises(InputError, match="holds the codes of other pre-activations"):
         loop(network, task, tmp_path, make(), nudged, {})
 
