@@ -46,7 +46,8 @@ def claims(text: str) -> list[str]:
         f"{everything['of them went on by itself']} went on by themselves",
         f"{len(places)} faults of disks, memory, files, clock and ngspice; {total(places, 'commands')} rounds",
         f"{total(damage, 'damaged copies'):,} damaged copies of {len(damage)} kinds of file",
-        f"{total(damage, 'refused or made again'):,} refused or made again, {total(damage, 'made no difference')} made no difference",
+        f"{total(damage, 'refused or made again'):,} refused or made again",
+        f"{total(damage, 'made no difference')} made no difference",
         f"{total(interrupts, 'Ctrl-C')} interrupts by Ctrl-C, {len(interrupts)} commands twice",
         f"the longest took {longest} s",
     ]
