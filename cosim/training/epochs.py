@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from characterization.progress_bar import progress_bar
 from cosim.network import EpochRecord
 from netlists.errors import InputError, ToolkitError
 
@@ -70,7 +71,6 @@ def run_epochs(
         The loss is not finite any more.
     """
     from threadpoolctl import threadpool_limits
-    from tqdm import tqdm
 
     began = time.perf_counter()
     adam = Adam(model.parameters, settings, model.decayed_rows())
@@ -88,7 +88,7 @@ def run_epochs(
     total = settings.epochs * course.batches
     with (
         threadpool_limits(limits=1, user_api="blas"),
-        tqdm(total=total, initial=len(records) * course.batches, desc="training", unit="batch", disable=not progress) as bar,
+        progress_bar(None, "training", total, "batches", show=progress, done=len(records) * course.batches) as bar,
     ):
         for epoch in range(len(records) + 1, settings.epochs + 1):
             if best and epoch - best > settings.patience and records[-1].validation_loss is not None:
