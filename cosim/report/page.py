@@ -110,6 +110,7 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
+        value += 0.0  # -0 is 0
         return f"{value:.0f}" if abs(value) < 1e7 and (value.is_integer() or abs(value) >= 1e4) else f"{value:.4g}"
     return str(value)
 

@@ -10,7 +10,7 @@ import pytest
 
 from characterization.lock import locked
 from cosim.report import page as pages, study as frame
-from cosim.report.page import quantity
+from cosim.report.page import cell, quantity
 from cosim.report.pictures import new_figure
 from cosim.report.registry import changed_files
 from cosim.report.settings import RunOptions, StudySettings
@@ -158,3 +158,8 @@ def test_a_folder_of_others_is_neither_shared_nor_overwritten(study, tmp_path):
 )
 def test_a_quantity_has_the_prefix_of_its_size(value, unit, text):
     assert quantity(value, unit) == text
+
+
+def test_a_supply_current_of_minus_nothing_is_nothing():
+    assert cell(-0.0) == "0"
+    assert cell(1_720.4) == "1720"
