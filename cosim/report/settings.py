@@ -105,7 +105,7 @@ def load_settings(model: type[StudySettings], preset: Path | None = None, change
 def describe_settings(settings: StudySettings) -> str:
     """Lists names, values and meanings, a line each."""
     rows = [(f"{n}={json.dumps(v)}", type(settings).model_fields[n].description or "") for n, v in settings.as_dict().items()]
-    width = max(len(r) for r, _ in rows)
+    width = min(max(len(r) for r, _ in rows), 60)
     return "\n".join(f"{r:<{width}}  {text}".rstrip() for r, text in rows)
 
 
