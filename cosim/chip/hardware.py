@@ -12,7 +12,7 @@ import numpy as np
 from characterization.compact import FittedColumns
 from characterization.ramp_model import RampDraw, RampModel
 from netlists.check_rules import Choice, Whole
-from netlists.checks import Finite, NonNegative, Positive, Seconds, checked
+from netlists.checks import NonNegative, Number, Positive, Seconds, checked
 from netlists.errors import InputError
 from netlists.function import Activation, get_activation
 from netlists.ramp import RampProgram, program_ramp
@@ -124,8 +124,8 @@ class Hardware:
     drift_time: Seconds | None = None
     v_read: ReadVoltage | None = None
     v_read_nominal: ReadVoltage | None = None
-    temperature: Finite | None = None
-    supply: Positive | None = None
+    temperature: Annotated[float, Number(-273.15, unit="C")] | None = None
+    supply: ReadVoltage | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("bits", "ramps", "adc") if getattr(self, name) is not None]

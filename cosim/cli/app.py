@@ -33,6 +33,11 @@ FLAGS = {
     "say so with pdk='": "say so with --pdk '",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
+    "are different converters; give one of bits, ramps and adc": "are different converters; give one of --bits, models of ramps "
+    "(--sigmoid, --tanh, --model) and --adc-bits",
+    "has no thresholds; give bits, ramps or adc": "has no thresholds; give --bits, models of ramps or --adc-bits",
+    "take n_control=": "take --control ",
+    "take half_width=": "take --until-ci ",
     "pooling=None: ": "--readout: ",
     "pooling='": "--readout='",
     "hidden_activation=None: ": "--hidden-activation: ",
