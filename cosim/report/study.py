@@ -19,6 +19,7 @@ from characterization.lock import locked
 from characterization.processes import in_workers
 from characterization.provenance import versions
 from characterization.resume import Parts
+from cosim.compiled import default_engine
 from netlists.errors import InputError
 from netlists.files import make_folder, sha256_of, write_json
 from netlists.machine import weigh
@@ -215,6 +216,7 @@ class Study:
         head = {"study": self.name, "settings": settings.as_dict()}
         asked = work.options.command or command(head)
         made: dict[str, Any] = {"command": asked, "warnings": list(dict.fromkeys(found.warnings)), "versions": versions()}
+        made["engine"] = default_engine()
         made["wall_seconds"] = round(time.perf_counter() - start, 1)
         summary = head | dict(found.summary)
         summary |= {name: value for name, value in made.items() if name not in summary}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cosim.compiled import chosen_engine
 from cosim.network import DIRECTIONS, FixedPoint, Layer, Network, NetworkMetadata, Scaling
 from cosim.network.cells import Cell, State
 from cosim.training.gradients import NONE, Disturbance, FoldedEmbedding, Packing, Workspace, one_hot
@@ -70,6 +71,7 @@ class Model:
         label_smoothing: float = 0.0,
         threads: int | None = None,
     ) -> None:
+        chosen_engine()
         self.workspace = Workspace(dtype, threads or _threads(network))
         if hardware_aware is not None and fixed_point is not None:
             raise InputError(
