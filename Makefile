@@ -24,7 +24,7 @@ help:
 	@echo "make dist       build wheel and sdist, and try each in an environment of its own"
 	@echo "make bench      measure speed, into results/bench; ratios against other tools in the same run"
 	@echo "make bench-long memory, scale, statistics, models, design search (hours)"
-	@echo "make faults     kills, full disks, damage, Ctrl-C: the tables of docs/reliability.md (as root all of them)"
+	@echo "make faults     kills, full disks, damage, Ctrl-C: the tables of results/faults (as root all of them)"
 	@echo "make soak       thousands of batches with random kills"
 	@echo "make fuzz       files that nobody wrote, 10 minutes for each loader"
 	@echo "make sbom       bill of materials of .venv, CycloneDX"

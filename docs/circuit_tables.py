@@ -1,4 +1,4 @@
-"""Tables of docs/circuits.md, made from the code's own parameters and from what ``cosim blocks`` measured.
+"""Tables that docs/circuits.md links to, made from the code's own parameters and from what ``cosim blocks`` measured.
 
 A table stands in the page between ``<!-- table NAME -->`` and ``<!-- end -->``; `refresh` makes them all again.
 """
@@ -134,7 +134,7 @@ def subcircuits() -> str:
         card = re.search(rf"^\.subckt {file.stem} (.+?)(?: params: .+)?$", text, re.MULTILINE)
         assert head is not None
         assert card is not None
-        link = f"[`{file.stem}`](../netlists/circuits/{file.name})"
+        link = f"[`{file.stem}`]({file.name})"
         rows.append((link, head[2], f"`{card[1]}`"))
     return table(("subcircuit", "what", "ports"), rows)
 

@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/circuits.md, refresh its tables and those of results/blocks: ``python docs/draw_circuits.py``."""
+"""Draw the pictures of docs/circuits.md, refresh the tables that it links to: ``python docs/draw_circuits.py``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ import transistor_drawings as transistors
 from netlists.files import write_atomic
 
 FOLDER = Path(__file__).resolve().parent
-PAGES = (FOLDER / "circuits.md", FOLDER.parent / "results" / "blocks" / "README.md")
+ROOT = FOLDER.parent
+PAGES = (ROOT / "netlists" / "circuits" / "README.md", ROOT / "results" / "blocks" / "README.md")
 """Those with tables: what the code says, and what was measured."""
 # Words stay words in the SVG files, and the same picture gives the same file.
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "circuits"}

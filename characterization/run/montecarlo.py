@@ -42,7 +42,7 @@ __all__ = ["BATCH", "TABLES", "Run", "characterize", "check_counts", "in_workers
 
 BATCH = 16
 LEVEL_SECONDS = 1.8e-4
-"""CPU seconds of a level of a sample at macro: 358 samples a second of 5 bits in two processes (docs/performance.md)."""
+"""CPU seconds of a level of a sample at macro: 358 samples a second of 5 bits in two processes."""
 SAMPLE_BYTES, LEVEL_BYTES = 150, 60
 """On disk: what a sample takes in chunks and tables, and each of its levels."""
 IN_MEMORY = 5.0

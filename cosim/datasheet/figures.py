@@ -118,7 +118,8 @@ def datasheet(
                 "figure": name,
                 "meaning": what.text,
                 "unit": what.unit,
-                **{k: v * what.scale for k, v in (("min", low), ("typical", typical), ("max", high))},
+                # A supply that gives no current gives -0.
+                **{k: v * what.scale + 0.0 for k, v in (("min", low), ("typical", typical), ("max", high))},
                 "limit_min": limit["min"] * what.scale if "min" in limit else math.nan,
                 "limit_max": limit["max"] * what.scale if "max" in limit else math.nan,
                 "verdict": ("pass" if ok else "fail") if limit else "",

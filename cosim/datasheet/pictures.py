@@ -23,13 +23,12 @@ def draw_delay(delays: pd.DataFrame, gain: float, tau: float, limit: float) -> F
     axis = axes[0, 0]
     for i, (_, rows) in enumerate(delays.groupby(WHERE, sort=False)):
         mean = 1e9 * (rows["delay_rise"] + rows["delay_fall"]) / 2
-        style = (
-            {"color": MEASURED, "marker": "o", "label": "nominal"} if i == 0 else {"color": BEFORE, "alpha": 0.5, "linewidth": 0.8}
-        )
-        axis.plot(1e3 * rows["overdrive"], mean, **style)
+        axis.plot(1e3 * rows["overdrive"], mean, **(OTHER if i else NOMINAL))
     v = np.geomspace(delays["overdrive"].min(), delays["overdrive"].max(), 50)
     axis.plot(1e3 * v, 1e9 * macro_delay(v, gain, tau, limit), "--", color=IDEAL, label="macro-model")
-    axis.set(xscale="log", yscale="log", xlabel="overdrive (mV)", ylabel="delay (ns)")
+    low, high = axis.get_ylim()
+    axis.set(xscale="log", yscale="log" if high > 10 * low > 0 else "linear", xlabel="overdrive (mV)", ylabel="delay (ns)")
+    axis.xaxis.set_major_formatter("{x:g}")
     axis.legend(frameon=False, fontsize=8)
     return figure
 
@@ -39,10 +38,7 @@ def draw_common_mode(over: pd.DataFrame, low: float, high: float) -> Figure:
     figure, axes = new_figure(5.2, 3.6)
     axis = axes[0, 0]
     for i, (_, rows) in enumerate(over.groupby(WHERE, sort=False)):
-        style = (
-            {"color": MEASURED, "marker": "o", "label": "nominal"} if i == 0 else {"color": BEFORE, "alpha": 0.5, "linewidth": 0.8}
-        )
-        axis.plot(rows["common_mode"], 1e3 * rows["offset"], **style)
+        axis.plot(rows["common_mode"], 1e3 * rows["offset"], **(OTHER if i else NOMINAL))
     axis.axvspan(low, high, color=IDEAL, alpha=0.1, label="input range")
     axis.set(xlabel="common mode (V)", ylabel="offset (mV)")
     axis.legend(frameon=False, fontsize=8)

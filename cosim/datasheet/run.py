@@ -155,11 +155,12 @@ def _where_it_differs(rows: list[dict[str, Any]]) -> list[str]:
 
 def _markdown(s: dict[str, Any], role: str, table: pd.DataFrame, warnings: list[str]) -> str:
     at = s["nominal"]
+    corner = "" if at["corner"] == "-" else f"{at['corner']}, "
     over = f"min and max over {s['conditions']} conditions" if s["conditions"] > 1 else "measured there only"
     lines = [
         f"# {'Op-amp' if role == 'opamp' else 'Comparator'} {s['block']}",
         f"{s['wiring']}.",
-        f"Typical at {at['corner']}, {at['temperature']:g} C, {at['v_dd']:g} V, analog ground {at['v_cm']:g} V; {over}.",
+        f"Typical at {corner}{at['temperature']:g} C, {at['v_dd']:g} V, analog ground {at['v_cm']:g} V; {over}.",
         markdown(table),
         *(f"- {line}" for line in warnings),
     ]

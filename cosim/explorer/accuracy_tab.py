@@ -8,24 +8,29 @@ from .page import figure, select
 
 CODE = """
 const draw = (table, source, words, at) => {
+  if (!table) {
+    source.data = Object.fromEntries(Object.keys(source.data).map((name) => [name, []]));
+    words.text = '';
+    return 1;
+  }
   const i = Math.min(at, table.lines.length - 1), l = table.lines[i];
   source.data = {bits: l.bits, mean: l.mean, low: l.chips_low, high: l.chips_high, float: l.float, ideal: l.ideal};
   words.text = `${table.name}: ` + (table.second ? `${table.second} = ${table.values[i]}; ` : '') + table.whiskers;
+  return table.lines.length;
 };
-const a = tables[Number(first.value)], b = tables[Number(other.value)];
-slider.end = Math.max(1, a.lines.length - 1, b.lines.length - 1);
-slider.disabled = a.lines.length < 2 && b.lines.length < 2;
-draw(a, one, words_one, slider.value);
-draw(b, two, words_two, slider.value);
+const lines = Math.max(
+  draw(tables[Number(first.value)], one, words_one, slider.value), draw(tables[Number(other.value)], two, words_two, slider.value));
+slider.end = Math.max(1, lines - 1);
+slider.disabled = lines < 2;
 """
 
 
 def tab(tables: list[dict[str, Any]]) -> tuple[Any, list[Any]]:
-    """One figure of two tables."""
+    """One figure of one table or two."""
     from bokeh.layouts import column, row
     from bokeh.models import ColumnDataSource, CustomJS, Div, SingleIntervalTicker, Slider
 
-    first, other = select("table A", tables, "tableA"), select("table B", tables, "tableB", 1)
+    first, other = select("table A", tables, "tableA"), select("table B", [*tables, {"name": "none"}], "tableB", 1)
     slider = Slider(title="step of the second variable (noise, wires, ...)", start=0, end=1, value=0, step=1, name="noise")
     empty: dict[str, list[float]] = {n: [] for n in ("bits", "mean", "low", "high", "float", "ideal")}
     one, two = ColumnDataSource(dict(empty), name="accuracyA"), ColumnDataSource(dict(empty))
@@ -40,7 +45,8 @@ def tab(tables: list[dict[str, Any]]) -> tuple[Any, list[Any]]:
         drawn.line("bits", "float", source=source, color=color, line_dash="dashed", legend_label=f"{name}: float")
         drawn.line("bits", "ideal", source=source, color=color, line_dash="dotted", legend_label=f"{name}: ideal")
         drawn.segment("bits", "low", "bits", "high", source=source, color=color, line_width=1)
-    drawn.legend.update(click_policy="hide", location="bottom_right", background_fill_alpha=0.6)
+    drawn.legend.update(click_policy="hide", orientation="horizontal", ncols=3)
+    drawn.add_layout(drawn.legend[0], "below")
     drawn.xaxis.ticker = SingleIntervalTicker(interval=1)
     args = {"tables": tables, "first": first, "other": other, "slider": slider, "one": one, "two": two}
     draw = CustomJS(args=args | {"words_one": words[0], "words_two": words[1]}, code=CODE)

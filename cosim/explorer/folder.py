@@ -99,6 +99,9 @@ def _reader(path: Path) -> Callable[[Found, Path, str], None] | None:
         return _run
     if path.suffix == ".json":
         return _model
+    if path.suffix == ".csv" and path.with_suffix(".parquet").is_file():
+        # The same table, of whose numbers the other keeps every digit.
+        return None
     return _table if path.suffix in (".csv", ".parquet", ".raw") and not (path.parent / "manifest.json").exists() else None
 
 

@@ -51,7 +51,7 @@ def page_text(found: Found) -> str:
             panels.append(TabPanel(title=f"{title} ({len(items)})", child=child))
             for draw in draws:
                 document.js_on_event("document_ready", draw)
-    head = f"<h2>{escape(str(found.folder.resolve()))}</h2>" + "".join(
+    head = f"<h2>{escape(found.folder.resolve().name)}</h2>" + "".join(
         f"<p>left out: {escape(line)}</p>" for line in found.left_out
     )
     document.add_root(

@@ -14,12 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from netlists.errors import InputError
 
-from .page import Page, cell, percent
+from .page import Page, cell, percent, quantity
 
 LONG = 24
 """Rows of a table that is folded."""
 SHOWN = (".csv", ".parquet", ".json", ".toml", ".npz", ".cir", ".svg")
-UNIT = re.compile(r"(.*) \((s|F|J|V|A|S|W|Hz|ohm)\)")
+IN_UNIT = re.compile(r"(.*) \((s|F|J|V|A|S|W|Hz|ohm)\)")
 """A heading whose values are in SI units without a prefix."""
 
 
@@ -38,7 +38,14 @@ def render(page: Page, folder: Path, summary: dict[str, Any], command: str, warn
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "cell": cell, "listed": _listed, "in_unit": in_unit, "without_unit": without_unit}
+    environment.filters |= {
+        "percent": percent,
+        "cell": cell,
+        "quantity": quantity,
+        "listed": _listed,
+        "in_unit": in_unit,
+        "without_unit": without_unit,
+    }
     environment.globals |= {"LONG": LONG}
 
     def picture(title: str) -> str:
@@ -57,15 +64,13 @@ def render(page: Page, folder: Path, summary: dict[str, Any], command: str, warn
 
 def in_unit(value: object, column: str) -> str:
     """Writes a value of a column; one of a column headed ``name (s)`` with the prefix of its size, ``16 ns``."""
-    if (unit := UNIT.fullmatch(column)) is None or not isinstance(value, (int, float)) or not math.isfinite(value) or not value:
-        return cell(value)
-    power = min(max(math.floor(math.log10(abs(value)) / 3), -6), 4)
-    return f"{value / 10 ** (3 * power):.4g} {'afpnum kMGT'[power + 6].strip()}{unit[2]}"
+    unit = IN_UNIT.fullmatch(column)
+    return quantity(value, unit[2]) if unit and isinstance(value, (int, float)) and math.isfinite(value) and value else cell(value)
 
 
 def without_unit(column: str) -> str:
     """The heading of a column whose values say their unit themselves."""
-    unit = UNIT.fullmatch(column)
+    unit = IN_UNIT.fullmatch(column)
     return unit[1] if unit else column
 
 

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+UNIT = re.compile(r"(s|F|J|V|A|S|W|Hz|ohm)(?!/\1\b)(\b.*)?")
+"""A unit that takes a prefix: that of a quantity, alone or for each of something, not of a ratio as V/V."""
+AREA = re.compile(r"m2(| a .*)")
+
+
 @dataclass(frozen=True, eq=False)
 class Section:
     """One section.
@@ -105,8 +110,21 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e6 else f"{value:.4g}"
+        value += 0.0  # -0 is 0
+        return f"{value:.0f}" if abs(value) < 1e7 and (value.is_integer() or abs(value) >= 1e4) else f"{value:.4g}"
     return str(value)
+
+
+def quantity(value: object, unit: str) -> str:
+    """Writes a value with its unit and the prefix of its size, ``16 ns``; a unit that takes no prefix stands behind the number."""
+    if unit in ("", "1") or value is None:
+        return cell(value)
+    if (area := AREA.fullmatch(unit)) and isinstance(value, float):
+        return f"{cell(1e12 * value)} um2{area[1]}" if value < 1e-7 else f"{cell(1e6 * value)} mm2{area[1]}"
+    if UNIT.fullmatch(unit) is None or not isinstance(value, (int, float)) or not math.isfinite(value) or not value:
+        return f"{cell(value)} {unit}"
+    power = min(max(math.floor(math.log10(abs(value)) / 3), -6), 4)
+    return f"{value / 10 ** (3 * power):.4g} {'afpnum kMGT'[power + 6].strip()}{unit}"
 
 
 def page_of(file: Path, folder: Path, tables: Mapping[str, pd.DataFrame] | None = None, **values: Any) -> Page:
@@ -129,7 +147,7 @@ def page_of(file: Path, folder: Path, tables: Mapping[str, pd.DataFrame] | None 
         A table, a column or a value of the folder is missing.
     """
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_one_line)
-    environment.globals |= {"percent": percent, "cell": cell, **values}
+    environment.globals |= {"percent": percent, "cell": cell, "quantity": quantity, **values}
     environment.filters |= {"percent": percent, "cell": cell}
     try:
         text = environment.from_string(Path(file).with_suffix(".md").read_text()).render()

@@ -1,7 +1,7 @@
 """Runs the faults of docs/reliability.md: ``python -m scripts.faults [--quick]``, by ``make faults``.
 
 Each round is one line of ``rows.jsonl`` in ``--out``; rounds that are there are not run again, so that a stopped run goes on. The
-page's tables are made of these lines alone.
+tables of results/faults/README.md are made of these lines alone.
 """
 
 from __future__ import annotations

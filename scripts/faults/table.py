@@ -1,4 +1,4 @@
-"""The tables of docs/reliability.md, from the rows of all rounds."""
+"""The tables of results/faults/README.md, from the rows of all rounds."""
 
 from __future__ import annotations
 

@@ -166,3 +166,11 @@ def test_what_is_left_out_is_named(tmp_path, monkeypatch):
         "ac.raw: holds complex numbers, as of an AC analysis, which are not drawn",
         "long.csv: has more than 4 rows",
     ]
+
+
+def test_a_table_that_is_there_twice_is_shown_once(tmp_path):
+    table = pd.DataFrame({"bits": [3, 4], "mean": [0.9, 0.91], "float": [0.95, 0.95]})
+    table.to_csv(tmp_path / "sweep.csv", index=False)
+    table.to_parquet(tmp_path / "sweep.parquet")
+    table.to_csv(tmp_path / "other.csv", index=False)
+    assert [t["name"] for t in look_into(tmp_path).accuracies] == ["other.csv", "sweep.parquet"]

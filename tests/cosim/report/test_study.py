@@ -10,6 +10,7 @@ import pytest
 
 from characterization.lock import locked
 from cosim.report import page as pages, study as frame
+from cosim.report.page import cell, quantity
 from cosim.report.pictures import new_figure
 from cosim.report.registry import changed_files
 from cosim.report.settings import RunOptions, StudySettings
@@ -138,3 +139,28 @@ def test_a_folder_of_others_is_neither_shared_nor_overwritten(study, tmp_path):
             study.run(TeaSettings(), tmp_path, RunOptions(progress=False))
         assert (tmp_path / "summary.json").read_text() == text
     assert (tmp_path / ".parts" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1.6e-8, "s", "16 ns"),
+        (7.548e7, "V/s", "75.48 MV/s"),
+        (1.5684e-13, "J a ramp step", "156.8 fJ a ramp step"),
+        (3780.0, "V/V", "3780 V/V"),
+        (5.64e-5, "S/S", "5.64e-05 S/S"),
+        (0.0, "V", "0 V"),
+        (3.96875e-10, "m2", "396.9 um2"),
+        (2.5e-6, "m2 a cell", "2.5 mm2 a cell"),
+        (3.0, "1", "3"),
+        (13547.52, "", "13548"),
+        (None, "V", "-"),
+    ],
+)
+def test_a_quantity_has_the_prefix_of_its_size(value, unit, text):
+    assert quantity(value, unit) == text
+
+
+def test_a_supply_current_of_minus_nothing_is_nothing():
+    assert cell(-0.0) == "0"
+    assert cell(1_720.4) == "1720"
