@@ -1,9 +1,9 @@
 """What the extra ``fast`` brings: ``python benchmarks/engines.py [--json] [--repeats N]``, with numba installed.
 
 An LSTM-32 with 40 features on sequences of 49 steps, in processes with numba and without it that take turns, one thread each.
-Medians of processor time after a first call: chips with ideal and with fitted 5-bit ramps (`results/demo/models`) judge 1,000 sequences,
-in double precision as ``cosim evaluate`` and in single precision; an epoch of 2,000 sequences in batches of 128, in floating
-point and on chips with either ramps. ``ratio_...``: seconds in NumPy over seconds with numba.
+Medians of processor time after a first call: chips with ideal and with fitted 5-bit ramps (`results/demo/models`) judge 1,000
+sequences, in double precision as ``cosim evaluate`` and in single precision; an epoch of 2,000 sequences in batches of 128, in
+floating point and on chips with either ramps. ``ratio_...``: seconds in NumPy over seconds with numba.
 """
 
 from __future__ import annotations
