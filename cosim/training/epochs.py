@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from characterization.progress_bar import progress_bar
 from cosim.network import EpochRecord
 from netlists.errors import InputError, ToolkitError
 
@@ -87,7 +88,6 @@ def run_epochs(
         The loss is not finite any more.
     """
     from threadpoolctl import threadpool_limits
-    from tqdm import tqdm
 
     began = time.perf_counter()
     adam = Adam(model.parameters, settings, model.decayed_rows())
@@ -110,7 +110,7 @@ def run_epochs(
     kept_loss = records[best - 1].validation_loss if best else None
     lowest = math.inf if kept_loss is None else kept_loss
     batches = 0 if under_way is None else len(under_way.losses)
-    total, at = settings.epochs * course.batches, len(records) * course.batches + batches
+    total = settings.epochs * course.batches
     written, writing = time.perf_counter(), 0.0
 
     def store(losses: Sequence[TrainingLoss] = ()) -> None:
@@ -132,12 +132,12 @@ def run_epochs(
         written = time.perf_counter()
         writing = written - now
 
+    if resume and progress:
+        print(f"training: goes on after epoch {len(records)}" + (f" and {batches} batches" if batches else ""), file=sys.stderr)
     with (
         threadpool_limits(limits=1, user_api="blas"),
-        tqdm(total=total, initial=at, desc="training", unit="batch", disable=not progress) as bar,
+        progress_bar(None, "training", total, "batches", show=progress, done=len(records) * course.batches + batches) as bar,
     ):
-        if resume:
-            bar.set_postfix_str(f"resumed after epoch {len(records)}" + (f" and {batches} batches" if batches else ""))
         for epoch in range(len(records) + 1, settings.epochs + 1):
             if best and epoch - best > settings.patience and records[-1].validation_loss is not None:
                 break
