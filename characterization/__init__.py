@@ -34,10 +34,11 @@ Rooms, top floor first; each imports only those below:
 `processes`      many calls side by side, in processes of joblib's or threads
 `lock`           one process at a time in a folder
 `parquet`        Parquet tables, read without threads
+`progress_bar`   a bar on a terminal, lines elsewhere
 `notebook`       tables and pictures that objects show of themselves
 ===============  ==============================================================================================
 
-The last eight are modules.
+The last nine are modules.
 """
 
 import lazy_loader as _lazy

@@ -1,4 +1,4 @@
-"""Hooks of the docs site: notebooks as pages, the reference of commands and functions, links out of the docs as names of files."""
+"""Hooks of the docs site: notebooks and measured tables as pages, the reference of commands and functions, other files by name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("netlists", "characterization", "cosim")
+TABLES = r"\]\((?:\.\./)+((?:results|netlists)/\S+)/README\.md(#[^)\s]*)?\)"
+"""A link to a page of tables that stands beside what it was measured with."""
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -19,6 +21,8 @@ def on_files(files: Files, config: Any) -> Files:
     made = {"reference/commands.md": commands()}
     made |= {f"tutorials/{path.stem}.md": notebook(path) for path in sorted((ROOT / "docs" / "tutorials").glob("*.ipynb"))}
     made |= {f"reference/{name}.md": api(name) for name in PACKAGES}
+    linked = {t for page in (ROOT / "docs").glob("*.md") for t, _ in re.findall(TABLES, page.read_text())}
+    made |= {tables_page(target): (ROOT / target / "README.md").read_text() for target in sorted(linked)}
     for uri, text in made.items():
         files.append(File.generated(config, uri, content=text))
     for page in sorted((ROOT / "docs").glob("*.md")):
@@ -33,8 +37,18 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     markdown = re.sub(r"(!\[[^\]]*\]\()\.\./", r"\1outside/", markdown)
     if page.file.src_uri.startswith("tutorials/"):
         return markdown
+    up = "../" * page.file.src_uri.count("/")
+    markdown = re.sub(TABLES, lambda link: f"]({up}{tables_page(link[1])}{link[2] or ''})", markdown)
+    if page.file.src_uri.startswith("tables/"):
+        markdown = markdown.replace("](../../docs/", "](../")
+        return re.sub(r"\[([^\]]*)\]\((?!\.\./|#|https?:)(?!\w+\.md)[^)]*\)", r"\1", markdown)
     markdown = re.sub(r"(?<!!)\[([^\]]*)\]\(\.\./([^)\s#]+)[^)]*\)", r"\1 (`\2`)", markdown)
     return re.sub(r"\]\((tutorials/\w+)\.ipynb\)", r"](\1.md)", markdown)
+
+
+def tables_page(folder: str) -> str:
+    """Where the tables of a folder stand on the site."""
+    return f"tables/{Path(folder).name}.md"
 
 
 def notebook(path: Path) -> str:

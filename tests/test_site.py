@@ -23,13 +23,17 @@ def test_the_site_builds(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert "program_ramp" in (tmp_path / "reference" / "netlists" / "index.html").read_text()
     assert "--until-ci" in (tmp_path / "reference" / "commands" / "index.html").read_text()
+    assert 'href="../tables/faults/"' in (tmp_path / "reliability" / "index.html").read_text()
+    assert "SIGKILL" in (tmp_path / "tables" / "faults" / "index.html").read_text()
 
 
 def test_every_page_is_in_the_contents():
     contents = (ROOT / "mkdocs.yml").read_text()
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").glob("*.md")}
     pages |= {f"tutorials/{path.stem}.md" for path in (ROOT / "docs" / "tutorials").glob("*.ipynb")}
-    assert pages - set(re.findall(r": ([\w/]+\.md)$", contents, re.MULTILINE)) == set()
+    linked = {t for page in (ROOT / "docs").glob("*.md") for t in re.findall(r"\]\(\.\./(\S+)/README\.md", page.read_text())}
+    pages |= {f"tables/{Path(target).name}.md" for target in linked}
+    assert pages - set(re.findall(r": ([\w/-]+\.md)$", contents, re.MULTILINE)) == set()
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)

@@ -11,6 +11,7 @@ import numpy as np
 from characterization.chips import measure_batch
 from characterization.figures import codes, inl_input
 from characterization.plan import RampPlan
+from characterization.progress_bar import progress_bar
 from characterization.run import BATCH, load, simulate_run, time_limit
 from characterization.streams import ValidationSource, input_stream, validation_stream
 from characterization.workers import Lost, in_limited_workers
@@ -217,13 +218,11 @@ def _expected(model: RampModel, quantiles: np.ndarray, rng: np.random.Generator)
 
 def _conversions(model: RampModel, plan: RampPlan, chips: int, jobs: int, progress: bool) -> tuple[dict[str, Any], float]:
     """Codes of the conversion deck against those of the chip's own levels, and the share that the mean chip's levels give."""
-    from tqdm import tqdm
-
     groups: Sequence[np.ndarray] = [np.arange(s, min(s + BATCH, chips)) for s in range(0, chips, BATCH)]
     halves = [h for g in groups for h in np.array_split(g, 2) if len(h)]
     limit = min(time_limit(plan), max(MOST_TIMES * CONVERSION_SECONDS * 2**plan.bits * max(map(len, halves)), 60.0))
     done = in_limited_workers(((_convert, (plan, h)) for h in halves), min(jobs, len(halves)), load, limit)
-    found: list[Any] = list(tqdm(done, "conversions", len(halves), unit=" batches", disable=not progress))
+    found: list[Any] = list(progress_bar(done, "conversions", len(halves), "batches", show=progress))
     # ngspice 39 stands still, for ever, where a step happens to end just before a clock's edge; other steps end elsewhere.
     lost = [i for i, f in enumerate(found) if isinstance(f, Lost)]
     again = in_limited_workers(

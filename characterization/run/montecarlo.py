@@ -12,13 +12,14 @@ from collections.abc import Generator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from characterization.lock import locked
 from characterization.plan import RampPlan
 from characterization.processes import in_workers, parallel
+from characterization.progress_bar import progress_bar
 from characterization.workers import Workers
 from netlists.check_rules import Choice
 from netlists.checks import Count, Samples, Seconds, check
@@ -36,7 +37,6 @@ from .task import BatchTask, Finished, finish, load, simulate_samples
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from tqdm import tqdm
 
 __all__ = ["BATCH", "TABLES", "Run", "characterize", "check_counts", "in_workers", "load_run", "simulate_run"]
 
@@ -234,19 +234,8 @@ def check_counts(samples: int, jobs: int, **others: int) -> None:
         check(Count, value, name)
 
 
-def _bar(plan: RampPlan, samples: int, done: int, show: bool) -> tqdm:
-    """Progress on stderr: samples, rate, time left; a line every ten seconds where stderr is not a terminal."""
-    from tqdm import tqdm
-
-    return tqdm(
-        total=samples,
-        initial=done,
-        unit=" samples",
-        desc=f"{plan.name} {plan.bits} bit",
-        disable=not show,
-        smoothing=0.1,
-        mininterval=0.2 if sys.stderr.isatty() else 10.0,
-    )
+def _bar(plan: RampPlan, samples: int, done: int, show: bool) -> Any:
+    return progress_bar(None, f"{plan.name} {plan.bits} bit", samples, "samples", show=show, done=done)
 
 
 def _task(plan: RampPlan, samples: int, jobs: int, timeout: float | None, batch: int, runner: str) -> BatchTask:

@@ -13,13 +13,13 @@ from netlists.errors import InputError
 from . import options as o
 from .output import answer
 
-PROJECT = ("plan.toml", "comparator.cir", "Makefile")
+PROJECT = ("plan.toml", "study.toml", "comparator.cir", "Makefile")
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder of the project; made if it is not there.")], json: o.Json = False
 ) -> None:
-    """Write a commented project: a plan, a comparator to replace, a Makefile from netlist to accuracy.
+    """Write a commented project: a plan, a study, a comparator to replace, a Makefile from netlist to accuracy.
 
     Example: cosim init my-converter && make -C my-converter
     """

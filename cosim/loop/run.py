@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from characterization.progress_bar import progress_bar
 from characterization.streams import LoopSource, loop_stream
 from cosim.chip import describe_split_biases, describe_wire_losses, saturation, split_biases, wire_losses
 from cosim.evaluation import accuracy_interval, paired_difference
@@ -119,7 +119,7 @@ def compute(
     alone = _run(network, chip, sequences, Who(), model_codes.append)
     spice_codes: list[StepConversion] = []
     made = (simulator or (lambda c: SpiceSimulator(c, run.jobs)))(chip)
-    with tqdm(total=total, unit=" conversions", desc=f"{settings.mode} loop, {settings.level}", disable=not run.progress) as bar:
+    with progress_bar(None, f"{settings.mode} loop, {settings.level}", total, "conversions", show=run.progress) as bar:
 
         def tell(answer: Answer, there: bool) -> None:
             if there:

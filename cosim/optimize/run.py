@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from characterization.progress_bar import progress_bar
 from characterization.provenance import versions
 from characterization.resume import Parts
 from characterization.run import weigh_samples
@@ -227,7 +227,7 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
     run.say(
         f"search: {most} of {job.space.size} designs, {settings.chips} chips each, {len(job.validation.data)} validation sequences"
     )
-    with tqdm(total=most, unit=" designs", desc="search", disable=not run.progress) as bar:
+    with progress_bar(None, "search", most, "designs", show=run.progress) as bar:
         asked: dict[str, Any] = {
             "trials": settings.trials,
             "seed": settings.seed,

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
-from tqdm import tqdm
 
+from characterization.progress_bar import progress_bar
 from netlists.check_rules import near
 from netlists.errors import InputError
 from netlists.files import read_toml, toml_of
@@ -74,7 +74,7 @@ class RunOptions:
 
     def bar(self, items: Sequence[Any], unit: str, title: str) -> Any:
         """Iterates over the items with a progress bar."""
-        return tqdm(items, unit=f" {unit}", desc=title, disable=not self.progress)
+        return progress_bar(items, title, len(items), unit, show=self.progress)
 
 
 def load_settings(model: type[StudySettings], preset: Path | None = None, changes: Sequence[str] = ()) -> Any:
@@ -105,7 +105,7 @@ def load_settings(model: type[StudySettings], preset: Path | None = None, change
 def describe_settings(settings: StudySettings) -> str:
     """Lists names, values and meanings, a line each."""
     rows = [(f"{n}={json.dumps(v)}", type(settings).model_fields[n].description or "") for n, v in settings.as_dict().items()]
-    width = max(len(r) for r, _ in rows)
+    width = min(max(len(r) for r, _ in rows), 60)
     return "\n".join(f"{r:<{width}}  {text}".rstrip() for r, text in rows)
 
 

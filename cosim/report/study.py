@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import joblib
-from tqdm import tqdm
 
 from characterization.lock import locked
 from characterization.processes import in_workers
+from characterization.progress_bar import progress_bar
 from characterization.provenance import versions
 from characterization.resume import Parts
 from cosim.compiled import default_engine
@@ -76,7 +76,7 @@ class Work:
         parts = self.parts()
         calls = [joblib.delayed(parts.rows)(name, compute) for name, compute in jobs.items()]
         found = in_workers(calls, self.options.jobs)
-        return list(tqdm(found, title, len(calls), unit=f" {unit}", disable=not self.options.progress))
+        return list(progress_bar(found, title, len(calls), unit, show=self.options.progress))
 
     def done(self) -> None:
         """Removes the parts, unless they lie in a folder that was asked for."""

@@ -60,12 +60,12 @@ def train_task(
     start : Network or None
         Weights to start from, such as imported ones; the settings' shape then does not count. None: random ones.
     checkpoint : path or None
-        ``.npz`` file that is written after each epoch.
+        ``.npz`` file that is written after each epoch, and within one about every minute.
     resume : bool
         Go on from that file, to the same bits as if there had been no interruption. Data, network to start from and settings must
         be the same, but for ``epochs``: with a constant or stepped rate a finished training can be prolonged.
     threads : int or None
-        See `Model`.
+        See `Model`; a training that is resumed has those that it began with.
     progress : bool
         Show a bar on standard error.
 

@@ -28,7 +28,7 @@ FLAGS = {
 }
 
 
-@kept("the epochs that are done are in the checkpoint OUT.checkpoint.npz; the same command with --resume goes on from there")
+@kept("all but about the last minute is in the checkpoint OUT.checkpoint.npz; the same command with --resume goes on from there")
 def train(
     *,
     out: o.Out,
@@ -60,7 +60,8 @@ def train(
         typer.Option(metavar="FILE", help="Network file whose shape and weights to start from, in place of --cell, --hidden etc."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint OUT.checkpoint.npz, written after each epoch.")
+        bool,
+        typer.Option("--resume", help="Go on from the checkpoint OUT.checkpoint.npz, written after each epoch and each minute."),
     ] = False,
     seed: o.Seed = o.SEED,
     quiet: o.Quiet = False,

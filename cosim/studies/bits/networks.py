@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
-from tqdm import tqdm
 
 from characterization.processes import in_workers
+from characterization.progress_bar import progress_bar
 from characterization.resume import Parts
 from cosim.network import Network
 from cosim.report import RunOptions
@@ -109,7 +109,7 @@ def _train_all(
     ]
     if calls:
         options.say(f"training {len(calls)} networks: {', '.join(course.name for course, *_ in todo)}")
-        for _ in tqdm(in_workers(calls, workers), "training", len(calls), unit=" networks", disable=not options.progress):
+        for _ in progress_bar(in_workers(calls, workers), "training", len(calls), "networks", show=options.progress):
             pass
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import joblib
 import pandas as pd
-from tqdm import tqdm
 
 from characterization.chips import nominal_deck
 from characterization.plan import RampPlan
 from characterization.processes import in_workers
+from characterization.progress_bar import progress_bar
 from characterization.ramp_model import RampModel
 from characterization.resume import Parts
 from cosim.chip import Hardware
@@ -59,7 +59,7 @@ def compute(settings: DemoSettings, work: Work) -> Results:
         for (a, b), plan in sorted(plans.items(), key=lambda item: -item[1].bits)
     } | {"network": partial(train_task, task, seed=settings.seed)}
     calls = [joblib.delayed(step)() for step in steps.values()]
-    bar = tqdm(in_workers(calls, options.jobs), "ramps and network", len(calls), unit=" parts", disable=not options.progress)
+    bar = progress_bar(in_workers(calls, options.jobs), "ramps and network", len(calls), "parts", show=options.progress)
     done = dict(zip(steps, bar, strict=True))
     runs = {key: simulated_chips(plan, settings.samples, parts, options) for key, plan in plans.items()}
     models: dict[Key, RampModel] = {(a, b): done[f"{a}{b}"] for a, b in plans}

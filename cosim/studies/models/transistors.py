@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from characterization.chips import draw, error_at, measure
 from characterization.chips.recalibrate import recalibrate
 from characterization.estimates import max_inl
 from characterization.plan import RampPlan
+from characterization.progress_bar import progress_bar
 from characterization.resume import Parts
 from characterization.streams import input_pair_stream
 from netlists.converter import MACRO, Blocks, Converter, transition_deck
@@ -83,8 +83,8 @@ def simulate_both_levels(
         raise InputError(f"level={plan.level!r}: the plan must be one of level sky130")
     known = _nominal(plan, parts)
     found = []
-    starts = tqdm(range(0, samples, BATCH), unit=" batches", desc=f"{plan.name} {plan.bits} bit, sky130", disable=not progress)
-    for first in starts:
+    starts = range(0, samples, BATCH)
+    for first in progress_bar(starts, f"{plan.name} {plan.bits} bit, sky130", len(starts), "batches", show=progress):
         chips = np.arange(first, min(first + BATCH, samples))
         more = min(max(calibrated - first, 0), len(chips))
         # Both tables of a batch come from one measurement.

@@ -301,12 +301,12 @@ def test_nan_parameters_are_refused_by_name(plan3):
         replace(plan3, variation=replace(plan3.variation, comparator_offset=math.nan))
 
 
-def test_progress_goes_to_stderr(capsys, plan3):
+def test_progress_goes_to_stderr(capsys, plan3, monkeypatch):
+    monkeypatch.setattr("characterization.progress_bar.LINE_SECONDS", 0.0)
     simulate_run(plan3, 16)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "sigmoid 3 bit" in err
-    assert "16/16" in err
+    assert "sigmoid 3 bit: 16 of 16 samples" in err
 
 
 def test_without_a_folder_the_run_is_kept_in_memory(whole, plan3):

@@ -108,7 +108,8 @@ def test_split_takes_the_same_share_of_each_class_and_loses_nothing():
     assert sorted(np.concatenate([train.inputs, validation.inputs]).ravel()) == list(range(60))
 
 
-def test_metadata_says_how_the_network_was_made(capfd, tmp_path):
+def test_metadata_says_how_the_network_was_made(capfd, tmp_path, monkeypatch):
+    monkeypatch.setattr("characterization.progress_bar.LINE_SECONDS", 0.0)
     network = train_task(toy(), seed=11, settings=replace(SMALL, epochs=2, cell="gru", layers=2), progress=True)
     out, err = capfd.readouterr()
     assert out == ""
