@@ -10,6 +10,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def chosen_engine(engine: str | None = None) -> str:
         An engine that there is none of, or numba where it cannot be used.
     """
     if engine is None:
-        if numba_fault():
+        # Workers leave it to the process whose they are, which asks for itself.
+        if numba_fault() and current_process().name == "MainProcess":
             _say_slow()
         return default_engine()
     if engine not in ENGINES:

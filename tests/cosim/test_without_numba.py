@@ -163,3 +163,19 @@ def test_smoothed_converters_agree_within_double_precision():
     gradients._smooth_threshold_gradients_in_numpy(x, d, thresholds, widths, steps, found[1])
     assert np.any(found[0])
     np.testing.assert_allclose(found[1], found[0], rtol=1e-12, atol=1e-12)
+
+
+def test_workers_leave_it_to_the_process_that_asked():
+    code = """
+from joblib import delayed
+from characterization.processes import parallel
+from cosim.compiled import chosen_engine
+import os
+def of_a_worker():
+    sys.modules['numba'] = None
+    return chosen_engine(), os.getpid()
+found = parallel([delayed(of_a_worker)() for _ in range(4)], 2)
+assert {engine for engine, _ in found} == {'numpy'} and os.getpid() not in {pid for _, pid in found}
+"""
+    done = without_numba(code)
+    assert (done.returncode, done.stderr) == (0, "")
