@@ -80,7 +80,7 @@ dist:
 	sh scripts/dist.sh "$(PYTHON)" "$$(mktemp -d)/dist"
 
 # Each with its options; three minutes on two idle cores.
-BENCH = startup "mc --repeats 3" crossbar "ir_drop --chips 24" "rnn --repeats 3" "peer_settings --repeats 3" "train --epochs --repeats 3" growth "loop --repeats 3"
+BENCH = startup "mc --repeats 3" crossbar "ir_drop --chips 24" "rnn --repeats 3" "engines --repeats 3" "peer_settings --repeats 3" "train --epochs --repeats 3" growth "loop --repeats 3"
 BENCH_LONG = memory scale estimators validation models search peers train
 
 bench: setup $(PDK) $(CHECKERS)

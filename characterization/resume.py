@@ -1,7 +1,7 @@
 """Resume long work: its finished parts lie in a folder until it is done, and work that was stopped goes on after them.
 
 Three things are stored otherwise, each for a reason. The chunks of a run (`characterization.run.chunks`) stay for good, and many
-computers write them. A training's checkpoint is one state that each epoch replaces. The task cache is the user's, for all work,
+computers write them. A training's checkpoint is one state that the next replaces. The task cache is the user's, for all work,
 replaced whole.
 """
 

@@ -25,7 +25,7 @@ Rooms, top floor first; each imports only those below:
 `chip`           what a network runs on: hardware, drawn chips, the data's way through them
 `network`        recurrent networks, their cells, files and importers
 `tasks`          the data
-`compiled`       numba, with a cache where one can be written
+`compiled`       numba, with a cache where one can be written; NumPy where it is not installed
 ===============  ==============================================================================================
 """
 

@@ -20,6 +20,7 @@ for file in "$here"/dist/*.whl "$here"/dist/*.tar.gz; do
     "$cosim" doctor
     # Subcircuits, profiles, data sets, templates of projects, presets of studies: what a wheel must carry besides modules.
     "$cosim" netlist ramp --bits 3 --out deck.cir
+    # Without any extra, and so in NumPy.
     "$cosim" train --task digits --hidden 4 --epochs 1 --quiet --out net.npz
     "$cosim" init project
     "$cosim" study demo --settings >settings

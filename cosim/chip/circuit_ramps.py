@@ -26,8 +26,8 @@ from netlists.errors import InputError
 from netlists.function import Staircase
 from netlists.ramp import program_ramp, to_input_units, transition_levels
 
+from .arrays import drawn_curvature, read_through
 from .column_effects import late_levels, leaked_levels
-from .device_effects import drawn_curvature, read_through
 
 if TYPE_CHECKING:
     from cosim.network import Network

@@ -17,15 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from netlists.errors import InputError
+from cosim.compiled import numba_fault
+
+from .counting import FEW_LEVELS, Grid, NoisyLevels, count_levels
 
 NO_KEYS = np.zeros((0, 2), np.uint32)
 """Of converters without noise."""
-GRID_CELLS = 512
 PASSAGE = 0.4
 """Rms noise of a column, as a part of the median step, from which on each step is a decision of its own."""
 MULTIPLE = 8
@@ -176,42 +177,48 @@ class Converters:
             Which sequence each is, and ``step`` when: the counter of the noise.
         """
         if self.sigma is None and self.shared is None:
-            return self.grid.codes(x)
+            return self._counted(x)
         from . import kernels  # numba is slow to load
 
-        if self.shared is not None or self.passage:
-            return self._codes_by_step(x, counters, step)
-        assert self.sigma is not None
-        noise = kernels.normals(self.keys, counters, step)[: self.columns].astype(x.dtype)
-        if self.sigma.shape[1] == 1:
-            return self.grid.codes(x - noise * self.sigma)
-        out = np.zeros(x.shape, np.int64)
-        for k in range(self.levels):
-            out += x - noise * self.sigma[:, k : k + 1] > self.thresholds[:, k : k + 1]
-        return out
+        own: np.ndarray | None = None
+        if self.sigma is None:
+            own = np.zeros_like(x)
+        elif not self.passage:
+            own = kernels.normals(self.keys, counters, step)[: self.columns].astype(x.dtype)
+            if self.shared is None and self.sigma.shape[1] == 1:
+                return self._counted(x - own * self.sigma)
+        keys, which = self._ramps
+        ramp = kernels.normals(keys, counters, step)[::2].astype(x.dtype)[which]
+        decide = partial(kernels.decisions, self.keys, counters, step)
+        return self._noisy_levels.codes(x, own, ramp, self._counted, decide)
 
-    def _codes_by_step(self, x: np.ndarray, counters: np.ndarray, step: int) -> np.ndarray:
-        """Codes with the ramp's own noise, or with a decision at every step."""
-        from . import kernels
+    @cached_property
+    def _ramps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Keys of the ramps, and which of them each column compares with: columns of one ramp see the same noise, drawn once."""
+        if self.shared is None:
+            return np.zeros((1, 2), np.uint32), np.zeros(self.columns, np.int64)
+        keys, which = np.unique(self.ramp_keys, axis=0, return_inverse=True)
+        return keys, which.ravel()
 
-        sigma, shared = self._whole
-        own = kernels.normals(self.keys, counters, step)[: self.columns].astype(x.dtype)
-        ramp = kernels.normals(self.ramp_keys, counters, step)[::2].astype(x.dtype) if len(self.ramp_keys) else np.zeros_like(x)
-        out, running = np.zeros(x.shape, np.int64), np.ones(x.shape, bool)
-        for k in range(self.levels):
-            if self.passage:
-                own = kernels.normals(self.keys, counters, kernels.decision(step, k))[: self.columns].astype(x.dtype)
-            above = x - own * sigma[:, k : k + 1] - ramp * shared[:, k : k + 1] > self.thresholds[:, k : k + 1]
-            running &= above
-            out += running if self.passage else above
-        return out
+    def _counted(self, x: np.ndarray) -> np.ndarray:
+        """Levels below x: of few all are compared with, of many those of a cell."""
+        return count_levels(x, self.thresholds) if self.levels <= FEW_LEVELS else self.grid.codes(x)
+
+    @cached_property
+    def _noisy_levels(self) -> NoisyLevels:
+        return NoisyLevels(self.thresholds, *self._whole)
 
     def convert(self, x: np.ndarray, counters: np.ndarray, step: int) -> np.ndarray:
         """Outputs for pre-activations (columns, sequences), as `codes`."""
-        return np.take_along_axis(self.values, self.codes(x, counters, step), axis=1)
+        place = self.codes(x, counters, step)
+        place += self.values.shape[1] * np.arange(self.columns)[:, None]
+        return self.values.take(place)
 
     def convert_compiled(self, x: np.ndarray, out: np.ndarray, counters: np.ndarray, step: int) -> np.ndarray:
-        """The same into ``out``, which may be ``x``."""
+        """The same into ``out``, which may be ``x``; by compiled code, but `convert` where numba cannot be used."""
+        if numba_fault():
+            out[:] = self.convert(x, counters, step)
+            return out
         from . import kernels  # numba is slow to load
 
         t, s, v = self.thresholds, self.sigma, self.values
@@ -225,56 +232,6 @@ class Converters:
             kernels.convert_noisy(x, t, s, v, self.keys, counters, np.uint32(step), out)
         else:
             kernels.convert_noisy_levels(x, t, s, v, self.keys, counters, np.uint32(step), out)
-        return out
-
-
-class Grid:
-    """Codes by table: equal cells over the range of the thresholds, each with the code at its start and the levels inside.
-
-    A cell may hold several levels, each of which is compared with x. The cell of a number is found by the same rounded
-    arithmetic for levels and inputs, and that is monotonic: a level in an earlier cell is below x, one in a later cell is not.
-    So codes are exact.
-
-    Parameters
-    ----------
-    thresholds : ndarray (columns, levels)
-        Not decreasing along a row; may end in infinities.
-    """
-
-    def __init__(self, thresholds: np.ndarray, cells: int = GRID_CELLS) -> None:
-        columns, levels = thresholds.shape
-        self.cells = cells
-        finite = np.isfinite(thresholds)
-        if not np.all(finite[:, 0]):
-            raise InputError("thresholds: a column has no finite level; every converter needs one at least")
-        self.low = thresholds[:, :1]
-        span = np.max(thresholds, axis=1, where=finite, initial=-np.inf, keepdims=True) - self.low
-        with np.errstate(divide="ignore", over="ignore"):
-            scale = np.where(span > 0, thresholds.dtype.type(cells) / span, 1)
-        self.scale = np.minimum(scale, np.finfo(thresholds.dtype).max).astype(thresholds.dtype)
-        cell = np.where(finite, self._cell(np.where(finite, thresholds, self.low)), cells)
-        column = np.repeat(np.arange(columns), levels)
-        counts = np.zeros((columns, cells + 1), np.int64)
-        np.add.at(counts, (column, cell.ravel()), 1)
-        before = np.cumsum(counts, axis=1) - counts
-        self.before = before[:, :cells]
-        inside = np.full((columns, cells, max(int(counts[:, :cells].max()), 1)), np.inf, thresholds.dtype)
-        place = np.tile(np.arange(levels), columns) - before[column, cell.ravel()]
-        keep = finite.ravel()
-        inside[column[keep], cell.ravel()[keep], place[keep]] = thresholds.ravel()[keep]
-        self.inside = inside
-
-    def _cell(self, x: np.ndarray) -> np.ndarray:
-        return np.clip((x - self.low) * self.scale, 0, self.cells - 1).astype(np.int64)
-
-    def codes(self, x: np.ndarray) -> np.ndarray:
-        """Number of levels below each x, shape (columns, sequences)."""
-        cell = self._cell(x)
-        column = np.arange(len(x))[:, None]
-        out = self.before[column, cell]
-        edges = self.inside[column, cell]
-        for i in range(edges.shape[2]):
-            out += x > edges[:, :, i]
         return out
 
 

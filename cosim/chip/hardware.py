@@ -11,6 +11,7 @@ import numpy as np
 
 from characterization.compact import FittedColumns
 from characterization.ramp_model import RampDraw, RampModel
+from cosim.compiled import ENGINES as ENGINES
 from netlists.check_rules import Choice, Whole
 from netlists.checks import NonNegative, Number, Positive, Seconds, checked
 from netlists.errors import InputError
@@ -25,7 +26,6 @@ from .pulses import DeltaInputs, PwmInputs
 
 Ramp = RampDraw | RampModel | CircuitRamp | None
 STATE_UNITS = ("float", "table", "ramp")
-ENGINES = ("numba", "numpy")
 MAX_IDEAL_BITS = 16
 
 

@@ -6,18 +6,16 @@ that the same source run by NumPy on arrays and compiled by numba gives the same
 
 Sequences lie side by side in memory, so that a compare of one threshold with many sequences is one vector instruction. The
 kernels release Python's lock: several threads run several chips. All that is compiled is in this one file, because numba's
-cache of compiled code notices changes of the file alone.
+cache of compiled code notices changes of the file alone. Without numba `Converters.convert` and `normals` do what they do.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
-from numba.extending import register_jitable
 
-from ..compiled import compiled
+from ..compiled import compiled, inlined, shared
 
 # "numpy": a division that cannot raise can be a vector instruction. Fused multiply-add stays off (numba's default): NumPy has none.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
@@ -28,7 +26,7 @@ _SPLIT = np.uint32(0x1BD11BDA)
 """Constant of the key schedule."""
 
 
-@register_jitable
+@shared
 def _mix(a: Any, b: Any, r: int) -> tuple[Any, Any]:
     a = np.uint32(a + b)
     b = np.uint32(np.uint32(b << np.uint32(r)) | np.uint32(b >> np.uint32(32 - r)))
@@ -121,8 +119,8 @@ def normals(keys: np.ndarray, counters: np.ndarray, step: int) -> np.ndarray:
     return np.stack([first, second], axis=1).reshape(2 * len(keys), len(counters))
 
 
-_threefry = numba.njit(error_model="numpy")(threefry)
-_box_muller = numba.njit(error_model="numpy")(box_muller)
+_threefry = inlined(error_model="numpy")(threefry)
+_box_muller = inlined(error_model="numpy")(box_muller)
 
 
 @compiled(**_OPTIONS)
@@ -239,9 +237,17 @@ def convert_noisy_levels(x, thresholds, sigma, values, keys, counters, step, out
                     result[b] = table[count[b]]
 
 
-def decision(step: int, level: int) -> int:
-    """Counter of the noise of a ramp step within a time step; 2^24 time steps and 255 levels have their own."""
-    return (step + ((level + 1) << 24)) & 0xFFFFFFFF
+def decisions(
+    keys: np.ndarray, counters: np.ndarray, step: int, column: np.ndarray, sequence: np.ndarray, level: np.ndarray
+) -> np.ndarray:
+    """Noise of single decisions, one number for each column, sequence and level of arrays (n,); keys and counters as for `normals`.
+
+    A ramp step within a time step has a counter of its own: 2^24 time steps and 255 levels have theirs.
+    """
+    now = (np.uint32(step) + ((level + 1).astype(np.uint32) << np.uint32(24))).astype(np.uint32)
+    key = keys[column >> 1]
+    first, second = box_muller(*threefry(key[:, 0], key[:, 1], counters[sequence], now))
+    return np.where(column & 1, second, first)
 
 
 @compiled(**_OPTIONS)
@@ -320,7 +326,12 @@ def convert_by_step(x, thresholds, sigma, shared, values, keys, ramp_keys, count
                 result[b] = table[count[b]]
 
 
-@compiled(**_OPTIONS)
+def _add_noise_in_numpy(x: np.ndarray, variance: np.ndarray, keys: np.ndarray, counters: np.ndarray, step: int) -> None:
+    """As `_add_noise`, to the bit."""
+    x += normals(keys, counters, step)[: len(x)].astype(x.dtype) * np.sqrt(variance)
+
+
+@compiled(otherwise=_add_noise_in_numpy, **_OPTIONS)
 def _add_noise(x, variance, keys, counters, step):
     columns, n = x.shape
     noise = np.empty((2, n), np.float32)

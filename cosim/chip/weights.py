@@ -11,8 +11,7 @@ import numpy as np
 
 from netlists.array import ArraySolver, Crossbar, WiredPairs, pair_halves, signed_conductance, wired_pairs
 
-from .arrays import Arrays
-from .device_effects import drawn_curvature, read_through
+from .arrays import Arrays, drawn_curvature, read_through
 
 OPEN = 1e-15
 """Siemens of a crossing without a cell: the solver needs a number above 0."""

@@ -64,6 +64,7 @@ def examine() -> list[Check]:
             f"needs {MINIMUM_VERSION} or newer: {INSTALL_HINT}",
         ),
         *_library(),
+        _compiler(),
         _fence(),
         *_pdks(program),
         *_workers(),
@@ -97,6 +98,15 @@ def _library() -> list[Check]:
         _check("XSPICE code models", "yes" if xspice else "no", xspice, required=False),
         _check("KLU solver", "yes" if klu else f"no (comes with ngspice {KLU_VERSION})", klu, required=False),
     ]
+
+
+def _compiler() -> Check:
+    """What compiles the kernels of networks."""
+    from ..compiled import REMEDY, numba_fault
+
+    fault = numba_fault()
+    found = f"{fault}: networks are computed in NumPy, slower" if fault else _version("numba")
+    return _check("numba (fast)", found, not fault, REMEDY, required=False)
 
 
 def _fence() -> Check:

@@ -192,7 +192,7 @@ def make_datasheet(
         A block that does not work at nominal conditions; says what to look at.
     """
     computed = partial(compute, limits or {})
-    return Study(settings.role, DatasheetSettings, computed, describe).run(settings, out, options)
+    return Study(settings.role, DatasheetSettings, computed, describe, networks=False).run(settings, out, options)
 
 
 def describe(s: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from cosim.chip import (
     split_biases,
     wire_losses,
 )
+from cosim.compiled import chosen_engine
 from cosim.network import Network
 from cosim.tasks import CharacterTask, Task, load_data
 from netlists.checks import Seed, Whole, check
@@ -77,6 +78,8 @@ class Comparison(Generic[Interval]):
         Pulses with delta inputs and without, counted over the test set; None without delta inputs or pulse widths.
     figures : mapping of str to ClassFigures
         Balanced accuracy, F1 and confusion of "float", "ideal" and "chips"; empty for a text.
+    engine : str
+        That computed: "numba" or "numpy".
     warnings : tuple of str
         What of the conditions of use lies outside those that the ramps were fitted at.
     wires : tuple of dict
@@ -106,6 +109,7 @@ class Comparison(Generic[Interval]):
     saturation: Saturation | None = None
     delta: RowsDriven | None = None
     figures: Mapping[str, ClassFigures] = field(default_factory=dict)
+    engine: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; ``ci95`` is the interval of the mean over chips, None for a single chip."""
@@ -133,6 +137,7 @@ class Comparison(Generic[Interval]):
             "wires": list(self.wires),
             "bias_rows": dict(self.bias_rows),
             "data_sha256": self.data_sha256,
+            "engine": self.engine,
             "saturation": None if self.saturation is None else self.saturation.as_dict(),
             "delta": None if self.delta is None else self.delta.after.beside(self.delta.before),
             "classes": {name: f.as_dict() for name, f in self.figures.items()},
@@ -192,7 +197,7 @@ def compare(
     chips: int = 16,
     seed: int = 1,
     characters: int | None = None,
-    engine: str = "numba",
+    engine: str | None = None,
     threads: int | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Comparison[Any]:
@@ -227,6 +232,7 @@ def compare(
     >>> round(result.float_.value, 2), round(result.over_chips.mean, 2)
     (0.98, 0.97)
     """
+    engine = chosen_engine(engine)
     check(Annotated[int, Whole(1, 10**6)], chips, "chips")
     check(Seed, seed, "seed")
     data = load_data(network.task_name(task)) if task is None or isinstance(task, str) else task
@@ -281,6 +287,7 @@ def compare(
         saturation=clipped,
         delta=driven,
         figures=on.figures(),
+        engine=engine,
     )
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from characterization.processes import thread_pool
-from cosim.chip import ENGINES, Chip, ChipPath, Hardware, PulseCount, draw_chip, fits_tiles, tiled_run
+from cosim.chip import Chip, ChipPath, Hardware, PulseCount, draw_chip, fits_tiles, tiled_run
+from cosim.compiled import chosen_engine
 from cosim.network import LANES, Network, padded, run_layer, run_network
 from cosim.tasks import SequenceSet
 from netlists.checks import Seed, check
@@ -91,7 +92,7 @@ def evaluate(
     rng: np.random.Generator | int | None = None,
     *,
     identities: np.ndarray | None = None,
-    engine: str = "numba",
+    engine: str | None = None,
     dtype: type = np.float32,
     threads: int | None = None,
     count: PulseCount | None = None,
@@ -112,8 +113,8 @@ def evaluate(
     identities : ndarray of int (sequences,) or None
         Number of each sequence for the noise of its conversions; None counts from 0. Give it to keep a sequence's noise when
         sequences are picked or change places.
-    engine : {"numba", "numpy"}
-        Compiled converters, or the reference; the same codes for the same pre-activations.
+    engine : {"numba", "numpy"} or None
+        Compiled converters, or the reference; the same codes for the same pre-activations. None: compiled, if numba is installed.
     dtype : float32 or float64
     threads : int or None
         None: one for each core.
@@ -123,13 +124,13 @@ def evaluate(
     Raises
     ------
     InputError
-        Data that does not fit the network, an activation without a ramp, draws with a number of columns or chips that does not fit,
-        randomness without a generator.
+        Data that does not fit the network, an engine that is not there, an activation without a ramp, draws with a number of
+        columns or chips that does not fit, randomness without a generator.
     """
-    hardware = hardware or Hardware()
+    engine, hardware = chosen_engine(engine), hardware or Hardware()
     network.check(data)
     counters = _identities(identities, len(data))
-    groups = _chip_groups(network, hardware, chips, rng, dtype, engine)
+    groups = _chip_groups(network, hardware, chips, rng, dtype)
     order, active = data.packing()
     workers = _threads(threads)
     parts = []
@@ -183,7 +184,7 @@ def evaluate_text(
     *,
     streams: int = 64,
     warm_up: int = 100,
-    engine: str = "numba",
+    engine: str | None = None,
     dtype: type = np.float32,
     threads: int | None = None,
     count: PulseCount | None = None,
@@ -201,12 +202,12 @@ def evaluate_text(
     hardware, chips, rng, engine, dtype, threads, count
         As for `evaluate`; pulses of the warm-up count as well.
     """
-    hardware = hardware or Hardware()
+    engine, hardware = chosen_engine(engine), hardware or Hardware()
     symbols = _check_text(network, symbols)
     for name, value, low in (("streams", streams, 1), ("warm_up", warm_up, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
             raise InputError(f"{name}={value!r}: must be a whole number of at least {low}")
-    groups = _chip_groups(network, hardware, chips, rng, dtype, engine)
+    groups = _chip_groups(network, hardware, chips, rng, dtype)
     targets = len(symbols) - 1
     length = -(-targets // min(streams, targets))
     begins = np.arange(0, targets, length)
@@ -317,11 +318,8 @@ def _chip_groups(
     chips: int | Sequence[int] | Sequence[Chip] | None,
     rng: np.random.Generator | int | None,
     dtype: type,
-    engine: str,
 ) -> Iterator[Sequence[Chip]]:
     """Chips in groups that fit in memory together; inputs are checked before the first is drawn."""
-    if engine not in ENGINES:
-        raise InputError(f"engine={engine!r}: unknown; allowed are {', '.join(ENGINES)}")
     _check_dtype(dtype)
     if not isinstance(chips, (int, np.integer)) and chips is not None and len(chips) and isinstance(chips[0], Chip):
         ready: list[Chip] = list(chips)  # type: ignore[arg-type]

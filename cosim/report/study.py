@@ -19,6 +19,7 @@ from characterization.processes import in_workers
 from characterization.progress_bar import progress_bar
 from characterization.provenance import versions
 from characterization.resume import Parts
+from cosim.compiled import chosen_engine
 from netlists.errors import InputError
 from netlists.files import make_folder, sha256_of, write_json
 from netlists.machine import weigh
@@ -156,6 +157,8 @@ class Study:
         From the summary to a few lines for the terminal.
     takes : Takes or None
         None: what it computes weighs itself, once it knows its data.
+    networks : bool
+        Whether it computes networks, of which summary and page say by which engine.
     """
 
     name: str
@@ -163,6 +166,7 @@ class Study:
     compute: Callable[[Any, Work], Results]
     describe: Callable[[dict[str, Any]], str]
     takes: Takes | None = None
+    networks: bool = True
 
     @property
     def preset(self) -> Path:
@@ -187,6 +191,9 @@ class Study:
         start = time.perf_counter()
         self._check_owner(out)
         options = options or RunOptions()
+        if self.networks:
+            # Its workers do not say it.
+            chosen_engine()
         if self.takes is not None and (line := self.takes.weigh(settings, Path(out))):
             options.say(line)
         work = Work(settings, out, options)
@@ -215,6 +222,8 @@ class Study:
         head = {"study": self.name, "settings": settings.as_dict()}
         asked = work.options.command or command(head)
         made: dict[str, Any] = {"command": asked, "warnings": list(dict.fromkeys(found.warnings)), "versions": versions()}
+        if self.networks:
+            made["engine"] = chosen_engine()
         made["wall_seconds"] = round(time.perf_counter() - start, 1)
         summary = head | dict(found.summary)
         summary |= {name: value for name, value in made.items() if name not in summary}

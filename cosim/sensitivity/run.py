@@ -179,7 +179,7 @@ def run_sensitivity(settings: SensitivitySettings, out: Path, options: RunOption
         As `analyse`; a folder of something else.
     """
 
-    return Study("ramp-sensitivity", SensitivitySettings, lambda given, _: analyse(given), describe).run(
+    return Study("ramp-sensitivity", SensitivitySettings, lambda given, _: analyse(given), describe, networks=False).run(
         settings, Path(out), options
     )
 

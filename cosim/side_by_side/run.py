@@ -186,7 +186,13 @@ def write_side_by_side(found: SideBySide, out: str | Path, options: RunOptions |
             warnings=found.notes,
         )
 
-    study = Study("compare", ComparedPaths, compute, lambda summary: f"{summary['clear']} of {summary['compared']} figures differ")
+    study = Study(
+        "compare",
+        ComparedPaths,
+        compute,
+        lambda summary: f"{summary['clear']} of {summary['compared']} figures differ",
+        networks=False,
+    )
     return study.run(ComparedPaths(str(a.path), str(b.path)), Path(out), options)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cosim.chip import Hardware
+from cosim.compiled import chosen_engine
 from cosim.evaluation import sweep
 from cosim.evaluation.grid import Values
 from cosim.network import Network
@@ -68,7 +69,7 @@ def run_sweep(
     chips: int = 16,
     seed: int = 1,
     characters: int | None = None,
-    engine: str = "numba",
+    engine: str | None = None,
 ) -> dict[str, Any]:
     """Judges a network at every point of a grid and writes the folder: table, LaTeX, pictures, page, ``summary.json``.
 
@@ -100,6 +101,7 @@ def run_sweep(
     >>> network = Network.load("results/demo/network.npz")  # doctest: +SKIP
     >>> run_sweep(network, load_task("vowels"), hardware, {"bits": [3, 4, 5]}, "sweep")  # doctest: +SKIP
     """
+    engine = chosen_engine(engine)
     settings = SweepSettings(
         task=task.name,
         network_sha256=network.sha256,
@@ -138,6 +140,7 @@ def _compute(
             "metric": str(table["metric"].iloc[0]),
             "float": float(table["float"].iloc[0]),
             "points": len(table),
+            "engine": engine,
             "best": {name: float(best[name]) for name in (*names, "mean")},
             "command": work.options.command
             or f"cosim.sweep.run_sweep(network, {task.name!r}, hardware, {settings.variables}, out)",

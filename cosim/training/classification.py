@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from cosim.training.gradients import Packing
 
 from ..tasks import SequenceSet
 from .augmentation import Augmentation
+from .checkpoint import Layout
 from .model import Model, Parameters, TrainingLoss, cross_entropy
 
 VALIDATION_BATCH = 128
@@ -57,11 +58,20 @@ class LabelledData:
         return LabelledBatch(packing.pack(x), packing, self.labels[index])
 
     def batches(
-        self, size: int, rng: np.random.Generator | None = None, augmentation: Augmentation | None = None
+        self,
+        size: int,
+        order: np.ndarray | None = None,
+        rng: np.random.Generator | None = None,
+        augmentation: Augmentation | None = None,
+        *,
+        first: int = 0,
     ) -> Iterator[LabelledBatch]:
-        """All sequences once in batches of nearly equal size; shuffled, and changed by an augmentation, if a generator is given."""
-        order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
-        for index in np.array_split(order, self.count(size)):
+        """All sequences once in batches of nearly equal size, from the ``first`` batch on.
+
+        With an order they come in it; with an augmentation and a generator they are changed.
+        """
+        order = np.arange(len(self)) if order is None else order
+        for index in np.array_split(order, self.count(size))[first:]:
             yield self.batch(index, augmentation, rng)
 
     def count(self, size: int) -> int:
@@ -109,10 +119,20 @@ class ClassifierCourse:
         self.model, self.train, self.validation, self.size = model, train, validation, batch
         self.augmentation = augmentation
         self.batches = train.count(batch)
+        self.order = np.arange(len(train))
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[TrainingLoss, Parameters]]:
-        for batch in self.train.batches(self.size, rng, self.augmentation):
+    def epoch(
+        self, rng: np.random.Generator, done: int = 0, carried: Mapping[str, np.ndarray] | None = None
+    ) -> Iterator[tuple[TrainingLoss, Parameters]]:
+        self.order = rng.permutation(len(self.train)) if carried is None else carried["order"]
+        for batch in self.train.batches(self.size, self.order, rng, self.augmentation, first=done):
             yield loss_and_gradients(self.model, batch, rng)
+
+    def carried(self) -> dict[str, np.ndarray]:
+        return {"order": self.order}
+
+    def layout(self) -> Layout:
+        return {"order": (self.order.shape, self.order.dtype)}
 
     def validate(self, rng: np.random.Generator | None) -> Iterator[TrainingLoss]:
         if self.validation is not None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from characterization.provenance import versions
+from cosim.compiled import chosen_engine
 from cosim.network import Layer, Network, NetworkMetadata
 from cosim.network.cells import ALRNN
 from netlists.checks import Array, Count, Number, Seed, check, checked
@@ -78,7 +79,7 @@ def train_dynamics(points: np.ndarray, settings: DynamicsSettings | None = None,
     ToolkitError
         The loss is not finite any more.
     """
-    s = settings or DynamicsSettings()
+    s, engine = settings or DynamicsSettings(), chosen_engine()
     points = check(Points, points, "points")
     if len(points) < s.steps + 2:
         raise InputError(f"points: has {len(points)} steps, must have {s.steps + 2} at least; give more, or take fewer steps")
@@ -104,7 +105,7 @@ def train_dynamics(points: np.ndarray, settings: DynamicsSettings | None = None,
     cell = ALRNN(seen, s.n_hidden, s.n_relu, float(np.abs(pieces.added).max()), float(np.abs(pieces.z).max()))
     readout = np.eye(s.n_hidden + 1, seen)
     readout[-1] = 0.0
-    metadata = NetworkMetadata(cell=cell.kind, task=task, seed=seed, versions=versions(), settings=asdict(s))
+    metadata = NetworkMetadata(cell=cell.kind, task=task, seed=seed, versions=versions(), settings=asdict(s) | {"engine": engine})
     return Network((Layer(cell, {"weights": p["weights"], "decay": np.diag(p["decay"][0])}),), readout, metadata=metadata)
 
 

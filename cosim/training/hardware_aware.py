@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +69,17 @@ class HardwareAware:
     def begin_epoch(self) -> None:
         """Forgets what the wires were: an epoch is the same whether or not the training was stopped before it."""
         self._wires.clear()
+
+    def wires(self) -> dict[str, np.ndarray]:
+        """What the wires of each matrix let arrive, and for how many more steps that has served, as `hold_wires` takes them."""
+        served = {f"{key}.steps": np.array(steps, np.int64) for key, (steps, _) in self._wires.items()}
+        return served | {f"{key}.arrives": arrives for key, (_, arrives) in self._wires.items()}
+
+    def hold_wires(self, stored: Mapping[str, np.ndarray]) -> None:
+        """Goes on with stored solutions of the wires."""
+        for name, steps in stored.items():
+            if (key := name.removesuffix(".steps")) != name:
+                self._wires[key] = [int(steps), stored[f"{key}.arrives"]]
 
     def draw(self, network: Network, rng: np.random.Generator, dtype: type) -> tuple[tuple[ChipCell, ...], ...]:
         """A fresh chip of the network with fresh noise on its weights: cells of each layer and direction."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from cosim.network.cells import State
 from cosim.training.gradients import Packing
 from netlists.errors import InputError
 
+from .checkpoint import Layout
 from .model import Model, Parameters, TrainingLoss, cross_entropy
 
 
@@ -50,10 +51,10 @@ class Streams:
         text = np.asarray(text, np.int64)
         return cls(text[: streams * length].reshape(streams, length), text[1 : streams * length + 1].reshape(streams, length))
 
-    def windows(self, steps: int) -> Iterator[TextWindow]:
-        """The streams from their start to their end, so many steps at a time; the last window may be shorter."""
+    def windows(self, steps: int, first: int = 0) -> Iterator[TextWindow]:
+        """The streams from the ``first`` window to their end, so many steps at a time; the last window may be shorter."""
         streams, length = self.symbols.shape
-        for start in range(0, length, steps):
+        for start in range(first * steps, length, steps):
             now = slice(start, start + steps)
             symbols, following = (a[:, now].T.reshape(-1) for a in (self.symbols, self.following))
             yield TextWindow(symbols, following, Packing(np.full(len(symbols) // streams, streams)))
@@ -96,13 +97,26 @@ class LanguageCourse:
         self.model, self.train, self.validation, self.steps = model, train, validation, steps
         self.batches = train.count(steps)
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[TrainingLoss, Parameters]]:
-        start = None
-        for window in self.train.windows(self.steps):
+    def epoch(
+        self, rng: np.random.Generator, done: int = 0, carried: Mapping[str, np.ndarray] | None = None
+    ) -> Iterator[tuple[TrainingLoss, Parameters]]:
+        start = None if carried is None else self.model.states_of(carried)
+        for window in self.train.windows(self.steps, done):
             out = loss_and_gradients(self.model, window, start, rng)
             # The next window's pass changes the states in place; nothing else reads them.
             start = self.model.states()
             yield out
+
+    def carried(self) -> dict[str, np.ndarray]:
+        return {
+            f"{i}.{d}.{name}": a
+            for i, layer in enumerate(self.model.states())
+            for d, state in enumerate(layer)
+            for name, a in state.items()
+        }
+
+    def layout(self) -> Layout:
+        return {name: (shape, self.model.dtype) for name, shape in self.model.state_shapes(len(self.train.symbols)).items()}
 
     def validate(self, rng: np.random.Generator | None) -> Iterator[TrainingLoss]:
         start = None

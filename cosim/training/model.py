@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cosim.compiled import chosen_engine
 from cosim.network import DIRECTIONS, FixedPoint, Layer, Network, NetworkMetadata, Scaling
 from cosim.network.cells import Cell, State
 from cosim.training.gradients import NONE, Disturbance, FoldedEmbedding, Packing, Workspace, one_hot
@@ -70,6 +71,7 @@ class Model:
         label_smoothing: float = 0.0,
         threads: int | None = None,
     ) -> None:
+        chosen_engine()
         self.workspace = Workspace(dtype, threads or _threads(network))
         if hardware_aware is not None and fixed_point is not None:
             raise InputError(
@@ -192,6 +194,30 @@ class Model:
     def states(self) -> list[list[State]]:
         """States of each layer and direction after the last forward pass."""
         return [[one.state for one in layer] for layer in self.passes]
+
+    def wired(self) -> list[str]:
+        """Matrices behind wires that a training solves, as ``layer.direction.matrix``."""
+        if self.hardware_aware is None or (arrays := self.hardware_aware.hardware.arrays) is None or not arrays.wired:
+            return []
+        return [f"{i}.{d}.{n}" for i, layer in enumerate(self.passes) for d in range(len(layer)) for n in self._on_arrays(i)]
+
+    def states_of(self, named: Mapping[str, np.ndarray]) -> list[list[State]]:
+        """States of each layer and direction from arrays by ``layer.direction.state``."""
+        out: list[list[State]] = [[{} for _ in layer] for layer in self.passes]
+        for name, a in named.items():
+            layer, direction, state = name.split(".", 2)
+            out[int(layer)][int(direction)][state] = a
+        return out
+
+    def state_shapes(self, sequences: int) -> dict[str, tuple[int, int]]:
+        """Shapes of the states after a forward pass of a training step, by ``layer.direction.state``."""
+        delta = self.hardware_aware is not None and self.hardware_aware.hardware.delta is not None
+        return {
+            f"{i}.{d}.{name}": (sequences, n)
+            for i, layer in enumerate(self.passes)
+            for d, one in enumerate(layer)
+            for name, n in one.state_sizes(delta=delta).items()
+        }
 
     def gradients(self, d_outputs: Sequence[np.ndarray]) -> Parameters:
         """Gradients in the layers' weights and in the embedding, if there is one, from those in the top layer's outputs.

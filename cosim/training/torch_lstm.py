@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from cosim.chip import ChipCell, ChipPath, Hardware, draw_chip
+from cosim.compiled import chosen_engine
 from cosim.network import Network, from_torch
 from netlists.checks import Seed, check
 from netlists.errors import InputError
@@ -104,7 +105,7 @@ class HardwareLSTM(torch.nn.LSTM):
         m = cell.matrices["weights"]
         drawn = np.concatenate([s.weights for s in m.sums], axis=1) if len(m.sums) > 1 else m.sums[0].weights
         w = nominal + (torch.as_tensor(drawn.T.copy()) - nominal.detach())
-        path = ChipPath(cell, self.hardware, "numba", np.float64)
+        path = ChipPath(cell, self.hardware, chosen_engine(), np.float64)
         counters = np.arange(x.shape[1], dtype=np.uint32)
         h = x.new_zeros(x.shape[1], w_hh.shape[1])
         c = x.new_zeros(x.shape[1], self.hidden_size)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from characterization.provenance import versions
+from cosim.compiled import chosen_engine
 from cosim.network import Layer, Network, NetworkMetadata, Scaling, ramp_gates
 from netlists.checks import Seed, check
 from netlists.errors import InputError
@@ -59,12 +60,12 @@ def train_task(
     start : Network or None
         Weights to start from, such as imported ones; the settings' shape then does not count. None: random ones.
     checkpoint : path or None
-        ``.npz`` file that is written after each epoch.
+        ``.npz`` file that is written after each epoch, and within one about every minute.
     resume : bool
         Go on from that file, to the same bits as if there had been no interruption. Data, network to start from and settings must
         be the same, but for ``epochs``: with a constant or stepped rate a finished training can be prolonged.
     threads : int or None
-        See `Model`.
+        See `Model`; a training that is resumed has those that it began with.
     progress : bool
         Show a bar on standard error.
 
@@ -80,7 +81,7 @@ def train_task(
     ToolkitError
         The loss is not finite any more.
     """
-    settings = settings or TrainingSettings()
+    settings, engine = settings or TrainingSettings(), chosen_engine()
     seed = check(Seed, seed, "seed")
     rng = np.random.default_rng(seed)
     held_out: SequenceSet | None = None
@@ -136,6 +137,9 @@ def train_task(
         course = LanguageCourse(model, Streams.of(task.train, settings.batch), judged, settings.steps)
     described = settings.describe() | (hardware_aware.describe() if hardware_aware else {})
     conditions = {k: v for k, v in described.items() if k != "epochs"} | {"task": task.name, "seed": seed}
+    if engine == "numpy":
+        # Its last bits are others; checkpoints without a word are of numba.
+        conditions["engine"] = engine
     conditions |= {"data_sha256": task.sha256, "start_sha256": None if start is None else start.sha256}
     trained = run_epochs(
         model,
@@ -152,7 +156,7 @@ def train_task(
         task=task.name,
         seed=seed,
         versions=versions(with_ngspice=False),
-        settings=described,
+        settings=described | {"engine": engine},
         epochs=trained.epochs,
         best_epoch=trained.best_epoch,
         seconds=trained.seconds,

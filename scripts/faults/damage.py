@@ -126,7 +126,7 @@ def _resumed(path: Path) -> Any:
             self.steps = 0
 
     adam: Any = Adam()
-    progress, best = load_checkpoint(path, state.conditions, adam)
+    progress, best, _ = load_checkpoint(path, state.conditions, adam, {}, 1)
     return [repr(progress), adam.parameters, adam.mean, adam.square, best]
 
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from cosim.compiled import numba_fault
 from cosim.network import LayerRun, exact_activation, pool
 from cosim.network.cells import LSTM, State
 
@@ -31,7 +32,7 @@ LEAST_ROWS = 16
 
 def fits_tiles(chip: Chip, engine: str) -> bool:
     """Whether a chip's answers can be computed in tiles."""
-    if engine != "numba" or chip.dtype is not np.float32:
+    if engine != "numba" or chip.dtype is not np.float32 or numba_fault():
         return False
     from . import codes, tiles  # numba is slow to load
 
@@ -135,6 +136,8 @@ class TiledPath:
 
 def row_tables(m: ChipMatrix, dtype: np.dtype | type) -> Tables | None:
     """Tables of a matrix whose sums, sequence by sequence, are converted without noise by AVX-512; None for all others."""
+    if numba_fault():
+        return None
     from . import codes, tiles  # numba is slow to load
 
     if np.dtype(dtype) != np.float32 or not tiles.has_permutes() or not _fits(m, codes.LEVELS):

@@ -90,7 +90,10 @@ def evaluate(
     delta_state: o.DeltaStateThreshold = None,
     whole: WholeChip,
     characters: Annotated[int | None, typer.Option(help="Only so many characters of the test text. Default: all.")] = None,
-    engine: Annotated[str, typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes.")] = "numba",
+    engine: Annotated[
+        str | None,
+        typer.Option(help=f"Converters: {', '.join(ENGINES)}; both give the same codes. Default: numba, if it is installed."),
+    ] = None,
     chips: Annotated[int, typer.Option(help="Chips to draw; one if nothing about the hardware is random.")] = 16,
     seed: o.Seed = o.SEED,
     swept: Annotated[

@@ -30,7 +30,7 @@ FLAGS = {
 SHAPE = ("cell", "n_hidden", "layers", "n_projection", "bidirectional", "n_embedding")
 
 
-@kept("the epochs that are done are in the checkpoint OUT.checkpoint.npz; the same command with --resume goes on from there")
+@kept("all but about the last minute is in the checkpoint OUT.checkpoint.npz; the same command with --resume goes on from there")
 def train(
     *,
     context: typer.Context,
@@ -68,7 +68,8 @@ def train(
         typer.Option(metavar="FILE", help="Network file whose shape and weights to start from, in place of --cell, --hidden etc."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint OUT.checkpoint.npz, written after each epoch.")
+        bool,
+        typer.Option("--resume", help="Go on from the checkpoint OUT.checkpoint.npz, written after each epoch and each minute."),
     ] = False,
     seed: o.Seed = o.SEED,
     quiet: o.Quiet = False,

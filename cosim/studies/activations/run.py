@@ -106,4 +106,4 @@ def describe(summary: dict[str, Any]) -> str:
     )
 
 
-STUDY = Study("activations", ActivationsSettings, compute, describe, Takes(290.0, lambda s: len(s.activations) + 4))
+STUDY = Study("activations", ActivationsSettings, compute, describe, Takes(290.0, lambda s: len(s.activations) + 4), networks=False)

@@ -183,4 +183,5 @@ STUDY = Study(
     compute,
     describe,
     Takes(480.0, lambda s: s.samples * len(s.activations) * len(s.calibrations) * (3 + len(s.error_factors))),
+    networks=False,
 )

@@ -131,4 +131,4 @@ def describe(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-STUDY = Study("devices", DevicesSettings, compute, describe)
+STUDY = Study("devices", DevicesSettings, compute, describe, networks=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cosim.chip import ChipPath, Hardware, draw_chip
+from cosim.compiled import chosen_engine
 from cosim.network import ExactPath, Network
 
 ESCAPED = 1e3
@@ -28,7 +29,7 @@ def generate(
     path = (
         ExactPath(layer.cell, layer.forward)
         if hardware is None
-        else ChipPath(draw_chip(network, hardware, chip, seed, np.float64).layers[0][0], hardware, "numba", np.float64)
+        else ChipPath(draw_chip(network, hardware, chip, seed, np.float64).layers[0][0], hardware, chosen_engine(), np.float64)
     )
     counters, out = np.zeros(1, np.uint32), np.empty((steps, network.n_in))
     state = path.start(1, np.float64)

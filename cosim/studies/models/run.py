@@ -95,4 +95,4 @@ def _work(s: ModelsSettings) -> float:
     return macro + sum(n * 2 ** (bits - 1) for bits, n, _ in s.transistors)
 
 
-STUDY = Study("models", ModelsSettings, compute, describe, Takes(900.0, _work))
+STUDY = Study("models", ModelsSettings, compute, describe, Takes(900.0, _work), networks=False)

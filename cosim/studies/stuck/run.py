@@ -90,5 +90,10 @@ def describe(summary: dict[str, Any]) -> str:
 
 
 STUDY = Study(
-    "stuck", StuckSettings, compute, describe, Takes(260.0, lambda s: s.samples * len(s.rates) * len(s.cells) * len(s.calibrations))
+    "stuck",
+    StuckSettings,
+    compute,
+    describe,
+    Takes(260.0, lambda s: s.samples * len(s.rates) * len(s.cells) * len(s.calibrations)),
+    networks=False,
 )

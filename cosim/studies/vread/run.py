@@ -107,4 +107,6 @@ def describe(summary: dict[str, Any]) -> str:
     )
 
 
-STUDY = Study("vread", VreadSettings, compute, describe, Takes(12.0, lambda s: s.samples * len(s.activations) * len(s.v_read)))
+STUDY = Study(
+    "vread", VreadSettings, compute, describe, Takes(12.0, lambda s: s.samples * len(s.activations) * len(s.v_read)), networks=False
+)

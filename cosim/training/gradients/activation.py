@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cosim.chip import ChipCell, Converters
+from cosim.compiled import numba_fault
 from cosim.network.cells import Gate
 from netlists.function import get_activation
 
@@ -32,7 +33,7 @@ def to_slopes(gate: Gate, sums: np.ndarray, columns: slice, *, converted: bool) 
         some = sums[start : start + rows]
         x = some[:, columns] if gate.full_scale == 1.0 else some[:, columns] / gate.full_scale
         slope = a.slope(x)
-        if of_itself:
+        if of_itself and not numba_fault():
             keep_within(some, columns.start, columns.stop, slope, low, high)
         else:
             some[:, columns] = np.where((x >= a.x_min) & (x <= a.x_max), slope, 0.0) if converted else slope

@@ -93,6 +93,13 @@ class Backprop(ABC):
             self.step_back(now, n)
         return {name: tape.gradient() for name, tape in self.tapes.items()}
 
+    def state_sizes(self, *, delta: bool) -> dict[str, int]:
+        """Columns of each state after a forward pass, with delta inputs or without."""
+        sizes = dict(self.cell.state_sizes)
+        for tape in self.tapes.values() if delta else ():
+            sizes |= tape.kept_sizes()
+        return sizes
+
     def d_inputs(self) -> np.ndarray:
         """Gradient in the inputs of all steps, after `backward`."""
         return sum(tape.d_inputs() for tape in self.tapes.values() if tape.takes_inputs)  # type: ignore[return-value]

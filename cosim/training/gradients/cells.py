@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cosim.compiled import numba_fault
 from cosim.network.cells import GRU, LSTM, SLSTM, Cell
 from netlists.errors import InputError
 
@@ -76,13 +77,13 @@ class LSTMBackprop(Backprop):
 
     def _compiled(self) -> bool:
         exact = self.disturbance.chip is None and (self.cell.gate, self.cell.candidate, self.cell.state) == TEXTBOOK
-        return exact and self.workspace.dtype == np.float32
+        return exact and self.workspace.dtype == np.float32 and not numba_fault()
 
     def _fused(self) -> bool:
         """Whether the state is computed in one pass, with the same bits: not where outputs of gates have gradients of their own."""
         weights = self.tapes["weights"]
         own = bool(weights.learned or weights.smooth)
-        return self.cell.state == "tanh" and self.units["tanh"].bank is None and not own
+        return self.cell.state == "tanh" and self.units["tanh"].bank is None and not own and not numba_fault()
 
 
 class GRUBackprop(Backprop):

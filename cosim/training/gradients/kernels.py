@@ -1,6 +1,7 @@
 """Elementwise parts of the training, compiled: an LSTM's step forth and back, smoothed converters, and Adam's update.
 
-One pass over memory each, without temporary arrays. Rows are sequences.
+One pass over memory each, without temporary arrays. Rows are sequences. Where numba cannot be used, cells compute their steps in
+NumPy as they do for other activations, and slopes are SciPy's; what needs a form in NumPy of its own has it before it here.
 """
 
 from __future__ import annotations
@@ -8,17 +9,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
+from scipy.special import ndtr
 
-from cosim.compiled import compiled
+from cosim.compiled import compiled, inlined
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 _EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _FAR = 8.0
 """Noise widths from a threshold beyond which a converter's mean output is one of its values."""
 _HALF, _DENSITY = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
-_inline = numba.njit(error_model="numpy", fastmath={"contract"})
+_BLOCK = 2**14
+"""Numbers that NumPy updates together: their temporary arrays stay in a core's cache."""
+_inline = inlined(error_model="numpy", fastmath={"contract"})
 
 
 @_inline
@@ -98,7 +101,24 @@ def lstm_backward(gates, c_before, tanh_c, d_h, d_c):
             dc[j] = d * f
 
 
-@compiled(**_EXACT)
+def _normalized(x, thresholds, widths, k):
+    """Distances (rows, columns) from the thresholds of a level in noise widths, cut off at `_FAR`; whether within; the widths."""
+    u = (x - thresholds[:, k]) / widths[:, k]
+    near = np.abs(u) < _FAR
+    return np.clip(u, -_FAR, _FAR), near, widths[:, k]
+
+
+def _smooth_outputs_in_numpy(x, thresholds, widths, values, y, slope):
+    """As `smooth_outputs`, within the rounding of double precision, level by level."""
+    y[:], slope[:] = values[:, 0], 0.0
+    for k in range(thresholds.shape[1]):
+        u, near, width = _normalized(x, thresholds, widths, k)
+        step = values[:, k + 1] - values[:, k]
+        y += step * np.where(near, ndtr(u), u > 0)
+        slope += step * _DENSITY / width * np.where(near, np.exp(-0.5 * u * u), 0.0)
+
+
+@compiled(otherwise=_smooth_outputs_in_numpy, **_EXACT)
 def smooth_outputs(x, thresholds, widths, values, y, slope):
     """Mean outputs of converters with Gaussian noise and their slopes; see `smooth.SmoothBank`.
 
@@ -123,7 +143,14 @@ def smooth_outputs(x, thresholds, widths, values, y, slope):
             y[r, j], slope[r, j] = out, d
 
 
-@compiled(**_EXACT)
+def _smooth_threshold_gradients_in_numpy(x, d, thresholds, widths, steps, out):
+    """As `smooth_threshold_gradients`, within the rounding of double precision, level by level."""
+    for k in range(thresholds.shape[1]):
+        u, near, width = _normalized(x, thresholds, widths, k)
+        out[:, k] -= np.sum(d * np.where(near, np.exp(-0.5 * u * u), 0.0), axis=0) * steps[:, k] * _DENSITY / width
+
+
+@compiled(otherwise=_smooth_threshold_gradients_in_numpy, **_EXACT)
 def smooth_threshold_gradients(x, d, thresholds, widths, steps, out):
     """Adds to ``out`` (columns, levels) the gradients in the thresholds, from ``d`` (rows, columns) in the outputs."""
     for r in range(x.shape[0]):
@@ -181,7 +208,24 @@ def lstm_state_backward(gates, slopes, c_before, tanh_c, d_h, d_c):
             dc[j] = d * gf[j]
 
 
-@compiled(**_OPTIONS)
+def _adam_in_numpy(p, g, mean, square, scale, decay, coupled, rate, beta_mean, beta_square, mean_left, square_left, epsilon):
+    """As `adam_update`, but for the last bit: compiled code rounds a product and a sum once."""
+    one = p.dtype.type(1)
+    for start in range(0, len(p), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        now, m, v = p[some], mean[some], square[some]
+        d = scale * g[some]
+        if coupled:
+            d += coupled * now
+        m += (one - beta_mean) * (d - m)
+        v += (one - beta_square) * (d * d - v)
+        root = np.sqrt(v * square_left)
+        root += epsilon
+        now *= decay
+        now -= rate * (m * mean_left) / root
+
+
+@compiled(otherwise=_adam_in_numpy, **_OPTIONS)
 def adam_update(p, g, mean, square, scale, decay, coupled, rate, beta_mean, beta_square, mean_left, square_left, epsilon):
     """Adam on flat arrays of one type, in place; every number has that type.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.compiled import compiled
+from cosim.compiled import compiled, numba_fault
 
 # Contracted as GCC does for the variants of glibc that know fused multiply-adds.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
@@ -28,7 +28,9 @@ REACH = 80.0
 
 @cache
 def slopes_are_known(*ends: float) -> bool:
-    """Whether `sigmoid_slopes` has SciPy's bits here, by 2^14 numbers, as far as these ends."""
+    """Whether `sigmoid_slopes` is compiled and has SciPy's bits here, by 2^14 numbers, as far as these ends."""
+    if numba_fault():
+        return False
     from scipy.special import expit
 
     x = np.linspace(-16, 16, 2**14, dtype=np.float32)[None]

@@ -139,14 +139,21 @@ class MatrixTape:
             self.weights = self.columns.T
         if self.chip is not None and self.chip.thresholds is not None:
             dtype = self.workspace.dtype
-            self.held = state.setdefault(f"{self.matrix.name} held", np.zeros((sequences, shape[0]), dtype))
-            self.kept_noise = state.setdefault(f"{self.matrix.name} noise", np.zeros((sequences, shape[1]), dtype))
+            self.held, self.kept_noise = (
+                state.setdefault(name, np.zeros((sequences, n), dtype)) for name, n in self.kept_sizes().items()
+            )
             self.changes = self._array("changes", total, shape[0])
         self.rows = self._array("rows", total, shape[0])
         self.gates = self._array("gates", total, shape[1])
         self.slopes, self.sloped = self._array("slopes", total, shape[1]), False
         if self.matrix.bias:
             self.rows[:, -1] = 1.0
+
+    def kept_sizes(self) -> dict[str, int]:
+        """Columns of the states that delta inputs add: what each row stands for, and the noise in the sums."""
+        if self.matrix.digital:
+            return {}
+        return {f"{self.matrix.name} held": self.matrix.shape[0], f"{self.matrix.name} noise": self.matrix.shape[1]}
 
     def drive_inputs(self, x: np.ndarray, steps: Iterable[tuple[int, slice, int]]) -> None:
         """The layer's inputs of all steps, which come in this order."""

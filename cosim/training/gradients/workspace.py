@@ -29,9 +29,13 @@ class Workspace:
 
     def __init__(self, dtype: np.dtype | type, threads: int = 1) -> None:
         self.dtype = np.dtype(dtype)
+        self._arrays: dict[str, np.ndarray] = {}
+        self.use_threads(threads)
+
+    def use_threads(self, threads: int) -> None:
+        """Shares large products between so many threads from now on."""
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-        self._arrays: dict[str, np.ndarray] = {}
 
     def array(self, name: str, rows: int, columns: int, dtype: np.dtype | type | None = None) -> np.ndarray:
         """An array (rows, columns) whose content is of no meaning, the same memory for the same name."""

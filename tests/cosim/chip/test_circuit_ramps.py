@@ -9,8 +9,8 @@ import pytest
 
 from characterization.plan import RampPlan, Variation
 from cosim.budget.device_errors import budget_profile
+from cosim.chip.arrays import CURVATURE_SPREAD, drawn_curvature, read_through
 from cosim.chip.circuit_ramps import CircuitRamp
-from cosim.chip.device_effects import CURVATURE_SPREAD, drawn_curvature, read_through
 from cosim.chip.draw import draw_chip
 from cosim.chip.hardware import Hardware
 from cosim.network import LSTMNetwork
@@ -86,7 +86,7 @@ def test_relaxation_is_not_calibrated_away(program):
 
 def test_one_curvature_for_all_cells_scales_the_ramp_alone(monkeypatch, program):
     """All cells with b gain 1 + b V^2, and so does the ramp's span, but for what the op-amp loses more."""
-    monkeypatch.setattr("cosim.chip.device_effects.CURVATURE_SPREAD", (1.0, 1.0))
+    monkeypatch.setattr("cosim.chip.arrays.CURVATURE_SPREAD", (1.0, 1.0))
     drawn = levels(program, {}, curvature=0.5)[0]
     span = (drawn[-1] - drawn[0]) / (program.x[-1] - program.x[0])
     assert span == pytest.approx(1 + 0.5 * CIRCUIT.v_read**2, rel=1e-3)

@@ -174,13 +174,28 @@ def test_added_noise_has_the_variance_asked_for():
     np.testing.assert_array_equal(x[1], normals(keys(3), n, 2)[1].astype(float))
 
 
+def level_by_level(bank, x, counters, step):
+    """Codes by the definition: every level looked at, with numbers drawn for all."""
+    sigma, shared = bank._whole
+    own = normals(bank.keys, counters, step)[: bank.columns].astype(x.dtype)
+    ramp = normals(bank.ramp_keys, counters, step)[::2].astype(x.dtype) if len(bank.ramp_keys) else np.zeros_like(x)
+    out, running = np.zeros(x.shape, np.int64), np.ones(x.shape, bool)
+    for k in range(bank.levels):
+        if bank.passage:
+            own = normals(bank.keys, counters, (step + ((k + 1) << 24)) & 0xFFFFFFFF)[: bank.columns].astype(x.dtype)
+        above = x - own * sigma[:, k : k + 1] - ramp * shared[:, k : k + 1] > bank.thresholds[:, k : k + 1]
+        running &= above
+        out += running if bank.passage else above
+    return out
+
+
 @given(st.integers(1, 7), st.integers(2, 40), st.integers(1, 200), st.integers(0, 10**6), dtypes, st.booleans(), st.booleans())
 def test_ramp_noise_and_decisions_at_every_step_are_alike_compiled_and_in_numpy(
     columns, levels, sequences, seed, dtype, shared, passage
 ):
     rng = np.random.default_rng(seed)
     thresholds = np.cumsum(rng.exponential(0.2, (columns, levels)), axis=1) - 3
-    sigma = np.full(levels, 0.4 if passage else 0.01)
+    sigma = rng.uniform(0.3, 0.5, levels) if passage else rng.uniform(0.0, 0.02, levels)
     more = {"shared": rng.uniform(0.01, 0.2, levels), "ramp_key": keys(1, seed)[0]} if shared else {}
     bank = Converters.join(
         [Converters.build(thresholds, sigma, rng.standard_normal(levels + 1), keys(0)[:0], dtype, **more)], keys(columns, seed)
@@ -191,6 +206,18 @@ def test_ramp_noise_and_decisions_at_every_step_are_alike_compiled_and_in_numpy(
     step = int(rng.integers(0, 1000))
     found = bank.convert_compiled(x, np.empty_like(x), counters, step)
     np.testing.assert_array_equal(found, bank.convert(x, counters, step))
+    np.testing.assert_array_equal(bank.codes(x, counters, step), level_by_level(bank, x, counters, step))
+
+
+@pytest.mark.parametrize("levels", [5, 31, 200])
+@pytest.mark.parametrize("sigma", [0.0, 0.1, np.linspace(0.0, 0.1, 5), 3.0])
+def test_what_is_no_number_is_above_no_level(levels, sigma):
+    """A training that diverges is told by its loss, not by an index."""
+    noise = np.array(sigma) if np.ndim(sigma) == 0 else np.interp(np.linspace(0, 4, levels), np.arange(5), sigma)
+    bank = Converters.build(np.arange(levels)[None] - 2.0, noise, np.arange(levels + 1), keys(1), np.float32)
+    x, n = np.full((1, 4), np.nan, np.float32), np.arange(4, dtype=U)
+    assert not bank.codes(x, n, 0).any()
+    assert not bank.convert_compiled(x, np.empty_like(x), n, 0).any()
 
 
 def test_noise_of_a_ramp_is_seen_alike_by_its_columns_alone():

@@ -77,7 +77,7 @@ def test_every_option_says_what_it_is(all_commands) -> None:
 @pytest.mark.parametrize(
     ("line", "broken", "kept"),
     [
-        ("train --out n.npz", "networks.train.load_data", ": the epochs that are done are in the checkpoint OUT.checkpoint.npz;"),
+        ("train --out n.npz", "networks.train.load_data", ": all but about the last minute is in the checkpoint OUT."),
         ("characterize --out r", "chips.characterize.run_characterize", ": finished samples are kept; the same command goes on"),
         ("netlist tile --out t.cir", "circuits.tile.tile_deck", ""),
     ],

@@ -43,7 +43,8 @@ def study(monkeypatch):
 def test_the_frame_writes_everything_and_removes_the_parts(study, tmp_path):
     summary = study.run(TeaSettings(cups=3), tmp_path, RunOptions(progress=False))
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
-    assert list(summary) == ["study", "settings", "seed", "command", "warnings", "versions", "wall_seconds"]
+    assert list(summary) == ["study", "settings", "seed", "command", "warnings", "versions", "engine", "wall_seconds"]
+    assert summary["engine"] == "numba"
     assert summary["warnings"] == ["hot"]
     assert pd.read_csv(tmp_path / "cups.csv").equals(pd.read_parquet(tmp_path / "more" / "cups.parquet"))
     assert {p.name for p in (tmp_path / "pictures").iterdir()} == {"tea.png", "tea.svg"}

@@ -59,9 +59,10 @@ def test_the_command_writes_a_folder_with_a_page(task, network, tmp_path, capsys
     monkeypatch.chdir(tmp_path)
     save_arrays(task, tmp_path / "mine.npz")
     network.save("net.npz")
-    line = ["evaluate", "--network", "net.npz", "--data", "mine.npz", "--chips", "2", "--pwm-bits", "4"]
+    line = ["evaluate", "--network", "net.npz", "--data", "mine.npz", "--chips", "2", "--pwm-bits", "4", "--engine", "numpy"]
     assert run([*line, "--sweep", "bits=3..4", "--sweep", "threshold-noise=0,0.5", "--out", "sweep", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert found["engine"] == "numpy"
     table = pd.read_csv("sweep/sweep.csv")
     pd.testing.assert_frame_equal(table, pd.read_parquet("sweep/sweep.parquet"), check_dtype=False, rtol=1e-7)
     assert [row["mean"] for row in found["rows"]] == table["mean"].to_list()
@@ -73,6 +74,7 @@ def test_the_command_writes_a_folder_with_a_page(task, network, tmp_path, capsys
     page = (tmp_path / "sweep" / "report.html").read_text()
     assert f"{table['mean'].max():.4f}" in page
     assert "inputs clipped" in page
+    assert "Networks on chips: numpy." in page
     assert run(["report", "sweep"]) == 0
     wrong = {
         "bits=3.5": "must be a whole number",
