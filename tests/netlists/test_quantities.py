@@ -76,7 +76,7 @@ def test_a_unit_may_stand_behind_a_number(text, unit, value):
     ],
 )
 def test_another_unit_is_no_number(text, unit):
-    with pytest.raises(InputError, match="is not a SPICE number|must be a plain number"):
+    with pytest.raises(InputError, match=r"is not a SPICE number|must be a plain number"):
         quantity(text, unit)
 
 
@@ -84,7 +84,7 @@ def test_a_field_with_a_unit_takes_a_suffix():
     assert RampCircuit(v_read="150m", t_pulse="40ns", gbw="1g").v_read == 0.15
     assert RampCircuit().with_(a0="20k").a0 == 20e3
     for value in ("150mA", "fast", "1h", ""):
-        with pytest.raises(InputError, match="v_read='?"):
+        with pytest.raises(InputError, match="v_read="):
             RampCircuit(v_read=value)
     for unit in ("", "uS", "C"):
         with pytest.raises(InputError, match="must be a finite number"):
