@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from netlists.errors import InputError
 from netlists.checks import Number, check
+from netlists.errors import InputError
 from netlists.quantities import quantity, spice_number
 from netlists.technology import RampCircuit
 

@@ -56,7 +56,12 @@ def estimate(
     """
     of = {"probability": ("quantile",), "max_inl": ("yield",), "max_dnl": ("yield",), "statistic": ("mean", "quantile")}
     for name, which in of.items():
-        if plan is None and quantity in ("mean", "quantile", "yield") and quantity not in which and (flag := written(context, (name,))):
+        if (
+            plan is None
+            and quantity in ("mean", "quantile", "yield")
+            and quantity not in which
+            and (flag := written(context, (name,)))
+        ):
             raise InputError(f"{flag}: says nothing of a {quantity}; give --quantity {' or '.join(which)} as well")
     if plan is None:
         one = ramp.plan(notes(quiet))
