@@ -20,13 +20,13 @@ Rooms, top floor first; each imports only those below:
 `checks`         types of fields: what a value must be, said once
 `type_rules`     the rule of an annotation, put together from those of values
 `check_rules`    the rules of values behind those types
-`quantities`     numbers as SPICE writes them: ``10u``, ``1.5k``, ``40ns``
 `files`          files that are complete or not there at all, digests, JSON
 `machine`        what fits into the memory of this machine
+`quantities`     numbers as SPICE writes them: ``10u``, ``1.5k``, ``40ns``
 `errors`         what a user is told
 ===============  ==============================================================================================
 
-The last six are modules; ``circuits/`` holds the subcircuits as SPICE text.
+The last seven are modules; ``circuits/`` holds the subcircuits as SPICE text.
 """
 
 import lazy_loader as _lazy
