@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import re
 import textwrap
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -49,9 +51,10 @@ class Command(TyperCommand):
     """A command that refuses to replace a file it reads, names its options in messages and says what an interruption leaves."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        words = list(args)
+        # A shell leaves the ~ of --out=~/file, and one in quotes.
+        words = [re.sub(r"^(--[\w-]+=)?(~/.*)", lambda m: (m[1] or "") + os.path.expanduser(m[2]), word) for word in args]
         try:
-            rest = super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, list(words))
         except Exception as e:
             # A value that is missing is found by who does not know of what command.
             if getattr(e, "ctx", ctx) is None:

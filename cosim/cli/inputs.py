@@ -39,6 +39,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "scaling": ("offset", "scale"),
 }
 """Parameters of commands, and what the messages of the layers below call the value that they give."""
+OF_FILES = (".csv", ".json", ".parquet", ".html", ".png", ".svg", ".pdf")
+"""Endings that say what is in a file, and so are no folder's."""
 _RUN = ("manifest.json", "*.parquet", "chunks/*")
 
 
@@ -96,7 +98,10 @@ def check_outputs(context: Any) -> None:
     for option in OUTPUTS:
         if (out := context.params.get(option)) is None:
             continue
-        check_place(out, folder=_metavar(context, option) == "FOLDER")
+        folder = _metavar(context, option) == "FOLDER"
+        if folder and out.suffix.lower() in OF_FILES and not out.exists():
+            raise InputError(f"{flags_of(context)[option]} {out}: is a folder here; give a name without {out.suffix}")
+        check_place(out, folder=folder)
         if not out.is_file():
             continue
         for name, value in context.params.items():

@@ -192,7 +192,9 @@ def check_ending(flag: str, path: Path | None, kinds: Sequence[str], what: str =
 
 
 def floats_from(text: str, flag: str, unit: str) -> tuple[float, ...]:
-    """Numbers of ``-40,125``, of a unit; `InputError` for anything else."""
+    """Numbers of ``-40,125``, of a unit; none of ``none``; `InputError` for anything else."""
+    if text.strip() == "none":
+        return ()
     try:
         return tuple(number_of(unit)(part) for part in text.split(","))
     except ValueError:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from netlists.errors import ToolkitError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +19,14 @@ def answer(data: Any, text: str, as_json: bool) -> None:
     """Print the answer of a command, machine-readable or for reading, and what it warns of (``warnings``) on stderr."""
     for line in data.get("warnings", ()) if isinstance(data, dict) else ():
         note(f"warning: {line}")
-    print(json.dumps(data, indent=1, allow_nan=False) if as_json else text)
+    try:
+        print(json.dumps(data, indent=1, allow_nan=False) if as_json else text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        # What is left in the buffer would be tried again as the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise ToolkitError(f"the answer cannot be written ({e.strerror})") from None
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

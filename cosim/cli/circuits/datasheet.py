@@ -26,7 +26,7 @@ class DatasheetOptions:
     supply: Annotated[float, typer.Option(metavar="VOLTS", help="Nominal supply.")] = RampCircuit.v_dd
     v_cm: Annotated[float, typer.Option("--v-cm", metavar="VOLTS", help="Analog ground.")] = RampCircuit.v_cm
     corners: Annotated[str, typer.Option(help="Corners of the library.")] = ",".join(CORNERS)
-    temperatures: Annotated[str, typer.Option(help="Extremes, deg C; measured beside 27.")] = "-40,125"
+    temperatures: Annotated[str, typer.Option(help="Extremes, deg C; measured beside 27; none: 27 alone.")] = "-40,125"
     spread: Annotated[float, typer.Option(help="Supplies go this share below and above.")] = 0.1
     samples: Annotated[int, typer.Option(help="Instances with mismatch.")] = 300
     chips: Annotated[int, typer.Option(help="Converters on which the macro-model is held against the block; 0: none.")] = 16

@@ -297,3 +297,10 @@ def test_hardware_shows_what_differs_from_floating_point():
     shown = repr(Hardware(ramps=ramps, pwm=PwmInputs(4), v_read=0.15))
     assert shown.startswith("Hardware(ramps={'sigmoid': 'RampDraw of 4 bits', 'tanh': None}, pwm=PwmInputs(bits=4")
     assert shown.endswith("v_read=0.15)")
+
+
+@pytest.mark.parametrize("make", [lambda v: Hardware(bits=4, v_read=v), lambda v: Arrays(load_profile("taox-100-400"), v_read=v)])
+def test_millivolts_are_no_volts(make):
+    assert make(0.2).v_read == 0.2
+    with pytest.raises(InputError, match=r"v_read=200.*at most 2 \(V\)"):
+        make(200.0)
