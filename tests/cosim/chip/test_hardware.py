@@ -297,3 +297,15 @@ def test_hardware_shows_what_differs_from_floating_point():
     shown = repr(Hardware(ramps=ramps, pwm=PwmInputs(4), v_read=0.15))
     assert shown.startswith("Hardware(ramps={'sigmoid': 'RampDraw of 4 bits', 'tanh': None}, pwm=PwmInputs(bits=4")
     assert shown.endswith("v_read=0.15)")
+
+
+def test_cells_that_age_longer_than_they_were_measured_are_said():
+    """The profile of Wan et al. has two days; a week is its slope carried on."""
+    profile = load_profile("hfox-wan-1-40")
+    last = profile.relaxation_times[-1]
+    within, beyond = (Hardware(bits=4, arrays=Arrays(profile, drift_time=t)).warnings for t in (last, 3.5 * last))
+    assert not any("was measured up to" in w for w in within)
+    assert [w for w in beyond if "was measured up to" in w] == [
+        f"drift_time={3.5 * last:g}: hfox-wan-1-40 was measured up to {last:g} s; what comes after goes on at its mean slope a "
+        "decade, an assumption"
+    ]
