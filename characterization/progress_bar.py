@@ -42,7 +42,7 @@ def _lines() -> type:
 
         def __init__(self, *args: Any, **options: Any) -> None:
             self._said = time.monotonic()
-            form = "{desc}: {n_fmt} of {total_fmt}{unit}, {elapsed} passed, {remaining} left, {rate_fmt}{postfix}"
+            form = "{desc}: {n_fmt} of {total_fmt}{unit}, {elapsed} passed, {remaining} left{postfix}"
             super().__init__(*args, bar_format=form, leave=False, **options)
 
         def display(self, msg: str | None = None, pos: int | None = None) -> bool:

@@ -22,10 +22,11 @@ Rooms, top floor first; each imports only those below:
 `check_rules`    the rules of values behind those types
 `files`          files that are complete or not there at all, digests, JSON
 `machine`        what fits into the memory of this machine
+`quantities`     numbers as SPICE writes them: ``10u``, ``1.5k``, ``40ns``
 `errors`         what a user is told
 ===============  ==============================================================================================
 
-The last six are modules; ``circuits/`` holds the subcircuits as SPICE text.
+The last seven are modules; ``circuits/`` holds the subcircuits as SPICE text.
 """
 
 import lazy_loader as _lazy

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
+from .quantities import quantity, takes_suffix
 
 
 class Refused(ValueError):
@@ -108,7 +109,10 @@ class Whole(Rule):
 
 @dataclass(frozen=True)
 class Number(Rule):
-    """A finite number ``low``..``high``, ``above`` one bound or ``below`` another; ``endless`` lets it be infinite."""
+    """A finite number ``low``..``high``, ``above`` one bound or ``below`` another; ``endless`` lets it be infinite.
+
+    One with an SI unit may also be a text with a SPICE suffix, ``"200m"`` or ``"40ns"``.
+    """
 
     low: float = -math.inf
     high: float = math.inf
@@ -132,6 +136,11 @@ class Number(Rule):
     def take(self, value: Any) -> float:
         number = value
         if type(value) is not float:
+            if isinstance(value, str) and takes_suffix(self.unit):
+                try:
+                    value = number = quantity(value, self.unit)
+                except InputError:
+                    raise Refused(value, self.must) from None
             if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
                 raise Refused(value, self.must)
             try:
@@ -153,8 +162,17 @@ def near(value: Any, allowed: Collection[Any]) -> str:
     # Imported where it is used: few commands need it.
     from difflib import get_close_matches
 
-    found = get_close_matches(str(value), [str(one) for one in allowed], 1, 0.7)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    # A word in capitals or with another dash is the word, and its beginning means it.
+    words = {_loose(one): str(one) for one in allowed}
+    wanted = _loose(value)
+    found = get_close_matches(wanted, words, 1, 0.7)
+    if not found and len(wanted) >= 3:
+        found = [word for word in words if word.startswith(wanted)]
+    return f"; did you mean {words[found[0]]!r}?" if found else ""
+
+
+def _loose(word: Any) -> str:
+    return str(word).casefold().replace("_", "-")
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,9 +3,10 @@
 A type is an annotation: ``bits: Bits``, ``gates: tuple[Name, ...] | None``, ``share: Annotated[float, Number(0, 1)]``. A dataclass
 under `checked` holds every field against its annotation whenever it is made, also by ``dataclasses.replace``, before its own
 ``__post_init__`` relates fields to each other; `check` does the same for an argument. Numbers of NumPy become Python's, whole
-numbers become floats and lists become tuples where the type says so; True is no number and ``"5"`` is none either. In a pydantic
-model the same annotations mean the same. They are plain Python, as data are made before, and often without, anything that needs
-pydantic; and a check costs a fraction of a microsecond a field.
+numbers become floats and lists become tuples where the type says so; True is no number and ``"5"`` is none either, but a number
+with an SI unit may be written as SPICE writes it, ``"200m"``. In a pydantic model the same annotations mean the same. They are
+plain Python, as data are made before, and often without, anything that needs pydantic; and a check costs a fraction of a
+microsecond a field.
 """
 
 from __future__ import annotations

@@ -63,12 +63,24 @@ def check_place(path: Path, *, folder: bool = False) -> None:
     path : Path
         File, or ``folder``, to write; nothing is made.
     """
-    above = next(p for p in (path, *path.absolute().parents) if p.exists())
+    try:
+        above = next(p for p in (path, *path.absolute().parents) if p.exists())
+    except OSError as e:
+        raise ToolkitError(f"{path}: cannot be written ({e.strerror}); choose another name") from None
+    if above == path and not folder and not path.is_file():
+        raise ToolkitError(f"{path}: cannot be written (it is {_kind(path)}); choose another name")
+    _check_link(path)
     if above.is_dir():
         if not os.access(above, os.W_OK | os.X_OK):
             raise ToolkitError(f"{path}: cannot be written ({above} is read-only); choose another place")
     elif folder or above != path:
         raise ToolkitError(f"{path}: the folder cannot be created ({above} is {_kind(above)}); choose another folder")
+
+
+def _check_link(path: Path) -> None:
+    """Raises `ToolkitError` for a link to nothing, which would be replaced by a file."""
+    if path.is_symlink() and not path.exists():
+        raise ToolkitError(f"{path}: cannot be written (it is a link that leads nowhere); choose another name")
 
 
 def write_atomic(path: Path, write: Callable[[Path], Any], *, sync: bool = True) -> Path:
@@ -84,11 +96,14 @@ def write_atomic(path: Path, write: Callable[[Path], Any], *, sync: bool = True)
     ToolkitError
         The folder cannot be made, or the file not be written; what was there before is still there.
     """
+    _check_link(path)
     # A device would be replaced by a file.
     if (path.exists() and not path.is_file()) or Path("/dev") in path.absolute().parents:
         raise ToolkitError(f"{path}: cannot be written (it is {_kind(path)}); choose another name")
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A file system takes names of 255 bytes.
+    short = path.name if len(os.fsencode(path.name)) < 230 else hashlib.sha256(os.fsencode(path.name)).hexdigest()
+    temporary = path.with_name(f".{short}.{os.getpid()}.tmp")
     try:
         write(temporary)
         if sync:

@@ -44,7 +44,7 @@ def claims(text: str) -> list[str]:
     return [
         f"{everything['kills']} kills of {len(commands)} commands",
         f"{everything['of them went on by itself']} went on by themselves",
-        f"{len(places)} faults of disks, memory, files, clock and ngspice; {total(places, 'commands')} rounds",
+        f"{len(places)} faults of disks, memory, files, clock, ngspice and Dask; {total(places, 'commands')} rounds",
         f"{total(damage, 'damaged copies'):,} damaged copies of {len(damage)} kinds of file",
         f"{total(damage, 'refused or made again'):,} refused or made again",
         f"{total(damage, 'made no difference')} made no difference",

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netlists.check_rules import Number, Whole
-from netlists.checks import Count, NonNegative, Seed, check, checked
+from netlists.checks import Count, Seed, check, checked
 from netlists.errors import InputError
 from netlists.machine import require_memory
 from netlists.programming import VECTORS_PER_CELL, Switching, Vteam, WritePulses
@@ -60,8 +60,8 @@ class WriteVerifyScheme:
     fine: Part = 0.25
     coarse_tries: Annotated[int, Whole(0)] = 10
     max_tries: Count = 20
-    rate_spread: NonNegative = 0.2
-    pulse_spread: NonNegative = 0.1
+    rate_spread: Annotated[float, Number(0, 10)] = 0.2
+    pulse_spread: Annotated[float, Number(0, 10)] = 0.1
     pulses: WritePulses = field(default_factory=WritePulses)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from netlists.errors import InputError
+from netlists.files import read_bytes
 
 from .roles import MISSING, RESISTANCE, ROLES, SEVERAL, STUCK_NAMES, UNTRUE, named_unit, recognised
 from .texts import text_of
@@ -75,7 +76,7 @@ def read_tables(paths: list[Path], columns: Mapping[str, str] | None = None) -> 
         raise InputError("tables: none given")
     content: dict[bytes, Path] = {}
     for path in paths:
-        if path.is_file() and (twin := content.setdefault(hashlib.sha256(path.read_bytes()).digest(), path)) is not path:
+        if path.is_file() and (twin := content.setdefault(hashlib.sha256(read_bytes(path, "table")).digest(), path)) is not path:
             raise InputError(f"tables: {path} is {twin} once more; its cells would count twice")
     frames = [text_of(path, {text.partition(":")[0] for text in given.values()}) for path in paths]
     for role, text in given.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from netlists.errors import InputError
-from netlists.files import column_names, named_once
+from netlists.files import column_names, named_once, read_bytes
 from netlists.machine import weigh
 
 from .roles import ROLES, SIGNS, named_unit, recognised, without_unit
@@ -91,11 +91,9 @@ def _one_cell_a_row(frame: pd.DataFrame, named: set[str]) -> pd.DataFrame:
 
 def _text(path: Path) -> tuple[str, list[str]]:
     """The text of a file in UTF-8, UTF-16 with its mark, or else the Western code page of spreadsheets, which is said."""
-    try:
+    if path.is_file():
         weigh(str(path), memory=BYTE_BYTES * path.stat().st_size)
-        content = path.read_bytes()
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read ({e.strerror})") from None
+    content = read_bytes(path, "table")
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return content.decode("utf-16" if wide else "utf-8-sig"), []

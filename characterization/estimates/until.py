@@ -25,6 +25,7 @@ from .statistics import Statistic, get_statistic, margin, of_columns
 FIRST = 128
 """Chips before the first look: the control is trusted (`doubts`), and chance makes no spread too small."""
 MOST = 65_536
+MOST_CONTROL = 10**9
 """Samples after which a run stops in any case."""
 QUANTITIES = ("mean", "quantile", "yield")
 
@@ -151,7 +152,7 @@ def until_ci(
     first = min(FIRST, most) if first is None else first
     first = check(Annotated[int, Whole(32, why="with fewer, the first look stops too often")], first, "first")
     most = check(Annotated[int, Whole(first, why="no less than the first look takes")], most, "most")
-    n_control = check(Annotated[int, Whole(1, 10**9)], n_control, "n_control")
+    n_control = check(Annotated[int, Whole(1, MOST_CONTROL)], n_control, "n_control")
     # Of a chip in closed form: its cells, levels and figures.
     require_memory(1000.0 * n_control, f"n_control={n_control}")
     if plan.sampling.method != "random":
@@ -172,11 +173,9 @@ def until_ci(
         found = measure(fit_levels(spice[good], closed[good], everyone, used, program), n_failed=int((~good).sum()))
         floor = found.half_width * np.sqrt(found.n_spice * found.variance_reduction / (found.n_spice + n_control))
         if found.n_control and floor > half_width:
-            need = int(np.ceil(n_control * (floor / half_width) ** 2))
-            raise InputError(
-                f"half_width={half_width:g}: {n_control} chips in closed form give no less than {floor:.2g}; take"
-                f" n_control={2 * need} or more"
-            )
+            need = 2 * int(np.ceil(n_control * (floor / half_width) ** 2))
+            enough = f"take n_control={need} or more" if need <= MOST_CONTROL else f"take half_width={floor:.2g} or more"
+            raise InputError(f"half_width={half_width:g}: {n_control} chips in closed form give no less than {floor:.2g}; {enough}")
         return found
 
     # A run that was stopped on the way to a look goes on from its chunks, with the looks of one that was not.

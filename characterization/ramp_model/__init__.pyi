@@ -14,6 +14,7 @@ from .goodness_of_fit import (
     GoodnessOfFit as GoodnessOfFit,
 )
 from .model import (
+    MINIMUM_SAMPLES as MINIMUM_SAMPLES,
     RampModel as RampModel,
     is_ramp_model as is_ramp_model,
 )

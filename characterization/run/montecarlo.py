@@ -21,14 +21,15 @@ from characterization.plan import RampPlan
 from characterization.processes import in_workers, parallel
 from characterization.progress_bar import progress_bar
 from characterization.workers import Workers
-from netlists.check_rules import Choice
+from netlists.check_rules import Choice, Whole
 from netlists.checks import Count, Samples, Seconds, check
 from netlists.errors import InputError
+from netlists.files import check_place
 from netlists.machine import weigh
 from netlists.spice import RUNNERS, shared_instance
 
 from . import cluster as dask_cluster
-from .chunks import ChunkStore, batch_samples, place
+from .chunks import ChunkStore, FolderPlace, batch_samples, place
 from .folder import clear_leftovers, examined_plan, open_manifest, prepare, read_manifest
 from .progress import RunProgress
 from .rows import TABLES, long_tables
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["BATCH", "TABLES", "Run", "characterize", "check_counts", "in_workers", "load_run", "simulate_run"]
 
 BATCH = 16
+MOST_OF_A_BATCH = 4096
 LEVEL_SECONDS = 1.8e-4
 """CPU seconds of a level of a sample at macro: 358 samples a second of 5 bits in two processes."""
 SAMPLE_BYTES, LEVEL_BYTES = 150, 60
@@ -112,13 +114,13 @@ def characterize(
             raise InputError("out=None: a run on a cluster, or with its chunks elsewhere, needs a folder")
         return simulate_run(plan, samples, jobs=jobs, progress=progress, timeout=timeout, batch=batch, runner=runner)
     _task(plan, samples, jobs, timeout, batch, runner)
-    if line := _weighed(plan, samples, 0 if cluster is not None else jobs, out):
+    if line := _weighed(plan, samples, 0 if cluster is not None else jobs, out, batch):
         print(line, file=sys.stderr)
     # Before the folder is made: what cannot be leaves nothing behind.
     if cluster is not None:
         dask_cluster.reach(cluster)
-    if chunks is not None:
-        place(chunks)
+    if chunks is not None and isinstance(there := place(chunks), FolderPlace):
+        check_place(there.folder, folder=True)
     folder = prepare(Path(out))
     with locked(folder):
         clear_leftovers(folder)
@@ -222,7 +224,8 @@ def weigh_samples(samples: int, bits: int, jobs: int, folder: str | Path | None,
     return line if known else ""
 
 
-def _weighed(plan: RampPlan, samples: int, jobs: int, folder: str | Path | None) -> str:
+def _weighed(plan: RampPlan, samples: int, jobs: int, folder: str | Path | None, batch: int = BATCH) -> str:
+    check(Annotated[int, Whole(1, MOST_OF_A_BATCH, why="they are simulated as one deck")], batch, "batch")
     known = plan.level != "sky130" and plan.comparator is None and plan.opamp is None
     return weigh_samples(samples, plan.bits, jobs, folder, known=known)
 

@@ -35,7 +35,7 @@ from netlists.array import COMPENSATIONS, Pwm
 from netlists.checks import Bits, Choice, Count, Seed, checked
 from netlists.converter import AutoZero, charge_capacitance
 from netlists.errors import InputError
-from netlists.ramp import RampProgram
+from netlists.ramp import RampProgram, program_ramp
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
 from .device_errors import budget_profile
@@ -234,6 +234,21 @@ class _HeldParts(DrawnParts):
         return super().cells(at) if self.hardware.arrays is None else self._held(at.key, self.index, self.hardware.arrays)
 
 
+def fitting_circuit(network: Network, profile: DeviceProfile, bits: int) -> RampCircuit:
+    """The simulated circuit has a span with which all ramps of a network stay between the rails.
+
+    `Hardware.warnings` says where it is less than usual. A ramp on one side of x = 0, as that of a ReLU, has half the room.
+    """
+    circuit = RampCircuit()
+    swings = [circuit.v_swing]
+    for activation in converted_columns(network):
+        program = program_ramp(activation, bits, profile)
+        low, high = program.span(circuit)
+        if low < 0 or high > circuit.v_dd:
+            swings.append(program.fitting_swing(circuit, slew_share=1.0))
+    return circuit.with_(v_swing=min(swings))
+
+
 def whole_chip(
     network: Network, profile: DeviceProfile, bits: int = 5, amounts: Amounts | None = None, *, pwm_bits: int = 5, **arrays: Any
 ) -> Hardware:
@@ -260,7 +275,7 @@ def whole_chip(
     >>> hardware.arrays.r_row, hardware.ramps["tanh"].bits
     (0.5, 4)
     """
-    circuit = RampCircuit()
+    circuit = fitting_circuit(network, profile, bits)
     stored = {"autozero": arrays["autozero"]} if "autozero" in arrays else {}
     found = default_amounts(profile, circuit, bits, pwm_bits, **stored) | dict(amounts or {})
     check_amounts(found, profile)

@@ -18,13 +18,13 @@ from cosim.report import Results, Study, Work
 from netlists.converter import AutoZero
 from netlists.errors import InputError
 from netlists.files import sha256_of
-from netlists.technology import RampCircuit, load_profile
+from netlists.technology import load_profile
 
 from ..tasks import load_task
 from ..tasks.registry import info
 from . import shapley
 from .bench import BudgetBench
-from .chips import ChipBuilder
+from .chips import ChipBuilder, fitting_circuit
 from .pictures import draw_tolerances, draw_waterfall
 from .settings import BudgetSettings
 from .sources import GROUPS, check_amounts, default_amounts, measured_comparator, source
@@ -47,7 +47,8 @@ def compute(settings: BudgetSettings, work: Work) -> Results:
         raise InputError(f"task {settings.task!r}: is a text; a budget is drawn up for classification tasks")
     task = load_task(settings.task)
     notes = network.check_data(task)
-    profile, circuit = load_profile(settings.profile), RampCircuit()
+    profile = load_profile(settings.profile)
+    circuit = fitting_circuit(network, profile, settings.bits)
     autozero = AutoZero() if settings.autozero else None
     own, unmeasured = ({}, []) if settings.comparator is None else measured_comparator(settings.comparator, settings.amounts)
     amounts = default_amounts(profile, circuit, settings.bits, autozero=autozero) | own | settings.amounts

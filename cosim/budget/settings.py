@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from characterization.plan import CALIBRATIONS
 from cosim.report import StudySettings
 from netlists.array import COMPENSATIONS
+
+
+def _no_single_line(value: int) -> int:
+    if value == 1:
+        raise ValueError("must be 2 or more, or 0: one array a matrix")
+    return value
+
+
+Lines = Annotated[int, Field(ge=0), AfterValidator(_no_single_line)]
 
 
 class BudgetSettings(StudySettings):
@@ -28,8 +37,8 @@ class BudgetSettings(StudySettings):
         default=None,
         description="block file of `cosim comparator`: its offset, noise and time constant are the amounts of the comparators",
     )
-    array_rows: int = Field(default=64, ge=0, description="cells along a column of an array, 2 or more; 0: one array a matrix")
-    array_columns: int = Field(default=64, ge=0, description="cells along a row of an array, as array_rows")
+    array_rows: Lines = Field(default=64, description="cells along a column of an array, 2 or more; 0: one array a matrix")
+    array_columns: Lines = Field(default=64, description="cells along a row of an array, as array_rows")
     compensate: Literal[COMPENSATIONS] = Field(  # type: ignore[valid-type]
         default="mean", description="what makes good the loss in the wires: nothing, one gain a matrix, or targets of the cells"
     )

@@ -15,7 +15,7 @@ from netlists.technology import DeviceProfile
 
 PARTIAL_SUMS = ("charge", "digital")
 Cells = Annotated[int, Whole(2, 2**20)]
-ReadVoltage = Annotated[float, Number(above=0, unit="V")]
+ReadVoltage = Annotated[float, Number(above=0, high=2.0, unit="V")]
 BiasRows = Annotated[int, Whole(1, 64)] | None
 CURVATURE_SPREAD = (0.6, 1.5)
 """b of single cells as parts of the mean: 0.4 to 1.0 for 0.64 (ReADC Fig. 3b, 94 to 375 uS); assumption: uniform between them."""

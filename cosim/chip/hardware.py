@@ -13,10 +13,11 @@ from characterization.compact import FittedColumns
 from characterization.ramp_model import RampDraw, RampModel
 from cosim.compiled import ENGINES as ENGINES
 from netlists.check_rules import Choice, Whole
-from netlists.checks import Finite, NonNegative, Positive, Seconds, checked
+from netlists.checks import NonNegative, Number, Positive, Seconds, checked
 from netlists.errors import InputError
 from netlists.function import Activation, get_activation
 from netlists.ramp import RampProgram, program_ramp
+from netlists.technology import RampCircuit
 
 from .arrays import Arrays, ReadVoltage
 from .circuit_ramps import CircuitRamp
@@ -124,8 +125,8 @@ class Hardware:
     drift_time: Seconds | None = None
     v_read: ReadVoltage | None = None
     v_read_nominal: ReadVoltage | None = None
-    temperature: Finite | None = None
-    supply: Positive | None = None
+    temperature: Annotated[float, Number(-273.15, unit="C")] | None = None
+    supply: ReadVoltage | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("bits", "ramps", "adc") if getattr(self, name) is not None]
@@ -255,7 +256,21 @@ class Hardware:
         """What of the conditions of use, and of the weights' device, lies outside those that the ramps were fitted at."""
         weights = self.arrays.profile.name if self.arrays is not None and self.arrays.random else None
         columns = () if self.columns is None else self.columns.warnings(bool(models_of(self.ramps)))
-        return (*outside_fit(self.ramps, self.conditions, weights), *columns, *self._not_ageing(), *self._beyond_data())
+        return (
+            *outside_fit(self.ramps, self.conditions, weights),
+            *columns,
+            *self._not_ageing(),
+            *self._beyond_data(),
+            *self._less_swing(),
+        )
+
+    def _less_swing(self) -> tuple[str, ...]:
+        """Which ramps have less than the nominal circuit's span."""
+        usual = RampCircuit().v_swing
+        least = min((r.plan.circuit.v_swing for r in (self.ramps or {}).values() if isinstance(r, CircuitRamp)), default=usual)
+        if least >= usual:
+            return ()
+        return (f"v_swing={least:.3g}: the ramps span less than the usual {usual:g} V; errors in volts weigh as much more",)
 
     def _beyond_data(self) -> tuple[str, ...]:
         """Which devices age longer than they were measured."""

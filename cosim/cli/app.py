@@ -7,6 +7,7 @@ use, 1 a failure, 130 Ctrl-C, 143 and 129 SIGTERM and SIGHUP.
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import re
 import sys
@@ -33,6 +34,11 @@ FLAGS = {
     "say so with pdk='": "say so with --pdk '",
     "ask for no vectors": "leave --save away",
     "on_failure='model'": "--on-failure model",
+    "are different converters; give one of bits, ramps and adc": "are different converters; give one of --bits, models of ramps "
+    "(--sigmoid, --tanh, --model) and --adc-bits",
+    "has no thresholds; give bits, ramps or adc": "has no thresholds; give --bits, models of ramps or --adc-bits",
+    "take n_control=": "take --control ",
+    "take half_width=": "take --until-ci ",
     "pooling=None: ": "--readout: ",
     "pooling='": "--readout='",
     "hidden_activation=None: ": "--hidden-activation: ",
@@ -210,7 +216,11 @@ def _with_flags(error: Exception) -> str:
 def main() -> None:
     """Entry point of the ``cosim`` command."""
     listen()
+    missing = _fill_streams()
     code = run()
+    if missing and code == 0:
+        note(f"error: the answer cannot be written ({missing} is closed)")
+        code = 1
     try:
         sys.stdout.flush()
     except OSError as e:
@@ -222,6 +232,17 @@ def main() -> None:
         ignore()
     _leave(code)
     sys.exit(code)
+
+
+def _fill_streams() -> str:
+    """Puts something in the place of a stdout or stderr that is closed, says so of stdout, and lets both take every letter."""
+    closed = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
+    for name in closed:
+        setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+    return "stdout" if "stdout" in closed else ""
 
 
 def _leave(code: int) -> None:

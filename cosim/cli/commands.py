@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import re
 import textwrap
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -14,10 +16,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
-from netlists.errors import InputError
+from netlists.errors import ToolkitError
 
 from .fields import expand
-from .inputs import check_outputs, name_flags
+from .inputs import check_outputs, check_words, name_flags
 from .output import note
 from .signals import exit_code
 
@@ -48,12 +50,28 @@ SAMPLES_KEPT = "finished samples are kept; the same command goes on from there"
 class Command(TyperCommand):
     """A command that refuses to replace a file it reads, names its options in messages and says what an interruption leaves."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # A shell leaves the ~ of --out=~/file, and one in quotes.
+        words = [re.sub(r"^(--[\w-]+=)?(~/.*)", lambda m: (m[1] or "") + os.path.expanduser(m[2]), word) for word in args]
+        try:
+            rest = super().parse_args(ctx, list(words))
+        except Exception as e:
+            # A value that is missing is found by who does not know of what command.
+            if getattr(e, "ctx", ctx) is None:
+                e.ctx = ctx  # type: ignore[attr-defined]
+            raise
+        if not ctx.resilient_parsing:
+            values, _, given = self.make_parser(ctx).parse_args(words)
+            check_words(ctx, values, given)
+        return rest
+
     def invoke(self, ctx: Any) -> Any:
         check_outputs(ctx)
         try:
             return super().invoke(ctx)
-        except InputError as e:
-            raise InputError(name_flags(str(e), ctx)) from e
+        except ToolkitError as e:
+            e.args = (name_flags(str(e), ctx),)
+            raise
         except KeyboardInterrupt as e:
             line = getattr(self.callback, "kept", "")
             note(f"interrupted: {line}" if line else "interrupted")

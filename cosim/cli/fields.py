@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from .options import number
+from .options import number_of
 
 if TYPE_CHECKING:
     from netlists.checks import FieldOf
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Build = Callable[[Mapping[str, Any]], Any]
 
-UNITS = {"V": "VOLTS", "ohm": "OHM", "s": "SECONDS", "F": "FARAD", "S": "SIEMENS"}
+UNITS = {"V": "VOLTS", "ohm": "OHM", "s": "SECONDS", "F": "FARAD", "S": "SIEMENS", "C": "CELSIUS", "uS": "US"}
+SAID = {**{said: unit for unit, said in UNITS.items()}, "CELSIUS": "degC", "GIB": "GiB"}
+"""The unit of a number that an option takes, by what stands for its value in the help; none where that is FLOAT."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def options_of(cls: type, which: Options) -> list[inspect.Parameter]:
             continue
         kind, choices, unit = _plain(f.type)
         text = re.sub(r"``(\w+)``", lambda m: which.flag(m[1]) if m[1] in names else m[1], which.helps.get(f.name) or f.description)
+        # What Python calls None is, on a command line, to say nothing; and where the code is does not matter there.
+        text = re.sub(r" \(`[\w.]+`\)", "", re.sub(r"[;:.] None: (?:that is )?", ". Default: ", text))
         text = (text[:1].upper() + text[1:]).rstrip(".")
         if choices:
             text = f"{text}: {', '.join(choices)}"
@@ -146,8 +150,8 @@ def _take_suffixes(hint: Any) -> None:
     if kind is float or set(typing.get_args(kind)) == {float, type(None)}:
         for option in others:
             if isinstance(option, (OptionInfo, ArgumentInfo)) and option.parser is None:
-                option.parser = number
                 option.metavar = option.metavar or "FLOAT"
+                option.parser = number_of(SAID.get(option.metavar, ""))
 
 
 def _short(hint: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,81 @@ from netlists.errors import InputError
 
 OUTPUTS = ("out", "plot", "picture", "table", "macro_file", "models", "report")
 """Parameters of all commands that name a file to write; every other one may name a file to read."""
+NAMES: dict[str, tuple[str, ...]] = {
+    "until_ci": ("half_width",),
+    "until_ci_": ("half_width",),
+    "control": ("n_control",),
+    "samples": ("first",),
+    "most": ("first",),
+    "columns_": ("columns",),
+    "column": ("columns",),
+    "network_chips": ("chips",),
+    "tries": ("max_tries",),
+    "targets": ("target",),
+    "r_wire": ("r_row", "r_col"),
+    "supply": ("v_dd",),
+    "corner": ("sigmas",),
+    "blocks": ("level",),
+    "measured": ("blocks_folder",),
+    "pwm_bits": ("bits",),
+    "adc_bits": ("bits",),
+    "delta": ("threshold",),
+    "delta_state": ("state",),
+    "array_rows": ("max_rows",),
+    "array_columns": ("max_columns",),
+    "max_rows": ("array_rows",),
+    "max_columns": ("array_columns",),
+    "base": ("profile",),
+    "scaling": ("offset", "scale"),
+}
+"""Parameters of commands, and what the messages of the layers below call the value that they give."""
+OF_FILES = (".csv", ".json", ".parquet", ".html", ".png", ".svg", ".pdf")
+"""Endings that say what is in a file, and so are no folder's."""
 _RUN = ("manifest.json", "*.parquet", "chunks/*")
+
+
+def check_words(context: Any, values: Mapping[str, Any], given: Sequence[Any]) -> None:
+    """Raise `InputError` for a value that is empty, a dash in place of a file, or an option that is given twice.
+
+    Parameters
+    ----------
+    context
+        Of the command.
+    values : mapping
+        What is written for each parameter, as text.
+    given : sequence of parameters
+        As they stand on the command line.
+    """
+    flags = flags_of(context)
+    for p in given:
+        # A switch may be repeated; one that has an opposite, or a value, would silently be the last.
+        if given.count(p) > 1 and not p.multiple and (p.secondary_opts or not getattr(p, "is_flag", False)):
+            raise InputError(f"{flags[p.name]}: is given twice; give it once")
+    for name, texts in values.items():
+        for text in _words(texts):
+            if not text.strip():
+                raise InputError(f"{flags[name]}: is empty; give a value{', or leave it away' if flags[name][:1] == '-' else ''}")
+            if isinstance(_first(context.params.get(name)), Path):
+                if text == "-":
+                    raise InputError(f"{flags[name]} -: is no file; commands read and write files by name (./- where it is one)")
+                if text.endswith("/") and name in OUTPUTS and _metavar(context, name) != "FOLDER":
+                    raise InputError(f"{flags[name]} {text}: is a folder's name; give a file's")
+
+
+def _words(texts: Any) -> Iterator[str]:
+    if isinstance(texts, str):
+        yield texts
+    elif isinstance(texts, list | tuple):
+        for one in texts:
+            yield from _words(one)
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list | tuple) and value else value
+
+
+def _metavar(context: Any, name: str) -> str | None:
+    return next(p.metavar for p in context.command.params if p.name == name)
 
 
 def check_outputs(context: Any) -> None:
@@ -21,11 +95,13 @@ def check_outputs(context: Any) -> None:
     # Help is given without what writes files.
     from netlists.files import check_place
 
-    kinds = {p.name: p.metavar for p in context.command.params}
     for option in OUTPUTS:
         if (out := context.params.get(option)) is None:
             continue
-        check_place(out, folder=kinds[option] == "FOLDER")
+        folder = _metavar(context, option) == "FOLDER"
+        if folder and out.suffix.lower() in OF_FILES and not out.exists():
+            raise InputError(f"{flags_of(context)[option]} {out}: is a folder here; give a name without {out.suffix}")
+        check_place(out, folder=folder)
         if not out.is_file():
             continue
         for name, value in context.params.items():
@@ -65,17 +141,23 @@ def _is_written(context: Any, name: str) -> bool:
 
 def name_flags(message: str, context: Any) -> str:
     """A message about a parameter, ``name=value: ...``, as one about the option that gave the value, ``--option=value: ...``."""
-    said = re.match(r"(\w+)=([^:]*): ", message)
+    flags = flags_of(context)
+    said = re.match(r"(\w+)(\[\d+\])?=('[^']*'|[^:]*|\S*): ", message)
     if said is None:
         return message
-    name, value = said.groups()
-    given = context.params.get(name)
-    flag = flags_of(context).get(name, "")
-    if not flag.startswith("--") or not _is_written(context, name) or value not in _texts(given):
-        return message
-    return f"{flag}={value}{message[said.end(2) :]}"
+    name, place, value = said.groups()
+    for own in (name, *(n for n, meant in NAMES.items() if name in meant)):
+        given = context.params.get(own)
+        texts = given.split(",") if place and isinstance(given, str) else [str(given), repr(given)]
+        if flags.get(own, "").startswith("--") and _is_written(context, own) and _plain(value) in map(_plain, texts):
+            return f"{flags[own]}={value}{message[said.end(3) :].replace(', or None', '')}"
+    return message
 
 
-def _texts(value: Any) -> set[str]:
-    numbers = {f"{value:g}"} if isinstance(value, float) else set()
-    return {str(value), repr(value)} | numbers
+def _plain(value: str) -> str:
+    """A value, of a message or of the command line, in one form."""
+    text = value.strip().strip("'")
+    try:
+        return f"{float(text):g}"
+    except ValueError:
+        return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,6 +77,11 @@ Columns = Annotated[
 ]
 
 
+SWEEP_UNITS = {"r_wire": "ohm", "v_read": "V", "temperature": "degC", "supply": "V"}
+DECKS = (".cir", ".ckt", ".sp", ".spi", ".spice", ".net", ".deck", "")
+"""Endings of a deck that is written."""
+PICTURES = (".png", ".svg", ".pdf")
+TABLES = (".csv", ".json", ".parquet")
 MOST_JOBS = 1024
 MOST_VALUES = 1000
 """Of a variable of a sweep."""
@@ -120,32 +125,41 @@ def workers(jobs: int) -> int:
     return jobs or joblib.cpu_count()
 
 
-def number(text: str) -> float:
-    """The number of a text: ``2e-9``, or as SPICE writes it, ``2n``, ``2ns``, ``1.5meg``; `ValueError` if it is none."""
-    from netlists.spice import spice_number
+def number_of(unit: str | None) -> Callable[[str], float]:
+    """What reads the number of a text, of a unit: ``2e-9``, or as SPICE writes it, ``2n``, ``2ns``, ``1.5meg``."""
 
-    try:
-        return float(text)
-    except ValueError:
-        return spice_number(text)
+    def number(text: str | float) -> float:
+        from netlists.quantities import quantity
+
+        # A default comes as the number that it is.
+        return quantity(text, unit) if isinstance(text, str) else text
+
+    return number
 
 
-def numbers_from(items: Iterable[str] | None, flag: str, form: str, example: str) -> dict[str, float]:
-    """The numbers of ``NAME=VALUE`` texts, by name.
+def numbers_from(
+    items: Iterable[str] | None, flag: str, form: str, example: str, units: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    """The numbers of ``NAME=VALUE`` texts, by name; ``units`` in which they are shown.
 
     Raises
     ------
     InputError
         Another text, or a name given twice; the message says what it must be (``form``), such as ``example``.
     """
+    from netlists.quantities import base_unit, quantity
+
     found: dict[str, float] = {}
     for item in items or ():
         name, separator, text = (part.strip() for part in item.partition("="))
+        unit = base_unit((units or {}).get(name, ""))
         try:
-            value = number(text)
-        except ValueError:
+            value = quantity(text, unit)
+        except ValueError as e:
+            if unit is not None and text:
+                raise InputError(f"{flag} {name}={e}") from None
             separator = ""
-        if not separator:
+        if not separator or not name:
             raise InputError(f"{flag} {item!r}: must be {form} with a number in SI units or with a SPICE suffix, such as {example}")
         if name in found:
             raise InputError(f"{flag} {name}: is given twice")
@@ -153,10 +167,36 @@ def numbers_from(items: Iterable[str] | None, flag: str, form: str, example: str
     return found
 
 
-def floats_from(text: str, flag: str) -> tuple[float, ...]:
-    """Numbers of ``-40,125``; none of an empty text; `InputError` for anything else."""
+def source_units() -> dict[str, str]:
+    """The unit that the amount of each error source is shown in."""
+    from ..budget.sources import SOURCES
+
+    return {source.name: source.unit for source in SOURCES}
+
+
+def check_ending(flag: str, path: Path | None, kinds: Sequence[str], what: str = "") -> str:
+    """The ending of a file's name, in small letters, which says what is written into it; empty without a file.
+
+    Raises
+    ------
+    InputError
+        It is none of ``kinds``, of which "" stands for a name without ending.
+    """
+    if path is None:
+        return ""
+    ending = path.suffix.lower()
+    if ending not in kinds:
+        *first, last = (kind for kind in kinds if kind)
+        raise InputError(f"{flag} {path}: must end in {', '.join(first)}{' or ' * bool(first)}{last}{what and f', {what}'}")
+    return ending
+
+
+def floats_from(text: str, flag: str, unit: str) -> tuple[float, ...]:
+    """Numbers of ``-40,125``, of a unit; none of ``none``; `InputError` for anything else."""
+    if text.strip() == "none":
+        return ()
     try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
+        return tuple(number_of(unit)(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"{flag} {text!r}: must be numbers with commas between, such as -40,125") from None
 
@@ -176,11 +216,17 @@ def sweep_from(items: Iterable[str] | None, allowed: Sequence[str]) -> dict[str,
         first, dots, last = text.partition("..")
         try:
             between = range(int(first), int(last) + 1) if dots else None
-            values = tuple(float(v) for v in text.split(",")) if between is None else tuple(between[: MOST_VALUES + 1])
+            values = (
+                tuple(map(number_of(SWEEP_UNITS.get(name, "")), text.split(",")))
+                if between is None
+                else tuple(between[: MOST_VALUES + 1])
+            )
         except ValueError:
             values = ()
         if name not in allowed:
-            raise InputError(f"--sweep {item!r}: cannot be varied; {', '.join(allowed)} can")
+            from netlists.check_rules import near
+
+            raise InputError(f"--sweep {item!r}: cannot be varied; {', '.join(allowed)} can{near(name, allowed)}")
         if not values or not all(map(math.isfinite, values)) or len(set(values)) < len(values):
             raise InputError(f"--sweep {item!r}: must be NAME=3..8 or NAME=0,0.5,1 with different numbers")
         if len(values) > MOST_VALUES:
@@ -218,7 +264,7 @@ def input_range(text: str) -> float | None:
     if text.strip().lower() == "auto":
         return None
     try:
-        return float(text)
+        return number_of("")(text)
     except ValueError:
         raise InputError(f"--input-range {text!r}: must be a number above 0, or auto") from None
 

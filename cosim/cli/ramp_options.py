@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -196,12 +196,16 @@ class ChipOptions(RampOptions):
 
     def plan(self, say: Callable[[str], None] = note) -> RampPlan:
         """The plan of the chips; raises as a ramp's."""
+        if self.trim_reach is not None and self.calibration != "per-column":
+            raise InputError(f"--trim-reach {self.trim_reach:g}: is of --calibration per-column; give it as well")
         plan = self._plan(say, self.seed, not self.no_variation)
         return replace(plan, calibration=self.calibration, columns=self.columns_, trim_reach=self.trim_reach, buffer=self.buffer)
 
     def plans(self, say: Callable[[str], None] = note) -> list[RampPlan]:
         """The plans of one or several activations, ``sigmoid,tanh``, with the same blocks."""
-        first, *others = [name.strip() for name in self.activation.split(",")]
+        first, *others = names = [name.strip() for name in self.activation.split(",")]
+        if len(set(names)) < len(names):
+            raise InputError(f"--activation {self.activation}: names one twice; name each once")
         plan = replace(self, activation=first).plan(say)
         return [plan, *(replace(plan, activation=name) for name in others)]
 
@@ -215,4 +219,5 @@ def only_the_plan_file(context: typer.Context, *more: str) -> None:
 
 def circuit_from(settings: list[str] | None) -> RampCircuit:
     """The default circuit with ``NAME=VALUE`` changes."""
-    return RampCircuit().with_(**o.numbers_from(settings, "--set", "NAME=VALUE", "comparator_offset=0.002"))
+    units = {f.name: f.metadata.get("unit", "") for f in fields(RampCircuit)}
+    return RampCircuit().with_(**o.numbers_from(settings, "--set", "NAME=VALUE", "comparator_offset=0.002", units))

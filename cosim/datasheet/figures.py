@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from netlists.check_rules import near
 from netlists.errors import InputError
 from netlists.files import read_toml
+from netlists.quantities import quantity
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,26 @@ def load_limits(path: Path | None, role: str = "comparator") -> dict[str, dict[s
     if path is None:
         return {}
     data = read_toml(path, "file of limits")
+    if not data:
+        raise InputError(f"limits {path}: has no limits; allowed are {', '.join(ROLE_FIGURES[role])}")
     for name, table in data.items():
         if name not in ROLE_FIGURES[role]:
-            raise InputError(f"limits {path}: {name}: unknown; allowed are {', '.join(ROLE_FIGURES[role])}")
+            raise InputError(
+                f"limits {path}: {name}: unknown; allowed are {', '.join(ROLE_FIGURES[role])}{near(name, ROLE_FIGURES[role])}"
+            )
+        table = data[name] = {k: _limit(v) for k, v in table.items()} if isinstance(table, dict) else table
         good = isinstance(table, dict) and table and set(table) <= {"min", "max"}
         if not good or any(isinstance(v, bool) or not isinstance(v, int | float) or not math.isfinite(v) for v in table.values()):
             raise InputError(f"limits {path}: {name}={table!r}: must be a table of min, max or both, numbers in SI units")
     return {name: {k: float(v) for k, v in table.items()} for name, table in data.items()}
+
+
+def _limit(value: Any) -> Any:
+    """A limit, which may be written with a SPICE suffix."""
+    try:
+        return quantity(value) if isinstance(value, str) else value
+    except InputError:
+        return value
 
 
 def datasheet(

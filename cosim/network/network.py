@@ -22,6 +22,7 @@ from .forward import ExactPath, padded, run_network
 from .head import POOLINGS, DenseLayer, Scaling
 from .layer import DIRECTIONS, Layer
 from .metadata import NetworkMetadata
+from .notes import class_notes, reach_notes
 from .ramps import Ramps, check_ramp_names
 
 TEST_ALONE = "keywords-test"
@@ -255,10 +256,12 @@ class Network:
         InputError
             The network was trained on another task, or on other training data of the same name.
         """
-        about, now = self.metadata, task.train_sha256
+        about, now, notes = self.metadata, task.train_sha256, self._notes(task)
         if now is None:
             other = about.task and about.task != task.name
-            return (f"network: was trained on task {about.task!r}, judged on the test set {task.name!r}",) if other else ()
+            return (
+                (*notes, f"network: was trained on task {about.task!r}, judged on the test set {task.name!r}") if other else notes
+            )
         if about.task and about.task != task.name:
             raise InputError(f"task={task.name!r}: the network was trained on task {about.task!r}, not on {task.name!r}")
         if about.data_sha256 is not None and about.data_sha256 != now:
@@ -266,7 +269,13 @@ class Network:
                 f"task={task.name!r}: the network was trained on other data of this name (SHA-256 {about.data_sha256[:12]}, this "
                 f"is {now[:12]}); give the data that it was trained on, or a test set alone"
             )
-        return ()
+        return notes
+
+    def _notes(self, task: Task | CharacterTask) -> tuple[str, ...]:
+        if isinstance(task, CharacterTask) or self.embedding is not None:
+            return ()
+        self.check(task.test)
+        return (*class_notes(self, task), *reach_notes(self, task.test))
 
     def save(self, path: str | Path) -> Path:
         """Writes an ``.npz`` file without pickle; under the final name there is never half a file.

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from cosim.report import StudySettings
 from netlists.array import COMPENSATIONS
+from netlists.checks import Ohms
 
 
 class OptimizeSettings(StudySettings):
@@ -37,7 +38,7 @@ class OptimizeSettings(StudySettings):
         description="block file of `cosim comparator`: its offset, noise and time constant are every design's; energy and "
         "area stay those of our comparator at that offset",
     )
-    r_wire: float = Field(1.0, ge=0, description="wire resistance of a cell along rows and columns, ohm")
+    r_wire: Ohms = Field(1.0, description="wire resistance of a cell along rows and columns, ohm")
     compensate: Literal[COMPENSATIONS] = Field(  # type: ignore[valid-type]
         "mean", description="what makes good the loss in the wires: nothing, one gain a matrix, or targets of the cells"
     )

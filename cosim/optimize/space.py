@@ -10,6 +10,7 @@ import numpy as np
 
 from cosim.chip import PwmInputs, matrix_places
 from cosim.network import Network
+from netlists.check_rules import near
 from netlists.errors import InputError
 from netlists.technology import MEASURED_STATISTICS, DeviceProfile, RampCircuit
 
@@ -112,7 +113,7 @@ class Space:
         known = {v.name: v for v in self.variables}
         for name in self.fixed:
             if name not in known:
-                raise InputError(f"fixed: {name} is unknown; the variables are {', '.join(known)}")
+                raise InputError(f"fixed: {name} is unknown; the variables are {', '.join(known)}{near(name, known)}")
         object.__setattr__(self, "fixed", {name: known[name].check(value) for name, value in self.fixed.items()})
 
     @property

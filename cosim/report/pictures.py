@@ -74,9 +74,9 @@ def write_figure(path: Path, figure: Figure) -> None:
     InputError
         A suffix that is not of ``PICTURES``.
     """
-    if path.suffix not in PICTURES:
+    if path.suffix.lower() not in PICTURES:
         raise InputError(f"{path}: a picture must end in {', '.join(PICTURES)}")
-    kind = path.suffix.removeprefix(".")
+    kind = path.suffix.lower().removeprefix(".")
     metadata: dict[str, Any] = {} if kind == "png" else {"Date": None} if kind == "svg" else {"CreationDate": None}
     write_atomic(path, lambda p: figure.savefig(p, format=kind, metadata=metadata))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from characterization.progress_bar import progress_bar
 from netlists.check_rules import near
 from netlists.errors import InputError
 from netlists.files import read_toml, toml_of
-from netlists.spice import spice_number
+from netlists.quantities import quantity
 
 
 class StudySettings(BaseModel):
@@ -33,12 +34,26 @@ class StudySettings(BaseModel):
             if first["type"] == "extra_forbidden":
                 names = list(type(self).model_fields)
                 raise InputError(f"{field}: unknown; the names are {', '.join(names)}{near(field, names)}") from None
-            must = first["msg"].replace("Input should be", "must be")
-            raise InputError(f"{field}={first['input']!r}: {must}") from None
+            raise InputError(f"{field}={first['input']!r}: {_must(first)}") from None
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the settings as JSON has them."""
         return self.model_dump(mode="json")
+
+
+def _must(error: Any) -> str:
+    """What a value must be, of what pydantic says of it."""
+    words, limits = str(error["msg"]).removeprefix("Value error, "), error.get("ctx", {})
+    match error["type"]:
+        case "tuple_type":
+            return "must be a list, as in TOML: [1, 2] or ['a', 'b']"
+        case "too_short" | "too_long":
+            short = error["type"] == "too_short"
+            number = limits["min_length" if short else "max_length"]
+            return f"must have {number} value{'s' * (number != 1)} or {'more' if short else 'fewer'}"
+        case "literal_error":
+            words += near(error["input"], re.findall(r"'([^']*)'", str(limits["expected"])))
+    return words.replace("Input should be", "must be")
 
 
 def _plain(value: Any) -> Any:
@@ -94,11 +109,15 @@ def load_settings(model: type[StudySettings], preset: Path | None = None, change
         A file that cannot be read, an unknown name, a value that does not fit; the message names the field.
     """
     values: dict[str, Any] = {} if preset is None else read_toml(preset, "preset")
+    given: set[str] = set()
     for change in changes:
-        name, separator, text = change.partition("=")
-        if not separator:
+        name, separator, text = (part.strip() for part in change.partition("="))
+        if not separator or not name:
             raise InputError(f"setting {change!r}: must be NAME=VALUE; the names are {', '.join(model.model_fields)}")
-        values[name.strip()] = _value(text.strip())
+        if name in given:
+            raise InputError(f"setting {name}: is given twice")
+        given.add(name)
+        values[name] = _value(text)
     return model(**values)
 
 
@@ -115,6 +134,8 @@ def _value(text: str) -> Any:
     except InputError:
         # Not TOML: a number as SPICE writes it, or a word without quotes.
         try:
-            return spice_number(text)
+            number = quantity(text)
         except InputError:
             return text
+        # 1k samples are a whole number of them.
+        return int(number) if number.is_integer() else number

@@ -18,6 +18,7 @@ from netlists.errors import InputError
 from netlists.files import read_json
 
 from .differences import KnownFigure, normal_figure
+from .file_names import EVALUATION
 from .tables import table_figures
 
 NOT_FIGURES = ("settings", "versions", "command", "wall_seconds", "study", "tasks", "warnings", "created", "seed")
@@ -73,6 +74,8 @@ def load_result(path: str | Path, limits: Limits | None = None) -> StoredResult:
         return _run(path, limits or Limits())
     if (path / "summary.json").is_file():
         return _folder(path)
+    if (path / EVALUATION).is_file():
+        return _answer(path, read_json(path / EVALUATION, "evaluation"))
     if path.suffix == ".json" and path.is_file():
         data = read_json(path, "result")
         if is_ramp_model(data):
@@ -80,8 +83,8 @@ def load_result(path: str | Path, limits: Limits | None = None) -> StoredResult:
         if isinstance(data, dict) and {"metric", "chips", "mean", "paired"} <= set(data):
             return _answer(path, data)
     raise InputError(
-        f"{path}: is not a result; take a run's folder, a model file (.json), the folder of a study, sweep, budget, loop or "
-        "search, or an evaluation's answer in JSON, in a file that ends in .json"
+        f"{path}: is not a result; take a run's folder, a model file (.json), the folder of a study, evaluation, sweep, budget, "
+        "loop or search, or an evaluation's answer in JSON, in a file that ends in .json"
     )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from netlists.checks import Choice, checked
 from netlists.errors import InputError
-from netlists.spice import ANALYSES, Card, spice_number, words
+from netlists.quantities import spice_number
+from netlists.spice import ANALYSES, Card, words
 
 Kind = Annotated[str, Choice(ANALYSES)]
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from netlists.check_rules import near
 from netlists.errors import InputError
 from netlists.spice import DEFINITIONS, Card, words
 from netlists.technology import libraries
@@ -115,8 +116,9 @@ def _asked_pdk(pdk: str | None, library: tuple[str, str] | None) -> str:
     if pdk is None:
         return f"{library[0]}:{library[1]}" if library else ""
     name, _, corner = pdk.partition(":")
-    if name not in libraries.PDKS:
-        raise InputError(f"pdk={pdk!r}: must be one of {', '.join(libraries.PDKS)}, with :CORNER if it is not the file's or tt")
+    if name not in libraries.PDKS or pdk.endswith(":"):
+        must = f"must be one of {', '.join(libraries.PDKS)}, with :CORNER if it is not the file's or tt"
+        raise InputError(f"pdk={pdk!r}: {must}{near(name, libraries.PDKS) if name not in libraries.PDKS else ''}")
     return f"{name}:{corner or (library[1] if library and library[0] == name else 'tt')}"
 
 

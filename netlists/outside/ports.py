@@ -9,7 +9,8 @@ from typing import Self
 
 from netlists.checks import checked
 from netlists.errors import InputError
-from netlists.spice import Card, spice_number
+from netlists.quantities import spice_number
+from netlists.spice import Card
 
 ROLES = {"comparator": ("inp", "inn", "out"), "opamp": ("inp", "inn", "out")}
 """Ports that each role needs; the built-in blocks of these names say in their headers what each port is."""

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 from netlists.checks import Choice, NonNegative, check, checked
 from netlists.errors import InputError
 from netlists.files import read_text
+from netlists.quantities import spice_number
 from netlists.spice import (
     COMPILED,
     NOTHING,
     Card,
     Permissions,
     pdk_models,
-    spice_number,
     subcircuit,
     words,
 )

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from netlists.errors import InputError
-from netlists.spice import compiled, spice_number
+from netlists.quantities import spice_number
+from netlists.spice import compiled
 
 SUFFIXES = (".va", ".vams")
 LARGEST = 2_000_000

@@ -14,9 +14,6 @@ from .engine import (
     simulate_draws as simulate_draws,
     watched as watched,
 )
-from .numbers import (
-    spice_number as spice_number,
-)
 from .osdi import (
     COMPILER_HINT as COMPILER_HINT,
     compiled as compiled,

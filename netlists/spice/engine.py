@@ -25,10 +25,10 @@ import numpy as np
 
 from netlists.checks import Choice, check
 from netlists.errors import InputError, SimulationError
+from netlists.quantities import spice_number
 
 from .attended import attend, free
 from .deck import Deck
-from .numbers import spice_number
 from .program import TIME_LIMIT, transient_vectors
 from .pyspice import LOCK, failure, shared_instance, thread_settings, warning_lines
 from .settings import split

@@ -28,9 +28,9 @@ def works() -> list[Work]:
     demo = "--set samples=48 --set held_out=8 --set chips=2 --set converting_chips=1"
     search = "--trials 3 --chips 2 --samples 8 --confirm-chips 2 --tries 1 --max-loss 50%"
     return [
-        _work("characterize", f"{CHIPS} --samples 48", "run", 4),
+        _work("characterize", f"{CHIPS} --samples 240", "run", 4),
         _work("characterize, ngspice -b", f"{CHIPS} --samples 16 --runner batch", "run", 3),
-        _work("characterize, own comparator", f"{CHIPS} --samples 12 --comparator mine.cir:mine", "run", 2),
+        _work("characterize, own comparator", f"{CHIPS} --samples 48 --comparator mine.cir:mine", "run", 2),
         _work("estimate", "estimate --activation sigmoid --bits 2 --until-ci 0.1 --jobs 2 --out est", "est", 3),
         _work("fit", "fit run7 --out model.json", "model.json"),
         _work("train", "train --task vowels --hidden 8 --epochs 12 --out n.npz", "n.npz", 4),

@@ -4,6 +4,7 @@ The commands stand in ``commands.txt``, each with its exit code and with what th
 """
 
 import contextlib
+import os
 import resource
 import shlex
 import shutil
@@ -78,6 +79,18 @@ def kit(tmp_path_factory, module_batches_here):
         x, y = np.zeros((40, 5, 2)), np.arange(40) % 2
         np.savez("nan.npz", train_inputs=x + np.nan, train_labels=y, test_inputs=x, test_labels=y)
         np.savez("short.npz", train_inputs=x, train_labels=y[:7], test_inputs=x, test_labels=y)
+        Path("latin.toml").write_bytes(b"[ramp]\nbits = 3\n# f\xfcr \xb5S\n")
+        Path("latin.csv").write_bytes(b"Ziel \xb5S,Messung \xb5S\n100,101\n")
+        Path("good.csv").write_text("target_uS,measured_uS\n" + "".join(f"{g},{g + d}\n" for g in (100, 300) for d in range(-5, 6)))
+        Path("limits.toml").write_text('[offset]\nmax = "big"\n')
+        Path("limits2.toml").write_text("[offset]\nmaximum = 1\n")
+        Path("novrd.csv").write_text("file,label\nnowhere.wav,yes\n")
+        Path("netcut.npz").write_bytes(Path("net.npz").read_bytes()[:2000])
+        Path("arr.npy").write_bytes(b"\x93NUMPY")
+        np.savez("pick.npz", a=np.array([{"x": 1}], dtype=object))
+        Path("loop").symlink_to("loop")
+        Path("dangling").symlink_to("gone/away")
+        os.mkfifo("pipe")
         Path("folder").mkdir()
         Path("locked").mkdir(mode=0o555)
     return folder

@@ -28,7 +28,8 @@ class RunnerOptions:
     """What runs the simulations, which changes no number."""
 
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds that ngspice may take for a batch; the sample at fault is found and recorded.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="What ngspice may take for a batch; the sample at fault is found and recorded."),
     ] = None
     batch: Annotated[int, typer.Option(help="Samples that share a deck.")] = BATCH
     cluster: Annotated[
@@ -76,7 +77,7 @@ def characterize(
 
     Example: cosim characterize --activation sigmoid,tanh --comparator mycomp/block.json --out runs/mine --models models
     """
-    from characterization.ramp_model import RampModel
+    from characterization.ramp_model import MINIMUM_SAMPLES, RampModel
 
     check(Annotated[str, Choice(COLUMN_SCOPES)], columns, "columns")
     say = notes(quiet)
@@ -94,6 +95,8 @@ def characterize(
         if models is not None and len(grid) > 1:
             raise InputError(f"--models {models}: a sweep of {len(grid)} plans may give models of one name; use `cosim fit`")
     wanted = default if samples is None else samples
+    if models is not None and until_ci is None and wanted < MINIMUM_SAMPLES:
+        raise InputError(f"samples={wanted}: a model needs {MINIMUM_SAMPLES} or more; leave out --models")
     workers = o.workers(jobs)
     answers = []
     for folder, one in plans:

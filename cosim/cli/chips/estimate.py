@@ -13,6 +13,7 @@ from netlists.spice import Permissions
 
 from .. import options as o
 from ..commands import SAMPLES_KEPT, kept
+from ..inputs import written
 from ..output import answer, notes
 from ..ramp_options import ChipOptions, only_the_plan_file
 
@@ -53,6 +54,15 @@ def estimate(
 
     Example: cosim estimate --activation sigmoid --bits 5 --until-ci 0.01 --seed 1 --out runs/sigmoid5
     """
+    of = {"probability": ("quantile",), "max_inl": ("yield",), "max_dnl": ("yield",), "statistic": ("mean", "quantile")}
+    for name, which in of.items():
+        if (
+            plan is None
+            and quantity in ("mean", "quantile", "yield")
+            and quantity not in which
+            and (flag := written(context, (name,)))
+        ):
+            raise InputError(f"{flag}: says nothing of a {quantity}; give --quantity {' or '.join(which)} as well")
     if plan is None:
         one = ramp.plan(notes(quiet))
         limits = Limits(max_inl=max_inl, max_dnl=max_dnl)

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from netlists.errors import InputError
-
 from .. import options as o
-from ..output import answer
+from ..output import answer, write_table
 
 _TITLES = {
     "max_inl_in": "max |INL|, input LSB",
@@ -33,10 +31,12 @@ def figures(
     max_inl: o.MaxInl = 0.5,
     max_dnl: o.MaxDnl = 0.5,
     table: Annotated[
-        Path | None, typer.Option(help="Also write three rows a chip and calibration state, .csv or .parquet.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write three rows a chip and calibration state: .csv, .json or .parquet."),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Also draw levels, INL and DNL bands and yield against the limit, .png, .svg or .pdf.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Also draw levels, INL and DNL bands and yield against the limit: .png, .svg or .pdf."),
     ] = None,
     json: o.Json = False,
 ) -> None:
@@ -52,21 +52,15 @@ def figures(
     from characterization.estimates import summary
     from characterization.plan import Limits
     from characterization.run import load_run
-    from netlists.files import write_atomic, write_csv
 
-    if table is not None and table.suffix not in (".csv", ".parquet"):
-        raise InputError(f"--table {table}: must end in .csv or .parquet")
-    if plot is not None and plot.suffix not in (".png", ".svg", ".pdf"):
-        raise InputError(f"--plot {plot}: must end in .png, .svg or .pdf")
+    o.check_ending("--table", table, o.TABLES)
+    o.check_ending("--plot", plot, o.PICTURES)
     loaded = load_run(run)
     limits = Limits(max_inl=max_inl, max_dnl=max_dnl)
     found = summary(loaded, limits)
     if table is not None:
         rows = pd.concat([loaded.figures(columns) for columns in COLUMN_SCOPES], ignore_index=True)
-        if table.suffix == ".csv":
-            write_csv(table, rows, index=False)
-        else:
-            write_atomic(table, rows.to_parquet)
+        write_table(table, rows)
     if plot is not None:
         from ...report import draw_run, write_figure
 

@@ -19,7 +19,7 @@ def reproduce(
     folder: Annotated[Path, typer.Argument(help="Folder of a `cosim characterize`, finished or not.")],
     sample: Annotated[int, typer.Option(help="Number of the sample; `cosim status` and the tables name those that failed.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for its deck.")] = Path(),
-    timeout: Annotated[float, typer.Option(help="Seconds that ngspice may take.")] = 7200.0,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="What ngspice may take.")] = 7200.0,
     json: o.Json = False,
 ) -> None:
     """Simulate one sample of a run again and write its deck: what was drawn for it, calibrated as it was. Failed samples, too.

@@ -38,6 +38,7 @@ def view(
     from ...explorer import look_into, page_text, serve, write_page
 
     check(Port, port, "port")
+    o.check_ending("--out", out, (".html", ".htm"))
     found = look_into(folder)
     for line in found.left_out:
         note(f"warning: left out: {line}")

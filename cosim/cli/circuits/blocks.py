@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from netlists.errors import InputError
+
 from .. import options as o
 from ..output import answer, notes
 
@@ -17,7 +19,9 @@ def blocks(
     seed: o.Seed = o.SEED,
     jobs: o.Jobs = 0,
     nominal_only: Annotated[bool, typer.Option("--nominal-only", help="Only tt, 27 C, 1.8 V: quick, no corners.")] = False,
-    macro_file: Annotated[Path | None, typer.Option(help="Where the macro-models' parameters go; with the corners only.")] = None,
+    macro_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the macro-models' parameters go (.toml); with the corners only.")
+    ] = None,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -28,6 +32,9 @@ def blocks(
     from characterization.transistors import EXTREMES, MACRO_FILE, measure_blocks, write_macro_parameters
     from netlists.technology import CORNERS
 
+    o.check_ending("--macro-file", macro_file, (".toml",))
+    if nominal_only and macro_file is not None:
+        raise InputError(f"--macro-file {macro_file}: needs the corners; leave out --nominal-only")
     corners, extremes = (("tt",), ((27.0, 1.8),)) if nominal_only else (CORNERS, EXTREMES)
     summary = measure_blocks(
         out,

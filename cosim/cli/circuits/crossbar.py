@@ -21,11 +21,12 @@ Columns = Annotated[int, typer.Option(help="Columns of the crossbar.", min=1)]
 class Wires:
     """Resistances around the cells as options give them, ohm."""
 
-    r_wire: Annotated[float, typer.Option(help="Wire resistance of a segment, along rows and columns, ohm.")] = 1.0
+    r_wire: Annotated[float, typer.Option(metavar="OHM", help="Wire resistance of a segment, along rows and columns.")] = 1.0
     r_driver: Annotated[
-        float, typer.Option(help="Output resistance of a row driver, ohm; at level sky130 it sets the driver's size.")
+        float,
+        typer.Option(metavar="OHM", help="Output resistance of a row driver; at level sky130 it sets the driver's size."),
     ] = 0.0
-    r_sense: Annotated[float, typer.Option(help="Resistance between a column's end and its terminal, ohm.")] = 0.0
+    r_sense: Annotated[float, typer.Option(metavar="OHM", help="Resistance between a column's end and its terminal.")] = 0.0
 
     @property
     def of_crossbar(self) -> dict[str, Any]:
@@ -57,6 +58,7 @@ def crossbar(
     from netlists.machine import require_memory
     from netlists.technology import RampCircuit
 
+    o.check_ending("--out", out, o.DECKS, "as decks do")
     check_level(level)
     check(Seed, seed, "seed")
     # A cell takes its cards, its place in the solver's matrix and what that is factored into.

@@ -23,10 +23,10 @@ class DatasheetOptions:
     """A block, and where it is measured, as options describe them."""
 
     wiring: WiringOptions = field(default_factory=WiringOptions)
-    supply: Annotated[float, typer.Option(help="Nominal supply, V.")] = RampCircuit.v_dd
-    v_cm: Annotated[float, typer.Option("--v-cm", help="Analog ground, V.")] = RampCircuit.v_cm
+    supply: Annotated[float, typer.Option(metavar="VOLTS", help="Nominal supply.")] = RampCircuit.v_dd
+    v_cm: Annotated[float, typer.Option("--v-cm", metavar="VOLTS", help="Analog ground.")] = RampCircuit.v_cm
     corners: Annotated[str, typer.Option(help="Corners of the library.")] = ",".join(CORNERS)
-    temperatures: Annotated[str, typer.Option(help="Extremes, deg C; measured beside 27.")] = "-40,125"
+    temperatures: Annotated[str, typer.Option(help="Extremes, deg C; measured beside 27; none: 27 alone.")] = "-40,125"
     spread: Annotated[float, typer.Option(help="Supplies go this share below and above.")] = 0.1
     samples: Annotated[int, typer.Option(help="Instances with mismatch.")] = 300
     chips: Annotated[int, typer.Option(help="Converters on which the macro-model is held against the block; 0: none.")] = 16
@@ -50,7 +50,7 @@ class DatasheetOptions:
             v_dd=self.supply,
             v_cm=self.v_cm,
             corners=tuple(c.strip() for c in self.corners.split(",")),
-            temperatures=o.floats_from(self.temperatures, "--temperatures"),
+            temperatures=o.floats_from(self.temperatures, "--temperatures", "degC"),
             spread=self.spread,
             samples=self.samples,
             chips=self.chips,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,11 @@ def device(
     if path.suffix != ".toml":
         raise InputError(f"--out {path}: must end in .toml, as every command takes a profile file by that ending")
     folder = report or path.with_name(f"{path.stem}-report")
-    settings = options.make(data=".", tables=[str(t) for t in tables], columns=tuple(column or ()), name=path.stem)
+    # A profile's name has no blanks, its file's may.
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", re.sub(r"^[^A-Za-z]+", "", path.stem))[:40] or "measured"
+    if name != path.stem:
+        notes(quiet)(f"{path}: the profile is called {name}")
+    settings = options.make(data=".", tables=[str(t) for t in tables], columns=tuple(column or ()), name=name)
     summary = STUDY.run(settings, folder, RunOptions(1, False, notes(quiet)))
     write_bytes(make_folder(path.parent) / path.name, (folder / PROFILE).read_bytes())
     answer(summary | {"out": str(path)}, f"{describe(summary)}\nprofile: {path}\nreport: {folder / 'report.html'}", json)

@@ -14,6 +14,7 @@ def ramp(out: o.Out, options: RampOptions, json: o.Json = False) -> None:
     """
     from characterization.chips import examine, nominal_deck
 
+    o.check_ending("--out", out, o.DECKS, "as decks do")
     plan, warnings = examine(options.plan())
     deck, program = nominal_deck(plan, locate=True), plan.program()
     deck.write(out)

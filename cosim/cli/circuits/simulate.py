@@ -14,15 +14,13 @@ from netlists.outside import COMPATIBILITY, DeckResults, Wave, Waves, read_outsi
 from netlists.spice import TIME_LIMIT, Permissions
 
 from .. import options as o
-from ..output import answer
+from ..output import answer, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PICTURES = ("png", "svg", "pdf")
 Gibibytes = Annotated[float, Number(0.1, 1e6, unit="GiB")]
-TABLES = ("parquet", "csv", "raw")
 
 
 def simulate(
@@ -36,16 +34,17 @@ def simulate(
         str | None,
         typer.Option(metavar="MODE", help=f"ngspice's compatibility mode: {', '.join(COMPATIBILITY)}. Open PDKs need hsa."),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture to draw: .png, .svg or .pdf.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Picture to draw: .png, .svg or .pdf.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Where the vectors go: .parquet, .csv, or .raw, which ngspice and waveform viewers load."
+            metavar="FILE", help="Where the vectors go: .csv, .json, .parquet, or .raw, which ngspice and waveform viewers load."
         ),
     ] = None,
-    time_limit: Annotated[float, typer.Option(help="Seconds after which ngspice is ended.")] = TIME_LIMIT,
+    time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="When ngspice is ended.")] = TIME_LIMIT,
     memory_limit: Annotated[
-        float | None, typer.Option(help="GiB of memory that ngspice may take. Default: three quarters of this computer's.")
+        float | None,
+        typer.Option(metavar="GIB", help="Memory that ngspice may take. Default: three quarters of this computer's."),
     ] = None,
     allow_files: Annotated[
         bool, typer.Option("--allow-files", help="Let the deck read files outside its folder, and data files.")
@@ -66,9 +65,8 @@ def simulate(
 
     Example: cosim simulate deck.cir --save "v(out)" --plot out.png --out waves.parquet
     """
-    for option, path, kinds in (("--plot", plot, PICTURES), ("--out", out, TABLES)):
-        if path is not None and path.suffix.lower().removeprefix(".") not in kinds:
-            raise InputError(f"{option} {path}: the name must end in one of .{', .'.join(kinds)}")
+    o.check_ending("--plot", plot, o.PICTURES)
+    o.check_ending("--out", out, (*o.TABLES, ".raw"))
     wanted = tuple(v for text in save or [] for v in requests(text))
     if save and not wanted:
         raise InputError("--save: names no vector; write v(node), v(a,b), i(source) or @device[parameter]")
@@ -85,20 +83,14 @@ def simulate(
 
 
 def _write(results: DeckResults, deck: Path, plot: Path | None, out: Path | None) -> None:
-    from netlists.files import write_atomic, write_csv
+    from netlists.files import write_atomic
     from netlists.spice import write_raw_plots
 
-    if out is not None:
-        kind = out.suffix.lower().removeprefix(".")
-        if kind == "raw":
-            plots = [w.raw_plot() for w in results.waves]
-            write_atomic(out, lambda p: write_raw_plots(p, plots, deck.name))
-        else:
-            table = tabulate_all(results)
-            if kind == "parquet":
-                write_atomic(out, lambda p: table.to_parquet(p, index=False))
-            else:
-                write_csv(out, table, index=False)
+    if out is not None and out.suffix.lower() == ".raw":
+        plots = [w.raw_plot() for w in results.waves]
+        write_atomic(out, lambda p: write_raw_plots(p, plots, deck.name))
+    elif out is not None:
+        write_table(out, tabulate_all(results))
     if plot is not None:
         drawn = [w for w in results.waves if w.scales and w.points > 1]
         if not drawn:
@@ -137,7 +129,7 @@ def tabulate_all(results: DeckResults) -> pd.DataFrame:
 
 
 def _number(text: str) -> float | str:
-    from netlists.spice import spice_number
+    from netlists.quantities import spice_number
 
     try:
         return spice_number(text)
@@ -163,7 +155,7 @@ def draw_all(found: list[Waves]) -> Figure:
         for axis in axes:
             axis.grid(True, color="#e4e4e4", linewidth=0.6)
             axis.spines[["top", "right"]].set_visible(False)
-            if len(axis.lines) <= 16:
+            if 0 < len(axis.get_legend_handles_labels()[0]) <= 16:
                 axis.legend(frameon=False, fontsize=8)
         scale = of_kind[0].scales[0]
         axes[-1].set_xlabel(f"{scale.name} ({scale.unit})" if scale.unit else scale.name)

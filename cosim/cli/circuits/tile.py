@@ -52,7 +52,7 @@ class TileOptions:
         ),
     ] = "mean"
     n_in: Annotated[int, typer.Option(help="Bits of an input, sign included.")] = 5
-    t_unit: Annotated[float, typer.Option(help="Pulse length of one input code, s.")] = Pwm.t_unit
+    t_unit: Annotated[float, typer.Option(metavar="SECONDS", help="Pulse length of one input code.")] = Pwm.t_unit
     seed: o.Seed = o.SEED
     own: BlockOptions = field(default_factory=BlockOptions)
     set_: o.Set = None
@@ -61,10 +61,11 @@ class TileOptions:
         self, out: Path, inputs: int, columns: int, ramps: Sequence[tuple[str, Sequence[int]]], chosen: list[int] | None, json: bool
     ) -> None:
         """Writes the deck of a tile whose columns take the ``ramps`` of these activations, and says what it should print."""
+        o.check_ending("--out", out, o.DECKS, "as decks do")
         circuit, device, pwm = circuit_from(self.set_), load_profile(self.profile), Pwm(self.n_in, self.t_unit)
         check(Seed, self.seed, "seed")
-        # Pairs of rows; a cell takes its cards and its place in the solver's matrix.
-        require_memory(2000.0 * inputs * columns, f"inputs={inputs}, columns={columns}")
+        # Pairs of rows; a cell takes its cards and its place in the solver's matrix, and the lines a matrix between them.
+        require_memory(2000.0 * inputs * columns + 8.0 * (2 * inputs + columns) ** 2, f"inputs={inputs}, columns={columns}")
         own = self.own.read()
         blocks = Blocks(self.level, **own)
         groups = []

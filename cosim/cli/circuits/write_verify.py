@@ -11,7 +11,7 @@ import typer
 from netlists.errors import InputError
 
 from .. import options as o
-from ..output import answer
+from ..output import answer, write_table
 
 
 def write_verify(
@@ -20,13 +20,19 @@ def write_verify(
         str | None, typer.Option(help="Conductances, uS, with commas between; 16 over the profile's range by default.")
     ] = None,
     cells: Annotated[int, typer.Option(help="Cells for each target.")] = 8,
-    window: Annotated[float | None, typer.Option(help="Largest error that is accepted, uS; the profile's by default.")] = None,
+    window: Annotated[
+        float | None, typer.Option(metavar="US", help="Largest error that is accepted; the profile's by default.")
+    ] = None,
     tries: Annotated[int, typer.Option(help="Pulses that a cell may take.")] = 20,
     rate_spread: Annotated[float, typer.Option(help="Sigma of the logarithm of the switching rate, cell to cell.")] = 0.2,
     pulse_spread: Annotated[float, typer.Option(help="The same, pulse to pulse.")] = 0.1,
     seed: o.Seed = o.SEED,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File (.csv) with a row for each cell.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Errors and pulses, as PNG and SVG.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File with a row for each cell: .csv, .json or .parquet.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Errors and pulses, as PNG and SVG: .png and .svg are both written.")
+    ] = None,
     json: o.Json = False,
 ) -> None:
     """Program cells pulse by pulse in ngspice until each reading is within the window: what error stays, in how many pulses.
@@ -34,13 +40,12 @@ def write_verify(
     Example: cosim write-verify taox-100-400 --targets 100,250,400 --window 2 --seed 1 --out cells.csv
     """
     from characterization.chips import WriteVerifyScheme, write_states
-    from netlists.files import write_atomic
     from netlists.technology import load_profile
 
-    if out is not None and out.suffix != ".csv":
-        raise InputError(f"--out {out}: must end in .csv")
+    o.check_ending("--out", out, o.TABLES)
+    o.check_ending("--picture", picture, (".png", ".svg", ""))
     try:
-        asked = None if targets is None else [1e-6 * float(g) for g in targets.split(",")]
+        asked = None if targets is None else [1e-6 * o.number_of("uS")(g) for g in targets.split(",")]
     except ValueError:
         raise InputError(f"--targets {targets!r}: must be numbers in uS with commas between, such as 100,250,400") from None
     device = load_profile(profile)
@@ -49,7 +54,7 @@ def write_verify(
     scheme = WriteVerifyScheme(max_tries=tries, rate_spread=rate_spread, pulse_spread=pulse_spread)
     result = write_states(device, asked, cells=cells, seed=seed, scheme=scheme)
     if out is not None:
-        write_atomic(out, lambda p: result.to_frame().to_csv(p))
+        write_table(out, result.to_frame().reset_index())
     if picture is not None:
         from cosim.report import pictures as plots
 

@@ -17,6 +17,12 @@ from .. import options as o
 from ..output import answer
 
 Number = Annotated[int, Whole(0)]
+KEYWORDS = {
+    "always", "analog", "and", "assign", "begin", "branch", "buf", "case", "discipline", "else", "end", "endcase", "endfunction",
+    "endmodule", "for", "function", "generate", "ground", "if", "initial", "inout", "input", "integer", "logic", "module", "nature",
+    "not", "or", "output", "parameter", "real", "reg", "repeat", "string", "while", "wire", "xor",
+}  # fmt: skip
+"""Words of Verilog-A and SystemVerilog that somebody may want to call a module."""
 
 
 def export(
@@ -46,6 +52,8 @@ def export(
         raise InputError(
             f"--out {out}: must end in .cir (ngspice subcircuit), .va (Verilog-A) or .sv (SystemVerilog, real numbers)"
         )
+    if name is not None and name.lower() in KEYWORDS:
+        raise InputError(f"--name {name}: is a word of Verilog; give the module another name")
     if is_block_file(model):
         if chip is not None or column or seed != o.SEED or corner:
             raise InputError(f"{model}: is a block, of which --chip, --column, --seed and --corner choose nothing; leave them out")
@@ -55,6 +63,8 @@ def export(
     if chip is None:
         if column:
             raise InputError(f"--column {column}: is of a drawn chip; give --chip as well")
+        if seed != o.SEED:
+            raise InputError(f"--seed {seed}: is of a drawn chip; give --chip as well")
         converter = of_corner(loaded, corner, name=name)
     elif corner:
         raise InputError(f"--corner {corner} --chip {chip}: give one of them")

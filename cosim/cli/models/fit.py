@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from netlists.errors import InputError
+from netlists.files import check_place
 
 from .. import options as o
 from ..output import answer
@@ -16,7 +17,7 @@ from ..output import answer
 def fit(
     run: Annotated[Path | None, typer.Argument(help="Folder of a run, as `cosim characterize` writes it.")] = None,
     *,
-    out: o.Out,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write (.json); with --blocks the folder for theirs.")],
     at: Annotated[
         list[Path] | None,
         typer.Option(
@@ -45,7 +46,10 @@ def fit(
     """
     if (run is None) == (blocks is None):
         raise InputError("run: give the folder of a run, or --blocks LEVEL in its place")
-    if blocks is not None:
+    if blocks is None:
+        o.check_ending("--out", out, (".json",), "as models do")
+    else:
+        check_place(out, folder=True)
         if at:
             raise InputError("--at: is of a ramp's run, and --blocks has none")
         from characterization.compact.fit_blocks import fit_blocks

@@ -54,7 +54,7 @@ def budget(
         network=str(network),
         task=Network.load(network).task_name(o.task_or_data(task, data)),
         max_loss=o.parse_loss(max_loss),
-        amounts=o.numbers_from(amounts, "--set", "NAME=VALUE", "ir_drop=0.5"),
+        amounts=o.numbers_from(amounts, "--set", "NAME=VALUE", "ir_drop=0.5", o.source_units()),
     )
     summary = run_budget(settings, out, o.run_options(jobs, quiet, command=command_line(settings)))
     answer(summary, f"{describe(summary)}\nreport: {out / 'report.html'}", json)

@@ -11,9 +11,11 @@ import typer
 
 from characterization.compact import CompactModel
 from netlists.errors import InputError
+from netlists.files import make_folder, write_json
 from netlists.technology import load_profile
 
 from ...chip import ENGINES, Arrays, Hardware
+from ...side_by_side import EVALUATION
 from ...tasks import TASKS, load_data
 from .. import options as o
 from ..fields import Given, Options
@@ -33,8 +35,8 @@ ARRAYS = Options(
     flags=FLAGS,
     helps={
         "drift_time": "Seconds after programming, of weights and fitted ramps alike. Default: no relaxation",
-        "max_rows": "Cells along a column of an array. Default: one array a matrix; with --everything 64, and 0 for one",
-        "max_columns": "Cells along a row of an array",
+        "max_rows": "Cells along a column of an array. 0 is one array a matrix. Default: 0; with --everything 64",
+        "max_columns": "Cells along a row of an array, likewise",
     },
 )
 
@@ -98,7 +100,10 @@ def evaluate(
         list[str] | None,
         typer.Option("--sweep", metavar="NAME=VALUES", help=f"Vary {', '.join(SWEPT)}: bits=3..8, or 0,0.5,1; may be repeated."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder for the table and the pictures of --sweep.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help=f"Folder to write: {EVALUATION}, the answer of --json; of --sweep its table and page."),
+    ] = None,
     jobs: o.Jobs = 0,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -140,10 +145,14 @@ def evaluate(
         raise InputError(f"--columns {columns}: their arrays load them; give --weights PROFILE as well, such as taox-100-400")
     blocks = None if columns is None else FittedColumns.load(columns, **({"autozero": None} if whole.autozero is False else {}))
     variables = o.sweep_from(swept, SWEPT)
+    taken = {"bits": bits, "pwm_bits": pwm_bits, "adc_bits": adc_bits, "delta": delta, "r_wire": r_wire or None}
+    taken |= {name: hardware.values[name] for name in hardware.changed}
     if pwm_bits is None and "pwm_bits" not in variables and input_range != "4":
         raise InputError(f"--input-range {input_range}: is the range of pulse widths; give --pwm-bits as well")
-    if (out is None) == bool(variables):
-        raise InputError("--sweep, --out: go together; --out is the folder for the table and the pictures of a sweep")
+    if variables and out is None:
+        raise InputError("--sweep: needs --out FOLDER, for its table, pictures and page")
+    if fixed := [name for name in variables if name in taken and taken[name] is not None]:
+        raise InputError(f"--{fixed[0].replace('_', '-')}: is varied by --sweep; give one of them")
 
     def hardware_of(point: Mapping[str, float]) -> Hardware:
         if broken := [n for n, v in point.items() if n in WHOLE and v != int(v)]:
@@ -198,7 +207,8 @@ def evaluate(
     named = o.task_or_data(task, data)
     how: dict[str, Any] = {"chips": chips, "seed": seed, "characters": characters, "engine": engine}
     how |= {"threads": o.workers(jobs)}
-    if out is not None:
+    if variables:
+        assert out is not None
         from ...report import read_table
         from ...sweep import run_sweep
 
@@ -223,13 +233,13 @@ def evaluate(
             judged["warnings"].append(f"delta: the energy that it saves has no price here ({e})")
     held_out = [] if blocks is None else [f"    {name}, held out: {_errors(m)}" for name, m in blocks.models.items()]
     held_out += [f"    {a} {m.bits} bits, held out: {m.validated()}" for a, m in models.items()]
-    answer(
-        judged
-        | ({} if saved is None else {"delta_saving": saved.as_dict()})
-        | {"validation": {a: m.validation for a, m in models.items()} | ({} if blocks is None else {"columns": blocks.held_out})},
-        "\n".join([result.report(), *([] if saved is None else saved.report()), *held_out]),
-        json,
-    )
+    judged |= {} if saved is None else {"delta_saving": saved.as_dict()}
+    judged["validation"] = {a: m.validation for a, m in models.items()} | ({} if blocks is None else {"columns": blocks.held_out})
+    lines = [result.report(), *([] if saved is None else saved.report()), *held_out]
+    if out is not None:
+        write_json(make_folder(out) / EVALUATION, judged | {"command": o.as_typed()})
+        lines.append(f"written: {out / EVALUATION}")
+    answer(judged, "\n".join(lines), json)
 
 
 def _errors(model: CompactModel) -> str:
@@ -247,4 +257,6 @@ def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given
             )
         return None
     device = load_profile(profile)
-    return given.make(profile=device.without_variation() if no_variation else device, r_row=r_wire, r_col=r_wire)
+    lines = {name: given.values[name] or None for name in ("max_rows", "max_columns")}
+    drawn = device.without_variation() if no_variation else device
+    return replace(given, values={**given.values, **lines}).make(profile=drawn, r_row=r_wire, r_col=r_wire)

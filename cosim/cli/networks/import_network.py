@@ -22,7 +22,7 @@ def import_network(
         tuple[Path, Path] | None,
         typer.Option(metavar="INPUTS SCORES", help="The model's own inputs and scores, .npz or .npy: the import must give them."),
     ] = None,
-    tolerance: Annotated[float, typer.Option(help="Largest difference in that check, relative to the largest score.")] = 1e-4,
+    tolerance: Annotated[float, typer.Option(help="Largest difference in that check, as a part of the scores' spread.")] = 1e-4,
     readout: Annotated[
         str | None,
         typer.Option(metavar="WHAT", help=f"What forward reads: {', '.join(POOLINGS)}; last is out[:, -1]."),

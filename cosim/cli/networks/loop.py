@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,14 @@ def loop(
     data: o.Data = None,
     options: Annotated[
         Given[LoopSettings],
-        Options(flags={"autozero": "auto-zero"}, without=("task", "gates", "columns", "comparator", "opamp")),
+        Options(
+            flags={"autozero": "auto-zero"},
+            without=("task", "gates", "columns", "comparator", "opamp"),
+            helps={
+                "array_rows": "Cells along a column of an array. 0 is one array a matrix",
+                "array_columns": "Cells along a row of an array, likewise",
+            },
+        ),
     ],
     gates: Annotated[str | None, typer.Option(metavar="A,B", help="Gates that are simulated, such as f,i. Default: all.")] = None,
     columns: Annotated[
@@ -60,7 +68,8 @@ def loop(
     from ...network import Network
 
     net = Network.load(network)
-    settings = options.make(
+    lines = {name: options.values[name] or None for name in ("array_rows", "array_columns")}
+    settings = replace(options, values={**options.values, **lines}).make(
         task=net.task_name(o.task_or_data(task, data)),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),

@@ -45,10 +45,14 @@ def optimize(
 
     Example: cosim optimize --task voices --network nets/voices.npz --objective latency --set bits=5 --set v_read=0.2
     """
+    from netlists.technology import load_profile
+
     from ...network import Network
     from ...optimize.run import describe, run_optimize
+    from ...optimize.space import variables
 
-    fixed = o.numbers_from(fix, "--set", "NAME=VALUE", "bits=5 or t_step=16e-9")
+    units = {v.name: v.unit for v in variables(load_profile(options.values["profile"]))}
+    fixed = o.numbers_from(fix, "--set", "NAME=VALUE", "bits=5 or t_step=16n", units)
     settings = options.make(
         network=str(network),
         task=Network.load(network).task_name(o.task_or_data(task, data)),

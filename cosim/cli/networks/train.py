@@ -11,11 +11,12 @@ import typer
 from netlists.errors import InputError
 
 from ...chip import Arrays
-from ...tasks import TASKS, load_data
+from ...tasks import TASKS, CharacterTask, load_data
 from ...training.settings import TrainingSettings
 from .. import options as o
 from ..commands import kept
 from ..fields import Given, Options
+from ..inputs import written
 from ..output import answer
 from .whole_chip import CHIP_ARRAYS, WholeChip
 
@@ -26,11 +27,13 @@ FLAGS = {
     "learning_rate": "lr",
     "preactivation_noise": "noise",
 }
+SHAPE = ("cell", "n_hidden", "layers", "n_projection", "bidirectional", "n_embedding")
 
 
 @kept("all but about the last minute is in the checkpoint OUT.checkpoint.npz; the same command with --resume goes on from there")
 def train(
     *,
+    context: typer.Context,
     out: o.Out,
     task: Annotated[str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. Default: vowels.")] = None,
     data: o.Data = None,
@@ -52,8 +55,13 @@ def train(
     delta_state: o.DeltaStateThreshold = None,
     whole: WholeChip,
     profile: Annotated[
-        str, typer.Option("--weights", metavar="PROFILE", help="Device profile of --everything: a built-in name or a .toml file.")
-    ] = "taox-100-400",
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="PROFILE",
+            help="Device profile of --everything: a built-in name or a .toml file. Default: taox-100-400.",
+        ),
+    ] = None,
     arrays: Annotated[Given[Arrays], CHIP_ARRAYS],
     start: Annotated[
         Path | None,
@@ -89,11 +97,15 @@ def train(
     from ...chip import Hardware, PwmInputs
     from ...evaluation import AccuracyInterval, float_score, load_models
     from ...network import Network
+    from ...network.notes import start_notes
     from ...training import HardwareAware, initial_network, train_task
 
     loaded, settings, aware = load_data(o.task_or_data(task, data) or "vowels"), options.make(), None
     models = [*(hardware_aware or ()), *(model or ())]
-    first = None if start is None else Network.load(start)
+    first, notes = None, []
+    if start is not None:
+        first = Network.load(start)
+        notes = start_notes(first, loaded)
     if whole.everything:
         if models or threshold_noise or delta is not None:
             raise InputError("--everything: has ramps and drivers of its own; leave out models of ramps, threshold noise and delta")
@@ -102,8 +114,11 @@ def train(
         aware = HardwareAware(whole.hardware(sketch, profile, bits, pwm_bits, arrays), weight_noise)
     else:
         whole.check()
+        if profile is not None:
+            raise InputError(f"--weights {profile}: is of a whole chip; give --everything as well")
         if arrays.changed:
             raise InputError(f"{CHIP_ARRAYS.flag(arrays.changed[0])}: is of a whole chip; give --everything as well")
+    _check_effect(context, options, isinstance(loaded, CharacterTask), first is not None)
     given = (bits, pwm_bits, o.delta_inputs(delta, delta_state))
     if aware is None and (models or weight_noise or threshold_noise or any(g is not None for g in given)):
         hardware = Hardware(
@@ -129,9 +144,24 @@ def train(
     trained |= {"epochs": len(network.metadata.epochs), "best_epoch": network.metadata.best_epoch}
     i = float_score(network, loaded, seed=seed)
     what = f"{i.total} test sequences" if isinstance(i, AccuracyInterval) else f"{i.characters} test characters"
-    warnings = [] if aware is None else [*aware.hardware.warnings]
+    warnings = notes if aware is None else [*notes, *aware.hardware.warnings]
     answer(
         trained | {"float": i.value, "test_set_ci95": [i.low, i.high], "warnings": warnings},
         f"{out}: {loaded.name}, {loaded.metric} {i.value:.4f} in floating point on {what} (95 % {i.low:.4f}..{i.high:.4f})",
         json,
     )
+
+
+def _check_effect(context: typer.Context, options: Given[TrainingSettings], text: bool, started: bool) -> None:
+    """Raise `InputError` for an option that has no effect beside the others."""
+    given = options.values
+    beside = (
+        (text, ("n_embedding", "steps"), "is of a text; the task has labelled sequences"),
+        (given["schedule"] == "step", ("step_epochs", "step_factor"), "is of --schedule step; give it as well"),
+        (given["time_mask"] or given["feature_mask"], ("masks",), "is of --time-mask and --feature-mask; give one of them"),
+        (given["fixed_point_bits"] is not None, ("fixed_point_learned",), "is of --fixed-point-bits; give it as well"),
+        (not started, SHAPE, "is of a new network, and --start has one; leave it away"),
+    )
+    for has_effect, names, why in beside:
+        if not has_effect and (flags := written(context, names)):
+            raise InputError(f"{flags}: {why}")

@@ -62,7 +62,7 @@ class WholeChip:
     @cached_property
     def _given(self) -> tuple[dict[str, float], list[str]]:
         """Amounts as ``--set`` gives them, those of a measured comparator where it does not, and what that does not have."""
-        given = o.numbers_from(self.amounts, "--set", "NAME=VALUE", "ir_drop=0.5")
+        given = o.numbers_from(self.amounts, "--set", "NAME=VALUE", "ir_drop=0.5", o.source_units())
         if self.comparator is None:
             return given, []
         from ...budget import measured_comparator

@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from netlists.errors import ToolkitError
+from netlists.errors import InputError, ToolkitError
 
+from ..head import Scaling
 from ..network import Network
+from ..notes import reach
 from .convention import Convention, build
 from .oracle import OwnOutputs
 from .reading import read_stored
 from .stored import Stored
 
 TOLERANCE = 1e-4
-"""Largest difference of scores, relative to the largest, that single precision may leave."""
+"""Largest difference of scores that single precision may leave, as a part of what lies between the sequences' scores."""
 SHOWN = 6
 FEW = 8
 """Sequences on which most conventions can be told to be wrong; those that are not are held against all."""
@@ -88,14 +90,15 @@ def import_network(
     check : OwnOutputs or None
         The model's own outputs. An ONNX graph is held against itself, run by ONNX's reference evaluator.
     tolerance : float
-        Largest difference, relative to the largest score.
+        Largest difference, as a part of what lies between the scores of the sequences.
     options
         As for `stored_torch`: kind, prefix, readout, embedding, ignore; and state, a dictionary of a checkpoint.
 
     Raises
     ------
     InputError
-        A file that cannot be read, layers that are not known here, something about forward that must be said.
+        A file that cannot be read, layers that are not known here, something about forward that must be said, outputs that cannot
+        tell conventions apart.
     CheckFailed
         No convention that agrees with what was said gives the model's outputs.
     """
@@ -110,7 +113,7 @@ def import_network(
         says = f"the file's own description of the model ({stored.form})" if stored.says_all else ""
         network = build(stored, said, source=path.name, checked_against=says)
         return Imported(network, stored, said.describe(stored), None, {})
-    largest = tolerance * check.size
+    largest = max(tolerance * check.spread, check.rounding)
 
     def distance(convention: Convention) -> float:
         network = build(stored, convention, source=path.name)
@@ -132,10 +135,33 @@ def import_network(
             "forward does something else: say what (scaling of inputs, activations, other layers), or give the inputs as the "
             "layers see them"
         )
+    limit = min(largest, max(10 * difference, check.rounding))
+    _one_alone([c for d, c in tried.values() if d <= limit], convention, stored)
     text = f"{against}, {len(check.scores)} sequences, largest difference {difference:.2g} of {check.size:.3g}"
     full_scale = _relu_scale(stored, convention, check)
     network = build(stored, replace(convention, full_scale=full_scale), source=path.name, checked_against=text)
     return Imported(network, stored, name, difference, {n: d for n, (d, _) in tried.items()})
+
+
+def _one_alone(fit: list[Convention], taken: Convention, stored: Stored) -> None:
+    """Raises `InputError` if other conventions give the model's outputs as well, of which ``taken`` would be a guess."""
+    from .convention import READS
+
+    for name in ("pooling", "activation", "hidden_activation", "scaling"):
+        own = getattr(taken, name)
+        others = [o for c in fit if not _same(o := getattr(c, name), own)]
+        if others:
+            words = [str(o.said) if isinstance(o, Scaling) else READS.get(str(o), str(o)) for o in (own, *others)]
+            raise InputError(
+                f"{name}=None: the check cannot tell what forward does: {'; '.join(dict.fromkeys(words))}: each gives the model's "
+                "outputs; say which, or give sequences on which they differ, of several steps"
+            )
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, Scaling) and isinstance(b, Scaling):
+        return np.array_equal(a.offset, b.offset) and np.array_equal(a.gain, b.gain)
+    return a == b
 
 
 def _of_graph(path: Path, stored: Stored) -> OwnOutputs:
@@ -150,21 +176,11 @@ def _relu_scale(stored: Stored, convention: Convention, check: OwnOutputs) -> fl
     """Full scale of ReLU ramps that covers the largest state on the check's inputs."""
     from cosim.tasks import SequenceSet
 
-    from ..forward import ExactPath, padded, run_layer
-
     network = build(stored, convention, source="")
     if not any(getattr(layer.cell, "unbounded", False) for layer in network.layers):
         return convention.full_scale
-    data = SequenceSet(check.inputs, check.lengths, np.zeros(len(check.inputs), int))
-    order, active = data.packing()
-    x = np.zeros((len(active), network.n_in, padded(len(order))))
-    x[:, :, : len(order)] = network.rows(data.inputs[order, : len(active)]).transpose(1, 2, 0)
-    largest = 0.0
-    for layer in network.layers:
-        paths = [ExactPath(layer.cell, p) for p in layer.directions]
-        parts = [run_layer(p, x, active, np.zeros(x.shape[2], np.uint32), backward=d == 1) for d, p in enumerate(paths)]
-        x = np.concatenate([p.outputs for p in parts], axis=1)
-        largest = max(largest, *(float(np.max(x[t, :, :n])) for t, n in enumerate(active)))
+    outputs = reach(network, SequenceSet(check.inputs, check.lengths, np.zeros(len(check.inputs), int)))
+    largest = max(float(o.max(initial=0.0)) for o in outputs)
     return max(largest, 1e-6) / 3.0
 
 

@@ -16,6 +16,10 @@ from ..network import Network
 
 INPUTS = ("inputs", "x", "X", "arr_0")
 SCORES = ("scores", "outputs", "logits", "y", "arr_0")
+ROUNDING = 2e-6
+"""Of a score in single precision, some sums behind it, as a part of the largest."""
+SAME = 1e-4
+"""Scores of sequences that differ by no more than this part of the largest are taken as the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +78,41 @@ class OwnOutputs:
         if self.scores.shape[1] == 1:
             own = own[:, 1:] - own[:, :1]
         form = {"softmax": lambda z: softmax(z, axis=1), "log-softmax": lambda z: log_softmax(z, axis=1), "sigmoid": expit}
-        return float(np.max(np.abs(form.get(self.kind, lambda z: z)(own) - self.scores[:most])))
+        # Scores that happen to lie between 0 and 1 are no sigmoid yet.
+        seen = [form[self.kind](own), own] if self.kind in form else [own]
+        return min(float(np.max(np.abs(s - self.scores[:most]))) for s in seen)
 
     @property
     def size(self) -> float:
-        """Largest magnitude of the scores, at least 1: what a difference is held against."""
-        return max(float(np.max(np.abs(self.scores))), 1.0)
+        """Largest magnitude of the scores."""
+        return float(np.max(np.abs(self.scores)))
+
+    @property
+    def spread(self) -> float:
+        """How far apart the sequences' scores are, the largest of any class: what a difference is held against.
+
+        Of one sequence alone it is the scores' magnitude.
+
+        Raises
+        ------
+        InputError
+            All sequences have the same scores, as single precision sees them.
+        """
+        if len(self.scores) == 1:
+            return self.size
+        apart = float(np.max(np.ptp(self.scores, axis=0)))
+        if apart <= SAME * self.size:
+            raise InputError(
+                f"check: all {len(self.scores)} sequences have the same scores ({apart:.2g} apart, the largest is "
+                f"{self.size:.3g}), so that nothing can be told from them; give "
+                "sequences that differ, and scores as they are before a softmax"
+            )
+        return apart
+
+    @property
+    def rounding(self) -> float:
+        """What single precision leaves of the scores."""
+        return ROUNDING * self.size
 
 
 def read_outputs(inputs: Path, scores: Path) -> OwnOutputs:

@@ -114,6 +114,8 @@ def read_torch(path: Path) -> Any:
         if len(pickles) != 1:
             raise InputError(f"{path}: is a zip archive, but not of torch.save (it has no data.pkl)")
         folder = pickles[0].removesuffix("data.pkl")
+        if any(n.startswith(f"{folder}code/") for n in archive.namelist()):
+            raise InputError(f"{path}: is a TorchScript archive, a program; save torch.jit.load(path).state_dict() with torch.save")
         if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
             raise InputError(f"{path}: holds numbers with the most significant byte first; save it on another machine")
         read = cache(lambda key: archive.read(f"{folder}data/{key}"))

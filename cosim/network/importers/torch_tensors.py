@@ -67,7 +67,7 @@ def stored_torch(
     """
     if kind is not None and kind not in KINDS:
         raise InputError(f"kind={kind!r}: unknown; allowed are {', '.join(KINDS)}")
-    arrays = {name: np.asarray(t) for name, t in tensors.items()}
+    arrays = _computed({name: np.asarray(t) for name, t in tensors.items()})
     arrays = {n: a for n, a in arrays.items() if not n.endswith(COUNTERS) and not any(n.startswith(i) for i in ignore)}
     take = _Taker(finite(arrays, "tensors"))
     found = [m for m in map(RECURRENT.fullmatch, arrays) if m and (prefix is None or m["prefix"] == prefix)]
@@ -92,6 +92,32 @@ def stored_torch(
     return Stored(
         "PyTorch tensors", layers, dense, symbols, scaling, left=tuple(sorted(take.left)), scalings=scalings, listing=listing
     )
+
+
+def _computed(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors with those of `torch.nn.utils.prune` multiplied by their masks.
+
+    Raises
+    ------
+    InputError
+        A tensor that its module computes in another way.
+    """
+    for name in arrays:
+        own = re.fullmatch(r"(?P<module>.*?)parametrizations\.(?P<tensor>\w+)\..*|(?P<old>.*weight\w*)_[gv]", name)
+        if own is not None:
+            way = "torch.nn.utils.remove_weight_norm" if own["old"] else "torch.nn.utils.parametrize.remove_parametrizations"
+            raise InputError(
+                f"{name}: is what its module computes {own['old'] or own['module'] + own['tensor']} from; undo it before saving "
+                f"({way})"
+            )
+    out = {}
+    for name, a in arrays.items():
+        pruned = name.removesuffix("_orig")
+        if pruned != name and f"{pruned}_mask" in arrays:
+            out[pruned] = a * arrays[f"{pruned}_mask"]
+        elif not (name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in arrays):
+            out[name] = a
+    return out
 
 
 def own_scalings(left: Mapping[str, np.ndarray], n_in: int) -> tuple[Scaling, ...]:

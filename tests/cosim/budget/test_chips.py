@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from characterization.ramp_model.draw import RampDraw
-from cosim.budget.chips import ChipBuilder
+from cosim.budget.chips import ChipBuilder, whole_chip
 from cosim.budget.sources import NAMES, SOURCES, check_amounts, default_amounts, source
 from cosim.chip.hardware import Arrays, Hardware
 from cosim.chip.pulses import PwmInputs
@@ -18,6 +18,7 @@ from cosim.evaluation.evaluator import evaluate
 from cosim.network import Layer, Network
 from cosim.network.cells.cell import Gate
 from cosim.network.cells.registry import make_cell
+from cosim.network.cells.vanilla import Vanilla
 from cosim.studies.error_sources.run import only_programming
 from netlists.array.crossbar import Crossbar
 from netlists.array.pairs import weights_to_pairs
@@ -301,3 +302,20 @@ def test_amplifiers_that_cannot_be_made_good(builder):
         else:
             with pytest.raises(InputError, match="too slow"):
                 tile.feedback_capacitance()
+
+
+def test_ramps_of_a_relu_have_the_room_that_the_rails_leave_and_it_is_said(network):
+    """Half of the nominal span lies above the supply, so that the chip was refused."""
+    cell = Vanilla(3, 4, "relu", 2.0, unbounded=True)
+    rng = np.random.default_rng(5)
+    relu = Network.of([Layer(cell, {"weights": rng.normal(0, 0.5, (8, 4))})], rng.normal(0, 1, (5, 2)))
+    profile = load_profile("taox-100-400")
+    chip = whole_chip(relu, profile, 4)
+    plan = chip.ramps["relu"].plan
+    low, high = plan.program().span(plan.circuit)
+    assert plan.circuit.v_swing < 0.9
+    assert 0 < low < high < plan.circuit.v_dd
+    assert any("the ramps span less than the usual 1 V" in w for w in chip.warnings)
+    plain = whole_chip(network, profile, 4)
+    assert {r.plan.circuit.v_swing for r in plain.ramps.values()} == {RampCircuit().v_swing}
+    assert not any("v_swing" in w for w in plain.warnings)

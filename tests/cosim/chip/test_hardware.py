@@ -299,6 +299,13 @@ def test_hardware_shows_what_differs_from_floating_point():
     assert shown.endswith("v_read=0.15)")
 
 
+@pytest.mark.parametrize("make", [lambda v: Hardware(bits=4, v_read=v), lambda v: Arrays(load_profile("taox-100-400"), v_read=v)])
+def test_millivolts_are_no_volts(make):
+    assert make(0.2).v_read == 0.2
+    with pytest.raises(InputError, match=r"v_read=200.*at most 2 \(V\)"):
+        make(200.0)
+
+
 def test_cells_that_age_longer_than_they_were_measured_are_said():
     """The profile of Wan et al. has two days; a week is its slope carried on."""
     profile = load_profile("hfox-wan-1-40")

@@ -98,7 +98,7 @@ def test_an_interruption_says_what_is_kept(line, broken, kept, folder, monkeypat
         ("characterize --out r --calibration-cells 40", "--calibration-cells=40: must be a whole number 1..32"),
         ("evaluate --network NETWORK --bits 4 --weights taox-100-400 --array-rows 1", "--array-rows=1: must be a whole number 2.."),
         ("netlist ramp --out r --set v_read=nan", "v_read=nan: "),
-        ("evaluate --network NETWORK --bits 4 --pwm-bits 0", "bits=0: "),
+        ("evaluate --network NETWORK --bits 4 --pwm-bits 0", "--pwm-bits=0: "),
     ],
 )
 def test_messages_name_the_option_that_gave_the_value(line, message, folder, capsys) -> None:

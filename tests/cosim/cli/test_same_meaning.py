@@ -1,7 +1,12 @@
 """An option means the same wherever it stands: one default, one help, one kind, in every command that has it."""
 
+import re
+
 import pytest
 
+from cosim.cli.app import run
+from cosim.cli.fields import SAID
+from cosim.cli.inputs import OUTPUTS
 from cosim.cli.options import SEED
 
 
@@ -51,3 +56,32 @@ def test_set_gives_a_name_its_value(having):
         assert p.metavar == "NAME=VALUE", path
         assert p.help.startswith(("Value of ", "Amount of ")), path
         assert "SPICE suffix; may be repeated" in p.help, path
+
+
+def test_no_help_speaks_of_python(all_commands):
+    for path, command in all_commands.items():
+        for p in command.params:
+            assert not re.search(r"\bNone\b|`[a-z]+\.[a-z_.A-Z]+`", p.help), (path, p.name, p.help)
+
+
+def test_a_number_with_a_unit_shows_it_and_refuses_others(all_commands, capsys):
+    """Where the help of a number ends in a unit, the option knows it."""
+    found = 0
+    for path, command in all_commands.items():
+        for p in command.params:
+            if p.metavar in SAID:
+                found += 1
+                wrong = "1A" if p.metavar != "SECONDS" else "1h"
+                arguments = [p.opts[0], wrong, *(("--out", "x") if "out" in {q.name for q in command.params} else ())]
+                assert run([*path, *arguments]) == 2, path
+                assert f"invalid value for '{p.opts[0]}': '{wrong}': " in capsys.readouterr().err
+            elif p.metavar == "FLOAT":
+                assert not re.search(r"\b(ohm|volts|seconds|uS|deg C)\b(?!.*,)", p.help.lower().rstrip(".")[-12:]), (path, p.help)
+    assert found > 25
+
+
+def test_what_is_written_is_a_file_or_a_folder_and_says_which(all_commands):
+    for path, command in all_commands.items():
+        for p in command.params:
+            if p.name in OUTPUTS:
+                assert p.metavar in ("FILE", "FOLDER"), (path, p.name)

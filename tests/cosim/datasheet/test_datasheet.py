@@ -149,7 +149,7 @@ co q com 0.4p
 def test_an_opamp_becomes_a_datasheet_and_a_block(tmp_path, capsys):
     (tmp_path / "ota.cir").write_text(OTA)
     asked = ["opamp", f"{tmp_path / 'ota.cir'}:ota", "--ports", "out=q", "--param", "gm=2m", "--out", str(tmp_path / "out")]
-    few = ["--temperatures", "", "--spread", "0", "--jobs", "1", "--quiet", "--chips", "1"]
+    few = ["--temperatures", "none", "--spread", "0", "--jobs", "1", "--quiet", "--chips", "1"]
     assert run([*asked, *few]) == 0
     table = pd.read_csv(tmp_path / "out" / "datasheet.csv").set_index("figure")
     assert table.loc["gain", "typical"] == pytest.approx(2e-3 * 60e3 * 5e-3 * 12e3, rel=1e-3)

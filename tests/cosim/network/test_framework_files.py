@@ -1,14 +1,18 @@
 """Networks of other frameworks against the outputs that those frameworks gave (frameworks/make.py, provenance.json)."""
 
 import itertools
+import re
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cosim.chip import Hardware
 from cosim.cli.app import run
+from cosim.evaluation import compare
 from cosim.network import CheckFailed, Convention, Network, OwnOutputs, import_network
+from cosim.tasks import SequenceSet, Task
 from netlists.errors import InputError
 
 HERE = Path(__file__).parent / "frameworks"
@@ -150,6 +154,111 @@ def test_scores_behind_a_softmax_are_recognised(kind):
     held = OwnOutputs(X, own(name).lengths, form(own(name).scores))
     assert held.kind == kind
     assert import_network(HERE / f"{name}.pt", Convention(activation="tanh"), check=held).difference < 1e-6
+
+
+def test_a_check_that_can_tell_nothing_is_no_check():
+    """Scores that are the same for all sequences, small scores, one step: each let any convention pass."""
+    plain = own("lstm_last")
+    for scores in (np.zeros_like(plain.scores), np.full_like(plain.scores, 1 / plain.scores.shape[1])):
+        with pytest.raises(InputError, match="all 5 sequences have the same scores"):
+            import_network(HERE / "lstm_last.pt", check=OwnOutputs(X, plain.lengths, scores))
+    with pytest.raises(CheckFailed, match="does not give"):
+        import_network(HERE / "lstm_last.pt", check=OwnOutputs(X, plain.lengths, 1e-5 * plain.scores))
+    network = import_network(HERE / "lstm_last.pt").network
+    step = SequenceSet(X[:, :1], np.ones(len(X), int), np.zeros(len(X), int))
+    one = OwnOutputs(step.inputs, step.lengths, network.scores(step))
+    with pytest.raises(InputError, match=r"(?s)pooling=None: the check cannot tell.*mean.*say which"):
+        import_network(HERE / "lstm_last.pt", check=one)
+    assert import_network(HERE / "lstm_last.pt", Convention("mean"), check=one).network.pooling == "mean"
+
+
+def test_buffers_that_change_nothing_leave_no_choice(tmp_path):
+    from cosim.network import read_tensors
+
+    tensors = read_tensors(HERE / "lstm_last.pt") | {"mu": np.zeros(X.shape[2]), "sd": np.ones(X.shape[2])}
+    np.savez(tmp_path / "m.npz", **tensors)
+    assert import_network(tmp_path / "m.npz", check=own("lstm_last")).difference < 2e-6
+
+
+def test_one_score_between_0_and_1_need_not_be_a_sigmoid():
+    made = import_network(HERE / "rnn_tanh_no_bias_one_score.pt", Convention(activation="tanh")).network
+    scores = own("rnn_tanh_no_bias_one_score").scores
+    readout = made.readout * 0.2 / np.abs(scores).max()
+    readout[-1, 1] += 0.5
+    made = Network.of(made.layers, readout, pooling=made.pooling)
+    held = OwnOutputs(X, own("rnn_tanh_no_bias_one_score").lengths, scores * 0.2 / np.abs(scores).max() + 0.5)
+    assert held.kind == "sigmoid"
+    assert held.distance(made) < 2e-6
+
+
+def test_pruned_tensors_are_multiplied_and_other_parametrisations_named(tmp_path):
+    from cosim.network import from_torch, read_tensors
+
+    plain = read_tensors(HERE / "lstm_last.pt")
+    head = next(n for n, a in plain.items() if n.endswith("weight") and a.ndim == 2)
+    mask = np.random.default_rng(1).integers(0, 2, plain["rnn.weight_hh_l0"].shape).astype(np.float32)
+    pruned = {n: a for n, a in plain.items() if n != "rnn.weight_hh_l0"}
+    pruned |= {"rnn.weight_hh_l0_orig": plain["rnn.weight_hh_l0"], "rnn.weight_hh_l0_mask": mask}
+    wanted = from_torch(plain | {"rnn.weight_hh_l0": plain["rnn.weight_hh_l0"] * mask})
+    assert from_torch(pruned).sha256 == wanted.sha256 != from_torch(plain).sha256
+    rest = {n: a for n, a in plain.items() if n != head}
+    module = head.removesuffix("weight")
+    for names, way in (
+        ([f"{module}parametrizations.weight.original0"], "remove_parametrizations"),
+        ([f"{head}_g", f"{head}_v"], "remove_weight_norm"),
+    ):
+        with pytest.raises(InputError, match=rf"is what its module computes {re.escape(head)} from.*{way}"):
+            from_torch(rest | dict.fromkeys(names, plain[head]))
+    with zipfile.ZipFile(HERE / "lstm_last.pt") as old, zipfile.ZipFile(tmp_path / "a.pt", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        top = old.namelist()[0].split("/")[0]
+        new.writestr(f"{top}/code/__torch__.py", "")
+    with pytest.raises(InputError, match="is a TorchScript archive"):
+        import_network(tmp_path / "a.pt")
+
+
+def test_classes_by_name_are_said_in_the_order_taken_or_refused():
+    """Names sort by the alphabet; an imported network's scores need not."""
+    network = import_network(HERE / "lstm_last.pt", check=own("lstm_last")).network
+    n = network.n_classes
+    x, y = np.repeat(X, n, axis=0), np.tile(np.arange(n), len(X))
+    names = np.array([f"{chr(122 - i)}oo" for i in range(n)])
+    assert network.check_data(Task.from_arrays("t", x, y)) == ()
+    (note,) = network.check_data(Task.from_arrays("t", x, names[y]))
+    assert f"in the order of the data's: {', '.join(sorted(names))}" in note
+    (note,) = network.check_data(Task.from_arrays("t", x, names[y], classes=list(names)))
+    assert f"in the order of the data's: {', '.join(names)}" in note
+    few = y < n - 1
+    with pytest.raises(InputError, match=rf"names {n - 1} classes.*the network scores {n}; give the names"):
+        network.check_data(Task.from_arrays("t", x[few], names[y[few]]))
+    (note,) = network.check_data(Task.from_arrays("t", x[few], y[few]))
+    assert f"scores {n} classes, the labels of 't' end at {n - 2}" in note
+
+
+def test_a_training_that_starts_from_an_imported_network_says_what_was_taken(tmp_path, capsys):
+    n = import_network(HERE / "lstm_last.pt").network
+    n.save(tmp_path / "n.npz")
+    x = np.random.default_rng(1).normal(0, 1, (60, *X.shape[1:]))
+    y = np.array([f"{chr(122 - i % n.n_classes)}oo" for i in range(60)])
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    line = ["train", "--data", str(tmp_path / "d.npz"), "--start", str(tmp_path / "n.npz"), "--epochs", "1", "--quiet"]
+    assert run([*line, "--out", str(tmp_path / "o.npz")]) == 0
+    said = capsys.readouterr().err
+    assert "imported, UNCHECKED" in said
+    assert "in the order of the data's" in said
+
+
+def test_states_beyond_the_end_of_a_relus_ramp_are_counted():
+    check = own("rnn_relu_hidden")
+    network = import_network(HERE / "rnn_relu_hidden.pt", check=check).network
+    labels = np.arange(len(X)) % network.n_classes
+    assert network.check_data(Task.from_arrays("t", X, labels)) == ()
+    (note,) = network.check_data(Task.from_arrays("t", 20 * X, labels))
+    assert re.search(r"layer 0: [\d.]+ % of its ReLU states are beyond [\d.]+, up to [\d.]+; there its ramp ends", note)
+    result = compare(network, Task.from_arrays("t", 20 * X, labels), Hardware(bits=4))
+    assert note in result.warnings
+    assert note in result.as_dict()["warnings"]
 
 
 def test_nothing_in_a_file_is_run(tmp_path):

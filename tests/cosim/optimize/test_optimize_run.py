@@ -284,7 +284,8 @@ def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, mo
     ],
 )
 def test_bad_use_is_one_clear_line(network, tmp_path, capsys, options, words):
-    line = ["optimize", "--task", "digits", "--network", str(network), "--out", str(tmp_path), "--quiet", *options]
+    task = [] if "--task" in options else ["--task", "digits"]
+    line = ["optimize", *task, "--network", str(network), "--out", str(tmp_path), "--quiet", *options]
     assert run_command(line) == 2
     assert words in capsys.readouterr().err
 

@@ -16,7 +16,7 @@ import pytest
 from cosim.cli.app import run
 from cosim.report.registry import STUDIES, write_report, write_sums
 from netlists.errors import InputError
-from netlists.spice import spice_number
+from netlists.quantities import spice_number
 
 RESULTS = Path(__file__).resolve().parents[3] / "results"
 

@@ -100,7 +100,7 @@ def test_export_of_a_chip(model, suffix, word, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["estimate", "--quantity", "mode"], "quantity='mode'"),
-        (["estimate", "--until-ci", "-1"], "half_width=-1.0"),
+        (["estimate", "--until-ci", "-1"], "--until-ci=-1.0"),
         (["estimate", "--statistic", "beauty"], "beauty"),
         (["characterize", "--until-ci", "0.01", "--batch", "8"], "--batch: cannot be given with --until-ci"),
     ],
@@ -117,9 +117,11 @@ def test_wrong_exports_and_figures(model, folder, tmp_path, capsys):
         (["export", str(model), "--out", str(tmp_path / "x.va"), "--chip", "-1"], "chip=-1"),
         (["export", str(model), "--out", str(tmp_path / "x.va"), "--name", "a b"], "name='a b'"),
         (["export", str(model), "--out", str(tmp_path / "x.va"), "--column", "3"], "--column 3: is of a drawn chip"),
+        (["export", str(model), "--out", str(tmp_path / "x.va"), "--seed", "3"], "--seed 3: is of a drawn chip"),
+        (["export", str(model), "--out", str(tmp_path / "x.va"), "--name", "module"], "is a word of Verilog"),
         (["figures", str(tmp_path)], "manifest.json"),
         (["figures", str(folder), "--max-inl", "0"], "--max-inl=0"),
-        (["figures", str(folder), "--table", "x.doc"], "must end in .csv or .parquet"),
+        (["figures", str(folder), "--table", "x.doc"], "must end in .csv, .json or .parquet"),
     ):
         assert run(arguments) == 2
         assert message in capsys.readouterr().err

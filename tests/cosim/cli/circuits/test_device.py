@@ -74,3 +74,11 @@ def test_bad_use(table, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     assert run(["device", *(str(table) if a == "TABLE" else a for a in arguments)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_file_with_blanks_gives_a_profile_with_a_name(tmp_path):
+    table = tmp_path / "my table.csv"
+    rows = "".join(f"{g},{g + d}\r\n" for g in (100, 300) for d in range(9))
+    table.write_bytes(b"\xef\xbb\xbftarget_uS,measured_uS\r\n" + rows.encode())
+    assert run(["device", str(table), "-o", str(tmp_path / "my dev.toml"), "--g-hrs-us", "34uS", "--quiet"]) == 0
+    assert load_profile(tmp_path / "my dev.toml").name == "my-dev"

@@ -280,3 +280,24 @@ def test_missing_data_says_how_to_get_it(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path / "empty"))
     _, err = ask(capsys, "--task", "voices", "--network", folder / "text.npz", code=1)
     assert "cosim tasks get voices" in err
+
+
+def test_out_keeps_the_answer_and_compare_reads_it(tmp_path, capsys):
+    network = str(Path(__file__).parents[4] / "results" / "demo" / "network.npz")
+    words = ["evaluate", "--network", network, "--bits", "4", "--quiet", "--json", "--out"]
+    for name in ("a", "b"):
+        assert run([*words, str(tmp_path / name)]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        kept = json.loads((tmp_path / name / "evaluation.json").read_text())
+        assert kept.pop("command").startswith("cosim")
+        assert kept == answer
+    assert run(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--json"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    for more, said in (
+        (["--sweep", "bits=3..4"], "--bits: is varied by --sweep"),
+        (["--sweep", "thresholdnoise=0,1"], "did you mean 'threshold_noise'?"),
+        (["--sweep", "v_read=150m,200mA"], "must be NAME=3..8 or NAME=0,0.5,1"),
+    ):
+        assert run([*words, str(tmp_path / "c"), *more]) == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "c").exists()

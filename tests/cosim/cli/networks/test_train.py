@@ -7,7 +7,9 @@ from cosim.network import Network
 
 
 def train(tmp_path, capsys, *options, out="net.npz"):
-    code = run(["train", "--task", "vowels", "--hidden", "6", "--epochs", "2", "--quiet", "--out", str(tmp_path / out), *options])
+    task = [] if "--task" in options else ["--task", "vowels"]
+    shape = [] if "--start" in options else ["--hidden", "6"]
+    code = run(["train", *task, *shape, "--epochs", "2", "--quiet", "--out", str(tmp_path / out), *options])
     return code, *capsys.readouterr()
 
 
@@ -47,6 +49,11 @@ def test_it_goes_on_from_its_checkpoint_and_from_a_network(tmp_path, capsys):
         (("--hardware-aware", "a.json", "b.json"), "a.json"),
         (("--task", "nonsense"), "task='nonsense': unknown"),
         (("--resume",), "there is no checkpoint to go on from"),
+        (("--steps", "5", "--embedding", "7"), "--embedding, --steps: is of a text"),
+        (("--step-factor", "0.1"), "--step-factor: is of --schedule step"),
+        (("--masks", "2"), "--masks: is of --time-mask"),
+        (("--no-fixed-point-learned",), "is of --fixed-point-bits"),
+        (("--weights", "taox-100-400"), "--weights taox-100-400: is of a whole chip"),
     ],
 )
 def test_bad_use_is_one_line(tmp_path, capsys, options, message):
