@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cosim.tasks import CharacterTask
 from netlists.errors import InputError
 
 from .forward import ExactPath, padded, run_layer
@@ -45,6 +46,19 @@ def class_notes(network: Network, task: Task) -> tuple[str, ...]:
     return (
         f"network {origin.source}: does not say what its classes are; its scores are taken in the order of the data's: {shown}",
     )
+
+
+def start_notes(network: Network, task: Task | CharacterTask) -> list[str]:
+    """What was taken for an imported network that a training starts from; what it says afterwards is its own.
+
+    Raises
+    ------
+    InputError
+        As for `class_notes`.
+    """
+    if network.metadata.imported is None or isinstance(task, CharacterTask):
+        return []
+    return [*network.warnings, *class_notes(network, task)]
 
 
 def reach(network: Network, sequences: SequenceSet) -> list[np.ndarray]:

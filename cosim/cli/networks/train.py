@@ -97,11 +97,15 @@ def train(
     from ...chip import Hardware, PwmInputs
     from ...evaluation import AccuracyInterval, float_score, load_models
     from ...network import Network
+    from ...network.notes import start_notes
     from ...training import HardwareAware, initial_network, train_task
 
     loaded, settings, aware = load_data(o.task_or_data(task, data) or "vowels"), options.make(), None
     models = [*(hardware_aware or ()), *(model or ())]
-    first = None if start is None else Network.load(start)
+    first, notes = None, []
+    if start is not None:
+        first = Network.load(start)
+        notes = start_notes(first, loaded)
     if whole.everything:
         if models or threshold_noise or delta is not None:
             raise InputError("--everything: has ramps and drivers of its own; leave out models of ramps, threshold noise and delta")
@@ -140,7 +144,7 @@ def train(
     trained |= {"epochs": len(network.metadata.epochs), "best_epoch": network.metadata.best_epoch}
     i = float_score(network, loaded, seed=seed)
     what = f"{i.total} test sequences" if isinstance(i, AccuracyInterval) else f"{i.characters} test characters"
-    warnings = [] if aware is None else [*aware.hardware.warnings]
+    warnings = notes if aware is None else [*notes, *aware.hardware.warnings]
     answer(
         trained | {"float": i.value, "test_set_ci95": [i.low, i.high], "warnings": warnings},
         f"{out}: {loaded.name}, {loaded.metric} {i.value:.4f} in floating point on {what} (95 % {i.low:.4f}..{i.high:.4f})",

@@ -236,6 +236,19 @@ def test_classes_by_name_are_said_in_the_order_taken_or_refused():
     assert f"scores {n} classes, the labels of 't' end at {n - 2}" in note
 
 
+def test_a_training_that_starts_from_an_imported_network_says_what_was_taken(tmp_path, capsys):
+    n = import_network(HERE / "lstm_last.pt").network
+    n.save(tmp_path / "n.npz")
+    x = np.random.default_rng(1).normal(0, 1, (60, *X.shape[1:]))
+    y = np.array([f"{chr(122 - i % n.n_classes)}oo" for i in range(60)])
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    line = ["train", "--data", str(tmp_path / "d.npz"), "--start", str(tmp_path / "n.npz"), "--epochs", "1", "--quiet"]
+    assert run([*line, "--out", str(tmp_path / "o.npz")]) == 0
+    said = capsys.readouterr().err
+    assert "imported, UNCHECKED" in said
+    assert "in the order of the data's" in said
+
+
 def test_states_beyond_the_end_of_a_relus_ramp_are_counted():
     check = own("rnn_relu_hidden")
     network = import_network(HERE / "rnn_relu_hidden.pt", check=check).network
