@@ -119,7 +119,14 @@ def measure_clocked_delay(
 
 
 def measure_clocked_noise(
-    block: BlockOnBench, at: BenchConditions, trip: float, delay: float, rng: np.random.Generator, *, records: int = NOISE_RECORDS
+    block: BlockOnBench,
+    at: BenchConditions,
+    trip: float,
+    delay: float,
+    rng: np.random.Generator,
+    *,
+    hysteresis: float = 0.0,
+    records: int = NOISE_RECORDS,
 ) -> tuple[float, tuple[str, ...]]:
     """Input-referred rms noise of a decision, volts, from the noise of the block's own transistors and resistors.
 
@@ -130,6 +137,9 @@ def measure_clocked_noise(
     ----------
     trip : float
         v(inp) - v(inn) at its trip point, volts.
+    hysteresis : float
+        Distance of the trip points after decisions for either side, volts: if any, noise is that of the one
+        upwards, with a decision downwards before each.
     delay : float
         Of a decision close to it, seconds: noise counts from the last half period before the clock's edge until then.
 
@@ -157,12 +167,13 @@ def measure_clocked_noise(
     fast = np.sqrt(white / (2 * np.gradient(times)))
     constant = np.sqrt(slow * np.log(0.25 / window / SLOWEST))
     shape = (records, len(listed.noisy))
+    before, trip = (-DRIVE, trip + hysteresis / 2) if hysteresis else (None, trip)
     currents = fast * rng.standard_normal((*shape, len(times))) + constant * rng.standard_normal((*shape, 1))
     for span in NOISE_SPANS:
         found = []
         for first in range(0, records, RECORDS_CHUNK):
             some = currents[first : first + RECORDS_CHUNK]
-            deck = noisy_trip_deck(block, at, listed, times, some, start=trip, span=span, bits=NOISE_BITS)
+            deck = noisy_trip_deck(block, at, listed, times, some, before, start=trip, span=span, bits=NOISE_BITS)
             names = mismatch_tables("trip", len(some))
             run = run_bench(deck, names, settings=block.settings)
             found += [run[name][-1, 1:] for name in names]

@@ -16,6 +16,7 @@ from netlists.errors import InputError, SimulationError
 from netlists.technology import Conditions
 from netlists.testbench import (
     COMPARATOR,
+    DRIVE,
     At,
     BlockOnBench,
     comparator_ac_deck,
@@ -303,7 +304,7 @@ def _crossings(v: np.ndarray, outs: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def _trips(block: BlockOnBench, at: At, n: int, seed: int, common_mode: float, swept: bool) -> np.ndarray:
+def _trips(block: BlockOnBench, at: At, n: int, seed: int, common_mode: float, swept: bool, hysteresis: float) -> np.ndarray:
     """Offsets of the instances of a deck: in a loop, or in a sweep where the loop has no operating point near equal inputs."""
     tables = mismatch_tables("trip", n)
     if not swept:
@@ -317,14 +318,18 @@ def _trips(block: BlockOnBench, at: At, n: int, seed: int, common_mode: float, s
     found = np.concatenate([-_crossings(run[name][:, 0], run[name][:, 1:]) for name in tables])
     if missing := int(np.isnan(found).sum()):
         raise SimulationError(f"{missing} of {n} instances of {block.name} do not change sides within {LARGEST_OFFSET:g} V")
-    return found
+    return found + hysteresis / 2
 
 
-def _clocked_offsets(block: BlockOnBench, at: At, n: int, seed: int, common_mode: float) -> np.ndarray:
-    """Offsets of clocked instances, each of which finds its trip point by bisection."""
+def _clocked_offsets(block: BlockOnBench, at: At, n: int, seed: int, common_mode: float, hysteresis: float) -> np.ndarray:
+    """Offsets of clocked instances, each of which finds its trip point by bisection.
+
+    Where a decision moves the next, bisection alone ends beside the trip point: it is the middle of those after either side.
+    """
     from .clocked import clocked_trips
 
-    found = -clocked_trips(block, at, [common_mode] * n, mismatch=True, seed=seed)
+    sides = (-DRIVE, DRIVE) if hysteresis else (None,)
+    found = -np.mean([clocked_trips(block, at, [common_mode] * n, side, mismatch=True, seed=seed) for side in sides], axis=0)
     if missing := int(np.isnan(found).sum()):
         raise SimulationError(f"{missing} of {n} instances of {block.name} do not change sides within {LARGEST_OFFSET:g} V")
     return found
@@ -339,6 +344,7 @@ def measure_offsets(
     common_mode: float = 0.9,
     chunk: int = CHUNK,
     swept: bool = False,
+    hysteresis: float = 0.0,
 ) -> tuple[OffsetStatistics, np.ndarray]:
     """Offsets of ``n`` instances of a block with mismatch of its models, ``chunk`` in a deck.
 
@@ -350,6 +356,8 @@ def measure_offsets(
         Draws one ngspice seed per deck.
     swept : bool
         Sweep the input, as a comparator of low gain needs; else it is looked for with the output fed back.
+    hysteresis : float
+        Distance of the trip points upwards and downwards, volts: offsets are the middle.
 
     Returns
     -------
@@ -368,8 +376,8 @@ def measure_offsets(
             run = run_bench(strongarm_mismatch_deck(Conditions(**vars(at)), size, seed, common_mode=common_mode), tables)
             parts += [-run[name][-1, 1:] for name in tables]
         elif block.is_clocked:
-            parts.append(_clocked_offsets(block, at, size, seed, common_mode))
+            parts.append(_clocked_offsets(block, at, size, seed, common_mode, hysteresis))
         else:
-            parts.append(_trips(block, at, size, seed, common_mode, swept))
+            parts.append(_trips(block, at, size, seed, common_mode, swept, hysteresis))
     offsets = np.concatenate(parts)
     return offset_statistics(block.name, offsets, at, common_mode, seeds), offsets

@@ -45,8 +45,7 @@ MISMATCH_CHUNK = 50
 """Instances in a deck: parsing the models takes longer than solving."""
 SWEPT, FINELY = 200, 2000
 """Steps of a sweep of 50 mV; and those of one that finds both trip points of a comparator with hysteresis."""
-HYSTERESIS = 20e-6
-"""Trip points upwards and downwards so far apart are two, volts: benches tell them apart, and the macro-model has one."""
+HYSTERESIS = 50e-6  # Trip points so far apart are two, volts.
 AT_TRIP = 1e-3
 """How far the trip point of the feedback loop may lie from that of sweeps, which have steps of a quarter of it, volts."""
 LOOP_GAIN = 500.0
@@ -126,7 +125,7 @@ def measure_at(
         gain = noise = np.nan
         power = kick.energy / DECISION_PERIOD
         if records:
-            noise, more = _clocked_noise(block, at, -offset, delays[0], seed, records)
+            noise, more = _clocked_noise(block, at, -offset, _memory(middle["hysteresis"]), delays[0], seed, records)
             notes += more
     else:
         try:
@@ -168,12 +167,13 @@ def _not_at_trip(small: ComparatorFigures, offset: float, hysteresis: float) -> 
 
 
 def _clocked_noise(
-    block: BlockOnBench, at: BenchConditions, trip: float, delay: dict[str, Any], seed: int, records: int
+    block: BlockOnBench, at: BenchConditions, trip: float, hysteresis: float, delay: dict[str, Any], seed: int, records: int
 ) -> tuple[float, list[str]]:
     """Noise of a decision, and what is to be said of it."""
     longest = max(delay["delay_rise"], delay["delay_fall"])
+    rng = np.random.default_rng(seed)
     try:
-        noise, others = measure_clocked_noise(block, at, trip, longest, np.random.default_rng(seed), records=records)
+        noise, others = measure_clocked_noise(block, at, trip, longest, rng, hysteresis=hysteresis, records=records)
     except SimulationError as e:
         return np.nan, [f"no noise at {where_at(at)}: {short_error(e)}"]
     if not others:
@@ -187,10 +187,15 @@ def where_at(at: BenchConditions) -> str:
     return str(at)
 
 
+def _memory(hysteresis: float) -> float:
+    """Hysteresis that is more than the benches' own steps, volts; else 0."""
+    return hysteresis if abs(hysteresis) > HYSTERESIS else 0.0
+
+
 def _delays(
     block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], offset: float, hysteresis: float
 ) -> tuple[list[dict], Any]:
-    between = hysteresis if hysteresis > HYSTERESIS else 0.0
+    between = _memory(hysteresis)
     if block.is_clocked:
         rows, kick = measure_clocked_delay(block, at, overdrives, offset, hysteresis=between)
         return [_delay_row(at, d) for d in rows], kick
@@ -255,7 +260,7 @@ def measure_own_comparator(
         rows["over"] += result[1]
         rows["delays"] += result[2]
         heard += result[3]
-    if figures["hysteresis"] > HYSTERESIS:
+    if _memory(figures["hysteresis"]):
         warnings.append(
             f"comparator {own.name}: has {1e3 * figures['hysteresis']:.3g} mV of hysteresis: its offset is the middle, overdrives "
             "count from the trip point of their direction, and the macro-model has one trip point, that of a rising ramp"
@@ -282,6 +287,7 @@ def measure_own_comparator(
             common_mode=nominal.v_cm,
             chunk=MISMATCH_CHUNK,
             swept=not figures["gain"] > LOOP_GAIN,
+            hysteresis=_memory(figures["hysteresis"]),
         )
         mismatch = {n: v for n, v in asdict(statistics).items() if n not in ("seeds", "block")} | {"seed": seed}
         mismatch["draws"] = (

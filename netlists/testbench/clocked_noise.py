@@ -152,6 +152,7 @@ def noisy_trip_deck(
     listed: ListedInstance,
     times: np.ndarray,
     currents: np.ndarray,
+    before: float | None = None,
     *,
     start: float,
     span: float,
@@ -165,10 +166,10 @@ def noisy_trip_deck(
         Of the records, within a clock period, seconds.
     currents : ndarray (instances, elements, n)
         Amperes.
-    start, span, bits
+    before, start, span, bits
         As of `clocked_trip_deck`.
     """
-    deck = clocked_trip_deck(block, at, [at.v_cm] * len(currents), start=start, span=span, bits=bits)
+    deck = clocked_trip_deck(block, at, [at.v_cm] * len(currents), before, start=start, span=span, bits=bits)
     t = np.concatenate([[0.0, times[0] - 1e-12], times, [times[-1] + 1e-12, DECISION_PERIOD]])
     cards = []
     for k, records in enumerate(currents):

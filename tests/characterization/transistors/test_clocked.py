@@ -7,8 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from characterization.chips import without_randomness
 from characterization.transistors import macro_of, measure_own_comparator
-from characterization.transistors.clocked import clocked_rows, measure_clocked_delay
+from characterization.transistors.clocked import clocked_rows, measure_clocked_delay, measure_clocked_noise
+from characterization.transistors.comparator import measure_offsets
 from characterization.transistors.own_block import measure_at
 from netlists.errors import SimulationError
 from netlists.outside import UserSubcircuit
@@ -102,3 +104,24 @@ def test_memory_of_the_last_decision_is_hysteresis():
     assert abs(row["hysteresis"]) > 1e-3
     with pytest.raises(SimulationError, match=r"did not decide right at an overdrive of 0\.001 V"):
         measure_clocked_delay(BlockOnBench.of(strongarm("Vos g INP DC 4m")), NOMINAL, (1e-3,), 0.0)
+
+
+def test_memory_hides_neither_the_spread_nor_the_noise():
+    """Bisection alone ends beside the trip points of a comparator with memory, at the same place for each instance."""
+    memory = "Rm OUTP m 40k\nCm m 0 0.5p\nBm h INP v={-10m*(v(m)-0.9)}\n"
+    block = strongarm("Vos g h DC {agauss(0, 15m, 3)}", memory)
+    bench = BlockOnBench.of(block)
+    row = clocked_rows(BlockOnBench.of(without_randomness(block)), NOMINAL, [0.9])[0]
+    hysteresis = row["hysteresis"]
+    assert abs(hysteresis) > 1e-3
+    found, offsets = measure_offsets(bench, 12, np.random.default_rng(1), NOMINAL, hysteresis=hysteresis)
+    assert len(np.unique(offsets.round(6))) > 9
+    assert found.sigma_low < 5e-3 < found.sigma_high
+    quiet = BlockOnBench.of(strongarm("Vos g h DC 0", memory))
+    noise, _ = measure_clocked_noise(
+        quiet, NOMINAL, -row["offset"], 0.5e-9, np.random.default_rng(1), hysteresis=hysteresis, records=8
+    )
+    alone, _ = measure_clocked_noise(
+        BlockOnBench.of(strongarm("Vos g INP DC 0")), NOMINAL, 0.0, 0.5e-9, np.random.default_rng(1), records=8
+    )
+    assert 0.5 < noise / alone < 2
