@@ -29,6 +29,8 @@ SAME = 10e-6
 """How far the trip points of two instances of a block may lie apart, volts: what ngspice's time steps do."""
 FINE = RAMP / 4000
 """Time step of the search for randomness, seconds: 50 uV of the input."""
+DEAD, LOGIC, BEYOND = 0.01, 0.25, 0.1
+"""Swings below which a comparator's output is none, and no logic level; how far it may leave the supply; parts of the supply."""
 CHECK_LSB = 0.1
 """Distance from a level at which a conversion must give the codes on its two sides."""
 CHECKED_LEVELS = 11
@@ -178,12 +180,34 @@ def check_sides(role: str, own: UserSubcircuit, blocks: Blocks, circuit: RampCir
             why = f"is never {'above' if high < 0 else 'below'} {level}, which it is read against"
         look = "look at its supply, its bias pins and what its output refers to"
         raise SimulationError(f"comparator {own.name}: its output {why}; it is at {ends}: {look}")
-    more = []
+    more = _swing(own.name, low, high, circuit) if role == "comparator" else []
     if not random and (line := _check_same(what, own, blocks, circuit, data)):
         moved = "it does not move the trip point, and what else it moves is drawn anew in each deck"
         more.append(f"{what} {own.name}: the line {line.strip()!a} is random: {moved}")
     said = [f"{what} {own.name}: ngspice: {line}" for line in dict.fromkeys(heard)]
     return (*said, *more)
+
+
+def _swing(name: str, low: float, high: float, circuit: RampCircuit) -> list[str]:
+    """What to say of levels of a comparator's output, less analog ground, that a latch does not take for logic levels."""
+    swing, v_dd = high - low, circuit.v_dd
+    ends = f"{low + circuit.v_cm:.4g} to {high + circuit.v_cm:.4g} V"
+    if swing < DEAD * v_dd:
+        raise SimulationError(
+            f"comparator {name}: its output hardly moves: {swing:.3g} V around analog ground, {circuit.v_cm:g} V, at {DRIVE:g} V "
+            "of input either way: look at its load and at units (1M is milli, 1MEG mega)"
+        )
+    if swing < LOGIC * v_dd:
+        return [
+            f"comparator {name}: its output goes from {ends} only, at a supply of {v_dd:g} V: it decides where it crosses analog "
+            "ground, as if what reads it were as fine as that"
+        ]
+    if low + circuit.v_cm < -BEYOND * v_dd or high + circuit.v_cm > (1 + BEYOND) * v_dd:
+        return [
+            f"comparator {name}: its output goes from {ends}, beyond the supply, 0..{v_dd:g} V: it is read against analog ground, "
+            f"{circuit.v_cm:g} V, not against the middle of its swing"
+        ]
+    return []
 
 
 def _check_same(what: str, own: UserSubcircuit, blocks: Blocks, circuit: RampCircuit, data: dict[str, np.ndarray]) -> str:

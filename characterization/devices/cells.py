@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,12 +10,16 @@ import pandas as pd
 
 from netlists.errors import InputError
 
-from .curvature import parts
+from .curvature import LEAST_POINTS, parts
 from .reads import LEAST_READS
 from .tables import MeasuredTable
 
 STUCK_WORDS = ("stuck", "short", "open", "dead")
+_STUCK = re.compile(rf"\b(?:{'|'.join(STUCK_WORDS)})", re.IGNORECASE)
+_NOT_STUCK = re.compile(rf"\b(?:not|no|non|never|un)[\s-]*(?:{'|'.join(STUCK_WORDS)})", re.IGNORECASE)
 _LEAST_CONDUCTANCE = 1e-9
+_EVEN = 2.0
+"""By which factor the times between the reads of a series may differ."""
 
 
 @dataclass(eq=False)
@@ -30,13 +35,15 @@ class MeasuredCells:
     reads : list of (cell, target, series)
         The target is NaN where the table has none.
     repeats : list of (target, series)
-        Two reads or more of a cell, too few for time constants; without a target their mean.
+        Two reads or more of a cell, too few for time constants; the target is NaN where the table has none.
     sweeps : list of (state, voltage, current)
         One rising or falling part each.
     stuck : DataFrame
         ``cell``, ``conductance``, and ``row``, ``column``, ``target``, ``note`` where the tables have them.
     cells : int
-        Cells that were written, stuck ones included.
+        Cells that were written, stuck ones included; each counts once, whatever the number of its targets, times and tables.
+    read_interval : float or None
+        Seconds between two reads, where the tables have the time of each.
     said : list of str
         How rows were taken, for the user; every choice that the tables left open.
     warnings : list of str
@@ -49,6 +56,7 @@ class MeasuredCells:
     sweeps: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
     stuck: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"cell": [], "conductance": []}))
     cells: int = 0
+    read_interval: float | None = None
     said: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -67,63 +75,144 @@ def sort_cells(tables: list[MeasuredTable], *, stuck_beyond: float | None = None
         Rows of one cell that cannot be told apart, an empty or negative conductance of a cell that is not stuck.
     """
     out = MeasuredCells()
+    _one_temperature(tables)
     written_too = any(t.kind == "written" for t in tables)
+    found = []
     for table in tables:
         if table.kind == "iv":
             _add_sweeps(out, table)
             continue
-        frame = _without_stuck(out, table, stuck_beyond)
+        frame = table.frame.copy()
+        if table.kind == "reads" and "cell" not in frame and "target" in frame:
+            frame["label"] = (1e6 * frame["target"]).map("{:g} uS".format)
+        else:
+            frame["label"] = frame["cell"] if "cell" in frame else [f"row {i + 1}" for i in frame.index]
+        found.append((table, frame, _noted(out, table, frame, stuck_beyond)))
+    # A cell that is stuck once is stuck, in every table that names it.
+    names = set().union(*(set(frame["cell"][stuck]) for _, frame, stuck in found if "cell" in frame))
+    written: list[pd.DataFrame] = []
+    seen: dict[str, str] = {}
+    for table, whole, stuck in found:
+        alone = table.kind == "reads" and (written_too or "target" not in whole)
+        stuck = whole["cell"].isin(names).to_numpy() if "cell" in whole else stuck
+        frame = _kept(out, table, whole, stuck)
+        if alone:
+            if stuck.any():
+                out.warnings.append(f"{table.path.name}: {int(stuck.sum())} rows of stuck cells are left out of the read noise")
+        else:
+            _say_again(out, table, whole, seen)
+            _count(out, table, whole, stuck, seen)
         if table.kind == "reads":
             frame = _add_reads(out, table, frame)
-            if written_too or "target" not in frame:
+            if alone:
                 out.said.append(f"{table.path.name}: taken for read noise alone, not as written cells")
                 continue
-        _add_written(out, table, frame)
+        written.append(_written_rows(out, table, frame))
+    _add_written(out, written)
     return out
 
 
-def _without_stuck(out: MeasuredCells, table: MeasuredTable, beyond: float | None) -> pd.DataFrame:
-    """The rows of cells that are not stuck; the others go to ``out.stuck``, each cell once."""
-    frame, name = table.frame.copy(), table.path.name
-    stuck = np.zeros(len(frame), bool)
+def _one_temperature(tables: list[MeasuredTable]) -> None:
+    found = {t.path.name: str(t.frame["temperature"].iloc[0]) for t in tables if "temperature" in t.frame}
+    if len(set(found.values())) > 1:
+        raise InputError(
+            f"temperature: {', '.join(f'{name} has {value}' for name, value in found.items())}: a profile is of one temperature; "
+            "give the tables of one"
+        )
+
+
+def _noted(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame, beyond: float | None) -> np.ndarray:
+    """Which rows are of a stuck cell, by their notes and by their distance from the target."""
+    stuck, name = np.zeros(len(frame), bool), table.path.name
     if "note" in frame:
-        words = frame["note"].str.lower()
-        stuck = words.str.contains("|".join(STUCK_WORDS)).to_numpy(copy=True)
-        if others := sorted(set(frame["note"][~stuck & (words != "").to_numpy()])):
+        own = frame["note"]
+        stuck = (own.str.contains(_STUCK) & ~own.str.contains(_NOT_STUCK)).to_numpy(copy=True)
+        if stuck.any():
+            shown = ", ".join(map(repr, sorted(set(own[stuck]))[:5]))
+            out.said.append(f"{name}: {int(stuck.sum())} rows are of stuck cells by their notes, {shown}")
+        if others := sorted(set(own[~stuck & (own != "").to_numpy()])):
             out.warnings.append(
                 f"{name}: notes {', '.join(map(repr, others[:5]))} are none of {', '.join(STUCK_WORDS)}: their rows are kept"
             )
     if beyond is not None and "target" in frame:
-        stuck |= (np.abs(frame["measured"] - frame["target"]) > beyond).to_numpy()
+        stuck |= np.abs(_distance(frame)) > beyond
+    return stuck
+
+
+def _distance(frame: pd.DataFrame) -> np.ndarray:
+    """How far each row is from its target; after the first time, when all have drifted, from the middle of the others.
+
+    A cell with a name is judged at the first time alone (0 later): its spread grows too.
+    """
+    away = frame["measured"] - frame["target"]
+    if "time" not in frame:
+        return away.to_numpy()
+    late = frame["time"] > frame.groupby("target")["time"].transform("min")
     if "cell" in frame:
-        # A cell that is stuck once is stuck.
-        stuck = frame["cell"].isin(set(frame["cell"][stuck])).to_numpy()
+        return away.where(~late, 0.0).to_numpy()
+    middle = away.groupby([frame["target"], frame["time"]]).transform("median")
+    return away.where(~late, away - middle).to_numpy()
+
+
+def _kept(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame, stuck: np.ndarray) -> pd.DataFrame:
+    """The rows that are measured and of cells that are not stuck."""
     empty = ~stuck & frame["measured"].isna().to_numpy()
     if empty.any():
-        out.warnings.append(f"{name}: {int(empty.sum())} of {len(frame)} rows have no measured value and are left out")
-        frame, stuck = frame[~empty], stuck[~empty]
-    bad = ~stuck & ~(frame["measured"] > 0).to_numpy()
+        out.warnings.append(f"{table.path.name}: {int(empty.sum())} of {len(frame)} rows have no measured value and are left out")
+    frame = frame[~empty & ~stuck]
+    bad = ~(frame["measured"] > 0).to_numpy()
     if bad.any():
         first = frame.index[bad][0]
         raise InputError(
             f"{table.path}: row {first + 1} below the names: measured {frame['measured'][first]:g} S: "
             f"must be above 0, unless its note says {', '.join(STUCK_WORDS)}"
         )
+    return frame
+
+
+def _count(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame, stuck: np.ndarray, seen: dict[str, str]) -> None:
+    """Counts the cells of a table, and adds those that are stuck; a named cell once, whatever its rows."""
     found = frame[stuck]
+    if table.kind == "written" and "cell" not in frame and "time" in frame and frame["time"].nunique() > 1:
+        # Rows of one time and target are so many cells; which of them are those of another time is not known.
+        each = pd.DataFrame({"target": frame["target"], "time": frame["time"], "stuck": stuck})
+        sizes = each.groupby(["target", "time"])["stuck"].agg(["size", "sum"]).reset_index()
+        worst = sizes.sort_values(["sum", "time"], kind="stable").groupby("target").last()
+        found = found[found["time"].to_numpy() == worst["time"].reindex(found["target"]).to_numpy()]
+        out.cells += int(sizes.groupby("target")["size"].max().sum())
+        if len(found):
+            out.said.append(
+                f"{table.path.name}: no column says which cell a row is of: stuck cells of a target are counted at the time "
+                "with most of them"
+            )
+    elif "cell" in frame:
+        new = set(frame["cell"]) - set(seen)
+        out.cells += len(new)
+        found = found[found["cell"].isin(new)]
+        seen |= dict.fromkeys(new, table.path.name)
+    else:
+        out.cells += frame["label"].nunique()
     if len(found):
         keys = [k for k in ("row", "column", "note", "target") if k in found]
-        label = found["cell"] if "cell" in found else pd.Series([f"row {i + 1}" for i in found.index], found.index)
-        rows = found.assign(cell=label).groupby("cell", sort=False).agg({"measured": "mean"} | dict.fromkeys(keys, "first"))
+        rows = (
+            found.assign(cell=found["label"]).groupby("cell", sort=False).agg({"measured": "mean"} | dict.fromkeys(keys, "first"))
+        )
         rows = rows.rename(columns={"measured": "conductance"}).reset_index()
         low = ~(rows["conductance"] > _LEAST_CONDUCTANCE)
         if low.any():
             out.warnings.append(
-                f"{name}: {int(low.sum())} stuck cells conduct nothing; they are taken with {_LEAST_CONDUCTANCE:g} S"
+                f"{table.path.name}: {int(low.sum())} stuck cells conduct nothing; they are taken with {_LEAST_CONDUCTANCE:g} S"
             )
             rows.loc[low, "conductance"] = _LEAST_CONDUCTANCE
         out.stuck = rows if out.stuck.empty else pd.concat([out.stuck, rows], ignore_index=True)
-        out.cells += len(rows)
-    return frame[~stuck]
+
+
+def _say_again(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame, seen: dict[str, str]) -> None:
+    if "cell" in frame and (again := sorted(set(frame["cell"]) & set(seen))):
+        out.warnings.append(
+            f"{table.path.name}: {len(again)} cells have names of {', '.join(sorted({seen[c] for c in again}))} and are taken for "
+            "the same; if they are others, a column must say of which chip"
+        )
 
 
 def _cell_of(table: MeasuredTable, frame: pd.DataFrame, keys: list[str], what: str) -> tuple[pd.Series, str]:
@@ -147,6 +236,7 @@ def _cell_of(table: MeasuredTable, frame: pd.DataFrame, keys: list[str], what: s
 
 def _add_reads(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) -> pd.DataFrame:
     """Adds series of reads; returns the first read of each cell and time."""
+    frame = _sampled(out, table, frame)
     keys = ["time", "read"] if "time" in frame else ["read"]
     label, how = _cell_of(table, frame, keys, "read")
     frame = frame.assign(label=label).sort_values(["label", *keys], kind="stable")
@@ -158,7 +248,7 @@ def _add_reads(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) ->
         if len(own) >= LEAST_READS:
             out.reads.append((name, target, own))
         elif len(own) > 1:
-            out.repeats.append((float(own.mean()) if np.isnan(target) else target, own))
+            out.repeats.append((target, own))
     of = "cell and time" if "time" in frame else "cell"
     out.said.append(
         f"{table.path.name}: cells are told apart by {how}; {len(out.reads)} series of {LEAST_READS} reads or more of a {of}, "
@@ -167,42 +257,98 @@ def _add_reads(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) ->
     return frame.groupby(whole, sort=False, as_index=False).first()
 
 
-def _add_written(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) -> None:
-    first = frame
+def _sampled(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) -> pd.DataFrame:
+    """Takes times that each read of a cell has for itself, evenly apart, for those of reading, not of drift."""
+    if "time" not in frame:
+        return frame
+    own = [k for k in ("cell", "target") if k in frame]
+    groups = frame.groupby(own, sort=False) if own else [("", frame)]
+    apart = [np.diff(np.sort(rows["time"])) for _, rows in groups if rows["time"].is_unique and rows["read"].is_unique]
+    if len(apart) < len(groups) or not any(map(len, apart)):
+        return frame
+    steps = np.concatenate(apart)
+    middle = float(np.median(steps))
+    if not middle / _EVEN <= steps.min() <= steps.max() <= middle * _EVEN:
+        return frame
+    out.read_interval = middle
+    out.said.append(
+        f"{table.path.name}: each read of a cell has a time of its own: they are {middle:.3g} s apart, and tell no drift"
+    )
+    return frame.drop(columns="time")
+
+
+def _written_rows(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) -> pd.DataFrame:
+    """Target, error, time (NaN without) and cell (None without) of a table's rows; those with times are added to the drift."""
+    rows = pd.DataFrame({"target": frame["target"], "error": frame["measured"] - frame["target"], "time": np.nan})
+    rows["cell"] = frame["cell"].astype(object) if "cell" in frame else None
     if "time" in frame:
         if "cell" in frame:
             _cell_of(table, frame, ["time"], "time")
-            first = frame.sort_values("time", kind="stable").groupby(["cell", "target"], sort=False, as_index=False).first()
-        else:
-            first = frame[frame["time"] == frame.groupby("target")["time"].transform("min")]
+        rows["time"] = frame["time"]
         if frame["time"].nunique() > 1:
-            rows = pd.DataFrame(
-                {"target": frame["target"], "time": frame["time"], "deviation": frame["measured"] - frame["target"]}
-            )
-            out.drift = pd.concat([out.drift, rows], ignore_index=True) if len(out.drift) else rows
+            own = rows[["target", "time"]].assign(deviation=rows["error"])
+            out.drift = pd.concat([out.drift, own], ignore_index=True) if len(out.drift) else own.reset_index(drop=True)
         out.said.append(
             f"{table.path.name}: the error of a written cell is the one at its earliest time, {frame['time'].min():g} s"
         )
-    if "cell" in first and (again := int(first.duplicated(["cell", "target"]).sum())):
+    elif "cell" in frame and (again := int(frame.duplicated(["cell", "target"]).sum())):
         out.warnings.append(
             f"{table.path.name}: {again} rows are of a cell and target that stand above them: each is taken for a cell "
             "written anew; if they are reads of what was written once, a column must say which read or at which time"
         )
-    rows = pd.DataFrame({"target": first["target"], "error": first["measured"] - first["target"]})
-    out.written = pd.concat([out.written, rows], ignore_index=True) if len(out.written) else rows.reset_index(drop=True)
-    out.cells += len(rows)
+    return rows.assign(table=table.path.name)
+
+
+def _add_written(out: MeasuredCells, found: list[pd.DataFrame]) -> None:
+    """Adds the error of each written cell: the row without a time, else the one at the earliest time of its target."""
+    if not found:
+        return
+    rows = pd.concat(found, ignore_index=True)
+    timed = rows["time"].notna()
+    named = timed & rows["cell"].notna()
+    own = pd.MultiIndex.from_frame(rows[["cell", "target"]])
+    # Of a cell that stands in a table without times too, those with times are later readings.
+    later = named & own.isin(own[(~timed & rows["cell"].notna()).to_numpy()])
+    # Without names each table has cells of its own.
+    group = [rows["target"], rows["table"].where(timed & ~named, "")]
+    first = rows["time"].where(timed & ~later).groupby(group).transform("min")
+    kept = ~timed | (~later & (rows["time"] == first))
+    late = rows[named & ~later & ~own.isin(own[(named & kept).to_numpy()])].drop_duplicates(["cell", "target"])
+    for name, some in late.groupby("table", sort=False):
+        out.warnings.append(
+            f"{name}: {len(some)} cells have no value at the earliest time of their target: they tell drift, but no written error"
+        )
+    if later.any():
+        out.said.append(
+            f"{int(later.sum())} rows with times are of cells that a table without times has: their written error is there"
+        )
+    if len(out.drift) and (~timed).any():
+        out.warnings.append(
+            f"some written cells have no time: drift counts from {out.drift['time'].min():g} s, and what changed before is left out"
+        )
+    out.written = rows.loc[kept, ["target", "error"]].reset_index(drop=True)
 
 
 def _add_sweeps(out: MeasuredCells, table: MeasuredTable) -> None:
-    frame = table.frame
-    groups = frame.groupby("sweep", sort=False) if "sweep" in frame else [("sweep", frame)]
-    unsigned = []
-    for name, rows in groups:
+    frame, name = table.frame, table.path.name
+    keys = [k for k in ("sweep", "cell", "target") if k in frame]
+    groups = frame.groupby(keys, sort=False) if keys else [(("sweep",), frame)]
+    unsigned, short = [], []
+    for key, rows in groups:
+        state = ", ".join(f"{1e6 * k:g} uS" if isinstance(k, float) else str(k) for k in key)
         v, i = rows["voltage"].to_numpy(), rows["current"].to_numpy()
-        if np.sum(v * i) < 0:
-            unsigned.append(str(name))
-            i = np.sign(v) * np.abs(i)
-        for n, part in enumerate(parts(v), start=1):
-            out.sweeps.append((f"{name}, part {n}", v[part], i[part]))
+        against = [np.sign(v) == side for side in (1, -1) if np.sum((v * i)[np.sign(v) == side]) < 0]
+        if against:
+            unsigned.append(state)
+            i = np.where(np.any(against, axis=0), np.sign(v) * np.abs(i), i)
+        found = parts(v)
+        short += [state] * (not found)
+        for n, part in enumerate(found, start=1):
+            out.sweeps.append((f"{state}, part {n}", v[part], i[part]))
     if unsigned:
-        out.warnings.append(f"{table.path.name}: currents against their voltage are taken as magnitudes: {'; '.join(unsigned)}")
+        out.warnings.append(f"{name}: currents against their voltage are taken as magnitudes: {'; '.join(unsigned[:8])}")
+    if short:
+        out.warnings.append(
+            f"{name}: {len(short)} of {len(groups)} sweeps have no {LEAST_POINTS} voltages in a row that rise or fall, and are "
+            f"left out: {'; '.join(short[:8])}; are rows in the order in which they were measured?"
+        )

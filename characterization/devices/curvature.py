@@ -15,6 +15,10 @@ LARGEST_VOLTAGE = 0.3
 """Volts that the fit takes by default: well above the read voltage, well below switching."""
 
 
+LEAST_POINTS = 6
+"""Of a rising or falling part that is fitted."""
+
+
 @dataclass(frozen=True)
 class CurvatureFit:
     """Fit of one part of a sweep: conductance (siemens), b (V^-2), standard errors; ``rms`` relative to its largest current."""
@@ -28,7 +32,7 @@ class CurvatureFit:
     rms: float
 
 
-def parts(voltage: np.ndarray, least: int = 6) -> list[slice]:
+def parts(voltage: np.ndarray, least: int = LEAST_POINTS) -> list[slice]:
     """Rising and falling parts of a sweep's voltages (points,), those of ``least`` points or more."""
     turns = np.flatnonzero(np.diff(np.sign(np.diff(voltage))) != 0) + 1
     ends = [0, *turns.tolist(), len(voltage) - 1]
@@ -38,10 +42,10 @@ def parts(voltage: np.ndarray, least: int = 6) -> list[slice]:
 def fit_curve_of(
     voltage: np.ndarray, current: np.ndarray, state: str = "sweep", largest: float = LARGEST_VOLTAGE
 ) -> CurvatureFit | None:
-    """Fits one part at voltages up to ``largest`` by least squares; None where fewer than 6 points are left."""
+    """Fits one part at voltages up to ``largest`` by least squares; None where fewer than 6 points or 3 voltages are left."""
     low = np.abs(voltage) <= largest
     v, i = voltage[low], current[low]
-    if len(v) < 6:
+    if len(v) < LEAST_POINTS or len(np.unique(np.abs(v).round(9))) < 3:
         return None
     basis = np.stack([v, v**3], axis=1)
     found, *_ = np.linalg.lstsq(basis, i, rcond=None)

@@ -8,6 +8,7 @@ import numpy as np
 
 from netlists.errors import InputError
 
+from .intervals import kurtosis_of, mean_half_width, sigma_interval
 from .written import ALARM, LEAST_CELLS, HeldOut
 
 LARGEST_DEGREE = 2
@@ -26,7 +27,7 @@ class Drift:
     sigma_fit, mean_fit : ndarray (times, degree + 1)
         Coefficients of ``sum c_i (G / reference)^i``.
     table : list of dict
-        Target, time, cells, mean and standard deviation with standard errors.
+        Target, time, cells, mean and standard deviation with standard errors and 95 % intervals.
     """
 
     times: np.ndarray
@@ -34,6 +35,11 @@ class Drift:
     sigma_fit: np.ndarray
     mean_fit: np.ndarray
     table: list[dict[str, float]]
+
+    def shrinking(self) -> list[dict[str, float]]:
+        """Rows whose spread is surely below that of their target at the first time: cells drawn from a profile cannot do that."""
+        first = {r["target_s"]: r for r in self.table if r["time_s"] == self.times[0]}
+        return [r for r in self.table if r["sigma_high_s"] < first[r["target_s"]]["sigma_low_s"]]
 
 
 def fit_drift(target: np.ndarray, time: np.ndarray, deviation: np.ndarray, reference: float) -> Drift:
@@ -52,16 +58,22 @@ def fit_drift(target: np.ndarray, time: np.ndarray, deviation: np.ndarray, refer
     targets = np.unique(target)
     table = []
     for t in times:
+        kurtosis = kurtosis_of([deviation[(time == t) & (target == g)] for g in targets])
         for g in targets:
             own = deviation[(time == t) & (target == g)]
             if len(own) < LEAST_CELLS:
                 raise InputError(
-                    f"time={t:g} s: {len(own)} cells at {1e6 * g:g} uS; each target needs {LEAST_CELLS} or more at each time"
+                    f"time={t:g} s: {len(own)} cells at {1e6 * g:g} uS; each target needs {LEAST_CELLS} or more at each time "
+                    "(times that differ a little are different times; if rows are reads one after the other, a column must number "
+                    "them)"
                 )
             n, s = len(own), float(np.std(own, ddof=1))
             spread = float(np.sqrt(np.mean((own - own.mean()) ** 4 - s**4 * (n - 3) / (n - 1)).clip(0) / n)) / (2 * s) if s else 0.0
             row = {"target_s": g, "time_s": t, "cells": n, "mean_s": float(own.mean()), "mean_stderr_s": s / np.sqrt(n)}
-            table.append(row | {"sigma_s": s, "sigma_stderr_s": spread})
+            half, (low, high) = float(mean_half_width(s, n)), sigma_interval(s, n, kurtosis)
+            row |= {"mean_low_s": row["mean_s"] - half, "mean_high_s": row["mean_s"] + half}
+            row |= {"sigma_s": s, "sigma_stderr_s": spread, "sigma_low_s": float(low), "sigma_high_s": float(high)}
+            table.append(row)
     degree = min(LARGEST_DEGREE, len(targets) - 1)
 
     def polynomials(name: str) -> np.ndarray:

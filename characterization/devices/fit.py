@@ -14,7 +14,7 @@ from netlists.errors import InputError
 from netlists.technology import DeviceProfile
 
 from .cells import MeasuredCells
-from .curvature import LARGEST_VOLTAGE, CurvatureFit, check_curves, fit_curve_of, mean_curvature
+from .curvature import LARGEST_VOLTAGE, LEAST_POINTS, CurvatureFit, check_curves, fit_curve_of, mean_curvature
 from .drift import Drift, check_drift, fit_drift
 from .reads import ReadNoise, check_reads, fit_reads, fit_repeats
 from .written import DRAWS, HeldOut, WrittenLaw, check_written, fit_written
@@ -84,6 +84,7 @@ def fit_profile(
         A table that cannot be fitted, or neither written cells nor a ``base``.
     """
     rng = np.random.default_rng(seed)
+    read_interval = cells.read_interval if read_interval is None else read_interval
     given, warnings, checks = dict(given or {}), list(cells.warnings), []
     values, source = _from(base)
     target, error = cells.written["target"].to_numpy(float), cells.written["error"].to_numpy(float)
@@ -120,6 +121,7 @@ def fit_profile(
         repeats = fit_repeats(cells.repeats)
         reads, states = list(repeats.values()), list(repeats)
         warnings.append("no series of many reads: read noise is taken to be drawn anew at each read")
+    warnings += _unlike(reads, states)
     if reads:
         values |= _read_values(reads, states, read_interval)
         n = len(cells.reads) or len(cells.repeats)
@@ -134,6 +136,13 @@ def fit_profile(
         reference = float(max(values["g_max"], at.max()))
         drift = fit_drift(at, time, deviation, reference)
         checks.append(check_drift(at, time, deviation, reference, rng))
+        if shrinking := drift.shrinking():
+            worst = min(shrinking, key=lambda r: r["sigma_s"])
+            warnings.append(
+                f"drift: at {len(shrinking)} of {len(drift.table)} targets and times cells are closer together than at first, "
+                f"such as {1e6 * worst['sigma_s']:.3g} uS at {1e6 * worst['target_s']:g} uS after {worst['time_s']:g} s; cells "
+                "drawn from the profile keep their first spread"
+            )
         values |= {
             "fit_conductance": reference,
             "relaxation_times": tuple(drift.times.tolist()),
@@ -144,6 +153,11 @@ def fit_profile(
     else:
         warnings.append(_missing("times", "drift", base))
     curves = [c for state, v, i in cells.sweeps if (c := fit_curve_of(v, i, state, largest_voltage))]
+    if left := len(cells.sweeps) - len(curves):
+        warnings.append(
+            f"{left} of {len(cells.sweeps)} parts of I-V sweeps have fewer than {LEAST_POINTS} points, or 3 voltages, up to "
+            f"{largest_voltage:g} V and are left out; largest_voltage takes more"
+        )
     if curves:
         checks.append(check_curves([(v, i) for _, v, i in cells.sweeps], largest_voltage))
         b, spread, n = mean_curvature(curves, values["g_min"], values["g_max"])
@@ -175,6 +189,19 @@ def _far_off(target: np.ndarray, error: np.ndarray) -> list[str]:
         f"{int(far.sum())} of {len(error)} written cells are {1e6 * np.abs(error[far]).min():.3g} uS or more from their target, "
         f"{FAR} times as far as half of the others: they are kept; if they are stuck, say from which error on a cell counts so"
     ]
+
+
+def _unlike(reads: list[ReadNoise], targets: list[float]) -> list[str]:
+    """A warning of cells of one target whose read noise is not the same: the profile has one for all."""
+    out = []
+    for target in sorted({t for t in targets if not np.isnan(t)}):
+        own = [r for r, t in zip(reads, targets, strict=True) if t == target]
+        low, high = min(own, key=lambda r: r.sigma), max(own, key=lambda r: r.sigma)
+        if high.sigma - low.sigma > 5 * np.hypot(high.sigma_stderr, low.sigma_stderr) and high.sigma > 2 * low.sigma:
+            out.append(f"{1e6 * target:g} uS from {1e6 * low.sigma:.2g} to {1e6 * high.sigma:.2g} uS")
+    if not out:
+        return []
+    return [f"read noise differs from cell to cell, at {'; '.join(out[:4])}: each cell of the profile has their mean square"]
 
 
 def neat(value: float) -> float:

@@ -11,7 +11,7 @@ Where telegraph noise wins, what it leaves is tried for slow drift too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,8 @@ from .written import HeldOut
 
 LEAST_READS = 50
 """Reads of a cell that time constants can be fitted to."""
+LEAST_FREE, MOST_GROUPS = 50, 8
+"""Degrees of freedom that a spread by state is worth showing for, and groups of conductances of cells without targets."""
 _LASTING = float(np.exp(-1))
 
 
@@ -99,28 +101,62 @@ def fit_reads(series: np.ndarray, cell: str = "cell") -> ReadNoise:
     if sigma == 0:
         return ReadNoise(cell, mean, n, "white", 0.0, 0.0, 0.0)
     y = (series - mean) / sigma
-    stderr = sigma * np.sqrt(0.5 / _independent(y))
+    kurtosis = float(np.mean(y**4) / np.mean(y**2) ** 2)
     slow = _Slow.fit(y)
     jumps = _Telegraph.fit(y)
     # White noise has no parameter more than mean and spread; slow drift has two, telegraph noise four.
     scores = {"white": 0.0, "slow": 2 * slow.gain - 2 * np.log(n), "telegraph": 2 * jumps.gain - 4 * np.log(n)}
     kind = max(scores, key=lambda name: scores[name])
-    about = {"sigma": sigma, "sigma_stderr": stderr, "evidence": scores[kind]}
+    about = {"sigma": sigma, "sigma_stderr": sigma * np.sqrt(max(kurtosis - 1, 0.5) / n) / 2, "evidence": scores[kind]}
     if kind == "white":
         return ReadNoise(cell, mean, n, "white", white=sigma, **about)
     if kind == "slow":
-        return ReadNoise(cell, mean, n, "slow", white=sigma * slow.white, slow=sigma * slow.slow, slow_time=slow.time, **about)
+        return _with_error(
+            ReadNoise(cell, mean, n, "slow", white=sigma * slow.white, slow=sigma * slow.slow, slow_time=slow.time, **about)
+        )
     levels = {"step": sigma * jumps.step, "occupied": jumps.occupied, "telegraph_time": jumps.time}
     rest = y - jumps.smoothed
     left = float(np.std(rest))
     more = _Slow.fit(rest / left)
     if 2 * more.gain - 2 * np.log(n) <= 0:
-        return ReadNoise(cell, mean, n, "telegraph", white=sigma * jumps.white, **levels, **about)
+        return _with_error(ReadNoise(cell, mean, n, "telegraph", white=sigma * jumps.white, **levels, **about))
     about["evidence"] = scores[kind] + 2 * more.gain - 2 * np.log(n)
     scale = sigma * jumps.white
-    return ReadNoise(
-        cell, mean, n, "telegraph + slow", white=scale * more.white, slow=scale * more.slow, slow_time=more.time, **levels, **about
+    return _with_error(
+        ReadNoise(
+            cell,
+            mean,
+            n,
+            "telegraph + slow",
+            white=scale * more.white,
+            slow=scale * more.slow,
+            slow_time=more.time,
+            **levels,
+            **about,
+        )
     )
+
+
+def _with_error(fit: ReadNoise) -> ReadNoise:
+    """The noise with the standard error of its deviation: that of the variance of each part over the reads, and of their products.
+
+    Of a telegraph cell it is the share of time in the upper state, p, that a finite series leaves open: its variance h^2 p (1 - p)
+    moves with (1 - 2 p) times the error of p, and with its square.
+    """
+    n, p = fit.reads, fit.occupied
+    rho = float(np.exp(-1 / fit.slow_time)) if fit.slow_time > 0 else 0.0
+    jumps = float(np.exp(-1 / fit.telegraph_time)) if fit.telegraph_time > 0 else 0.0
+    white, slow, telegraph = fit.white**2, fit.slow**2, fit.step**2 * p * (1 - p)
+
+    def effective(correlation: float) -> float:
+        return max(n * (1 - correlation) / (1 + correlation), 1.0)
+
+    share = p * (1 - p) / effective(jumps)
+    # The error of p itself makes an asymmetry, which is no asymmetry of the cell.
+    asymmetry = max((1 - 2 * p) ** 2 - 4 * share, 0.0)
+    variance = 2 * white**2 / n + 2 * slow**2 / effective(rho**2) + fit.step**4 * (asymmetry * share + 2 * share**2)
+    variance += 4 * white * (slow + telegraph) / n + 4 * slow * telegraph / effective(rho * jumps)
+    return replace(fit, sigma_stderr=float(np.sqrt(variance) / (2 * fit.sigma)))
 
 
 def fit_repeats(repeats: list[tuple[float, np.ndarray]]) -> dict[float, ReadNoise]:
@@ -129,8 +165,13 @@ def fit_repeats(repeats: list[tuple[float, np.ndarray]]) -> dict[float, ReadNois
     The variance is that of the reads around each cell's own mean; n cells with m reads each leave n (m - 1) degrees of freedom.
     """
     out = {}
-    for target in sorted({t for t, _ in repeats}):
-        series = [y for t, y in repeats if t == target]
+    groups: dict[float, list[np.ndarray]] = {}
+    for target, own in repeats:
+        if not np.isnan(target):
+            groups.setdefault(target, []).append(own)
+    for near in _alike([y for t, y in repeats if np.isnan(t)]):
+        groups.setdefault(float(np.mean([y.mean() for y in near])), []).extend(near)
+    for target, series in sorted(groups.items()):
         reads = sum(map(len, series))
         free = reads - len(series)
         sigma = float(np.sqrt(sum(float(np.sum((y - y.mean()) ** 2)) for y in series) / free))
@@ -138,6 +179,17 @@ def fit_repeats(repeats: list[tuple[float, np.ndarray]]) -> dict[float, ReadNois
         label = f"{len(series)} cells at {1e6 * target:g} uS"
         out[target] = ReadNoise(label, mean, reads, "white", sigma, sigma / np.sqrt(2 * free), sigma)
     return out
+
+
+def _alike(series: list[np.ndarray]) -> list[list[np.ndarray]]:
+    """Series of cells without targets in groups of near conductances, with `LEAST_FREE` degrees of freedom or more in each."""
+    if not series:
+        return []
+    ordered = sorted(series, key=lambda y: float(y.mean()))
+    free = np.cumsum([len(y) - 1 for y in ordered])
+    groups = int(np.clip(free[-1] // LEAST_FREE, 1, MOST_GROUPS))
+    place = np.minimum((free - 1) * groups // free[-1], groups - 1)
+    return [[y for y, k in zip(ordered, place, strict=True) if k == group] for group in np.unique(place)]
 
 
 def check_reads(series: list[np.ndarray]) -> HeldOut:
@@ -158,16 +210,6 @@ def check_reads(series: list[np.ndarray]) -> HeldOut:
         min(min(found) * len(found), 1.0),
         sum(map(len, series)) // 2,
     )
-
-
-def _independent(y: np.ndarray) -> float:
-    """Number of independent reads that give the variance as well as these: n over 1 + 2 times the sum of squared correlations."""
-    n = len(y)
-    power = np.abs(np.fft.rfft(y, 2 * n)) ** 2
-    rho = np.fft.irfft(power)[: n // 4] / np.fft.irfft(power)[0]
-    # Only as far as correlations stand out.
-    end = int(np.argmax(np.abs(rho) < 2 / np.sqrt(n))) or len(rho)
-    return float(n / (1 + 2 * np.sum(rho[1:end] ** 2)))
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,10 @@ named by the caller, ``{"measured": "Ist:uS"}``.
 
 from __future__ import annotations
 
+import hashlib
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Literal
 
@@ -18,77 +17,15 @@ import numpy as np
 import pandas as pd
 
 from netlists.errors import InputError
-from netlists.files import column_names, named_once, read_bytes
-from netlists.machine import weigh
+from netlists.files import read_bytes
 
-_CONDUCTANCE = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9}
-_RESISTANCE = {"ohm": 1.0, "kohm": 1e3, "Mohm": 1e6}
-_VOLTAGE = {"V": 1.0, "mV": 1e-3}
-_CURRENT = {"A": 1.0, "mA": 1e-3, "uA": 1e-6, "nA": 1e-9}
-_TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_TIME |= {"sec": 1.0, "seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
-_SIGNS = {"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u", "\N{GREEK CAPITAL LETTER OMEGA}": "ohm", "\N{OHM SIGN}": "ohm"}
-MISSING = ("", "-", "--", "na", "n/a", "nan", "none", "null")
-"""What stands, in small letters, where nothing was measured."""
+from .roles import MISSING, RESISTANCE, ROLES, SEVERAL, STUCK_NAMES, UNTRUE, named_unit, recognised
+from .texts import text_of
 
-
-@dataclass(frozen=True)
-class Role:
-    """What a column can be: names that it goes by, without signs and in small letters, and its units; none: text or a number."""
-
-    names: tuple[str, ...]
-    units: Mapping[str, float]
-    what: str
-
-
-ROLES: dict[str, Role] = {
-    "cell": Role(("cell", "device", "cellid", "deviceid", "dut", "cellnumber"), {}, "which cell it is"),
-    "target": Role(
-        ("target", "gtarget", "targetg", "setpoint", "targetconductance", "gset", "rtarget", "goal", "desired", "wanted"),
-        _CONDUCTANCE | _RESISTANCE,
-        "conductance (or resistance) that was asked for",
-    ),
-    "measured": Role(
-        (
-            "measured",
-            "gmeasured",
-            "measuredg",
-            "conductance",
-            "g",
-            "gread",
-            "gmeas",
-            "actual",
-            "r",
-            "resistance",
-            "rmeasured",
-            "rread",
-        ),
-        _CONDUCTANCE | _RESISTANCE,
-        "conductance (or resistance) that was read",
-    ),
-    "time": Role(("time", "t", "delay", "age", "elapsed", "elapsedtime", "wait"), _TIME, "time since programming"),
-    "read": Role(
-        ("read", "readnumber", "readno", "readnr", "nread", "readindex", "iread", "repetition", "repeat"),
-        {},
-        "number of the read of one cell, in order",
-    ),
-    "note": Role(
-        ("note", "notes", "comment", "remark", "status", "flag"), {}, "words; stuck, short, open and dead mean a stuck cell"
-    ),
-    "row": Role(("row", "wordline", "wl"), {}, "row of the cell in its array"),
-    "column": Role(("column", "col", "bitline", "bl"), {}, "column of the cell in its array"),
-    "voltage": Role(("voltage", "v", "bias", "vread", "u"), _VOLTAGE, "voltage of an I-V sweep"),
-    "current": Role(("current", "i"), _CURRENT, "current of an I-V sweep"),
-    "sweep": Role(
-        ("sweep", "state", "compliance", "branch", "direction", "polarity"), _CURRENT | _CONDUCTANCE, "which I-V sweep it is"
-    ),
-}
-SEVERAL = ("sweep",)
-"""Roles that several columns may have together."""
-BYTE_BYTES = 30.0
-"""Memory of a byte of a table while it is read."""
-SIDE_BY_SIDE = re.compile(r"(?:g_?|r_?)?(?:read|measured|meas)?[ _#]*\d+[ _]*[\[(]?(?P<unit>[A-Za-z]+)[\])]?", re.IGNORECASE)
-"""Names of reads in columns of their own."""
+NO_NUMBER = 9.9e37
+"""What instruments write in place of a value: 9.9e37 for one beyond their range, 9.91e37 for none."""
+LARGEST_CONDUCTANCE = 1.0
+"""Siemens: above it a unit is wrong."""
 Kind = Literal["written", "reads", "iv"]
 
 
@@ -137,75 +74,16 @@ def read_tables(paths: list[Path], columns: Mapping[str, str] | None = None) -> 
         raise InputError(f"column {unknown[0]!r}: is nothing that a column can be; there are {', '.join(ROLES)}")
     if not paths:
         raise InputError("tables: none given")
-    frames = [_frame(path) for path in paths]
+    content: dict[bytes, Path] = {}
+    for path in paths:
+        if path.is_file() and (twin := content.setdefault(hashlib.sha256(read_bytes(path, "table")).digest(), path)) is not path:
+            raise InputError(f"tables: {path} is {twin} once more; its cells would count twice")
+    frames = [text_of(path, {text.partition(":")[0] for text in given.values()}) for path in paths]
     for role, text in given.items():
         if not any(_split(text, frame)[0] in frame.columns for frame in frames):
             names = "; ".join(f"{path.name} has {', '.join(frame.columns)}" for path, frame in zip(paths, frames, strict=True))
             raise InputError(f"column {role}={text}: no table has a column {text.partition(':')[0]!r}: {names}")
     return [_table(path, frame, given) for path, frame in zip(paths, frames, strict=True)]
-
-
-def _frame(path: Path) -> pd.DataFrame:
-    """The table as text, its columns named; ``attrs["taken"]`` says how, where that was not plain."""
-    text, taken = _text(path)
-    written = [line for line in text.splitlines() if line.strip()]
-    lines = [line for line in written if not line.startswith("#")]
-    if len(lines) < len(written):
-        taken.append(f"{len(written) - len(lines)} lines that begin with # left out")
-    head = lines[0] if lines else ""
-    separator = max((",", ";", "\t"), key=head.count)
-    if not head.count(separator):
-        raise InputError(f"{path}: has no line of column names, separated by commas, semicolons or tabs")
-    named_once(column_names(head, separator, str(path)), str(path))
-    try:
-        with warnings.catch_warnings():
-            # Of rows longer than the line of names: they would be cut.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(StringIO("\n".join(lines)), sep=separator, dtype=str, keep_default_na=False, index_col=False)
-    except pd.errors.ParserWarning:
-        raise InputError(f"{path}: a row has more fields than there are column names ({head.count(separator) + 1})") from None
-    except (pd.errors.ParserError, ValueError) as e:
-        raise InputError(f"{path}: {' '.join(str(e).split())}") from None
-    frame.columns = [str(c).strip() for c in frame.columns]
-    if frame.empty:
-        raise InputError(f"{path}: has no rows below its names")
-    if separator != ",":
-        commas = [n for n in frame.columns if frame[n].str.fullmatch(r"\s*[-+]?\d+,\d+\s*").any()]
-        plain = [n for n in commas if not frame[n].str.contains(".", regex=False).any()]
-        frame[plain] = frame[plain].apply(lambda column: column.str.replace(",", "."))
-        taken += [f"commas in {', '.join(plain)} taken for decimal points"] if plain else []
-    frame.attrs["taken"] = tuple(taken)
-    return _one_read_a_row(frame)
-
-
-def _text(path: Path) -> tuple[str, list[str]]:
-    """The text of a file in UTF-8, UTF-16 with its mark, or else the Western code page of spreadsheets, which is said."""
-    if path.is_file():
-        weigh(str(path), memory=BYTE_BYTES * path.stat().st_size)
-    content = read_bytes(path, "table")
-    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        return content.decode("utf-16" if wide else "utf-8-sig"), []
-    except UnicodeDecodeError:
-        if wide or b"\0" in content:
-            raise InputError(f"{path}: is no text; a table is a CSV file with a line of names") from None
-    try:
-        return content.decode("cp1252"), ["read as Windows-1252, as it is not UTF-8"]
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text; a table is a CSV file with a line of names") from None
-
-
-def _one_read_a_row(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table with its reads side by side, ``read1_uS``, ``read2_uS``, with a row for each instead, in the order of the columns."""
-    found = {name: m["unit"] for name in frame.columns if (m := SIDE_BY_SIDE.fullmatch(name.replace("\N{MICRO SIGN}", "u")))}
-    units = {unit for unit in found.values() if unit in ROLES["measured"].units}
-    if len(found) < 2 or len(units) != 1 or {"read", (value := f"measured_{units.pop()}")} & set(frame.columns):
-        return frame
-    taken = (*frame.attrs["taken"], f"{', '.join(found)} taken for reads one after the other")
-    long = pd.concat([frame.drop(columns=list(found)).assign(**{value: frame[n], "read": str(k)}) for k, n in enumerate(found, 1)])
-    long = long.sort_index(kind="stable").reset_index(drop=True)
-    long.attrs |= {"taken": taken, "side_by_side": len(found)}
-    return long
 
 
 def _split(text: str, frame: pd.DataFrame) -> tuple[str, str]:
@@ -222,12 +100,12 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
     for role, text in given.items():
         name, unit = _split(text, frame)
         if name in frame.columns:
-            found[role] = [(name, unit or _named_unit(name, ROLES[role].units))]
+            found[role] = [(name, unit or named_unit(name, ROLES[role].units))]
             taken.add(name)
     for name in frame.columns:
         if name in taken:
             continue
-        kinds = {role: _recognised(name, ROLES[role]) for role in ROLES if role not in given}
+        kinds = {role: recognised(name, ROLES[role]) for role in ROLES if role not in given}
         roles = [(role, unit) for role, unit in kinds.items() if unit is not None]
         if len(roles) > 1:
             raise InputError(
@@ -241,8 +119,9 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
             raise InputError(
                 f"{path}: columns {shown} could both be {role} ({ROLES[role].what}); say which with column {role}=NAME"
             )
-    kind = _kind(path, frame, found)
-    out, mapping = pd.DataFrame(index=frame.index), {}
+    at_one = _at_one_voltage(frame, found)
+    kind = _kind(path, frame, found, at_one)
+    out, mapping, taken_as = pd.DataFrame(index=frame.index), {}, list(frame.attrs["taken"])
     for role, names in found.items():
         if role in SEVERAL:
             out[role] = frame[[n for n, _ in names]].agg(", ".join, axis=1)
@@ -250,7 +129,9 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
             continue
         (name, unit), units = names[0], ROLES[role].units
         if not units:
-            out[role] = _numbers(path, frame, name) if role == "read" else frame[name].str.strip()
+            out[role] = _numbers(path, frame, name)[0] if role == "read" else frame[name].str.strip()
+            if role == "note" and re.sub(r"[^a-z]", "", name.lower()) in STUCK_NAMES:
+                out[role] = ["" if word.lower() in UNTRUE else f"stuck {word}" for word in out[role]]
             mapping[role] = name
             continue
         if unit not in units:
@@ -259,22 +140,74 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
                 f"{path}: column {name!r} ({role}) {said}; write it into the name, such as {role}_{next(iter(units))}, "
                 f"or give column {role}={name}:UNIT with one of {', '.join(units)}"
             )
-        values = _numbers(path, frame, name, empty=role == "measured")
+        values, overflow = _numbers(path, frame, name, empty=role == "measured" or (at_one and role == "current"))
+        taken_as += [f"{overflow} values of {name} of 9.9e37 or more taken for none, as instruments mean them"] if overflow else []
         # Divided by a whole number: 100 uS are 1e-4 S to the last bit.
         values = values / round(1 / units[unit]) if units[unit] < 1 else values * units[unit]
-        if unit in _RESISTANCE:
+        if unit in RESISTANCE:
             if np.any(values <= 0):
                 raise InputError(f"{path}: column {name!r}, row {int(np.argmax(values <= 0)) + 1}: a resistance must be above 0")
             values = 1 / values
+        if role in ("target", "measured") and np.isfinite(values).any() and np.nanmedian(values) > LARGEST_CONDUCTANCE:
+            raise InputError(f"{path}: column {name!r}: half of it is above {np.nanmedian(values):.3g} S; is {unit!r} its unit?")
         out[role], mapping[role] = (
             values,
             name if name.endswith(unit) or f"{unit})" in name or f"{unit}]" in name else f"{name} in {unit}",
         )
     used = {name for names in found.values() for name, _ in names}
-    return MeasuredTable(path, kind, out, mapping, tuple(c for c in frame.columns if c not in used), frame.attrs["taken"])
+    if at_one:
+        _conductance_at(path, out, mapping)
+    _name_cells(out, mapping)
+    if "temperature" in out and len(several := _different(out["temperature"])) > 1:
+        raise InputError(
+            f"{path}: column {mapping['temperature']!r} has {len(several)} values, {', '.join(several[:4])}: a profile is of one "
+            "temperature; give the rows of one"
+        )
+    return MeasuredTable(path, kind, out, mapping, tuple(c for c in frame.columns if c not in used), tuple(taken_as))
 
 
-def _kind(path: Path, frame: pd.DataFrame, found: Mapping[str, object]) -> Kind:
+def _at_one_voltage(frame: pd.DataFrame, found: Mapping[str, list[tuple[str, str]]]) -> bool:
+    """Whether currents are reads of cells at one voltage, and no I-V sweep."""
+    if not {"voltage", "current"} <= set(found) or not {"target", "read"} & set(found):
+        return False
+    return len(_different(frame[found["voltage"][0][0]])) == 1
+
+
+def _different(values: pd.Series) -> list[str]:
+    """The different values of a column of text; numbers by what they are worth."""
+    numbers = pd.to_numeric(values.str.strip(), errors="coerce")
+    return sorted(values.str.strip().where(numbers.isna(), numbers.map("{:g}".format)).unique())
+
+
+def _conductance_at(path: Path, out: pd.DataFrame, mapping: dict[str, str]) -> None:
+    """Makes ``measured`` of a current at one voltage, or holds the two against each other."""
+    voltage = float(out["voltage"].iloc[0])
+    if voltage == 0:
+        raise InputError(f"{path}: column {mapping['voltage']!r}: is 0 in all rows; there is no conductance at 0 V")
+    own = out["current"] / voltage
+    if "measured" not in out:
+        out["measured"], mapping["measured"] = own, f"{mapping['current']} / {mapping['voltage']}"
+    elif not 0.98 < (ratio := float(np.nanmedian(own / out["measured"]))) < 1.02:
+        raise InputError(
+            f"{path}: {mapping['current']} over {mapping['voltage']} is {ratio:.3g} times {mapping['measured']}; is a unit wrong?"
+        )
+    for role in ("voltage", "current"):
+        del out[role], mapping[role]
+
+
+def _name_cells(out: pd.DataFrame, mapping: dict[str, str]) -> None:
+    """Makes ``cell`` of what tells cells apart: chip, and the cell or its row and column."""
+    own = ["cell"] if "cell" in out else ["row", "column"] if {"row", "column"} <= set(out) else []
+    if not own or own + ["chip"] * ("chip" in out) == ["cell"]:
+        return
+    parts = ["chip", *own] if "chip" in out else own
+    out["cell"] = out[parts].agg(", ".join, axis=1)
+    mapping["cell"] = " + ".join(mapping[p] for p in parts)
+
+
+def _kind(path: Path, frame: pd.DataFrame, found: Mapping[str, object], at_one: bool) -> Kind:
+    if at_one:
+        return "reads" if "read" in found else "written"
     if {"voltage", "current"} <= set(found):
         if "measured" in found:
             raise InputError(f"{path}: has voltage and current, and measured conductances too; give them as two tables")
@@ -284,7 +217,7 @@ def _kind(path: Path, frame: pd.DataFrame, found: Mapping[str, object]) -> Kind:
     if {"measured", "target"} <= set(found):
         return "written"
     missing = [role for role in ("target", "measured") if role not in found]
-    fit = [name for name in frame.columns if _named_unit(name, ROLES["measured"].units)]
+    fit = [name for name in frame.columns if named_unit(name, ROLES["measured"].units)]
     of_unit = f" ({' and '.join(map(repr, fit))} by {'its unit' if len(fit) == 1 else 'their units'})" if fit else ""
     raise InputError(
         f"{path}: no column is {' or '.join(missing)} by its name among {', '.join(frame.columns)}{of_unit}; "
@@ -293,32 +226,15 @@ def _kind(path: Path, frame: pd.DataFrame, found: Mapping[str, object]) -> Kind:
     )
 
 
-def _recognised(name: str, role: Role) -> str | None:
-    """The unit in a column's name, "" without one, if the name is one of the role's; otherwise None."""
-    unit = _named_unit(name, role.units)
-    # At which voltage a cell was read is no part of its name: G @ 0.2 V.
-    plain = re.sub(r"@\s*[\d.]+\s*m?v", "", _without_unit(name, unit).lower())
-    plain = re.sub(r"[^a-z0-9]", "", plain)
-    return unit if plain in role.names else None
-
-
-def _named_unit(name: str, units: Mapping[str, float]) -> str:
-    """The unit at the end of a name, in the spelling of ``units``; an unknown ending is no unit."""
-    text = "".join(_SIGNS.get(c, c) for c in name).replace("Ohm", "ohm")
-    ending = re.search(r"(?:^|[\s_(\[/,.-])([A-Za-z]+)\s*[)\]]?$", text)
-    return ending.group(1) if ending and ending.group(1) in units else ""
-
-
-def _without_unit(name: str, unit: str) -> str:
-    return re.sub(r"(?<![\s_(\[/,.-])[\s_(\[/,.-]+[^\s_(\[/,.-]+$", "", name.rstrip(" )]")) if unit else name
-
-
-def _numbers(path: Path, frame: pd.DataFrame, name: str, *, empty: bool = False) -> np.ndarray:
+def _numbers(path: Path, frame: pd.DataFrame, name: str, *, empty: bool = False) -> tuple[np.ndarray, int]:
+    """Values of a column, and how many are an instrument's for none; those and empty ones are NaN where that is allowed."""
     text = frame[name].str.strip()
     values = pd.to_numeric(text, errors="coerce").to_numpy(float)
-    bad = ~np.isfinite(values) & ~(text.str.lower().isin(MISSING).to_numpy() & empty)
+    overflow = (np.abs(values) >= NO_NUMBER) & empty
+    values = np.where(overflow, np.nan, values)
+    bad = ~np.isfinite(values) & ~((text.str.lower().isin(MISSING).to_numpy() | overflow) & empty)
     if bad.any():
         first = int(np.argmax(bad))
         row = first // frame.attrs.get("side_by_side", 1) + 1
         raise InputError(f"{path}: column {name!r}, row {row} below the names: {frame[name].iloc[first]!r} is not a finite number")
-    return values
+    return values, int(overflow.sum())

@@ -12,7 +12,7 @@ these moments are those of the cells. Standard errors of mean and spread are tho
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,10 +20,14 @@ import numpy as np
 from netlists.errors import InputError
 from netlists.technology import memristor
 
+from .intervals import kurtosis_of, mean_half_width, sigma_interval
+
 QUANTILES = 33
 LEAST_CELLS = 8
 """Cells of a target with which its mean and spread can be fitted."""
 DRAWS = 199
+MOST_DRAWN = 2000
+"""Cells in each half of a target of the tables that a check draws: with more its statistic, in its own scale, is the same."""
 ALARM = 0.01
 """Probability below which a held-out check fails."""
 
@@ -40,6 +44,9 @@ class WrittenLaw:
     parameters : ndarray (targets, 4)
         a, b, c, d for an error in units of the window; c and d are the same at all targets.
     mean, mean_stderr, sigma, sigma_stderr : ndarray (targets,)
+        The standard errors are those of many cells; of few the intervals are wider.
+    kurtosis : float
+        Of the cells around the mean of their target, in its standard deviations, by Bonett's estimate.
     moments : ndarray (targets, 4)
         Of the errors in units of the window, the variance unbiased.
     """
@@ -53,6 +60,27 @@ class WrittenLaw:
     sigma: np.ndarray
     sigma_stderr: np.ndarray
     moments: np.ndarray
+    kurtosis: float = 3.0
+
+    @property
+    def mean_interval(self) -> tuple[np.ndarray, np.ndarray]:
+        """95 % interval of each target's mean, siemens."""
+        half = mean_half_width(self.sigma, self.cells)
+        return self.mean - half, self.mean + half
+
+    @property
+    def sigma_interval(self) -> tuple[np.ndarray, np.ndarray]:
+        """95 % interval of each target's standard deviation, siemens."""
+        return sigma_interval(self.sigma, self.cells, self.kurtosis)
+
+    @property
+    def pooled_interval(self) -> tuple[float, float]:
+        """95 % interval of `pooled_sigma`, siemens."""
+        # Targets with a large spread tell most of it: as many cells as Satterthwaite counts.
+        part = (self.cells - 1) * self.sigma**2
+        effective = float(part.sum() ** 2 / np.sum(part**2 / (self.cells - 1))) + 1
+        low, high = sigma_interval(self.pooled_sigma, effective, self.kurtosis)
+        return float(low), float(high)
 
     @property
     def pooled_sigma(self) -> float:
@@ -128,7 +156,8 @@ def fit_written(target: np.ndarray, error: np.ndarray, window: float | None = No
         )
     if alike := [t for t in targets if np.ptp(error[target == t]) <= 1e-9 * window]:
         raise InputError(f"measured: all cells at {1e6 * alike[0]:g} uS are alike; there is no error to fit")
-    return _fit(target, error, window)
+    law = _fit(target, error, window)
+    return replace(law, kurtosis=kurtosis_of([error[target == t] for t in law.targets]))
 
 
 def _fit(target: np.ndarray, error: np.ndarray, window: float, start: np.ndarray | None = None) -> WrittenLaw:
@@ -177,20 +206,23 @@ def check_written(law: WrittenLaw, target: np.ndarray, error: np.ndarray, rng: n
 
     The statistic is Kolmogorov's and Smirnov's distance times the root of the number of cells, the largest of that of all
     cells and of each target. Half a table tells a law with errors of its own, so that its distribution comes from tables of
-    as many cells drawn from ``law``, which go through the same.
+    as many cells (at most `MOST_DRAWN` in a half of a target) drawn from ``law``, which go through the same.
     """
 
-    def distance(errors: np.ndarray) -> float:
+    def distance(target: np.ndarray, half: np.ndarray, errors: np.ndarray) -> float:
         seen = _fit(target[half], errors[half], law.window, law.parameters)
         rest, probability = target[~half], seen.probability(target[~half], errors[~half])
         return max(_kolmogorov(probability), *(_kolmogorov(probability[rest == t]) for t in law.targets))
 
-    half = np.zeros(len(target), bool)
+    half, few = np.zeros(len(target), bool), np.zeros(len(target), bool)
     for t in law.targets:
         own = rng.permutation(np.flatnonzero(target == t))
-        half[own[: (len(own) + 1) // 2]] = True
-    found = distance(error)
-    drawn = [distance(law.error(target, rng.uniform(size=len(target)))) for _ in range(draws)]
+        seen = (len(own) + 1) // 2
+        half[own[:seen]] = True
+        few[own[: min(seen, MOST_DRAWN)]] = few[own[seen : seen + MOST_DRAWN]] = True
+    found = distance(target, half, error)
+    own_target, own_half = target[few], half[few]
+    drawn = [distance(own_target, own_half, law.error(own_target, rng.uniform(size=len(own_target)))) for _ in range(draws)]
     return HeldOut("errors of written cells, by target", (1 + sum(d >= found for d in drawn)) / (draws + 1), int(np.sum(~half)))
 
 

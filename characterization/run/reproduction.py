@@ -22,6 +22,8 @@ from .task import load
 
 TOLERANCE = 1e-3
 """Part of a step by which a level may differ: who shares a deck decides the last digits."""
+BRACKETS = 2.0
+"""Brackets by which it may differ besides where a comparator only tells the side: who is measured first decides where they lie."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Reproduction:
         Levels today, input units; NaN where it failed.
     largest_difference : float
         From the stored levels, of all measurements, in steps of the ramp; NaN where it failed.
+    allowed_difference : float
+        Up to which they count as the same.
     """
 
     sample: int
@@ -53,13 +57,14 @@ class Reproduction:
     message: str
     levels: np.ndarray
     largest_difference: float
+    allowed_difference: float = TOLERANCE
 
     @property
     def same(self) -> bool:
         """Whether today's simulation ends as the stored one did."""
         if (self.status == "ok") != (self.stored_status == "ok"):
             return False
-        return self.status == self.stored_status and not self.largest_difference > TOLERANCE
+        return self.status == self.stored_status and not self.largest_difference > self.allowed_difference
 
 
 def reproduce(folder: str | Path, sample: int, out: str | Path, *, timeout: float = 7200.0) -> Reproduction:
@@ -96,7 +101,10 @@ def reproduce(folder: str | Path, sample: int, out: str | Path, *, timeout: floa
     chips = drawn.chips() if found is None else drawn.chips(found.conductance)
     levels = np.full(len(program.x), np.nan)
     volts = transition_levels(program, plan.circuit, chips, first_order=plan.level != "ideal")
-    difference = np.nan
+    difference, allowed = np.nan, TOLERANCE
+    step = float(np.abs(np.diff(program.x)).min()) if len(program.x) > 1 else 1.0
+    if not plan.blocks.linear:
+        allowed += BRACKETS * RESOLUTION / (step * program.volts_per_unit(plan.circuit))
     status, message = (lost.status, lost.message) if lost else ("ok", "")
     if found is not None:
         measured = dict(zip(MEASUREMENTS, (found.before, found.after, found.conversion), strict=True))
@@ -104,7 +112,6 @@ def reproduce(folder: str | Path, sample: int, out: str | Path, *, timeout: floa
         status, message = (bad[0].status[0], bad[0].message[0]) if bad else ("ok", "")
         volts = np.where(np.isfinite(found.after.volts), found.after.volts, volts)
         levels = to_input_units(found.after.volts, program, plan.circuit)[0]
-        step = np.abs(np.diff(program.x)).min() if len(program.x) > 1 else 1.0
         now = np.stack([to_input_units(m.volts, program, plan.circuit)[0] for m in measured.values()])
         then = np.stack([levels_of(stored, name)[0] for name in MEASUREMENTS])
         if np.isfinite(now - then).any():
@@ -114,7 +121,8 @@ def reproduce(folder: str | Path, sample: int, out: str | Path, *, timeout: floa
     span = probe_span(plan.circuit) if plan.blocks.linear else located
     deck = transition_deck(plan.converter, chips, volts, span=span, held=plan.held)
     path = deck.write(Path(out) / f"sample-{sample}.cir")
-    return Reproduction(sample, path, deck.command(path), stored["status"].to_pylist()[0], status, message, levels, difference)
+    stored_status = stored["status"].to_pylist()[0]
+    return Reproduction(sample, path, deck.command(path), stored_status, status, message, levels, difference, allowed)
 
 
 def _again(plan: RampPlan, sample: int, timeout: float) -> tuple[Calibrated | None, Lost | None]:

@@ -68,7 +68,13 @@ def clocked_rows(block: BlockOnBench, at: BenchConditions, common_modes: Sequenc
 
 
 def measure_clocked_delay(
-    block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], offset: float, *, c_hold: float = 1e-12
+    block: BlockOnBench,
+    at: BenchConditions,
+    overdrives: tuple[float, ...],
+    offset: float,
+    *,
+    hysteresis: float = 0.0,
+    c_hold: float = 1e-12,
 ) -> tuple[list[DecisionDelay], Kickback]:
     """Delay of decisions from the middle of the clock's edge against overdrive, and kickback on held inputs.
 
@@ -80,7 +86,8 @@ def measure_clocked_delay(
     SimulationError
         A decision that is not there, or wrong, before the clock falls.
     """
-    deck = clocked_step_deck(block, at, overdrives, offset=offset, common_mode=at.v_cm, c_hold=c_hold)
+    where = {"offset": offset, "hysteresis": hysteresis, "common_mode": at.v_cm}
+    deck = clocked_step_deck(block, at, overdrives, **where, c_hold=c_hold)
     run = run_bench(deck, ["rise", "fall", "kick"], settings=block.settings)
     edge = 1.5 * DECISION_PERIOD
 

@@ -154,6 +154,7 @@ def measure_comparator_delay(
     overdrives: tuple[float, ...] = OVERDRIVES,
     *,
     offset: float = 0.0,
+    hysteresis: float = 0.0,
     common_mode: float = 0.9,
     c_hold: float = 1e-12,
     stop: float = 30e-9,
@@ -165,6 +166,8 @@ def measure_comparator_delay(
     ----------
     offset : float
         Systematic offset at this common mode (`ComparatorFigures.offset`), volts: overdrives count from the trip point.
+    hysteresis : float
+        Distance of the two trip points around it, volts: each direction counts from its own.
 
     Raises
     ------
@@ -172,7 +175,8 @@ def measure_comparator_delay(
         If a comparator did not decide within ``stop`` less 5 ns.
     """
     at = conditions or Conditions()
-    deck = comparator_step_deck(at, overdrives, offset=offset, common_mode=common_mode, c_hold=c_hold, stop=stop, block=block)
+    where = {"offset": offset, "hysteresis": hysteresis, "common_mode": common_mode}
+    deck = comparator_step_deck(at, overdrives, **where, c_hold=c_hold, stop=stop, block=block)
     run = run_bench(deck, ["rise", "fall", "kick"], settings=block.settings)
 
     def delay(side: str, k: int) -> float:

@@ -25,6 +25,7 @@ from .clocked import COMMON_MODES, CORNER_RECORDS, NOISE_RECORDS, clocked_rows, 
 from .comparator import (
     OVERDRIVES,
     SHORTEST,
+    ComparatorFigures,
     DecisionDelay,
     measure_comparator,
     measure_comparator_delay,
@@ -42,6 +43,12 @@ FAST = 50e-12
 """Delays below this are no longer told apart from those of the bench, seconds."""
 MISMATCH_CHUNK = 50
 """Instances in a deck: parsing the models takes longer than solving."""
+SWEPT, FINELY = 200, 2000
+"""Steps of a sweep of 50 mV; and those of one that finds both trip points of a comparator with hysteresis."""
+HYSTERESIS = 20e-6
+"""Trip points upwards and downwards so far apart are two, volts: benches tell them apart, and the macro-model has one."""
+AT_TRIP = 1e-3
+"""How far the trip point of the feedback loop may lie from that of sweeps, which have steps of a quarter of it, volts."""
 LOOP_GAIN = 500.0
 """With less, an output that is fed back to the input stays off the trip point by more than a part in this."""
 Say = Callable[[str], None]
@@ -69,7 +76,13 @@ class MeasuredComparator:
 
 def sweep_rows(block: BlockOnBench, at: BenchConditions, common_modes: Sequence[float]) -> list[dict[str, Any]]:
     """Offset (V, adds to inp) and hysteresis (V) at each common mode; NaN where the output does not change sides."""
-    run = run_bench(comparator_sweep_deck(at, common_modes, block), ["up", "down"], settings=block.settings)
+    rows = _swept(block, at, common_modes, SWEPT)
+    # The output of one with hysteresis jumps, somewhere between two steps.
+    return _swept(block, at, common_modes, FINELY) if any(r["hysteresis"] > HYSTERESIS for r in rows) else rows
+
+
+def _swept(block: BlockOnBench, at: BenchConditions, common_modes: Sequence[float], points: int) -> list[dict[str, Any]]:
+    run = run_bench(comparator_sweep_deck(at, common_modes, block, points=points), ["up", "down"], settings=block.settings)
     rows = []
     for k, common_mode in enumerate(common_modes):
         trips = {}
@@ -108,7 +121,7 @@ def measure_at(
         high += 1
     heard: list[str] = []
     notes: list[str] = []
-    delays, kick = _delays(block, at, overdrives, offset)
+    delays, kick = _delays(block, at, overdrives, offset, middle["hysteresis"])
     if block.is_clocked:
         gain = noise = np.nan
         power = kick.energy / DECISION_PERIOD
@@ -120,6 +133,9 @@ def measure_at(
             small = measure_comparator(at, (at.v_cm,), block, heard)[0]
             gain, noise = small.gain, small.noise
             power = (small.power_low + small.power_high) / 2
+            if why := _not_at_trip(small, offset, middle["hysteresis"]):
+                gain = noise = np.nan
+                notes.append(f"no gain and noise at {where_at(at)}: {why}")
         except SimulationError as e:
             gain = noise = power = np.nan
             notes.append(f"no small-signal figures at {where_at(at)}: {short_error(e)}")
@@ -142,6 +158,15 @@ def measure_at(
     return figures, over, delays, [*notes, *(f"ngspice: {line}" for line in heard)]
 
 
+def _not_at_trip(small: ComparatorFigures, offset: float, hysteresis: float) -> str:
+    """Why small-signal figures, taken with the output fed back to the input, are not those at the trip point; empty if they are."""
+    if not small.gain > 1:
+        return f"its gain there is {small.gain:.3g}, as of a switch: give noise= where its noise is known"
+    if abs(small.offset - offset) > AT_TRIP + max(hysteresis, 0.0):
+        return f"fed back, its output settles {1e3 * abs(small.offset - offset):.3g} mV from the trip point"
+    return ""
+
+
 def _clocked_noise(
     block: BlockOnBench, at: BenchConditions, trip: float, delay: dict[str, Any], seed: int, records: int
 ) -> tuple[float, list[str]]:
@@ -159,14 +184,17 @@ def _clocked_noise(
 
 
 def where_at(at: BenchConditions) -> str:
-    return f"{at.corner}, {at.temperature:g} C, {at.v_dd:g} V"
+    return str(at)
 
 
-def _delays(block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], offset: float) -> tuple[list[dict], Any]:
+def _delays(
+    block: BlockOnBench, at: BenchConditions, overdrives: tuple[float, ...], offset: float, hysteresis: float
+) -> tuple[list[dict], Any]:
+    between = hysteresis if hysteresis > HYSTERESIS else 0.0
     if block.is_clocked:
-        rows, kick = measure_clocked_delay(block, at, overdrives, offset)
+        rows, kick = measure_clocked_delay(block, at, overdrives, offset, hysteresis=between)
         return [_delay_row(at, d) for d in rows], kick
-    start = partial(measure_comparator_delay, at, overdrives, offset=offset, common_mode=at.v_cm, block=block)
+    start = partial(measure_comparator_delay, at, overdrives, offset=offset, hysteresis=between, common_mode=at.v_cm, block=block)
     for stop in WINDOWS:
         try:
             delays, kick = start(stop=stop)
@@ -227,6 +255,11 @@ def measure_own_comparator(
         rows["over"] += result[1]
         rows["delays"] += result[2]
         heard += result[3]
+    if figures["hysteresis"] > HYSTERESIS:
+        warnings.append(
+            f"comparator {own.name}: has {1e3 * figures['hysteresis']:.3g} mV of hysteresis: its offset is the middle, overdrives "
+            "count from the trip point of their direction, and the macro-model has one trip point, that of a rising ramp"
+        )
     if figures["noise"] == 0:
         warnings.append(f"comparator {own.name}: nothing in it makes noise: its noise is 0, and is drawn as 0")
     if block.is_clocked:

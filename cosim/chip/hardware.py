@@ -256,7 +256,13 @@ class Hardware:
         """What of the conditions of use, and of the weights' device, lies outside those that the ramps were fitted at."""
         weights = self.arrays.profile.name if self.arrays is not None and self.arrays.random else None
         columns = () if self.columns is None else self.columns.warnings(bool(models_of(self.ramps)))
-        return (*outside_fit(self.ramps, self.conditions, weights), *columns, *self._not_ageing(), *self._less_swing())
+        return (
+            *outside_fit(self.ramps, self.conditions, weights),
+            *columns,
+            *self._not_ageing(),
+            *self._beyond_data(),
+            *self._less_swing(),
+        )
 
     def _less_swing(self) -> tuple[str, ...]:
         """Which ramps have less than the nominal circuit's span."""
@@ -265,6 +271,17 @@ class Hardware:
         if least >= usual:
             return ()
         return (f"v_swing={least:.3g}: the ramps span less than the usual {usual:g} V; errors in volts weigh as much more",)
+
+    def _beyond_data(self) -> tuple[str, ...]:
+        """Which devices age longer than they were measured."""
+        ages = [] if self.arrays is None else [(self.arrays.profile, self.arrays.drift_time)]
+        for r in (self.ramps or {}).values():
+            if isinstance(r, RampModel):
+                ages.append((r.ramp_plan.profile, self.drift_time))
+            elif isinstance(r, CircuitRamp):
+                ages.append((r.plan.profile, r.drift_time))
+        said = {(line, t) for profile, t in ages if (line := profile.beyond_relaxation(t)) is not None}
+        return tuple(f"drift_time={t:g}: {line}" for line, t in sorted(said))
 
     def _not_ageing(self) -> tuple[str, ...]:
         """Which converters do not age though the hardware does."""

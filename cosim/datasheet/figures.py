@@ -33,9 +33,9 @@ FIGURES = {
     "hysteresis": FigureOfMerit("hysteresis of slow sweeps", "mV", 1e3),
     "input_low": FigureOfMerit("input range, low end", "V", 1.0),
     "input_high": FigureOfMerit("input range, high end", "V", 1.0),
-    "delay_1mv": FigureOfMerit("delay at 1 mV of overdrive", "ns", 1e9),
-    "delay_10mv": FigureOfMerit("delay at 10 mV of overdrive", "ns", 1e9),
-    "delay_100mv": FigureOfMerit("delay at 100 mV of overdrive", "ns", 1e9),
+    "delay_1mv": FigureOfMerit("delay at 1 mV of overdrive; 20 fF at the output, none with a clock", "ns", 1e9),
+    "delay_10mv": FigureOfMerit("delay at 10 mV of overdrive; 20 fF at the output, none with a clock", "ns", 1e9),
+    "delay_100mv": FigureOfMerit("delay at 100 mV of overdrive; 20 fF at the output, none with a clock", "ns", 1e9),
     "kickback": FigureOfMerit("kickback on 1 pF, peak", "mV", 1e3),
     "energy": FigureOfMerit("supply energy of a decision", "pJ", 1e12),
     "power": FigureOfMerit("supply power, mean of both sides", "uW", 1e6),
@@ -60,6 +60,8 @@ OPAMP_FIGURES = {
     "macro_error": FIGURES["macro_error"],
 }
 """Figures of an op-amp."""
+HUGE, TINY = 0.1, 1e3
+"""Limits of mV, ns, pJ and uW from here on, and of MHz up to here, are hardly meant in SI units."""
 ROLE_FIGURES = {"comparator": FIGURES, "opamp": OPAMP_FIGURES}
 
 
@@ -86,6 +88,21 @@ def load_limits(path: Path | None, role: str = "comparator") -> dict[str, dict[s
         if not good or any(isinstance(v, bool) or not isinstance(v, int | float) or not math.isfinite(v) for v in table.values()):
             raise InputError(f"limits {path}: {name}={table!r}: must be a table of min, max or both, numbers in SI units")
     return {name: {k: float(v) for k, v in table.items()} for name, table in data.items()}
+
+
+def odd_limits(limits: dict[str, dict[str, float]], role: str = "comparator") -> list[str]:
+    """What to say of limits that are written in the units of the table, it seems, and hold nothing: they are in SI units."""
+    said = []
+    for name, table in limits.items():
+        what = ROLE_FIGURES[role][name]
+        for side, value in table.items():
+            if (what.scale >= 1e3 and abs(value) >= HUGE) or (what.scale <= 1e-6 and 0 < abs(value) < TINY):
+                shown = f"{side} = {value:g}"
+                said.append(
+                    f"limits: {name}: {shown} is {value * what.scale:g} {what.unit}: limits are in SI units; write {value:g}"
+                    f"{'e' + format(-round(math.log10(what.scale)), 'd')} for {value:g} {what.unit}"
+                )
+    return said
 
 
 def _limit(value: Any) -> Any:

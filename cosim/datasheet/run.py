@@ -27,7 +27,7 @@ from netlists.outside import BlockFile, ComparatorMacro, Macro
 from netlists.technology import MEASURED_STATISTICS, RampCircuit, libraries
 
 from . import pictures
-from .figures import datasheet, markdown
+from .figures import datasheet, markdown, odd_limits
 from .settings import DatasheetSettings
 
 BLOCK = "block.json"
@@ -35,6 +35,8 @@ CHIP_SECONDS = 0.5
 """Of a converter on which macro-model and block are held against each other, one of few transistors."""
 ALLOWED_LSB = 0.1
 """How far the macro-model may be from the block at a level."""
+SHOWN_LEVELS = 4
+"""Levels where it is farther that a warning names, the worst of them."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def compute(limits: dict[str, dict[str, float]], settings: DatasheetSettings, wo
     if line := weigh(f"chips={settings.chips}", seconds=CHIP_SECONDS * settings.chips, folder=work.place):
         say(line)
     measured = _measure(settings, work.options)
-    macro, warnings = measured.macro, list(measured.warnings)
+    macro, warnings = measured.macro, [*measured.warnings, *odd_limits(limits, settings.role)]
     sigma = measured.mismatch["sigma"] if measured.mismatch else 0.0
     check: dict[str, Any] = {"chips": 0}
     rows: list[dict[str, Any]] = []
@@ -83,7 +85,7 @@ def compute(limits: dict[str, dict[str, float]], settings: DatasheetSettings, wo
         else:
             macro, rows = found.macro, found.rows
             check = {"chips": settings.chips, "largest_lsb": found.largest, "held": found.held}
-            warnings += _where_it_differs(rows)
+            warnings += [*_where_it_differs(rows), *_beyond_range(macro, measured.figures[0])]
     noise = measured.figures[0].get("noise", math.nan)
     if settings.noise is not None:
         if math.isfinite(noise):
@@ -149,8 +151,27 @@ def _where_it_differs(rows: list[dict[str, Any]]) -> list[str]:
             worst[r["k"]] = (abs(r["difference_lsb"]), r["block"])
     if not worst:
         return []
-    where = ", ".join(f"{k} (V_mac near {v:.3g} V: {lsb:.2g} LSB)" for k, (lsb, v) in sorted(worst.items()))
-    return [f"the macro-model is more than {ALLOWED_LSB:g} LSB from the block at level {where}: simulate the block itself there"]
+    most = sorted(sorted(worst, key=lambda k: -worst[k][0])[:SHOWN_LEVELS])
+    where = ", ".join(f"{k} (V_mac near {worst[k][1]:.3g} V: {worst[k][0]:.2g} LSB)" for k in most)
+    more = f" and {len(worst) - len(most)} more, all in macro.csv" if len(worst) > len(most) else ""
+    return [
+        f"the macro-model is more than {ALLOWED_LSB:g} LSB from the block at level {where}{more}: simulate the block itself there"
+    ]
+
+
+def _beyond_range(macro: Macro, figures: dict[str, Any]) -> list[str]:
+    """Levels at which the converter takes a comparator out of its input range."""
+    if not isinstance(macro, ComparatorMacro):
+        return []
+    low, high = figures["input_low"], figures["input_high"]
+    out = [o - figures["offset"] for v, o in zip(macro.common_modes, macro.offsets, strict=True) if not low <= v <= high]
+    if not out:
+        return []
+    ends = f"{macro.common_modes[0]:.3g}..{macro.common_modes[-1]:.3g} V"
+    return [
+        f"{len(out)} of {len(macro.common_modes)} levels of a 5-bit converter ({ends}) lie outside its input range, {low:.3g}.."
+        f"{high:.3g} V: its offset there is up to {1e3 * max(map(abs, out)):.3g} mV from that at analog ground, which is INL"
+    ]
 
 
 def _markdown(s: dict[str, Any], role: str, table: pd.DataFrame, warnings: list[str]) -> str:

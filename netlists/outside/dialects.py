@@ -56,7 +56,10 @@ _OTHERS = (
         re.compile(r"\s*Version \d+\s+SHEET "),
         "an LTspice schematic (.asc), no netlist: LTspice writes one with View > SPICE Netlist, or `-netlist`",
     ),
-    (re.compile(r"v \{xschem"), "an xschem schematic, no netlist: xschem writes one with `xschem -n -s -q`, or its button Netlist"),
+    (
+        re.compile(r"v \{xschem|[GKVSE] \{[^\n]*\n[GKVSE] \{"),
+        "an xschem schematic, no netlist: xschem writes one with `xschem -n -s -q`, or its button Netlist",
+    ),
     (re.compile(r"<Qucs"), "a Qucs schematic, no netlist: write it as a SPICE netlist"),
     (re.compile(r"\(kicad_sch"), "a KiCad schematic, no netlist: export it as a SPICE netlist"),
     (re.compile(r"Title:.*\nDate:.*\nPlotname:"), "a raw file, results of a simulation, and no netlist"),
@@ -138,6 +141,20 @@ def dialect_warnings(body: Sequence[Card], file: str) -> list[str]:
                 )
                 break
     return said
+
+
+_MILLIOHM = re.compile(r"r\S*\s+[^\s=]+\s+[^\s=]+\s+(?:r\s*=\s*)?[{']?\s*(\d[\d.]*M)(?![a-zA-Z])", re.IGNORECASE)
+
+
+def unit_warnings(body: Sequence[Card]) -> list[str]:
+    """What to say of resistors of ``1M``, which is a milliohm to SPICE."""
+    found = ((card, _MILLIOHM.match(card.text)) for card in body)
+    return [
+        f"{card.file}, line {card.line}: {value[1]} is {value[1][:-1]} milliohm, as SPICE has it: "
+        f"write {value[1][:-1]}MEG for megohm"
+        for card, value in found
+        if value and value[1].endswith("M")
+    ]
 
 
 _FOREIGN_WORDS = re.compile(

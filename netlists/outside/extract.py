@@ -17,6 +17,7 @@ from netlists.spice import DEFINITIONS, Card, words
 from netlists.technology import libraries
 
 _NAMES = re.compile(r"[a-z_][\w$]*(?:\.[\w$]+)*", re.IGNORECASE)
+_VOLTAGES = re.compile(r"\bv\s*\(([^()]*)\)", re.IGNORECASE)
 _GROUND = ("0", "gnd")
 _INSIDE = frozenset(
     (
@@ -237,7 +238,7 @@ def _global_ports(kept: list[_Item], nets: set[str]) -> tuple[list[_Item], list[
     uses: dict[str, set[str]] = {}
     for name, item in heads.items():
         own = {w.lower() for w in words(item.cards[0].text)[2:] if "=" not in w}
-        nodes = {w.lower() for card in item.cards[1:] if not card.word.startswith(".") for w in words(card.text)[1:]}
+        nodes = {n for card in item.cards[1:] if not card.word.startswith(".") for n in _nodes(card)}
         uses[name] = (nets & nodes) - own
     calls = {
         name: {w.lower() for c in item.cards if c.word.startswith("x") for w in words(c.text)[1:]} & set(heads)
@@ -255,6 +256,12 @@ def _global_ports(kept: list[_Item], nets: set[str]) -> tuple[list[_Item], list[
     ]
     made = sorted({net for found in uses.values() for net in found})
     return out, [f"global net {net.upper()} is a port of what uses it" for net in made]
+
+
+def _nodes(card: Card) -> set[str]:
+    """Whatever may be a node of an element's card, lower case: its words, and what ``v(a,b)`` of an expression names."""
+    inside = (n.strip().lower() for pair in _VOLTAGES.findall(card.text) for n in pair.split(","))
+    return {*(w.lower() for w in words(card.text)[1:]), *inside}
 
 
 def _with_nets(card: Card, uses: dict[str, set[str]], head: bool) -> Card:

@@ -138,6 +138,12 @@ def match_ports(own: Sequence[str], role: str, card: Card, wiring: Wiring) -> tu
         raise card.refused(f"ports {names}: both may be {twice}; {PORTS_HINT} {BIAS_HINT}")
     if role == "comparator" and "out" in taken:
         tied |= {port: "open" for port in own if port in _COMPLEMENT and port not in found and port not in tied}
+    if "gnd" in own and found.get("gnd") != "vss" and bias_value("gnd", tied.get("gnd", "open")) not in ("vss", "0 V"):
+        given = found.get("gnd") or tied.get("gnd")
+        raise card.refused(
+            f"port 'gnd' would be {given}: ngspice takes gnd inside a subcircuit for node 0, 0 V, whatever its port gets: "
+            "give the port another name"
+        )
     missing = [r for r in ROLES[role] if r not in taken]
     left = [p for p in own if p not in found and p not in tied]
     if missing or left:

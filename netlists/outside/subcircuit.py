@@ -26,7 +26,7 @@ from netlists.spice.deck import FOREIGN
 from netlists.technology import libraries
 
 from .deck import read_cards
-from .dialects import COMPATIBILITY, check_foreign_words, dialect_warnings
+from .dialects import COMPATIBILITY, check_foreign_words, dialect_warnings, unit_warnings
 from .extract import extract
 from .ports import BIAS, OPTIONAL, ROLES, Wiring, bias_cards, bias_value, match_ports
 from .subcircuit_cards import NAME, check_known, definitions, header, text_of
@@ -306,7 +306,8 @@ def load_user_subcircuit(
     own, params = header(head)
     roles, bias = match_ports(own, role, head, wiring)
     values = tuple((n.lower(), str(v)) for n, v in wiring.params.items())
-    notes = [*part.notes, *([] if wiring.compat or part.pdk else dialect_warnings(found, Path(file).name))]
+    foreign = [] if wiring.compat or part.pdk else dialect_warnings(found, Path(file).name)
+    notes = [*part.notes, *unit_warnings(found), *foreign]
     return UserSubcircuit(name, text_of(found), roles, params, bias, values, part.pdk, (), wiring.compat, tuple(notes))
 
 

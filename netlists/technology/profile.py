@@ -266,6 +266,13 @@ class DeviceProfile:
             change = change + memristor.relaxation_mean(target, time, times, self.relaxation_mean_fit, fit)
         return np.maximum(np.asarray(conductance, float) + change, _FLOOR * self.g_hrs)
 
+    def beyond_relaxation(self, time: float | None) -> str | None:
+        """A line about a time after the last at which the profile knows its cells; None within its data, or without any."""
+        if time is None or not self.relaxation_times or time <= self.relaxation_times[-1]:
+            return None
+        last = self.relaxation_times[-1]
+        return f"{self.name} was measured up to {last:g} s; what comes after goes on at its mean slope a decade, an assumption"
+
     def read(self, conductance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Conductances as one conversion sees them, read noise included (any shape, siemens): one draw per cell."""
         noise = self.read_sigma_at(conductance) * rng.standard_normal(np.shape(conductance))

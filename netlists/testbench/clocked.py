@@ -87,6 +87,7 @@ def clocked_step_deck(
     overdrives: Sequence[float],
     *,
     offset: float = 0.0,
+    hysteresis: float = 0.0,
     start: float = 0.1,
     common_mode: float = 0.9,
     c_hold: float = 1e-12,
@@ -106,7 +107,7 @@ def clocked_step_deck(
     text = _head("steps", block, conditions) + f"vref ref 0 {common_mode!r}\n"
     for name, sign in (("r", 1), ("f", -1)):
         for k, od in enumerate(overdrives):
-            v0, v1 = common_mode - offset - sign * start, common_mode - offset + sign * od
+            v0, v1 = common_mode - offset - sign * start, common_mode - offset + sign * (od + hysteresis / 2)
             text += (
                 f"v{name}{k} in{name}{k} 0 pwl(0 {v0!r} {t!r} {v0!r} {t + EDGE!r} {v1!r})\n"
                 f"{block.card(f'{name}{k}', f'in{name}{k}', 'ref', f'out{name}{k}', 'vdd', 'clk')}"

@@ -50,8 +50,15 @@ def comparator_ac_deck(conditions: At, common_modes: Sequence[float] = (0.4, 0.9
     return Deck(text, commands(*steps))
 
 
-def comparator_sweep_deck(conditions: At, common_modes: Sequence[float], block: BlockOnBench, *, span: float = 0.05) -> Deck:
+def comparator_sweep_deck(
+    conditions: At, common_modes: Sequence[float], block: BlockOnBench, *, span: float = 0.05, points: int = 200
+) -> Deck:
     """Comparator at each common mode of its negative input, the other swept ``span`` volts around it, upwards and downwards.
+
+    Parameters
+    ----------
+    points : int
+        Steps of a sweep to each side: a trip point that jumps is known to half of one.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def comparator_sweep_deck(conditions: At, common_modes: Sequence[float], block: 
     text = block.head("comparator bench, sweeps", conditions) + OPTIONS + f"vs s 0 0\nvdd vdd 0 {conditions.v_dd!r}\n"
     for k, v in enumerate(common_modes):
         text += f"vn{k} inn{k} 0 {v!r}\nep{k} inp{k} inn{k} s 0 1\n{block.card(f'{k}', f'inp{k}', f'inn{k}', f'out{k}', 'vdd')}"
-    outs, step = [f"v(out{k})" for k in range(len(common_modes))], span / 200
+    outs, step = [f"v(out{k})" for k in range(len(common_modes))], span / points
     sweeps = f"dc vs {-span!r} {span!r} {step!r}", f"dc vs {span!r} {-span!r} {-step!r}"
     return Deck(text, commands(sweeps[0], ("up", outs), sweeps[1], ("down", outs)))
 
@@ -89,6 +96,7 @@ def comparator_step_deck(
     overdrives: Sequence[float],
     *,
     offset: float = 0.0,
+    hysteresis: float = 0.0,
     start: float = 0.1,
     common_mode: float = 0.9,
     c_load: float = 20e-15,
@@ -104,6 +112,8 @@ def comparator_step_deck(
         Volts beyond the trip point, above 0.
     offset : float
         v(inn) - v(inp) at the trip point, from `comparator_ac_deck`: overdrives count from there.
+    hysteresis : float
+        Distance of the trip points upwards and downwards around it, volts: overdrives count from that of their direction.
     c_load : float
         Load of the output, farads (assumption: the counter's latch).
     c_hold : float
@@ -122,7 +132,7 @@ def comparator_step_deck(
     text += f"vdd vdd 0 {conditions.v_dd!r}\nvref ref 0 {common_mode!r}\n"
     for name, sign in (("r", 1), ("f", -1)):
         for k, od in enumerate(overdrives):
-            v0, v1 = common_mode - offset - sign * start, common_mode - offset + sign * od
+            v0, v1 = common_mode - offset - sign * start, common_mode - offset + sign * (od + hysteresis / 2)
             text += (
                 f"v{name}{k} in{name}{k} 0 pwl(0 {v0!r} 4.99n {v0!r} 5.01n {v1!r})\n"
                 f"{block.card(f'{name}{k}', f'in{name}{k}', 'ref', f'out{name}{k}', 'vdd')}c{name}{k} out{name}{k} 0 {c_load!r}\n"

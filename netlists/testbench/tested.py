@@ -26,6 +26,10 @@ class BenchConditions:
         if self.v_cm >= self.v_dd:
             raise InputError(f"v_cm={self.v_cm:g}: analog ground must lie below the supply, {self.v_dd:g} V")
 
+    def __str__(self) -> str:
+        corner = "" if self.corner == "-" else f"{self.corner}, "
+        return f"{corner}{self.temperature:g} C, {self.v_dd:g} V"
+
 
 At = Conditions | BenchConditions
 

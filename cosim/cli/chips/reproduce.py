@@ -38,11 +38,14 @@ def reproduce(
         "message": found.message,
         "levels": [x if math.isfinite(x) else None for x in found.levels.tolist()],
         "largest_difference_steps": found.largest_difference if math.isfinite(found.largest_difference) else None,
+        "allowed_difference_steps": found.allowed_difference,
         "same": found.same,
     }
     lines = [f"sample {found.sample}: {found.status} (in the run: {found.stored_status})"]
     if math.isfinite(found.largest_difference):
-        lines.append(f"  levels within {found.largest_difference:.2g} steps of the stored ones")
+        lines.append(
+            f"  levels within {found.largest_difference:.2g} steps of the stored ones, {found.allowed_difference:.2g} allowed"
+        )
     lines += [f"  {line}" for line in found.message.splitlines()[:12]]
     lines.append(f"deck: {found.deck}; run it with `{found.command}`")
     answer(data, "\n".join(lines), json)

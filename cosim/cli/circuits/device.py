@@ -64,5 +64,6 @@ def device(
     if failed := [c["what"] for c in summary["checks"] if not c["passed"]]:
         raise ToolkitError(
             f"held-out check failed: {'; '.join(failed)}: {path} was written, but its laws are not those of the table; "
-            "look at the report, and take --resample to draw from the table itself"
+            "look at the report"
+            + (", and take --resample to draw from the table itself" if any("written" in what for what in failed) else "")
         )

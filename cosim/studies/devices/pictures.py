@@ -13,6 +13,9 @@ from characterization.devices import DeviceFit, MeasuredCells
 from cosim.report import BEFORE, IDEAL, MEASURED, new_figure
 from netlists.technology import memristor
 
+MOST_POINTS = 5000
+"""Cells that a panel shows."""
+
 
 def draw(fit: DeviceFit, cells: MeasuredCells) -> Figure:
     """Draws a panel for each thing that was fitted."""
@@ -38,7 +41,9 @@ def _errors(axis: Axes, fit: DeviceFit, cells: MeasuredCells) -> None:
     law = fit.written
     assert law is not None
     target, error = 1e6 * cells.written["target"], 1e6 * cells.written["error"]
-    axis.plot(target, error, ".", color=MEASURED, markersize=3, alpha=0.5, label="cells")
+    every = -(-len(error) // MOST_POINTS)
+    label = "cells" if every == 1 else f"every {every}th cell"
+    axis.plot(target[::every], error[::every], ".", color=MEASURED, markersize=3, alpha=0.5, label=label)
     style: dict[str, Any] = {"color": IDEAL, "capsize": 3, "fmt": "o-", "markersize": 4, "linewidth": 1}
     axis.errorbar(1e6 * law.targets, 1e6 * law.mean, yerr=1e6 * law.sigma, label="law: mean and spread", **style)
     axis.set(xlabel="target (uS)", ylabel="error (uS)", title="left after write-verify")
@@ -49,7 +54,9 @@ def _law(axis: Axes, fit: DeviceFit, cells: MeasuredCells) -> None:
     law = fit.written
     assert law is not None
     error = np.sort(1e6 * cells.written["error"].to_numpy())
-    axis.step(error, np.arange(1, len(error) + 1) / len(error), color=MEASURED, label="cells")
+    below = np.arange(1, len(error) + 1) / len(error)
+    some = np.unique(np.linspace(0, len(error) - 1, MOST_POINTS).astype(int))
+    axis.step(error[some], below[some], color=MEASURED, label="cells")
     rows = [(t, e) for t, e in zip(law.targets, law.quantiles(), strict=True)]
     u = np.linspace(0, 1, 2001)
     drawn = np.sort(np.concatenate([1e6 * memristor.law_quantile(u, np.full(u.shape, t), rows) for t in law.targets]))

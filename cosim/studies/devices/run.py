@@ -61,6 +61,7 @@ def compute(settings: DevicesSettings, work: Work) -> Results:
         moments = [memristor.law_moments(q) for q in law.quantiles()]
         summary["written"] = {
             "sigma_us": 1e6 * law.pooled_sigma,
+            "sigma_interval_us": [1e6 * s for s in law.pooled_interval],
             "window_us": 1e6 * law.window,
             "kurtosis_of_cells": _kurtosis(cells.written["error"].to_numpy()),
             "kurtosis_of_law": _mixed(moments, law.cells),
@@ -121,8 +122,10 @@ def describe(summary: dict[str, Any]) -> str:
     lines = [f"{summary['profile']}: {low:.4g} to {high:.4g} uS, OFF {off:.4g} uS"]
     if w := summary["written"]:
         law = "the table itself" if w["resample"] else "fitted law"
+        lower, upper = w["sigma_interval_us"]
         lines.append(
-            f"written cells: {w['sigma_us']:.4g} uS around the mean of each target, {law} within +-{w['window_us']:.4g} uS"
+            f"written cells: {w['sigma_us']:.4g} uS (95 % interval {lower:.4g} to {upper:.4g}) around the mean of each target, "
+            f"{law} within +-{w['window_us']:.4g} uS"
         )
     lines.append(f"stuck cells: {summary['stuck']['source'] or 'no table of written cells'}")
     lines.append(f"read noise {summary['read_sigma_us']:.3g} uS, curvature {summary['iv_curvature']:.3g} V^-2")

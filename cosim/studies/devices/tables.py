@@ -13,6 +13,8 @@ def fit_tables(fit: DeviceFit, cells: MeasuredCells) -> dict[str, pd.DataFrame]:
     if (law := fit.written) is not None:
         columns = {"target_us": law.targets, "mean_us": law.mean, "mean_stderr_us": law.mean_stderr}
         columns |= {"sigma_us": law.sigma, "sigma_stderr_us": law.sigma_stderr}
+        columns |= {"mean_low_us": law.mean_interval[0], "mean_high_us": law.mean_interval[1]}
+        columns |= {"sigma_low_us": law.sigma_interval[0], "sigma_high_us": law.sigma_interval[1]}
         out["written.csv"] = pd.DataFrame({name: 1e6 * value for name, value in columns.items()}).assign(cells=law.cells)
     if fit.reads:
         rows = [

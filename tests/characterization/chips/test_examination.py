@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +57,8 @@ def slow(tau: float) -> str:
             GOOD.replace("out", "x") + "d1 x out m\n.model m d\nc1 out com 1p\nv1 low com -0.5\nr1 out low 1e9\n",
             "it latches, or rem",
         ),
+        # A load of 1M, a milliohm: the output crosses analog ground by microvolts.
+        (GOOD.replace("out", "x") + "r1 x out 1k\nr2 out com 1M\n", "output hardly moves: 1.8e-06 V .*1MEG"),
         (".param off=gauss(1m,0.3,1)\nb1 out com v={0.9*tanh(2000*(v(inp)-v(inn)+off))}\n", r"random in the line '\.param off="),
         (".param off={agauss(0,15m,1)}\nb1 out com v={0.9*tanh(2000*(v(inp)-v(inn)+off))}\n", r"random in the line '\.param off="),
     ],
@@ -66,6 +69,22 @@ def test_a_comparator_that_cannot_work_is_said(load, body, message):
         examine(plan)
     with pytest.raises(SimulationError, match=message):
         simulate_run(plan, 1, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("level", "message"),
+    [
+        ("0.9+0.1*tanh", "goes from 0.8 to 1 V only, at a supply of 1.8 V"),
+        ("1.65+1.65*tanh", "goes from 0 to 3.3 V, beyond the supply, .*against analog ground, 0.9 V"),
+        ("0.9+0.9*tanh", ""),
+    ],
+)
+def test_an_output_of_other_levels_than_the_supply_is_said(load, level, message):
+    block = load(f".subckt mine inp inn out\nb1 out 0 v={{{level}(2000*(v(inp)-v(inn)))}}\n.ends\n")
+    _, said = examine(RampPlan("sigmoid", 1, comparator=block))
+    found = [line for line in said if "its output goes" in line]
+    assert len(found) == bool(message)
+    assert not found or re.search(message, found[0])
 
 
 def test_random_words_that_change_nothing_are_no_fault(load):

@@ -63,3 +63,15 @@ def test_a_change_of_the_noise_on_the_way_is_an_alarm():
 def test_few_reads_are_refused():
     with pytest.raises(InputError, match="cell has 49 reads"):
         fit_reads(np.arange(49.0))
+
+
+@pytest.mark.parametrize(("up", "down"), [(0.01, 0.09), (0.05, 0.05)])
+def test_error_of_the_deviation_of_a_telegraph_cell(up, down):
+    """A cell that is seldom in its upper state: how often it was seen there makes most of the error of the deviation."""
+    rng = np.random.default_rng(4)
+    p = up / (up + down)
+    truth = np.hypot(0.05, 0.3 * np.sqrt(p * (1 - p)))
+    fits = [fit_reads(0.3 * telegraph(rng, up, down) + 0.05 * rng.standard_normal(N)) for _ in range(30)]
+    found, error = np.array([f.sigma for f in fits]), np.array([f.sigma_stderr for f in fits])
+    assert np.median(error) == pytest.approx(np.std(found - truth), rel=0.6)
+    assert np.mean(np.abs(found - truth) < 1.96 * error) > 0.8

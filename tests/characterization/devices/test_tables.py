@@ -98,7 +98,7 @@ def test_a_cell_that_stands_twice_is_said(tmp_path):
     assert not sort_cells([read(tmp_path / "t.csv", text(lines, head=head))]).warnings
     twice = sort_cells([read(tmp_path / "t.csv", text([*lines, *lines[:2]], head=head))])
     assert twice.warnings[0].startswith("t.csv: 2 rows are of a cell and target that stand above them")
-    assert twice.cells == 26
+    assert (twice.cells, len(twice.written)) == (24, 26)
 
 
 def test_cells_that_may_be_stuck_are_pointed_at(tmp_path):
@@ -131,3 +131,52 @@ def test_lines_left_out_are_counted(tmp_path):
 def test_units_and_signs_of_other_spellings(tmp_path):
     table = read(tmp_path / "t.csv", "target (kΩ),R_read (kOhm),wait (hours)\n10,11,2\n")
     assert table.frame[["target", "measured", "time"]].to_numpy()[0] == pytest.approx([1e-4, 1 / 11e3, 7200])
+
+
+def test_a_second_line_of_units_and_the_separator_of_a_spreadsheet(tmp_path):
+    table = read(tmp_path / "t.csv", "sep=;\nCell;Target;Measured;Time\n;µS;kΩ;min\na;100;9,5;2\n")
+    assert table.frame[["target", "measured", "time"]].to_numpy()[0] == pytest.approx([1e-4, 1 / 9.5e3, 120])
+    assert "its second line taken for units" in table.describe()
+
+
+@pytest.mark.parametrize("name", ["G [1e-6 S]", "G (x10^-6 S)", "G/1e-6 S", "G 1E-6 S"])
+def test_a_factor_before_a_unit_is_no_unit(tmp_path, name):
+    content = f"target_uS,{name}\n100,101\n"
+    with pytest.raises(InputError, match="has no unit"):
+        read(tmp_path / "t.csv", content, columns={"measured": name})
+    assert read(tmp_path / "t.csv", content, columns={"measured": f"{name}:uS"}).frame["measured"][0] == pytest.approx(101e-6)
+
+
+def test_conductances_of_many_siemens_are_of_a_wrong_unit(tmp_path):
+    with pytest.raises(InputError, match=r"'target_S': half of it is above 100 S; is 'S' its unit\?"):
+        read(tmp_path / "t.csv", "target_S,measured_uS\n100,101\n100,99\n")
+
+
+def test_what_instruments_write_for_no_value(tmp_path):
+    lines = [[*line[:2], "9.91E+37" if k < 2 else line[2], *line[3:]] for k, line in enumerate(rows())]
+    table = read(tmp_path / "t.csv", text(lines))
+    assert "2 values of G@0.2V [µS] of 9.9e37 or more taken for none" in table.describe()
+    assert np.isnan(table.frame["measured"]).sum() == 2
+
+
+def test_currents_at_one_voltage_are_reads_and_no_sweep(tmp_path):
+    table = read(tmp_path / "t.csv", "target_uS,V_read_mV,I_nA\n100,200,20200\n100,200,19800\n100,200,\n")
+    assert table.kind == "written"
+    assert table.mapping["measured"] == "I_nA / V_read_mV"
+    assert table.frame["measured"].to_numpy() == pytest.approx([101e-6, 99e-6, np.nan], nan_ok=True)
+    both = "target_uS,V_read_mV,I_nA,G_uS\n100,200,20200,{}\n"
+    assert read(tmp_path / "t.csv", both.format(101)).frame["measured"][0] == pytest.approx(101e-6)
+    with pytest.raises(InputError, match=r"is 1e\+03 times G_uS; is a unit wrong"):
+        read(tmp_path / "t.csv", both.format("0.101"))
+    with pytest.raises(InputError, match="there is no conductance at 0 V"):
+        read(tmp_path / "t.csv", "target_uS,V_V,I_nA\n100,0,1\n")
+    # Of several voltages it is a sweep, whatever else there is.
+    assert read(tmp_path / "t.csv", "target_uS,V_V,I_nA\n100,0.1,1\n100,0.2,2\n").kind == "iv"
+
+
+def test_a_column_a_cell(tmp_path):
+    wide = read(tmp_path / "t.csv", "read,A1 (uS),A2 (uS)\n1,100,200\n2,101,201\n")
+    assert wide.kind == "reads"
+    assert "A1 (uS), A2 (uS) taken for cells" in wide.describe()
+    assert wide.frame["cell"].tolist() == ["A1", "A1", "A2", "A2"]
+    assert 1e6 * wide.frame["measured"].to_numpy() == pytest.approx([100, 101, 200, 201])

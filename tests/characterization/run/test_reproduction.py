@@ -3,6 +3,7 @@
 import json
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from characterization.run.montecarlo import characterize
 from characterization.workers import Lost
 from cosim.cli.app import run
 from netlists.errors import InputError
+from netlists.outside import load_user_subcircuit
 from netlists.spice import read_transitions
 
 SAMPLES = 4
@@ -52,3 +54,24 @@ def test_a_sample_that_there_is_not(folder, tmp_path):
         room.reproduce(folder, 4, tmp_path)
     with pytest.raises(InputError, match="sample=-1"):
         room.reproduce(folder, -1, tmp_path)
+
+
+def test_a_sample_of_an_own_comparator_comes_out_within_its_brackets(tmp_path, capsys, monkeypatch):
+    """A comparator that only tells the side has its levels cut to 50 uV, at other places alone than among many."""
+    (tmp_path / "mine.cir").write_text(".subckt mine inp inn out com\nb1 out com v={0.9*tanh(2k*(v(inp)-v(inn)))}\n.ends\n")
+    mine = load_user_subcircuit(f"{tmp_path / 'mine.cir'}:mine", "comparator")
+    folder = tmp_path / "run"
+    characterize(RampPlan("sigmoid", 2, seed=3, comparator=mine), 5, folder, jobs=1, progress=False)
+    assert run(["reproduce", str(folder), "--sample", "2", "--out", str(tmp_path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["allowed_difference_steps"] < 0.01
+    # A check that can fail: half a millivolt is no bracket.
+    again = room._again
+
+    def moved(*arguments):
+        found, lost = again(*arguments)
+        return replace(found, after=replace(found.after, volts=found.after.volts + 5e-4)), lost
+
+    monkeypatch.setattr(room, "_again", moved)
+    assert run(["reproduce", str(folder), "--sample", "2", "--out", str(tmp_path)]) == 1
+    assert "does not come out" in capsys.readouterr().err

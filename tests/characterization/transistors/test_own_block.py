@@ -90,7 +90,7 @@ def test_what_cannot_be_measured_is_said():
     fails = macro_like(offset="0.4*(1.8-v(vdd))", more="").text.replace("out com\n", "out com vdd\n", 1)
     found = measure_own_comparator(own(fails, (*PORTS, "vdd")), NOMINAL, [BenchConditions("-", 27.0, 1.5)], samples=2, seed=1)
     assert np.isnan(found.figures[1]["offset"])
-    assert any("fails at -, 27 C, 1.5 V" in line for line in found.warnings)
+    assert any("fails at 27 C, 1.5 V" in line for line in found.warnings)
 
 
 def test_two_stages_are_found_again_from_their_responses():
@@ -117,3 +117,27 @@ def test_two_stages_are_found_again_from_their_responses():
     for ours, true in zip(found, (gain, z), strict=True):
         np.testing.assert_allclose(ours, true[f < 1e9], rtol=0.05)
     assert macro.offset == -1e-3
+
+
+def test_both_trip_points_of_hysteresis_are_found_and_overdrives_count_from_them():
+    """A loop of gain 10 around the output: 3.067 mV of hysteresis in closed form, more than the least overdrives."""
+    card = "b1 s com v={0.9*tanh(5k*(v(inp,inn)-1m+2m*v(out,com)/0.9))}"
+    block = own(f".subckt mine inp inn out com\n{card}\nr1 s out 1k\nc1 out com 0.7p\n.ends\n")
+    found = measure_own_comparator(block, NOMINAL, [], samples=2, seed=1)
+    turn = np.sqrt(0.9)
+    exact = 2 * (2e-3 * turn - np.arctanh(turn) / 5e3)
+    assert found.figures[0]["hysteresis"] == pytest.approx(exact, abs=40e-6)
+    assert found.figures[0]["offset"] == pytest.approx(-1e-3, abs=20e-6)
+    assert found.delays[0]["overdrive"] == 1e-3
+    assert all(0 < r["delay_rise"] < 5e-9 for r in found.delays)
+    assert any("3.07 mV of hysteresis" in line for line in found.warnings)
+
+
+def test_a_switch_has_no_small_signal_figures_and_says_so():
+    text = ".subckt mine inp inn out vdd vss\ns1 out vdd inp inn sw\nr1 out vss 10k\nc1 out vss 20f\n.ends\n"
+    text += ".model sw sw vt=2m vh=1m ron=100 roff=1g\n"
+    found = measure_own_comparator(own(text, ("inp", "inn", "out", "vdd", "vss")), NOMINAL, [], samples=2, seed=1)
+    assert found.figures[0]["offset"] == pytest.approx(-2e-3, abs=40e-6)
+    assert found.figures[0]["hysteresis"] == pytest.approx(2e-3, abs=60e-6)
+    assert np.isnan(found.figures[0]["noise"])
+    assert any("no gain and noise at 27 C, 1.8 V: its gain there is 0" in line for line in found.warnings)

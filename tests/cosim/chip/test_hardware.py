@@ -304,3 +304,15 @@ def test_millivolts_are_no_volts(make):
     assert make(0.2).v_read == 0.2
     with pytest.raises(InputError, match=r"v_read=200.*at most 2 \(V\)"):
         make(200.0)
+
+
+def test_cells_that_age_longer_than_they_were_measured_are_said():
+    """The profile of Wan et al. has two days; a week is its slope carried on."""
+    profile = load_profile("hfox-wan-1-40")
+    last = profile.relaxation_times[-1]
+    within, beyond = (Hardware(bits=4, arrays=Arrays(profile, drift_time=t)).warnings for t in (last, 3.5 * last))
+    assert not any("was measured up to" in w for w in within)
+    assert [w for w in beyond if "was measured up to" in w] == [
+        f"drift_time={3.5 * last:g}: hfox-wan-1-40 was measured up to {last:g} s; what comes after goes on at its mean slope a "
+        "decade, an assumption"
+    ]

@@ -12,10 +12,10 @@ import pytest
 from characterization.transistors import measure_own_comparator
 from cosim.cli.app import run
 from cosim.datasheet import run as made
-from cosim.datasheet.figures import datasheet, load_limits, markdown
+from cosim.datasheet.figures import datasheet, load_limits, markdown, odd_limits
 from cosim.datasheet.settings import DatasheetSettings
 from netlists.errors import InputError
-from netlists.outside import BlockFile
+from netlists.outside import BlockFile, ComparatorMacro
 
 TEXT = """.subckt mine a b q vss params: tau=1n
 .param off={agauss(2m,4m,1)}
@@ -161,3 +161,23 @@ def test_an_opamp_becomes_a_datasheet_and_a_block(tmp_path, capsys):
     deck = tmp_path / "deck.cir"
     assert run(["netlist", "ramp", "--bits", "2", "--opamp", str(tmp_path / "out" / "block.json"), "--out", str(deck)]) == 0
     assert "g2 out com d2 com" in deck.read_text()
+
+
+def test_limits_in_the_units_of_the_table_are_said():
+    assert "write 3e-3 for 3 mV" in odd_limits({"offset": {"max": 3.0}})[0]
+    assert "write 0.4e-9 for 0.4 ns" in odd_limits({"delay_10mv": {"max": 0.4}})[0]
+    assert "write 100e6 for 100 MHz" in odd_limits({"gbw": {"min": 100.0}}, "opamp")[0]
+    assert odd_limits({"offset": {"min": -5e-3, "max": 5e-3}, "gain": {"min": 100.0}, "input_low": {"max": 0.6}}) == []
+    assert odd_limits({"gbw": {"min": 100e6}, "phase_margin": {"min": 60.0}, "offset": {"min": 0.0}}, "opamp") == []
+
+
+def test_levels_outside_the_input_range_and_far_from_the_macro_model_are_said():
+    macro = ComparatorMacro(20.0, 1e-9, 0.9, (0.5, 0.6, 0.9, 1.2), (9e-3, 1e-3, 2e-3, 2e-3))
+    line = made._beyond_range(macro, {"input_low": 0.55, "input_high": 1.25, "offset": 2e-3})[0]
+    assert line.startswith("1 of 4 levels")
+    assert "up to 7 mV" in line
+    assert made._beyond_range(macro, {"input_low": 0.5, "input_high": 1.25, "offset": 2e-3}) == []
+    rows = [{"k": k, "block": 0.5, "difference_lsb": 0.01 * k} for k in range(1, 32)]
+    line = made._where_it_differs(rows)[0]
+    assert "level 28 (" in line
+    assert "31 (V_mac near 0.5 V: 0.31 LSB) and 17 more, all in macro.csv" in line

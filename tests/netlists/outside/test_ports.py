@@ -152,3 +152,14 @@ def test_names_case_order_comments_and_line_ends_change_nothing(tmp_path_factory
         data.draw(st.integers(0, 6)),
     )
     np.testing.assert_array_equal(outputs(dress), plain)
+
+
+@pytest.mark.parametrize(("said", "what"), [({"ports": {"com": "gnd"}}, "com"), ({"bias": {"gnd": "0.5"}}, "0.5")])
+def test_a_port_gnd_that_is_not_ground_is_refused(tmp_path, said, what):
+    """ngspice takes gnd for node 0 whatever its port gets: nothing else would come of it, in silence."""
+    path = tmp_path / "my.cir"
+    path.write_text(".subckt mine inp inn out gnd\nb1 out gnd v={0.9+0.9*tanh(1k*v(inp,inn))}\n.ends\n")
+    with pytest.raises(InputError, match=f"port 'gnd' would be {what}: ngspice takes gnd .* for node 0"):
+        load_user_subcircuit(f"{path}:mine", "comparator", wiring=Wiring(**said))
+    for good in ({}, {"ports": {"vss": "gnd"}}, {"bias": {"gnd": "vss"}}, {"bias": {"gnd": "0"}}):
+        load_user_subcircuit(f"{path}:mine", "comparator", wiring=Wiring(**good))

@@ -154,6 +154,23 @@ def test_line_ends_and_cards_of_other_programs(change, write, tmp_path):
     assert load_user_subcircuit(f"{tmp_path / 'my.cir'}:mycomp", "comparator") == plain
 
 
+def test_a_global_net_in_an_expression_alone_is_a_port(write):
+    text = "* t\n.global VDD\n.subckt mycomp inp inn out\nb1 out 0 v={v( VDD )/2*(1+tanh(1k*v(inp,inn)))}\n.ends\n"
+    u = load_user_subcircuit(write(text), "comparator")
+    assert u.ports == ("inp", "inn", "out", "vdd")
+    assert any("global net VDD is a port" in note for note in u.notes)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("1M", "1M is 1 milliohm, .*1MEG"), ("{2.2M}", "2.2M is 2.2 milliohm"), ("1MEG", ""), ("1m", ""), ("1Mohm", ""), ("10k", "")],
+)
+def test_a_resistor_of_milliohms_is_said(value, said, write):
+    found = load_user_subcircuit(write(comparator(body=f"{BODY}r2 out com {value}\n")), "comparator").notes
+    assert bool([n for n in found if "milliohm" in n]) == bool(said)
+    assert not said or re.search(said, " ".join(found))
+
+
 def test_the_commented_head_of_an_xschem_top_is_the_subcircuit(write):
     plain = load_user_subcircuit(write(comparator()), "comparator")
     text = comparator().replace(".subckt", "**.subckt").replace(".ends mycomp", "**.ends\n.GLOBAL GND\n.end")
