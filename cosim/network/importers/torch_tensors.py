@@ -88,6 +88,7 @@ def stored_torch(
         raise InputError(
             f"{sorted(take.left)[0]}: left over; it belongs to neither the recurrent layer, the readout nor the embedding. "
             "If the scores do not depend on it, ignore it by the beginning of its name"
+            + _folded(take, layers[0].forward.n_in, order)
         )
     return Stored(
         "PyTorch tensors", layers, dense, symbols, scaling, left=tuple(sorted(take.left)), scalings=scalings, listing=listing
@@ -118,6 +119,19 @@ def _computed(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         elif not (name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in arrays):
             out[name] = a
     return out
+
+
+def _folded(take: _Taker, n_in: int, order: Sequence[re.Match[str]]) -> str:
+    """What to do about a dense layer in front of the recurrent ones, if there is one."""
+    first = order[0]
+    names = [n for n in take.left if n.endswith("weight") and take.arrays[n].ndim == 2 and len(take.arrays[n]) == n_in]
+    if len(names) != 1:
+        return ""
+    name, w = names[0], f"{first['prefix']}weight_ih{first['layer'] or ''}"
+    return (
+        f". A dense layer in front of {w} with nothing between is a part of it: save {w} @ {name} in its place, and add "
+        f"{w} @ {name.removesuffix('weight')}bias to its bias_ih"
+    )
 
 
 def own_scalings(left: Mapping[str, np.ndarray], n_in: int) -> tuple[Scaling, ...]:

@@ -236,6 +236,25 @@ def test_classes_by_name_are_said_in_the_order_taken_or_refused():
     assert f"scores {n} classes, the labels of 't' end at {n - 2}" in note
 
 
+def test_a_dense_layer_in_front_is_named_and_may_be_folded_as_the_message_says():
+    from cosim.network import from_torch, read_tensors
+
+    plain, rng = read_tensors(HERE / "lstm_last.pt"), np.random.default_rng(2)
+    w = plain["rnn.weight_ih_l0"].astype(float)
+    front = {"front.weight": rng.normal(0, 1, (w.shape[1], 2)), "front.bias": rng.normal(0, 1, w.shape[1])}
+    with pytest.raises(
+        InputError, match=r"save rnn.weight_ih_l0 @ front.weight in its place, and add .* @ front.bias to its bias_ih"
+    ):
+        from_torch({**front, **plain})
+    bias = plain["rnn.bias_ih_l0"] + w @ front["front.bias"]
+    folded = from_torch(plain | {"rnn.weight_ih_l0": w @ front["front.weight"], "rnn.bias_ih_l0": bias})
+    x = rng.normal(0, 1, (3, 4, 2))
+    n, zero = np.full(3, 4), np.zeros(3, int)
+    there = x @ front["front.weight"].T + front["front.bias"]
+    wanted = from_torch(plain).scores(SequenceSet(there, n, zero))
+    assert folded.scores(SequenceSet(x, n, zero)) == pytest.approx(wanted, abs=1e-12)
+
+
 def test_a_training_that_starts_from_an_imported_network_says_what_was_taken(tmp_path, capsys):
     n = import_network(HERE / "lstm_last.pt").network
     n.save(tmp_path / "n.npz")
