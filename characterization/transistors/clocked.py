@@ -178,6 +178,8 @@ def measure_clocked_noise(
             run = run_bench(deck, names, settings=block.settings)
             found += [run[name][-1, 1:] for name in names]
         values = np.concatenate(found)
+        if hysteresis and not np.ptp(values) > 1e-9:
+            raise SimulationError(f"{block.name} at {at}: its noise moves no trip point: it remembers more than one decision")
         if np.max(np.abs(values)) < 0.99 * span:
             return float(np.std(values, ddof=1)), (*listed.others, *silent)
     raise SimulationError(f"{block.name} at {at}: its noise moves the trip point by more than {NOISE_SPANS[-1]:g} V")

@@ -108,7 +108,7 @@ def test_memory_of_the_last_decision_is_hysteresis():
 
 def test_memory_hides_neither_the_spread_nor_the_noise():
     """Bisection alone ends beside the trip points of a comparator with memory, at the same place for each instance."""
-    memory = "Rm OUTP m 40k\nCm m 0 0.5p\nBm h INP v={-10m*(v(m)-0.9)}\n"
+    memory = "Bc 0 m i={v(CLK)>0.9 ? 1m*(v(OUTP)-v(m)) : 0}\nCm m 0 1p\nRm m 0 1e9\nBm h INP v={-10m*(v(m)-0.9)}\n"
     block = strongarm("Vos g h DC {agauss(0, 15m, 3)}", memory)
     bench = BlockOnBench.of(block)
     row = clocked_rows(BlockOnBench.of(without_randomness(block)), NOMINAL, [0.9])[0]
@@ -125,3 +125,11 @@ def test_memory_hides_neither_the_spread_nor_the_noise():
         BlockOnBench.of(strongarm("Vos g INP DC 0")), NOMINAL, 0.0, 0.5e-9, np.random.default_rng(1), records=8
     )
     assert 0.5 < noise / alone < 2
+
+
+def test_a_noise_that_moves_no_trip_point_is_not_taken_for_none():
+    """It remembers more than one decision, and says nothing of it here: each record strays to the same place."""
+    memory = "Rm OUTP m 40k\nCm m 0 0.5p\nBm h INP v={60m*(v(m)-0.9)}\n"
+    quiet = BlockOnBench.of(strongarm("Vos g h DC 0", memory))
+    with pytest.raises(SimulationError, match="its noise moves no trip point"):
+        measure_clocked_noise(quiet, NOMINAL, -0.0371, 0.5e-9, np.random.default_rng(1), hysteresis=0.0258, records=4)
