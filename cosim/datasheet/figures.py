@@ -48,7 +48,7 @@ OPAMP_FIGURES = {
     "gbw": FigureOfMerit("gain-bandwidth product", "MHz", 1e-6),
     "crossover": FigureOfMerit("unity-gain frequency of the integrator's loop", "MHz", 1e-6),
     "phase_margin": FigureOfMerit("phase margin there", "deg", 1.0),
-    "slew": FigureOfMerit("slew rate, the slower direction", "V/us", 1e-6),
+    "slew": FigureOfMerit("slew rate, the slower direction; gain -1 through 1 pF, 1 pF at the output", "V/us", 1e-6),
     "swing_low": FigureOfMerit("output swing, low end", "V", 1.0),
     "swing_high": FigureOfMerit("output swing, high end", "V", 1.0),
     "loaded_low": FigureOfMerit("the same with 150 uA either way, low end", "V", 1.0),
