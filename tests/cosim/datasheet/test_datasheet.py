@@ -12,7 +12,7 @@ import pytest
 from characterization.transistors import measure_own_comparator
 from cosim.cli.app import run
 from cosim.datasheet import run as made
-from cosim.datasheet.figures import FIGURES, OPAMP_FIGURES, datasheet, load_limits, markdown, odd_limits
+from cosim.datasheet.figures import ROLE_FIGURES, datasheet, load_limits, markdown, odd_limits
 from cosim.datasheet.settings import DatasheetSettings
 from netlists.errors import InputError
 from netlists.outside import BlockFile, ComparatorMacro
@@ -184,5 +184,5 @@ def test_levels_outside_the_input_range_and_far_from_the_macro_model_are_said():
 
 
 def test_figures_that_hang_on_a_load_name_it():
-    assert all("20 fF" in FIGURES[name].text for name in FIGURES if name.startswith("delay"))
-    assert "1 pF at the output" in OPAMP_FIGURES["slew"].text
+    assert all("20 fF" in what.text for name, what in ROLE_FIGURES["comparator"].items() if name.startswith("delay"))
+    assert "1 pF at the output" in ROLE_FIGURES["opamp"]["slew"].text
