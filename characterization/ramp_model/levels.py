@@ -264,7 +264,8 @@ def factor_analysis(covariance: np.ndarray, rank: int) -> tuple[np.ndarray, np.n
     for _ in range(_FACTOR_ROUNDS):
         unit = np.sqrt(diagonal) + _SMALL_VARIANCE
         values, vectors = np.linalg.eigh(covariance / np.outer(unit, unit))
-        kept, rest = values[: -rank - 1 : -1], values[:-rank]
+        # Eigenvalues of levels that never vary are 0.
+        kept, rest = np.maximum(values[: -rank - 1 : -1], np.finfo(float).tiny), values[:-rank]
         loadings = vectors[:, : -rank - 1 : -1] * np.sqrt(np.maximum(kept - 1.0, 0.0)) * unit[:, None]
         before, likelihood = likelihood, -samples / 2 * (np.log(kept).sum() + rest.sum() + np.log(diagonal).sum())
         if likelihood - before < _FACTOR_GAIN:
