@@ -261,6 +261,5 @@ def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given
             )
         return None
     device = load_profile(profile)
-    lines = {name: given.values[name] or None for name in ("max_rows", "max_columns")}
     drawn = device.without_variation() if no_variation else device
-    return replace(given, values={**given.values, **lines}).make(profile=drawn, r_row=r_wire, r_col=r_wire)
+    return given.or_none("max_rows", "max_columns").make(profile=drawn, r_row=r_wire, r_col=r_wire)
