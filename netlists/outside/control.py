@@ -66,10 +66,9 @@ _LEFT_OUT = frozenset(
         "destroy",
         "remzerovec",
         "rusage",
-        "quit",
-        "exit",
     ]
 )
+_END = frozenset(["quit", "exit"])
 _COMPARISONS = {">=": " ge ", "<=": " le ", "<>": " ne ", ">": " gt ", "<": " lt "}
 # Variables that change the simulation or what is printed of it, and nothing else.
 _SETTINGS = OPTIONS | frozenset(
@@ -98,7 +97,7 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
         text, word = card.text, card.word
         if "`" in text or "$(" in text:
             raise card.refused(f"starts a program; {COMMANDS_HINT}")
-        if word not in _STEER | _COMPUTE | _SHOW | _LEFT_OUT | set(ANALYSES) | {"save"}:
+        if word not in _STEER | _COMPUTE | _SHOW | _LEFT_OUT | _END | set(ANALYSES) | {"save"}:
             raise card.refused(
                 f"command {word!r} is not run: it may start programs, touch files or change the circuit; {COMMANDS_HINT}, "
                 "or keep to analyses, loops, let, alter, meas, print, plot and save"
@@ -124,6 +123,15 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
         text = re.sub(r"\$(&?)([A-Za-z_]\w*)", lambda m: f"${m[1]}{m[2] if m[1] else _named(m[2], own)}", text)
         lines += _marked(text, word)
     return lines, notes
+
+
+def ending(commands: Sequence[str], saving: Sequence[str]) -> list[str]:
+    """The commands with ``saving`` before each that ends ngspice, and a mark there."""
+    out: list[str] = []
+    for command in commands:
+        ends = command.split(maxsplit=1)[:1] and command.split()[0].lower() in _END
+        out += [*saving, f"echo {MARK}quit", command] if ends else [command]
+    return out
 
 
 def _variables(found: Sequence[Card]) -> set[str]:

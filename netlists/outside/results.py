@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from netlists.errors import InputError, SimulationError
-from netlists.spice import ANALYSES, RawPlot, is_error, read_raw_plot
+from netlists.spice import ANALYSES, Card, RawPlot, is_error, read_raw_plot, words
 
 from .analysis import Analysis, difference, ngspice_name
 from .control import MARK
 from .deck import OutsideDeck
-from .diagnosis import measurements, succeeded, without_shown
+from .diagnosis import measurements, repeated_measurements, succeeded, without_shown
 from .waves import UNITS, Wave, Waves
 
+_Mark = tuple[str, tuple[tuple[str, str], ...], dict[str, float | None]]
 _SCALED = ("tran", "ac", "dc", "noise", "disto", "sp")
 _FATAL = re.compile(
     r"aborted|timestep too small|iteration limit|no convergence|not parsed|fatal|no such (subcircuit|device|model)"
@@ -50,7 +52,11 @@ def read_results(
     undetermined = any(a.kind != "tran" for a in analyses) and "singular matrix" in printed
     if bad or undetermined or f"{MARK}end" not in printed:
         raise SimulationError("ngspice could not simulate the deck")
-    marks = _marks(stdout)
+    marks, empty = _marks(stdout)
+    if deck.commands:
+        empty += [command for name, (command, *_) in marks.items() if name not in files]
+    if empty := [command for command in empty if command]:
+        raise SimulationError(f"the analysis {empty[0]!r} of the control block gave no points")
     out: list[Waves] = []
     order = re.findall(rf"^{MARK}plot (\S+)", stdout, re.MULTILINE)
     for name in sorted((n for n in files if n != "const"), key=lambda n: _position(n, order)):
@@ -79,16 +85,19 @@ def _position(name: str, order: list[str]) -> tuple[int, int]:
     return (order.index(after), 0) if after in order else (len(order), _number(name))
 
 
-def _marks(stdout: str) -> dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, float | None]]]:
-    """Command, steps of loops and measurements of each plot that a mark names."""
+def _marks(stdout: str) -> tuple[dict[str, _Mark], list[str]]:
+    """Command, steps of loops and measurements of each plot that a mark names; and the commands that made no plot."""
     found: dict[str, tuple] = {}
+    empty: list[str] = []
     command, plot = "", ""
     step: dict[str, str] = {}
     lines: list[str] = []
+    taken: dict[str, list[str]] = {}
 
     def close() -> None:
         if plot in found:
-            found[plot][2].update(measurements(lines))
+            taken.setdefault(plot, []).extend(lines)
+            found[plot][2].update(repeated_measurements(taken[plot]))
         lines.clear()
 
     for line in without_shown(stdout).splitlines():
@@ -100,8 +109,12 @@ def _marks(stdout: str) -> dict[str, tuple[str, tuple[tuple[str, str], ...], dic
             close()
             command, plot = rest.strip(), ""
         elif word == "plot":
-            plot = rest.strip()
-            found[plot] = (command, tuple(step.items()), {})
+            # An analysis that makes no plot leaves the last one current.
+            known, plot = rest.strip() in found or rest.strip() == "const", rest.strip()
+            if known:
+                empty.append(command)
+            else:
+                found[plot] = (command, tuple(step.items()), {})
             close()
         elif word == "step":
             name, _, value = rest.partition("=")
@@ -109,7 +122,7 @@ def _marks(stdout: str) -> dict[str, tuple[str, tuple[tuple[str, str], ...], dic
         elif word == "value" and lines:
             step[list(step)[-1]] = lines.pop().rpartition("=")[2].strip()
     close()
-    return found
+    return found, empty
 
 
 def _only(deck: OutsideDeck, kind: str) -> str:
@@ -166,6 +179,17 @@ def missing_vectors(saved: tuple[str, ...], found: list[Waves]) -> list[str]:
     names = [v for v in saved if v not in ("all", "allv", "alli")] if plain else []
     missing = [v for v in names if not any(_has([*w.scales, *w.vectors], v) for w in plain)]
     return [f"saved vector {v}: no analysis gave it: there is no such node, or its device has no such quantity" for v in missing]
+
+
+def missing_measurements(cards: Sequence[Card], kind: str | None, found: list[Waves]) -> list[str]:
+    """What to say of ``.meas`` cards that no analysis gave a result for."""
+    taken = {name for waves in found for name in waves.measurements or {}}
+    said = []
+    for card in (c for c in cards if c.word in (".meas", ".measure")):
+        named = [w.lower() for w in words(card.text)[1:3]]
+        if len(named) == 2 and named[1].partition("=")[0] not in taken and kind in (None, named[0]):
+            said.append(f"{card.file}, line {card.line}: measurement {named[1]}: no .{named[0]} analysis gave it")
+    return said
 
 
 def _complete(kind: str, card: str, scales: tuple[Wave, ...], found: list[Wave]) -> tuple[Wave, ...]:

@@ -110,12 +110,15 @@ class DeckResults:
         Of the deck and of ngspice.
     compat : str
         ngspice's compatibility mode; empty for none.
+    status : int
+        What a ``quit`` of its control blocks said; above 0 if by that something failed.
     """
 
     waves: tuple[Waves, ...]
     printed: tuple[str, ...]
     warnings: tuple[str, ...]
     compat: str
+    status: int = 0
 
     def __getitem__(self, name: str) -> Waves:
         for waves in self.waves:
