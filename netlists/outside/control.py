@@ -70,6 +70,7 @@ _LEFT_OUT = frozenset(
 )
 _END = frozenset(["quit", "exit"])
 _COMPARISONS = {">=": " ge ", "<=": " le ", "<>": " ne ", ">": " gt ", "<": " lt "}
+_DRAWS = re.compile(r"\b(?:sgauss|sunif|rnd|poisson|exponential)\s*\(", re.IGNORECASE)
 # Variables that change the simulation or what is printed of it, and nothing else.
 _SETTINGS = OPTIONS | frozenset(
     ["numdgt", "units", "width", "height", "noprintscale", "specwindow", "specwindoworder", "fourgridsize", "nfreqs", "polydegree"]
@@ -91,6 +92,7 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
         For a command that is not known to be harmless: names file, line and command.
     """
     own = _variables(found)
+    draws = any(_DRAWS.search(card.text) for card in found)
     lines: list[str] = []
     notes: list[str] = []
     for card in found:
@@ -121,7 +123,7 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
         if word in ("foreach", "strcmp"):
             text = re.sub(r"^(\S+\s+)(\w+)", lambda m: m[1] + _named(m[2], own), text)
         text = re.sub(r"\$(&?)([A-Za-z_]\w*)", lambda m: f"${m[1]}{m[2] if m[1] else _named(m[2], own)}", text)
-        lines += _marked(text, word)
+        lines += _marked(text, word, draws)
     return lines, notes
 
 
@@ -158,7 +160,7 @@ def _assignments(text: str, word: str, own: set[str]) -> tuple[str, list[str]]:
     return (f"{word} {' '.join(kept)}" if kept else ""), left
 
 
-def _marked(text: str, word: str) -> list[str]:
+def _marked(text: str, word: str, draws: bool) -> list[str]:
     if word in ANALYSES or word == "run":
         return [f"echo {MARK}analysis {text}", text, f"echo {MARK}plot $curplot"]
     if word in _SHOW or word == "fourier":
@@ -168,7 +170,14 @@ def _marked(text: str, word: str) -> list[str]:
         # Without a sign of equality the last word is the value.
         name, equals, value = rest.partition("=") if "=" in rest else rest.rpartition(" ")
         computed = equals and re.search(r"[a-z_]\w*|[-+*/]", value.strip()[1:], re.IGNORECASE) and "[" not in value
-        evaluated = [f"print {value.strip()}", f"echo {MARK}value"] if computed and "$" not in value else []
+        evaluated = []
+        # A parameter's new value is not computed here, but when the deck is read again.
+        if computed and "$" not in value and word != "alterparam":
+            evaluated = [f"print {value.strip()}", f"echo {MARK}value"]
+            if draws:
+                # Computed a second time it would be another draw, and so would all that follow.
+                evaluated = [f"let cosim_value = {value.strip()}", "print cosim_value", *evaluated[1:]]
+                return [f"echo {MARK}step {name} = {value}", *evaluated, f"{word} {name.strip()} = cosim_value", "unlet cosim_value"]
         return [f"echo {MARK}step {name} = {value}", *evaluated, text]
     if word == "foreach":
         name = text.split()[1]

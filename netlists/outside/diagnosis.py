@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import takewhile
 
 from netlists.spice import is_error
 
@@ -46,11 +47,12 @@ _HINT = "check models and units, give .ic or .nodeset, slower edges, a larger re
 _PROGRESS = re.compile(
     r"gmin (?:step|increment)|gmin stepping|source step|Transient op|Trying gmin|Supplies reduced|no DC value, transient|^Note:"
     r"|can't find the initialization file|No compatibility mode|^(?:Circuit|Doing analysis|binary raw file)|^ngspice-\d+ done"
-    rf"|checkvalid: vector cosim|/statm|^{MARK}",
+    rf"|checkvalid: vector cosim|/statm|^Checking parameters for|^{MARK}",
     re.IGNORECASE,
 )
 _LINE = re.compile(r"\bline (?:no\. ?)?(\d+)(?: or its substitute)?", re.IGNORECASE)
 _WARNING = re.compile(r"warning\b|ignored|unrecognized|can't parse|singular matrix", re.IGNORECASE)
+_BEGINS = re.compile(r"(?:fatal |internal )?(?:error|warning)\b", re.IGNORECASE)
 _VALUE = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)"
 _MEASURED = re.compile(rf"^\s*([^\s=]+)\s*=\s+({_VALUE})(?:\s+(?:targ|trig|at|from|to|with)=.*)?\s*$", re.IGNORECASE)
 _FAILED = re.compile(r"^\s*\.?meas(?:ure)?\s+\w+\s+(\S+).*failed!", re.IGNORECASE)
@@ -107,8 +109,8 @@ def warnings_of(printed: str, place: Place, *, every: bool = False) -> list[str]
             continue
         block = [line.strip()]
         # "Warning: Model issue on line 5 :" has the card and the reason in the lines after it.
-        while line.rstrip().endswith((":", ",")) and i + len(block) < len(lines) and len(block) < 4 and lines[i + len(block)].strip():
-            block.append(lines[i + len(block)].strip())
+        if line.rstrip().endswith((":", ",")):
+            block += takewhile(lambda more: more and not _BEGINS.match(more), (more.strip() for more in lines[i + 1 : i + 4]))
         used = i + len(block) - 1
         text = placed(" ".join(block), place)
         if found := re.search(r"singular matrix:\s+check nodes? \S+", text):

@@ -81,7 +81,12 @@ def simulate_outside(
     seed = (f".options seed={1 + secrets.randbelow(2**31 - 2)}",) if len(runs) > 1 and not deck.seeded else ()
     status = 0
     for analyses in runs:
-        waves, done = _run(deck, analyses, tuple(vectors), seed, compat, folder, executable, timeout, memory)
+        try:
+            waves, done = _run(deck, analyses, tuple(vectors), seed, compat, folder, executable, timeout, memory)
+        except SimulationError as e:
+            # They may say why.
+            message = "\n".join([e.ngspice_message, *(f"warning: {w}" for w in dict.fromkeys(warnings))])
+            raise SimulationError(str(e).partition("\nngspice: ")[0], message) from None
         printed = done.stdout
         shown += re.findall(rf"^{MARK}show .*?\n(.*?)^{MARK}shown$", printed, re.MULTILINE | re.DOTALL)
         warnings += warnings_of(done.stderr, deck.place, every=True) + warnings_of(without_shown(printed), deck.place)
@@ -93,7 +98,8 @@ def simulate_outside(
         found = [w for w in found if w.kind == kind]
     if not found:
         raise SimulationError(f"the deck ran no {kind or ''} analysis".replace("  ", " "))
-    warnings += [*missing_vectors(deck.saved, found), *missing_measurements(deck.cards, kind, found)]
+    warnings += [f"{name}: left out: it has values that are not finite" for waves in found for name in waves.omitted]
+    warnings += [*missing_vectors(vectors, deck.saved, found, not deck.commands), *missing_measurements(deck.cards, kind, found)]
     lines = [line for text in shown for line in text.splitlines() if line.strip()]
     return DeckResults(tuple(numbered(found)), tuple(lines), tuple(dict.fromkeys(warnings)), compat, status)
 
@@ -137,7 +143,7 @@ def _run(
         cards = deck.analyses if deck.commands else analyses
         saving = [
             *(f"echo {MARK}end", "set filetype=binary", "unset appendwrite"),
-            *("foreach cosim_plot $plots", "setplot $cosim_plot", f"write {place}plot_{{$cosim_plot}}.raw", "end"),
+            *("foreach cosim_plot $plots", "setplot $cosim_plot", "remzerovec", f"write {place}plot_{{$cosim_plot}}.raw", "end"),
         ]
         control = [
             *("set noinit", *ending(commands, saving), *saving),
