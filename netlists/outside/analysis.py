@@ -67,7 +67,7 @@ class Analysis:
         """Argument ``i`` as a number; nan if it is an expression, which only ngspice evaluates."""
         try:
             return spice_number(self.arguments[i])
-        except InputError:
+        except (InputError, IndexError):
             return math.nan
 
     def shortfall(self, scale: np.ndarray) -> str | None:

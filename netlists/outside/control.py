@@ -169,7 +169,7 @@ def _marked(text: str, word: str, draws: bool) -> list[str]:
         rest = text.partition(" ")[2].strip()
         # Without a sign of equality the last word is the value.
         name, equals, value = rest.partition("=") if "=" in rest else rest.rpartition(" ")
-        computed = equals and re.search(r"[a-z_]\w*|[-+*/]", value.strip()[1:], re.IGNORECASE) and "[" not in value
+        computed = equals and re.search(r"[a-z_]\w*|[-+*/]", value.strip().lstrip("+-"), re.IGNORECASE) and "[" not in value
         evaluated = []
         # A parameter's new value is not computed here, but when the deck is read again.
         if computed and "$" not in value and word != "alterparam":
@@ -177,7 +177,12 @@ def _marked(text: str, word: str, draws: bool) -> list[str]:
             if draws:
                 # Computed a second time it would be another draw, and so would all that follow.
                 evaluated = [f"let cosim_value = {value.strip()}", "print cosim_value", *evaluated[1:]]
-                return [f"echo {MARK}step {name} = {value}", *evaluated, f"{word} {name.strip()} = cosim_value", "unlet cosim_value"]
+                return [
+                    f"echo {MARK}step {name} = {value}",
+                    *evaluated,
+                    f"{word} {name.strip()} = cosim_value",
+                    "unlet cosim_value",
+                ]
         return [f"echo {MARK}step {name} = {value}", *evaluated, text]
     if word == "foreach":
         name = text.split()[1]

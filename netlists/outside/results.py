@@ -52,16 +52,18 @@ def read_results(
     undetermined = any(a.kind != "tran" for a in analyses) and "singular matrix" in printed
     if bad or undetermined or f"{MARK}end" not in printed:
         raise SimulationError("ngspice could not simulate the deck")
+    plots = {name: read_raw_plot(file) for name, file in files.items() if name != "const"}
+    # Of a plot without points ngspice writes its constants.
+    plots = {name: plot for name, plot in plots.items() if plot.name != "constants"}
     marks, empty = _marks(stdout)
     if deck.commands:
-        empty += [command for name, (command, *_) in marks.items() if name not in files]
+        empty += [command for name, (command, *_) in marks.items() if name not in plots]
     if empty := [command for command in empty if command]:
         raise SimulationError(f"the analysis {empty[0]!r} of the control block gave no points")
     out: list[Waves] = []
     stops = any(re.search(r"\bautostop\b", c.text, re.IGNORECASE) for c in deck.cards if c.word.startswith(".opt"))
     order = re.findall(rf"^{MARK}plot (\S+)", stdout, re.MULTILINE)
-    for name in sorted((n for n in files if n != "const"), key=lambda n: _position(n, order)):
-        plot = read_raw_plot(files[name])
+    for name, plot in sorted(plots.items(), key=lambda item: _position(item[0], order)):
         kind = _kind(name, plot)
         command, step, results = marks.get(name, ("", (), {}))
         card = analyses[0].card if analyses else f".{command}" if command and command.split()[0] != "run" else _only(deck, kind)
