@@ -129,7 +129,9 @@ class RowPulses:
         Whether pulses are differences from what a row was last driven with.
     weight : float or None
         Mean magnitude of the weights that the pulses meet, weighed by them, as a part of the one that takes the whole conductance
-        range; None: that of all weights.
+        range, 0 where no weight is; None: that of all crossings.
+    filled : float or None
+        Part of the crossings that have cells, weighed by the pulses; None: that of all rows alike.
     longest : float or None
         Mean longest pulse of a step, as a part of the longest of an input; None: steps wait for the longest that there could be.
     """
@@ -139,6 +141,7 @@ class RowPulses:
     delta: bool = False
     weight: NonNegative | None = None
     longest: NonNegative | None = None
+    filled: Share | None = None
 
 
 @dataclass
