@@ -114,6 +114,12 @@ def test_two_tables_of_one_time_each_tell_the_drift_of_their_cells(made):
     assert found.written["error"].abs().max() < 5e-6
 
 
+def test_a_later_value_of_a_written_cell_is_no_second_one(made):
+    """Ten of the twenty cells that were read after a second stand in a table without times too."""
+    found = cells_of(made(cells(10), "written.csv"), made(over_times(cells(20)), "later.csv"))
+    assert (len(found.written), found.cells, len(found.drift)) == (20, 20, 60)
+
+
 def test_errors_of_different_ages_are_said(made):
     first, later = (cells(time_s=t).drop(columns="cell") for t in (1.0, 3600.0))
     found = cells_of(made(first, "first.csv"), made(later, "later.csv"))
