@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 def transition_noise(run: Run) -> np.ndarray:
     """Input-referred rms noise of one conversion at each level, shape (levels,), input units.
 
-    From the noisy conversion of each chip by another column: the difference to the chip's own levels, without the
-    column's mean over its levels, which is that column's offset. Each level loses ``1 / levels`` of its variance to
-    that mean; the estimate allows for it.
+    From the noisy conversion of each chip by another column: the difference to the chip's own levels, without the offsets of
+    the two comparators, which were drawn. The mean over a chip's levels would not do in their place: noise that levels share,
+    as the read noise of cells passed by all of them, would go with it.
     """
-    difference = run.conversion_levels() - run.levels(calibrated=True)
+    table = run.samples
+    offset = (table["column_offset"] - table["comparator_offset"]).to_numpy() / run.plan.program().volts_per_unit(run.plan.circuit)
+    difference = run.conversion_levels() - run.levels(calibrated=True) - offset[:, None]
     difference = difference[np.isfinite(difference).all(axis=1)]
-    if len(difference) < 2 or difference.shape[1] < 2:
-        raise InputError(f"noise: needs 2 or more chips with 2 or more levels, got shape {difference.shape}")
-    rest = difference - difference.mean(axis=1, keepdims=True)
-    n = difference.shape[1]
-    return rest.std(axis=0, ddof=1) * math.sqrt(n / (n - 1))
+    if len(difference) < 2:
+        raise InputError(f"noise: needs 2 or more chips, got {len(difference)}")
+    return difference.std(axis=0, ddof=1)
 
 
 def run_yield(table: pd.DataFrame, limits: Limits) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,10 @@ STEPS = 50
 
 
 def module(converter: StaticConverter) -> str:
-    """Text of one module with real ports ``in code out com``; the same block as `veriloga.module`."""
+    """Text of one module with real ports ``in code out com``; the same block as `veriloga.module`.
+
+    ``always_comb`` runs once at time 0: an ``always @`` would give an input that never changes no code.
+    """
     c = converter
     lines = [
         f"// {c.name} - fitted ramp converter: {c.origin}",
@@ -23,7 +26,7 @@ def module(converter: StaticConverter) -> str:
         "// code: 1.0 = 1 code; out: 1.0 = 1 output unit",
         f"module {c.name} #(parameter real v_os = 0.0) (input real in, output real code, output real out, input real com);",
         "  real v, n, y;",
-        "  always @(in or com) begin",
+        "  always_comb begin",
         "    v = in - com + v_os;",
         f"    n = {float(c.codes[0])!r};",
         f"    y = {float(c.values[0])!r};",

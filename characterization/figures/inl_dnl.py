@@ -43,14 +43,18 @@ def is_monotonic(x: np.ndarray) -> np.ndarray:
     return np.all(np.diff(np.asarray(x, float), axis=-1) > 0, axis=-1)
 
 
-def missing_codes(x: np.ndarray) -> np.ndarray:
-    """Inner codes that no input gives, their number; shapes (..., n) -> (...) of int.
+def missing_codes(x: np.ndarray, program: RampProgram) -> np.ndarray:
+    """Codes of a program that no input gives, their number; shapes (..., levels) -> (...) of int.
 
-    The ramp trips a comparator at the first level that reaches the input, so code k, between levels k and k + 1, is
-    missing where level k + 1 lies no higher than an earlier one. The two outermost codes always exist.
+    The ramp trips a comparator at the first level that reaches the input, so nothing stops between levels k and k + 1 where
+    level k + 1 lies no higher than an earlier one. A function that is not monotonic gives a code in several such places: it is
+    missing where all of them are. Below the first and above the last level there is always an input.
     """
-    reached = np.maximum.accumulate(np.asarray(x, float), axis=-1)
-    return np.sum(np.diff(reached, axis=-1) <= 0, axis=-1)
+    reached = np.maximum.accumulate(_levels(x, program), axis=-1)
+    ends = np.ones((*reached.shape[:-1], 1), bool)
+    there = np.concatenate([ends, np.diff(reached, axis=-1) > 0, ends], axis=-1)
+    found = [there[..., program.codes == code].any(axis=-1) for code in np.unique(program.codes)]
+    return len(found) - np.sum(found, axis=0)
 
 
 def offset_and_gain(x: np.ndarray, program: RampProgram) -> tuple[np.ndarray, np.ndarray]:

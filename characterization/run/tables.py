@@ -128,7 +128,7 @@ class Run:
                     "offset": np.take_along_axis(offset, farthest, 1)[:, 0],
                     "gain": gain[:, 0],
                     "monotonic": is_monotonic(one),
-                    "missing_codes": missing_codes(one).astype(float),
+                    "missing_codes": missing_codes(one, program).astype(float),
                     "enob": [_enob(rows) if ok else np.nan for rows, ok in zip(x, good, strict=True)] if linear else np.nan,
                 }
             )

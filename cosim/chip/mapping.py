@@ -11,6 +11,7 @@ import numpy as np
 from cosim.network import Layer, Network
 from cosim.network.cells import Cell, Gate, Matrix
 from netlists.converter import charge_capacitance, feedback_capacitance
+from netlists.errors import InputError
 from netlists.technology import noise
 
 from .arrays import Arrays
@@ -153,7 +154,15 @@ class MappedPairs:
 
 
 def mapped_pairs(at: MatrixPlace, arrays: Arrays, arrives: np.ndarray | None = None) -> MappedPairs:
-    """The cells of a matrix as pairs of rows; its largest scaled weight takes the whole conductance range on ideal wires."""
+    """The cells of a matrix as pairs of rows; its largest scaled weight takes the whole conductance range on ideal wires.
+
+    Raises
+    ------
+    InputError
+        Arrays whose pairs lie along a row.
+    """
+    if arrays.layout != "rows":
+        raise InputError(f"arrays: layout={arrays.layout!r}: what is asked for is of pairs along a column; take layout rows")
     connected = at.matrix.connected()
     pairs = placed_cells(at.weights * at.row_scale[:, None], connected, arrays, bias=at.matrix.bias, arrives=arrives)
     there = np.repeat(connected, 2, axis=0)

@@ -129,7 +129,9 @@ class RowPulses:
         Whether pulses are differences from what a row was last driven with.
     weight : float or None
         Mean magnitude of the weights that the pulses meet, weighed by them, as a part of the one that takes the whole conductance
-        range; None: that of all weights.
+        range, 0 where no weight is; None: that of all crossings.
+    filled : float or None
+        Part of the crossings that have cells, weighed by the pulses; None: that of all rows alike.
     longest : float or None
         Mean longest pulse of a step, as a part of the longest of an input; None: steps wait for the longest that there could be.
     """
@@ -139,6 +141,7 @@ class RowPulses:
     delta: bool = False
     weight: NonNegative | None = None
     longest: NonNegative | None = None
+    filled: Share | None = None
 
 
 @dataclass
@@ -174,9 +177,10 @@ class PulseCount:
         known = {(s["matrix"], s["part"]): s for s in other.shares()}
         return [s | {f"{n}_before": known[s["matrix"], s["part"]][n] for n in ("driven", "width")} for s in self.shares()]
 
-    def of(self, matrix: str, *, delta: bool) -> RowPulses:
-        """All rows of a matrix together, its bias included."""
-        total, driven, width = np.sum([t for (m, _), t in self.tallies.items() if m == matrix], axis=0)
+    def of(self, matrix: str, *, delta: bool, bias_rows: int = 1) -> RowPulses:
+        """All rows of a matrix together, its bias included, which drives so many of them."""
+        parts = [(bias_rows if part == "bias" else 1, t) for (m, part), t in self.tallies.items() if m == matrix]
+        total, driven, width = np.sum([np.multiply(n, t) for n, t in parts], axis=0)
         return RowPulses(float(driven / total), float(width / total), delta)
 
 

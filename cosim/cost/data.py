@@ -12,7 +12,7 @@ from cosim.network import Network
 from netlists.errors import InputError
 
 from .design import Design
-from .electrical import ramp_charge
+from .electrical import ramp_charge, ramp_steps
 from .network import network_cost
 from .saving import design_of
 from .sequences import MatrixUse, SequenceUse
@@ -98,13 +98,13 @@ def data_energy(network: Network, used: SequenceUse, measures: Measures = ALL_ME
         A design whose resolution is not the one that was counted, or with other converters than ramps.
     """
     design = design or design_of(used.hardware)
-    levels = {m.stops.shape[1] - 1 for m in used.matrices.values()}
-    if levels != {2**design.bits} or design.converter != "ramp":
+    pwm, arrays = used.hardware.pwm, used.hardware.arrays
+    whole = NetworkShape.of(network, 1, arrays, pwm)
+    levels = [m.stops.shape[1] - 1 for m in used.matrices.values()]
+    if design.converter != "ramp" or levels != [max(ramp_steps(a, design.bits) for a in s.activations) for s in whole.arrays]:
         raise InputError(
             f"design: has {design.bits} bits and converter {design.converter!r}; ramps of {max(levels)} steps were counted"
         )
-    pwm, arrays = used.hardware.pwm, used.hardware.arrays
-    whole = NetworkShape.of(network, 1, arrays, pwm)
     delta = used.hardware.delta is not None
     spent = {a: ramp_charge(a, design.bits) for s in whole.arrays for a in s.activations}
     energy, time = np.zeros(len(used.lengths)), np.zeros(len(used.lengths))
@@ -130,10 +130,12 @@ def _used(shape: ArrayShape, use: MatrixUse, i: int, measures: Measures, spent: 
         width=float(width.sum() / rows / steps),
         delta=delta,
         weight=float(width @ use.weight / (width.sum() or 1.0)),
+        filled=min(float(width @ use.filled / (width.sum() or 1.0)), 1.0),
         longest=float(use.longest[i] / steps) if measures.pulses_end else None,
     )
     stops = use.stops[i] / steps if measures.early_stop else np.eye(levels + 1)[levels]
     held, last = (float(n[i] / steps) if measures.early_stop else float(levels) for n in (use.held, use.last))
     clocked = float(use.clocked[i] / steps) if measures.gated_clocks else held
-    charge = tuple(min(float(stops @ spent[a]), 1.0) for a in shape.activations)
+    # A ramp of fewer steps than its neighbours has spent all when it ends.
+    charge = tuple(min(float(stops @ np.append(spent[a], np.ones(levels + 1 - len(spent[a])))), 1.0) for a in shape.activations)
     return replace(shape, pulses=pulses, use=RampUse(held, last, clocked, charge))

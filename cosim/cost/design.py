@@ -151,13 +151,13 @@ class Design:
 
     @property
     def t_ramp(self) -> float:
-        """Calibration and all steps of a ramp, seconds."""
+        """Calibration and all steps of a ramp of a monotonic function, seconds; `ramp_steps` has those of any."""
         return (2**self.bits + self.calibration_cells) * self.t_step
 
-    def pair_conductance(self, mean_weight: float) -> float:
-        """Mean conductance of the two cells of a weight together, siemens.
+    def pair_conductance(self, mean_weight: float, filled: float = 1.0) -> float:
+        """Mean conductance of the two cells of a weight together, siemens, over crossings of which a part ``filled`` has cells.
 
         The cell of the weight's sign gets ``g_min + (g_max - g_min) |w| / w_max``, the other ``g_min``
         (`netlists.array.pairs`).
         """
-        return 2 * self.g_min + (self.g_max - self.g_min) * mean_weight
+        return 2 * self.g_min * filled + (self.g_max - self.g_min) * mean_weight

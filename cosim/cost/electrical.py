@@ -20,8 +20,8 @@ from .shape import ArrayShape
 def mac_cell_energy(array: ArrayShape, design: Design) -> float:
     """Energy of all cells of an array in one multiply-accumulate, joules: ``V_read^2 G t`` summed over pairs at the mean input."""
     time = mean_input(array, design) * design.max_code * design.t_unit
-    met = None if array.pulses is None else array.pulses.weight
-    pair = design.pair_conductance(array.mean_weight if met is None else met)
+    met, filled = (None, None) if array.pulses is None else (array.pulses.weight, array.pulses.filled)
+    pair = design.pair_conductance(array.mean_weight if met is None else met, array.filled if filled is None else filled)
     return array.rows * array.columns * design.v_read**2 * pair * time
 
 
@@ -45,6 +45,11 @@ def trimming_cell_energy(design: Design) -> float:
     """
     pulse = design.max_code * design.t_unit
     return design.v_read**2 * pulse * design.pair_conductance(math.sqrt(2 / math.pi) / TRIM_SIGMAS)
+
+
+def ramp_steps(activation: str, bits: int) -> int:
+    """Steps of a ramp: ``2**bits`` of a monotonic function, more where it crosses an output level again."""
+    return len(_ramp_steps(activation, bits)[0])
 
 
 def ramp_cell_energy(activation: str, design: Design) -> float:
@@ -85,7 +90,7 @@ def opamp_size(array: ArrayShape, design: Design) -> float:
     as large as keeps that at ``charge_loss``, and never smaller than the measured one. Speed goes as 1 / node (assumption).
     """
     gbw = RampCircuit().gbw * SIMULATED_NODE / design.node
-    column = array.rows * design.pair_conductance(array.mean_weight)
+    column = array.rows * design.pair_conductance(array.mean_weight, array.filled)
     loss = column / (2 * math.pi * gbw * column_capacitance(array, design))
     return max(1.0, loss / design.charge_loss)
 

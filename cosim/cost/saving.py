@@ -63,7 +63,7 @@ def delta_saving(network: Network, hardware: Hardware, driven: RowsDriven, desig
     design = design or design_of(hardware)
 
     def energies(count: PulseCount, delta: bool) -> dict[str, float]:
-        shape = NetworkShape.of(network, 1, pwm=pwm, count=count, delta=delta)
+        shape = NetworkShape.of(network, 1, hardware.arrays, pwm, count, delta=delta)
         terms = network_cost(shape, design).terms
         out = {name: sum(t.energy for t in terms if t.block == name) for name in DRIVEN}
         total = sum(t.energy for t in terms if t.per == "time step")
@@ -73,7 +73,7 @@ def delta_saving(network: Network, hardware: Hardware, driven: RowsDriven, desig
 
 
 def design_of(hardware: Hardware) -> Design:
-    """Makes the design of the simulated circuit with a hardware's converters, pulse widths and arrays.
+    """Makes the design of the simulated circuit with a hardware's converters and pulse widths, and its arrays' size and cells.
 
     Raises
     ------
@@ -83,7 +83,12 @@ def design_of(hardware: Hardware) -> Design:
     ramps = [r.bits for r in (hardware.ramps or {}).values() if r is not None]
     bits = hardware.bits or (hardware.adc.bits if hardware.adc else 0) or max(ramps, default=Design().bits)
     n_in = Design().n_in if hardware.pwm is None or hardware.pwm.bits is None else hardware.pwm.bits
-    size = hardware.arrays
-    rows, columns = (None, None) if size is None else (size.max_rows, size.max_columns)
     converter = "ramp" if hardware.adc is None else "conventional"
-    return Design(bits=bits, n_in=n_in, max_rows=rows, max_columns=columns, converter=converter)
+    design = Design(bits=bits, n_in=n_in, converter=converter)
+    if (arrays := hardware.arrays) is None:
+        return design
+    # Arrays count cells, a design counts weights: two cells along a column or along a row.
+    high, wide = (2, 1) if arrays.layout == "rows" else (1, 2)
+    rows, columns = (most and max(most // cells, 1) for most, cells in ((arrays.max_rows, high), (arrays.max_columns, wide)))
+    profile = arrays.profile
+    return design.with_(max_rows=rows, max_columns=columns, v_read=arrays.v_read, g_min=profile.g_min, g_max=profile.g_max)

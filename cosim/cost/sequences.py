@@ -25,6 +25,9 @@ from cosim.network import Network, padded, run_network
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
 
+from .electrical import ramp_steps
+from .saving import design_of
+
 
 @dataclass(eq=False)
 class MatrixUse:
@@ -35,7 +38,9 @@ class MatrixUse:
     multiplicity : ndarray (rows,)
         Rows of the array that a row of the matrix takes: the bias may have several.
     weight : ndarray (rows,)
-        Mean magnitude of a row's weights, as a part of the one that takes the whole conductance range.
+        Mean magnitude of a row's crossings, 0 where no weight is, as a part of the one that takes the whole conductance range.
+    filled : ndarray (rows,)
+        Part of a row's crossings that have cells.
     driven, width : ndarray (rows, sequences)
         Steps at which a row is driven, and its pulses as parts of the longest of an input.
     longest : ndarray (sequences,)
@@ -53,6 +58,7 @@ class MatrixUse:
 
     multiplicity: np.ndarray
     weight: np.ndarray
+    filled: np.ndarray
     driven: np.ndarray
     width: np.ndarray
     longest: np.ndarray
@@ -63,12 +69,12 @@ class MatrixUse:
     stops: np.ndarray
 
     @classmethod
-    def empty(cls, multiplicity: np.ndarray, weight: np.ndarray, sequences: int, levels: int) -> MatrixUse:
+    def empty(cls, multiplicity: np.ndarray, weight: np.ndarray, filled: np.ndarray, sequences: int, levels: int) -> MatrixUse:
         """Nothing counted yet."""
         driven, width = np.zeros((2, len(weight), sequences))
         longest, steps, clocked, held, last = np.zeros((5, sequences))
         stops = np.zeros((sequences, levels + 1))
-        return cls(multiplicity, weight, driven, width, longest, steps, clocked, held, last, stops)
+        return cls(multiplicity, weight, filled, driven, width, longest, steps, clocked, held, last, stops)
 
     def pulse(self, sequences: np.ndarray, pulses: np.ndarray) -> None:
         """Counts the pulses (rows, some sequences) of a step, parts of the longest of an input."""
@@ -152,22 +158,26 @@ def count_sequences(
     drawn = draw_chip(network, hardware, chip, seed)
     found = SequenceUse(hardware, data.lengths, {}, trace={} if trace else None)
     for at in matrix_places(network, pwm):
+        there = at.matrix.connected()
         if arrays is None:
             scaled = np.abs(at.weights * at.row_scale[:, None])
             weight, several = scaled.mean(axis=1) / (scaled.max() or 1.0), np.ones(len(scaled))
         else:
             cells, n = mapped_pairs(at, arrays), len(at.weights)
             profile = arrays.profile
-            pair = cells.conductance.reshape(-1, 2, cells.conductance.shape[1]).sum(axis=1).mean(axis=1)
-            pair = np.maximum(pair - 2 * profile.g_min, 0.0) / (profile.g_max - profile.g_min)
+            above = cells.conductance.reshape(-1, 2, cells.conductance.shape[1]).sum(axis=1) - 2 * profile.g_min
+            # Crossings without cells meet nothing.
+            above[: n - 1][~there[: n - 1]] = 0.0
+            pair = np.maximum(above.mean(axis=1), 0.0) / (profile.g_max - profile.g_min)
             weight, several = np.append(pair[: n - 1], pair[n - 1 :].mean()), np.append(np.ones(n - 1), len(pair) - n + 1)
-        found.matrices[at.key] = MatrixUse.empty(several, weight, len(data), 2**bits)
+        steps = max(ramp_steps(g.activation, bits) for g in at.matrix.gates)
+        found.matrices[at.key] = MatrixUse.empty(several, weight, there.mean(axis=1), len(data), steps)
     order, active = data.packing()
     x: np.ndarray = np.zeros((len(active), network.n_in, padded(len(data))), drawn.dtype)
     x[:, :, : len(data)] = network.rows(data.inputs[order, : len(active)]).transpose(1, 2, 0)
     numbers = np.zeros(x.shape[2], np.uint32)
     numbers[: len(data)] = order
-    size = tile or (None if arrays is None else arrays.max_columns)
+    size = tile or (None if arrays is None else design_of(hardware).max_columns)
     paths = [[_CountedPath(cell, found, f"{i}.{d}", size) for d, cell in enumerate(layer)] for i, layer in enumerate(drawn.layers)]
     with threadpool_limits(limits=1, user_api="blas"):
         last = run_network(paths, pwm.first(network, x), active, numbers, network.pooling)

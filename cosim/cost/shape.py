@@ -14,6 +14,7 @@ from cosim.network.cells import LSTM, Cell
 from netlists.checks import Count, Items, NonNegative, Positive, Share, Whole, checked
 from netlists.errors import InputError
 
+Amount = Annotated[int, Whole(0)]
 MEAN_WEIGHT = 0.15
 """Mean magnitude of a weight as a part of the largest, where no weights are given. Assumption."""
 
@@ -51,10 +52,13 @@ class ArrayShape:
     name : str
     rows, columns : int
         In weights: each is a pair of cells.
+    absent : int
+        Crossings of the matrix that have no weight, and no cells: of a diagonal part, or between a part and a gate that does not
+        take it. Their area stays.
     activations : tuple of str
         What its ramps follow: so many ramp columns an array takes.
     mean_weight : float
-        Mean magnitude of its weights as a part of the one that takes the whole conductance range.
+        Mean magnitude over all crossings, 0 where no weight is, as a part of the weight that takes the whole conductance range.
     weight_range : float or None
         Weight that takes the whole conductance range; None: the design's.
     wire_gain : float
@@ -80,9 +84,26 @@ class ArrayShape:
     bias_rows: Count = 1
     pulses: RowPulses | None = None
     use: RampUse | None = None
+    absent: Amount = 0
 
+    def __post_init__(self) -> None:
+        if self.absent >= self.rows * self.columns:
+            raise InputError(f"absent={self.absent}: must be below the {self.rows * self.columns} crossings of array {self.name!r}")
 
-Amount = Annotated[int, Whole(0)]
+    @property
+    def weights(self) -> int:
+        """Weights of the matrix; a bias that rows share is one."""
+        return (self.rows - self.bias_rows + 1) * self.columns - self.absent
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of cells."""
+        return self.rows * self.columns - self.absent
+
+    @property
+    def filled(self) -> float:
+        """Part of the crossings that have cells."""
+        return self.pairs / (self.rows * self.columns)
 
 
 @checked
@@ -139,7 +160,7 @@ class NetworkShape:
     @property
     def weights(self) -> int:
         """Weights on the arrays."""
-        return sum((a.rows - a.bias_rows + 1) * a.columns for a in self.arrays)
+        return sum(a.weights for a in self.arrays)
 
     @property
     def operations(self) -> int:
@@ -181,12 +202,12 @@ class NetworkShape:
             for weights in layer.directions:
                 shapes += _arrays(layer.cell, f"layer {i}: ", weights)
                 digital += digital_work(layer.cell)
-        if arrays is not None:
-            places = matrix_places(network, pwm)
-            shapes = [_mapped(shape, at, arrays) for shape, at in zip(shapes, places, strict=True)]
-        if count is not None:
-            keys = [at.key for at in matrix_places(network, pwm)]
-            shapes = [replace(s, pulses=count.of(k, delta=delta)) for s, k in zip(shapes, keys, strict=True)]
+        if arrays is not None or pwm is not None or count is not None:
+            placed = list(zip(shapes, matrix_places(network, pwm), strict=True))
+            shapes = [_scaled(shape, at) if arrays is None else _mapped(shape, at, arrays) for shape, at in placed]
+            if count is not None:
+                pulses = [count.of(at.key, delta=delta, bias_rows=s.bias_rows) for s, (_, at) in zip(shapes, placed, strict=True)]
+                shapes = [replace(shape, pulses=one) for shape, one in zip(shapes, pulses, strict=True)]
         product = NO_WORK
         for dense in (*(h.weights for h in network.hidden), network.readout):
             rows, units = dense.shape
@@ -259,19 +280,26 @@ def _arrays(cell: Cell, prefix: str, weights: Mapping[str, np.ndarray] | float, 
             mean = _mean_magnitude(weights[m.name]) if isinstance(weights, Mapping) else weights
             activations, scales = zip(*dict.fromkeys((g.activation, g.full_scale) for g in m.gates), strict=True)
             rows = m.shape[0] - (m.bias and not bias)
-            out.append(ArrayShape(prefix + m.name, rows, m.shape[1], activations, mean, full_scales=scales))
+            absent = int((~m.connected()).sum())
+            out.append(ArrayShape(prefix + m.name, rows, m.shape[1], activations, mean, full_scales=scales, absent=absent))
     return out
+
+
+def _scaled(shape: ArrayShape, at: MatrixPlace) -> ArrayShape:
+    """The shape of a matrix whose rows hold its weights times the inputs that take the longest pulse."""
+    return replace(shape, mean_weight=_mean_magnitude(at.weights * at.row_scale[:, None]))
 
 
 def _mapped(shape: ArrayShape, at: MatrixPlace, arrays: Arrays) -> ArrayShape:
     """The shape of a matrix as its cells are to be programmed."""
     mapped, span = mapped_pairs(at, arrays), arrays.profile.g_max - arrays.profile.g_min
     rows = len(mapped.conductance) // 2
-    mean = (float(mapped.load.mean()) / rows - 2 * arrays.profile.g_min) / span
     full = span / (mapped.scale * mapped.gain)
     shared = rows - shape.rows + 1
+    here = replace(shape, rows=rows, bias_rows=shared, weight_range=full, wire_gain=mapped.gain)
     # Crossings without cells load nothing.
-    return replace(shape, rows=rows, bias_rows=shared, mean_weight=max(mean, 0.0), weight_range=full, wire_gain=mapped.gain)
+    mean = (float(mapped.load.mean()) / rows - 2 * arrays.profile.g_min * here.filled) / span
+    return replace(here, mean_weight=max(mean, 0.0))
 
 
 def _mean_magnitude(weights: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from .electrical import (
     opamp_size,
     ramp_capacitance,
     ramp_cell_energy,
+    ramp_steps,
     trimming_cell_energy,
 )
 from .figures import all_figures, figure
@@ -119,7 +120,10 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
     # A comparator of half the offset has four times the gate area.
     size = (MEASURED_STATISTICS["comparator_offset_sigma"] / d.comparator_offset) ** 2
     t_mac, pulses = longest_mac(array, d), array.pulses
-    use = array.use or RampUse(2.0**d.bits, 2.0**d.bits, 2.0**d.bits, (1.0,) * len(array.activations))
+    # Ramps of an array run side by side: all columns wait for the longest.
+    lengths = [ramp_steps(a, d.bits) for a in ramps]
+    longest = float(max(lengths))
+    use = array.use or RampUse(longest, longest, longest, (1.0,) * len(array.activations))
     # A ramp of a tile runs until its last comparator has tripped; the array waits for its last tile.
     t_ramp, t_last = ((n + d.calibration_cells) * d.t_step for n in (use.steps, use.last))
     spent = list(use.charge) if d.converter == "ramp" else [sum(use.charge) / len(use.charge)]
@@ -143,9 +147,9 @@ def array_terms(array: ArrayShape, d: Design) -> list[Term]:
 
     c_column, c_ramps = gates["integrator"] * wide + c_mac / density, gates["integrator"] + c_ramp / density
     cells = [part * ramp_cell_energy(a, d) for a, part in zip(ramps, spent, strict=True)]
-    pairs, steps = 2 * rows * columns, count * (2**d.bits + d.calibration_cells)
+    pairs, steps = 2 * rows * columns, column_tiles * (sum(lengths) + len(ramps) * d.calibration_cells)
     terms = [
-        term("weight cells", pairs, mac_cell_energy(array, d), pairs * cell, t_mac),
+        term("weight cells", 2 * array.pairs, mac_cell_energy(array, d), pairs * cell, t_mac),
         term("row drivers", drivers, on * figure("driver_energy").value * at.energy, drivers * gates["driver"]),
         term("input registers", registers, flips * at.energies["register_energy"], registers * at.areas["register_area"]),
         term("column integrators", columns, columns * integrator * wide * converting, columns * c_column, d.t_reset),

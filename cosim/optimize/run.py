@@ -297,7 +297,7 @@ def compute(settings: OptimizeSettings, work: Work) -> Results:
         "saturation": None if job.clipped is None else job.clipped.as_dict(),
         "wires": {c["name"]: job.wires(c["point"]) for c in compared},
         "bias_rows": {c["name"]: split_biases(job.network, job.hardware(c["point"])) for c in compared},
-        "warnings": _warnings(job, rows, tries, unmeasured),
+        "warnings": _warnings(job, rows, tries, unmeasured, compared),
         "tasks": {job.task.name: str(job.task.provenance)},
         "versions": made_by,
     }
@@ -366,7 +366,7 @@ def _compare(job: Job, designs: Mapping[str, Row | None], parts: Parts, unmeasur
     return out
 
 
-def _warnings(job: Job, rows: list[Row], tries: list[Row], unmeasured: list[Row]) -> list[str]:
+def _warnings(job: Job, rows: list[Row], tries: list[Row], unmeasured: list[Row], compared: list[Row]) -> list[str]:
     """What stands between the search and a design to rely on; ramps that are used outside their fit."""
     limit = f"max_loss={job.settings.max_loss:g}"
     out = [
@@ -379,6 +379,13 @@ def _warnings(job: Job, rows: list[Row], tries: list[Row], unmeasured: list[Row]
         out.append(f"{limit}: no design tried is within; allow more loss, try more designs, or train the network with noise")
     elif not any(t["confirmed"] for t in tries):
         out.append(f"{limit}: SPICE confirmed no design that the closed form had within")
+    n = len(job.validation.data)
+    if any(r["within"] for r in rows) and (one := 1 / n) > job.settings.max_loss:
+        out.append(f"{limit}: a single one of the {n} validation sequences is {one:.3g}; they cannot tell designs that near apart")
+    for design in compared:
+        loss = design["test"]["confirmed"][JUDGED[job.settings.judge]]
+        if design["name"] == "chosen" and loss > job.settings.max_loss:
+            out.append(f"{limit}: the design chosen on the validation sequences loses {loss:.3g} on the test sequences")
     for trial in tries:
         models = {a: s.model for a, s in job.simulated(trial).items()}
         out += [f"trial {trial['trial']}: {line}" for line in job.validation.hardware(job.design(trial), models).warnings]

@@ -44,6 +44,8 @@ class Difference:
         The 95 % interval of the difference; None: neither result says how sure its figure is.
     how : str
         "paired", "independent", or empty without an interval.
+    items : int or None
+        Of paired means, where not all items of both are in both: the number of those that are; all figures are of them alone.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Difference:
     low: float | None = None
     high: float | None = None
     how: str = ""
+    items: int | None = None
 
     @property
     def clear(self) -> bool:
@@ -68,15 +71,31 @@ class Difference:
 
 
 def difference(name: str, a: KnownFigure, b: KnownFigure, same_items: bool) -> Difference:
-    """Second minus first, paired where both are means over the same items."""
-    found: tuple[float, float] | None = None
-    how = ""
+    """Second minus first, paired where both are means over the same items: figures and interval are of those that both have."""
     if a.each is not None and b.each is not None and same_items and a.each.dtype == b.each.dtype:
-        found, how = paired(a.each, b.each), "paired"
-    if found is None:
-        found, how = independent(a, b), "independent"
+        x, y = _in_both(a.each, b.each)
+        if (found := paired(x, y)) is not None:
+            first, second = float(x.mean()), float(y.mean())
+            items = None if len(x) == _items(a.each) == _items(b.each) else len(x)
+            return Difference(name, first, second, second - first, *found, "paired", items)
+    found = independent(a, b)
     low, high = found or (None, None)
-    return Difference(name, a.value, b.value, b.value - a.value, low, high, how if found else "")
+    return Difference(name, a.value, b.value, b.value - a.value, low, high, "independent" if found else "")
+
+
+def _items(each: np.ndarray) -> int:
+    """How many items did not fail."""
+    return len(each) if each.dtype == bool else int(np.isfinite(each).sum())
+
+
+def _in_both(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values of the items that both have."""
+    n = min(len(first), len(second))
+    a, b = first[:n], second[:n]
+    if a.dtype == bool:
+        return a, b
+    both = np.isfinite(a) & np.isfinite(b)
+    return a[both], b[both]
 
 
 def paired(first: np.ndarray, second: np.ndarray) -> tuple[float, float] | None:
@@ -84,17 +103,15 @@ def paired(first: np.ndarray, second: np.ndarray) -> tuple[float, float] | None:
 
     Shares of bool items have Agresti and Min's interval, means of numbers Student's. Items that only one has are left out.
     """
-    n = min(len(first), len(second))
-    a, b = first[:n], second[:n]
+    a, b = _in_both(first, second)
     if a.dtype == bool:
-        if not n:
+        if not len(a):
             return None
         found = paired_difference(b, a)
         return found.low, found.high
-    both = np.isfinite(a) & np.isfinite(b)
-    if np.count_nonzero(both) < 2:
+    if len(a) < 2:
         return None
-    interval = chip_interval((b - a)[both])
+    interval = chip_interval(b - a)
     assert interval.low is not None
     assert interval.high is not None
     return interval.low, interval.high

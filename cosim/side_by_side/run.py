@@ -57,8 +57,14 @@ class SideBySide:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What could not be compared."""
-        return tuple(dict.fromkeys((*self.first.notes, *self.second.notes)))
+        """What could not be compared, and of how many items what was."""
+        return tuple(dict.fromkeys((*self.first.notes, *self.second.notes, *self._fewer)))
+
+    @property
+    def _fewer(self) -> list[str]:
+        """Says of how many items paired figures are, where one of the two has more."""
+        counts = sorted({d.items for d in self.differences if d.items is not None})
+        return [f"paired figures are of the {n} items that both have, in both columns; one of the two has more" for n in counts]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -51,6 +51,9 @@ class Analysis:
             raise card.refused(f"{word} is LTspice's: take it out, and begin sources at 0 where it matters")
         if not low <= len(arguments) <= high or (kind == "dc" and len(arguments) % 4):
             raise card.refused(f"takes {' or '.join(str(n) for n in dict.fromkeys((low, high)))} values, got {len(arguments)}")
+        steps = [a for i, a in enumerate(arguments) if kind == "dc" and i % 4 == 3 and _is_zero(a)]
+        if steps or (kind == "ac" and arguments[0].lower() in ("dec", "oct", "lin") and _is_zero(arguments[1])):
+            raise card.refused("a step or number of points of 0 never comes to the end of the sweep")
         if bad := [a for a in arguments if re.search(r"[$`<>|;\"]", a)]:
             raise card.refused(f"{bad[0]!r} is no number, name or {{expression}}")
         return cls(kind, arguments)
@@ -64,7 +67,7 @@ class Analysis:
         """Argument ``i`` as a number; nan if it is an expression, which only ngspice evaluates."""
         try:
             return spice_number(self.arguments[i])
-        except InputError:
+        except (InputError, IndexError):
             return math.nan
 
     def shortfall(self, scale: np.ndarray) -> str | None:
@@ -91,7 +94,9 @@ class Analysis:
             stop, tolerance = self._number(1), 1e-9
         else:
             stop, tolerance = self._number(3), 1e-6
-            if self.arguments[0].lower() in ("dec", "oct"):
+            if self.arguments[0].lower() == "lin" and self._number(1) == 1:
+                stop = self._number(2)
+            elif self.arguments[0].lower() in ("dec", "oct") and self._number(1) > 0:
                 # A sweep in steps of one n-th of a decade or octave ends at the last step, not at the stop frequency.
                 tolerance = 1 - (10 if self.arguments[0].lower() == "dec" else 2) ** (-1 / self._number(1)) + 1e-6
         # Not <: nan compares false, so that an unknown stop passes.
@@ -118,6 +123,13 @@ class Analysis:
             else np.zeros(len(scale))
         )
         return f"{self.arguments[4].lower()}-sweep", start + step * index
+
+
+def _is_zero(text: str) -> bool:
+    try:
+        return spice_number(text) == 0
+    except InputError:
+        return False
 
 
 def _sweep_points(start: float, stop: float, step: float) -> float:

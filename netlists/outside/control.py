@@ -66,11 +66,11 @@ _LEFT_OUT = frozenset(
         "destroy",
         "remzerovec",
         "rusage",
-        "quit",
-        "exit",
     ]
 )
+_END = frozenset(["quit", "exit"])
 _COMPARISONS = {">=": " ge ", "<=": " le ", "<>": " ne ", ">": " gt ", "<": " lt "}
+_DRAWS = re.compile(r"\b(?:sgauss|sunif|rnd|poisson|exponential)\s*\(", re.IGNORECASE)
 # Variables that change the simulation or what is printed of it, and nothing else.
 _SETTINGS = OPTIONS | frozenset(
     ["numdgt", "units", "width", "height", "noprintscale", "specwindow", "specwindoworder", "fourgridsize", "nfreqs", "polydegree"]
@@ -92,13 +92,14 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
         For a command that is not known to be harmless: names file, line and command.
     """
     own = _variables(found)
+    draws = any(_DRAWS.search(card.text) for card in found)
     lines: list[str] = []
     notes: list[str] = []
     for card in found:
         text, word = card.text, card.word
         if "`" in text or "$(" in text:
             raise card.refused(f"starts a program; {COMMANDS_HINT}")
-        if word not in _STEER | _COMPUTE | _SHOW | _LEFT_OUT | set(ANALYSES) | {"save"}:
+        if word not in _STEER | _COMPUTE | _SHOW | _LEFT_OUT | _END | set(ANALYSES) | {"save"}:
             raise card.refused(
                 f"command {word!r} is not run: it may start programs, touch files or change the circuit; {COMMANDS_HINT}, "
                 "or keep to analyses, loops, let, alter, meas, print, plot and save"
@@ -122,8 +123,17 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
         if word in ("foreach", "strcmp"):
             text = re.sub(r"^(\S+\s+)(\w+)", lambda m: m[1] + _named(m[2], own), text)
         text = re.sub(r"\$(&?)([A-Za-z_]\w*)", lambda m: f"${m[1]}{m[2] if m[1] else _named(m[2], own)}", text)
-        lines += _marked(text, word)
+        lines += _marked(text, word, draws)
     return lines, notes
+
+
+def ending(commands: Sequence[str], saving: Sequence[str]) -> list[str]:
+    """The commands with ``saving`` before each that ends ngspice, and a mark there."""
+    out: list[str] = []
+    for command in commands:
+        ends = command.split(maxsplit=1)[:1] and command.split()[0].lower() in _END
+        out += [*saving, f"echo {MARK}quit", command] if ends else [command]
+    return out
 
 
 def _variables(found: Sequence[Card]) -> set[str]:
@@ -150,7 +160,7 @@ def _assignments(text: str, word: str, own: set[str]) -> tuple[str, list[str]]:
     return (f"{word} {' '.join(kept)}" if kept else ""), left
 
 
-def _marked(text: str, word: str) -> list[str]:
+def _marked(text: str, word: str, draws: bool) -> list[str]:
     if word in ANALYSES or word == "run":
         return [f"echo {MARK}analysis {text}", text, f"echo {MARK}plot $curplot"]
     if word in _SHOW or word == "fourier":
@@ -159,8 +169,20 @@ def _marked(text: str, word: str) -> list[str]:
         rest = text.partition(" ")[2].strip()
         # Without a sign of equality the last word is the value.
         name, equals, value = rest.partition("=") if "=" in rest else rest.rpartition(" ")
-        computed = equals and re.search(r"[a-z_]\w*|[-+*/]", value.strip()[1:], re.IGNORECASE) and "[" not in value
-        evaluated = [f"print {value.strip()}", f"echo {MARK}value"] if computed and "$" not in value else []
+        computed = equals and re.search(r"[a-z_]\w*|[-+*/]", value.strip().lstrip("+-"), re.IGNORECASE) and "[" not in value
+        evaluated = []
+        # A parameter's new value is not computed here, but when the deck is read again.
+        if computed and "$" not in value and word != "alterparam":
+            evaluated = [f"print {value.strip()}", f"echo {MARK}value"]
+            if draws:
+                # Computed a second time it would be another draw, and so would all that follow.
+                evaluated = [f"let cosim_value = {value.strip()}", "print cosim_value", *evaluated[1:]]
+                return [
+                    f"echo {MARK}step {name} = {value}",
+                    *evaluated,
+                    f"{word} {name.strip()} = cosim_value",
+                    "unlet cosim_value",
+                ]
         return [f"echo {MARK}step {name} = {value}", *evaluated, text]
     if word == "foreach":
         name = text.split()[1]

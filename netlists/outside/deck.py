@@ -76,6 +76,11 @@ class OutsideDeck:
         """SPICE text of the circuit, without comments."""
         return "\n".join(card.lines for card in self.cards)
 
+    @property
+    def seeded(self) -> bool:
+        """Whether its options say with which random numbers parameters are drawn."""
+        return any(re.search(r"\bseed\b", c.text, re.IGNORECASE) for c in self.cards if c.word in (".options", ".option", ".opt"))
+
     def chosen(self, kind: str | None = None) -> tuple[Analysis, ...]:
         """Analyses of its cards, all or those of a kind (``tran``, ``ac``, ``dc``, ``op`` ...).
 
@@ -91,11 +96,11 @@ class OutsideDeck:
             raise InputError(f"{self.path}: has no .{kind or 'tran, .ac, .dc, .op, .noise or .tf'} analysis; found: {there}")
         return of_kind
 
-    def deck(self, analyses: Sequence[Analysis], control: Sequence[str], vectors: Sequence[str], settings: Sequence[str]) -> Deck:
-        """The deck with these analyses, commands and saved vectors."""
+    def deck(self, analyses: Sequence[Analysis], control: Sequence[str], vectors: Sequence[str], extra: Sequence[str] = ()) -> Deck:
+        """The deck with these analyses, commands, saved vectors and more cards."""
         title = "".join(c if " " <= c <= "~" else "?" for c in self.path.name)
-        lines = [f"deck {title}", self.body, save_card(tuple(vectors)), *(a.card for a in analyses), ""]
-        return Deck("\n".join(lines), "\n".join(control), tuple(settings))
+        lines = [f"deck {title}", self.body, save_card(tuple(vectors)), *(a.card for a in analyses), *extra, ""]
+        return Deck("\n".join(lines), "\n".join(control))
 
     def place(self, line: int) -> str:
         """Where line ``line`` of `deck` comes from: ``FILE, line N``; empty if it is none of the file's."""
@@ -119,7 +124,8 @@ def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> Outsi
     """
     path = Path(path)
     body, analyses, saved, printed, control, skipped = [], [], [], [], [], []
-    for card in read_cards(path, allowed, title=True):
+    reader = _Reader(_resolved(path).parent, allowed, whole=True)
+    for card in reader.cards(_resolved(path), None, title=True, asked=None):
         name = card.word.removeprefix(".")
         if name == "save" and (card.control or card.word.startswith(".")):
             saved += requests(card.text.partition(" ")[2], card)
@@ -138,8 +144,7 @@ def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> Outsi
     check_foreign_words(body)
     left: list[str] = []
     if allowed.commands:
-        # The results are read after the commands have run, so they must not end ngspice.
-        commands = [card.text for card in control if card.word not in ("quit", "exit")]
+        commands = [card.text for card in control]
     else:
         commands, left = safe_commands(control)
     if control and analyses and not any(card.word == "run" for card in control):
@@ -151,7 +156,7 @@ def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> Outsi
         tuple(dict.fromkeys([*saved, *(["all", *printed] if printed and not saved else printed)])),
         tuple(commands) if control else (),
         (*skipped, *left),
-        tuple(title_warning(path, body)),
+        (*title_warning(path, body), *reader.behind_end()),
     )
 
 
@@ -199,11 +204,13 @@ _AS = {".macro": ".subckt", ".eom": ".ends"}
 class _Reader:
     """Reads a file and what it includes; remembers where it is and how much it has read."""
 
-    def __init__(self, root: Path, allowed: Permissions, head: str = "") -> None:
-        self.root, self.head = root, head
+    def __init__(self, root: Path, allowed: Permissions, head: str = "", whole: bool = False) -> None:
+        self.root, self.head, self.whole = root, head, whole
         self.allowed = allowed
         self.characters = self.files = self.lines = 0
         self.open: list[tuple[Path, str | None]] = []
+        self.ends: dict[str, Card] = {}
+        self.behind: Card | None = None
 
     def cards(self, path: Path, section: str | None, *, title: bool | None, asked: Card | None) -> list[Card]:
         if (path, section) in self.open or len(self.open) >= MAX_DEPTH:
@@ -216,12 +223,24 @@ class _Reader:
             text = _uncommented(_MACRO.sub(lambda m: f"{m[1]}{_AS[m[2].lower()]}", text), self.head)
         if title is None:
             title = not re.match(r"\ufeff?\s*(?:[.*+]|\Z)", text)
-        found = _section(cards(text, name, title=title), name, section, asked)
+        found = _section(cards(text, name, title=title, whole=self.whole), name, section, asked)
         out = []
         for card in found:
+            if card.word == ".end" and not card.control:
+                self.ends.setdefault(card.file, card)
+                continue
+            self.behind = self.behind or (card if card.file in self.ends else None)
             out += self._included(card, path.parent) if card.word in (".include", ".inc", ".lib") and not card.control else [card]
         self.open.pop()
         return out
+
+    def behind_end(self) -> list[str]:
+        """What to say of cards behind an ``.end``, which other simulators do not read."""
+        if not self.behind:
+            return []
+        file, line, shown = self.behind.file, self.behind.line, ascii(self.behind.text[:60])[1:-1]
+        end = self.ends[file].line
+        return [f"{file}, line {line}: {shown!r} stands behind the .end of line {end}: ngspice reads on, so it is part of the deck"]
 
     def _included(self, card: Card, folder: Path) -> list[Card]:
         arguments = [w.strip("\"'") for w in words(card.text)[1:]]

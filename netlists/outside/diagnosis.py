@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import takewhile
 
 from netlists.spice import is_error
 
@@ -46,13 +47,14 @@ _HINT = "check models and units, give .ic or .nodeset, slower edges, a larger re
 _PROGRESS = re.compile(
     r"gmin (?:step|increment)|gmin stepping|source step|Transient op|Trying gmin|Supplies reduced|no DC value, transient|^Note:"
     r"|can't find the initialization file|No compatibility mode|^(?:Circuit|Doing analysis|binary raw file)|^ngspice-\d+ done"
-    rf"|checkvalid: vector cosim|^{MARK}",
+    rf"|checkvalid: vector cosim|/statm|^Checking parameters for|^{MARK}",
     re.IGNORECASE,
 )
 _LINE = re.compile(r"\bline (?:no\. ?)?(\d+)(?: or its substitute)?", re.IGNORECASE)
 _WARNING = re.compile(r"warning\b|ignored|unrecognized|can't parse|singular matrix", re.IGNORECASE)
+_BEGINS = re.compile(r"(?:fatal |internal )?(?:error|warning)\b", re.IGNORECASE)
 _VALUE = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)"
-_MEASURED = re.compile(rf"^\s*([a-z_]\w*)\s+=\s+({_VALUE})(?:\s+(?:targ|trig|at|from|to|with)=.*)?\s*$", re.IGNORECASE)
+_MEASURED = re.compile(rf"^\s*([^\s=]+)\s*=\s+({_VALUE})(?:\s+(?:targ|trig|at|from|to|with)=.*)?\s*$", re.IGNORECASE)
 _FAILED = re.compile(r"^\s*\.?meas(?:ure)?\s+\w+\s+(\S+).*failed!", re.IGNORECASE)
 
 
@@ -90,19 +92,25 @@ def telling(printed: str, place: Place) -> str:
     return placed("\n".join(lines[max(0, first - 3) : first + 8])[-2000:], place)
 
 
-def warnings_of(printed: str, place: Place) -> list[str]:
-    """What ngspice warns of: each with the lines that belong to it, once, in the words and lines of the file."""
+def warnings_of(printed: str, place: Place, *, every: bool = False) -> list[str]:
+    """What ngspice warns of: each with the lines that belong to it, once, in the words and lines of the file.
+
+    Parameters
+    ----------
+    every : bool
+        Whether all lines warn: on stderr are also commands of a control block that failed, whose words nobody can list.
+    """
     said: list[str] = []
     lines = printed.splitlines()
     place = cache(place)
     used = -1
     for i, line in enumerate(lines):
-        if i <= used or _PROGRESS.search(line) or not _WARNING.search(line):
+        if i <= used or not line.strip() or _PROGRESS.search(line) or not (every or _WARNING.search(line)):
             continue
         block = [line.strip()]
         # "Warning: Model issue on line 5 :" has the card and the reason in the lines after it.
-        while line.rstrip().endswith(":") and i + len(block) < len(lines) and len(block) < 4 and lines[i + len(block)].strip():
-            block.append(lines[i + len(block)].strip())
+        if line.rstrip().endswith((":", ",")):
+            block += takewhile(lambda more: more and not _BEGINS.match(more), (more.strip() for more in lines[i + 1 : i + 4]))
         used = i + len(block) - 1
         text = placed(" ".join(block), place)
         if found := re.search(r"singular matrix:\s+check nodes? \S+", text):
@@ -113,11 +121,27 @@ def warnings_of(printed: str, place: Place) -> list[str]:
 
 
 def measurements(lines: Iterable[str]) -> dict[str, float | None]:
-    """Results of ``.meas`` cards and ``meas`` commands among printed lines; None for one that failed."""
+    """Results of ``.meas`` cards among printed lines; None for one that failed."""
     found: dict[str, float | None] = {}
+    for name, value in _measured(lines):
+        if value is not None or name not in found:
+            found[name] = value
+    return found
+
+
+def repeated_measurements(lines: Iterable[str]) -> dict[str, float | None]:
+    """Results of ``meas`` commands among printed lines: one that a loop takes again is ``NAME#2``, ``NAME#3`` ... from then on."""
+    found: dict[str, float | None] = {}
+    count: dict[str, int] = {}
+    for name, value in _measured(lines):
+        count[name] = count.get(name, 0) + 1
+        found[name if count[name] == 1 else f"{name}#{count[name]}"] = value
+    return found
+
+
+def _measured(lines: Iterable[str]) -> Iterator[tuple[str, float | None]]:
     for line in lines:
         if match := _MEASURED.match(line):
-            found[match[1].lower()] = float(match[2])
+            yield match[1].lower(), float(match[2])
         elif match := _FAILED.match(line):
-            found.setdefault(match[1].lower(), None)
-    return found
+            yield match[1].lower(), None

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from netlists.errors import InputError, SimulationError
-from netlists.spice import ANALYSES, RawPlot, is_error, read_raw_plot
+from netlists.spice import ANALYSES, Card, RawPlot, is_error, read_raw_plot, words
 
 from .analysis import Analysis, difference, ngspice_name
 from .control import MARK
 from .deck import OutsideDeck
-from .diagnosis import measurements, succeeded, without_shown
+from .diagnosis import measurements, repeated_measurements, succeeded, without_shown
 from .waves import UNITS, Wave, Waves
 
+_Mark = tuple[str, tuple[tuple[str, str], ...], dict[str, float | None]]
 _SCALED = ("tran", "ac", "dc", "noise", "disto", "sp")
 _FATAL = re.compile(
     r"aborted|timestep too small|iteration limit|no convergence|not parsed|fatal|no such (subcircuit|device|model)"
@@ -50,15 +52,22 @@ def read_results(
     undetermined = any(a.kind != "tran" for a in analyses) and "singular matrix" in printed
     if bad or undetermined or f"{MARK}end" not in printed:
         raise SimulationError("ngspice could not simulate the deck")
-    marks = _marks(stdout)
+    plots = {name: read_raw_plot(file) for name, file in files.items() if name != "const"}
+    # Of a plot without points ngspice writes its constants.
+    plots = {name: plot for name, plot in plots.items() if plot.name != "constants"}
+    marks, empty = _marks(stdout)
+    if deck.commands:
+        empty += [command for name, (command, *_) in marks.items() if name not in plots]
+    if empty := [command for command in empty if command]:
+        raise SimulationError(f"the analysis {empty[0]!r} of the control block gave no points")
     out: list[Waves] = []
+    stops = any(re.search(r"\bautostop\b", c.text, re.IGNORECASE) for c in deck.cards if c.word.startswith(".opt"))
     order = re.findall(rf"^{MARK}plot (\S+)", stdout, re.MULTILINE)
-    for name in sorted((n for n in files if n != "const"), key=lambda n: _position(n, order)):
-        plot = read_raw_plot(files[name])
+    for name, plot in sorted(plots.items(), key=lambda item: _position(item[0], order)):
         kind = _kind(name, plot)
         command, step, results = marks.get(name, ("", (), {}))
         card = analyses[0].card if analyses else f".{command}" if command and command.split()[0] != "run" else _only(deck, kind)
-        out.append(_waves(plot, kind, card, step, results, vectors, deck.saved, bool(deck.commands)))
+        out.append(_waves(plot, kind, card, step, results, vectors, deck.saved, bool(deck.commands), stops))
     if not out:
         raise SimulationError("the simulation saved nothing")
     if analyses:
@@ -79,16 +88,19 @@ def _position(name: str, order: list[str]) -> tuple[int, int]:
     return (order.index(after), 0) if after in order else (len(order), _number(name))
 
 
-def _marks(stdout: str) -> dict[str, tuple[str, tuple[tuple[str, str], ...], dict[str, float | None]]]:
-    """Command, steps of loops and measurements of each plot that a mark names."""
+def _marks(stdout: str) -> tuple[dict[str, _Mark], list[str]]:
+    """Command, steps of loops and measurements of each plot that a mark names; and the commands that made no plot."""
     found: dict[str, tuple] = {}
+    empty: list[str] = []
     command, plot = "", ""
     step: dict[str, str] = {}
     lines: list[str] = []
+    taken: dict[str, list[str]] = {}
 
     def close() -> None:
         if plot in found:
-            found[plot][2].update(measurements(lines))
+            taken.setdefault(plot, []).extend(lines)
+            found[plot][2].update(repeated_measurements(taken[plot]))
         lines.clear()
 
     for line in without_shown(stdout).splitlines():
@@ -100,8 +112,12 @@ def _marks(stdout: str) -> dict[str, tuple[str, tuple[tuple[str, str], ...], dic
             close()
             command, plot = rest.strip(), ""
         elif word == "plot":
-            plot = rest.strip()
-            found[plot] = (command, tuple(step.items()), {})
+            # An analysis that makes no plot leaves the last one current.
+            known, plot = rest.strip() in found or rest.strip() == "const", rest.strip()
+            if known:
+                empty.append(command)
+            else:
+                found[plot] = (command, tuple(step.items()), {})
             close()
         elif word == "step":
             name, _, value = rest.partition("=")
@@ -109,7 +125,7 @@ def _marks(stdout: str) -> dict[str, tuple[str, tuple[tuple[str, str], ...], dic
         elif word == "value" and lines:
             step[list(step)[-1]] = lines.pop().rpartition("=")[2].strip()
     close()
-    return found
+    return found, empty
 
 
 def _only(deck: OutsideDeck, kind: str) -> str:
@@ -131,6 +147,7 @@ def _waves(
     vectors: tuple[str, ...],
     saved: tuple[str, ...],
     commands: bool,
+    stops: bool,
 ) -> Waves:
     named = zip(plot.names, plot.units, plot.values.T, plot.lengths, strict=True)
     # A parameter that a device does not have is a vector without values.
@@ -143,12 +160,16 @@ def _waves(
         scales = (Wave(name, first.unit, first.values.real.copy()),)
     if not found:
         raise SimulationError("the simulation saved nothing")
-    scales = _complete(kind, card, scales, found)
+    if not (kind == "tran" and stops):
+        scales = _complete(kind, card, scales, found)
     waves = _selected(found, kind, vectors, saved, commands)
-    for wave in waves:
-        if not np.all(np.isfinite(wave.values)):
-            raise SimulationError(f"{wave.name} has values that are not finite")
-    return Waves(kind, scales, waves, card=card, step=step, measurements=results or None)
+    infinite = [wave.name for wave in waves if not np.all(np.isfinite(wave.values))]
+    # What is computed from a result, such as the logarithm of 0 or the noise figure of a port, leaves the result as it is.
+    simulated = [n for n in infinite if kind in ("op", "dc", "ac", "tran") and re.match(r"[vi]\(", n)]
+    if simulated or len(infinite) == len(waves):
+        raise SimulationError(f"{(simulated or infinite)[0]} has values that are not finite")
+    waves = tuple(w for w in waves if w.name not in infinite)
+    return Waves(kind, scales, waves, card=card, step=step, measurements=results or None, omitted=tuple(infinite))
 
 
 def _wave(kind: str, name: str, unit: str, values: np.ndarray) -> Wave:
@@ -160,12 +181,42 @@ def _wave(kind: str, name: str, unit: str, values: np.ndarray) -> Wave:
     return Wave(name, ours.get(kind, UNITS.get(unit, "")), values)
 
 
-def missing_vectors(saved: tuple[str, ...], found: list[Waves]) -> list[str]:
-    """What to say of vectors that a deck's .save cards name and no analysis gave."""
+def missing_vectors(asked: Sequence[str], saved: Sequence[str], found: list[Waves], each: bool) -> list[str]:
+    """What to say of vectors asked for, or that a deck's .save cards name, and no analysis gave, or not ``each``.
+
+    Raises
+    ------
+    InputError
+        If no analysis gave one that was asked for.
+    """
     plain = [w for w in found if w.kind in ("op", "dc", "ac", "tran")]
-    names = [v for v in saved if v not in ("all", "allv", "alli")] if plain else []
-    missing = [v for v in names if not any(_has([*w.scales, *w.vectors], v) for w in plain)]
-    return [f"saved vector {v}: no analysis gave it: there is no such node, or its device has no such quantity" for v in missing]
+    names = [v for v in asked or saved if v not in ("all", "allv", "alli")] if plain else []
+    without = {v: [w for w in plain if not _gave(w, v)] for v in names}
+    said = []
+    for vector, lacking in without.items():
+        if len(lacking) == len(plain) and asked:
+            raise _absent(vector)
+        if len(lacking) == len(plain):
+            said.append(f"saved vector {vector}: no analysis gave it: there is no such node, or its device has no such quantity")
+        elif each or asked:
+            said += [f"{'' if asked else 'saved '}vector {vector}: the analysis {w.card} did not give it" for w in lacking]
+    return said
+
+
+def missing_measurements(cards: Sequence[Card], kind: str | None, found: list[Waves]) -> list[str]:
+    """What to say of ``.meas`` cards that no analysis gave a result for."""
+    taken = {name for waves in found for name in waves.measurements or {}}
+    said = []
+    for card in (c for c in cards if c.word in (".meas", ".measure")):
+        named = [w.lower() for w in words(card.text)[1:3]]
+        if len(named) == 2 and named[0] in ANALYSES and named[1].partition("=")[0] not in taken and kind in (None, named[0]):
+            said.append(f"{card.file}, line {card.line}: measurement {named[1]}: no .{named[0]} analysis gave it")
+    return said
+
+
+def _gave(waves: Waves, vector: str) -> bool:
+    there = [*waves.scales, *waves.vectors]
+    return vector in (w.name for w in there) or _has(there, vector)
 
 
 def _complete(kind: str, card: str, scales: tuple[Wave, ...], found: list[Wave]) -> tuple[Wave, ...]:
@@ -189,7 +240,9 @@ def _selected(found: list[Wave], kind: str, vectors: tuple[str, ...], saved: tup
         return tuple(found)
     if kind not in ("op", "dc", "ac", "tran"):
         return tuple(w for w in found if w.name in vectors) or tuple(found)
-    chosen = [_find(found, v) for v in wanted if vectors or _has(found, v)]
+    chosen = [_find(found, v) for v in wanted if _has(found, v)]
+    if vectors and not chosen:
+        raise _absent(vectors[0])
     if commands and not vectors:
         names = {w.name for w in chosen}
         chosen += [w for w in found if w.name not in names and not re.match(r"[vi]\(", w.name)]
@@ -216,7 +269,11 @@ def _find(found: list[Wave], vector: str) -> Wave:
         for wave in found:
             if wave.name == candidate:
                 return Wave(vector, wave.unit, wave.values)
-    raise InputError(f"vector {vector!r}: the simulation has none; ask for no vectors to get all there are")
+    raise _absent(vector)
+
+
+def _absent(vector: str) -> InputError:
+    return InputError(f"vector {vector!r}: the simulation has none; ask for no vectors to get all there are")
 
 
 def _fourier(stdout: str) -> list[Waves]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,11 +22,11 @@ from netlists.errors import InputError, SimulationError
 from netlists.spice import TIME_LIMIT, run_ngspice
 
 from .analysis import Analysis, Kind
-from .control import MARK
+from .control import MARK, ending
 from .deck import OutsideDeck
 from .diagnosis import cause, telling, warnings_of, without_shown
 from .dialects import COMPATIBILITY, dialect_warnings
-from .results import missing_vectors, numbered, read_results
+from .results import missing_measurements, missing_vectors, numbered, read_results
 from .waves import DeckResults, Waves
 
 _COMPUTED = ("noise", "tf", "sens", "pz", "disto", "sp")
@@ -75,18 +77,31 @@ def simulate_outside(
     runs = [()] if deck.commands else [(a,) for a in deck.chosen(kind)]
     found: list[Waves] = []
     shown: list[str] = []
+    # Each ngspice draws its own random parameters: a seed for all makes their circuit one.
+    seed = (f".options seed={1 + secrets.randbelow(2**31 - 2)}",) if len(runs) > 1 and not deck.seeded else ()
+    status = 0
     for analyses in runs:
-        waves, printed = _run(deck, analyses, tuple(vectors), compat, folder, executable, timeout, memory)
+        try:
+            waves, done = _run(deck, analyses, tuple(vectors), seed, compat, folder, executable, timeout, memory)
+        except SimulationError as e:
+            # They may say why.
+            message = "\n".join([e.ngspice_message, *(f"warning: {w}" for w in dict.fromkeys(warnings))])
+            raise SimulationError(str(e).partition("\nngspice: ")[0], message) from None
+        printed = done.stdout
         shown += re.findall(rf"^{MARK}show .*?\n(.*?)^{MARK}shown$", printed, re.MULTILINE | re.DOTALL)
-        warnings += warnings_of(without_shown(printed), deck.place)
+        warnings += warnings_of(done.stderr, deck.place, every=True) + warnings_of(without_shown(printed), deck.place)
+        if f"{MARK}quit" in printed and done.returncode > 0:
+            status = done.returncode
+            warnings.append(f"the deck ended ngspice with the status {status}, which says that something failed")
         found += waves
     if kind is not None:
         found = [w for w in found if w.kind == kind]
     if not found:
         raise SimulationError(f"the deck ran no {kind or ''} analysis".replace("  ", " "))
-    warnings += missing_vectors(deck.saved, found)
+    warnings += [f"{name}: left out: it has values that are not finite" for waves in found for name in waves.omitted]
+    warnings += [*missing_vectors(vectors, deck.saved, found, not deck.commands), *missing_measurements(deck.cards, kind, found)]
     lines = [line for text in shown for line in text.splitlines() if line.strip()]
-    return DeckResults(tuple(numbered(found)), tuple(lines), tuple(dict.fromkeys(warnings)), compat)
+    return DeckResults(tuple(numbered(found)), tuple(lines), tuple(dict.fromkeys(warnings)), compat, status)
 
 
 def _init_files(path: Path) -> list[str]:
@@ -107,12 +122,13 @@ def _run(
     deck: OutsideDeck,
     analyses: tuple[Analysis, ...],
     vectors: tuple[str, ...],
+    extra: tuple[str, ...],
     compat: str,
     folder: Path | None,
     executable: str,
     timeout: float,
     memory: int | None,
-) -> tuple[list[Waves], str]:
+) -> tuple[list[Waves], subprocess.CompletedProcess[str]]:
     """One ngspice: an analysis of the cards, or the control blocks."""
     computed = any(a.kind in _COMPUTED for a in analyses) or bool(
         re.search(rf"^(?:{'|'.join(_COMPUTED)})\b", "\n".join(deck.commands), re.MULTILINE | re.IGNORECASE)
@@ -125,13 +141,16 @@ def _run(
         place = "" if folder is None else os.path.relpath(work.resolve(), folder.resolve()) + "/"
         commands = deck.commands or ("run", f"echo {MARK}plot $curplot")
         cards = deck.analyses if deck.commands else analyses
+        saving = [
+            *(f"echo {MARK}end", "set filetype=binary", "unset appendwrite"),
+            *("foreach cosim_plot $plots", "setplot $cosim_plot", "remzerovec", f"write {place}plot_{{$cosim_plot}}.raw", "end"),
+        ]
         control = [
-            *("set noinit", *commands, f"echo {MARK}end", "set filetype=binary", "unset appendwrite"),
-            *("foreach cosim_plot $plots", "setplot $cosim_plot", f"write {place}plot_{{$cosim_plot}}.raw", "end"),
+            *("set noinit", *ending(commands, saving), *saving),
             # Cards .four are carried out when a batch ends.
             *(() if any(c.word == ".four" for c in deck.cards) else ("quit",)),
         ]
-        circuit = deck.deck(cards, (), names, ())
+        circuit = deck.deck(cards, (), names, extra)
         text = replace(circuit, control="\n".join(control))
         path = text.write(Path(own) / "deck.cir")
         settings = [f"ngbehavior={compat}"] if compat else []
@@ -143,7 +162,7 @@ def _run(
         printed = f"{done.stderr}\n{done.stdout}"
         plots = {p.stem.removeprefix("plot_"): p for p in work.glob("plot_*.raw")}
         try:
-            return read_results(deck, analyses, vectors, done.stdout, printed, plots), printed
+            return read_results(deck, analyses, vectors, done.stdout, printed, plots), done
         except SimulationError as e:
             why = cause(without_shown(printed), deck.place)
             if named := next((c for c in deck.cards if why.startswith(f"{c.word}: ")), None):

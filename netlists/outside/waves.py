@@ -64,7 +64,9 @@ class Waves:
     step : tuple of (str, str)
         What a loop of a control block has set when it ran: names and values.
     measurements : dict
-        Results of ``.meas``; None for one that failed.
+        Results of ``.meas``; None for one that failed. One that a loop takes again is ``NAME#2`` from then on.
+    omitted : tuple of str
+        Vectors that were computed and are not finite.
     """
 
     kind: str
@@ -74,6 +76,7 @@ class Waves:
     card: str = ""
     step: tuple[tuple[str, str], ...] = ()
     measurements: dict[str, float | None] | None = None
+    omitted: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
@@ -110,12 +113,15 @@ class DeckResults:
         Of the deck and of ngspice.
     compat : str
         ngspice's compatibility mode; empty for none.
+    status : int
+        What a ``quit`` of its control blocks said; above 0 if by that something failed.
     """
 
     waves: tuple[Waves, ...]
     printed: tuple[str, ...]
     warnings: tuple[str, ...]
     compat: str
+    status: int = 0
 
     def __getitem__(self, name: str) -> Waves:
         for waves in self.waves:

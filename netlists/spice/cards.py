@@ -56,7 +56,7 @@ class Card:
         return InputError(f"{self.file}, line {self.line}: {ascii(shown)[1:-1]}: {why}")
 
 
-def cards(text: str, file: str, *, title: bool) -> list[Card]:
+def cards(text: str, file: str, *, title: bool, whole: bool = False) -> list[Card]:
     """Splits a file's text into cards, up to its ``.end``.
 
     Parameters
@@ -65,6 +65,8 @@ def cards(text: str, file: str, *, title: bool) -> list[Card]:
         Name for messages.
     title : bool
         Whether the first line is a title (a deck) or already a card (a file that is included).
+    whole : bool
+        Whether to read on behind ``.end``, which is then a card, as ngspice does.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def cards(text: str, file: str, *, title: bool) -> list[Card]:
         command = line.startswith("*#")
         if command:
             line = line[2:].strip()
-        elif line.startswith("*"):
+        elif line.startswith(("*", "#") if opened else "*"):
             continue
         line = (_CONTROL_TAIL if opened or command else _TAIL).sub("", line).strip(" \t")
         if not line:
@@ -103,7 +105,7 @@ def cards(text: str, file: str, *, title: bool) -> list[Card]:
             if not opened:
                 raise card.refused("ends a control block that no .control began")
             opened = None
-        elif card.word == ".end" and not opened:
+        elif card.word == ".end" and not opened and not whole:
             break
         else:
             drafts.append((number, control, [line]))

@@ -80,6 +80,8 @@ def simulate(
     results = simulate_outside(read, wanted, analysis, compat=compat or "", folder=folder, timeout=time_limit, memory=memory)
     _write(results, deck, plot, out)
     answer(*_summary(deck, results, read.skipped, plot, out), json)
+    if results.status:
+        raise typer.Exit(1)
 
 
 def _write(results: DeckResults, deck: Path, plot: Path | None, out: Path | None) -> None:
@@ -104,13 +106,20 @@ def tabulate(waves: Waves) -> pd.DataFrame:
 
     columns = {w.name: w.values for w in waves.scales}
     for w in waves.vectors:
-        values = w.values if len(w.values) == waves.points else np.resize(w.values, waves.points)
+        values = w.values if len(w.values) == waves.points else _lengthened(w.values, waves.points)
         if np.iscomplexobj(values):
             columns[f"mag({w.name})"] = np.abs(values)
             columns[f"phase_deg({w.name})"] = np.degrees(np.unwrap(np.angle(values)))
         else:
             columns[w.name] = values
     return pd.DataFrame(columns)
+
+
+def _lengthened(values: np.ndarray, points: int) -> np.ndarray:
+    """A number in every row; any other shorter vector with no value in the rows that are left."""
+    if len(values) == 1:
+        return np.repeat(values, points)
+    return np.append(values, np.full(points - len(values), np.nan, values.dtype))
 
 
 def tabulate_all(results: DeckResults) -> pd.DataFrame:
@@ -204,10 +213,14 @@ def _summary(deck: Path, results: DeckResults, skipped: tuple[str, ...], plot: P
         lines.append(f"{deck}: {title}{at}, {waves.points} points")
         for w, v in zip(waves.vectors, found["vectors"], strict=True):
             name = f"|{w.name}|" if np.iscomplexobj(w.values) else w.name
-            lines.append(f"  {name:<24}min {v['min']:<14.6g}max {v['max']:<14.6g}{w.unit}")
-        lines += [f"  {k:<24}{'failed' if v is None else f'{v:g}'}" for k, v in found["measurements"].items()]
+            lines.append(f"  {name:<23} min {v['min']:<14.6g}max {v['max']:<14.6g}{w.unit}")
+        lines += [f"  {k:<23} {'failed' if v is None else f'{v:g}'}" for k, v in found["measurements"].items()]
     lines += [f"printed: {line}" for line in results.printed]
     lines += [f"left out: {s}" for s in skipped]
+    warnings = list(results.warnings)
+    if out is not None and out.suffix.lower() == ".raw":
+        short = [f"{v.name} of {w.name} ({len(v.values)})" for w in results.waves for v in w.vectors if len(v.values) != w.points]
+        warnings += [f"{out}: shorter than their analysis and not in it: vectors {', '.join(short)}"] if short else []
     lines += [f"wrote {p}" for p in (out, plot) if p is not None]
     single = {k: analyses[0][k] for k in ("analysis", "points", "scales", "vectors")} if len(analyses) == 1 else {}
     data = {
@@ -215,9 +228,10 @@ def _summary(deck: Path, results: DeckResults, skipped: tuple[str, ...], plot: P
         **single,
         "analyses": analyses,
         "compat": results.compat or None,
+        "status": results.status,
         "printed": list(results.printed),
         "left_out": list(skipped),
-        "warnings": [w.replace("compat='", "--compat '") for w in results.warnings],
+        "warnings": [w.replace("compat='", "--compat '") for w in warnings],
         "out": str(out) if out else None,
         "plot": str(plot) if plot else None,
     }

@@ -73,17 +73,23 @@ def test_all_good_chips_do_not_prove_a_yield_of_one(run):
     assert found["low"] == pytest.approx(0.025 ** (1 / 16))
 
 
-def test_noise_of_a_transition_is_that_of_the_draws(plan3):
-    """Gaussian levels with offsets and noise of known size in place of ngspice's."""
-    rng, levels, chips, sigma = np.random.default_rng(2), 7, 4000, 0.03
-    own = np.tile(plan3.program().x, (chips, 1))
-    noisy = own + rng.standard_normal((chips, 1)) + sigma * rng.standard_normal((chips, levels))
+@pytest.mark.parametrize("bits", [1, 2, 3])
+def test_noise_of_a_transition_is_that_of_the_draws(bits):
+    """Gaussian levels with offsets and noise of known size in place of ngspice's; some noise is common to all levels."""
+    plan = RampPlan("sigmoid", bits, seed=3)
+    rng, levels, chips = np.random.default_rng(2), 2**bits - 1, 4000
+    sigma, common = np.linspace(0.03, 0.06, levels), 0.04
+    own = np.tile(plan.program().x, (chips, 1))
+    offsets = 5e-3 * rng.standard_normal((2, chips))
+    noise = common * rng.standard_normal((chips, 1)) + sigma * rng.standard_normal((chips, levels))
+    noisy = own + (offsets[1] - offsets[0])[:, None] / plan.program().volts_per_unit(plan.circuit) + noise
     sample, k = np.repeat(np.arange(chips), levels), np.tile(np.arange(1, levels + 1), chips)
     rows = pd.DataFrame({"sample": sample, "k": k, "x_ideal": 0.0, "status": "ok"})
     transitions = pd.concat([rows.assign(x=own.ravel(), calibrated=c) for c in (False, True)])
-    samples = pd.DataFrame({"sample": np.arange(chips), "status": "ok"})
-    found = transition_noise(Run(plan3, transitions, rows.assign(x=noisy.ravel()), samples))
-    np.testing.assert_allclose(found, sigma, rtol=0.05)
+    drawn = {"comparator_offset": offsets[0], "column_offset": offsets[1]}
+    samples = pd.DataFrame({"sample": np.arange(chips), "status": "ok", **drawn})
+    found = transition_noise(Run(plan, transitions, rows.assign(x=noisy.ravel()), samples))
+    np.testing.assert_allclose(found, np.hypot(sigma, common), rtol=0.05)
 
 
 def test_a_linear_ramp_has_an_effective_number_of_bits():

@@ -143,17 +143,33 @@ def test_verilog_a_gives_the_codes_in_vacask(up_and_down, inputs, tmp_path):
     np.testing.assert_allclose([found[f"c{i}"] for i in range(len(inputs))], up_and_down.convert(inputs), atol=1e-9)
 
 
+def test_an_input_that_never_changes_has_its_code_in_systemverilog(up_and_down):
+    """The statements of the block at time 0, and none that waits for a change first."""
+    text = systemverilog.module(up_and_down)
+    assert re.findall(r"\balways\w*", text) == ["always_comb"]
+    assert re.findall(r"@|\binitial\b", text) == []
+    block = text.split("always_comb begin")[1].split("  end\n")[0]
+    python = re.sub(r"if \((.*?)\) ", r"if \1: ", block).replace(";", "")
+    held: dict[str, float] = {"in_": 0.0, "com": 0.0, "v_os": 0.0}
+    exec("\n".join(line.strip() for line in python.replace("= in ", "= in_ ").splitlines()), held)
+    assert held["n"] == up_and_down.convert(np.zeros(1))[0] != 0
+    assert held["y"] == pytest.approx(up_and_down.values[up_and_down.passed(np.zeros(1))][0])
+
+
 def test_real_numbers_give_the_codes_in_icarus(up_and_down, inputs, tmp_path):
     if not shutil.which("iverilog"):
         pytest.skip("apt-get install iverilog")
     name, volts = up_and_down.name, (V_CM + inputs * up_and_down.volts_per_unit).tolist()
     steps = "\n".join(f'i = {v!r}; #1; $display("%.9f %.9f", c, y);' for v in volts)
-    begin = f"module bench; real i, c, y, com; {name} u(i, c, y, com);\ninitial begin com = {V_CM};"
-    bench = f"{begin}\n{steps}\n$finish(0); end endmodule\n"
+    still = f"real j, k, z, g; {name} still(j, k, z, g);"
+    begin = f"module bench; real i, c, y, com; {name} u(i, c, y, com);\n{still}\ninitial begin com = {V_CM};"
+    bench = f'{begin}\n{steps}\n$display("%.9f %.9f", k, z); $finish(0); end endmodule\n'
     (tmp_path / "all.sv").write_text(systemverilog.module(up_and_down) + bench)
     subprocess.run(["iverilog", "-g2012", "-o", "all.vvp", "all.sv"], cwd=tmp_path, check=True)
     done = subprocess.run(["vvp", "-n", "all.vvp"], cwd=tmp_path, capture_output=True, text=True, check=True)
     found = np.array([line.split() for line in done.stdout.splitlines()], float)
+    # What the module gives for an input that is 0 from the start comes last.
+    inputs = np.append(inputs, 0.0)
     np.testing.assert_allclose(found[:, 0], up_and_down.convert(inputs), atol=1e-9)
     np.testing.assert_allclose(found[:, 1], up_and_down.values[up_and_down.passed(inputs)], atol=1e-9)
 

@@ -15,6 +15,7 @@ from characterization.figures.inl_dnl import (
 )
 from netlists.errors import InputError
 from netlists.ramp.compiler import program_ramp
+from netlists.technology import load_profile
 
 
 def test_definitions_by_hand(profile):
@@ -114,10 +115,25 @@ def test_codes_broadcast():
     np.testing.assert_array_equal(codes(np.array([-1.0, 0.4, 1.5, 9.0]), levels), [[0, 1, 2, 3], [0, 0, 2, 3]])
 
 
-@given(arrays(int, 7, elements=st.integers(-20, 20)))
-def test_missing_codes_are_those_that_no_input_gives(x):
+FALLING = {name: program_ramp(name, 2, load_profile("taox-100-400")) for name in ("sigmoid", "gaussian", "silu")}
+
+
+@given(st.sampled_from(sorted(FALLING)), st.data())
+def test_missing_codes_are_those_that_no_input_gives(name, data):
+    """Of a function that rises and falls a code is there twice: one of the two places may go."""
+    program = FALLING[name]
+    x = data.draw(arrays(int, (2, len(program.x)), elements=st.integers(-20, 20)))
     inputs = np.arange(-21, 21.5, 0.5)
-    assert missing_codes(x) == 8 - len(np.unique(codes(inputs, x)))
+    given_codes = [np.unique(program.codes[codes(inputs, row)]) for row in x]
+    np.testing.assert_array_equal(missing_codes(x, program), [len(np.unique(program.codes)) - len(c) for c in given_codes])
+
+
+def test_a_step_that_vanishes_on_one_side_of_a_hill_misses_no_code():
+    program = FALLING["gaussian"]
+    assert program.codes.tolist() == [0, 1, 2, 3, 2, 1, 0]
+    x = np.array([-3.0, -3.0, 0.0, 1.0, 2.0, 3.0])
+    assert missing_codes(x, program) == 0
+    assert missing_codes(np.array([-3.0, -3.0, 0.0, 1.0, 2.0, 2.0]), program) == 1
 
 
 def test_offset_and_gain_are_those_of_a_straight_line_fit(program3):

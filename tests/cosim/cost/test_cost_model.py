@@ -23,6 +23,7 @@ from cosim.cost.electrical import (
 )
 from cosim.cost.scaling import area_factor, energy_factor, nominal_supply
 from cosim.cost.shape import digital_work
+from cosim.network import Layer, Network
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM
@@ -63,6 +64,39 @@ def test_a_tiny_network_by_hand():
     assert cost.tops == pytest.approx(12e-12 / cost.step_time)
     assert cost.tops_per_watt == pytest.approx(cost.tops / cost.power)
     assert cost.tops_per_mm2 == pytest.approx(cost.tops / (cost.area * 1e6))
+
+
+@pytest.mark.parametrize(("activation", "steps"), [("gaussian", 31), ("silu", 17), ("tanh", 16)])
+def test_a_ramp_takes_as_long_as_its_program_has_steps(activation, steps):
+    program = program_ramp(activation, 4, load_profile("taox-100-400"))
+    assert program.n_steps == steps
+    found = by_block(network_cost(NetworkShape((ArrayShape("w", 2, 3, (activation, "sigmoid")),)), Design(bits=4)))
+    assert found["w", "ramp cells"].time == pytest.approx((steps + 5) * 32e-9)
+    assert found["w", "ramp cells"].count == steps + 16 + 2 * 5
+    assert found["w", "comparators"].energy == pytest.approx(3 * VALUE["comparator_power"] * (steps + 5) * 32e-9)
+
+
+def test_a_gru_has_no_weights_between_its_candidate_and_the_part_that_it_does_not_take():
+    cell = GRU(5, 6)
+    network = Network((Layer(cell, cell.initial_parameters(np.random.default_rng(1))),), np.zeros((7, 2)))
+    shape = NetworkShape.of(network, 1)
+    # x and h each with three gates, four biases.
+    assert shape.weights == 3 * 6 * (5 + 6) + 4 * 6
+    cost = network_cost(shape, Design())
+    assert cost.operations == 2 * shape.weights
+    assert cost.terms[0].count == 2 * shape.weights
+    with pytest.raises(InputError, match=r"absent=6.*below the 6 crossings"):
+        ArrayShape("w", 2, 3, absent=6)
+
+
+def test_rows_hold_weights_times_the_inputs_that_take_the_longest_pulse():
+    cell = GRU(5, 6)
+    weights = cell.initial_parameters(np.random.default_rng(1))
+    network = Network((Layer(cell, weights),), np.zeros((7, 2)))
+    scaled = np.abs(weights["weights"]) * np.array([8.0] * 5 + [1.0] * 7)[:, None]
+    (plain,), (found,) = (NetworkShape.of(network, 1, pwm=p).arrays for p in (None, PwmInputs(5, input_range=8.0)))
+    assert found.mean_weight == pytest.approx(scaled.mean() / scaled.max())
+    assert found.mean_weight < 0.8 * plain.mean_weight
 
 
 def test_digital_energy_is_the_figure_scaled_by_the_papers_polynomial():

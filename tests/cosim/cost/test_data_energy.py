@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cosim.chip import Arrays, DeltaInputs, Hardware, LinearAdc, PwmInputs
+from cosim.chip import Arrays, DeltaInputs, Hardware, LinearAdc, PwmInputs, mapped_pairs, matrix_places
 from cosim.cost import (
     ALL_MEASURES,
     Design,
@@ -17,9 +17,11 @@ from cosim.cost import (
     ramp_cell_energy,
     ramp_charge,
 )
+from cosim.cost.saving import design_of
 from cosim.cost.shape import NetworkShape
 from cosim.evaluation import evaluate
-from cosim.network import LSTMNetwork
+from cosim.network import Layer, LSTMNetwork, Network
+from cosim.network.cells import GRU, DiagonalLSTM, Vanilla
 from cosim.studies.data_energy.spice import LIMIT, ColumnBench, sequence_row
 from cosim.tasks import SequenceSet
 from netlists.errors import InputError
@@ -167,6 +169,49 @@ def test_rows_that_share_a_bias_are_counted_each(net, data):
     found = data_energy(net, used, Measures())
     drivers = (use.multiplicity @ use.driven) * figure("driver_energy").value
     np.testing.assert_allclose(found.blocks["row drivers"], drivers)
+
+
+SPARSE = [GRU(3, 5), DiagonalLSTM(3, 5), Vanilla(3, 5, activation="silu"), Vanilla(3, 5, activation="gaussian")]
+SMALL = load_profile("yang-0-150").without_variation()
+PLACES = [None, Arrays(SMALL), Arrays(SMALL, r_row=1.0, r_col=1.0, max_rows=6, max_columns=4)]
+
+
+@pytest.mark.parametrize("arrays", PLACES, ids=["ideal", "cells", "wires"])
+@pytest.mark.parametrize("cell", SPARSE, ids=lambda cell: f"{cell.kind} {getattr(cell, 'activation', '')}")
+def test_cells_that_there_are_take_their_energy_and_ramps_their_steps(cell, arrays, data):
+    """Diagonal parts and gates without a part have crossings without cells; functions that turn have longer ramps."""
+    rng = np.random.default_rng(4)
+    layer = Layer(cell, cell.initial_parameters(rng))
+    network = Network((layer,), readout=rng.normal(size=(layer.n_out + 1, CLASSES)))
+    hardware = replace(EXACT, arrays=arrays)
+    used = count_sequences(network, data, hardware, BITS)
+    found = data_energy(network, used, Measures())
+    (at,), (use,) = matrix_places(network, PWM), used.matrices.values()
+    there, scaled = at.matrix.connected(), np.abs(at.weights * at.row_scale[:, None])
+    if arrays is None:
+        pairs = 200e-6 + 300e-6 * scaled / scaled.max()
+    else:
+        cells = mapped_pairs(at, arrays).conductance
+        pairs = cells.reshape(-1, 2, cells.shape[1]).sum(axis=1)
+        pairs = np.vstack([pairs[: len(there) - 1], pairs[len(there) - 1 :].sum(axis=0)])
+    by_hand = 0.04 * 15 * 40e-9 * np.einsum("rc,rs->s", np.where(there, pairs, 0.0), use.width)
+    np.testing.assert_allclose(found.blocks["weight cells"], by_hand)
+    steps = max(program_ramp(g.activation, BITS, SMALL).n_steps for g in at.matrix.gates)
+    assert use.stops.shape[1] == steps + 1
+    counted = len(at.weights[0]) * steps * (figure("counter_energy").value + figure("clock_energy").value)
+    np.testing.assert_allclose(found.blocks["latches and counters"], counted * data.lengths)
+
+
+@pytest.mark.parametrize(("layout", "weights"), [("rows", (3, 4)), ("columns", (6, 2))])
+def test_a_design_has_the_cells_of_the_arrays_and_their_size_in_weights(layout, weights):
+    design = design_of(replace(EXACT, arrays=Arrays(SMALL, layout=layout, max_rows=6, max_columns=4, v_read=0.1)))
+    assert (design.max_rows, design.max_columns) == weights
+    assert (design.g_min, design.g_max, design.v_read) == (SMALL.g_min, SMALL.g_max, 0.1)
+
+
+def test_pairs_along_a_row_are_refused(net, data):
+    with pytest.raises(InputError, match=r"layout='columns'.*take layout rows"):
+        count_sequences(net, data, replace(EXACT, arrays=Arrays(SMALL, layout="columns")), BITS)
 
 
 def test_ngspice_agrees_and_an_error_is_seen(net, data):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -241,6 +242,25 @@ def test_no_design_within_the_limit_is_said(network, tmp_path):
         "max_loss=0: no design tried is within; allow more loss, try more designs, or train the network with noise"
     ]
     assert "No design is within the limit" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("max_loss", "judge", "said"), [(0.03, "mean", 1), (0.06, "mean", 0), (0.06, "sequences", 1), (0.003, "mean", 2)]
+)
+def test_a_choice_that_does_not_hold_on_the_test_sequences_or_cannot_be_told_is_said(max_loss, judge, said):
+    """Chosen on 135 validation sequences, of which one is 0.0074; on the test sequences it loses 0.05, 0.08 at most."""
+    given = SimpleNamespace(max_loss=max_loss, judge=judge)
+    job = SimpleNamespace(settings=given, notes=[], network=SimpleNamespace(warnings=[]), clipped=None)
+    job.validation = SimpleNamespace(data=range(135))
+    loss = {"loss": 0.05, "high": 0.08, "chips_high": 0.07}
+    compared = [{"name": n, "test": {"confirmed": loss}} for n in ("default", "chosen")]
+    found = run_module._warnings(job, [{"within": True}], [], [], compared)
+    assert found[0] == f"max_loss={max_loss:g}: SPICE confirmed no design that the closed form had within"
+    assert len(found) == 1 + said
+    assert any("loses 0.05 on the test" in line or "loses 0.08 on the test" in line for line in found) == (
+        max_loss < 0.05 or judge != "mean"
+    )
+    assert any("one of the 135 validation sequences is 0.00741" in line for line in found) == (max_loss < 1 / 135)
 
 
 def test_the_command_gives_the_same_settings_again(network, tmp_path, capsys, monkeypatch):

@@ -99,6 +99,27 @@ def test_chips_of_one_seed_are_paired_others_are_not(runs):
     assert "seed: 1 -> 2" in other.report()
 
 
+def test_runs_of_unlike_length_are_compared_over_the_chips_of_both(tmp_path, monkeypatch):
+    """Figure, difference and interval are of the same chips: of a run and its extension nothing differs."""
+    plan = RampPlan("sigmoid", 3, seed=1)
+    stored = {"short": made(plan, 0.1, 16), "long": made(plan, 0.1, 40), "off": made(plan, 0.2, 40)}
+    for name in stored:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text("{}")
+    monkeypatch.setattr(sys.modules[load_result.__module__], "load_run", lambda path: stored[path.name])
+    same, off = (compare_results(tmp_path / "short", tmp_path / other, Limits(max_inl=0.35)) for other in ("long", "off"))
+    assert [d.value for d in same.differences] == [0.0] * len(same.differences)
+    for d in off.differences:
+        assert (d.how, d.items) == ("paired", 16)
+        assert d.value == pytest.approx(d.second - d.first)
+        if not d.name.startswith("yield"):
+            assert d.low - 1e-12 <= d.value <= d.high + 1e-12
+    known = stored["off"].figures("all").query("calibrated and sample < 16")["max_inl_in"].mean()
+    assert {d.name: d for d in off.differences}["max_inl_in, all, after"].second == pytest.approx(known)
+    assert "of the 16 items that both have" in off.as_dict()["warnings"][0]
+    assert not compare_results(tmp_path / "long", tmp_path / "off").notes
+
+
 def test_the_command_writes_a_page_and_ends_with_0(runs, tmp_path, capsys):
     assert run(["compare", str(runs / "a"), str(runs / "b"), "--out", str(tmp_path / "out"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -156,7 +156,7 @@ def test_bus_names_device_vectors_and_a_node_called_error(deck, capsys):
         (".tran 1u", 2, "a stop time alone, as LTspice takes it"),
         (".tran 0 1u 0 1n startup", 2, "startup is LTspice's"),
         ("x1 out amp\n.subckt amp a b\nr1 a b 1k\n.ends\n.op", 1, "deck.cir, line 5: x1: has too few nodes for the subcircuit amp"),
-        (".save v(out) @r1[foo]\n.op", 1, "saved vector @r1[foo]: there is no such device"),
+        (".save v(out) @r1[foo]\n.op", 0, "saved vector @r1[foo]: no analysis gave it"),
         (".save all v(nope)\n.op", 0, "saved vector v(nope): no analysis gave it"),
     ],
 )
@@ -334,3 +334,24 @@ def test_without_ngspice_it_says_how_to_get_it(deck, capsys, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert run(["simulate", path]) == 1
     assert "apt-get install ngspice" in capsys.readouterr().err
+
+
+def test_a_deck_that_says_it_failed_ends_with_1(deck, capsys):
+    path = deck(".control\nop\nif v(out) > 0.5\nquit 3\nend\n.endc")
+    assert run(["simulate", path, "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["status"], json.loads(out)["vectors"][1]["max"]) == (3, pytest.approx(1))
+    assert "status 3" in err
+    assert run(["simulate", deck(".control\nop\nquit 0\n.endc"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == 0
+
+
+def test_short_vectors_stand_once_in_a_table_and_are_named_where_they_cannot(deck, capsys):
+    path = deck(".control\ntran 1n 100n\nlet x = vector(3)\nlet y = 7\n.endc")
+    assert run(["simulate", path, "--out", "all.csv"]) == 0
+    table = pd.read_csv("all.csv")
+    assert table["x"].dropna().tolist() == [0, 1, 2]
+    assert set(table["y"]) == {7}
+    assert "not in it" not in capsys.readouterr().err
+    assert run(["simulate", path, "--out", "all.raw"]) == 0
+    assert "vectors x of tran (3), y of tran (1)" in capsys.readouterr().err
