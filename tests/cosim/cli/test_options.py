@@ -19,6 +19,18 @@ def test_texts_of_fixed_values():
         numbers_from(["bits=5", "bits=4"], "--fix", "NAME=VALUE", "bits=5")
 
 
+def test_texts_with_another_unit():
+    """Of a percentage, a count and a name that is not known no unit is taken."""
+    units = {"stuck": "%", "ramp_bits": "bits", "ramp_offset": "mV"}
+    assert numbers_from(["stuck=5m", "ramp_offset=5mV"], "--set", "NAME=VALUE", "x=1", units) == {
+        "stuck": 5e-3,
+        "ramp_offset": 5e-3,
+    }
+    for text in ("stuck=5mV", "ramp_bits=5kΩ", "other=5ns", "ramp_offset=5ns"):
+        with pytest.raises(InputError, match="is not a SPICE number"):
+            numbers_from([text], "--set", "NAME=VALUE", "x=1", units)
+
+
 @pytest.mark.parametrize(("text", "value"), [("0.5%", 0.005), ("0.005", 0.005), (" 2 % ", 0.02), ("0", 0.0), ("50%", 0.5)])
 def test_losses(text, value):
     assert parse_loss(text) == pytest.approx(value, rel=1e-12)
