@@ -213,8 +213,8 @@ class NetworkShape:
                 shapes = [replace(shape, pulses=one) for shape, one in zip(shapes, pulses, strict=True)]
         product = NO_WORK
         dense = [*((h.weights, h.activation != "linear") for h in network.hidden), (network.readout, False)]
-        for weights, active in dense:
-            rows, units = weights.shape
+        for matrix, active in dense:
+            rows, units = matrix.shape
             product += DigitalWork(units, (rows - 1) * units, (rows - 1) * units, units * active)
         # A network that reads symbols answers at every step.
         if network.embedding is not None:
