@@ -139,8 +139,8 @@ class Number(Rule):
             if isinstance(value, str) and takes_suffix(self.unit):
                 try:
                     value = number = quantity(value, self.unit)
-                except InputError:
-                    raise Refused(value, self.must) from None
+                except InputError as e:
+                    raise Refused(value, f"{self.must}; {str(e).removeprefix(f'{value!r}: ')}") from None
             if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
                 raise Refused(value, self.must)
             try:

@@ -36,6 +36,8 @@ _RATIOS = ("V/V", "V/s", "S/S", "ohm S", "1/V", "1/V**2", "V^-2")
 """Units that are not written behind a number."""
 _PLAIN = {"uS": "us", "degC": "c|°c", "K": "k", "GiB": "gib"}
 """Units in which a number is said without a suffix, which would scale it twice or stand for the unit."""
+_MEGA, _MEGA_WORDS = ("ohm", "Hz"), ("ohm", "ohms", "ω", "hz")
+"""Units that nobody means in milli who writes a capital M."""
 
 
 def spice_number(text: str) -> float:
@@ -54,9 +56,9 @@ def takes_suffix(unit: str) -> bool:
     return unit in _WORDS or unit in _RATIOS
 
 
-def base_unit(unit: str) -> str | None:
-    """The SI unit of one that numbers are shown in, ``V`` of ``mV``; None where there is none."""
-    return unit if unit in _PLAIN else next((u for u in (unit, unit[1:]) if u in _WORDS), None)
+def base_unit(unit: str) -> str:
+    """The SI unit of one that numbers are shown in, ``V`` of ``mV``; empty where there is none, as of ``%``."""
+    return unit if unit in _PLAIN else next((u for u in (unit, unit[1:]) if u in _WORDS), "")
 
 
 def quantity(text: str, unit: str | None = None) -> float:
@@ -70,7 +72,7 @@ def quantity(text: str, unit: str | None = None) -> float:
     Raises
     ------
     InputError
-        No number, another unit behind it, or a suffix where the unit is scaled already.
+        No number, another unit behind it, a suffix where the unit is scaled already, or ``1M`` of ohms or hertz, milli to SPICE.
     """
     plain = text.strip()
     try:
@@ -88,4 +90,6 @@ def quantity(text: str, unit: str | None = None) -> float:
         hint = "; write a point for the comma" if re.fullmatch(r"[+-]?\d+,\d+\D*", plain) else ""
         example = f"5m or 5m{unit}" if unit in _WORDS else "5m"
         raise InputError(f"{text!r}: is not a SPICE number{kind}, such as {example}{hint}")
+    if match.group(2) == "M" and (unit in _MEGA or plain.lower().endswith(_MEGA_WORDS)):
+        raise InputError(f"{text!r}: M is milli, as in SPICE: write {match.group(1)}MEG for mega, {match.group(1)}m for milli")
     return float(match.group(1)) * _SCALE[match.group(2).lower()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from netlists.errors import InputError
 
 from .curvature import LEAST_POINTS, parts
 from .reads import LEAST_READS
-from .tables import MeasuredTable
+from .tables import MeasuredTable, different, different_temperatures
 
 STUCK_WORDS = ("stuck", "short", "open", "dead")
 _STUCK = re.compile(rf"\b(?:{'|'.join(STUCK_WORDS)})", re.IGNORECASE)
@@ -82,18 +83,18 @@ def sort_cells(tables: list[MeasuredTable], *, stuck_beyond: float | None = None
         if table.kind == "iv":
             _add_sweeps(out, table)
             continue
-        frame = table.frame.copy()
+        alone = table.kind == "reads" and (written_too or "target" not in table.frame)
+        frame = _sampled(out, table, alone) if table.kind == "reads" else table.frame.copy()
         if table.kind == "reads" and "cell" not in frame and "target" in frame:
-            frame["label"] = (1e6 * frame["target"]).map("{:g} uS".format)
+            frame["label"] = _shown(frame["target"])
         else:
             frame["label"] = frame["cell"] if "cell" in frame else [f"row {i + 1}" for i in frame.index]
-        found.append((table, frame, _noted(out, table, frame, stuck_beyond)))
+        found.append((table, frame, _noted(out, table, frame, stuck_beyond), alone))
     # A cell that is stuck once is stuck, in every table that names it.
-    names = set().union(*(set(frame["cell"][stuck]) for _, frame, stuck in found if "cell" in frame))
+    names = set().union(*(set(frame["cell"][stuck]) for _, frame, stuck, _ in found if "cell" in frame))
     written: list[pd.DataFrame] = []
     seen: dict[str, str] = {}
-    for table, whole, stuck in found:
-        alone = table.kind == "reads" and (written_too or "target" not in whole)
+    for table, whole, stuck, alone in found:
         stuck = whole["cell"].isin(names).to_numpy() if "cell" in whole else stuck
         frame = _kept(out, table, whole, stuck)
         if alone:
@@ -113,12 +114,10 @@ def sort_cells(tables: list[MeasuredTable], *, stuck_beyond: float | None = None
 
 
 def _one_temperature(tables: list[MeasuredTable]) -> None:
-    found = {t.path.name: str(t.frame["temperature"].iloc[0]) for t in tables if "temperature" in t.frame}
-    if len(set(found.values())) > 1:
-        raise InputError(
-            f"temperature: {', '.join(f'{name} has {value}' for name, value in found.items())}: a profile is of one temperature; "
-            "give the tables of one"
-        )
+    found = [t for t in tables if "temperature" in t.frame]
+    if found and len(different_temperatures(pd.concat([t.frame["temperature"] for t in found]))) > 1:
+        said = ", ".join(f"{t.path.name} has {different(t.frame['temperature'])[0]}" for t in found)
+        raise InputError(f"temperature: {said}: a profile is of one temperature; give the tables of one")
 
 
 def _noted(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame, beyond: float | None) -> np.ndarray:
@@ -215,6 +214,11 @@ def _say_again(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame, se
         )
 
 
+def _shown(target: pd.Series) -> pd.Series:
+    """Targets as text, also where there is none."""
+    return (1e6 * target).map("{:g} uS".format).astype(str)
+
+
 def _cell_of(table: MeasuredTable, frame: pd.DataFrame, keys: list[str], what: str) -> tuple[pd.Series, str]:
     """A name of each row's cell; without a column of cells the target is the cell, if that is unambiguous."""
     if "cell" in frame:
@@ -223,7 +227,7 @@ def _cell_of(table: MeasuredTable, frame: pd.DataFrame, keys: list[str], what: s
                 f"{table.path}: a cell has several rows of the same {' and '.join(keys)}; each {what} must be there once"
             )
         label = frame["cell"]
-        return (label + " at " + (1e6 * frame["target"]).map("{:g} uS".format) if "target" in frame else label), "cell"
+        return (label + " at " + _shown(frame["target"]) if "target" in frame else label), "cell"
     own = ["target", *keys] if "target" in frame else keys
     if frame.duplicated(own).any():
         raise InputError(
@@ -231,46 +235,59 @@ def _cell_of(table: MeasuredTable, frame: pd.DataFrame, keys: list[str], what: s
         )
     if "target" not in frame:
         return pd.Series("cell", frame.index), "one cell"
-    return (1e6 * frame["target"]).map("{:g} uS".format), "target"
+    return _shown(frame["target"]), "target"
 
 
 def _add_reads(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) -> pd.DataFrame:
     """Adds series of reads; returns the first read of each cell and time."""
-    frame = _sampled(out, table, frame)
     keys = ["time", "read"] if "time" in frame else ["read"]
     label, how = _cell_of(table, frame, keys, "read")
     frame = frame.assign(label=label).sort_values(["label", *keys], kind="stable")
     whole = ["label", "time"] if "time" in frame else ["label"]
-    for key, rows in frame.groupby(whole, sort=False):
-        name = ", ".join(str(k) for k in key) if isinstance(key, tuple) else str(key)
-        target = float(rows["target"].iloc[0]) if "target" in rows else np.nan
-        own = rows["measured"].to_numpy()
+    before = len(out.reads), len(out.repeats)
+    begins = ~frame.duplicated(whole).to_numpy()
+    first = frame[begins]
+    targets = first["target"].tolist() if "target" in frame else [np.nan] * len(first)
+    # Rows of a series follow each other.
+    found = np.split(frame["measured"].to_numpy(), np.flatnonzero(begins)[1:]) if len(frame) else []
+    for key, target, own in zip(first[whole].itertuples(index=False), targets, found, strict=True):
         if len(own) >= LEAST_READS:
-            out.reads.append((name, target, own))
+            out.reads.append((", ".join(map(str, key)), target, own))
         elif len(own) > 1:
             out.repeats.append((target, own))
     of = "cell and time" if "time" in frame else "cell"
+    series, few = len(out.reads) - before[0], len(out.repeats) - before[1]
     out.said.append(
-        f"{table.path.name}: cells are told apart by {how}; {len(out.reads)} series of {LEAST_READS} reads or more of a {of}, "
-        f"{len(out.repeats)} of 2 to {LEAST_READS - 1}"
+        f"{table.path.name}: cells are told apart by {how}; {series} series of {LEAST_READS} reads or more of a {of}, "
+        f"{few} of 2 to {LEAST_READS - 1}"
     )
-    return frame.groupby(whole, sort=False, as_index=False).first()
+    return first.reset_index(drop=True)
 
 
-def _sampled(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) -> pd.DataFrame:
-    """Takes times that each read of a cell has for itself, evenly apart, for those of reading, not of drift."""
-    if "time" not in frame:
+def _sampled(out: MeasuredCells, table: MeasuredTable, alone: bool) -> pd.DataFrame:
+    """The rows of a table; times that each read of a cell has for itself, evenly apart, are those of reading, not of drift.
+
+    Two times in all are those of drift, unless the table tells read noise ``alone``.
+    """
+    frame = table.frame.copy()
+    if "time" not in frame or (frame["time"].nunique() <= 2 and not alone):
         return frame
     own = [k for k in ("cell", "target") if k in frame]
-    groups = frame.groupby(own, sort=False) if own else [("", frame)]
-    apart = [np.diff(np.sort(rows["time"])) for _, rows in groups if rows["time"].is_unique and rows["read"].is_unique]
-    if len(apart) < len(groups) or not any(map(len, apart)):
+    if any(frame.duplicated([*own, k]).any() for k in ("time", "read")):
         return frame
-    steps = np.concatenate(apart)
+    ordered = frame.sort_values([*own, "time"])
+    steps = ordered["time"].diff()[ordered.duplicated(own) if own else ordered.index != ordered.index[0]].to_numpy()
+    if not len(steps):
+        return frame
     middle = float(np.median(steps))
     if not middle / _EVEN <= steps.min() <= steps.max() <= middle * _EVEN:
         return frame
-    out.read_interval = middle
+    if out.read_interval is not None and not 1 / _EVEN <= middle / out.read_interval <= _EVEN:
+        raise InputError(
+            f"{table.path}: its reads are {middle:.3g} s apart, those of another table {out.read_interval:.3g} s: a profile has "
+            "one time between reads; give tables of one"
+        )
+    out.read_interval = middle if out.read_interval is None else out.read_interval
     out.said.append(
         f"{table.path.name}: each read of a cell has a time of its own: they are {middle:.3g} s apart, and tell no drift"
     )
@@ -278,16 +295,13 @@ def _sampled(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) -> p
 
 
 def _written_rows(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame) -> pd.DataFrame:
-    """Target, error, time (NaN without) and cell (None without) of a table's rows; those with times are added to the drift."""
+    """Target, error, time (NaN without) and cell (None without) of a table's rows."""
     rows = pd.DataFrame({"target": frame["target"], "error": frame["measured"] - frame["target"], "time": np.nan})
     rows["cell"] = frame["cell"].astype(object) if "cell" in frame else None
     if "time" in frame:
         if "cell" in frame:
             _cell_of(table, frame, ["time"], "time")
         rows["time"] = frame["time"]
-        if frame["time"].nunique() > 1:
-            own = rows[["target", "time"]].assign(deviation=rows["error"])
-            out.drift = pd.concat([out.drift, own], ignore_index=True) if len(out.drift) else own.reset_index(drop=True)
         out.said.append(
             f"{table.path.name}: the error of a written cell is the one at its earliest time, {frame['time'].min():g} s"
         )
@@ -296,17 +310,24 @@ def _written_rows(out: MeasuredCells, table: MeasuredTable, frame: pd.DataFrame)
             f"{table.path.name}: {again} rows are of a cell and target that stand above them: each is taken for a cell "
             "written anew; if they are reads of what was written once, a column must say which read or at which time"
         )
-    return rows.assign(table=table.path.name)
+    return rows.assign(table=str(table.path))
 
 
 def _add_written(out: MeasuredCells, found: list[pd.DataFrame]) -> None:
-    """Adds the error of each written cell: the row without a time, else the one at the earliest time of its target."""
+    """Adds the error of each written cell: the row without a time, else the one at the earliest time of its target; and drift.
+
+    Drift are the rows of a table with several times, and those of cells with names that have several in all tables together.
+    """
     if not found:
         return
     rows = pd.concat(found, ignore_index=True)
     timed = rows["time"].notna()
     named = timed & rows["cell"].notna()
     own = pd.MultiIndex.from_frame(rows[["cell", "target"]])
+    several = rows.groupby("table")["time"].transform("nunique") > 1
+    several |= named & (rows.groupby(["cell", "target"])["time"].transform("nunique") > 1)
+    drift = rows.loc[several, ["target", "time"]].assign(deviation=rows["error"])
+    out.drift = drift.reset_index(drop=True) if several.any() else out.drift
     # Of a cell that stands in a table without times too, those with times are later readings.
     later = named & own.isin(own[(~timed & rows["cell"].notna()).to_numpy()])
     # Without names each table has cells of its own.
@@ -316,7 +337,8 @@ def _add_written(out: MeasuredCells, found: list[pd.DataFrame]) -> None:
     late = rows[named & ~later & ~own.isin(own[(named & kept).to_numpy()])].drop_duplicates(["cell", "target"])
     for name, some in late.groupby("table", sort=False):
         out.warnings.append(
-            f"{name}: {len(some)} cells have no value at the earliest time of their target: they tell drift, but no written error"
+            f"{Path(name).name}: {len(some)} cells have no value at the earliest time of their target: they tell drift, but no "
+            "written error"
         )
     if later.any():
         out.said.append(
@@ -325,6 +347,13 @@ def _add_written(out: MeasuredCells, found: list[pd.DataFrame]) -> None:
     if len(out.drift) and (~timed).any():
         out.warnings.append(
             f"some written cells have no time: drift counts from {out.drift['time'].min():g} s, and what changed before is left out"
+        )
+    ages = rows[kept & timed].groupby("target")["time"].agg(["min", "max"])
+    if len(apart := ages[ages["max"] > _EVEN * ages["min"]]):
+        worst = apart.iloc[0]
+        out.warnings.append(
+            f"written cells of {len(apart)} targets have their first value at different times, {worst['min']:g} to "
+            f"{worst['max']:g} s at one: their errors hold the drift in between; a column that names cells tells which are the same"
         )
     out.written = rows.loc[kept, ["target", "error"]].reset_index(drop=True)
 

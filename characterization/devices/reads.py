@@ -182,13 +182,13 @@ def fit_repeats(repeats: list[tuple[float, np.ndarray]]) -> dict[float, ReadNois
 
 
 def _alike(series: list[np.ndarray]) -> list[list[np.ndarray]]:
-    """Series of cells without targets in groups of near conductances, with `LEAST_FREE` degrees of freedom or more in each."""
+    """Series of cells without targets in groups of near conductances, of about equal degrees of freedom, `LEAST_FREE` or more."""
     if not series:
         return []
     ordered = sorted(series, key=lambda y: float(y.mean()))
     free = np.cumsum([len(y) - 1 for y in ordered])
     groups = int(np.clip(free[-1] // LEAST_FREE, 1, MOST_GROUPS))
-    place = np.minimum((free - 1) * groups // free[-1], groups - 1)
+    place = (free - 1) * groups // free[-1]
     return [[y for y, k in zip(ordered, place, strict=True) if k == group] for group in np.unique(place)]
 
 

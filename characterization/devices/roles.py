@@ -15,7 +15,7 @@ _TIME |= {"sec": 1.0, "seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 
 SIGNS = {"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u", "\N{GREEK CAPITAL LETTER OMEGA}": "ohm", "\N{OHM SIGN}": "ohm"}
 STUCK_NAMES = ("stuck", "isstuck", "stuckat")
 _TEMPERATURES = ("temp", "tempc", "tempk", "tempdegc", "temperature", "temperaturec", "temperaturek", "tc", "tk", "tdegc")
-UNTRUE = ("", "0", "0.0", "false", "no", "n", "-", "none", "nan")
+UNTRUE = ("", "0", "0.0", "false", "f", "no", "n", "-", "none", "nan")
 MISSING = ("", "-", "--", "na", "n/a", "nan", "none", "null")
 """What stands, in small letters, where nothing was measured."""
 

@@ -26,6 +26,8 @@ NO_NUMBER = 9.9e37
 """What instruments write in place of a value: 9.9e37 for one beyond their range, 9.91e37 for none."""
 LARGEST_CONDUCTANCE = 1.0
 """Siemens: above it a unit is wrong."""
+SAME_TEMPERATURE = 2.0
+"""Degrees within which temperatures are one."""
 Kind = Literal["written", "reads", "iv"]
 
 
@@ -75,9 +77,11 @@ def read_tables(paths: list[Path], columns: Mapping[str, str] | None = None) -> 
     if not paths:
         raise InputError("tables: none given")
     content: dict[bytes, Path] = {}
-    for path in paths:
-        if path.is_file() and (twin := content.setdefault(hashlib.sha256(read_bytes(path, "table")).digest(), path)) is not path:
-            raise InputError(f"tables: {path} is {twin} once more; its cells would count twice")
+    for path in filter(Path.is_file, paths):
+        digest = hashlib.sha256(read_bytes(path, "table")).digest()
+        if digest in content:
+            raise InputError(f"tables: {path} is {content[digest]} once more; its cells would count twice")
+        content[digest] = path
     frames = [text_of(path, {text.partition(":")[0] for text in given.values()}) for path in paths]
     for role, text in given.items():
         if not any(_split(text, frame)[0] in frame.columns for frame in frames):
@@ -158,11 +162,13 @@ def _table(path: Path, frame: pd.DataFrame, given: Mapping[str, str]) -> Measure
     if at_one:
         _conductance_at(path, out, mapping)
     _name_cells(out, mapping)
-    if "temperature" in out and len(several := _different(out["temperature"])) > 1:
+    if "temperature" in out and len(several := different_temperatures(out["temperature"])) > 1:
         raise InputError(
             f"{path}: column {mapping['temperature']!r} has {len(several)} values, {', '.join(several[:4])}: a profile is of one "
             "temperature; give the rows of one"
         )
+    if "temperature" in out and len(logged := different(out["temperature"])) > 1:
+        taken_as.append(f"{logged[0]} to {logged[-1]} of {mapping['temperature']} taken for one temperature")
     return MeasuredTable(path, kind, out, mapping, tuple(c for c in frame.columns if c not in used), tuple(taken_as))
 
 
@@ -170,13 +176,21 @@ def _at_one_voltage(frame: pd.DataFrame, found: Mapping[str, list[tuple[str, str
     """Whether currents are reads of cells at one voltage, and no I-V sweep."""
     if not {"voltage", "current"} <= set(found) or not {"target", "read"} & set(found):
         return False
-    return len(_different(frame[found["voltage"][0][0]])) == 1
+    return len(different(frame[found["voltage"][0][0]])) == 1
 
 
-def _different(values: pd.Series) -> list[str]:
+def different(values: pd.Series) -> list[str]:
     """The different values of a column of text; numbers by what they are worth."""
     numbers = pd.to_numeric(values.str.strip(), errors="coerce")
-    return sorted(values.str.strip().where(numbers.isna(), numbers.map("{:g}".format)).unique())
+    found = numbers.dropna().sort_values().map("{:g}".format).unique()
+    return [*found, *sorted(values.str.strip()[numbers.isna()].unique())]
+
+
+def different_temperatures(values: pd.Series) -> list[str]:
+    """The different values of temperatures; one where all are within `SAME_TEMPERATURE`, as those of a chuck that is logged."""
+    found = different(values)
+    numbers = pd.to_numeric(pd.Series(found), errors="coerce")
+    return found[:1] if numbers.notna().all() and np.ptp(numbers) <= SAME_TEMPERATURE else found
 
 
 def _conductance_at(path: Path, out: pd.DataFrame, mapping: dict[str, str]) -> None:

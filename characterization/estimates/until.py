@@ -25,8 +25,9 @@ from .statistics import Statistic, get_statistic, margin, of_columns
 FIRST = 128
 """Chips before the first look: the control is trusted (`doubts`), and chance makes no spread too small."""
 MOST = 65_536
-MOST_CONTROL = 10**9
 """Samples after which a run stops in any case."""
+MOST_CONTROL = 10**9
+"""Chips in closed form beside them."""
 QUANTITIES = ("mean", "quantile", "yield")
 
 
@@ -174,7 +175,7 @@ def until_ci(
         floor = found.half_width * np.sqrt(found.n_spice * found.variance_reduction / (found.n_spice + n_control))
         if found.n_control and floor > half_width:
             need = 2 * int(np.ceil(n_control * (floor / half_width) ** 2))
-            enough = f"take n_control={need} or more" if need <= MOST_CONTROL else f"take half_width={floor:.2g} or more"
+            enough = f"take n_control={need} or more" if need <= MOST_CONTROL else f"take half_width={1.05 * floor:.2g} or more"
             raise InputError(f"half_width={half_width:g}: {n_control} chips in closed form give no less than {floor:.2g}; {enough}")
         return found
 

@@ -114,7 +114,7 @@ def characterize(
             raise InputError("out=None: a run on a cluster, or with its chunks elsewhere, needs a folder")
         return simulate_run(plan, samples, jobs=jobs, progress=progress, timeout=timeout, batch=batch, runner=runner)
     _task(plan, samples, jobs, timeout, batch, runner)
-    if line := _weighed(plan, samples, 0 if cluster is not None else jobs, out, batch):
+    if line := _weighed(plan, samples, 0 if cluster is not None else jobs, out):
         print(line, file=sys.stderr)
     # Before the folder is made: what cannot be leaves nothing behind.
     if cluster is not None:
@@ -224,17 +224,15 @@ def weigh_samples(samples: int, bits: int, jobs: int, folder: str | Path | None,
     return line if known else ""
 
 
-def _weighed(plan: RampPlan, samples: int, jobs: int, folder: str | Path | None, batch: int = BATCH) -> str:
-    check(Annotated[int, Whole(1, MOST_OF_A_BATCH, why="they are simulated as one deck")], batch, "batch")
+def _weighed(plan: RampPlan, samples: int, jobs: int, folder: str | Path | None) -> str:
     known = plan.level != "sky130" and plan.comparator is None and plan.opamp is None
     return weigh_samples(samples, plan.bits, jobs, folder, known=known)
 
 
-def check_counts(samples: int, jobs: int, **others: int) -> None:
-    """Raises `InputError` unless all are whole numbers of at least 1."""
+def check_counts(samples: int, jobs: int) -> None:
+    """Raises `InputError` unless both are whole numbers of at least 1."""
     check(Samples, samples, "samples")
-    for name, value in {"jobs": jobs, **others}.items():
-        check(Count, value, name)
+    check(Count, jobs, "jobs")
 
 
 def _bar(plan: RampPlan, samples: int, done: int, show: bool) -> Any:
@@ -243,7 +241,8 @@ def _bar(plan: RampPlan, samples: int, done: int, show: bool) -> Any:
 
 def _task(plan: RampPlan, samples: int, jobs: int, timeout: float | None, batch: int, runner: str) -> BatchTask:
     """What is done with each batch; `InputError` for an argument that is not possible, `ToolkitError` without ngspice."""
-    check_counts(samples, jobs, batch=batch)
+    check_counts(samples, jobs)
+    check(Annotated[int, Whole(1, MOST_OF_A_BATCH, why="they are simulated as one deck")], batch, "batch")
     plan.sampling.check(samples)
     limit = check(Seconds, time_limit(plan) if timeout is None else timeout, "timeout")
     runner = check(Annotated[str, Choice(RUNNERS)], runner, "runner")

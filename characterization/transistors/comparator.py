@@ -35,12 +35,12 @@ from .conditions import FiguresAt
 OVERDRIVES = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3)
 LATCH_OVERDRIVES = (1e-4, *OVERDRIVES)
 COMMON_MODES = (0.4, 0.9, 1.4)
-# Larger decks do not pay: ngspice's parsing grows faster than the number of instances.
 SHORTEST = 1e-12
 """Delay, seconds, that the step bench of a comparator can tell from none."""
 AWAY = 0.3
 """Distance from the trip point at which a comparator's input is a capacitor alone, as a part of the range."""
 CHUNK = 16
+"""Instances in a deck: larger ones do not pay, as ngspice's parsing grows faster than their number."""
 LARGEST_OFFSET = 0.1
 """Offsets of instances that a bench finds, volts."""
 STRONGARM = BlockOnBench.built_in("strongarm_sky130", "inp", "inn", "outp", "outn", "clk", "vdd", "vss")

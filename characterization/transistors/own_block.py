@@ -45,7 +45,8 @@ MISMATCH_CHUNK = 50
 """Instances in a deck: parsing the models takes longer than solving."""
 SWEPT, FINELY = 200, 2000
 """Steps of a sweep of 50 mV; and those of one that finds both trip points of a comparator with hysteresis."""
-HYSTERESIS = 50e-6  # Trip points so far apart are two, volts.
+HYSTERESIS = 50e-6
+"""Trip points so far apart are two, volts."""
 AT_TRIP = 1e-3
 """How far the trip point of the feedback loop may lie from that of sweeps, which have steps of a quarter of it, volts."""
 LOOP_GAIN = 500.0
@@ -109,7 +110,7 @@ def measure_at(
     offset = middle["offset"]
     if not np.isfinite(offset):
         raise SimulationError(
-            f"{block.name} at {where_at(at)}: does not change sides within {100 if block.is_clocked else 50} mV of equal inputs at "
+            f"{block.name} at {at}: does not change sides within {100 if block.is_clocked else 50} mV of equal inputs at "
             f"{at.v_cm:g} V"
         )
     low = high = common_modes.index(at.v_cm)
@@ -134,10 +135,10 @@ def measure_at(
             power = (small.power_low + small.power_high) / 2
             if why := _not_at_trip(small, offset, middle["hysteresis"]):
                 gain = noise = np.nan
-                notes.append(f"no gain and noise at {where_at(at)}: {why}")
+                notes.append(f"no gain and noise at {at}: {why}")
         except SimulationError as e:
             gain = noise = power = np.nan
-            notes.append(f"no small-signal figures at {where_at(at)}: {short_error(e)}")
+            notes.append(f"no small-signal figures at {at}: {short_error(e)}")
     c_in, kick_charge = (np.nan, np.nan) if block.is_clocked else measure_input_charge(at, block)
     figures = vars(at) | {
         "offset": offset,
@@ -175,16 +176,12 @@ def _clocked_noise(
     try:
         noise, others = measure_clocked_noise(block, at, trip, longest, rng, hysteresis=hysteresis, records=records)
     except SimulationError as e:
-        return np.nan, [f"no noise at {where_at(at)}: {short_error(e)}"]
+        return np.nan, [f"no noise at {at}: {short_error(e)}"]
     if not others:
         return noise, []
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
     counted = "MOS transistors and resistors that ngspice gives noise of are counted"
     return noise, [f"its noise is without that of {', '.join(others[:3])}{more}: {counted}"]
-
-
-def where_at(at: BenchConditions) -> str:
-    return str(at)
 
 
 def _memory(hysteresis: float) -> float:
@@ -253,7 +250,7 @@ def measure_own_comparator(
     found = in_workers((delayed(_tried)(block, at, seed, CORNER_RECORDS if noise else 0) for at in others), jobs)
     for at, (result, failure) in zip(others, found, strict=True):
         if result is None:
-            warnings.append(f"comparator {own.name} fails at {where_at(at)}: {failure}")
+            warnings.append(f"comparator {own.name} fails at {at}: {failure}")
             rows["figures"].append(vars(at) | {n: np.nan for n in figures if n not in vars(at)})
             continue
         rows["figures"].append(result[0])

@@ -19,7 +19,7 @@ from netlists.testbench import BenchConditions, BlockOnBench
 
 from .comparator import SAMPLE_SECONDS, measure_offsets
 from .ota import measure_ota
-from .own_block import MISMATCH_CHUNK, Say, is_random, short_error, where_at
+from .own_block import MISMATCH_CHUNK, Say, is_random, short_error
 
 C_LOAD, C_F, C_IN = 1e-12, 7e-12, 300e-15
 """Loads of the bench: output, feedback capacitor, summing node, farads."""
@@ -84,7 +84,7 @@ def measure_own_opamp(
     rows = [figures]
     for at, (found, failure) in zip(others, in_workers((delayed(_tried)(block, at) for at in others), jobs), strict=True):
         if found is None:
-            warnings.append(f"op-amp {own.name} fails at {where_at(at)}: {failure}")
+            warnings.append(f"op-amp {own.name} fails at {at}: {failure}")
         rows.append(found or vars(at) | {n: np.nan for n in figures if n not in vars(at)})
     mismatch, offsets = None, []
     if is_random(own):

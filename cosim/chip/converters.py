@@ -206,7 +206,9 @@ class Converters:
 
     @cached_property
     def _noisy_levels(self) -> NoisyLevels:
-        return NoisyLevels(self.thresholds, *self._whole)
+        from .kernels import REACH  # numba is slow to load
+
+        return NoisyLevels(self.thresholds, *self._whole, float(REACH))
 
     def convert(self, x: np.ndarray, counters: np.ndarray, step: int) -> np.ndarray:
         """Outputs for pre-activations (columns, sequences), as `codes`."""

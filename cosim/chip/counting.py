@@ -13,8 +13,6 @@ FEW_LEVELS = 32
 """Levels of a column up to which comparing with all of them takes no longer than a table."""
 BLOCK = 2**15
 """Numbers that are compared together, so that they stay in a core's cache."""
-REACH = 5.8
-"""No number of the noise is larger; see `kernels.REACH`."""
 
 
 def count_levels(x: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -52,9 +50,12 @@ class NoisyLevels:
     Parameters
     ----------
     thresholds, sigma, shared : ndarray (columns, levels)
+    reach : float
+        No number that is drawn is larger.
     """
 
-    def __init__(self, thresholds: np.ndarray, sigma: np.ndarray, shared: np.ndarray) -> None:
+    def __init__(self, thresholds: np.ndarray, sigma: np.ndarray, shared: np.ndarray, reach: float) -> None:
+        self.reach = reach
         there = np.isfinite(thresholds)
         self.ends = []
         for s in (sigma, shared):
@@ -89,7 +90,7 @@ class NoisyLevels:
         """
         (low, high), (ramp_low, ramp_high) = self.ends
         if own is None:
-            reach = x.dtype.type(REACH) * high
+            reach = x.dtype.type(self.reach) * high
             bounds = [x - reach, x + reach]
         else:
             one, other = own * low, own * high

@@ -28,6 +28,7 @@ from .pulses import DeltaInputs, PwmInputs
 Ramp = RampDraw | RampModel | CircuitRamp | None
 STATE_UNITS = ("float", "table", "ramp")
 MAX_IDEAL_BITS = 16
+Supply = Annotated[float, Number(above=0, high=20.0, unit="V")]
 
 
 @checked
@@ -126,7 +127,7 @@ class Hardware:
     v_read: ReadVoltage | None = None
     v_read_nominal: ReadVoltage | None = None
     temperature: Annotated[float, Number(-273.15, unit="C")] | None = None
-    supply: ReadVoltage | None = None
+    supply: Supply | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("bits", "ramps", "adc") if getattr(self, name) is not None]

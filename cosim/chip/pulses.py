@@ -177,9 +177,10 @@ class PulseCount:
         known = {(s["matrix"], s["part"]): s for s in other.shares()}
         return [s | {f"{n}_before": known[s["matrix"], s["part"]][n] for n in ("driven", "width")} for s in self.shares()]
 
-    def of(self, matrix: str, *, delta: bool) -> RowPulses:
-        """All rows of a matrix together, its bias included."""
-        total, driven, width = np.sum([t for (m, _), t in self.tallies.items() if m == matrix], axis=0)
+    def of(self, matrix: str, *, delta: bool, bias_rows: int = 1) -> RowPulses:
+        """All rows of a matrix together, its bias included, which drives so many of them."""
+        parts = [(bias_rows if part == "bias" else 1, t) for (m, part), t in self.tallies.items() if m == matrix]
+        total, driven, width = np.sum([np.multiply(n, t) for n, t in parts], axis=0)
         return RowPulses(float(driven / total), float(width / total), delta)
 
 

@@ -7,7 +7,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import typer
@@ -50,6 +50,10 @@ class Given(Generic[T]):
             A value that a field does not take.
         """
         return self.cls(**self.values, **others)
+
+    def or_none(self, *names: str) -> Given[T]:
+        """The same with None in these fields where 0 stands for it, as for arrays without end."""
+        return replace(self, values={**self.values, **{name: self.values[name] or None for name in names}})
 
     @property
     def changed(self) -> list[str]:

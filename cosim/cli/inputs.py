@@ -68,7 +68,7 @@ def check_words(context: Any, values: Mapping[str, Any], given: Sequence[Any]) -
             if isinstance(_first(context.params.get(name)), Path):
                 if text == "-":
                     raise InputError(f"{flags[name]} -: is no file; commands read and write files by name (./- where it is one)")
-                if text.endswith("/") and name in OUTPUTS and _metavar(context, name) != "FOLDER":
+                if text.endswith("/") and name in OUTPUTS and _metavar(context, name) == "FILE":
                     raise InputError(f"{flags[name]} {text}: is a folder's name; give a file's")
 
 
@@ -98,10 +98,13 @@ def check_outputs(context: Any) -> None:
     for option in OUTPUTS:
         if (out := context.params.get(option)) is None:
             continue
-        folder = _metavar(context, option) == "FOLDER"
+        metavar = _metavar(context, option)
+        folder = metavar == "FOLDER"
         if folder and out.suffix.lower() in OF_FILES and not out.exists():
             raise InputError(f"{flags_of(context)[option]} {out}: is a folder here; give a name without {out.suffix}")
-        check_place(out, folder=folder)
+        # Which of both it is, the command knows, and looks itself.
+        if metavar != "FILE|FOLDER":
+            check_place(out, folder=folder)
         if not out.is_file():
             continue
         for name, value in context.params.items():

@@ -152,7 +152,7 @@ def numbers_from(
     found: dict[str, float] = {}
     for item in items or ():
         name, separator, text = (part.strip() for part in item.partition("="))
-        unit = base_unit((units or {}).get(name, ""))
+        unit = None if units is None else base_unit(units.get(name, ""))
         try:
             value = quantity(text, unit)
         except ValueError as e:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -37,9 +38,17 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         case ".csv":
             write_csv(path, table, index=False)
         case ".json":
-            write_json(path, json.loads(table.to_json(orient="records", double_precision=15)))
+            write_json(path, _rows(path, table))
         case ".parquet":
             write_atomic(path, lambda p: table.to_parquet(p, index=False))
+
+
+def _rows(path: Path, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table with every digit of its numbers; JSON has no infinite ones, which is said."""
+    endless = table.isin([math.inf, -math.inf])
+    if lost := int(endless.to_numpy().sum()):
+        note(f"warning: {path}: {lost} infinite values are null, as JSON has none; .csv and .parquet keep them")
+    return table.astype(object).where(table.notna() & ~endless, None).to_dict("records")
 
 
 def note(text: str) -> None:

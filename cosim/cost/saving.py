@@ -63,7 +63,7 @@ def delta_saving(network: Network, hardware: Hardware, driven: RowsDriven, desig
     design = design or design_of(hardware)
 
     def energies(count: PulseCount, delta: bool) -> dict[str, float]:
-        shape = NetworkShape.of(network, 1, pwm=pwm, count=count, delta=delta)
+        shape = NetworkShape.of(network, 1, hardware.arrays, pwm, count, delta=delta)
         terms = network_cost(shape, design).terms
         out = {name: sum(t.energy for t in terms if t.block == name) for name in DRIVEN}
         total = sum(t.energy for t in terms if t.per == "time step")

@@ -202,12 +202,12 @@ class NetworkShape:
             for weights in layer.directions:
                 shapes += _arrays(layer.cell, f"layer {i}: ", weights)
                 digital += digital_work(layer.cell)
-        if arrays is not None:
-            places = matrix_places(network, pwm)
-            shapes = [_mapped(shape, at, arrays) for shape, at in zip(shapes, places, strict=True)]
-        if count is not None:
-            keys = [at.key for at in matrix_places(network, pwm)]
-            shapes = [replace(s, pulses=count.of(k, delta=delta)) for s, k in zip(shapes, keys, strict=True)]
+        if arrays is not None or pwm is not None or count is not None:
+            placed = list(zip(shapes, matrix_places(network, pwm), strict=True))
+            shapes = [_scaled(shape, at) if arrays is None else _mapped(shape, at, arrays) for shape, at in placed]
+            if count is not None:
+                pulses = [count.of(at.key, delta=delta, bias_rows=s.bias_rows) for s, (_, at) in zip(shapes, placed, strict=True)]
+                shapes = [replace(shape, pulses=one) for shape, one in zip(shapes, pulses, strict=True)]
         product = NO_WORK
         for dense in (*(h.weights for h in network.hidden), network.readout):
             rows, units = dense.shape
@@ -283,6 +283,11 @@ def _arrays(cell: Cell, prefix: str, weights: Mapping[str, np.ndarray] | float, 
             absent = int((~m.connected()).sum())
             out.append(ArrayShape(prefix + m.name, rows, m.shape[1], activations, mean, full_scales=scales, absent=absent))
     return out
+
+
+def _scaled(shape: ArrayShape, at: MatrixPlace) -> ArrayShape:
+    """The shape of a matrix whose rows hold its weights times the inputs that take the longest pulse."""
+    return replace(shape, mean_weight=_mean_magnitude(at.weights * at.row_scale[:, None]))
 
 
 def _mapped(shape: ArrayShape, at: MatrixPlace, arrays: Arrays) -> ArrayShape:

@@ -5,6 +5,9 @@ from .fields import (
     Words as Words,
     distinct as distinct,
 )
+from .file_names import (
+    EVALUATION as EVALUATION,
+)
 from .page import (
     Page as Page,
     cell as cell,
@@ -43,6 +46,7 @@ from .study import (
     Study as Study,
     Takes as Takes,
     Work as Work,
+    check_owner as check_owner,
 )
 from .tables import (
     read_table as read_table,

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-UNIT = re.compile(r"(s|F|J|V|A|S|W|Hz|ohm)(?!/\1\b)(\b.*)?")
-"""A unit that takes a prefix: that of a quantity, alone or for each of something, not of a ratio as V/V."""
+UNIT = re.compile(r"(s|F|J|V|A|S|W|Hz|ohm)(?!/\1\b|\^|\*)(\b.*)?")
+"""A unit that takes a prefix: that of a quantity, alone or for each of something, not of a ratio as V/V nor of a power as V^-2."""
 AREA = re.compile(r"m2(| a .*)")
 
 
@@ -123,7 +123,8 @@ def quantity(value: object, unit: str) -> str:
         return f"{cell(1e12 * value)} um2{area[1]}" if value < 1e-7 else f"{cell(1e6 * value)} mm2{area[1]}"
     if UNIT.fullmatch(unit) is None or not isinstance(value, (int, float)) or not math.isfinite(value) or not value:
         return f"{cell(value)} {unit}"
-    power = min(max(math.floor(math.log10(abs(value)) / 3), -6), 4)
+    # 999.96 ns is 1 us.
+    power = min(max(math.floor(math.log10(abs(float(f"{value:.4g}"))) / 3), -6), 4)
     return f"{value / 10 ** (3 * power):.4g} {'afpnum kMGT'[power + 6].strip()}{unit}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +24,7 @@ from netlists.errors import InputError
 from netlists.files import make_folder, sha256_of, write_json
 from netlists.machine import weigh
 
+from .file_names import EVALUATION
 from .registry import command, write_report, write_sums
 from .settings import RunOptions
 from .tables import write_table
@@ -189,7 +190,7 @@ class Study:
             As the study's steps raise them.
         """
         start = time.perf_counter()
-        self._check_owner(out)
+        check_owner(out, self.name)
         options = options or RunOptions()
         if self.networks:
             # Its workers do not say it.
@@ -201,19 +202,6 @@ class Study:
             return self._write(settings, work, self.compute(settings, work), start)
         finally:
             work.close()
-
-    def _check_owner(self, out: Path) -> None:
-        """Raises `InputError` if the folder holds results of something else."""
-        summary = Path(out) / "summary.json"
-        if not summary.exists():
-            return
-        try:
-            owner = json.loads(summary.read_text()).get("study")
-        except (ValueError, OSError, AttributeError):
-            owner = None
-        if owner != self.name:
-            whose = f"those of {owner!r}" if owner else "not of a study of this toolkit"
-            raise InputError(f"{out}: holds results, {whose}; choose another folder")
 
     def _write(self, settings: Settings, work: Work, found: Results, start: float) -> dict[str, Any]:
         for name, table in found.tables.items():
@@ -232,6 +220,24 @@ class Study:
         write_report(work.out)
         work.done()
         return summary
+
+
+def check_owner(out: Path, name: str) -> None:
+    """Raises `InputError` if a folder holds results of something else than the study of this name, or "evaluate"."""
+    for owner in _owners(Path(out)):
+        if owner != name:
+            whose = f"those of {owner!r}" if owner else "not of a study of this toolkit"
+            raise InputError(f"{out}: holds results, {whose}; choose another folder")
+
+
+def _owners(out: Path) -> Iterator[str | None]:
+    if (out / EVALUATION).exists():
+        yield "evaluate"
+    if (summary := out / "summary.json").exists():
+        try:
+            yield json.loads(summary.read_text()).get("study")
+        except (ValueError, OSError, AttributeError):
+            yield None
 
 
 def save_pictures(folder: Path, pictures: Mapping[str, Callable[[], Figure]]) -> None:

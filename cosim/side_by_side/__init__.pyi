@@ -2,9 +2,6 @@ from .differences import (
     independent as independent,
     paired as paired,
 )
-from .file_names import (
-    EVALUATION as EVALUATION,
-)
 from .result import (
     load_result as load_result,
 )

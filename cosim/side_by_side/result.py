@@ -14,11 +14,11 @@ from characterization.chips import COLUMN_SCOPES
 from characterization.plan import Limits
 from characterization.ramp_model import RampModel, is_ramp_model
 from characterization.run import FIGURES, Run, load_run
+from cosim.report import EVALUATION
 from netlists.errors import InputError
 from netlists.files import read_json
 
 from .differences import KnownFigure, normal_figure
-from .file_names import EVALUATION
 from .tables import table_figures
 
 NOT_FIGURES = ("settings", "versions", "command", "wall_seconds", "study", "tasks", "warnings", "created", "seed")

@@ -143,7 +143,7 @@ def dialect_warnings(body: Sequence[Card], file: str) -> list[str]:
     return said
 
 
-_MILLIOHM = re.compile(r"r\S*\s+[^\s=]+\s+[^\s=]+\s+(?:r\s*=\s*)?[{']?\s*(\d[\d.]*M)(?![a-zA-Z])", re.IGNORECASE)
+_MILLIOHM = re.compile(r"r\S*\s+[^\s=]+\s+[^\s=]+\s+(?:r\s*=\s*)?[{']?\s*(\d[\d.]*M)(?:ohms?)?(?![a-zA-Z])", re.IGNORECASE)
 
 
 def unit_warnings(body: Sequence[Card]) -> list[str]:

@@ -100,16 +100,22 @@ def test_two_equal_keys_are_found(monkeypatch):
     assert found == [("sample_stream", seed, 0, source) for seed in SEEDS for source in (0, 1)]
 
 
+MAKERS = ("SeedSequence", "PCG64", "Philox", "RandomState", "Generator")
+
+
 def derivations(text: str) -> list[str]:
     """Calls in Python source that derive a key of their own: a seed as it was given is none, nor are children of a stream."""
-    found = []
+    found: list[str] = []
+    # Most files have none of these words, and parsing takes long.
+    if not any(word in text for word in (*MAKERS, "default_rng", "spawn")):
+        return found
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.Call):
             continue
         name, own = _name(node), node.args[0] if len(node.args) == 1 and not node.keywords else None
         given = isinstance(own, (ast.Name, ast.Attribute, ast.Constant)) or _name(own).endswith(("_seed", "_sequence"))
         if (
-            name in ("SeedSequence", "PCG64", "Philox", "RandomState", "Generator")
+            name in MAKERS
             or (name == "default_rng" and not given)
             or (name == "spawn" and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call))
         ):

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 import characterization
 import cosim
 import netlists
-from netlists.check_rules import Refused
+from netlists.check_rules import Refused, near
 from netlists.checks import (
     CHECKED,
     Array,
@@ -243,3 +243,11 @@ def test_every_field_of_every_checked_dataclass_is_held(cls):
             object.__setattr__(made, name, value)
             with pytest.raises(InputError, match=rf"^{name}\b"):
                 hold_fields(made)
+
+
+def test_near_words():
+    """Capitals, dashes and beginnings are taken for the word; two letters are none."""
+    allowed = ("sigmoid", "soft_sign", "softplus")
+    for word, meant in (("SIGMOID", "sigmoid"), ("soft-sign", "soft_sign"), ("sig", "sigmoid"), ("sigmiod", "sigmoid")):
+        assert near(word, allowed) == f"; did you mean {meant!r}?"
+    assert near("si", allowed) == near("relu", allowed) == ""

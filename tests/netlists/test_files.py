@@ -11,12 +11,14 @@ import pytest
 
 from netlists.errors import InputError, ToolkitError
 from netlists.files import (
+    check_place,
     make_folder,
     read_arrays,
     read_bytes,
     read_json,
     read_text,
     write_atomic,
+    write_bytes,
     write_csv,
     write_json,
     write_text,
@@ -130,3 +132,18 @@ def test_texts_of_a_table_are_no_formulas(tmp_path):
     assert (tmp_path / "t.csv").read_text().splitlines() == [
         "'=name,n,x", "'=1+1,-1,-0.5", "-3,2,", "-,3,1.0", "'@x,4,2.0", "v(a),5,3.0",
     ]  # fmt: skip
+
+
+def test_a_link_to_nothing_is_not_replaced(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for write in (check_place, lambda path: write_bytes(path, b"x")):
+        with pytest.raises(ToolkitError, match="link that leads nowhere"):
+            write(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_names_as_long_as_a_file_system_takes(tmp_path):
+    path = tmp_path / ("x" * 255)
+    assert write_bytes(path, b"x").read_bytes() == b"x"
+    with pytest.raises(ToolkitError, match=r"cannot be written \(File name too long\)"):
+        check_place(tmp_path / ("x" * 256))

@@ -3,7 +3,7 @@ from hypothesis import given, strategies as st
 
 from netlists.checks import Number, check
 from netlists.errors import InputError
-from netlists.quantities import quantity, spice_number
+from netlists.quantities import base_unit, quantity, spice_number
 from netlists.technology import RampCircuit
 
 
@@ -73,11 +73,24 @@ def test_a_unit_may_stand_behind_a_number(text, unit, value):
         ("10 kOhm", "ohm"),
         ("1,5m", "V"),
         ("10%", ""),
+        ("5mV", ""),
     ],
 )
 def test_another_unit_is_no_number(text, unit):
     with pytest.raises(InputError, match=r"is not a SPICE number|must be a plain number"):
         quantity(text, unit)
+
+
+@pytest.mark.parametrize(("text", "unit"), [("1M", "ohm"), ("2.2Mohm", "ohm"), ("1MΩ", None), ("100MHz", "Hz"), ("100Mhz", None)])
+def test_a_capital_m_of_ohms_and_hertz_is_not_taken_for_milli(text, unit):
+    with pytest.raises(InputError, match=r"M is milli, as in SPICE: write .*MEG"):
+        quantity(text, unit)
+    assert quantity(text.replace("M", "m"), unit) < 1 < 1e6 <= quantity(text.replace("M", "MEG"), unit)
+
+
+def test_units_that_numbers_are_shown_in():
+    """A number of none takes a suffix and no unit: 5mV is no percentage."""
+    assert [base_unit(u) for u in ("mV", "ns", "uS", "ohm", "%", "1/V^2", "")] == ["V", "s", "uS", "ohm", "", "", ""]
 
 
 def test_a_field_with_a_unit_takes_a_suffix():
@@ -86,6 +99,8 @@ def test_a_field_with_a_unit_takes_a_suffix():
     for value in ("150mA", "fast", "1h", ""):
         with pytest.raises(InputError, match="v_read="):
             RampCircuit(v_read=value)
+    with pytest.raises(InputError, match=r"gbw='100MHz': must be .*; M is milli"):
+        RampCircuit(gbw="100MHz")
     for unit in ("", "uS", "C"):
         with pytest.raises(InputError, match="must be a finite number"):
             check(Number(unit=unit), "5", "x")

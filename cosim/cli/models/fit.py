@@ -17,7 +17,7 @@ from ..output import answer
 def fit(
     run: Annotated[Path | None, typer.Argument(help="Folder of a run, as `cosim characterize` writes it.")] = None,
     *,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write (.json); with --blocks the folder for theirs.")],
+    out: Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="File to write (.json); with --blocks the folder for theirs.")],
     at: Annotated[
         list[Path] | None,
         typer.Option(
@@ -48,8 +48,8 @@ def fit(
         raise InputError("run: give the folder of a run, or --blocks LEVEL in its place")
     if blocks is None:
         o.check_ending("--out", out, (".json",), "as models do")
-    else:
-        check_place(out, folder=True)
+    check_place(out, folder=blocks is not None)
+    if blocks is not None:
         if at:
             raise InputError("--at: is of a ramp's run, and --blocks has none")
         from characterization.compact.fit_blocks import fit_blocks

@@ -15,7 +15,7 @@ from netlists.files import make_folder, write_json
 from netlists.technology import load_profile
 
 from ...chip import ENGINES, Arrays, Hardware
-from ...side_by_side import EVALUATION
+from ...report import EVALUATION
 from ...tasks import TASKS, load_data
 from .. import options as o
 from ..fields import Given, Options
@@ -151,6 +151,10 @@ def evaluate(
         raise InputError(f"--input-range {input_range}: is the range of pulse widths; give --pwm-bits as well")
     if variables and out is None:
         raise InputError("--sweep: needs --out FOLDER, for its table, pictures and page")
+    if out is not None and not variables:
+        from ...report import check_owner
+
+        check_owner(out, "evaluate")
     if fixed := [name for name in variables if name in taken and taken[name] is not None]:
         raise InputError(f"--{fixed[0].replace('_', '-')}: is varied by --sweep; give one of them")
 
@@ -257,6 +261,5 @@ def _arrays(profile: str | None, no_variation: bool, r_wire: float, given: Given
             )
         return None
     device = load_profile(profile)
-    lines = {name: given.values[name] or None for name in ("max_rows", "max_columns")}
     drawn = device.without_variation() if no_variation else device
-    return replace(given, values={**given.values, **lines}).make(profile=drawn, r_row=r_wire, r_col=r_wire)
+    return given.or_none("max_rows", "max_columns").make(profile=drawn, r_row=r_wire, r_col=r_wire)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -68,8 +67,7 @@ def loop(
     from ...network import Network
 
     net = Network.load(network)
-    lines = {name: options.values[name] or None for name in ("array_rows", "array_columns")}
-    settings = replace(options, values={**options.values, **lines}).make(
+    settings = options.or_none("array_rows", "array_columns").make(
         task=net.task_name(o.task_or_data(task, data)),
         gates=None if gates is None else tuple(g.strip() for g in gates.split(",")),
         columns=None if columns is None else o.columns_from(columns, "--columns"),

@@ -14,7 +14,7 @@ from netlists.errors import InputError, ToolkitError
 from ..head import Scaling
 from ..network import Network
 from ..notes import reach
-from .convention import Convention, build
+from .convention import READS, Convention, build
 from .oracle import OwnOutputs
 from .reading import read_stored
 from .stored import Stored
@@ -136,17 +136,15 @@ def import_network(
             "layers see them"
         )
     limit = min(largest, max(10 * difference, check.rounding))
-    _one_alone([c for d, c in tried.values() if d <= limit], convention, stored)
+    _one_alone([c for d, c in tried.values() if d <= limit], convention)
     text = f"{against}, {len(check.scores)} sequences, largest difference {difference:.2g} of {check.size:.3g}"
     full_scale = _relu_scale(stored, convention, check)
     network = build(stored, replace(convention, full_scale=full_scale), source=path.name, checked_against=text)
     return Imported(network, stored, name, difference, {n: d for n, (d, _) in tried.items()})
 
 
-def _one_alone(fit: list[Convention], taken: Convention, stored: Stored) -> None:
+def _one_alone(fit: list[Convention], taken: Convention) -> None:
     """Raises `InputError` if other conventions give the model's outputs as well, of which ``taken`` would be a guess."""
-    from .convention import READS
-
     for name in ("pooling", "activation", "hidden_activation", "scaling"):
         own = getattr(taken, name)
         others = [o for c in fit if not _same(o := getattr(c, name), own)]

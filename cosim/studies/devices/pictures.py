@@ -42,7 +42,7 @@ def _errors(axis: Axes, fit: DeviceFit, cells: MeasuredCells) -> None:
     assert law is not None
     target, error = 1e6 * cells.written["target"], 1e6 * cells.written["error"]
     every = -(-len(error) // MOST_POINTS)
-    label = "cells" if every == 1 else f"every {every}th cell"
+    label = "cells" if every == 1 else f"one cell in {every}"
     axis.plot(target[::every], error[::every], ".", color=MEASURED, markersize=3, alpha=0.5, label=label)
     style: dict[str, Any] = {"color": IDEAL, "capsize": 3, "fmt": "o-", "markersize": 4, "linewidth": 1}
     axis.errorbar(1e6 * law.targets, 1e6 * law.mean, yerr=1e6 * law.sigma, label="law: mean and spread", **style)

@@ -76,6 +76,7 @@ def test_a_comparator_that_cannot_work_is_said(load, body, message):
     [
         ("0.9+0.1*tanh", "goes from 0.8 to 1 V only, at a supply of 1.8 V"),
         ("1.65+1.65*tanh", "goes from 0 to 3.3 V, beyond the supply, .*against analog ground, 0.9 V"),
+        ("0.6+0.9*tanh", "goes from -0.3 to 1.5 V, beyond the supply"),
         ("0.9+0.9*tanh", ""),
     ],
 )

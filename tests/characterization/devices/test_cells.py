@@ -99,6 +99,42 @@ def test_a_file_under_another_name_is_not_counted_twice(made):
         cells_of(made(cells(), "a.csv"), made(cells(), "b.csv"))
 
 
+def test_a_path_that_is_given_twice_is_not_counted_twice(made):
+    path = made(cells(), "a.csv")
+    with pytest.raises(InputError, match="once more"):
+        cells_of(path, path)
+
+
+def test_two_tables_of_one_time_each_tell_the_drift_of_their_cells(made):
+    later = cells(time_s=3600.0)
+    later["measured_uS"] -= 20
+    found = cells_of(made(cells(time_s=1.0), "first.csv"), made(later, "later.csv"))
+    assert (len(found.written), len(found.drift)) == (40, 80)
+    assert found.drift.loc[found.drift["time"] == 3600, "deviation"].mean() == pytest.approx(-20e-6, abs=1e-6)
+    assert found.written["error"].abs().max() < 5e-6
+
+
+def test_a_later_value_of_a_written_cell_is_no_second_one(made):
+    """Ten of the twenty cells that were read after a second stand in a table without times too."""
+    found = cells_of(made(cells(10), "written.csv"), made(over_times(cells(20)), "later.csv"))
+    assert (len(found.written), found.cells, len(found.drift)) == (20, 20, 60)
+
+
+def test_errors_of_different_ages_are_said(made):
+    first, later = (cells(time_s=t).drop(columns="cell") for t in (1.0, 3600.0))
+    found = cells_of(made(first, "first.csv"), made(later, "later.csv"))
+    assert any("2 targets have their first value at different times, 1 to 3600 s" in w for w in found.warnings)
+    assert not cells_of(made(over_times(first))).warnings
+
+
+def test_tables_of_one_name_in_two_folders_are_two(made, tmp_path):
+    (tmp_path / "A").mkdir()
+    (tmp_path / "B").mkdir()
+    first = over_times(cells(), (1.0, 10.0)).drop(columns="cell")
+    second = over_times(cells(seed=3), (1.5, 15.0)).drop(columns="cell")
+    assert len(cells_of(made(first, "A/t.csv"), made(second, "B/t.csv")).written) == 80
+
+
 @pytest.mark.parametrize("name", ["temp_C", "Temperature [°C]", "T (K)"])
 def test_temperatures_are_not_mixed(made, name):
     two = pd.concat([cells(), cells(seed=1)]).assign(**{name: np.repeat([25.0, 85.0], 40)}).drop(columns="cell")
@@ -107,6 +143,15 @@ def test_temperatures_are_not_mixed(made, name):
     with pytest.raises(InputError, match=r"a\.csv has 25, b\.csv has 85"):
         cells_of(made(cells().assign(**{name: 25}), "a.csv"), made(cells(seed=1).assign(**{name: 85}), "b.csv"))
     assert cells_of(made(cells().assign(**{name: 25}))).cells == 40
+    same = made(cells().assign(**{name: "25"}), "a.csv"), made(cells(seed=1).assign(**{name: "25.0"}), "b.csv")
+    assert len(cells_of(*same).written) == 80
+
+
+def test_a_temperature_that_was_logged_is_one(made):
+    (table,) = read_tables([made(cells().assign(temp_C=[f"{9.3 + 0.05 * (k % 20):.2f}" for k in range(40)]))])
+    assert "9.3 to 10.25 of temp_C taken for one temperature" in table.describe()
+    with pytest.raises(InputError, match=r"has 2 values, 9\.5, 12:"):
+        cells_of(made(cells().assign(temp_C=["12", "9.5"] * 20)))
 
 
 def test_notes_that_say_no(made):
@@ -116,7 +161,7 @@ def test_notes_that_say_no(made):
     assert any("'not stuck'" in w for w in found.warnings)
 
 
-@pytest.mark.parametrize(("word", "no"), [(True, False), (1, 0), ("on", ""), ("SA0", "no")])
+@pytest.mark.parametrize(("word", "no"), [(True, False), (1, 0), ("on", ""), ("SA0", "no"), ("T", "F")])
 def test_a_column_that_says_whether_a_cell_is_stuck(made, word, no):
     assert len(cells_of(made(cells().assign(stuck=[word] * 3 + [no] * 37))).stuck) == 3
 
@@ -137,6 +182,35 @@ def test_times_of_reads_are_not_times_of_drift(made, jitter):
     assert [len(y) for *_, y in found.reads] == [200, 200]
     assert found.read_interval == pytest.approx(0.01, rel=0.05)
     assert len(found.drift) == 0
+
+
+def test_tables_of_reads_count_their_own_series_and_have_one_time_between_reads(made):
+    first = made(trace(), "r1.csv")
+    found = cells_of(made(cells(), "w.csv"), first, made(trace(jitter=0.1), "r2.csv"))
+    assert sum("2 series of 50 reads or more" in line for line in found.said) == 2
+    with pytest.raises(InputError, match=r"r2\.csv: its reads are 10 s apart, those of another table 0\.01 s"):
+        cells_of(made(cells(), "w.csv"), first, made(trace(apart=10.0), "r2.csv"))
+
+
+def test_a_stuck_cell_whose_trace_begins_later_is_found(made):
+    table = trace()
+    late = table["cell"] == "b"
+    table.loc[late, "time_s"] += 5
+    table.loc[late, "measured_uS"] -= 60
+    assert cells_of(made(table), stuck_beyond=10e-6).stuck["cell"].tolist() == ["b"]
+
+
+def test_a_table_of_reads_of_stuck_cells_alone(made):
+    found = cells_of(made(trace().assign(note="stuck")))
+    assert (len(found.stuck), found.cells, len(found.written), found.reads) == (2, 2, 0, [])
+
+
+def test_two_times_of_numbered_reads_are_drift(made):
+    table = pd.concat([cells(time_s=t, read=k) for k, t in enumerate((1.0, 1000.0))])
+    found = cells_of(made(table))
+    assert (len(found.written), len(found.drift), found.read_interval) == (40, 80, None)
+    # Of a table that tells read noise alone they are what is between its reads.
+    assert cells_of(made(cells(), "w.csv"), made(table, "r.csv")).read_interval == 999
 
 
 def test_reads_at_a_few_times_of_drift_are_series_of_each_time(made):

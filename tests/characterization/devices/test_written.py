@@ -92,3 +92,17 @@ def test_intervals_hold_what_they_say(draw, least, n):
         pooled = law.pooled_interval
         assert pooled[0] < law.pooled_sigma < pooled[1]
     assert np.mean(found, axis=(0, 2)).min() > least
+
+
+def test_a_check_of_a_large_table_draws_small_ones(monkeypatch):
+    """As many cells as the statistic needs, at each target, whatever the table has."""
+    from characterization.devices import written
+
+    monkeypatch.setattr(written, "MOST_DRAWN", 20)
+    target, rng = np.repeat(TARGETS, 200), np.random.default_rng(2)
+    error = rng.uniform(-5e-6, 5e-6, len(target))
+    law, fitted, fit = fit_written(target, error), [], written._fit
+    monkeypatch.setattr(written, "_fit", lambda t, *rest: fitted.append(len(t)) or fit(t, *rest))
+    found = check_written(law, target, error, rng, draws=19)
+    assert fitted == [300, *[60] * 19]
+    assert (found.passed, found.n) == (True, 300)

@@ -1,6 +1,7 @@
 """Stopping at a width: the coverage it leaves, and runs in ngspice that lose nothing."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -127,7 +128,15 @@ def test_samples_that_are_not_independent(tmp_path, plan3):
         until_ci(replace(plan3, sampling=Sampling("sobol")), "max_inl", 0.1, tmp_path / "run")
 
 
-def test_a_width_that_the_closed_form_cannot_give(tmp_path, plan3):
+def test_a_width_that_the_closed_form_cannot_give(tmp_path, plan3, monkeypatch):
     with pytest.raises(InputError, match=r"1000 chips in closed form give no less than \S+; take n_control=\d+ or more"):
         until_ci(plan3, "max_inl", 1e-5, tmp_path / "run", n_control=1000, first=32, unseen=0.1)
     assert len(load_run(tmp_path / "run").samples) == 32
+    # Where more chips than a run takes would be needed, the width is the way out.
+    monkeypatch.setattr("characterization.estimates.until.MOST_CONTROL", 2000)
+    with pytest.raises(InputError, match=r"take half_width=\S+ or more") as refused:
+        until_ci(plan3, "max_inl", 1e-5, tmp_path / "run", n_control=1000, first=32, unseen=0.1)
+    floor, enough = (
+        float(re.search(rf"{word}([\d.e-]+)", str(refused.value))[1]) for word in ("no less than ", "take half_width=")
+    )
+    assert floor < enough < 1.2 * floor

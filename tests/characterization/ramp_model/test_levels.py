@@ -278,3 +278,10 @@ def test_factor_analysis_finds_the_loadings_that_made_a_covariance(rank):
     np.testing.assert_allclose(found @ found.T, loadings @ loadings.T, atol=0.03)
     np.testing.assert_allclose(rest, diagonal, atol=0.03)
     assert np.all(found[np.abs(found).argmax(axis=0), np.arange(rank)] > 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_factor_analysis_of_levels_that_never_vary():
+    loadings, diagonal = factor_analysis(np.zeros((4, 4)), 1)
+    assert not loadings.any()
+    assert np.all(np.abs(diagonal) < 1e-6)

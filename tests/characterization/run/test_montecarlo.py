@@ -294,6 +294,13 @@ def test_bad_time_limits(timeout, tmp_path, plan3):
         characterize(plan3, 16, tmp_path / "x", timeout=timeout, progress=False)
 
 
+def test_a_batch_is_as_many_as_a_deck_holds(plan3, tmp_path):
+    for out in (None, tmp_path / "run"):
+        for batch in (0, 4097):
+            with pytest.raises(InputError, match=rf"batch={batch}: must be a whole number"):
+                characterize(plan3, 1, out, batch=batch, progress=False)
+
+
 def test_nan_parameters_are_refused_by_name(plan3):
     with pytest.raises(InputError, match="gbw=nan"):
         replace(plan3, circuit=plan3.circuit.with_(gbw=math.nan))

@@ -114,6 +114,10 @@ def test_memory_hides_neither_the_spread_nor_the_noise():
     row = clocked_rows(BlockOnBench.of(without_randomness(block)), NOMINAL, [0.9])[0]
     hysteresis = row["hysteresis"]
     assert abs(hysteresis) > 1e-3
+    fixed = BlockOnBench.of(without_randomness(block))
+    (delay,), _ = measure_clocked_delay(fixed, NOMINAL, (1e-3,), row["offset"], hysteresis=hysteresis)
+    (without,), _ = measure_clocked_delay(BlockOnBench.of(strongarm("Vos g INP DC 0")), NOMINAL, (1e-3,), 0.0)
+    assert delay.delay_rise == pytest.approx(without.delay_rise, rel=0.01)
     found, offsets = measure_offsets(bench, 12, np.random.default_rng(1), NOMINAL, hysteresis=hysteresis)
     assert len(np.unique(offsets.round(6))) > 9
     assert found.sigma_low < 5e-3 < found.sigma_high

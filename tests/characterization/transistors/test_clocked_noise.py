@@ -69,7 +69,8 @@ def test_noise_rises_with_temperature():
     assert hot / of_rc() == pytest.approx(np.sqrt(573.0 / 300.15), rel=0.02)
 
 
-@pytest.mark.parametrize("kf", ["0", pytest.param("1e-28", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kf", ["0", "1e-28"])
 def test_an_amplifier_before_the_latch_has_the_noise_of_dot_noise(kf):
     text = AMPLIFIER.replace("{kf}", kf)
     bench = f"amplifier\n{LATCH}{text}.temp 27\nvdd vdd 0 1.8\nvclk clk 0 0\nvp inp 0 dc 0.9 ac 1\nvn inn 0 0.9\n"

@@ -7,10 +7,12 @@ import pytest
 
 from characterization.chips import without_randomness
 from characterization.transistors import check_macro, macro_of, measure_own_comparator
+from characterization.transistors.comparator import ComparatorFigures, measure_offsets
+from characterization.transistors.own_block import _not_at_trip
 from netlists.errors import SimulationError
 from netlists.outside import UserSubcircuit
 from netlists.technology import RampCircuit
-from netlists.testbench import BenchConditions
+from netlists.testbench import BenchConditions, BlockOnBench
 
 NOMINAL = BenchConditions("-")
 PORTS = ("inp", "inn", "out", "com")
@@ -141,3 +143,19 @@ def test_a_switch_has_no_small_signal_figures_and_says_so():
     assert found.figures[0]["hysteresis"] == pytest.approx(2e-3, abs=60e-6)
     assert np.isnan(found.figures[0]["noise"])
     assert any("no gain and noise at 27 C, 1.8 V: its gain there is 0" in line for line in found.warnings)
+
+
+def test_offsets_of_swept_instances_are_the_middle_of_both_trip_points():
+    text = ".subckt mine inp inn out vdd vss\ns1 out vdd inp inn sw\nr1 out vss 10k\n.ends\n"
+    text += ".model sw sw vt=2m vh=4m ron=100 roff=1g\n"
+    block = BlockOnBench.of(own(text, ("inp", "inn", "out", "vdd", "vss")))
+    _, offsets = measure_offsets(block, 2, np.random.default_rng(1), NOMINAL, swept=True, hysteresis=8e-3)
+    assert offsets == pytest.approx(-2e-3, abs=0.3e-3)
+
+
+def test_small_signal_figures_beside_the_trip_point_are_none():
+    """Fed back, the output settles at 5 mV; beside hysteresis of 3 mV, that is no more than 1 mV from a trip point at 2 mV."""
+    small = ComparatorFigures.at(NOMINAL, 0.9, 5e-3, 100.0, 1e9, 1e-4, 1e-6, 1e-6, 1e-6)
+    assert _not_at_trip(small, 4.5e-3, 0.0) == ""
+    assert _not_at_trip(small, 2e-3, 3e-3) == ""
+    assert "settles 3 mV from the trip point" in _not_at_trip(small, 2e-3, 0.0)

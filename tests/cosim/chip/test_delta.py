@@ -5,8 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cosim.chip import Arrays, DeltaInputs, Hardware, Integrators, LinearAdc, PulseCount, PwmInputs, RowsDriven
-from cosim.cost import delta_saving, design_of
+from cosim.chip import (
+    Arrays,
+    DeltaInputs,
+    Hardware,
+    Integrators,
+    LinearAdc,
+    PulseCount,
+    PwmInputs,
+    RowsDriven,
+    mapped_pairs,
+    matrix_places,
+)
+from cosim.cost import delta_saving, design_of, figure
 from cosim.evaluation import compare, evaluate, evaluate_text
 from cosim.network import Layer, LSTMNetwork, Network
 from cosim.network.cells import GRU, Vanilla
@@ -171,6 +182,21 @@ def test_what_is_saved_is_priced_by_the_pulses(net, data):
     # Without a threshold to skip by, differences only cost.
     same = delta_saving(net, EXACT, RowsDriven(before, before))
     assert same.after["all"] > same.before["all"]
+
+
+def test_pulses_are_priced_on_the_arrays_that_there_are(net):
+    """Rows of the bias that share it are driven each, and the cells are those of the hardware's own device."""
+    profile = load_profile("yang-0-150").without_variation()
+    count = PulseCount()
+    for part, rows, full in (("x", N_IN, 2.0), ("h", N, 1.0), ("bias", 1, 1.0)):
+        count.add("0.0.weights", part, np.full((rows, 2), full if part == "bias" else 0.25 * full), full)
+    on = replace(EXACT, arrays=Arrays(profile, bias_rows=3))
+    saved = delta_saving(net, on, RowsDriven(count, count))
+    (at,) = matrix_places(net, PWM)
+    pairs = mapped_pairs(at, on.arrays).conductance.reshape(-1, 2, 4 * N).sum(axis=1)
+    mean = (0.25 * (N_IN + N) + 3) / (N_IN + N + 3)
+    assert saved.before["weight cells"] == pytest.approx(0.04 * pairs.sum() * mean * 15 * 40e-9)
+    assert saved.before["row drivers"] == pytest.approx((N_IN + N + 3) * figure("driver_energy").value)
 
 
 def test_pulses_of_full_swings_are_not_cut():

@@ -306,6 +306,13 @@ def test_millivolts_are_no_volts(make):
         make(200.0)
 
 
+def test_a_supply_may_be_that_of_thick_oxides_and_not_in_millivolts():
+    with pytest.raises(InputError, match=r"supply=5: only fitted models know"):
+        Hardware(bits=4, supply=5.0)
+    with pytest.raises(InputError, match=r"supply=1800.*at most 20 \(V\)"):
+        Hardware(bits=4, supply=1800.0)
+
+
 def test_cells_that_age_longer_than_they_were_measured_are_said():
     """The profile of Wan et al. has two days; a week is its slope carried on."""
     profile = load_profile("hfox-wan-1-40")

@@ -104,3 +104,17 @@ def test_an_interruption_says_what_is_kept(line, broken, kept, folder, monkeypat
 def test_messages_name_the_option_that_gave_the_value(line, message, folder, capsys) -> None:
     assert run(line.replace("NETWORK", str(NETWORK)).split()) == 2
     assert f"error: {message}" in capsys.readouterr().err
+
+
+def test_models_of_blocks_go_into_a_folder_again_and_that_of_a_ramp_into_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("characterization.compact.fit_blocks.fit_blocks", lambda *_, **__: {})
+    (tmp_path / "there").mkdir()
+    for name in ("new/", "there", "there/"):
+        assert run(["fit", "--blocks", "macro", "--out", f"{tmp_path}/{name}"]) == 0, capsys.readouterr().err
+    (tmp_path / "file.json").touch()
+    for words, said in (
+        (["--blocks", "macro", "--out", str(tmp_path / "file.json")], "the folder cannot be created"),
+        (["run", "--out", str(tmp_path / "there")], "must end in .json, as models do"),
+    ):
+        assert run(["fit", *words]) in (1, 2)
+        assert said in capsys.readouterr().err

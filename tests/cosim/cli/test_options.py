@@ -1,7 +1,11 @@
 """Texts that options take: numbers by name, column numbers, shares."""
 
+from pathlib import Path
+
 import pytest
 
+from cosim.chip import Hardware
+from cosim.cli.app import run
 from cosim.cli.options import columns_from, numbers_from, parse_loss
 from netlists.errors import InputError
 
@@ -13,6 +17,18 @@ def test_texts_of_fixed_values():
             numbers_from([text], "--fix", "NAME=VALUE", "bits=5")
     with pytest.raises(InputError, match="--fix bits: is given twice"):
         numbers_from(["bits=5", "bits=4"], "--fix", "NAME=VALUE", "bits=5")
+
+
+def test_texts_with_another_unit():
+    """Of a percentage, a count and a name that is not known no unit is taken."""
+    units = {"stuck": "%", "ramp_bits": "bits", "ramp_offset": "mV"}
+    assert numbers_from(["stuck=5m", "ramp_offset=5mV"], "--set", "NAME=VALUE", "x=1", units) == {
+        "stuck": 5e-3,
+        "ramp_offset": 5e-3,
+    }
+    for text in ("stuck=5mV", "ramp_bits=5kΩ", "other=5ns", "ramp_offset=5ns"):
+        with pytest.raises(InputError, match="is not a SPICE number"):
+            numbers_from([text], "--set", "NAME=VALUE", "x=1", units)
 
 
 @pytest.mark.parametrize(("text", "value"), [("0.5%", 0.005), ("0.005", 0.005), (" 2 % ", 0.02), ("0", 0.0), ("50%", 0.5)])
@@ -42,3 +58,24 @@ def test_choice_of_columns():
     for text in ("a", "1-", "-1", "1,,2", "4"):
         with pytest.raises(InputError, match="--chosen"):
             columns_from(text, "--chosen", 4)
+
+
+def test_0_rows_are_one_array_a_matrix(tmp_path, monkeypatch):
+    """In every command that divides matrices."""
+    seen = []
+
+    def stop(*arguments, **options):
+        seen.append((arguments, options))
+        raise InputError("enough")
+
+    monkeypatch.setattr("cosim.loop.run.run_loop", stop)
+    monkeypatch.setattr("cosim.evaluation.compare", stop)
+    network = str(Path(__file__).parents[3] / "results" / "demo" / "network.npz")
+    lines = ["--array-rows", "0", "--array-columns", "0"]
+    assert run(["loop", "--network", network, "--out", str(tmp_path / "l"), *lines]) == 2
+    settings = seen.pop()[0][2]
+    assert (settings.array_rows, settings.array_columns) == (None, None)
+    for more in (["--weights", "taox-100-400"], ["--everything"]):
+        assert run(["evaluate", "--network", network, "--bits", "4", *more, *lines]) == 2
+        hardware = next(a for a in (*seen[-1][0], *seen[-1][1].values()) if isinstance(a, Hardware))
+        assert (hardware.arrays.max_rows, hardware.arrays.max_columns) == (None, None)

@@ -89,6 +89,16 @@ def test_a_gru_has_no_weights_between_its_candidate_and_the_part_that_it_does_no
         ArrayShape("w", 2, 3, absent=6)
 
 
+def test_rows_hold_weights_times_the_inputs_that_take_the_longest_pulse():
+    cell = GRU(5, 6)
+    weights = cell.initial_parameters(np.random.default_rng(1))
+    network = Network((Layer(cell, weights),), np.zeros((7, 2)))
+    scaled = np.abs(weights["weights"]) * np.array([8.0] * 5 + [1.0] * 7)[:, None]
+    (plain,), (found,) = (NetworkShape.of(network, 1, pwm=p).arrays for p in (None, PwmInputs(5, input_range=8.0)))
+    assert found.mean_weight == pytest.approx(scaled.mean() / scaled.max())
+    assert found.mean_weight < 0.8 * plain.mean_weight
+
+
 def test_digital_energy_is_the_figure_scaled_by_the_papers_polynomial():
     shape = NetworkShape((ArrayShape("w", 2, 3),), DigitalWork(3, 9, 0, 0, 0))
     term = by_block(network_cost(shape, Design(node=16.0)))["cell", "products and sums"]

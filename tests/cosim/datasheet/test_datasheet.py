@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from characterization.transistors import measure_own_comparator
+from characterization.transistors import MacroCheck, measure_own_comparator
 from cosim.cli.app import run
 from cosim.datasheet import run as made
 from cosim.datasheet.figures import ROLE_FIGURES, datasheet, load_limits, markdown, odd_limits
@@ -87,6 +87,19 @@ def test_a_noise_that_is_not_measured_is_given_or_said(given, folder, tmp_path, 
     block, text = BlockFile.load(tmp_path / "out" / "block.json"), (tmp_path / "out" / "datasheet.md").read_text()
     assert block.statistics.get("comparator_noise") == given
     assert ("is as given, not measured" if given else "block file: has no noise: runs draw that of our comparator") in text
+
+
+def test_what_is_odd_of_limits_and_levels_is_in_the_answer(folder, tmp_path, monkeypatch):
+    place, _ = folder
+    macro = ComparatorMacro(20.0, 1e-9, 0.9, (-9.0, 0.9), (9e-3, 2e-3))
+    rows = [{"chip": 0, "k": k, "block": 0.5, "macro": 0.5, "difference_lsb": 0.0} for k in (1, 2)]
+    monkeypatch.setattr(made, "measure_own_comparator", lambda *a, **k: deepcopy(MEASURED[0]))
+    monkeypatch.setattr(made, "check_macro", lambda *a, **k: MacroCheck(macro, rows, 0.0, True))
+    settings = DatasheetSettings(BlockFile.load(place / "out" / "block.json").own, samples=2, chips=1)
+    made.make_datasheet(settings, tmp_path, limits={"offset": {"max": 3.0}})
+    warnings = json.loads((tmp_path / "summary.json").read_text())["warnings"]
+    assert any("write 3e-3 for 3 mV" in line for line in warnings)
+    assert any("1 of 2 levels of a 5-bit converter (-9..0.9 V) lie outside its input range" in line for line in warnings)
 
 
 def test_the_converter_takes_the_block(folder, capsys):

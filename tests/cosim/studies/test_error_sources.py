@@ -190,9 +190,9 @@ def test_a_language_model_is_refused(tmp_path):
 
 def test_whole_study_writes_tables_pictures_and_where_they_come_from(tmp_path, monkeypatch):
     task = load_task("digits")
-    few = replace(task, test=task.test.select(np.arange(0, len(task.test.labels), 4)))
+    few = replace(task, test=task.test.select(np.arange(0, len(task.test.labels), 16)))
     monkeypatch.setattr("cosim.studies.error_sources.run.load_task", lambda name: few)
-    monkeypatch.setitem(COMMON, "epochs", 4)
+    monkeypatch.setitem(COMMON, "epochs", 2)
     summary = STUDY.run(ErrorSourcesSettings(tasks=("digits",), chips=2, seed=3), tmp_path, RunOptions(progress=False))
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
     assert summary["seed"] == 3

@@ -163,7 +163,15 @@ def test_a_global_net_in_an_expression_alone_is_a_port(write):
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [("1M", "1M is 1 milliohm, .*1MEG"), ("{2.2M}", "2.2M is 2.2 milliohm"), ("1MEG", ""), ("1m", ""), ("1Mohm", ""), ("10k", "")],
+    [
+        ("1M", "1M is 1 milliohm, .*1MEG"),
+        ("{2.2M}", "2.2M is 2.2 milliohm"),
+        ("1MEG", ""),
+        ("1m", ""),
+        ("1Mohm", "1M is 1 milliohm"),
+        ("1MEGohm", ""),
+        ("10k", ""),
+    ],
 )
 def test_a_resistor_of_milliohms_is_said(value, said, write):
     found = load_user_subcircuit(write(comparator(body=f"{BODY}r2 out com {value}\n")), "comparator").notes

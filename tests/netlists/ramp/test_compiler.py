@@ -84,7 +84,7 @@ def test_charge_reproduces_the_thresholds(scheme, bits, profile):
     assert checked == len(ACTIVATIONS) - len(refused)
 
 
-@pytest.mark.parametrize("bits", range(3, 9))
+@pytest.mark.parametrize("bits", [3, 4, 5, 6, 7, pytest.param(8, marks=pytest.mark.slow)])
 def test_the_default_device_holds_every_activation_at_3_to_8_bits(bits, profile, circuit):
     for name in ACTIVATIONS:
         program = program_ramp(name, bits, profile)

@@ -191,6 +191,8 @@ def test_a_title_is_a_title(title, deck, capsys):
     [
         ("// Cell name: y\nsubckt comp inp out\nM0 (out inp 0) nch\nends comp\n", "is a Spectre netlist (line 2"),
         ("Version 4\nSHEET 1 880 680\n", "LTspice schematic"),
+        ("v {xschem version=3.4.5}\nG {}\n", "xschem schematic"),
+        ("G {}\nK {}\nV {}\n", "xschem schematic"),
         ("<Qucs Schematic 0.0.19>\n", "Qucs schematic"),
         ('`include "disciplines.vams"\nmodule comp(a, b);\nendmodule\n', "is Verilog"),
         ("Title: x\nDate: now\nPlotname: Transient\n", "a raw file"),

@@ -301,3 +301,12 @@ def test_out_keeps_the_answer_and_compare_reads_it(tmp_path, capsys):
         assert run([*words, str(tmp_path / "c"), *more]) == 2
         assert said in capsys.readouterr().err
     assert not (tmp_path / "c").exists()
+    # A folder with both would be read as one of them.
+    assert run([*words, str(tmp_path / "a")]) == 0
+    sweep = ["evaluate", "--network", network, "--chips", "1", "--quiet", "--sweep", "bits=3..4", "--out"]
+    assert run([*sweep, str(tmp_path / "s")]) == 0
+    for line, owner in (([*words, str(tmp_path / "s")], "sweep"), ([*sweep, str(tmp_path / "a")], "evaluate")):
+        assert run(line) == 2
+        assert f"holds results, those of {owner!r}; choose another folder" in capsys.readouterr().err
+    assert not (tmp_path / "s" / "evaluation.json").exists()
+    assert not (tmp_path / "a" / "summary.json").exists()

@@ -1,4 +1,4 @@
-"""Names of files by which a folder is known."""
+"""Names of files by which a folder of results is known."""
 
 EVALUATION = "evaluation.json"
 """The answer of ``cosim evaluate`` in the folder that it writes."""
