@@ -95,6 +95,7 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
     draws = any(_DRAWS.search(card.text) for card in found)
     lines: list[str] = []
     notes: list[str] = []
+    blocks: list[str] = []
     for card in found:
         text, word = card.text, card.word
         if "`" in text or "$(" in text:
@@ -124,6 +125,10 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
             text = re.sub(r"^(\S+\s+)(\w+)", lambda m: m[1] + _named(m[2], own), text)
         text = re.sub(r"\$(&?)([A-Za-z_]\w*)", lambda m: f"${m[1]}{m[2] if m[1] else _named(m[2], own)}", text)
         lines += _marked(text, word, draws)
+        if word in ("foreach", "while", "dowhile", "repeat", "if"):
+            blocks.append(text)
+        elif word == "end" and blocks and (opened := blocks.pop().split())[0].lower() == "foreach" and len(opened) > 1:
+            lines.append(f"echo {MARK}unstep {opened[1].removeprefix('own_')}")
     return lines, notes
 
 

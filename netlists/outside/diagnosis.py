@@ -55,7 +55,7 @@ _WARNING = re.compile(r"warning\b|ignored|unrecognized|can't parse|singular matr
 _BEGINS = re.compile(r"(?:fatal |internal )?(?:error|warning)\b", re.IGNORECASE)
 _VALUE = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)"
 _MEASURED = re.compile(rf"^\s*([^\s=]+)\s*=\s+({_VALUE})(?:\s+(?:targ|trig|at|from|to|with)=.*)?\s*$", re.IGNORECASE)
-_FAILED = re.compile(r"^\s*\.?meas(?:ure)?\s+\w+\s+(\S+).*failed!", re.IGNORECASE)
+_FAILED = re.compile(r"^\s*(?:\.?meas(?:ure)?\s+\w+\s+(\S+).*failed!|([^\s=]+)\s*=\s+failed\s*$)", re.IGNORECASE)
 
 
 def without_shown(printed: str) -> str:
@@ -144,4 +144,4 @@ def _measured(lines: Iterable[str]) -> Iterator[tuple[str, float | None]]:
         if match := _MEASURED.match(line):
             yield match[1].lower(), float(match[2])
         elif match := _FAILED.match(line):
-            yield match[1].lower(), None
+            yield (match[1] or match[2]).lower(), None

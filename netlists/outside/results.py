@@ -46,7 +46,7 @@ def read_results(
     lines = succeeded(printed).splitlines()
     errors = [line for line in lines if is_error(line)]
     # A measurement or a .four that fails leaves the waveforms as they are.
-    measured = re.compile(r"\bmeas|wavelength longer", re.IGNORECASE)
+    measured = re.compile(r"\bmeas|wavelength longer|\bbad value", re.IGNORECASE)
     bad = [line for line in errors if (_FATAL.search(line) if deck.commands else not measured.search(line))]
     # Without a path for a direct current the operating point is what the search for it left; a transient forgets it.
     undetermined = any(a.kind != "tran" for a in analyses) and "singular matrix" in printed
@@ -122,6 +122,8 @@ def _marks(stdout: str) -> tuple[dict[str, _Mark], list[str]]:
         elif word == "step":
             name, _, value = rest.partition("=")
             step[name.strip()] = value.strip()
+        elif word == "unstep":
+            step.pop(rest.strip(), None)
         elif word == "value" and lines:
             step[list(step)[-1]] = lines.pop().rpartition("=")[2].strip()
     close()

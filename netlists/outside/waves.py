@@ -80,8 +80,8 @@ class Waves:
 
     @property
     def points(self) -> int:
-        """Length of every vector."""
-        return max(len(w.values) for w in (*self.scales, *self.vectors))
+        """Length of the scale, and of every vector that a control block did not give another."""
+        return max(len(w.values) for w in self.scales or self.vectors)
 
     def __getitem__(self, name: str) -> np.ndarray:
         for wave in (*self.scales, *self.vectors):

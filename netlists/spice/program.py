@@ -42,6 +42,8 @@ FILE_LIMIT = 32 * 2**30
 """Bytes that it may write into one file."""
 PRINTED_LIMIT = 16_000_000
 """Bytes of what it prints that are kept, from the beginning and from the end."""
+PRINTED_MOST = 2 * 2**30
+"""Bytes that it may print."""
 
 
 def transient_vectors(
@@ -159,7 +161,7 @@ def _run_once(
     ):
         try:
             _limit(process.pid)
-            status = _watch(process, timeout, memory)
+            status = _watch(process, timeout, memory, (out.fileno(), err.fileno()))
         finally:
             if process.poll() is None:
                 process.kill()
@@ -177,7 +179,7 @@ def memory_limit() -> int:
     return int(MEMORY_SHARE * psutil.virtual_memory().total)
 
 
-def _watch(process: subprocess.Popen[bytes], timeout: float | None, memory: int) -> int:
+def _watch(process: subprocess.Popen[bytes], timeout: float | None, memory: int, printed: Sequence[int] = ()) -> int:
     """Exit status of a process that has kept to its limits."""
     import psutil
 
@@ -193,6 +195,8 @@ def _watch(process: subprocess.Popen[bytes], timeout: float | None, memory: int)
                 return process.wait(0 if descriptor is not None else left)
             if end is not None and time.monotonic() >= end:
                 raise SimulationError(f"ngspice took longer than {timeout:g} s")
+            if any(os.fstat(file).st_size > PRINTED_MOST for file in printed):
+                raise SimulationError(f"ngspice printed more than {PRINTED_MOST / 2**30:g} GiB")
             with suppress(psutil.Error):
                 # Not the memory that it asks for: of that it touches a small part.
                 if psutil.Process(process.pid).memory_info().rss > memory:

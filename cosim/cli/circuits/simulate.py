@@ -105,7 +105,7 @@ def tabulate(waves: Waves) -> pd.DataFrame:
     import pandas as pd
 
     columns = {w.name: w.values for w in waves.scales}
-    for w in waves.vectors:
+    for w in (w for w in waves.vectors if len(w.values) <= waves.points):
         values = w.values if len(w.values) == waves.points else _lengthened(w.values, waves.points)
         if np.iscomplexobj(values):
             columns[f"mag({w.name})"] = np.abs(values)
@@ -218,9 +218,10 @@ def _summary(deck: Path, results: DeckResults, skipped: tuple[str, ...], plot: P
     lines += [f"printed: {line}" for line in results.printed]
     lines += [f"left out: {s}" for s in skipped]
     warnings = list(results.warnings)
-    if out is not None and out.suffix.lower() == ".raw":
-        short = [f"{v.name} of {w.name} ({len(v.values)})" for w in results.waves for v in w.vectors if len(v.values) != w.points]
-        warnings += [f"{out}: shorter than their analysis and not in it: vectors {', '.join(short)}"] if short else []
+    if out is not None:
+        other = [(w, v) for w in results.waves for v in w.vectors if len(v.values) != w.points]
+        names = [f"{v.name} of {w.name} ({len(v.values)})" for w, v in other if out.suffix == ".raw" or len(v.values) > w.points]
+        warnings += [f"{out}: of another length than their analysis and not in it: vectors {', '.join(names)}"] if names else []
     lines += [f"wrote {p}" for p in (out, plot) if p is not None]
     single = {k: analyses[0][k] for k in ("analysis", "points", "scales", "vectors")} if len(analyses) == 1 else {}
     data = {

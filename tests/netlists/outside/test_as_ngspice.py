@@ -13,7 +13,7 @@ from netlists.errors import InputError, SimulationError
 from netlists.outside.deck import read_outside_deck
 from netlists.outside.run import simulate_outside
 from netlists.outside.waves import DeckResults
-from netlists.spice import NOTHING, Permissions
+from netlists.spice import NOTHING, Permissions, program
 
 RC = "v1 in 0 dc 1 ac 1 pulse(0 1 0 1n 1n 50n 100n)\nr1 in out 1k\nc1 out 0 10p\n"
 DIVIDER = "v1 in 0 1\nr1 in out 1k\nr2 out 0 1k\n"
@@ -203,3 +203,28 @@ def test_what_is_known_of_a_deck_is_said_when_it_fails(write):
     path.write_text(path.read_text().replace("title", "r9 out 0 1k", 1))
     with pytest.raises(SimulationError, match=r"node out floats(.|\n)*'r9 out 0 1k' is the title"):
         results(path)
+
+
+def test_a_measurement_that_cannot_be_computed_leaves_the_others(write):
+    found = results(write(f"{RC}.tran 1n 20n\n.meas tran a max v(out)\n.meas tran b param='1/0'\n.meas tran c param='a*2'"))
+    a = found.waves[0].measurements["a"]
+    assert found.waves[0].measurements == {"a": a, "b": None, "c": pytest.approx(2 * a, rel=1e-5)}
+    assert any("Bad value" in w for w in found.warnings)
+
+
+def test_a_loop_labels_what_ran_in_it_and_nothing_else(write):
+    found = results(write(control(RC, "foreach r 1k 2k\nalter r1 $r\nif v(out) > 9\necho no\nend\nop\nend\nalter r1 = 5k\nop")))
+    assert [dict(w.step).get("r") for w in found.waves] == ["1k", "2k", None]
+    assert float(dict(found.waves[2].step)["r1"]) == 5e3
+
+
+def test_a_vector_longer_than_its_analysis_leaves_it_as_it_is(write):
+    waves = results(write(control(RC, "tran 1n 20n\nlet z = unitvec(500)"))).waves[0]
+    assert waves.points == len(waves["time"]) == len(waves["v(out)"]) < 500 == len(waves["z"])
+    assert waves.raw_plot().names == ("time", "v(in)", "v(out)", "i(v1)")
+
+
+def test_a_deck_that_prints_without_end_is_ended(write, monkeypatch):
+    monkeypatch.setattr(program, "PRINTED_MOST", 100_000)
+    with pytest.raises(SimulationError, match="printed more than"):
+        simulate_outside(read_outside_deck(write(control(RC, "op\nwhile 1\necho for ever\nend"))), timeout=60)

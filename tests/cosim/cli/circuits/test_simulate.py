@@ -347,11 +347,12 @@ def test_a_deck_that_says_it_failed_ends_with_1(deck, capsys):
 
 
 def test_short_vectors_stand_once_in_a_table_and_are_named_where_they_cannot(deck, capsys):
-    path = deck(".control\ntran 1n 100n\nlet x = vector(3)\nlet y = 7\n.endc")
+    path = deck(".control\ntran 1n 100n\nlet x = vector(3)\nlet y = 7\n.endc\n.control\nlet z = unitvec(500)\n.endc")
     assert run(["simulate", path, "--out", "all.csv"]) == 0
     table = pd.read_csv("all.csv")
     assert table["x"].dropna().tolist() == [0, 1, 2]
     assert set(table["y"]) == {7}
-    assert "not in it" not in capsys.readouterr().err
+    assert "z" not in table
+    assert "all.csv: of another length than their analysis and not in it: vectors z of tran (500)" in capsys.readouterr().err
     assert run(["simulate", path, "--out", "all.raw"]) == 0
-    assert "vectors x of tran (3), y of tran (1)" in capsys.readouterr().err
+    assert "vectors x of tran (3), y of tran (1), z of tran (500)" in capsys.readouterr().err
