@@ -75,10 +75,10 @@ def _figures(file: str, table: pd.DataFrame, keys: list[str]) -> dict[str, Known
 
 def _over_chips(name: str, row: dict[str, float]) -> tuple[float, float] | None:
     """The interval over chips of a sweep's mean, or of what it is below floating point; None where the row has none."""
-    ends = [row.get(f"chips_{end}") for end in ("low", "high")]
-    if name not in ("mean", "minus_float") or "mean" not in row or None in ends or not np.isfinite(ends).all():
+    low, high, mean = (row.get(end, np.nan) for end in ("chips_low", "chips_high", "mean"))
+    if name not in ("mean", "minus_float") or not np.isfinite([low, high, mean]).all():
         return None
-    return ends[0] - row["mean"] + row[name], ends[1] - row["mean"] + row[name]
+    return low - mean + row[name], high - mean + row[name]
 
 
 def _shown(value: object) -> str:
