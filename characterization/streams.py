@@ -185,6 +185,7 @@ TOGETHER: dict[str, tuple[Callable[..., Any], ...]] = {
     "a budget": (chip_sequence, ramp_seed, part_sequences),
     "the study of error sources": (error_source_stream,),
     "the studies of resolution": (network_chips_stream,),
+    "an export": (chip_ramp_stream,),
     "a search": (chip_sequence, chip_ramp_stream, ramp_seed, proposal_seed),
 }
 """Streams that come from one seed, by what has it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
 
 from characterization.ramp_model import RampDraw, RampModel
-from netlists.checks import Array, Finite, Text, check, checked
+from characterization.streams import chip_ramp_stream
+from netlists.checks import Array, Finite, Text, Whole, check, checked
 from netlists.errors import InputError
 
 Identifier = Annotated[str, Text("letters, digits and underscores, and not begin with a digit", "[A-Za-z_][A-Za-z0-9_]*")]
@@ -99,6 +100,25 @@ def of_chip(model: RampModel, draw: RampDraw, chip: int = 0, column: int = 0, *,
         origin=f"drawn chip {chip}, column {column}; model plan {model.ramp_plan.sha256[:12]}",
         **_scale(model),
     )
+
+
+def of_numbered_chip(model: RampModel, seed: int, chip: int, column: int = 0, *, name: str | None = None) -> StaticConverter:
+    """Column ``column`` of the chip that a seed and a number alone give: all columns asked for are of the same chip.
+
+    Raises
+    ------
+    InputError
+        Of columns that are trimmed, one beyond the plan's.
+    """
+    plan = model.ramp_plan
+    check(Annotated[int, Whole(0)], chip, "chip")
+    check(Annotated[int, Whole(0)], column, "column")
+    if plan.column_trim_reach and column >= plan.columns:
+        raise InputError(f"column={column}: a chip of this plan has {plan.columns} trimmed columns, 0..{plan.columns - 1}")
+    # Always all columns of a chip: what is drawn for one depends on how many there are.
+    draw = model.sample(1, max(plan.columns, column + 1), chip_ramp_stream(seed, chip, 0))
+    origin = f"drawn chip {chip}, column {column}; seed {seed}; model plan {plan.sha256[:12]}"
+    return replace(of_chip(model, draw, 0, column, name=name), origin=origin)
 
 
 def of_corner(model: RampModel, sigmas: float = 0.0, *, name: str | None = None) -> StaticConverter:

@@ -216,7 +216,8 @@ class RampModel(BaseModel):
         A column's offset is relative to the comparator that calibrated the ramp, which has one of its own; of a plan with
         calibration ``per-column`` it is what the column's trimming cells leave of that, unless ``trim`` is False. Levels before
         calibration hold the offset of the comparator that measured them: the columns have theirs in its place. Chip i
-        does not depend on how many chips are drawn. Read noise of the ramp's cells that lasts moves a chip's levels for good; the
+        does not depend on how many chips are drawn; of several chips it does depend on how many columns. Read noise of the
+        ramp's cells that lasts moves a chip's levels for good; the
         rest is drawn once a ramp and conversion, and all columns see the same.
 
         Parameters

@@ -41,10 +41,8 @@ def export(
 
     Example: cosim export mycomp/block.json --out mycomp.va
     """
-    import numpy as np
-
     from characterization.export import spice, systemverilog, veriloga
-    from characterization.export.converter import of_chip, of_corner
+    from characterization.export.converter import of_corner, of_numbered_chip
     from characterization.ramp_model import RampModel
 
     writers = {".cir": spice.subcircuit, ".va": veriloga.module, ".sv": systemverilog.module}
@@ -72,9 +70,8 @@ def export(
         check(Seed, seed, "seed")
         check(Number, chip, "chip")
         check(Number, column, "column")
-        require_memory(100.0 * len(loaded.x_ideal) * (chip + 1.0) * (column + 1.0), f"chip={chip}, column={column}")
-        draw = loaded.sample(chip + 1, column + 1, np.random.default_rng(seed))
-        converter = of_chip(loaded, draw, chip, column, name=name)
+        require_memory(100.0 * len(loaded.x_ideal) * (column + 1.0), f"column={column}")
+        converter = of_numbered_chip(loaded, seed, chip, column, name=name)
     text = writers[out.suffix](converter)
     write_text(out, text)
     data = {

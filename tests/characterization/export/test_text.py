@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from characterization.export import spice, systemverilog, veriloga
-from characterization.export.converter import StaticConverter, of_chip, of_corner
+from characterization.export.converter import StaticConverter, of_chip, of_corner, of_numbered_chip
 from characterization.figures.inl_dnl import codes
 from characterization.ramp_model.draw import RampDraw
 from characterization.ramp_model.model import RampModel
 from characterization.run.montecarlo import simulate_run
+from characterization.streams import chip_ramp_stream
 from netlists.errors import InputError
 from netlists.spice.program import run_batch
 
@@ -75,6 +76,25 @@ def test_subcircuit_of_a_fitted_chip(model, tmp_path):
     np.testing.assert_array_equal(np.rint(found), converter.convert(x))
     one = RampDraw(draw.activation, draw.bits, draw.thresholds[[2]], draw.column_offset[[2]][:, [1]], 0.0, draw.values)
     np.testing.assert_allclose(values, one.apply(x[:, None])[:, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize("calibration", ["one-point", "per-column"])
+def test_columns_of_a_chip_have_its_levels_and_stay_what_they_are(plan3, calibration):
+    """Each column is exported by itself; all are of the chip of that seed and number."""
+    plan = replace(plan3, calibration=calibration, columns=5)
+    model = RampModel.fit(simulate_run(plan, 16, progress=False))
+    columns = [of_numbered_chip(model, 9, 3, column) for column in range(5)]
+    steps = [np.diff(c.levels) for c in columns]
+    for other in steps[1:]:
+        np.testing.assert_allclose(other, steps[0], atol=1e-12)
+    assert len({c.levels[0] for c in columns}) == 5
+    assert not np.allclose(np.diff(of_numbered_chip(model, 9, 2, 0).levels), steps[0])
+    draw = model.sample(1, 5, chip_ramp_stream(9, 3, 0))
+    np.testing.assert_allclose([c.levels[0] - draw.thresholds[0, 0] for c in columns], draw.column_offset[0])
+    assert columns[4].origin.startswith("drawn chip 3, column 4; seed 9; ")
+    if calibration == "per-column":
+        with pytest.raises(InputError, match=r"column=5: a chip of this plan has 5 trimmed columns, 0\.\.4"):
+            of_numbered_chip(model, 9, 3, 5)
 
 
 def test_offset_parameter_moves_the_input(up_and_down, inputs, tmp_path):
