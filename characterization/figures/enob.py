@@ -74,7 +74,7 @@ def sine_test(
     points, cycles : int
         Coherent record: they must have no common factor, so that every phase is met once.
     amplitude : float
-        Of the input, in halves of the range from half a step below the first to half a step above the last level.
+        Of the input, in halves of the range from a mean step below the first level to one above the last.
     noise_sigma : float or ndarray (n,)
         Input-referred rms noise of a conversion, unit of ``levels``; needs ``rng``.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from cosim.chip import Arrays, MatrixPlace, PulseCount, PwmInputs, RowPulses, mapped_pairs, matrix_places
-from cosim.network import Network
+from cosim.network import DIRECTIONS, Network
 from cosim.network.cells import LSTM, Cell
 from netlists.checks import Count, Items, NonNegative, Positive, Share, Whole, checked
 from netlists.errors import InputError
@@ -199,9 +199,12 @@ class NetworkShape:
         """
         shapes, digital = [], NO_WORK
         for i, layer in enumerate(network.layers):
-            for weights in layer.directions:
-                shapes += _arrays(layer.cell, f"layer {i}: ", weights)
+            for direction, weights in zip(DIRECTIONS, layer.directions, strict=False):
+                where = f", {direction}" if layer.backward is not None else ""
+                shapes += _arrays(layer.cell, f"layer {i}{where}: ", weights)
                 digital += digital_work(layer.cell)
+        if network.scaling is not None:
+            digital += DigitalWork(multiplications=network.n_in, additions=network.n_in)
         if arrays is not None or pwm is not None or count is not None:
             placed = list(zip(shapes, matrix_places(network, pwm), strict=True))
             shapes = [_scaled(shape, at) if arrays is None else _mapped(shape, at, arrays) for shape, at in placed]
@@ -209,9 +212,10 @@ class NetworkShape:
                 pulses = [count.of(at.key, delta=delta, bias_rows=s.bias_rows) for s, (_, at) in zip(shapes, placed, strict=True)]
                 shapes = [replace(shape, pulses=one) for shape, one in zip(shapes, pulses, strict=True)]
         product = NO_WORK
-        for dense in (*(h.weights for h in network.hidden), network.readout):
-            rows, units = dense.shape
-            product += DigitalWork(units=units, multiplications=(rows - 1) * units, additions=(rows - 1) * units)
+        dense = [*((h.weights, h.activation != "linear") for h in network.hidden), (network.readout, False)]
+        for matrix, active in dense:
+            rows, units = matrix.shape
+            product += DigitalWork(units, (rows - 1) * units, (rows - 1) * units, units * active)
         # A network that reads symbols answers at every step.
         if network.embedding is not None:
             return cls(tuple(shapes), digital + product, steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +154,18 @@ def _welch(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     freedom = (vx + vy) ** 2 / (vx**2 / (len(x) - 1) + vy**2 / (len(y) - 1))
     half = float(t.ppf(0.975, freedom)) * math.sqrt(vx + vy)
     return d - half, d + half
+
+
+def joined_figure(value: float, items: Sequence[float], chips: Sequence[float] | None) -> KnownFigure:
+    """A mean over chips and test items, whose two intervals say what other items, and what other chips, could make of it.
+
+    The interval of both is the square-and-add one; of a single chip, which has none, that over items alone.
+    """
+    known = [(low, high) for low, high in (items, chips or (math.nan, math.nan)) if math.isfinite(low + high)]
+    if not known:
+        return KnownFigure(value)
+    below, above = (math.hypot(*(abs(end[i] - value) for end in known)) for i in (0, 1))
+    return KnownFigure(value, value - below, value + above)
 
 
 def normal_figure(value: float, stderr: float) -> KnownFigure:

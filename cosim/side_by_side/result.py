@@ -18,7 +18,7 @@ from cosim.report import EVALUATION
 from netlists.errors import InputError
 from netlists.files import read_json
 
-from .differences import KnownFigure, normal_figure
+from .differences import KnownFigure, joined_figure, normal_figure
 from .tables import table_figures
 
 NOT_FIGURES = ("settings", "versions", "command", "wall_seconds", "study", "tasks", "warnings", "created", "seed")
@@ -153,9 +153,9 @@ def _folder(path: Path) -> StoredResult:
 def _answer(path: Path, data: dict[str, Any]) -> StoredResult:
     figures: dict[str, KnownFigure] = {}
     for name in ("float", "ideal", "mean"):
-        low, high = data["test_set_ci95"][name]
-        figures[f"{data['metric']}, {name}"] = KnownFigure(float(data[name]), low, high)
-    # Chips of one seed are the same ones only on the same hardware: which chip got what is not compared item by item.
+        # Chips of one seed are the same ones only on the same hardware: which chip got what is not compared item by item.
+        chips = data.get("ci95") if name == "mean" else None
+        figures[f"{data['metric']}, {name}"] = joined_figure(float(data[name]), data["test_set_ci95"][name], chips)
     figures["chip to chip deviation"] = KnownFigure(float(data["chip_deviation"] or 0.0))
     for name, one in data.get("classes", {}).items():
         for figure in ("balanced_accuracy", "macro_f1"):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from netlists.errors import InputError
 
-from .differences import KnownFigure
+from .differences import KnownFigure, joined_figure
 
 ROWS = 5000
 """Rows of the longest table that is still taken for one of figures; longer ones are samples."""
@@ -68,9 +68,17 @@ def _figures(file: str, table: pd.DataFrame, keys: list[str]) -> dict[str, Known
                 continue
             low, high = (row[e] for e in ends[c] or (c, c))
             sure = ends[c] is not None and np.isfinite(low) and np.isfinite(high)
-            figure = KnownFigure(float(row[c]), float(low), float(high)) if sure else KnownFigure(float(row[c]))
-            out[f"{file}: {named}: {c}"] = figure
+            chips = _over_chips(c, row) if sure else None
+            out[f"{file}: {named}: {c}"] = joined_figure(float(row[c]), (low, high), chips) if sure else KnownFigure(float(row[c]))
     return out
+
+
+def _over_chips(name: str, row: dict[str, float]) -> tuple[float, float] | None:
+    """The interval over chips of a sweep's mean, or of what it is below floating point; None where the row has none."""
+    low, high, mean = (row.get(end, np.nan) for end in ("chips_low", "chips_high", "mean"))
+    if name not in ("mean", "minus_float") or not np.isfinite([low, high, mean]).all():
+        return None
+    return low - mean + row[name], high - mean + row[name]
 
 
 def _shown(value: object) -> str:

@@ -47,7 +47,7 @@ def compute(settings: CostSettings, work: Work) -> Results:
     work.options.say("accuracy at each resolution")
     found = {b: parts.rows(f"accuracy-{b}", partial(_accuracy, settings, network, task, b))[0] for b in settings.bits}
     model = fit(5)
-    shape = NetworkShape.of(network, task.test.inputs.shape[1])
+    shape = NetworkShape.of(network, round(float(np.mean(task.test.lengths))))
     listed: dict[str, list[dict[str, Any]]] = {
         "energy": rows,
         "halving": halving_rows(energies, settings.v_reads),

@@ -173,7 +173,9 @@ def _placed_row(name: str, units: int, placed: Placement, network: Network) -> d
 
 
 def _cost_row(units: int, placed: Placement, task: Task, bits: int) -> dict[str, Any]:
-    cost = network_cost(NetworkShape.of(placed.network, task.test.inputs.shape[1]), Design(bits=bits, max_rows=32, max_columns=64))
+    cost = network_cost(
+        NetworkShape.of(placed.network, round(float(np.mean(task.test.lengths)))), Design(bits=bits, max_rows=32, max_columns=64)
+    )
     row: dict[str, Any] = {"units": units, "bits": bits, "energy": cost.energy, "latency": cost.latency, "area": cost.area}
     return row | {"power": cost.power, "tops_per_watt": cost.tops_per_watt, "conversions": cost.conversions}
 

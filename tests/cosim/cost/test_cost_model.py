@@ -23,7 +23,7 @@ from cosim.cost.electrical import (
 )
 from cosim.cost.scaling import area_factor, energy_factor, nominal_supply
 from cosim.cost.shape import digital_work
-from cosim.network import Layer, Network
+from cosim.network import DenseLayer, Layer, Network, Scaling
 from cosim.network.cells.gru import GRU
 from cosim.network.cells.lstm import LSTM
 from cosim.network.cells.slstm import SLSTM
@@ -87,6 +87,20 @@ def test_a_gru_has_no_weights_between_its_candidate_and_the_part_that_it_does_no
     assert cost.terms[0].count == 2 * shape.weights
     with pytest.raises(InputError, match=r"absent=6.*below the 6 crossings"):
         ArrayShape("w", 2, 3, absent=6)
+
+
+def test_all_digital_work_of_a_network_is_counted():
+    """Scaling of 5 features at each step; 12 pooled outputs to 4 units with a tanh, to 3 of none, to 2 classes, once."""
+    cell, rng = GRU(5, 6), np.random.default_rng(1)
+    layer = Layer(cell, cell.initial_parameters(rng), cell.initial_parameters(rng))
+    hidden = (DenseLayer(np.ones((13, 4)), "tanh"), DenseLayer(np.ones((5, 3)), "linear"))
+    network = Network((layer,), np.zeros((4, 2)), hidden=hidden, scaling=Scaling(np.zeros(5), np.ones(5)))
+    shape = NetworkShape.of(network, 1)
+    # Two directions of h = n + z (h - n) and n = tanh(x + r h): 2 products, 3 sums and a tanh a unit.
+    assert (shape.digital.multiplications, shape.digital.additions, shape.digital.activations) == (24 + 5, 36 + 5, 12)
+    products = 12 * 4 + 4 * 3 + 3 * 2
+    assert (shape.readout.multiplications, shape.readout.additions, shape.readout.activations) == (products, products, 4)
+    assert [a.name for a in shape.arrays] == ["layer 0, forward: weights", "layer 0, backward: weights"]
 
 
 def test_rows_hold_weights_times_the_inputs_that_take_the_longest_pulse():

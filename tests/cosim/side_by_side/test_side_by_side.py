@@ -15,7 +15,7 @@ from cosim import Hardware, Task, compare
 from cosim.cli.app import run
 from cosim.network import LSTMNetwork
 from cosim.side_by_side import compare_results, independent, load_result, paired
-from cosim.side_by_side.differences import Difference, KnownFigure
+from cosim.side_by_side.differences import Difference, KnownFigure, joined_figure
 from cosim.side_by_side.tables import interval_columns, key_columns
 from netlists.errors import InputError
 
@@ -183,6 +183,44 @@ def test_saved_answers_of_evaluations_are_compared(tmp_path):
     assert not names["accuracy, float"].clear
     assert names["accuracy, mean"].how == "independent"
     assert "balanced_accuracy, chips" in names
+
+
+def test_few_chips_that_differ_make_no_clear_difference(tmp_path):
+    """Other chips of the same hardware: what the test set leaves open is a tenth of what the chips do."""
+    for name, mean in (("a", 0.6), ("b", 0.5)):
+        near, far = [mean - 0.03, mean + 0.03], [mean - 0.3, mean + 0.3]
+        answer = {
+            "task": "mine",
+            "metric": "accuracy",
+            "float": 0.9,
+            "ideal": 0.9,
+            "mean": mean,
+            "chips": [0.1, mean, 0.9],
+            "paired": {},
+        }
+        answer |= {
+            "chip_deviation": 0.4,
+            "ci95": far,
+            "test_set_ci95": {"float": [0.85, 0.95], "ideal": [0.85, 0.95], "mean": near},
+        }
+        (tmp_path / f"{name}.json").write_text(json.dumps(answer))
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "summary.json").write_text(json.dumps({"study": "sweep", "settings": {}}))
+        ends = {"test_low": near[0], "test_high": near[1], "chips_low": far[0], "chips_high": far[1]}
+        less = {"minus_float": mean - 0.9, "minus_float_low": mean - 0.93, "minus_float_high": mean - 0.87}
+        pd.DataFrame([{"bits": 3, "mean": mean, **ends, **less}]).to_csv(tmp_path / name / "sweep.csv", index=False)
+    half = np.hypot(0.03, 0.3) * 2**0.5
+    for pair, names in (
+        (("a.json", "b.json"), ["accuracy, mean"]),
+        (("a", "b"), ["sweep.csv: bits 3: mean", "sweep.csv: bits 3: minus_float"]),
+    ):
+        found = {d.name: d for d in compare_results(tmp_path / pair[0], tmp_path / pair[1]).differences}
+        for name in names:
+            d = found[name]
+            np.testing.assert_allclose((d.value, d.low, d.high), (-0.1, -0.1 - half, -0.1 + half))
+            assert not d.clear
+    # One chip says nothing of others.
+    assert vars(joined_figure(0.5, (0.4, 0.7), None)) == pytest.approx(vars(KnownFigure(0.5, 0.4, 0.7)))
 
 
 def test_other_kinds_and_other_files_are_named(runs, tmp_path):
