@@ -69,6 +69,7 @@ _LEFT_OUT = frozenset(
     ]
 )
 _END = frozenset(["quit", "exit"])
+_UNMARKED = frozenset(["save", "goto", "label", "destroy", "cd", "alias"])
 _COMPARISONS = {">=": " ge ", "<=": " le ", "<>": " ne ", ">": " gt ", "<": " lt "}
 _DRAWS = re.compile(r"\b(?:sgauss|sunif|rnd|poisson|exponential)\s*\(", re.IGNORECASE)
 # Variables that change the simulation or what is printed of it, and nothing else.
@@ -125,11 +126,34 @@ def safe_commands(found: Sequence[Card]) -> tuple[list[str], list[str]]:
             text = re.sub(r"^(\S+\s+)(\w+)", lambda m: m[1] + _named(m[2], own), text)
         text = re.sub(r"\$(&?)([A-Za-z_]\w*)", lambda m: f"${m[1]}{m[2] if m[1] else _named(m[2], own)}", text)
         lines += _marked(text, word, draws)
-        if word in ("foreach", "while", "dowhile", "repeat", "if"):
-            blocks.append(text)
-        elif word == "end" and blocks and (opened := blocks.pop().split())[0].lower() == "foreach" and len(opened) > 1:
-            lines.append(f"echo {MARK}unstep {opened[1].removeprefix('own_')}")
+        lines += _unstepped(text, word, blocks)
     return lines, notes
+
+
+def marked_commands(found: Sequence[Card]) -> list[str]:
+    """Commands of control blocks as they are, with the same marks between them; what any other command prints is kept too."""
+    draws = any(_DRAWS.search(card.text) for card in found)
+    lines: list[str] = []
+    blocks: list[str] = []
+    for card in found:
+        text, word = card.text, card.word
+        if re.search(r"[<>|;`]", text) or word in _END | _UNMARKED:
+            lines.append(text)
+        elif word in _STEER | _COMPUTE | _SHOW | set(ANALYSES):
+            lines += _marked(text, word, draws)
+        else:
+            lines += [f"echo {MARK}show {word}", text, f"echo {MARK}shown"]
+        lines += _unstepped(text, word, blocks)
+    return lines
+
+
+def _unstepped(text: str, word: str, blocks: list[str]) -> list[str]:
+    """A mark where a loop over values ends; ``blocks`` are the openings of those around it."""
+    if word in ("foreach", "while", "dowhile", "repeat", "if"):
+        blocks.append(text)
+    elif word == "end" and blocks and (opened := blocks.pop().split())[0].lower() == "foreach" and len(opened) > 1:
+        return [f"echo {MARK}unstep {opened[1].removeprefix('own_')}"]
+    return []
 
 
 def ending(commands: Sequence[str], saving: Sequence[str]) -> list[str]:

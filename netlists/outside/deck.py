@@ -30,7 +30,7 @@ from netlists.spice.cards import cards
 from netlists.technology.libraries import pdk_of, readable_folders
 
 from .analysis import Analysis, Kind, requests, save_card
-from .control import safe_commands
+from .control import marked_commands, safe_commands
 from .dialects import FOREIGN_CARDS, check_foreign_words, decoded, title_warning
 
 MAX_CHARACTERS = 64_000_000
@@ -144,7 +144,7 @@ def read_outside_deck(path: str | Path, allowed: Permissions = NOTHING) -> Outsi
     check_foreign_words(body)
     left: list[str] = []
     if allowed.commands:
-        commands = [card.text for card in control]
+        commands = marked_commands(control)
     else:
         commands, left = safe_commands(control)
     if control and analyses and not any(card.word == "run" for card in control):

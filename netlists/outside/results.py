@@ -56,9 +56,10 @@ def read_results(
     # Of a plot without points ngspice writes its constants.
     plots = {name: plot for name, plot in plots.items() if plot.name != "constants"}
     marks, empty = _marks(stdout)
+    destroyed = any(command.split()[:1] == ["destroy"] for command in deck.commands)
     if deck.commands:
         empty += [command for name, (command, *_) in marks.items() if name not in plots]
-    if empty := [command for command in empty if command]:
+    if (empty := [command for command in empty if command]) and not destroyed:
         raise SimulationError(f"the analysis {empty[0]!r} of the control block gave no points")
     out: list[Waves] = []
     stops = any(re.search(r"\bautostop\b", c.text, re.IGNORECASE) for c in deck.cards if c.word.startswith(".opt"))

@@ -24,7 +24,7 @@ from netlists.spice import TIME_LIMIT, run_ngspice
 from .analysis import Analysis, Kind
 from .control import MARK, ending
 from .deck import OutsideDeck
-from .diagnosis import cause, telling, warnings_of, without_shown
+from .diagnosis import cause, succeeded, telling, warnings_of, without_shown
 from .dialects import COMPATIBILITY, dialect_warnings
 from .results import missing_measurements, missing_vectors, numbered, read_results
 from .waves import DeckResults, Waves
@@ -89,6 +89,9 @@ def simulate_outside(
             raise SimulationError(str(e).partition("\nngspice: ")[0], message) from None
         printed = done.stdout
         shown += re.findall(rf"^{MARK}show .*?\n(.*?)^{MARK}shown$", printed, re.MULTILINE | re.DOTALL)
+        if any(re.match(r"shell\b|!", command) for command in deck.commands):
+            # A program writes when it likes, not between marks.
+            shown.append("\n".join(line for line in succeeded(printed).splitlines() if not line.startswith("No. of Data Rows")))
         warnings += warnings_of(done.stderr, deck.place, every=True) + warnings_of(without_shown(printed), deck.place)
         if f"{MARK}quit" in printed and done.returncode > 0:
             status = done.returncode

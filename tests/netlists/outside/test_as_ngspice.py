@@ -228,3 +228,23 @@ def test_a_deck_that_prints_without_end_is_ended(write, monkeypatch):
     monkeypatch.setattr(program, "PRINTED_MOST", 100_000)
     with pytest.raises(SimulationError, match="printed more than"):
         simulate_outside(read_outside_deck(write(control(RC, "op\nwhile 1\necho for ever\nend"))), timeout=60)
+
+
+def test_what_allowed_commands_print_and_measure_is_kept(write):
+    allowed = Permissions(commands=True)
+    path = write(
+        control(
+            RC, "tran 1n 20n\nmeas tran m max v(out)\nprint m\nshell echo from outside\nforeach r 1k 2k\nalter r1 = $r\nop\nend"
+        )
+    )
+    found = results(path, allowed=allowed)
+    assert found.waves[0].measurements == {"m": pytest.approx(plain_values(path, "m")[0])}
+    assert any(line.startswith("m = 8.57") for line in found.printed)
+    assert "from outside" in found.printed
+    assert [dict(w.step).get("r1") for w in found.waves] == [None, "1k", "2k"]
+    assert [w.kind for w in results(write(control(RC, "op\ndestroy all\nop\nac lin 1 1k 1k")), allowed=allowed).waves] == [
+        "op",
+        "ac",
+    ]
+    with pytest.raises(SimulationError, match="gave no points"):
+        results(write(control(RC, "op\ndc v1 1 0 0.1")), allowed=allowed)
