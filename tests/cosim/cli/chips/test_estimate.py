@@ -7,6 +7,7 @@ import pytest
 
 from characterization.ramp_model.model import RampModel
 from characterization.run.montecarlo import load_run
+from characterization.streams import chip_ramp_stream
 from cosim.cli.app import run
 
 
@@ -89,11 +90,9 @@ def test_export_of_a_chip(model, suffix, word, tmp_path, capsys):
     assert word in out.read_text()
     found = json.loads(capsys.readouterr().out)
     assert found["levels"] == 3
-    levels = RampModel.load(model).sample(3, 2, np.random.default_rng(3))
-    assert (
-        repr(float(np.maximum.accumulate(levels.thresholds[2] + levels.column_offset[2, 1])[0] * found["volts_per_unit"]))
-        in out.read_text()
-    )
+    levels = RampModel.load(model).sample(1, 96, chip_ramp_stream(3, 2, 0))
+    first = np.maximum.accumulate(levels.thresholds[0] + levels.column_offset[0, 1])[0]
+    assert repr(float(first * found["volts_per_unit"])) in out.read_text()
 
 
 @pytest.mark.parametrize(
