@@ -25,6 +25,10 @@ def transition_noise(run: Run) -> np.ndarray:
     as the read noise of cells passed by all of them, would go with it.
     """
     table = run.samples
+    if lacking := [name for name in ("column_offset", "comparator_offset") if name not in table]:
+        raise InputError(
+            f"samples: have no column {lacking[0]}; the noise of a conversion is what is left beside the drawn offsets"
+        )
     offset = (table["column_offset"] - table["comparator_offset"]).to_numpy() / run.plan.program().volts_per_unit(run.plan.circuit)
     difference = run.conversion_levels() - run.levels(calibrated=True) - offset[:, None]
     difference = difference[np.isfinite(difference).all(axis=1)]

@@ -90,6 +90,8 @@ def test_noise_of_a_transition_is_that_of_the_draws(bits):
     samples = pd.DataFrame({"sample": np.arange(chips), "status": "ok", **drawn})
     found = transition_noise(Run(plan, transitions, rows.assign(x=noisy.ravel()), samples))
     np.testing.assert_allclose(found, np.hypot(sigma, common), rtol=0.05)
+    with pytest.raises(InputError, match="samples: have no column comparator_offset"):
+        transition_noise(Run(plan, transitions, rows.assign(x=0.0), samples.drop(columns="comparator_offset")))
 
 
 def test_a_linear_ramp_has_an_effective_number_of_bits():
