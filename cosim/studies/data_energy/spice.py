@@ -64,7 +64,7 @@ class ColumnBench:
         Parameters
         ----------
         pulses : ndarray (rows,)
-            Parts of the longest pulse of an input; differences reach 2.
+            Parts of the longest pulse of an input, of the rows of the matrix; differences reach 2.
         code : int
             At which the column latches.
         stop : int
@@ -73,6 +73,8 @@ class ColumnBench:
         d, circuit = self.design, RampCircuit()
         # Differences have a bit more.
         pwm, codes = Pwm(n_in=d.n_in + 1), np.rint(pulses * d.max_code).astype(int)
+        # The bias, the last row of the matrix, may have several rows of cells.
+        codes = np.append(codes, np.full(len(self.pairs) - len(codes), codes[-1]))
         mac = mac_bench(level, circuit.with_(gbw=self.size * circuit.gbw), pwm, codes, self.pairs, c_f=self.c_f)
         begin = mac.windows["mac"][0]
         mac = replace(mac, windows={"step": (begin, begin + d.t_mac)})
