@@ -129,5 +129,5 @@ STUDY = Study(
     DataEnergySettings,
     compute,
     describe,
-    Takes(540.0, lambda s: 200 + s.sequences * s.steps_each + 45 * s.transistor_steps),
+    Takes(60.0, lambda s: 200 + s.sequences * s.steps_each + 45 * s.transistor_steps),
 )
