@@ -62,10 +62,20 @@ def test_a_command_that_fails_is_said(command, said, write):
     assert results(write(control(RC, "op\nlet after = 1"))).warnings == ()
 
 
-@pytest.mark.parametrize("command", ["ac dec 10 1k", "dc v1 1 0 0.1"])
-def test_an_analysis_without_points_is_an_error(command, write):
-    with pytest.raises(SimulationError, match=f"{command}' of the control block gave no points"):
-        results(write(control(RC, f"op\n{command}")))
+def test_an_analysis_without_points_is_an_error(write):
+    with pytest.raises(SimulationError, match="dc v1 1 0 0.1' of the control block gave no points"):
+        results(write(control(RC, "op\ndc v1 1 0 0.1")))
+
+
+def test_a_sweep_without_an_end_is_not_silent(write):
+    """It has no points in ngspice 39; ngspice 44 takes ends of its own, with a warning."""
+    path = write(control(RC, "op\nac dec 10 1k"))
+    try:
+        said = results(path).warnings
+    except SimulationError as e:
+        assert "ac dec 10 1k' of the control block gave no points" in str(e)
+    else:
+        assert any("default parameter" in line for line in said)
 
 
 def test_a_deck_says_how_it_ended(write):
