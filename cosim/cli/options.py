@@ -152,7 +152,8 @@ def numbers_from(
     found: dict[str, float] = {}
     for item in items or ():
         name, separator, text = (part.strip() for part in item.partition("="))
-        unit = None if units is None else base_unit(units.get(name, ""))
+        # Whoever takes the numbers knows which names there are.
+        unit = None if units is None or name not in units else base_unit(units[name])
         try:
             value = quantity(text, unit)
         except ValueError as e:

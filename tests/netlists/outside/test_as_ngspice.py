@@ -63,19 +63,17 @@ def test_a_command_that_fails_is_said(command, said, write):
 
 
 def test_an_analysis_without_points_is_an_error(write):
-    with pytest.raises(SimulationError, match="dc v1 1 0 0.1' of the control block gave no points"):
+    with pytest.raises(SimulationError, match=r"dc v1 1 0 0\.1' of the control block gave no points"):
         results(write(control(RC, "op\ndc v1 1 0 0.1")))
 
 
 def test_a_sweep_without_an_end_is_not_silent(write):
     """It has no points in ngspice 39; ngspice 44 takes ends of its own, with a warning."""
-    path = write(control(RC, "op\nac dec 10 1k"))
     try:
-        said = results(path).warnings
+        said = results(write(control(RC, "op\nac dec 10 1k"))).warnings
     except SimulationError as e:
-        assert "ac dec 10 1k' of the control block gave no points" in str(e)
-    else:
-        assert any("default parameter" in line for line in said)
+        said = (str(e),)
+    assert re.search("ac dec 10 1k' of the control block gave no points|default parameter", "\n".join(said))
 
 
 def test_a_deck_says_how_it_ended(write):
