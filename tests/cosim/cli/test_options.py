@@ -20,12 +20,13 @@ def test_texts_of_fixed_values():
 
 
 def test_texts_with_another_unit():
-    """Of a percentage, a count and a name that is not known no unit is taken."""
+    """Of a percentage and a count no unit is taken; a name that is not known is refused by whoever takes the numbers."""
     units = {"stuck": "%", "ramp_bits": "bits", "ramp_offset": "mV"}
     assert numbers_from(["stuck=5m", "ramp_offset=5mV"], "--set", "NAME=VALUE", "x=1", units) == {
         "stuck": 5e-3,
         "ramp_offset": 5e-3,
     }
+    assert numbers_from(["other=5ns"], "--set", "NAME=VALUE", "x=1", units) == {"other": pytest.approx(5e-9)}
     for text in ("stuck=5mV", "ramp_bits=5kΩ", "other=5ns", "ramp_offset=5ns"):
         with pytest.raises(InputError, match="is not a SPICE number"):
             numbers_from([text], "--set", "NAME=VALUE", "x=1", units)
