@@ -23,10 +23,11 @@ def test_results_of_workers_come_in_the_order_of_the_calls(tmp_path):
 
 def test_shared_workers_end_with_a_parent_that_is_killed():
     script = (
-        "import time, joblib\n"
+        "import os, time, joblib\n"
         "from characterization.processes import in_workers\n"
         "def wait(started):\n"
-        "    print('started', flush=True)\n"
+        # In one piece: two processes that print may mix their lines.
+        "    os.write(1, b'started\\n')\n"
         "    time.sleep(1e6)\n"
         "list(in_workers((joblib.delayed(wait)(k) for k in range(2)), 2))\n"
     )
