@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,9 +100,6 @@ def _reader(path: Path) -> Callable[[Found, Path, str], None] | None:
         return _run
     if path.suffix == ".json":
         return _model
-    if path.suffix == ".csv" and path.with_suffix(".parquet").is_file():
-        # The same table, of whose numbers the other keeps every digit.
-        return None
     return _table if path.suffix in (".csv", ".parquet", ".raw") and not (path.parent / "manifest.json").exists() else None
 
 
@@ -194,7 +192,7 @@ def _table(found: Found, path: Path, name: str) -> None:
     if len(table) > MOST_ROWS:
         raise InputError(f"has more than {MOST_ROWS} rows")
     if "bits" in table and ({"mean", "float"} <= set(table) or {"accuracy", "chip"} <= set(table)):
-        found.accuracies.append(_accuracy(table, name))
+        _add(found.accuracies, _accuracy(table, name))
     elif len(table.columns) and (scale := "time" if "time" in table else "frequency" if "frequency" in table else ""):
         parts = list(table.groupby("analysis", sort=False)) if "analysis" in table else [("", table)]
         for label, part in parts:
@@ -202,6 +200,15 @@ def _table(found: Found, path: Path, name: str) -> None:
             order = [scale, *(c for c in numbers if c != scale and not str(c).startswith("step "))]
             if scale in numbers and len(order) > 1:
                 found.waves.append(_wave(found, f"{name} {label}".strip(), order, numbers[order].to_numpy(float)))
+
+
+def _add(shown: list[dict[str, Any]], one: dict[str, Any]) -> None:
+    """Adds a table, unless it is the same to the digits shown as one that only its ending tells apart."""
+    stem = Path(one["name"]).with_suffix("")
+    alike = [other for other in shown if Path(other["name"]).with_suffix("") == stem]
+    # As text, in which what is no number equals itself.
+    if not any(json.dumps(one | {"name": other["name"]}, sort_keys=True) == json.dumps(other, sort_keys=True) for other in alike):
+        shown.append(one)
 
 
 def _wave(found: Found, name: str, names: Sequence[str], values: np.ndarray) -> dict[str, Any]:

@@ -173,4 +173,6 @@ def test_a_table_that_is_there_twice_is_shown_once(tmp_path):
     table.to_csv(tmp_path / "sweep.csv", index=False)
     table.to_parquet(tmp_path / "sweep.parquet")
     table.to_csv(tmp_path / "other.csv", index=False)
-    assert [t["name"] for t in look_into(tmp_path).accuracies] == ["other.csv", "sweep.parquet"]
+    assert [t["name"] for t in look_into(tmp_path).accuracies] == ["other.csv", "sweep.csv"]
+    table.assign(mean=0.5).to_parquet(tmp_path / "sweep.parquet")
+    assert [t["name"] for t in look_into(tmp_path).accuracies] == ["other.csv", "sweep.csv", "sweep.parquet"]
