@@ -223,7 +223,7 @@ class Study:
 
 
 def check_owner(out: Path, name: str) -> None:
-    """Raises `InputError` if a folder holds results of something else than the study of this name, or "evaluate"."""
+    """Raises `InputError` if a folder holds a run, or results of something else than the study of this name, or "evaluate"."""
     for owner in _owners(Path(out)):
         if owner != name:
             whose = f"those of {owner!r}" if owner else "not of a study of this toolkit"
@@ -233,6 +233,10 @@ def check_owner(out: Path, name: str) -> None:
 def _owners(out: Path) -> Iterator[str | None]:
     if (out / EVALUATION).exists():
         yield "evaluate"
+    from characterization.run.folder import MANIFEST
+
+    if (out / MANIFEST).exists():
+        yield "characterize"
     if (summary := out / "summary.json").exists():
         try:
             yield json.loads(summary.read_text()).get("study")

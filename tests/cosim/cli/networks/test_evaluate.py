@@ -309,4 +309,8 @@ def test_out_keeps_the_answer_and_compare_reads_it(tmp_path, capsys):
         assert run(line) == 2
         assert f"holds results, those of {owner!r}; choose another folder" in capsys.readouterr().err
     assert not (tmp_path / "s" / "evaluation.json").exists()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "manifest.json").write_text("{}")
+    assert run([*words, str(tmp_path / "run")]) == 2
+    assert "holds results, those of 'characterize'" in capsys.readouterr().err
     assert not (tmp_path / "a" / "summary.json").exists()
